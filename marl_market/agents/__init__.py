@@ -1,0 +1,1 @@
+"""Who trades: scripted rules, RLlib learners and evolution."""

@@ -1,0 +1,86 @@
+"""A multilayer perceptron that decides inside the compiled step: the one policy of evolved and exported minds.
+
+Why only additions, multiplications and one division a unit: no call to a mathematics library keeps LLVM from
+vectorizing the loops, and every step is rounded as IEEE 754 says, so that a mind decides alike, bit for bit, on every
+machine.
+
+Assumptions: the mind was written by `marl_market.agents.evolution.genome`, which checks every width. Hidden units are
+tanh, outputs are linear: the seat's action decoder bounds them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from marl_market.env.trader import DECODE, trader
+from marl_market.exchange.compiled import inlined
+
+# Beyond this, tanh is 1 in float32.
+SATURATION = np.float32(9.0)
+HALF, ONE, TWO = np.float32(0.5), np.float32(1.0), np.float32(2.0)
+NUMERATOR = tuple(np.float32(coefficient / 135135) for coefficient in (17325, 378, 1))
+DENOMINATOR = tuple(np.float32(coefficient / 135135) for coefficient in (62370, 3150, 28))
+
+
+@inlined
+def hyperbolic_tangent(value: Any) -> Any:
+    """Return tanh of a float32 to a relative error below 4e-7; NaN stays NaN.
+
+    The seventh convergent n / d of Lambert's continued fraction, x / (1 + x^2 / (3 + x^2 / (5 + ...))), is exact to
+    float32 up to half of `SATURATION`; tanh(2y) = 2 n d / (d^2 + n^2) reaches the rest (Abramowitz and Stegun 1964,
+    section 4.5).
+    """
+    half = HALF * (SATURATION if value > SATURATION else (-SATURATION if value < -SATURATION else value))
+    square = half * half
+    numerator = half * (ONE + square * (NUMERATOR[0] + square * (NUMERATOR[1] + square * NUMERATOR[2])))
+    denominator = ONE + square * (DENOMINATOR[0] + square * (DENOMINATOR[1] + square * DENOMINATOR[2]))
+    return TWO * numerator * denominator / (denominator * denominator + numerator * numerator)
+
+
+@inlined
+def _dense(source: Any, inputs: int, weight: Any, offset: int, target: Any, outputs: int) -> int:
+    """Write bias + source @ weight to `target`; return the offset of the next layer's weights.
+
+    Rows are slices, since an index such as `row + j` could be negative for all that LLVM knows, and it would not
+    vectorize; four rows at a time, since `target` is then loaded and stored a quarter as often. Together: five times
+    as fast, and the sums still run in the order of the inputs.
+    """
+    bias = offset + inputs * outputs
+    target[:outputs] = weight[bias : bias + outputs]
+    blocked = inputs - inputs % 4
+    for i in range(0, blocked, 4):
+        block = weight[offset + i * outputs : offset + (i + 4) * outputs]
+        row0, row1 = block[:outputs], block[outputs : 2 * outputs]
+        row2, row3 = block[2 * outputs : 3 * outputs], block[3 * outputs : 4 * outputs]
+        x0, x1, x2, x3 = source[i], source[i + 1], source[i + 2], source[i + 3]
+        for j in range(outputs):
+            target[j] = target[j] + x0 * row0[j] + x1 * row1[j] + x2 * row2[j] + x3 * row3[j]
+    for i in range(blocked, inputs):
+        row = weight[offset + i * outputs : offset + (i + 1) * outputs]
+        for j in range(outputs):
+            target[j] += source[i] * row[j]
+    return bias + outputs
+
+
+@trader
+def play(public: Any, seat: Any, mind: Any) -> int:
+    """Fill seat.action from seat.observation with the mind's network.
+
+    Sees: its observation. Does: what the network says, as one action for its decoder.
+    """
+    last = mind.layer_count - 1
+    for i in range(mind.layer_size[0]):
+        seat.activation[0, i] = seat.observation[i]
+    offset = 0
+    for layer in range(last):
+        outputs = mind.layer_size[layer + 1]
+        target = seat.activation[(layer + 1) % 2]
+        offset = _dense(seat.activation[layer % 2], mind.layer_size[layer], mind.weight, offset, target, outputs)
+        if layer + 1 < last:
+            for j in range(outputs):
+                target[j] = hyperbolic_tangent(target[j])
+    for i in range(mind.layer_size[last]):
+        seat.action[i] = seat.activation[last % 2, i]
+    return DECODE

@@ -1,0 +1,109 @@
+"""Generalized advantages of whole rollouts: the learner pipeline of RLlib's PPO, without a Python call an episode."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from ray.rllib.connectors.connector_v2 import ConnectorV2
+from ray.rllib.core.columns import Columns
+from ray.rllib.core.rl_module.multi_rl_module import MultiRLModule
+from ray.rllib.evaluation.postprocessing import Postprocessing
+
+from marl_market.agents.rllib.rollout import Floats, Rollout
+
+
+def generalized_advantages(
+    value: Floats,
+    next_value: Floats,
+    reward: Floats,
+    terminated: NDArray[np.bool_],
+    truncated: NDArray[np.bool_],
+    discount: float,
+    trace_decay: float,
+) -> Floats:
+    """Return the advantage of each decision, (T, R).
+
+    advantage_t = sum_l (discount * trace_decay)^l * delta_(t+l), summed to the end of the row's episode, where
+    delta_t = reward_t + discount * next_value_t - value_t (Schulman et al. 2016, arXiv:1506.02438, equation 16).
+
+    Args:
+        value: value of what each row saw before each decision, (T, R).
+        next_value: value of what it saw after; of the final observation where the row was truncated, (T, R).
+        reward: (T, R).
+        terminated: no value follows here, (T, R).
+        truncated: value follows, but of another episode than the next step, (T, R).
+        discount: worth of the next step's reward.
+        trace_decay: the lambda of the paper: 0 trusts `value` (bias), 1 trusts the rewards (variance).
+    """
+    delta = reward + np.float32(discount) * next_value * ~terminated - value
+    trace = np.float32(discount * trace_decay) * ~(terminated | truncated)
+    advantage = np.empty_like(delta)
+    following = np.zeros_like(delta[0])
+    for step in reversed(range(len(delta))):
+        following = delta[step] + trace[step] * following
+        advantage[step] = following
+    return advantage
+
+
+class GeneralizedAdvantages(ConnectorV2):
+    """Turn rollouts into the train batch of the learner's one module: {module: {column: tensor (decisions, ...)}}.
+
+    Advantages are standardized over the batch, as RLlib's own pipeline does. Decisions are shuffled: RLlib goes
+    through a batch in its given order once before it shuffles for the first time, and in time order neighbors are
+    alike. Like RLlib's, the shuffle draws from NumPy's global stream; who calls the learner pins that stream.
+    """
+
+    def __init__(self, discount: float, trace_decay: float) -> None:
+        super().__init__()
+        self.discount = discount
+        self.trace_decay = trace_decay
+
+    # RLlib hands on whatever `Learner.update` was given as episodes.
+    def __call__(  # type: ignore[override]
+        self, *, rl_module: MultiRLModule, episodes: Sequence[Rollout], **_: Any
+    ) -> dict[str, dict[str, torch.Tensor]]:
+        """Return the train batch of `episodes`; raises ValueError for a learner of several modules."""
+        names = list(rl_module.keys())
+        if len(names) != 1:
+            raise ValueError(f"the learner has modules {names}; a group learns with exactly one")
+        module = rl_module[names[0]]
+        parts = [self._columns(module, rollout) for rollout in episodes]
+        order = np.random.permutation(sum(len(rollout) for rollout in episodes))  # noqa: NPY002 - see the class
+        batch = {column: np.concatenate([part[column] for part in parts])[order] for column in parts[0]}
+        advantage = batch[Postprocessing.ADVANTAGES]
+        batch[Postprocessing.ADVANTAGES] = (advantage - advantage.mean()) / max(1e-4, advantage.std())
+        return {names[0]: {column: torch.from_numpy(values) for column, values in batch.items()}}
+
+    def _columns(self, module: Any, rollout: Rollout) -> dict[str, Floats]:
+        value = _values(module, rollout.observation)
+        next_value = value[1:].copy()
+        next_value[rollout.final_step, rollout.final_row] = _values(module, rollout.final_observation)
+        advantage = generalized_advantages(
+            value[:-1],
+            next_value,
+            rollout.reward,
+            rollout.terminated,
+            rollout.truncated,
+            self.discount,
+            self.trace_decay,
+        )
+        columns = {
+            Columns.OBS: rollout.observation[:-1],
+            Columns.ACTIONS: rollout.action,
+            Columns.ACTION_LOGP: rollout.action_logp,
+            Columns.ACTION_DIST_INPUTS: rollout.action_dist_inputs,
+            Postprocessing.ADVANTAGES: advantage,
+            Postprocessing.VALUE_TARGETS: advantage + value[:-1],
+        }
+        return {column: values.reshape(len(rollout), *values.shape[2:]) for column, values in columns.items()}
+
+
+def _values(module: Any, observation: Floats) -> Floats:
+    """Return the critic's value of each observation (..., D), shape (...)."""
+    flat = torch.from_numpy(observation.reshape(-1, observation.shape[-1]))
+    with torch.no_grad():
+        return module.compute_values({Columns.OBS: flat}).numpy().reshape(observation.shape[:-1])

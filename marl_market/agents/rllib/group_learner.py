@@ -1,0 +1,69 @@
+"""A group of seats that an RLlib learner plays from outside the step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marl_market.agents.evolution.frozen import FrozenPolicy
+from marl_market.agents.evolution.genome import MultilayerPerceptron
+from marl_market.agents.learner import Experience, Floats
+from marl_market.agents.rllib.learner import PPOLearner
+from marl_market.agents.rllib.rollout import Rollout
+from marl_market.env.batch_market import BatchMarket
+
+
+class GroupLearner:
+    """Play and teach one group through one `PPOLearner`.
+
+    A session's close ends the game: the clock is among the observations, so its value is zero and not bootstrapped
+    (Pardo et al. 2018, arXiv:1712.00378, section 3).
+    """
+
+    def __init__(self, learner: PPOLearner) -> None:
+        """Wrap a learner."""
+        self._learner = learner
+
+    def prepare(self, batch: BatchMarket) -> None:
+        """Write nothing: the mind is outside the step."""
+
+    def act(self, observation: Floats, noise: Floats | None) -> tuple[Floats, dict[str, NDArray[Any]]]:
+        """Return the policy's actions and the columns its rollouts need."""
+        action, columns = self._learner.act(observation, noise)
+        return action, dict(columns)
+
+    def learn(self, experience: Experience) -> dict[str, float]:
+        """Update policy and critic from one session."""
+        trajectory = experience.trajectory
+        if trajectory is None:
+            raise TypeError("experience has no trajectory; an RLlib group learns from what it saw and did")
+        ended = np.zeros(experience.reward.shape, np.bool_)
+        ended[-1] = True
+        rollout = Rollout(
+            observation=trajectory.observation,
+            action=trajectory.action,
+            reward=experience.reward,
+            terminated=ended,
+            truncated=np.zeros_like(ended),
+            final_observation=np.zeros((0, trajectory.observation.shape[2]), np.float32),
+            final_step=np.zeros(0, np.int64),
+            final_row=np.zeros(0, np.int64),
+            **trajectory.columns,
+        )
+        return self._learner.learn(rollout)
+
+    def policy(self) -> FrozenPolicy:
+        """Return the mean of the policy as a compiled network."""
+        layers = self._learner.mean_network()
+        network = MultilayerPerceptron((layers[0][0].shape[0], *(bias.size for _, bias in layers)))
+        return FrozenPolicy(network, network.flatten(layers))
+
+    def get_state(self) -> dict[str, Any]:
+        """Return weights, optimizer and counters."""
+        return self._learner.get_state()
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Continue from a state of `get_state`."""
+        self._learner.set_state(state)

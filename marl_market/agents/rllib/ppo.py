@@ -1,0 +1,142 @@
+"""Proximal policy optimization as a config describes it, on RLlib's own learner."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import gymnasium
+import numpy as np
+import torch
+from ray.rllib.algorithms.ppo import PPOConfig
+from ray.rllib.core import DEFAULT_MODULE_ID
+from ray.rllib.core.rl_module.default_model_config import DefaultModelConfig
+
+from marl_market.agents.rllib.advantages import GeneralizedAdvantages
+from marl_market.agents.rllib.group_learner import GroupLearner
+from marl_market.agents.rllib.learner import PPOLearner
+from marl_market.env.agent import External
+from marl_market.env.batch_market import Environment
+
+
+@dataclass(frozen=True)
+class PPO(External):
+    """Learn a normal policy and a critic, two networks of one shape (Schulman et al. 2017, arXiv:1707.06347).
+
+    Raises ValueError, naming the field, for a value it cannot learn with.
+
+    Attributes:
+        hidden: widths of the hidden layers of policy and critic.
+        activation: hidden units, "tanh" or "relu"; only tanh can be exported to a compiled mind.
+        learning_rate: step of Adam.
+        discount: worth of the next step's reward.
+        trace_decay: lambda of the generalized advantages: 0 trusts the critic, 1 the rewards.
+        clip: how far an update may move an action's probability ratio from 1 and still gain.
+        value_clip: squared error of the critic beyond which a sample teaches it nothing. RLlib's 10 stops the critic
+            where returns are large; infinity never does.
+        value_coefficient: weight of the critic's loss; matters through the joint gradient clip only.
+        entropy_coefficient: reward for a policy's entropy.
+        kl_coefficient: first weight of the penalty on the divergence from the policy that acted; RLlib raises it by
+            half or halves it, towards `kl_target`. Zero switches it off, and with it the metric `mean_kl`.
+        kl_target: divergence of one update that the penalty aims for.
+        epochs: passes over the decisions of an update.
+        minibatch_size: decisions of one gradient step; each costs 3 ms whatever its size, so that small ones are slow.
+        gradient_clip: largest norm of the joint gradient of policy and critic; None does not clip.
+        initial_log_std: log standard deviation a newborn explores with, in units of the action.
+        state_dependent_std: whether the standard deviation is an output of the policy network; else it is a
+            parameter, alike in all states.
+        log_std_limit: largest absolute log standard deviation.
+        output_scale: scale of a newborn's last policy layer; small values make it act alike in all states, which
+            Andrychowicz et al. 2021 (arXiv:2006.05990, section 3.2) found to matter most among initializations.
+    """
+
+    hidden: Sequence[int] = (64, 64)
+    activation: str = "tanh"
+    learning_rate: float = 3e-4
+    discount: float = 0.99
+    trace_decay: float = 0.95
+    clip: float = 0.2
+    value_clip: float = math.inf
+    value_coefficient: float = 1.0
+    entropy_coefficient: float = 0.0
+    kl_coefficient: float = 0.2
+    kl_target: float = 0.01
+    epochs: int = 4
+    minibatch_size: int = 1024
+    gradient_clip: float | None = 0.5
+    initial_log_std: float = -0.5
+    state_dependent_std: bool = False
+    log_std_limit: float = 5.0
+    output_scale: float = 0.01
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "hidden", tuple(int(width) for width in self.hidden))
+        self._require("hidden", len(self.hidden) > 0 and min(self.hidden) > 0, "one or more widths above zero")
+        self._require("activation", self.activation in ("tanh", "relu"), "tanh or relu")
+        for name in ("learning_rate", "clip", "value_clip", "kl_target", "log_std_limit", "epochs", "minibatch_size"):
+            self._require(name, getattr(self, name) > 0, "above zero")
+        for name in ("value_coefficient", "entropy_coefficient", "kl_coefficient", "output_scale"):
+            self._require(name, getattr(self, name) >= 0, "zero or more")
+        for name in ("discount", "trace_decay"):
+            self._require(name, 0 <= getattr(self, name) <= 1, "in [0, 1]")
+        self._require("gradient_clip", self.gradient_clip is None or self.gradient_clip > 0, "above zero or None")
+        self._require("initial_log_std", abs(self.initial_log_std) < self.log_std_limit, "within log_std_limit")
+
+    def _require(self, name: str, condition: bool, wanted: str) -> None:
+        if not condition:
+            raise ValueError(f"PPO.{name} is {getattr(self, name)!r}; it must be {wanted}")
+
+    def learner(self, environment: Environment, group: str, seed: int) -> GroupLearner:
+        """Return a newborn learner for the group of this name."""
+        return GroupLearner(self.build(environment.observation_size, environment.action.size, seed))
+
+    def build(self, observation_size: int, action_size: int, seed: int) -> PPOLearner:
+        """Return a newborn learner; the same seed gives the same weights, and the same rollouts the same learning."""
+        observation, action = (
+            gymnasium.spaces.Box(-np.inf, np.inf, (size,)) for size in (observation_size, action_size)
+        )
+        # RLlib's own seed would reseed the whole process, so the newborn's weights get a stream for themselves.
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            learner: Any = self._configuration().build_learner(spaces={DEFAULT_MODULE_ID: (observation, action)})
+        self._initialize_policy_head(learner.module[DEFAULT_MODULE_ID].pi, action_size)
+        return PPOLearner(learner, self.epochs, self.minibatch_size, seed)
+
+    def _configuration(self) -> PPOConfig:
+        network = DefaultModelConfig(
+            fcnet_hiddens=list(self.hidden),
+            fcnet_activation=self.activation,
+            free_log_std=not self.state_dependent_std,
+            log_std_clip_param=self.log_std_limit,
+            vf_share_layers=False,
+        )
+        return (
+            PPOConfig()
+            .rl_module(model_config=network)
+            .learners(
+                learner_connector=lambda *_: GeneralizedAdvantages(self.discount, self.trace_decay),
+                add_default_connectors_to_learner_pipeline=False,
+            )
+            .training(
+                lr=self.learning_rate,
+                clip_param=self.clip,
+                vf_clip_param=self.value_clip,
+                vf_loss_coeff=self.value_coefficient,
+                entropy_coeff=self.entropy_coefficient,
+                use_kl_loss=self.kl_coefficient > 0,
+                kl_coeff=self.kl_coefficient,
+                kl_target=self.kl_target,
+                grad_clip=self.gradient_clip,
+                grad_clip_by="global_norm",
+            )
+        )
+
+    def _initialize_policy_head(self, head: Any, action_size: int) -> None:
+        last = [module for module in head.modules() if isinstance(module, torch.nn.Linear)][-1]
+        with torch.no_grad():
+            last.weight.mul_(self.output_scale)
+            last.bias.zero_()
+            log_std = last.bias[action_size:] if self.state_dependent_std else head.log_std
+            log_std.fill_(self.initial_log_std)

@@ -1,0 +1,1 @@
+"""Traders that follow a fixed rule, one a file, each compiled."""

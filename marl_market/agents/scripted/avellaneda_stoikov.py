@@ -1,0 +1,69 @@
+"""The market maker of Avellaneda and Stoikov."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from marl_market.env.trader import DECIDED, trader
+from marl_market.exchange.commands import cancel_all, submit_limit
+from marl_market.market.spec import MarketSpec
+
+
+@trader
+def quote(public, seat, mind):  # type: ignore[no-untyped-def]
+    """Quote around the reservation price."""
+    risk, decay_part, size = mind.parameter[0], mind.parameter[1], mind.parameter[2]
+    left = max(0.0, 1.0 - max(public.step, 0) / public.session_steps)
+    inventory = seat.account.position / size
+    reservation = public.reference_ticks - inventory * risk * left
+    half_spread = 0.5 * (risk * left + decay_part)
+    bid = math.floor(reservation - half_spread)
+    ask = math.ceil(reservation + half_spread)
+    if public.depth[1] > 0:
+        bid = min(bid, public.best_ask - 1.0)
+    if public.depth[0] > 0:
+        ask = max(ask, public.best_bid + 1.0)
+    cancel_all(seat)
+    submit_limit(seat, 1, bid, int(size))
+    submit_limit(seat, -1, ask, int(size))
+    return DECIDED
+
+
+@dataclass(frozen=True)
+class AvellanedaStoikov:
+    """Optimal quotes of a risk-averse market maker (Avellaneda and Stoikov 2008, equations 29 and 30).
+
+    Sees: the mid price, its own position, the time left in the session.
+    Does: replaces one bid and one ask each step around the reservation price r = s - q gamma sigma^2 (T - t), a total
+        spread gamma sigma^2 (T - t) + (2 / gamma) ln(1 + gamma / k) apart; never crosses the touch.
+
+    Prices are in price scales of the market, quantities in quote sizes, and time in sessions.
+
+    Attributes:
+        risk_aversion: gamma, per spread and quote size.
+        decay: k, how fast the chance of a fill falls with distance, per spread.
+        size: quantity of each quote, in size scales of the market.
+    """
+
+    trader = quote
+    observes = False
+    warms_up = True
+    mind_per_market = False
+    risk_aversion: float = 0.02
+    decay: float = 2.0
+    size: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name in ("risk_aversion", "decay", "size"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"avellaneda_stoikov.{name} is {getattr(self, name)}; it must be above zero")
+
+    def parameters(self, spec: MarketSpec, seats: int) -> Sequence[float]:
+        """Return gamma sigma^2 over one session and (2 / gamma) ln(1 + gamma / k), in ticks, and the size in lots."""
+        spread = spec.price_scale_ticks
+        variance = (spec.flow.volatility_ticks / spread) ** 2 * spec.session_steps * spec.step_seconds
+        liquidity = 2.0 / self.risk_aversion * math.log1p(self.risk_aversion / self.decay)
+        size = max(1.0, round(self.size * spec.size_scale_lots))
+        return (self.risk_aversion * variance * spread, liquidity * spread, size)

@@ -1,0 +1,80 @@
+"""A trader that follows the trend."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from marl_market.env.trader import DECIDED, trader
+from marl_market.exchange.commands import submit_market
+from marl_market.market.spec import MarketSpec
+
+
+@trader
+def follow(public, seat, mind):  # type: ignore[no-untyped-def]
+    """Hold a position in the direction in which the fast average has left the slow one."""
+    price = public.reference_ticks
+    if seat.memory[2] == 0.0:
+        seat.memory[0] = price
+        seat.memory[1] = price
+        seat.memory[2] = 1.0
+    seat.memory[0] += mind.parameter[0] * (price - seat.memory[0])
+    seat.memory[1] += mind.parameter[1] * (price - seat.memory[1])
+    trend = seat.memory[0] - seat.memory[1]
+    target = 0
+    if trend > mind.parameter[2]:
+        target = int(mind.parameter[3])
+    elif trend < -mind.parameter[2]:
+        target = -int(mind.parameter[3])
+    elif trend * seat.account.position > 0.0:
+        target = seat.account.position
+    change = target - seat.account.position
+    if change > 0:
+        submit_market(seat, 1, change)
+    elif change < 0:
+        submit_market(seat, -1, -change)
+    return DECIDED
+
+
+@dataclass(frozen=True)
+class Momentum:
+    """Trend following by two exponential moving averages of the mid price.
+
+    Sees: the mid price, its own position.
+    Does: buys at market when the fast average is `threshold` above the slow one, sells when it is as far below, keeps
+        its position while the averages stay on its side, and closes it when they cross.
+
+    Attributes:
+        fast_seconds: half-life of the fast average.
+        slow_seconds: half-life of the slow average.
+        threshold: distance of the averages that starts a trade, in price scales of the market.
+        size: position it takes, in size scales of the market.
+    """
+
+    trader = follow
+    observes = False
+    warms_up = True
+    mind_per_market = False
+    fast_seconds: float = 5.0
+    slow_seconds: float = 20.0
+    threshold: float = 0.5
+    size: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.fast_seconds < self.slow_seconds:
+            raise ValueError(
+                f"momentum.fast_seconds {self.fast_seconds} must be above zero and below slow_seconds "
+                f"{self.slow_seconds}"
+            )
+        for name in ("threshold", "size"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"momentum.{name} is {getattr(self, name)}; it must be above zero")
+
+    def parameters(self, spec: MarketSpec, seats: int) -> Sequence[float]:
+        """Return the weight of a new price in each average, the threshold in ticks and the size in lots."""
+        fast, slow = (
+            1.0 - math.exp2(-spec.step_seconds / half_life) for half_life in (self.fast_seconds, self.slow_seconds)
+        )
+        size = max(1.0, round(self.size * spec.size_scale_lots))
+        return (fast, slow, self.threshold * spec.price_scale_ticks, size)

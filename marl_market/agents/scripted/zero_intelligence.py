@@ -1,0 +1,95 @@
+"""Background traders without a plan: together they are the order flow that the market was calibrated to."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from marl_market.env.trader import DECIDED, trader
+from marl_market.exchange.bits import lowest_bit
+from marl_market.exchange.commands import cancel, submit_limit, submit_market
+from marl_market.exchange.randomness import poisson, quantile, uniform
+from marl_market.market.spec import QUANTILES, MarketSpec
+
+LIMIT_SIZE, MARKET_SIZE, OFFSET = 4, 4 + QUANTILES, 4 + 2 * QUANTILES
+
+
+@trader
+def trade(public, seat, mind):  # type: ignore[no-untyped-def]
+    """Offer, take and cancel at random."""
+    table = mind.parameter
+    if seat.memory[1] == 0.0:
+        seat.memory[0] = public.reference_ticks
+        seat.memory[1] = 1.0
+    buying = 0.5 - table[3] * (public.reference_ticks - seat.memory[0])
+    for _ in range(poisson(seat, table[0])):
+        side = 1 if uniform(seat) < buying else -1
+        index = (1 - side) >> 1
+        offset = quantile(seat, table, OFFSET, QUANTILES)
+        quantity = max(1, int(quantile(seat, table, LIMIT_SIZE, QUANTILES) + 0.5))
+        opposite = public.reference_ticks + side * 0.5 * public.price_scale_ticks
+        if public.depth[1 - index] > 0:
+            opposite = public.level[1 - index, 0].price_ticks
+        price = opposite - side * max(1.0, offset)
+        submit_limit(seat, side, price, quantity)
+    for _ in range(poisson(seat, table[1])):
+        side = 1 if uniform(seat) < buying else -1
+        submit_market(seat, side, max(1, int(quantile(seat, table, MARKET_SIZE, QUANTILES) + 0.5)))
+    slots = seat.live
+    while slots != 0:
+        slot = lowest_bit(slots)
+        slots &= slots - np.uint64(1)
+        if uniform(seat) < table[2]:
+            cancel(seat, seat.order[slot].order_id)
+    return DECIDED
+
+
+@dataclass(frozen=True)
+class ZeroIntelligence:
+    """Zero-intelligence order flow.
+
+    Sees: the touch, its own open orders.
+    Does: limit orders at calibrated distances from the opposite touch (a tick or more), market orders, and
+        cancels each of its orders with an even chance, all as Poisson processes at the calibrated rates of the
+        market, which the seats of the group share (Daniels, Farmer, Gillemot, Iori and Smith 2003, "Quantitative
+        model of price diffusion and market friction"). It buys and sells alike while the price is where it first saw
+        it, and leans against moves from there: without that anchor whoever trades most drags the price along.
+
+    Attributes:
+        share: part of the market's calibrated order flow that the whole group makes.
+        open_orders: mean number of open orders a seat tends to; a cancel's chance follows from it.
+        conviction: how much less likely it buys for each price scale that the price is above where it first saw it.
+    """
+
+    trader = trade
+    observes = False
+    warms_up = True
+    mind_per_market = False
+    share: float = 1.0
+    open_orders: float = 12.0
+    conviction: float = 0.1
+
+    def __post_init__(self) -> None:
+        for name in ("share", "open_orders"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"zero_intelligence.{name} is {getattr(self, name)}; it must be above zero")
+        if self.conviction < 0:
+            raise ValueError(f"zero_intelligence.conviction is {self.conviction}; it must be zero or more")
+
+    def parameters(self, spec: MarketSpec, seats: int) -> Sequence[float]:
+        """Return orders a step, the chance of a cancel a step, the lean a tick, and the three quantile tables."""
+        flow = spec.flow
+        per_seat = self.share * spec.step_seconds / seats
+        chance = 1.0 - math.exp(-flow.cancel_rate * per_seat / self.open_orders)
+        return (
+            flow.limit_rate * per_seat,
+            flow.market_rate * per_seat,
+            chance,
+            self.conviction / spec.price_scale_ticks,
+            *flow.limit_size_lots,
+            *flow.market_size_lots,
+            *flow.limit_offset_ticks,
+        )

@@ -1,0 +1,1 @@
+"""Where a market's constants come from: real files in, one market config out."""

@@ -1,0 +1,58 @@
+"""Writes a market spec as the Hydra config of a market: constants and their provenance, never data."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from marl_market.market.spec import MarketSpec
+
+LINE_LENGTH = 120
+
+
+class _Quantiles(list[float]):
+    """A list that is written on as few lines as possible."""
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes mappings as blocks, quantiles in brackets, and quotes what only Hydra's reader takes for a number."""
+
+
+def _represent_string(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
+    # Hydra reads YAML 1.2 numbers such as 1e10, a possible digest, which PyYAML would leave bare.
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="'" if value[:1].isdigit() else None)
+
+
+_Dumper.add_representer(str, _represent_string)
+_Dumper.add_representer(
+    _Quantiles, lambda dumper, values: dumper.represent_sequence("tag:yaml.org,2002:seq", values, flow_style=True)
+)
+
+
+def write_market(spec: MarketSpec, folder: Path, command: str) -> Path:
+    """Write `<folder>/<name>.yaml`, whole or not at all, and return its path.
+
+    `hydra.utils.instantiate` of the file with `_convert_="all"` gives an equal spec. `command` is what made the file,
+    told in its first line. An older file of the name is replaced.
+    """
+    text = f"# Made by: {command}\n" + yaml.dump(_tree(spec), Dumper=_Dumper, sort_keys=False, width=LINE_LENGTH)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{spec.name}.yaml"
+    temporary = folder / f".{spec.name}.{os.getpid()}.tmp"
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path
+
+
+def _tree(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        target = f"{type(value).__module__}.{type(value).__qualname__}"
+        return {"_target_": target} | {field.name: _tree(getattr(value, field.name)) for field in fields(value)}
+    return _Quantiles(value) if isinstance(value, tuple) else value

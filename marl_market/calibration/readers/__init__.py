@@ -1,0 +1,1 @@
+"""One file a venue format, each turning real files into one tape."""

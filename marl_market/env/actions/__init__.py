@@ -1,0 +1,1 @@
+"""What a seat may do, one scheme a file."""

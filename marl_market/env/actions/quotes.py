@@ -1,0 +1,67 @@
+"""Two-sided quoting: how far from the mid price and how much, on each side."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from marl_market.env.trader import DECIDED, trader
+from marl_market.exchange.commands import cancel_all, submit_limit
+from marl_market.market.spec import MarketSpec
+
+
+@trader
+def decode(public, seat, mind):  # type: ignore[no-untyped-def]
+    """Replace all open orders by one bid and one ask.
+
+    The action is (bid distance, ask distance, bid size, ask size), each clipped to [-1, 1]. Distances go from
+    `nearest` to `farthest` ticks behind the reference price (below zero: beyond it, to take), sizes from nothing to
+    `largest` lots. No quote is larger than the position limit leaves room for; one of nothing is not sent.
+    """
+    nearest = mind.parameter[0]
+    farthest = mind.parameter[1]
+    largest = mind.parameter[2]
+    limit = mind.parameter[3]
+    cancel_all(seat)
+    for index in range(2):
+        side = 1 - 2 * index
+        closeness = min(max(seat.action[index], -1.0), 1.0)
+        size = min(max(seat.action[2 + index], -1.0), 1.0)
+        distance = nearest + 0.5 * (closeness + 1.0) * (farthest - nearest)
+        quantity = min(math.floor(0.5 * (size + 1.0) * largest + 0.5), limit - side * seat.account.position)
+        if quantity >= 1:
+            submit_limit(seat, side, public.reference_ticks - side * distance, quantity)
+    return DECIDED
+
+
+@dataclass(frozen=True)
+class Quotes:
+    """One bid and one ask, replaced each step.
+
+    Attributes:
+        nearest: distance of a quote for action -1, in price scales from the mid price.
+        farthest: distance of a quote for action +1, in price scales from the mid price.
+        largest: quantity of a quote for action +1, in size scales.
+        position_limit: largest position, long or short, that quotes may build, in size scales.
+    """
+
+    decoder = decode
+    size = 4
+    nearest: float = 0.0
+    farthest: float = 1.5
+    largest: float = 2.0
+    position_limit: float = 3.0
+
+    def __post_init__(self) -> None:
+        if not self.nearest < self.farthest:
+            raise ValueError(f"action.nearest {self.nearest} must be below action.farthest {self.farthest}")
+        for name in ("largest", "position_limit"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"action.{name} is {getattr(self, name)}; it must be above zero")
+
+    def parameters(self, spec: MarketSpec) -> Sequence[float]:
+        """Return nearest and farthest in ticks, and largest and position limit in whole lots."""
+        price, size = spec.price_scale_ticks, spec.size_scale_lots
+        lots = (max(1.0, float(round(scales * size))) for scales in (self.largest, self.position_limit))
+        return (self.nearest * price, self.farthest * price, *lots)

@@ -1,0 +1,222 @@
+"""BatchMarket: many markets in lock-step on arrays. Everything else is a face of it.
+
+Why a batch: a compiled step of one market costs less than a call from Python, so one call steps them all. Why
+lock-step: all markets of a batch share the session clock, so episodes begin and end together and an iteration is a
+whole number of sessions.
+
+Assumptions: seats decide simultaneously; a market of equal seed, agents and actions goes the same way bit for bit,
+in any batch, on any number of threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from marl_market.env.agent import Group
+from marl_market.env.agent import external as external_trader
+from marl_market.env.scheme import ActionScheme, ObservationScheme, RewardScheme
+from marl_market.env.step import reset_markets, step_parallel, step_serial
+from marl_market.env.trader import MIND, MIND_PARAMETERS, PART
+from marl_market.exchange.lifecycle import allocate_markets
+from marl_market.exchange.records import SEAT_ACTIONS, SEAT_OBSERVATION
+from marl_market.market.spec import MarketSpec
+
+
+class Step(NamedTuple):
+    """What a step hands out; the arrays are written anew by the next step.
+
+    Attributes:
+        observation: (markets, external seats, observation size) float32.
+        reward: (markets, seats) float32, for every seat.
+        terminated: (markets, seats) bool, the seat is out.
+        truncated: whether the session is over, for all markets at once.
+    """
+
+    observation: NDArray[np.float32]
+    reward: NDArray[np.float32]
+    terminated: NDArray[np.bool_]
+    truncated: bool
+
+
+class ActionError(ValueError):
+    """An action array has a shape, type or value that no seat can play."""
+
+
+@dataclass(frozen=True)
+class Environment:
+    """The whole description of an environment: what is traded, who trades, what is seen, done and scored.
+
+    Attributes:
+        spec: the market.
+        groups: who sits in each market, in seat order.
+        observation: parts of what observing seats see, by name, in this order.
+        action: what deciding seats can do.
+        reward: what seats are scored by.
+    """
+
+    spec: MarketSpec
+    groups: Sequence[Group]
+    observation: Mapping[str, ObservationScheme]
+    action: ActionScheme
+    reward: RewardScheme
+
+    def __post_init__(self) -> None:
+        if not self.groups:
+            raise ValueError("population is empty; it must have one group or more")
+        names = [group.name for group in self.groups]
+        if len(set(names)) < len(names):
+            raise ValueError(f"population has two groups of one name: {names}")
+        if not 1 <= self.observation_size <= SEAT_OBSERVATION:
+            raise ValueError(f"observation has {self.observation_size} numbers; it must have 1 to {SEAT_OBSERVATION}")
+        if not 1 <= self.action.size <= SEAT_ACTIONS:
+            raise ValueError(f"action has {self.action.size} numbers; it must have 1 to {SEAT_ACTIONS}")
+
+    @property
+    def seats(self) -> int:
+        """Return the number of seats in each market."""
+        return sum(group.count for group in self.groups)
+
+    @property
+    def observation_size(self) -> int:
+        """Return how many numbers an observation has."""
+        return sum(part.size for part in self.observation.values())
+
+    def seats_of(self, name: str) -> slice:
+        """Return the seats of the group `name`; raises KeyError where there is none."""
+        first = 0
+        for group in self.groups:
+            if group.name == name:
+                return slice(first, first + group.count)
+            first += group.count
+        raise KeyError(f"population has no group {name!r}; it has {[group.name for group in self.groups]}")
+
+
+class BatchMarket:
+    """B markets of one environment in lock-step.
+
+    Attributes:
+        environment: what is run.
+        markets: (B,) market records, see `marl_market.exchange.records`.
+        minds: mind records; `mind_rows[name]` are the rows of a group, one, or B where each market has its own.
+        external: (E,) seats whose actions come from outside, in the order of the action and observation arrays.
+    """
+
+    def __init__(self, environment: Environment, markets: int, threads: int = 1) -> None:
+        """Allocate and fill `markets` markets; `threads` above one shares them out over cores."""
+        if markets < 1:
+            raise ValueError(f"markets is {markets}; a batch has one or more")
+        if not 1 <= threads <= numba.config.NUMBA_NUM_THREADS:
+            raise ValueError(f"threads is {threads}; this machine offers 1 to {numba.config.NUMBA_NUM_THREADS}")
+        self.environment = environment
+        self.threads = threads
+        self.markets = allocate_markets(environment.spec, markets, environment.seats)
+        self.minds, self.mind_rows = self._seat_groups()
+        parts = [(part.encoder.address, part.size, part.shared) for part in environment.observation.values()]
+        self._parts = np.array(parts, PART)
+        self._reward_address = environment.reward.reward.address
+        self._observation = np.zeros((markets, self.external.size, environment.observation_size), np.float32)
+        self._reward = np.zeros((markets, environment.seats), np.float32)
+        self._terminated = np.zeros((markets, environment.seats), np.bool_)
+        self._action_shape = (markets, self.external.size, environment.action.size)
+        self._steps_left = 0
+
+    def _seat_groups(self) -> tuple[NDArray[np.void], dict[str, slice]]:
+        """Write every seat's functions and every mind's parameters; return the minds and their rows by group."""
+        environment, count = self.environment, self.markets.size
+        rows: dict[str, slice] = {}
+        used = 0
+        for group in environment.groups:
+            rows[group.name] = slice(used, used + (count if group.agent.mind_per_market else 1))
+            used = rows[group.name].stop
+        minds = np.zeros(used, MIND)
+        external: list[int] = []
+        for group in environment.groups:
+            agent, mind_rows, seats = group.agent, rows[group.name], environment.seats_of(group.name)
+            own = environment.action.parameters(environment.spec) if agent.observes else None
+            parameters = agent.parameters(environment.spec, group.count) if own is None else own
+            if len(parameters) > MIND_PARAMETERS:
+                raise ValueError(f"population.{group.name} has {len(parameters)} parameters, at most {MIND_PARAMETERS}")
+            minds["parameter"][mind_rows, : len(parameters)] = parameters
+            seat = self.markets["seat"][:, seats]
+            seat["trader"] = agent.trader.address
+            seat["decoder"] = environment.action.decoder.address
+            seat["observes"] = agent.observes
+            seat["warms_up"] = agent.warms_up
+            first = np.arange(mind_rows.start, mind_rows.stop)
+            seat["mind"] = np.broadcast_to(first[:, None], (count, group.count))
+            if agent.trader is external_trader:
+                external += range(seats.start, seats.stop)
+        reward = environment.reward.parameters(environment.spec)
+        minds["reward_parameter"][:, : len(reward)] = reward
+        self.external = np.array(external, np.int64)
+        return minds, rows
+
+    def reset(self, seeds: Sequence[int] | NDArray[np.integer]) -> NDArray[np.float32]:
+        """Open every market, market i from `seeds[i]`, warm it up, and return the first observation."""
+        if len(seeds) != self.markets.size:
+            raise ValueError(f"seeds has {len(seeds)} entries; {self.markets.size} markets need one each")
+        spec, words = self.environment.spec, self.environment.seats + 1
+        random = np.stack([np.random.SeedSequence(int(seed)).generate_state(words, np.uint64) for seed in seeds])
+        numba.set_num_threads(self.threads)
+        reset_markets(
+            self.markets,
+            self.minds,
+            self._parts,
+            self.external,
+            spec.step_ns,
+            random,
+            spec.initial_price_ticks,
+            spec.warmup_steps,
+            self._observation,
+        )
+        self._steps_left = spec.session_steps
+        return self._observation
+
+    def step(self, action: NDArray[np.float32]) -> Step:
+        """Step all markets with `action` of shape (markets, external seats, action size).
+
+        Raises ActionError for another shape, a type that is not float32 or a value that is not finite (nothing is
+        changed then), and RuntimeError when the session is over.
+        """
+        if self._steps_left == 0:
+            raise RuntimeError("the session is over (or has not begun): call reset before step")
+        if action.shape != self._action_shape or action.dtype != np.float32:
+            raise ActionError(
+                f"action has shape {action.shape} and type {action.dtype}; "
+                f"it must be float32 of shape {self._action_shape} (markets, external seats, numbers)"
+            )
+        if not np.isfinite(action).all():
+            market, seat, number = (int(places[0]) for places in np.nonzero(~np.isfinite(action)))
+            raise ActionError(
+                f"action[{market}, {seat}, {number}] is {action[market, seat, number]}; every number must be finite"
+            )
+        kernel = step_serial if self.threads == 1 else step_parallel
+        if self.threads > 1:
+            numba.set_num_threads(self.threads)
+        kernel(
+            self.markets,
+            self.minds,
+            self._parts,
+            self._reward_address,
+            self.external,
+            self.environment.spec.step_ns,
+            action,
+            self._observation,
+            self._reward,
+        )
+        self._steps_left -= 1
+        return Step(self._observation, self._reward, self._terminated, self._steps_left == 0)
+
+    def conservation_errors(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return, for each market, the sum of positions in lots and of cash plus the venue's fees in cash units.
+
+        Both are zero as long as nobody's gain comes from nowhere.
+        """
+        account = self.markets["seat"]["account"]
+        return account["position"].sum(1), account["cash"].sum(1) + self.markets["fees_collected"]

@@ -1,0 +1,104 @@
+"""MarketEnv: one market as a PettingZoo parallel environment."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import gymnasium
+import numpy as np
+from numpy.typing import NDArray
+from pettingzoo import ParallelEnv
+
+from marl_market.env.batch_market import ActionError, BatchMarket, Environment
+
+Observation = NDArray[np.float32]
+
+
+class MarketEnv(ParallelEnv[str, Observation, Observation]):
+    """The B = 1 face of `BatchMarket`.
+
+    | Agents       | one for each seat of the external groups, "<group>_<number>"; all others play themselves |
+    | Observations | Box of shape (observation size,), float32, see `marl_market.env.observations`            |
+    | Actions      | Box of shape (action size,) in [-1, 1], float32, see `marl_market.env.actions`           |
+    | Rewards      | the reward scheme's, see `marl_market.env.rewards`                                       |
+
+    A session ends by truncation, after `session_steps` steps. `reset(seed=...)` fixes all that is random; a reset
+    without a seed goes on to another session of the last one.
+    """
+
+    metadata: ClassVar[dict[str, Any]] = {"name": "marl_market_v0", "is_parallelizable": True, "render_modes": []}
+    render_mode = None
+
+    def __init__(self, environment: Environment) -> None:
+        """Build the market; raises ValueError where no seat is external."""
+        self.batch = BatchMarket(environment, markets=1)
+        if self.batch.external.size == 0:
+            raise ValueError("population has no external group; MarketEnv needs a seat whose actions come from outside")
+        names = [f"{group.name}_{number}" for group in environment.groups for number in range(group.count)]
+        self._seats: list[int] = self.batch.external.tolist()
+        self.possible_agents = [names[seat] for seat in self._seats]
+        self.agents: list[str] = []
+        self._observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (environment.observation_size,), np.float32)
+        self._action_space = gymnasium.spaces.Box(-1.0, 1.0, (environment.action.size,), np.float32)
+        self._action = np.zeros((1, len(self._seats), environment.action.size), np.float32)
+        self._session = np.random.SeedSequence()
+        self._never = dict.fromkeys(self.possible_agents, False)
+        self._always = dict.fromkeys(self.possible_agents, True)
+
+    def observation_space(self, agent: str) -> gymnasium.spaces.Box:
+        """Return the space of an agent's observations."""
+        return self._observation_space
+
+    def action_space(self, agent: str) -> gymnasium.spaces.Box:
+        """Return the space of an agent's actions."""
+        return self._action_space
+
+    def reset(
+        self, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[dict[str, Observation], dict[str, dict[str, Any]]]:
+        """Open a session and return the first observations and empty infos."""
+        if seed is not None:
+            self._session = np.random.SeedSequence(seed)
+        word = int(self._session.spawn(1)[0].generate_state(1, np.uint64)[0])
+        observation = self.batch.reset([word])
+        self.agents = list(self.possible_agents)
+        return self._share(observation), {agent: {} for agent in self.agents}
+
+    def step(
+        self, actions: dict[str, Observation]
+    ) -> tuple[dict[str, Observation], dict[str, float], dict[str, bool], dict[str, bool], dict[str, dict[str, Any]]]:
+        """Play one action for each agent.
+
+        Raises ActionError, before anything is played, for a missing agent, a wrong shape or a value that is not
+        finite.
+        """
+        for place, agent in enumerate(self.possible_agents):
+            if agent not in actions:
+                raise ActionError(f"actions has no entry for {agent!r}; every agent acts each step")
+            try:
+                fits = np.shape(actions[agent]) == self._action_space.shape  # what does not would be broadcast
+                self._action[0, place] = actions[agent] if fits else np.nan
+            except (ValueError, TypeError):
+                fits = False
+            if not fits:
+                raise ActionError(
+                    f"action of {agent!r} is {actions[agent]!r}; it must be {self._action_space.shape[0]} numbers"
+                )
+        step = self.batch.step(self._action)
+        rewards = step.reward[0].tolist()
+        reward = {agent: rewards[seat] for agent, seat in zip(self.possible_agents, self._seats, strict=True)}
+        ended = self._always if step.truncated else self._never
+        infos: dict[str, dict[str, Any]] = {agent: {} for agent in self.possible_agents}
+        if step.truncated:
+            self.agents = []
+        return self._share(step.observation), reward, self._never.copy(), ended.copy(), infos
+
+    def _share(self, observation: NDArray[np.float32]) -> dict[str, Observation]:
+        """Give each agent its own row of a copy."""
+        return dict(zip(self.possible_agents, observation[0].copy(), strict=True))
+
+    def render(self) -> None:
+        """Show nothing: this face has no render mode."""
+
+    def close(self) -> None:
+        """Release nothing."""

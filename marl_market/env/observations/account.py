@@ -1,0 +1,64 @@
+"""A seat's own money, position and open orders."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from marl_market.env.trader import encoder
+from marl_market.exchange.bits import lowest_bit
+
+
+@encoder
+def encode(public, seat, offset):  # type: ignore[no-untyped-def]
+    """Write position, equity, fees, open lots a side and the distance of the best own quote a side.
+
+    Lots are in size scales (a tenth of them for the position), money in price scales times size scales (a
+    hundredth), distances in price scales from the reference price; a side without an own quote is at 0.
+    """
+    account = seat.account
+    size_scale = 1.0 / public.size_scale_lots
+    price_scale = 1.0 / public.price_scale_ticks
+    money_scale = 0.01 * size_scale * price_scale / public.cash_per_tick_lot
+    worth = account.cash + 0.5 * account.position * public.mark_twice_ticks * public.cash_per_tick_lot
+    bid_distance = 0.0
+    ask_distance = 0.0
+    best_bid = np.int64(0)
+    best_ask = np.int64(0)
+    bids = False
+    asks = False
+    slots = seat.live
+    while slots != 0:
+        order = seat.order[lowest_bit(slots)]
+        slots &= slots - np.uint64(1)
+        price = np.int64(order.price_ticks)
+        if order.side > 0:
+            if not bids or price > best_bid:
+                best_bid = price
+            bids = True
+        else:
+            if not asks or price < best_ask:
+                best_ask = price
+            asks = True
+    if bids:
+        bid_distance = (best_bid - public.reference_ticks) * price_scale
+    if asks:
+        ask_distance = (best_ask - public.reference_ticks) * price_scale
+    seat.observation[offset] = np.float32(0.1 * account.position * size_scale)
+    seat.observation[offset + 1] = np.float32(worth * money_scale)
+    seat.observation[offset + 2] = np.float32(account.fees * money_scale)
+    seat.observation[offset + 3] = np.float32(account.open_lots[0] * size_scale)
+    seat.observation[offset + 4] = np.float32(account.open_lots[1] * size_scale)
+    seat.observation[offset + 5] = np.float32(bid_distance)
+    seat.observation[offset + 6] = np.float32(ask_distance)
+    return offset + 7
+
+
+@dataclass(frozen=True)
+class Account:
+    """The seat's position, worth, fees paid and open orders."""
+
+    encoder = encode
+    shared = False
+    size = 7

@@ -1,0 +1,25 @@
+"""The time of the session."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from marl_market.env.trader import encoder
+
+
+@encoder
+def encode(public, seat, offset):  # type: ignore[no-untyped-def]
+    """Write the share of the session that is left, from 1 at the open to 0 at the close."""
+    seat.observation[offset] = np.float32(1.0 - public.step / public.session_steps)
+    return offset + 1
+
+
+@dataclass(frozen=True)
+class Clock:
+    """The share of the session that is left."""
+
+    encoder = encode
+    shared = True
+    size = 1

@@ -1,0 +1,41 @@
+"""What has just been traded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from marl_market.env.trader import encoder
+
+
+@encoder
+def encode(public, seat, offset):  # type: ignore[no-untyped-def]
+    """Write spread, last price, aggressors' bought and sold lots of the last step, and imbalance at the touch.
+
+    Prices are in price scales, the last one relative to the reference price; lots are
+    lots / (lots + size scale); the imbalance is (bid - ask) / (bid + ask) of the quantities at the touch.
+    """
+    price_scale = 1.0 / public.price_scale_ticks
+    spread = 0.0
+    imbalance = 0.0
+    if public.depth[0] > 0 and public.depth[1] > 0:
+        spread = np.float64(np.int64(public.best_ask) - np.int64(public.best_bid)) * price_scale
+        bid_lots = public.level[0, 0].quantity_lots
+        ask_lots = public.level[1, 0].quantity_lots
+        imbalance = (bid_lots - ask_lots) / (bid_lots + ask_lots)
+    seat.observation[offset] = np.float32(spread)
+    seat.observation[offset + 1] = np.float32((public.last_trade_ticks - public.reference_ticks) * price_scale)
+    seat.observation[offset + 2] = np.float32(public.step_lots[0] / (public.step_lots[0] + public.size_scale_lots))
+    seat.observation[offset + 3] = np.float32(public.step_lots[1] / (public.step_lots[1] + public.size_scale_lots))
+    seat.observation[offset + 4] = np.float32(imbalance)
+    return offset + 5
+
+
+@dataclass(frozen=True)
+class TradeTape:
+    """The spread, the last trades and the imbalance at the touch."""
+
+    encoder = encode
+    shared = True
+    size = 5

@@ -1,0 +1,1 @@
+"""What a seat may be scored by, one scheme a file."""

@@ -1,0 +1,150 @@
+"""The compiled step: every seat decides, commands arrive, the market moves, seats see and are scored.
+
+A step has four parts, for each market on its own:
+1. every seat decides on the same public record (simultaneous decisions);
+2. seats arrive at the exchange in an order drawn anew each step, each with its commands in the order it wrote them;
+3. the clock moves on and the venue publishes;
+4. every seat is scored, and those that observe get their observation.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit, prange
+
+from marl_market.env.trader import call_encoder, call_reward, decide
+from marl_market.exchange.compiled import compiled, inlined
+from marl_market.exchange.lifecycle import open_market
+from marl_market.exchange.matching import process
+from marl_market.exchange.publication import publish
+from marl_market.exchange.randomness import begin_stream, below
+
+
+@inlined
+def shuffle_arrivals(market):  # type: ignore[no-untyped-def]
+    """Draw the order in which seats arrive (Fisher and Yates)."""
+    begin_stream(market, market.public.step)
+    count = market.seat_count
+    for i in range(count):
+        market.arrival[i] = i
+    for i in range(count - 1, 0, -1):
+        j = below(market, i + 1)
+        arrival = market.arrival[i]
+        market.arrival[i] = market.arrival[j]
+        market.arrival[j] = arrival
+
+
+@compiled
+def trade_once(market, minds, step_ns, opening):  # type: ignore[no-untyped-def]
+    """Carry out parts 1 to 3 of a step; with `opening`, only for the seats that warm up."""
+    market.event_count = 0
+    public = market.public
+    for i in range(market.seat_count):
+        seat = market.seat[i]
+        seat.command_count = 0
+        begin_stream(seat, public.step)
+        if not opening or seat.warms_up == 1:
+            decide(seat.trader, seat.decoder, public, seat, minds[seat.mind])
+    public.step_trades = 0
+    public.step_lots[0] = 0
+    public.step_lots[1] = 0
+    shuffle_arrivals(market)
+    for i in range(market.seat_count):
+        index = np.int64(market.arrival[i])
+        seat = market.seat[index]
+        for j in range(seat.command_count):
+            process(market, index, seat.command[j])
+    market.time_ns += step_ns
+    public.step += 1
+    publish(market)
+
+
+@compiled
+def see(market, parts, external, observation):  # type: ignore[no-untyped-def]
+    """Encode what the observing seats see; copy it out for the external ones."""
+    public = market.public
+    first = -1
+    for i in range(market.seat_count):
+        seat = market.seat[i]
+        if seat.observes == 0:
+            continue
+        offset = 0
+        for k in range(parts.size):
+            part = parts[k]
+            if part.shared == 1 and first >= 0:
+                for j in range(offset, offset + part.size):
+                    seat.observation[j] = market.seat[first].observation[j]
+            else:
+                call_encoder(part.address, public, seat, offset)
+            offset += part.size
+        if first < 0:
+            first = i
+    for k in range(external.size):
+        seat = market.seat[external[k]]
+        for j in range(observation.shape[1]):
+            observation[k, j] = seat.observation[j]
+
+
+@compiled
+def step_market(market, minds, parts, reward_address, external, step_ns, action, observation, reward):  # type: ignore[no-untyped-def]
+    """Step one market."""
+    for k in range(external.size):
+        seat = market.seat[external[k]]
+        for j in range(action.shape[1]):
+            seat.action[j] = action[k, j]
+    trade_once(market, minds, step_ns, False)
+    for i in range(market.seat_count):
+        seat = market.seat[i]
+        reward[i] = call_reward(reward_address, market.public, seat, minds[seat.mind])
+    see(market, parts, external, observation)
+
+
+@compiled
+def step_serial(markets, minds, parts, reward_address, external, step_ns, action, observation, reward):  # type: ignore[no-untyped-def]
+    """Step every market of a batch in the calling thread."""
+    for m in range(markets.size):
+        step_market(markets[m], minds, parts, reward_address, external, step_ns, action[m], observation[m], reward[m])
+
+
+@njit(cache=True, nogil=True, parallel=True)
+def step_parallel(markets, minds, parts, reward_address, external, step_ns, action, observation, reward):  # type: ignore[no-untyped-def]
+    """Step every market of a batch, markets shared out over numba's threads."""
+    for m in prange(markets.size):
+        step_market(markets[m], minds, parts, reward_address, external, step_ns, action[m], observation[m], reward[m])
+
+
+@compiled
+def flatten(market):  # type: ignore[no-untyped-def]
+    """Start the session's accounts from nothing; the sums of positions and money stay zero."""
+    market.fees_collected = 0
+    market.public.session_lots = 0
+    for i in range(market.seat_count):
+        account = market.seat[i].account
+        account.cash = 0
+        account.position = 0
+        account.fees = 0
+        account.traded_lots = 0
+        account.trades = 0
+        account.rejected = 0
+
+
+@njit(cache=True, nogil=True, parallel=True)
+def reset_markets(markets, minds, parts, external, step_ns, random, initial_price_ticks, warmup_steps, observation):  # type: ignore[no-untyped-def]
+    """Open every market, let the background fill the book, and show the first observation.
+
+    `random` has shape (markets, seats + 1): the key of each market's stream, then of its seats'.
+    """
+    for m in prange(markets.size):
+        market = markets[m]
+        open_market(market, initial_price_ticks)
+        market.random_key = random[m, 0]
+        for i in range(market.seat_count):
+            market.seat[i].random_key = random[m, i + 1]
+        market.time_ns = -warmup_steps * step_ns
+        market.public.time_ns = market.time_ns
+        market.public.step = -warmup_steps
+        for _ in range(warmup_steps):
+            trade_once(market, minds, step_ns, True)
+        flatten(market)
+        market.event_count = 0
+        see(market, parts, external, observation[m])

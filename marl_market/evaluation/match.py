@@ -1,0 +1,91 @@
+"""A match: one population plays sessions of given seeds, and every seat's result is a value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marl_market.agents.evolution.frozen import FrozenPolicy
+from marl_market.env.agent import Group
+from marl_market.env.batch_market import BatchMarket, Environment
+from marl_market.env.recorder import TapeRecorder
+from marl_market.market.tape import Tape
+from marl_market.market.units import decimal
+
+
+@dataclass(frozen=True)
+class Match:
+    """Results of a match, (sessions, seats) each.
+
+    Attributes:
+        environment: who played what.
+        reward: sum of rewards.
+        profit: cash plus position at the mark at the close, in currency, after fees.
+        fees: fees paid less rebates, in currency.
+        traded_lots: quantity bought and sold.
+        trades: number of fills.
+        position_lots: position at the close.
+        position_error: (sessions,) sum of positions in lots, zero where conserved.
+        cash_error: (sessions,) sum of cash and the venue's fees in cash units, zero where conserved.
+        tape: what the first session showed.
+    """
+
+    environment: Environment
+    reward: NDArray[np.float64]
+    profit: NDArray[np.float64]
+    fees: NDArray[np.float64]
+    traded_lots: NDArray[np.int64]
+    trades: NDArray[np.int64]
+    position_lots: NDArray[np.int64]
+    position_error: NDArray[np.int64]
+    cash_error: NDArray[np.int64]
+    tape: Tape
+
+
+def with_policies(environment: Environment, policies: Mapping[str, FrozenPolicy]) -> Environment:
+    """Return the environment in which the named groups play frozen policies."""
+    groups = [Group(group.name, policies.get(group.name, group.agent), group.count) for group in environment.groups]
+    return replace(environment, groups=groups)
+
+
+def play_match(environment: Environment, seeds: Sequence[int], threads: int = 1) -> Match:
+    """Play one session for each seed; every mind must play by itself.
+
+    Raises ValueError where a seat waits for actions from outside.
+    """
+    batch = BatchMarket(environment, len(seeds), threads)
+    if batch.external.size:
+        raise ValueError(f"seats {batch.external.tolist()} wait for actions from outside; give their groups a policy")
+    for group in environment.groups:
+        if isinstance(group.agent, FrozenPolicy):
+            group.agent.write_minds(batch.minds, batch.mind_rows[group.name])
+    recorder = TapeRecorder(batch)
+    batch.reset(seeds)
+    recorder.record()
+    action = np.zeros((len(seeds), 0, environment.action.size), np.float32)
+    reward = np.zeros((len(seeds), environment.seats))
+    truncated = False
+    while not truncated:
+        step = batch.step(action)
+        recorder.record()
+        reward += step.reward
+        truncated = step.truncated
+    account, public = batch.markets["seat"]["account"][:, : environment.seats], batch.markets["public"]
+    unit = float(decimal(environment.spec.cash_unit))
+    worth = account["position"] * (public["mark_twice_ticks"] * public["cash_per_tick_lot"])[:, None]
+    position_error, cash_error = batch.conservation_errors()
+    return Match(
+        environment=environment,
+        reward=reward,
+        profit=(account["cash"] + 0.5 * worth) * unit,
+        fees=account["fees"] * unit,
+        traded_lots=account["traded_lots"].copy(),
+        trades=account["trades"].copy(),
+        position_lots=account["position"].copy(),
+        position_error=position_error,
+        cash_error=cash_error,
+        tape=recorder.tape(),
+    )

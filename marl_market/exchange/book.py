@@ -1,0 +1,121 @@
+"""Price levels of one book: two sorted ladders and a pool of FIFO queues.
+
+Why this structure: real books are sparse (a price in cents spans hundreds of thousands of ticks) and busy at the
+touch. Each side is one sorted array of 64-bit keys whose END is the touch: a search is a binary search in one or two
+cache lines, and a new level near the touch moves the few keys above it. The key's upper half is the level's rank,
+`side * price`, so that a higher key is a better price on both sides and every function below serves both; its lower
+half is the level's place in the pool. Any int32 price above the smallest can be expressed.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from marl_market.exchange.compiled import inlined
+from marl_market.exchange.records import NIL, SLOT_BITS, SLOT_OF_REFERENCE
+
+RANK_SHIFT = 32
+SLOT_MASK = (1 << RANK_SHIFT) - 1
+LOWEST_KEY = np.int64(-(2**63))
+
+
+@inlined
+def ladder_position(book, index, key):  # type: ignore[no-untyped-def]
+    """Return the first place in the ladder of side `index` whose key is not below `key`."""
+    low = 0
+    length = book.count[index]
+    while length > 0:
+        half = length >> 1
+        if book.ladder[index, low + half] < key:
+            low += half + 1
+            length -= half + 1
+        else:
+            length = half
+    return low
+
+
+@inlined
+def find_or_insert_level(book, index, side, price_ticks):  # type: ignore[no-untyped-def]
+    """Return the pool place of the level at `price_ticks`, making an empty one where there is none.
+
+    The pool has as many levels as the market can have orders: it never runs out.
+    """
+    key = np.int64(side) * np.int64(price_ticks) << RANK_SHIFT
+    position = ladder_position(book, index, key)
+    count = book.count[index]
+    if position < count:
+        found = book.ladder[index, position]
+        if found >> RANK_SHIFT == key >> RANK_SHIFT:
+            return np.int32(found & SLOT_MASK)
+    place = book.free_level
+    if place == NIL:
+        place = book.used_levels
+        book.used_levels = place + 1
+    else:
+        book.free_level = book.level[place].head
+    for i in range(count, position, -1):
+        book.ladder[index, i] = book.ladder[index, i - 1]
+    book.ladder[index, position] = key | np.int64(place)
+    book.count[index] = count + 1
+    level = book.level[place]
+    level.quantity_lots = 0
+    level.count = 0
+    level.head = NIL
+    level.tail = NIL
+    level.price_ticks = price_ticks
+    return np.int32(place)
+
+
+@inlined
+def remove_level(book, index, side, place):  # type: ignore[no-untyped-def]
+    """Take the empty level `place` out of its ladder and give it back to the pool."""
+    level = book.level[place]
+    count = book.count[index] - 1
+    position = count
+    key = np.int64(side) * np.int64(level.price_ticks) << RANK_SHIFT
+    if book.ladder[index, count] >> RANK_SHIFT != key >> RANK_SHIFT:
+        position = ladder_position(book, index, key)
+        for i in range(position, count):
+            book.ladder[index, i] = book.ladder[index, i + 1]
+    book.count[index] = count
+    level.head = book.free_level
+    book.free_level = place
+
+
+@inlined
+def enqueue(market, index, place, reference, order):  # type: ignore[no-untyped-def]
+    """Put `order` last in the queue of level `place`."""
+    level = market.book.level[place]
+    tail = level.tail
+    order.level = place
+    order.next = NIL
+    order.previous = tail
+    if tail == NIL:
+        level.head = reference
+    else:
+        market.seat[tail >> SLOT_BITS].order[tail & SLOT_OF_REFERENCE].next = reference
+    level.tail = reference
+    level.count += 1
+    level.quantity_lots += order.leaves_quantity
+
+
+@inlined
+def dequeue(market, index, order):  # type: ignore[no-untyped-def]
+    """Take `order` out of its queue, wherever it stands, and remove its level if that was the last one."""
+    book = market.book
+    place = order.level
+    level = book.level[place]
+    following = order.next
+    previous = order.previous
+    if previous == NIL:
+        level.head = following
+    else:
+        market.seat[previous >> SLOT_BITS].order[previous & SLOT_OF_REFERENCE].next = following
+    if following == NIL:
+        level.tail = previous
+    else:
+        market.seat[following >> SLOT_BITS].order[following & SLOT_OF_REFERENCE].previous = previous
+    level.count -= 1
+    level.quantity_lots -= order.leaves_quantity
+    if level.count == 0:
+        remove_level(book, index, order.side, place)

@@ -1,0 +1,49 @@
+"""How functions are compiled, and where the compiled form is kept.
+
+Numba's cache looks only at the file of the function itself: a change in a function that it calls would leave a stale
+kernel. The cache of this package therefore lives in a folder named after the digest of all of its sources.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from pathlib import Path
+
+import numba
+
+KEPT_CACHES = 8
+
+
+def source_digest(package: Path) -> str:
+    """Return the digest of every Python source below `package`."""
+    digest = hashlib.sha256()
+    for path in sorted(package.rglob("*.py")):
+        digest.update(path.relative_to(package).as_posix().encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def choose_cache_folder(root: Path, digest: str) -> Path:
+    """Make the folder of this digest below `root`, drop all but the newest others, and return it."""
+    folder = root / digest
+    folder.mkdir(parents=True, exist_ok=True)
+    os.utime(folder)
+    newest_first = sorted(root.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)
+    for stale in newest_first[KEPT_CACHES:]:
+        shutil.rmtree(stale, ignore_errors=True)
+    return folder
+
+
+if "NUMBA_CACHE_DIR" not in os.environ:
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    numba.config.CACHE_DIR = str(
+        choose_cache_folder(home / "marl_market" / "kernels", source_digest(Path(__file__).parents[1]))
+    )
+
+compiled = numba.njit(cache=True, nogil=True)
+"""Compile a function that is called from Python or through a table."""
+
+inlined = numba.njit(cache=True, nogil=True, forceinline=True)
+"""Compile a function of the hot path into its callers: the engine is a fifth faster than with calls."""

@@ -1,0 +1,102 @@
+"""Opening a market: from a spec and a seed to an empty book."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marl_market.exchange.compiled import compiled
+from marl_market.exchange.fees import BILLION
+from marl_market.exchange.records import CAPACITY_SEATS, NIL, market_dtype
+from marl_market.market.spec import MarketSpec
+from marl_market.market.units import decimal
+
+
+def allocate_markets(spec: MarketSpec, markets: int, seats: int) -> NDArray[np.void]:
+    """Return `markets` market records of the spec's size class, for `seats` seats each.
+
+    Raises ValueError when the size class has too few seats.
+    """
+    dtype = market_dtype(spec.capacity)
+    available = CAPACITY_SEATS[spec.capacity]
+    if not 1 <= seats <= available:
+        raise ValueError(
+            f"market.capacity {spec.capacity!r} has {available} seats, the population needs {seats}; "
+            f"choose a larger one of {CAPACITY_SEATS}"
+        )
+    records = np.zeros(markets, dtype)
+    records["seat_count"] = seats
+    records["maximum_quantity"] = max(1, 2**62 // (2**31 * spec.cash_per_tick_lot))
+    fees = records["fees"]
+    cash_unit, lot_size = decimal(spec.cash_unit), decimal(spec.lot_size)
+    fees["maker_parts_per_billion"] = round(decimal(spec.fees.maker_rate) * BILLION)
+    fees["taker_parts_per_billion"] = round(decimal(spec.fees.taker_rate) * BILLION)
+    fees["maker_per_lot"] = round(decimal(spec.fees.maker_per_unit) * lot_size / cash_unit)
+    fees["taker_per_lot"] = round(decimal(spec.fees.taker_per_unit) * lot_size / cash_unit)
+    public = records["public"]
+    public["session_steps"] = spec.session_steps
+    public["step_seconds"] = spec.step_seconds
+    public["price_scale_ticks"] = spec.price_scale_ticks
+    public["size_scale_lots"] = spec.size_scale_lots
+    public["cash_per_tick_lot"] = spec.cash_per_tick_lot
+    open_markets(records, spec.initial_price_ticks)
+    return records
+
+
+@compiled
+def open_market(market, initial_price_ticks):  # type: ignore[no-untyped-def]
+    """Empty the book, the accounts and the tape of one market; constants stay."""
+    book = market.book
+    book.count[0] = 0
+    book.count[1] = 0
+    book.free_level = NIL
+    book.used_levels = 0
+    market.fees_collected = 0
+    market.order_sequence = 0
+    market.trade_sequence = 0
+    market.time_ns = 0
+    market.event_count = 0
+    public = market.public
+    public.time_ns = 0
+    public.step = 0
+    public.best_bid = initial_price_ticks
+    public.best_ask = initial_price_ticks
+    public.depth[0] = 0
+    public.depth[1] = 0
+    public.reference_ticks = initial_price_ticks
+    public.mark_twice_ticks = 2 * np.int64(initial_price_ticks)
+    public.last_trade_ticks = initial_price_ticks
+    public.last_aggressor_side = 0
+    public.step_trades = 0
+    public.step_lots[0] = 0
+    public.step_lots[1] = 0
+    public.session_lots = 0
+    for i in range(market.seat_count):
+        seat = market.seat[i]
+        account = seat.account
+        account.cash = 0
+        account.position = 0
+        account.fees = 0
+        account.traded_lots = 0
+        account.trades = 0
+        account.rejected = 0
+        account.open_lots[0] = 0
+        account.open_lots[1] = 0
+        seat.live = np.uint64(0)
+        seat.time_of_last_fill_ns = 0
+        seat.command_count = 0
+        for j in range(seat.action.size):
+            seat.action[j] = 0.0
+        for j in range(seat.memory.size):
+            seat.memory[j] = 0.0
+        for j in range(seat.reward_memory.size):
+            seat.reward_memory[j] = 0.0
+        for j in range(seat.observation.size):
+            seat.observation[j] = 0.0
+
+
+@compiled
+def open_markets(markets, initial_price_ticks):  # type: ignore[no-untyped-def]
+    """Open every market of a batch."""
+    for i in range(markets.size):
+        open_market(markets[i], initial_price_ticks)

@@ -1,0 +1,240 @@
+"""The memory of a market: one NumPy record that every compiled function shares.
+
+Why one record: a compiled call then passes a single pointer; passing the same state as many arrays costs two to four
+times the engine's speed. Why an order lives inside its owner's seat: a trader sees its own orders without a copy, an
+order is found by its number without a search, and a seat cannot crowd the others out of a shared pool.
+
+Assumptions: prices are int32 ticks of any sign; quantities, cash and times are int64. A seat has at most
+`SEAT_ORDERS` open orders and sends at most `SEAT_COMMANDS` commands a decision; both limits reject with a reason.
+An order reference is `seat * SEAT_ORDERS + slot`; an order id is `sequence << REFERENCE_BITS | reference`.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import numpy as np
+
+SLOT_BITS = 5
+SEAT_ORDERS = 1 << SLOT_BITS
+SLOT_OF_REFERENCE = SEAT_ORDERS - 1
+SEAT_COMMANDS = 16
+SEAT_ACTIONS = 8
+SEAT_MEMORY = 32
+SEAT_OBSERVATION = 128
+PUBLIC_LEVELS = 10
+REFERENCE_BITS = 20
+NIL = -1
+
+CAPACITY_SEATS = {"small": 16, "medium": 64, "large": 256, "huge": 1024}
+"""Seats of each size class; every class is one compiled record type."""
+
+
+class CommandKind(IntEnum):
+    """What a seat asks the exchange to do."""
+
+    LIMIT = 1
+    MARKET = 2
+    CANCEL = 3
+    CANCEL_ALL = 4
+
+
+class EventKind(IntEnum):
+    """What the exchange says has happened."""
+
+    ACCEPTED = 1
+    RESTED = 2
+    FILLED = 3
+    CANCELED = 4
+    REJECTED = 5
+
+
+class Reason(IntEnum):
+    """Why an order was rejected or canceled."""
+
+    NONE = 0
+    QUANTITY_NOT_POSITIVE = 1
+    QUANTITY_ABOVE_MAXIMUM = 2
+    PRICE_OUT_OF_RANGE = 3
+    SIDE_UNKNOWN = 4
+    COMMAND_UNKNOWN = 5
+    ORDER_UNKNOWN = 6
+    TOO_MANY_ORDERS = 7
+    BY_OWNER = 8
+    SELF_TRADE = 9
+    NO_LIQUIDITY = 10
+
+
+class Liquidity(IntEnum):
+    """Which part a seat had in a fill."""
+
+    MAKER = 1
+    TAKER = 2
+
+
+COMMAND = np.dtype(
+    [
+        ("kind", np.int32),
+        ("side", np.int32),
+        ("price_ticks", np.int32),
+        ("client_order_id", np.int32),
+        ("quantity_lots", np.int64),
+        ("order_id", np.int64),
+    ],
+    align=True,
+)
+EVENT = np.dtype(
+    [
+        ("time_ns", np.int64),
+        ("order_id", np.int64),
+        ("trade_id", np.int64),
+        ("quantity_lots", np.int64),
+        ("leaves_quantity", np.int64),
+        ("seat", np.int32),
+        ("price_ticks", np.int32),
+        ("client_order_id", np.int32),
+        ("kind", np.int16),
+        ("reason", np.int16),
+        ("side", np.int16),
+        ("liquidity", np.int16),
+    ],
+    align=True,
+)
+ORDER = np.dtype(
+    [
+        ("order_id", np.int64),
+        ("leaves_quantity", np.int64),
+        ("time_ns", np.int64),
+        ("price_ticks", np.int32),
+        ("side", np.int32),
+        ("next", np.int32),
+        ("previous", np.int32),
+        ("level", np.int32),
+        ("client_order_id", np.int32),
+    ],
+    align=True,
+)
+ACCOUNT = np.dtype(
+    [
+        ("cash", np.int64),
+        ("position", np.int64),
+        ("fees", np.int64),
+        ("traded_lots", np.int64),
+        ("trades", np.int64),
+        ("rejected", np.int64),
+        ("open_lots", np.int64, (2,)),
+    ],
+    align=True,
+)
+SEAT = np.dtype(
+    [
+        ("account", ACCOUNT),
+        ("live", np.uint64),  # bit i is set while order[i] is open
+        ("random", np.uint64),
+        ("random_key", np.uint64),
+        ("time_of_last_fill_ns", np.int64),
+        ("trader", np.int64),  # addresses of compiled functions
+        ("decoder", np.int64),
+        ("mind", np.int32),  # row of the minds
+        ("observes", np.int16),
+        ("warms_up", np.int16),
+        ("command_count", np.int64),
+        ("action", np.float32, (SEAT_ACTIONS,)),
+        ("memory", np.float64, (SEAT_MEMORY,)),
+        ("reward_memory", np.float64, (8,)),
+        ("observation", np.float32, (SEAT_OBSERVATION,)),
+        ("activation", np.float32, (2, SEAT_OBSERVATION)),
+        ("command", COMMAND, (SEAT_COMMANDS,)),
+        ("order", ORDER, (SEAT_ORDERS,)),
+    ],
+    align=True,
+)
+"""One place in the market. The exchange reads and writes account, live, order and command; the rest is the trader's."""
+
+LEVEL = np.dtype(
+    [
+        ("quantity_lots", np.int64),
+        ("head", np.int32),
+        ("tail", np.int32),
+        ("count", np.int32),
+        ("price_ticks", np.int32),
+    ],
+    align=True,
+)
+PUBLIC_LEVEL = np.dtype([("quantity_lots", np.int64), ("price_ticks", np.int32), ("orders", np.int32)], align=True)
+PUBLIC = np.dtype(
+    [
+        ("time_ns", np.int64),
+        ("step", np.int64),  # negative while the market warms up
+        ("session_steps", np.int64),
+        ("step_seconds", np.float64),
+        ("best_bid", np.int32),  # valid while depth[0] > 0
+        ("best_ask", np.int32),  # valid while depth[1] > 0
+        ("depth", np.int32, (2,)),  # number of valid levels, bids then asks
+        ("level", PUBLIC_LEVEL, (2, PUBLIC_LEVELS)),
+        ("reference_ticks", np.float64),  # mid price, or the best there is of it
+        ("mark_twice_ticks", np.int64),  # twice the price that positions are valued at
+        ("last_trade_ticks", np.int32),
+        ("last_aggressor_side", np.int32),
+        ("step_trades", np.int64),
+        ("step_lots", np.int64, (2,)),  # bought and sold by aggressors in the last step
+        ("session_lots", np.int64),
+        ("price_scale_ticks", np.float64),  # units of the spec by which observations are scaled
+        ("size_scale_lots", np.float64),
+        ("cash_per_tick_lot", np.int64),
+    ],
+    align=True,
+)
+"""All that every trader sees of a market."""
+
+FEES = np.dtype(
+    [
+        ("maker_parts_per_billion", np.int64),
+        ("taker_parts_per_billion", np.int64),
+        ("maker_per_lot", np.int64),
+        ("taker_per_lot", np.int64),
+    ],
+    align=True,
+)
+
+
+def market_dtype(capacity: str) -> np.dtype[np.void]:
+    """Return the record type of one market of the size class `capacity`; raises ValueError for an unknown class."""
+    if capacity not in CAPACITY_SEATS:
+        raise ValueError(f"capacity {capacity!r} is no size class; choose one of {', '.join(CAPACITY_SEATS)}")
+    seats = CAPACITY_SEATS[capacity]
+    orders = seats * SEAT_ORDERS
+    # The end of an order that rests when a step begins makes at most two events, a command of the step at most four:
+    # it is accepted, and then it rests and may end too, or its last fill leaves the other order open. So a step
+    # cannot outrun this buffer.
+    events = 2 * orders + 4 * seats * SEAT_COMMANDS
+    book = np.dtype(
+        [
+            ("count", np.int32, (2,)),
+            ("free_level", np.int32),
+            ("used_levels", np.int32),
+            ("ladder", np.int64, (2, orders)),
+            ("level", LEVEL, (orders,)),
+        ],
+        align=True,
+    )
+    return np.dtype(
+        [
+            ("public", PUBLIC),
+            ("fees", FEES),
+            ("fees_collected", np.int64),
+            ("maximum_quantity", np.int64),
+            ("order_sequence", np.int64),
+            ("trade_sequence", np.int64),
+            ("time_ns", np.int64),
+            ("random", np.uint64),
+            ("random_key", np.uint64),
+            ("event_count", np.int64),
+            ("seat_count", np.int64),
+            ("arrival", np.int32, (seats,)),
+            ("book", book),
+            ("event", EVENT, (events,)),
+            ("seat", SEAT, (seats,)),
+        ],
+        align=True,
+    )

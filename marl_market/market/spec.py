@@ -1,0 +1,198 @@
+"""What is traded and under which constants: the one description of a market."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from marl_market.market.units import decimal, to_steps
+
+QUANTILES = 17
+"""Number of evenly spaced quantiles (0, 1/16, ..., 1) that describe a distribution in a market spec."""
+
+MAXIMUM_PRICE_TICKS = 2**31 - 2
+
+
+class SpecError(ValueError):
+    """A market spec field has a value no market can have."""
+
+
+def _require(condition: bool, field_name: str, value: object, wanted: str) -> None:
+    if not condition:
+        raise SpecError(f"market.{field_name} is {value!r}; it must be {wanted}")
+
+
+@dataclass(frozen=True)
+class Fees:
+    """What the venue charges a seat for each fill; a negative value is a rebate.
+
+    Attributes:
+        maker_rate: charge to the resting side, as a fraction of the notional.
+        taker_rate: charge to the aggressor, as a fraction of the notional.
+        maker_per_unit: charge to the resting side, in currency per unit of quantity (a share, a coin).
+        taker_per_unit: charge to the aggressor, in currency per unit of quantity.
+    """
+
+    maker_rate: float = 0.0
+    taker_rate: float = 0.0
+    maker_per_unit: float = 0.0
+    taker_per_unit: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("maker_rate", "taker_rate"):
+            _require(-0.1 <= getattr(self, name) <= 0.1, f"fees.{name}", getattr(self, name), "between -0.1 and 0.1")
+        for name in ("maker_per_unit", "taker_per_unit"):
+            _require(math.isfinite(getattr(self, name)), f"fees.{name}", getattr(self, name), "a finite number")
+
+
+@dataclass(frozen=True)
+class OrderFlow:
+    """How the whole real market behaves on average; background traders share it among themselves.
+
+    Distributions are `QUANTILES` evenly spaced quantiles, linear in between.
+
+    Attributes:
+        limit_rate: limit orders a second.
+        market_rate: market orders (executions of one aggressor merged) a second.
+        cancel_rate: cancels a second.
+        limit_size_lots: quantiles of a limit order's quantity.
+        market_size_lots: quantiles of a market order's quantity.
+        limit_offset_ticks: quantiles of the distance between a new limit order's price and the touch of the
+            opposite side, so that what narrows the spread depends on how wide it is.
+        spread_ticks: time-weighted mean spread.
+        volatility_ticks: standard deviation of the one-second change of the mid price.
+        depth_lots: mean quantity at the touch, over both sides.
+    """
+
+    limit_rate: float
+    market_rate: float
+    cancel_rate: float
+    limit_size_lots: Sequence[float]
+    market_size_lots: Sequence[float]
+    limit_offset_ticks: Sequence[float]
+    spread_ticks: float
+    volatility_ticks: float
+    depth_lots: float
+
+    def __post_init__(self) -> None:
+        for name in ("limit_rate", "market_rate", "cancel_rate"):
+            value = getattr(self, name)
+            _require(math.isfinite(value) and value >= 0, f"flow.{name}", value, "zero or more a second")
+        for name in ("spread_ticks", "volatility_ticks", "depth_lots"):
+            value = getattr(self, name)
+            _require(math.isfinite(value) and value > 0, f"flow.{name}", value, "above zero")
+        for name in ("limit_size_lots", "market_size_lots", "limit_offset_ticks"):
+            values = tuple(float(value) for value in getattr(self, name))
+            rising = all(low <= high for low, high in pairwise(values))
+            _require(
+                len(values) == QUANTILES and rising and all(map(math.isfinite, values)),
+                f"flow.{name}",
+                values,
+                f"{QUANTILES} finite numbers that never fall",
+            )
+            object.__setattr__(self, name, values)
+        for name in ("limit_size_lots", "market_size_lots"):
+            _require(getattr(self, name)[0] > 0, f"flow.{name}", getattr(self, name), "above zero")
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where the constants of a market spec come from.
+
+    Attributes:
+        source: name of the data file, without its folder.
+        format: reader that read it.
+        start: first time stamp in the data, ISO 8601.
+        end: last time stamp in the data, ISO 8601.
+        rows: number of messages read.
+        sha256: digest of the file's bytes.
+    """
+
+    source: str
+    format: str
+    start: str
+    end: str
+    rows: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class MarketSpec:
+    """One market: its units, costs, session, capacity and the order flow it was calibrated to.
+
+    Attributes:
+        name: what the market is called in reports.
+        tick_size: smallest price step, in currency.
+        lot_size: smallest quantity step, in units (shares, coins).
+        initial_price: price around which an empty book opens, in currency.
+        flow: calibrated constants of the real market.
+        fees: what the venue charges.
+        currency: what prices are quoted in.
+        cash_unit: smallest amount of money an account can hold, in currency; one tick times one lot must be
+            a whole number of it.
+        step_ns: length of one step of the environment, in nanoseconds.
+        session_steps: steps in one session (episode).
+        warmup_steps: steps in which only background traders act, before the session opens.
+        capacity: size class of the compiled market, see `marl_market.exchange.records`.
+        provenance: where the constants come from; None for an invented market.
+    """
+
+    name: str
+    tick_size: float
+    lot_size: float
+    initial_price: float
+    flow: OrderFlow
+    fees: Fees = field(default_factory=Fees)
+    currency: str = "USD"
+    cash_unit: float = 1e-6
+    step_ns: int = 1_000_000_000
+    session_steps: int = 200
+    warmup_steps: int = 100
+    capacity: str = "small"
+    provenance: Provenance | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("tick_size", "lot_size", "initial_price", "cash_unit"):
+            value = getattr(self, name)
+            _require(math.isfinite(value) and value > 0, name, value, "a finite number above zero")
+        for name in ("step_ns", "session_steps"):
+            _require(int(getattr(self, name)) >= 1, name, getattr(self, name), "a whole number of one or more")
+        _require(self.warmup_steps >= 0, "warmup_steps", self.warmup_steps, "zero or more")
+        try:
+            self.initial_price_ticks, self.cash_per_tick_lot  # noqa: B018 - both convert, and raise, here
+        except ValueError as error:
+            raise SpecError(f"market {self.name}: {error}") from None
+        _require(
+            self.initial_price_ticks <= MAXIMUM_PRICE_TICKS,
+            "initial_price",
+            self.initial_price,
+            f"at most {MAXIMUM_PRICE_TICKS} ticks",
+        )
+
+    @property
+    def initial_price_ticks(self) -> int:
+        """Return the initial price in ticks; raises ValueError where it lies between two ticks."""
+        return to_steps(self.initial_price, self.tick_size, "initial_price")
+
+    @property
+    def cash_per_tick_lot(self) -> int:
+        """Return the cash units that one tick times one lot is worth; raises ValueError where it is no whole number."""
+        return to_steps(decimal(self.tick_size) * decimal(self.lot_size), self.cash_unit, "tick_size * lot_size")
+
+    @property
+    def size_scale_lots(self) -> float:
+        """Return the mean quantity of a market order, in lots: the unit in which seats see and send quantities."""
+        sizes = self.flow.market_size_lots
+        return (sum(sizes) - 0.5 * (sizes[0] + sizes[-1])) / (QUANTILES - 1)
+
+    @property
+    def price_scale_ticks(self) -> float:
+        """Return the mean spread or the volatility of a second, whichever is larger: the unit of price distances."""
+        return max(self.flow.spread_ticks, self.flow.volatility_ticks)
+
+    @property
+    def step_seconds(self) -> float:
+        """Return the length of one step in seconds."""
+        return self.step_ns / 1e9

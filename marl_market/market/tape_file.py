@@ -1,0 +1,51 @@
+"""Keep a tape in one compressed NumPy file, bit for bit."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from marl_market.market.tape import FLOW, QUOTE, TRADE, Tape
+
+TABLES = {"quotes": QUOTE, "trades": TRADE, "flow": FLOW}
+SCALARS = ("tick_size", "lot_size")
+
+
+def save_tape(path: Path, tape: Tape) -> None:
+    """Write `tape` to `path`; a reader sees the old file or the whole new one, never a part."""
+    part = path.with_name(f"{path.name}.part")
+    with part.open("wb") as file:
+        np.savez_compressed(
+            file,
+            tick_size=np.float64(tape.tick_size),
+            lot_size=np.float64(tape.lot_size),
+            quotes=tape.quotes,
+            trades=tape.trades,
+            flow=tape.flow,
+        )
+    part.replace(path)
+
+
+def load_tape(path: Path) -> Tape:
+    """Return the tape that `save_tape` wrote; raises ValueError naming the file and what does not fit in it."""
+    try:
+        # NumPy leaves a file open that it opened and could not read.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in (*SCALARS, *TABLES)}
+    except KeyError as error:
+        raise ValueError(f"{path} has no array {error}; a tape has {[*SCALARS, *TABLES]}") from None
+    except (zipfile.BadZipFile, EOFError, TypeError, ValueError) as error:
+        raise ValueError(f"{path} is no tape file: {error}") from error
+    for name, dtype in TABLES.items():
+        if arrays[name].dtype != dtype or arrays[name].ndim != 1:
+            found = f"{arrays[name].ndim} dimension(s) of {arrays[name].dtype}"
+            raise ValueError(f"{path}: {name} has {found}; it must have one of {dtype}")
+    return Tape(
+        tick_size=float(arrays["tick_size"]),
+        lot_size=float(arrays["lot_size"]),
+        quotes=arrays["quotes"],
+        trades=arrays["trades"],
+        flow=arrays["flow"],
+    )

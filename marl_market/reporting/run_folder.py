@@ -1,0 +1,121 @@
+"""The files of one run: their names, and how they are written and read.
+
+Every file but `metrics.jsonl`, which grows line by line, is replaced as a whole: a reader never sees a part.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import pandas as pd
+
+from marl_market.evaluation.trading import Evaluation
+from marl_market.market.tape import Tape
+from marl_market.market.tape_file import load_tape
+
+METRICS_FILE = "metrics.jsonl"
+TABLE_FILE = "metrics.parquet"
+EVALUATION_FILE = "evaluation.json"
+TAPE_FILE = "tape.npz"
+CONFIG_FILE = "config.yaml"
+FACTS_FILE = "facts.json"
+REPORT_FILE = "report.html"
+
+Content = TypeVar("Content")
+
+
+class RunFolderError(ValueError):
+    """A run folder lacks a file, or a file holds what no run writes."""
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """What one run left behind; None where the run left no such file.
+
+    Attributes:
+        path: the folder.
+        metrics: one row a step, columns named as in `Sink.log`, and `step`.
+        evaluation: what the evaluation found out.
+        tape: what one market showed in one session.
+        config: the resolved config, as YAML text.
+        facts: what else is worth knowing (seed, versions, market), flat.
+    """
+
+    path: Path
+    metrics: pd.DataFrame
+    evaluation: Evaluation | None
+    tape: Tape | None
+    config: str | None
+    facts: Mapping[str, str | float] | None
+
+
+def load_run(path: Path) -> RunFolder:
+    """Return what a run left in the folder `path`; raises RunFolderError where it holds no metrics or a broken file."""
+    return RunFolder(
+        path=path,
+        metrics=read_metrics(path / METRICS_FILE),
+        evaluation=_optional(path / EVALUATION_FILE, lambda file: Evaluation.from_dict(json.loads(file.read_text()))),
+        tape=_optional(path / TAPE_FILE, load_tape),
+        config=_optional(path / CONFIG_FILE, lambda file: file.read_text(encoding="utf-8")),
+        facts=_optional(path / FACTS_FILE, _read_facts),
+    )
+
+
+def read_metrics(path: Path) -> pd.DataFrame:
+    """Return the rows of a `metrics.jsonl`, a missing value as not-a-number; raises RunFolderError naming a bad line.
+
+    A last line without its line end is what a killed run leaves: it is not a row.
+    """
+    if not path.is_file():
+        raise RunFolderError(f"{path} is missing; a run folder has one line of metrics a step in it")
+    rows = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(keepends=True), start=1):
+        if not line.endswith("\n"):
+            break
+        try:
+            row = json.loads(line)
+            rows.append({**row, "step": int(row["step"])})
+        except (ValueError, KeyError, TypeError) as error:
+            raise RunFolderError(f"{path}, line {number}: {error!r}; it must be a JSON object with a step") from error
+    return pd.DataFrame(rows, columns=None if rows else ["step"])
+
+
+def write_evaluation(path: Path, evaluation: Evaluation) -> None:
+    """Write `evaluation.json` into the run folder `path`."""
+    replace_file(path / EVALUATION_FILE, (json.dumps(evaluation.to_dict(), indent=2) + "\n").encode())
+
+
+def write_facts(path: Path, facts: Mapping[str, str | float]) -> None:
+    """Write `facts.json` into the run folder `path`; the report shows the facts in the order given."""
+    replace_file(path / FACTS_FILE, (json.dumps(dict(facts), indent=2) + "\n").encode())
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Make `content` the whole of `path` in one step: a reader sees the old file or the new one, never a part."""
+    part = path.with_name(f"{path.name}.part")
+    part.write_bytes(content)
+    part.replace(path)
+
+
+def _optional(path: Path, read: Callable[[Path], Content]) -> Content | None:
+    if not path.is_file():
+        return None
+    try:
+        return read(path)
+    except ValueError as error:
+        message = str(error) if str(path) in str(error) else f"{path}: {error}"
+        raise RunFolderError(message) from error
+
+
+def _read_facts(path: Path) -> dict[str, str | float]:
+    facts = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(facts, dict):
+        raise ValueError(f"it holds {type(facts).__name__}; it must be an object of names to strings and numbers")
+    for name, value in facts.items():
+        if not isinstance(value, str | int | float):
+            raise ValueError(f"{name} is {value!r}; it must be a string or a number")
+    return facts

@@ -1,0 +1,1 @@
+"""How minds learn: one sampler for all, one learner a group."""

@@ -1,0 +1,54 @@
+"""What training was worth: each group's mind against its untrained self, everyone else as trained, on equal seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from marl_market.agents.evolution.frozen import FrozenPolicy
+from marl_market.env.batch_market import Environment
+from marl_market.evaluation.match import Match, play_match, with_policies
+from marl_market.evaluation.trading import Conservation, Evaluation, GroupOutcome, compare_paired, summarize_group
+from marl_market.market.tape import Tape
+
+
+def evaluate_training(
+    environment: Environment,
+    untrained: Mapping[str, FrozenPolicy],
+    trained: Mapping[str, FrozenPolicy],
+    seeds: Sequence[int],
+    threads: int = 1,
+) -> tuple[Evaluation, Tape]:
+    """Return comparisons of all learning groups, outcomes of all groups, and the tape of the first session.
+
+    The score of a group in a session is the mean over its seats of the sum of rewards.
+    """
+    base = play_match(with_policies(environment, trained), seeds, threads)
+    matches = [base]
+    comparisons = []
+    for name, policy in untrained.items():
+        seats = environment.seats_of(name)
+        before = play_match(with_policies(environment, {**trained, name: policy}), seeds, threads)
+        matches.append(before)
+        comparisons.append(compare_paired(name, before.reward[:, seats].mean(1), base.reward[:, seats].mean(1)))
+    evaluation = Evaluation(tuple(comparisons), tuple(_outcomes(base)), _conservation(matches))
+    return evaluation, base.tape
+
+
+def _outcomes(match: Match) -> list[GroupOutcome]:
+    """Return what each group earned."""
+    outcomes = []
+    for group in match.environment.groups:
+        seats = match.environment.seats_of(group.name)
+        columns = (match.profit, match.fees, match.traded_lots, match.trades, match.position_lots)
+        outcomes.append(summarize_group(group.name, *(column[:, seats] for column in columns)))
+    return outcomes
+
+
+def _conservation(matches: Sequence[Match]) -> Conservation:
+    """Return the audit of all sessions of all matches."""
+    position, cash = (
+        int(sum(np.abs(getattr(match, name)).sum() for match in matches)) for name in ("position_error", "cash_error")
+    )
+    return Conservation(sum(match.position_error.size for match in matches), position, cash)

@@ -1,0 +1,134 @@
+"""The shared sampler: plays every seat of a batch of markets and hands each learner what its own seats lived through.
+
+Assumptions: an iteration is one session of every market. What is random in it follows from the run's seed and the
+iteration's number alone, so a resumed run goes on as if it had never stopped. Markets 2i and 2i + 1 share all random
+numbers, exploration included: they differ only where their evolving minds do (antithetic pairs, common random
+numbers).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marl_market.agents.learner import Experience, Learner, Trajectory
+from marl_market.env.batch_market import BatchMarket
+
+SEEDS, NOISE = 0, 1
+
+
+class ConservationError(RuntimeError):
+    """A session made or lost positions or money."""
+
+
+@dataclass(frozen=True, eq=False)
+class Session:
+    """What an iteration sampled.
+
+    Attributes:
+        experience: what each learning group lived through, by name.
+        reward: (markets, seats) sum of each seat's rewards.
+        profit: (markets, seats) cash plus position at the mark at the close, in cash units, after fees.
+        fees: (markets, seats) fees paid less rebates, in cash units.
+        spread_ticks: mean spread over steps and markets.
+        trades_per_step: mean number of trades of a market in a step.
+        volatility_ticks: standard deviation of the reference price's change in a step.
+    """
+
+    experience: Mapping[str, Experience]
+    reward: NDArray[np.float64]
+    profit: NDArray[np.float64]
+    fees: NDArray[np.int64]
+    spread_ticks: float
+    trades_per_step: float
+    volatility_ticks: float
+
+
+class Sampler:
+    """Samples sessions from one batch."""
+
+    def __init__(self, batch: BatchMarket, learners: Mapping[str, Learner], seed: int) -> None:
+        """Sample from `batch`; `learners` are by group name. Raises ValueError for an odd number of markets."""
+        if batch.markets.size % 2:
+            raise ValueError(f"training.markets is {batch.markets.size}; markets go in pairs, so it must be even")
+        self._batch = batch
+        self._learners = learners
+        self._seed = seed
+        environment = batch.environment
+        position = {seat: place for place, seat in enumerate(batch.external.tolist())}
+        self._places = {
+            name: slice(position[seats.start], position[seats.stop - 1] + 1)
+            for name, seats in ((name, environment.seats_of(name)) for name in learners)
+            if seats.start in position
+        }
+        steps, markets = environment.spec.session_steps, batch.markets.size
+        external, size = batch.external.size, environment.observation_size
+        self._observation = np.empty((steps + 1, markets, external, size), np.float32)
+        self._action = np.zeros((steps, markets, external, environment.action.size), np.float32)
+        self._reward = np.empty((steps, markets, environment.seats), np.float32)
+
+    def sample(self, iteration: int) -> Session:
+        """Play one session in every market; raises ConservationError where one makes or loses anything."""
+        batch, steps = self._batch, len(self._reward)
+        pairs = batch.markets.size // 2
+        for learner in self._learners.values():
+            learner.prepare(batch)
+        seeds = np.random.SeedSequence(self._seed, spawn_key=(SEEDS, iteration)).generate_state(pairs, np.uint64)
+        random = np.random.default_rng(np.random.SeedSequence(self._seed, spawn_key=(NOISE, iteration)))
+        columns: dict[str, list[dict[str, NDArray[np.float32]]]] = {name: [] for name in self._places}
+        market_rows = []
+        self._observation[0] = batch.reset(np.repeat(seeds, 2))
+        public = batch.markets["public"]
+        for t in range(steps):
+            noise = np.repeat(random.standard_normal((pairs, *self._action.shape[2:]), np.float32), 2, axis=0)
+            for name, places in self._places.items():
+                seen, explored = self._observation[t][:, places], noise[:, places]
+                action, extra = self._learners[name].act(
+                    seen.reshape(-1, seen.shape[-1]), explored.reshape(-1, explored.shape[-1])
+                )
+                self._action[t][:, places] = action.reshape(explored.shape)
+                columns[name].append(extra)
+            step = batch.step(self._action[t])
+            self._observation[t + 1] = step.observation
+            self._reward[t] = step.reward
+            market_rows.append(
+                (public["best_ask"] - public["best_bid"], public["step_trades"], public["reference_ticks"].copy())
+            )
+        self._check_conservation(iteration)
+        spread, trades, price = (np.array(column) for column in zip(*market_rows, strict=True))
+        account = batch.markets["seat"]["account"][:, : batch.environment.seats]
+        worth = account["position"] * (public["mark_twice_ticks"] * public["cash_per_tick_lot"])[:, None]
+        return Session(
+            experience={name: self._experience(name, columns.get(name)) for name in self._learners},
+            reward=self._reward.sum(0, dtype=np.float64),
+            profit=account["cash"] + 0.5 * worth,
+            fees=account["fees"].copy(),
+            spread_ticks=float(spread.mean()),
+            trades_per_step=float(trades.mean()),
+            volatility_ticks=float(np.diff(price, axis=0).std()),
+        )
+
+    def _experience(self, name: str, columns: list[dict[str, NDArray[np.float32]]] | None) -> Experience:
+        """Return the rows of one group, market by market."""
+        reward = self._reward[:, :, self._batch.environment.seats_of(name)]
+        rows = reward.reshape(len(reward), -1)
+        if columns is None:
+            return Experience(rows)
+        observation, action = self._observation[:, :, self._places[name]], self._action[:, :, self._places[name]]
+        trajectory = Trajectory(
+            observation=observation.reshape(len(observation), -1, observation.shape[-1]),
+            action=action.reshape(len(action), -1, action.shape[-1]),
+            columns={key: np.stack([part[key] for part in columns]) for key in columns[0]},
+        )
+        return Experience(rows, trajectory)
+
+    def _check_conservation(self, iteration: int) -> None:
+        position_error, cash_error = self._batch.conservation_errors()
+        for market in np.flatnonzero((position_error != 0) | (cash_error != 0))[:1]:
+            raise ConservationError(
+                f"iteration {iteration}, market {market}: positions sum to {position_error[market]} lots, cash and "
+                f"fees to {cash_error[market]} cash units; both must be 0"
+            )

@@ -1,0 +1,72 @@
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numba import njit
+from numpy.typing import NDArray
+
+from marl_market.agents.evolution.compiled_policy import hyperbolic_tangent, play
+from marl_market.agents.evolution.genome import MultilayerPerceptron
+from marl_market.agents.rllib.ppo import PPO
+from marl_market.env.trader import DECODE, MIND, call_trader
+from marl_market.exchange.records import PUBLIC, SEAT, SEAT_ACTIONS
+
+
+@njit
+def call(address, public, seat, mind):  # type: ignore[no-untyped-def]
+    return call_trader(address, public, seat, mind)
+
+
+def decide(network: MultilayerPerceptron, vector: NDArray[np.float32], observation: NDArray[np.float32]) -> Any:
+    """Return the actions (n, outputs) of one mind for `observation` (n, inputs)."""
+    minds = np.zeros(1, MIND)
+    minds["weight"] = np.nan  # what lies beyond the network must not count
+    network.write_minds(minds, [0], vector)
+    seats = np.zeros(len(observation), SEAT)
+    seats["observation"] = np.nan
+    seats["observation"][:, : network.sizes[0]] = observation
+    seats["activation"] = np.nan
+    seats["action"] = -7
+    public = np.zeros(1, PUBLIC)[0]
+    assert {call(play.address, public, seat, minds[0]) for seat in seats} == {DECODE}
+    outputs = network.sizes[-1]
+    np.testing.assert_array_equal(seats["action"][:, outputs:], np.full((len(seats), SEAT_ACTIONS - outputs), -7))
+    return seats["action"][:, :outputs]
+
+
+@pytest.mark.parametrize(
+    "sizes", [(1, 1), (128, 8), (5, 1, 1), (18, 64, 64, 4), (128, 48, 3), (7, 6, 5, 13, 2), (9, *[17] * 6, 8)]
+)
+def test_decisions_equal_those_of_torch(sizes: tuple[int, ...]) -> None:
+    random = np.random.default_rng(len(sizes))
+    network = MultilayerPerceptron(sizes)
+    layers = [
+        (random.normal(0, inputs**-0.5, (inputs, outputs)), random.normal(0, 0.5, outputs))
+        for inputs, outputs in pairwise(sizes)
+    ]
+    vector = network.flatten(layers)
+    observation = random.normal(0, 2, (20, sizes[0])).astype(np.float32)
+    hidden = torch.from_numpy(observation)
+    for index, (weight, bias) in enumerate(network.layers(vector)):
+        hidden = hidden @ torch.from_numpy(weight) + torch.from_numpy(bias)
+        if index < len(sizes) - 2:
+            hidden = torch.tanh(hidden)
+    np.testing.assert_allclose(decide(network, vector, observation), hidden.numpy(), atol=1e-5)
+
+
+def test_a_policy_learned_with_rllib_plays_compiled() -> None:
+    learner = PPO(hidden=(32, 20), output_scale=1.0).build(observation_size=12, action_size=3, seed=0)
+    network = MultilayerPerceptron((12, 32, 20, 3))
+    observation = np.random.default_rng(0).standard_normal((50, 12), dtype=np.float32)
+    action, _ = learner.act(observation, None)
+    np.testing.assert_allclose(decide(network, network.flatten(learner.mean_network()), observation), action, atol=1e-5)
+
+
+def test_the_hyperbolic_tangent_is_exact_to_a_few_parts_in_ten_million() -> None:
+    values = np.concatenate([np.geomspace(1e-30, 1e4, 4000), [0.0, 4.5, 9.0, np.inf]]).astype(np.float32)
+    for sign in (np.float32(1), np.float32(-1)):
+        mine = np.array([hyperbolic_tangent(sign * value) for value in values])
+        np.testing.assert_allclose(mine, np.tanh(np.float64(sign) * values), rtol=4e-7)
+    assert np.isnan(hyperbolic_tangent(np.float32(np.nan)))

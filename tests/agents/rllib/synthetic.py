@@ -1,0 +1,42 @@
+"""Rollouts of a task without a market: the best action is a known function of the observation."""
+
+import numpy as np
+
+from marl_market.agents.rllib.learner import PPOLearner
+from marl_market.agents.rllib.rollout import Floats, Rollout
+
+OBSERVATION_SIZE, ACTION_SIZE = 5, 2
+
+
+def best_action(observation: Floats) -> Floats:
+    return np.stack([np.tanh(observation[..., 0]), observation[..., 1] - 0.5 * observation[..., 2]], axis=-1)
+
+
+def collect(
+    learner: PPOLearner, random: np.random.Generator, steps: int = 16, rows: int = 32, end_probability: float = 0.0
+) -> Rollout:
+    """Let `learner` act on fresh random observations; each step ends in a truncation or a termination by chance."""
+    observation = random.standard_normal((steps + 1, rows, OBSERVATION_SIZE), dtype=np.float32)
+    action = np.empty((steps, rows, ACTION_SIZE), np.float32)
+    action_logp = np.empty((steps, rows), np.float32)
+    action_dist_inputs = np.empty((steps, rows, 2 * ACTION_SIZE), np.float32)
+    for step in range(steps):
+        noise = random.standard_normal((rows, ACTION_SIZE), dtype=np.float32)
+        action[step], columns = learner.act(observation[step], noise)
+        action_logp[step] = columns["action_logp"]
+        action_dist_inputs[step] = columns["action_dist_inputs"]
+    truncated = random.random((steps, rows)) < end_probability
+    terminated = random.random((steps, rows)) < end_probability
+    final_step, final_row = np.nonzero(truncated & ~terminated)
+    return Rollout(
+        observation=observation,
+        action=action,
+        action_logp=action_logp,
+        action_dist_inputs=action_dist_inputs,
+        reward=-((action - best_action(observation[:-1])) ** 2).sum(axis=-1),
+        terminated=terminated,
+        truncated=truncated,
+        final_observation=random.standard_normal((len(final_step), OBSERVATION_SIZE), dtype=np.float32),
+        final_step=final_step,
+        final_row=final_row,
+    )

@@ -1,0 +1,129 @@
+"""Small markets, environments and hand-made records that the tests share."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
+from marl_market.env.actions.quotes import Quotes
+from marl_market.env.agent import External, Group
+from marl_market.env.batch_market import BatchMarket, Environment
+from marl_market.env.observations.account import Account
+from marl_market.env.observations.book import Book
+from marl_market.env.observations.clock import Clock
+from marl_market.env.observations.tape import TradeTape
+from marl_market.env.rewards.profit import Profit
+from marl_market.env.trader import MIND
+from marl_market.exchange.records import PUBLIC, SEAT
+from marl_market.market.spec import QUANTILES, Fees, MarketSpec, OrderFlow
+
+LIMIT_SIZES = tuple(1.0 + step for step in range(QUANTILES))
+MARKET_SIZES = tuple(2.0 + 0.5 * step for step in range(QUANTILES))
+OFFSETS = tuple(1.0 + 0.5 * step for step in range(QUANTILES))
+
+
+def order_flow(**changes: Any) -> OrderFlow:
+    return OrderFlow(
+        **{
+            "limit_rate": 8.0,
+            "market_rate": 2.0,
+            "cancel_rate": 4.0,
+            "limit_size_lots": LIMIT_SIZES,
+            "market_size_lots": MARKET_SIZES,
+            "limit_offset_ticks": OFFSETS,
+            "spread_ticks": 4.0,
+            "volatility_ticks": 2.0,
+            "depth_lots": 20.0,
+            **changes,
+        }
+    )
+
+
+def market_spec(**changes: Any) -> MarketSpec:
+    return MarketSpec(
+        **{
+            "name": "test",
+            "tick_size": 0.01,
+            "lot_size": 1.0,
+            "initial_price": 10.0,
+            "flow": order_flow(),
+            "fees": Fees(maker_rate=-0.0001, taker_rate=0.0003, maker_per_unit=0.0007, taker_per_unit=-0.0001),
+            "session_steps": 12,
+            "warmup_steps": 8,
+            **changes,
+        }
+    )
+
+
+def environment(groups: Sequence[Group] | None = None, **changes: Any) -> Environment:
+    """Return two seats that act from outside among four of order flow, or the `groups` given."""
+    return Environment(
+        **{
+            "spec": market_spec(),
+            "groups": groups or (Group("noise", ZeroIntelligence(), 4), Group("outside", External(), 2)),
+            "observation": {"account": Account(), "book": Book(), "tape": TradeTape(), "clock": Clock()},
+            "action": Quotes(),
+            "reward": Profit(),
+            **changes,
+        }
+    )
+
+
+def actions(batch: BatchMarket, steps: int, seed: int = 0) -> NDArray[np.float32]:
+    """Return random actions for every step of a session, (steps, markets, external seats, action size)."""
+    shape = (steps, batch.markets.size, batch.external.size, batch.environment.action.size)
+    return np.random.default_rng(seed).uniform(-1.2, 1.2, shape).astype(np.float32)
+
+
+def public_record(**fields: Any) -> Any:
+    """Return a public record of a market at 1000 ticks that nobody quotes in."""
+    public = np.zeros(1, PUBLIC)[0]
+    values = {
+        "session_steps": 100,
+        "step_seconds": 1.0,
+        "reference_ticks": 1000.0,
+        "mark_twice_ticks": 2000,
+        "last_trade_ticks": 1000,
+        "price_scale_ticks": 4.0,
+        "size_scale_lots": 6.0,
+        "cash_per_tick_lot": 10000,
+        **fields,
+    }
+    for name, value in values.items():
+        public[name] = value
+    return public
+
+
+def show_levels(public: Any, bids: Sequence[tuple[int, int]], asks: Sequence[tuple[int, int]]) -> None:
+    """Write (price, quantity) levels, best first, into a public record, and what follows from them."""
+    for index, levels in enumerate((bids, asks)):
+        public["depth"][index] = len(levels)
+        for place, (price, quantity) in enumerate(levels):
+            public["level"][index, place] = (quantity, price, 1)
+    if bids:
+        public["best_bid"] = bids[0][0]
+    if asks:
+        public["best_ask"] = asks[0][0]
+    if bids and asks:
+        public["reference_ticks"] = (bids[0][0] + asks[0][0]) / 2
+
+
+def seat_record(random_key: int = 0) -> Any:
+    seat = np.zeros(1, SEAT)[0]
+    seat["random_key"] = random_key
+    return seat
+
+
+def mind_record(parameters: Sequence[float] = (), reward_parameters: Sequence[float] = ()) -> Any:
+    mind = np.zeros(1, MIND)[0]
+    mind["parameter"][: len(parameters)] = parameters
+    mind["reward_parameter"][: len(reward_parameters)] = reward_parameters
+    return mind
+
+
+def commands_of(seat: Any) -> list[tuple[int, int, int, int]]:
+    """Return (kind, side, price, quantity) of each command that a seat has written."""
+    written = seat["command"][: seat["command_count"]]
+    return [(int(row["kind"]), int(row["side"]), int(row["price_ticks"]), int(row["quantity_lots"])) for row in written]

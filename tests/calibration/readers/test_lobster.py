@@ -1,0 +1,226 @@
+import gzip
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from marl_market.calibration.readers.lobster import NASDAQ_FEES, LobsterReader
+from marl_market.calibration.readers.recorder import Recording
+from marl_market.calibration.readers.source import DataError
+from marl_market.market.tape import FlowKind, Side
+
+AAPL = "lobster/AAPL_2012-06-21_34200000_37800000_message_50.csv.gz"
+OFFICIAL_HEAD = "lobster/AAPL_2012-06-21_34200000_57600000_orderbook_10.head998.csv.gz"
+OFFICIAL_DAY = "lobster/AAPL_2012-06-21_34200000_57600000_orderbook_1.csv.gz"
+NAME = "TOY_2012-06-21_34200000_37800000_message_1.csv"
+SECOND = 1_000_000_000
+SESSION = """\
+34200.0,1,1,100,1000000,1
+34200.5,1,2,50,1000300,-1
+34201.0,1,3,40,1000100,1
+34201.5,1,4,60,1000500,-1
+34202.0,4,2,50,1000300,-1
+34202.0,4,4,10,1000500,-1
+34202.5,2,4,20,1000500,-1
+34203.0,3,3,40,1000100,1
+34203.5,5,0,7,1000250,1
+34204.0,7,0,0,-1,-1
+"""
+
+
+def read(folder: Path, text: str, name: str = NAME, **fields: Any) -> Recording:
+    (folder / name).write_text(text)
+    return LobsterReader(**{"tick_size": 0.01, "lot_size": 1.0, **fields}).read(folder / name)
+
+
+def touch(recording: Recording) -> list[tuple[int, int, int, int]]:
+    return [row[1:] for row in recording.quotes.tolist()]
+
+
+def test_a_session_worked_out_by_hand(tmp_path: Path) -> None:
+    recording = read(tmp_path, SESSION, tick_size=None, lot_size=None)
+    assert (recording.tick_size, recording.lot_size, recording.currency) == (0.01, 1.0, "USD")
+    assert recording.fees == NASDAQ_FEES
+    half = SECOND // 2
+    assert [(row[0] // half - 68_400, *row[1:]) for row in recording.quotes.tolist()] == [
+        (0, 10_000, 0, 100, 0),
+        (1, 10_000, 10_003, 100, 50),
+        (2, 10_001, 10_003, 40, 50),
+        (4, 10_001, 10_005, 40, 60),
+        (4, 10_001, 10_005, 40, 50),
+        (5, 10_001, 10_005, 40, 30),
+        (6, 10_000, 10_005, 100, 30),
+    ]
+    assert [row[1:] for row in recording.trades.tolist()] == [
+        (10_003, Side.BUY, 50),
+        (10_005, Side.BUY, 10),
+        (10_003, Side.SELL, 7),  # hidden, at the mid of 100.025
+    ]
+    assert [row[1:] for row in recording.flow.tolist()] == [
+        (FlowKind.LIMIT, Side.BUY, 10_000, 0, 100),
+        (FlowKind.LIMIT, Side.SELL, 10_003, 0, 50),
+        (FlowKind.LIMIT, Side.BUY, 10_001, -1, 40),
+        (FlowKind.LIMIT, Side.SELL, 10_005, 2, 60),
+        (FlowKind.MARKET, Side.BUY, 10_005, -4, 60),
+        (FlowKind.CANCEL, Side.SELL, 10_005, 0, 20),
+        (FlowKind.CANCEL, Side.BUY, 10_001, 0, 40),
+        (FlowKind.MARKET, Side.SELL, 10_003, -2, 7),
+    ]
+
+
+def test_provenance_says_where_and_when(tmp_path: Path) -> None:
+    provenance = read(tmp_path, SESSION).provenance
+    assert (provenance.source, provenance.format, provenance.rows) == (NAME, "lobster", 10)
+    assert (provenance.start, provenance.end) == ("2012-06-21T09:30:00", "2012-06-21T09:30:04")
+    assert read(tmp_path, SESSION, name="renamed.csv").provenance.start == "09:30:00"
+
+
+def test_times_are_exact_to_the_nanosecond_even_with_digits_of_noise(tmp_path: Path) -> None:
+    text = "34200.00426064,1,1,1,100,1\n35821.088778456004,1,2,1,100,1\n86399.999999999,1,3,1,100,1\n"
+    assert read(tmp_path, text).flow["time_ns"].tolist() == [34_200_004_260_640, 35_821_088_778_456, 86_399_999_999_999]
+
+
+def test_orders_from_before_the_file_are_in_the_book_from_its_start(tmp_path: Path) -> None:
+    text = "1.0,1,50,5,1000000,1\n2.0,4,7,30,1000200,-1\n3.0,3,7,20,1000200,-1\n4.0,3,8,9,999900,1\n"
+    recording = read(tmp_path, text)
+    assert touch(recording) == [
+        (9_999, 10_002, 9, 50),
+        (10_000, 10_002, 5, 50),
+        (10_000, 10_002, 5, 20),
+        (10_000, 0, 5, 0),
+    ]
+
+
+def test_an_order_sent_out_of_range_enters_where_its_id_says(tmp_path: Path) -> None:
+    text = "1.0,1,10,5,1000000,1\n2.0,1,20,5,1000300,-1\n3.0,1,40,5,1000400,-1\n4.0,3,30,6,1000100,-1\n"
+    assert touch(read(tmp_path, text)) == [
+        (10_000, 0, 5, 0),
+        (10_000, 10_003, 5, 5),
+        (10_000, 10_001, 5, 6),
+        (10_000, 10_003, 5, 5),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("proof", "expected"),
+    [
+        ("3.0,1,3,5,999000,-1", (9_980, 9_990, 2, 5)),
+        ("3.0,4,1,1,998000,1", (9_980, 0, 1, 0)),
+    ],
+    ids=["a sell order below the bid", "an execution below the bid"],
+)
+def test_an_order_that_a_message_proves_gone_is_dropped(tmp_path: Path, proof: str, expected: tuple[int, ...]) -> None:
+    text = f"1.0,1,1,2,998000,1\n2.0,1,2,7,1000000,1\n{proof}\n"
+    assert touch(read(tmp_path, text))[-1] == expected
+
+
+def test_a_cancel_of_more_than_rests_empties_the_level(tmp_path: Path) -> None:
+    recording = read(tmp_path, "1.0,1,1,5,1000000,1\n2.0,2,1,9,1000000,1\n3.0,1,2,4,1000100,-1\n")
+    assert touch(recording) == [(10_000, 0, 5, 0), (0, 0, 0, 0), (0, 10_001, 0, 4)]
+
+
+def test_a_hidden_execution_leaves_the_book_alone(tmp_path: Path) -> None:
+    recording = read(tmp_path, "1.0,1,1,5,1000000,1\n2.0,5,0,5,1000000,1\n")
+    assert touch(recording) == [(10_000, 0, 5, 0)]
+    assert recording.trades[["price_ticks", "aggressor_side", "quantity_lots"]].tolist() == [(10_000, Side.SELL, 5)]
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("34205.0,1,9,100,1000000", "six numbers time,type,order id,size,price,direction"),
+        ("34205.0,1,9,100,1000000,1,1", "six numbers"),
+        ("34205.0,1,9,ten,1000000,1", "six numbers"),
+        ("noon,1,9,100,1000000,1", "six numbers"),
+        ("nan,1,9,100,1000000,1", "six numbers"),
+        ("inf,1,9,100,1000000,1", "six numbers"),
+        ("", "six numbers"),
+        ("34205.0,8,9,100,1000000,1", "a message type from 1 to 7"),
+        ("34203.9,1,9,100,1000000,1", "a time of at least 34204.000000000"),
+        ("34205.0,1,9,-100,1000000,1", "a size and a price above zero"),
+        ("34205.0,1,9,100,0,1", "a size and a price above zero"),
+        ("34205.0,1,9,100,1000000,0", r"a direction of 1 \(buy\) or -1 \(sell\)"),
+    ],
+)
+def test_a_malformed_line_is_named(tmp_path: Path, line: str, expected: str) -> None:
+    with pytest.raises(DataError, match=rf"^{NAME}, line 11: found '{line}'; expected {expected}"):
+        read(tmp_path, SESSION + line + "\n")
+
+
+@pytest.mark.parametrize("text", ["", "34200.0,7,0,0,-1,-1\n", "34200.0,5,0,7,1000250,1\n"])
+def test_a_file_without_visible_orders_is_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(DataError, match=r"found 'the end of the file'; expected a message .* of a visible order"):
+        read(tmp_path, text)
+
+
+MESSAGES = st.lists(
+    st.tuples(
+        st.integers(0, 2),
+        st.sampled_from([1, 1, 2, 3, 4, 5]),
+        st.integers(1, 12),
+        st.integers(1, 9),
+        st.integers(1, 9),
+        st.sampled_from([1, -1]),
+    ),
+    min_size=1,
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(messages=MESSAGES.filter(lambda rows: any(row[1] < 5 for row in rows)))
+def test_the_touch_never_crosses_and_time_never_falls_whatever_the_messages(
+    tmp_path: Path, messages: list[tuple[int, ...]]
+) -> None:
+    times = np.cumsum([message[0] for message in messages])
+    lines = (f"{time}.0,{','.join(map(str, message[1:]))}" for time, message in zip(times, messages, strict=True))
+    recording = read(tmp_path, "\n".join(lines), tick_size=0.0001)
+    quotes = recording.quotes
+    both = (quotes["bid_quantity_lots"] > 0) & (quotes["ask_quantity_lots"] > 0)
+    assert (quotes["bid_price_ticks"] < quotes["ask_price_ticks"])[both].all()
+    for table in (quotes, recording.trades, recording.flow):
+        assert (np.diff(table["time_ns"]) >= 0).all()
+    kind = recording.flow["kind"]
+    assert recording.flow["quantity_lots"][kind == FlowKind.MARKET].sum() == recording.trades["quantity_lots"].sum()
+    assert (kind == FlowKind.LIMIT).sum() == sum(message[1] == 1 for message in messages)
+    assert (kind == FlowKind.CANCEL).sum() == sum(message[1] in (2, 3) for message in messages)
+
+
+@pytest.fixture(scope="module")
+def aapl(data: Callable[[str], Path]) -> Recording:
+    return LobsterReader().read(data(AAPL))
+
+
+def official_touch(path: Path) -> list[tuple[int, int, int, int]]:
+    """Return the distinct successive touches of an official order book file, as a quote row has them."""
+    with gzip.open(path, "rt") as stream:
+        rows = [tuple(map(int, line.split(",")[:4])) for line in stream]
+    touches = [(bid // 100, ask // 100, bid_size, ask_size) for ask, ask_size, bid, bid_size in rows]
+    return [touches[0]] + [after for before, after in pairwise(touches) if after != before]
+
+
+def test_the_hour_of_aapl_has_its_published_shape(aapl: Recording) -> None:
+    rows = aapl.provenance.rows
+    assert rows == 91_997
+    assert (aapl.tick_size, aapl.lot_size) == (0.01, 1.0)
+    count = {kind: int((aapl.flow["kind"] == kind).sum()) for kind in FlowKind}
+    assert count[FlowKind.LIMIT] / rows == pytest.approx(0.481, abs=0.0005)
+    assert count[FlowKind.CANCEL] / rows == pytest.approx(0.451, abs=0.0005)
+    assert len(aapl.trades) / rows == pytest.approx(0.044 + 0.024, abs=0.001)
+    assert np.median(aapl.flow["quantity_lots"][aapl.flow["kind"] == FlowKind.LIMIT]) == 100
+
+
+def test_the_touch_of_aapl_is_the_official_one(aapl: Recording, data: Callable[[str], Path]) -> None:
+    # The first quote shows the orders from before the first message; official files start after it.
+    rebuilt = touch(aapl)[1:]
+    head = official_touch(data(OFFICIAL_HEAD))
+    assert len(head) == 485
+    assert rebuilt[: len(head)] == head
+    day = official_touch(data(OFFICIAL_DAY))
+    assert rebuilt[:15_999] == day[:15_999]
+    known = set(day)
+    assert np.mean([row in known for row in rebuilt]) > 0.999

@@ -1,0 +1,118 @@
+"""What follows from a step's events: the public history, candles, each seat's fills and its orders' queue places.
+
+Why a pass of its own: few observations need it, and the matching engine stays lean without it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from marl_market.exchange.bits import lowest_bit
+from marl_market.exchange.compiled import compiled, inlined
+from marl_market.exchange.records import (
+    NIL,
+    PUBLIC_EVENTS,
+    SEAT_FILLS,
+    SLOT_BITS,
+    SLOT_OF_REFERENCE,
+    EventKind,
+    Liquidity,
+    PublicKind,
+    Reason,
+)
+
+RESTED, FILLED, CANCELED = int(EventKind.RESTED), int(EventKind.FILLED), int(EventKind.CANCELED)
+NO_LIQUIDITY, TAKER = int(Reason.NO_LIQUIDITY), int(Liquidity.TAKER)
+ONE = np.uint64(1)
+REST, CANCEL, TRADE = int(PublicKind.REST), int(PublicKind.CANCEL), int(PublicKind.TRADE)
+
+
+@inlined
+def begin_candle(candle, price_ticks):  # type: ignore[no-untyped-def]
+    """Start a window in which nothing has traded yet."""
+    candle.open_ticks = price_ticks
+    candle.high_ticks = price_ticks
+    candle.low_ticks = price_ticks
+    candle.close_ticks = price_ticks
+    candle.volume_lots = 0
+
+
+@inlined
+def trade_in_candle(candle, price_ticks, quantity_lots):  # type: ignore[no-untyped-def]
+    """Add one trade to a window; the first one is its open."""
+    if candle.volume_lots == 0:
+        begin_candle(candle, price_ticks)
+    candle.high_ticks = max(candle.high_ticks, price_ticks)
+    candle.low_ticks = min(candle.low_ticks, price_ticks)
+    candle.close_ticks = price_ticks
+    candle.volume_lots += quantity_lots
+
+
+@inlined
+def publish_event(public, event, kind):  # type: ignore[no-untyped-def]
+    """Append one event to the public history."""
+    shown = public.event[public.event_count % PUBLIC_EVENTS]
+    public.event_count += 1
+    shown.time_ns = event.time_ns
+    shown.quantity_lots = event.quantity_lots
+    shown.price_ticks = event.price_ticks
+    shown.kind = kind
+    shown.side = event.side
+
+
+@inlined
+def note_fill(seat, event):  # type: ignore[no-untyped-def]
+    """Append one of the seat's own fills."""
+    fill = seat.fill[seat.fill_count % SEAT_FILLS]
+    seat.fill_count += 1
+    fill.time_ns = event.time_ns
+    fill.quantity_lots = event.quantity_lots
+    fill.price_ticks = event.price_ticks
+    fill.side = event.side
+    fill.liquidity = event.liquidity
+
+
+@inlined
+def place_in_queue(market, seat):  # type: ignore[no-untyped-def]
+    """Measure the displayed quantity before each open order of a seat."""
+    slots = seat.live
+    while slots != 0:
+        order = seat.order[lowest_bit(slots)]
+        slots &= slots - ONE
+        order.ahead_lots = 0
+        reference = order.previous
+        while reference != NIL:
+            earlier = market.seat[reference >> SLOT_BITS].order[reference & SLOT_OF_REFERENCE]
+            order.ahead_lots += earlier.leaves_quantity
+            reference = earlier.previous
+
+
+@compiled
+def digest(market):  # type: ignore[no-untyped-def]
+    """Bring public history, candles, fills and queue places up to date with the events since the last step."""
+    public = market.public
+    for i in range(market.event_count):
+        event = market.event[i]
+        if event.kind == RESTED:
+            publish_event(public, event, REST)
+        elif event.kind == CANCELED and event.reason != NO_LIQUIDITY:
+            publish_event(public, event, CANCEL)
+        elif event.kind == FILLED:
+            note_fill(market.seat[event.seat], event)
+            if event.liquidity == TAKER:
+                publish_event(public, event, TRADE)
+                for k in range(public.forming.size):
+                    trade_in_candle(public.forming[k], event.price_ticks, event.quantity_lots)
+    for k in range(public.forming.size):
+        forming = public.forming[k]
+        if public.step % forming.steps == 0:
+            closed = public.candle[k]
+            closed.open_ticks = forming.open_ticks
+            closed.high_ticks = forming.high_ticks
+            closed.low_ticks = forming.low_ticks
+            closed.close_ticks = forming.close_ticks
+            closed.volume_lots = forming.volume_lots
+            begin_candle(forming, forming.close_ticks)
+    for i in range(market.seat_count):
+        if market.seat[i].observes == 1:
+            place_in_queue(market, market.seat[i])

@@ -119,6 +119,7 @@ class BatchMarket:
         self.minds, self.mind_rows = self._seat_groups()
         parts = [(part.encoder.address, part.size, part.shared) for part in environment.observation.values()]
         self._parts = np.array(parts, PART)
+        self.markets["public"]["digests"] = any(part.digests for part in environment.observation.values())
         self._reward_address = environment.reward.reward.address
         self._observation = np.zeros((markets, self.external.size, environment.observation_size), np.float32)
         self._reward = np.zeros((markets, environment.seats), np.float32)

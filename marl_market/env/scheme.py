@@ -14,6 +14,7 @@ class ObservationScheme(Protocol):
     Attributes:
         encoder: compiled function of signature `marl_market.env.trader.ENCODER`; it writes `size` numbers.
         size: how many numbers it writes.
+        digests: whether it needs the market's events, candles, fills or queue places kept up to date.
         shared: whether all seats of a market see the same (then it is encoded once).
     """
 
@@ -23,6 +24,8 @@ class ObservationScheme(Protocol):
     def size(self) -> int: ...
     @property
     def shared(self) -> bool: ...
+    @property
+    def digests(self) -> bool: ...
 
 
 class ActionScheme(Protocol):

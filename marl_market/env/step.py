@@ -14,6 +14,7 @@ from numba import njit, prange
 
 from marl_market.env.trader import call_encoder, call_reward, decide
 from marl_market.exchange.compiled import compiled, inlined
+from marl_market.exchange.digest import digest
 from marl_market.exchange.lifecycle import open_market
 from marl_market.exchange.matching import process
 from marl_market.exchange.publication import publish
@@ -57,6 +58,8 @@ def trade_once(market, minds, step_ns, opening):  # type: ignore[no-untyped-def]
     market.time_ns += step_ns
     public.step += 1
     publish(market)
+    if public.digests == 1:
+        digest(market)
 
 
 @compiled
@@ -126,6 +129,8 @@ def flatten(market):  # type: ignore[no-untyped-def]
         account.traded_lots = 0
         account.trades = 0
         account.rejected = 0
+        account.cost = 0
+        account.realized = 0
 
 
 @njit(cache=True, nogil=True, parallel=True)

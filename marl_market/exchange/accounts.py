@@ -9,6 +9,26 @@ from marl_market.exchange.fees import fee
 
 
 @inlined
+def book_position(account, signed_quantity, price_in_cash):  # type: ignore[no-untyped-def]
+    """Change a position; closing at another price than the average cost realizes profit.
+
+    The division is split, so that no product exceeds 64 bits; what it leaves over stays in the cost of what is open.
+    """
+    position = account.position
+    if position * signed_quantity < 0:
+        size = abs(position)
+        closed = min(abs(signed_quantity), size)
+        whole = account.cost // size
+        released = whole * closed + (account.cost - whole * size) * closed // size
+        direction = 1 if position > 0 else -1
+        account.realized += direction * closed * price_in_cash - released
+        account.cost += direction * (abs(signed_quantity) - closed) * -price_in_cash - released
+    else:
+        account.cost += signed_quantity * price_in_cash
+    account.position = position + signed_quantity
+
+
+@inlined
 def settle(market, taker, maker, side, price_ticks, quantity_lots):  # type: ignore[no-untyped-def]
     """Move a fill's quantity and cash between the accounts `taker` and `maker`, and both fees to the venue.
 
@@ -18,10 +38,10 @@ def settle(market, taker, maker, side, price_ticks, quantity_lots):  # type: ign
     fees = market.fees
     taker_fee = fee(notional, quantity_lots, fees.taker_parts_per_billion, fees.taker_per_lot)
     maker_fee = fee(notional, quantity_lots, fees.maker_parts_per_billion, fees.maker_per_lot)
-    signed_quantity = side * quantity_lots
     signed_notional = side * notional
-    taker.position += signed_quantity
-    maker.position -= signed_quantity
+    price_in_cash = np.int64(price_ticks) * market.public.cash_per_tick_lot
+    book_position(taker, side * quantity_lots, price_in_cash)
+    book_position(maker, -side * quantity_lots, price_in_cash)
     taker.cash -= signed_notional + taker_fee
     maker.cash += signed_notional - maker_fee
     taker.fees += taker_fee

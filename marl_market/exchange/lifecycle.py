@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marl_market.exchange.compiled import compiled
+from marl_market.exchange.digest import begin_candle
 from marl_market.exchange.fees import BILLION
 from marl_market.exchange.records import CAPACITY_SEATS, NIL, market_dtype
 from marl_market.market.spec import MarketSpec
@@ -34,6 +35,8 @@ def allocate_markets(spec: MarketSpec, markets: int, seats: int) -> NDArray[np.v
     fees["maker_per_lot"] = round(decimal(spec.fees.maker_per_unit) * lot_size / cash_unit)
     fees["taker_per_lot"] = round(decimal(spec.fees.taker_per_unit) * lot_size / cash_unit)
     public = records["public"]
+    public["candle"]["steps"] = spec.candle_steps
+    public["forming"]["steps"] = spec.candle_steps
     public["session_steps"] = spec.session_steps
     public["step_seconds"] = spec.step_seconds
     public["price_scale_ticks"] = spec.price_scale_ticks
@@ -71,6 +74,10 @@ def open_market(market, initial_price_ticks):  # type: ignore[no-untyped-def]
     public.step_lots[0] = 0
     public.step_lots[1] = 0
     public.session_lots = 0
+    public.event_count = 0
+    for i in range(public.candle.size):
+        begin_candle(public.candle[i], initial_price_ticks)
+        begin_candle(public.forming[i], initial_price_ticks)
     for i in range(market.seat_count):
         seat = market.seat[i]
         account = seat.account
@@ -80,10 +87,13 @@ def open_market(market, initial_price_ticks):  # type: ignore[no-untyped-def]
         account.traded_lots = 0
         account.trades = 0
         account.rejected = 0
+        account.cost = 0
+        account.realized = 0
         account.open_lots[0] = 0
         account.open_lots[1] = 0
         seat.live = np.uint64(0)
         seat.time_of_last_fill_ns = 0
+        seat.fill_count = 0
         seat.command_count = 0
         for j in range(seat.action.size):
             seat.action[j] = 0.0

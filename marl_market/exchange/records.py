@@ -21,8 +21,11 @@ SLOT_OF_REFERENCE = SEAT_ORDERS - 1
 SEAT_COMMANDS = 16
 SEAT_ACTIONS = 8
 SEAT_MEMORY = 32
-SEAT_OBSERVATION = 128
+SEAT_OBSERVATION = 384
+SEAT_FILLS = 8
 PUBLIC_LEVELS = 10
+PUBLIC_EVENTS = 32
+PUBLIC_CANDLES = 3
 REFERENCE_BITS = 20
 NIL = -1
 
@@ -63,6 +66,14 @@ class Reason(IntEnum):
     BY_OWNER = 8
     SELF_TRADE = 9
     NO_LIQUIDITY = 10
+
+
+class PublicKind(IntEnum):
+    """What a public event is: an order that came to rest, one that went away, or a trade."""
+
+    REST = 1
+    CANCEL = 2
+    TRADE = 3
 
 
 class Liquidity(IntEnum):
@@ -111,6 +122,17 @@ ORDER = np.dtype(
         ("previous", np.int32),
         ("level", np.int32),
         ("client_order_id", np.int32),
+        ("ahead_lots", np.int64),  # displayed quantity before it in its queue, as of the last digest
+    ],
+    align=True,
+)
+FILL = np.dtype(
+    [
+        ("time_ns", np.int64),
+        ("quantity_lots", np.int64),
+        ("price_ticks", np.int32),
+        ("side", np.int16),
+        ("liquidity", np.int16),
     ],
     align=True,
 )
@@ -122,6 +144,8 @@ ACCOUNT = np.dtype(
         ("traded_lots", np.int64),
         ("trades", np.int64),
         ("rejected", np.int64),
+        ("cost", np.int64),  # what the open position was bought for (negative: sold for), average cost, before fees
+        ("realized", np.int64),  # profit of closed positions, before fees
         ("open_lots", np.int64, (2,)),
     ],
     align=True,
@@ -144,6 +168,8 @@ SEAT = np.dtype(
         ("reward_memory", np.float64, (8,)),
         ("observation", np.float32, (SEAT_OBSERVATION,)),
         ("activation", np.float32, (2, SEAT_OBSERVATION)),
+        ("fill_count", np.int64),  # fills so far; the last SEAT_FILLS of them are in `fill`, fill i at i % SEAT_FILLS
+        ("fill", FILL, (SEAT_FILLS,)),
         ("command", COMMAND, (SEAT_COMMANDS,)),
         ("order", ORDER, (SEAT_ORDERS,)),
     ],
@@ -162,6 +188,27 @@ LEVEL = np.dtype(
     align=True,
 )
 PUBLIC_LEVEL = np.dtype([("quantity_lots", np.int64), ("price_ticks", np.int32), ("orders", np.int32)], align=True)
+PUBLIC_EVENT = np.dtype(
+    [
+        ("time_ns", np.int64),
+        ("quantity_lots", np.int64),
+        ("price_ticks", np.int32),
+        ("kind", np.int16),  # PublicKind
+        ("side", np.int16),  # of the order, or of the aggressor
+    ],
+    align=True,
+)
+CANDLE = np.dtype(
+    [
+        ("steps", np.int64),  # length of the window
+        ("volume_lots", np.int64),
+        ("open_ticks", np.int32),
+        ("high_ticks", np.int32),
+        ("low_ticks", np.int32),
+        ("close_ticks", np.int32),
+    ],
+    align=True,
+)
 PUBLIC = np.dtype(
     [
         ("time_ns", np.int64),
@@ -182,6 +229,11 @@ PUBLIC = np.dtype(
         ("price_scale_ticks", np.float64),  # units of the spec by which observations are scaled
         ("size_scale_lots", np.float64),
         ("cash_per_tick_lot", np.int64),
+        ("event_count", np.int64),  # public events so far; event i is at i % PUBLIC_EVENTS
+        ("event", PUBLIC_EVENT, (PUBLIC_EVENTS,)),
+        ("candle", CANDLE, (PUBLIC_CANDLES,)),  # of the last closed windows; volume 0 and flat where nothing traded
+        ("forming", CANDLE, (PUBLIC_CANDLES,)),
+        ("digests", np.int64),  # whether events, candles, fills and queue places are kept up to date
     ],
     align=True,
 )

@@ -135,6 +135,7 @@ class MarketSpec:
         step_ns: length of one step of the environment, in nanoseconds.
         session_steps: steps in one session (episode).
         warmup_steps: steps in which only background traders act, before the session opens.
+        candle_steps: lengths of the three candle windows the venue publishes, in steps.
         capacity: size class of the compiled market, see `marl_market.exchange.records`.
         provenance: where the constants come from; None for an invented market.
     """
@@ -150,6 +151,7 @@ class MarketSpec:
     step_ns: int = 1_000_000_000
     session_steps: int = 200
     warmup_steps: int = 100
+    candle_steps: Sequence[int] = (1, 10, 60)
     capacity: str = "small"
     provenance: Provenance | None = None
 
@@ -159,6 +161,13 @@ class MarketSpec:
             _require(math.isfinite(value) and value > 0, name, value, "a finite number above zero")
         for name in ("step_ns", "session_steps"):
             _require(int(getattr(self, name)) >= 1, name, getattr(self, name), "a whole number of one or more")
+        object.__setattr__(self, "candle_steps", tuple(int(steps) for steps in self.candle_steps))
+        _require(
+            len(self.candle_steps) == 3 and min(self.candle_steps) >= 1,
+            "candle_steps",
+            self.candle_steps,
+            "three whole numbers of one or more",
+        )
         _require(self.warmup_steps >= 0, "warmup_steps", self.warmup_steps, "zero or more")
         try:
             self.initial_price_ticks, self.cash_per_tick_lot  # noqa: B018 - both convert, and raise, here

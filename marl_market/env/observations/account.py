@@ -60,5 +60,6 @@ class Account:
     """The seat's position, worth, fees paid and open orders."""
 
     encoder = encode
+    digests = False
     shared = False
     size = 7

@@ -21,5 +21,6 @@ class Clock:
     """The share of the session that is left."""
 
     encoder = encode
+    digests = False
     shared = True
     size = 1

@@ -37,5 +37,6 @@ class TradeTape:
     """The spread, the last trades and the imbalance at the touch."""
 
     encoder = encode
+    digests = False
     shared = True
     size = 5

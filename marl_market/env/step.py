@@ -16,9 +16,10 @@ from marl_market.env.trader import call_encoder, call_reward, decide
 from marl_market.exchange.compiled import compiled, inlined
 from marl_market.exchange.digest import digest
 from marl_market.exchange.lifecycle import open_market
-from marl_market.exchange.matching import process
+from marl_market.exchange.order_entry import process
 from marl_market.exchange.publication import publish
 from marl_market.exchange.randomness import begin_stream, below
+from marl_market.exchange.session import begin_step, end_step
 
 
 @inlined
@@ -49,12 +50,14 @@ def trade_once(market, minds, step_ns, opening):  # type: ignore[no-untyped-def]
     public.step_trades = 0
     public.step_lots[0] = 0
     public.step_lots[1] = 0
+    begin_step(market)
     shuffle_arrivals(market)
     for i in range(market.seat_count):
         index = np.int64(market.arrival[i])
         seat = market.seat[index]
         for j in range(seat.command_count):
             process(market, index, seat.command[j])
+    end_step(market)
     market.time_ns += step_ns
     public.step += 1
     publish(market)
@@ -129,6 +132,7 @@ def flatten(market):  # type: ignore[no-untyped-def]
         account.traded_lots = 0
         account.trades = 0
         account.rejected = 0
+        account.fee_tier = 0
         account.cost = 0
         account.realized = 0
 

@@ -12,14 +12,15 @@ from marl_market.exchange.fees import fee
 def book_position(account, signed_quantity, price_in_cash):  # type: ignore[no-untyped-def]
     """Change a position; closing at another price than the average cost realizes profit.
 
-    The division is split, so that no product exceeds 64 bits; what it leaves over stays in the cost of what is open.
+    A part's share of the cost may be rounded: what it leaves over stays in the cost of what is open.
     """
     position = account.position
     if position * signed_quantity < 0:
         size = abs(position)
         closed = min(abs(signed_quantity), size)
-        whole = account.cost // size
-        released = whole * closed + (account.cost - whole * size) * closed // size
+        released = account.cost
+        if closed < size:
+            released = np.int64(released * (np.float64(closed) / np.float64(size)))
         direction = 1 if position > 0 else -1
         account.realized += direction * closed * price_in_cash - released
         account.cost += direction * (abs(signed_quantity) - closed) * -price_in_cash - released
@@ -29,15 +30,20 @@ def book_position(account, signed_quantity, price_in_cash):  # type: ignore[no-u
 
 
 @inlined
-def settle(market, taker, maker, side, price_ticks, quantity_lots):  # type: ignore[no-untyped-def]
+def settle(market, taker, maker, side, price_ticks, quantity_lots, called):  # type: ignore[no-untyped-def]
     """Move a fill's quantity and cash between the accounts `taker` and `maker`, and both fees to the venue.
 
-    `side` is the taker's. Positions and cash plus fees keep their sums exactly.
+    `side` is the taker's. In a call auction (`called`) nobody takes, and both pay as makers. Positions and cash plus
+    fees keep their sums exactly.
     """
     notional = np.int64(price_ticks) * quantity_lots * market.public.cash_per_tick_lot
-    fees = market.fees
-    taker_fee = fee(notional, quantity_lots, fees.taker_parts_per_billion, fees.taker_per_lot)
-    maker_fee = fee(notional, quantity_lots, fees.maker_parts_per_billion, fees.maker_per_lot)
+    maker_rates = market.fees[maker.fee_tier]
+    taker_rates = market.fees[taker.fee_tier]
+    maker_fee = fee(notional, quantity_lots, maker_rates.maker_parts_per_billion, maker_rates.maker_per_lot)
+    if called:
+        taker_fee = fee(notional, quantity_lots, taker_rates.maker_parts_per_billion, taker_rates.maker_per_lot)
+    else:
+        taker_fee = fee(notional, quantity_lots, taker_rates.taker_parts_per_billion, taker_rates.taker_per_lot)
     signed_notional = side * notional
     price_in_cash = np.int64(price_ticks) * market.public.cash_per_tick_lot
     book_position(taker, side * quantity_lots, price_in_cash)

@@ -1,10 +1,13 @@
-"""Price levels of one book: two sorted ladders and a pool of FIFO queues.
+"""Price levels of one book: four sorted ladders and a pool of FIFO queues.
 
 Why this structure: real books are sparse (a price in cents spans hundreds of thousands of ticks) and busy at the
 touch. Each side is one sorted array of 64-bit keys whose END is the touch: a search is a binary search in one or two
-cache lines, and a new level near the touch moves the few keys above it. The key's upper half is the level's rank,
-`side * price`, so that a higher key is a better price on both sides and every function below serves both; its lower
-half is the level's place in the pool. Any int32 price above the smallest can be expressed.
+cache lines, and a new level near the touch moves the few keys above it. The key's upper half is the level's rank: a
+higher rank is served first, so every function below serves all ladders; its lower half is the level's place in the
+pool. Any int32 price above the smallest can be expressed.
+
+Ladders: bids (rank: price), asks (minus price), and the stops that wait for a trigger: those to buy (minus trigger,
+the lowest wakes first) and those to sell (trigger).
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 
 from marl_market.exchange.compiled import inlined
-from marl_market.exchange.records import NIL, SLOT_BITS, SLOT_OF_REFERENCE
+from marl_market.exchange.records import ASKS, BUY_STOPS, NIL, SLOT_BITS, SLOT_OF_REFERENCE
 
 RANK_SHIFT = 32
 SLOT_MASK = (1 << RANK_SHIFT) - 1
@@ -20,13 +23,21 @@ LOWEST_KEY = np.int64(-(2**63))
 
 
 @inlined
-def ladder_position(book, index, key):  # type: ignore[no-untyped-def]
-    """Return the first place in the ladder of side `index` whose key is not below `key`."""
+def rank_key(ladder, price_ticks):  # type: ignore[no-untyped-def]
+    """Return the lowest key of a level at `price_ticks` of a ladder."""
+    falling = ladder == ASKS or ladder == BUY_STOPS
+    rank = -np.int64(price_ticks) if falling else np.int64(price_ticks)
+    return rank << RANK_SHIFT
+
+
+@inlined
+def ladder_position(book, ladder, key):  # type: ignore[no-untyped-def]
+    """Return the first place in a ladder whose key is not below `key`."""
     low = 0
-    length = book.count[index]
+    length = book.count[ladder]
     while length > 0:
         half = length >> 1
-        if book.ladder[index, low + half] < key:
+        if book.ladder[ladder, low + half] < key:
             low += half + 1
             length -= half + 1
         else:
@@ -35,16 +46,16 @@ def ladder_position(book, index, key):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def find_or_insert_level(book, index, side, price_ticks):  # type: ignore[no-untyped-def]
+def find_or_insert_level(book, ladder, price_ticks):  # type: ignore[no-untyped-def]
     """Return the pool place of the level at `price_ticks`, making an empty one where there is none.
 
     The pool has as many levels as the market can have orders: it never runs out.
     """
-    key = np.int64(side) * np.int64(price_ticks) << RANK_SHIFT
-    position = ladder_position(book, index, key)
-    count = book.count[index]
+    key = rank_key(ladder, price_ticks)
+    position = ladder_position(book, ladder, key)
+    count = book.count[ladder]
     if position < count:
-        found = book.ladder[index, position]
+        found = book.ladder[ladder, position]
         if found >> RANK_SHIFT == key >> RANK_SHIFT:
             return np.int32(found & SLOT_MASK)
     place = book.free_level
@@ -54,11 +65,12 @@ def find_or_insert_level(book, index, side, price_ticks):  # type: ignore[no-unt
     else:
         book.free_level = book.level[place].head
     for i in range(count, position, -1):
-        book.ladder[index, i] = book.ladder[index, i - 1]
-    book.ladder[index, position] = key | np.int64(place)
-    book.count[index] = count + 1
+        book.ladder[ladder, i] = book.ladder[ladder, i - 1]
+    book.ladder[ladder, position] = key | np.int64(place)
+    book.count[ladder] = count + 1
     level = book.level[place]
     level.quantity_lots = 0
+    level.hidden_lots = 0
     level.count = 0
     level.head = NIL
     level.tail = NIL
@@ -67,23 +79,23 @@ def find_or_insert_level(book, index, side, price_ticks):  # type: ignore[no-unt
 
 
 @inlined
-def remove_level(book, index, side, place):  # type: ignore[no-untyped-def]
+def remove_level(book, ladder, place):  # type: ignore[no-untyped-def]
     """Take the empty level `place` out of its ladder and give it back to the pool."""
     level = book.level[place]
-    count = book.count[index] - 1
+    count = book.count[ladder] - 1
     position = count
-    key = np.int64(side) * np.int64(level.price_ticks) << RANK_SHIFT
-    if book.ladder[index, count] >> RANK_SHIFT != key >> RANK_SHIFT:
-        position = ladder_position(book, index, key)
+    key = rank_key(ladder, level.price_ticks)
+    if book.ladder[ladder, count] >> RANK_SHIFT != key >> RANK_SHIFT:
+        position = ladder_position(book, ladder, key)
         for i in range(position, count):
-            book.ladder[index, i] = book.ladder[index, i + 1]
-    book.count[index] = count
+            book.ladder[ladder, i] = book.ladder[ladder, i + 1]
+    book.count[ladder] = count
     level.head = book.free_level
     book.free_level = place
 
 
 @inlined
-def enqueue(market, index, place, reference, order):  # type: ignore[no-untyped-def]
+def enqueue(market, place, reference, order):  # type: ignore[no-untyped-def]
     """Put `order` last in the queue of level `place`."""
     level = market.book.level[place]
     tail = level.tail
@@ -97,10 +109,11 @@ def enqueue(market, index, place, reference, order):  # type: ignore[no-untyped-
     level.tail = reference
     level.count += 1
     level.quantity_lots += order.leaves_quantity
+    level.hidden_lots += order.reserve_quantity
 
 
 @inlined
-def dequeue(market, index, order):  # type: ignore[no-untyped-def]
+def dequeue(market, order):  # type: ignore[no-untyped-def]
     """Take `order` out of its queue, wherever it stands, and remove its level if that was the last one."""
     book = market.book
     place = order.level
@@ -117,5 +130,6 @@ def dequeue(market, index, order):  # type: ignore[no-untyped-def]
         market.seat[following >> SLOT_BITS].order[following & SLOT_OF_REFERENCE].previous = previous
     level.count -= 1
     level.quantity_lots -= order.leaves_quantity
+    level.hidden_lots -= order.reserve_quantity
     if level.count == 0:
-        remove_level(book, index, order.side, place)
+        remove_level(book, order.ladder, place)

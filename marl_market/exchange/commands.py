@@ -8,16 +8,27 @@ from __future__ import annotations
 import numpy as np
 
 from marl_market.exchange.compiled import inlined
-from marl_market.exchange.records import SEAT_COMMANDS, CommandKind
+from marl_market.exchange.records import SEAT_COMMANDS, CommandKind, TimeInForce
 
-LIMIT, MARKET = np.int32(CommandKind.LIMIT), np.int32(CommandKind.MARKET)
-CANCEL, CANCEL_ALL = np.int32(CommandKind.CANCEL), np.int32(CommandKind.CANCEL_ALL)
+LIMIT, MARKET = int(CommandKind.LIMIT), int(CommandKind.MARKET)
+STOP, STOP_LIMIT = int(CommandKind.STOP), int(CommandKind.STOP_LIMIT)
+CANCEL, CANCEL_ALL, REPLACE = int(CommandKind.CANCEL), int(CommandKind.CANCEL_ALL), int(CommandKind.REPLACE)
+GOOD_TILL_CANCEL = int(TimeInForce.GOOD_TILL_CANCEL)
 HIGHEST_PRICE = 2**31 - 2
 
 
 @inlined
-def write_command(seat, kind, side, price_ticks, quantity_lots, order_id):  # type: ignore[no-untyped-def]
-    """Append one command."""
+def round_price(side, price_ticks):  # type: ignore[no-untyped-def]
+    """Return the nearest tick, a half away from the other side so that bids and asks mirror each other, as int32."""
+    price = -side * np.floor(0.5 - side * price_ticks)
+    return np.int32(min(max(price, -HIGHEST_PRICE), HIGHEST_PRICE))
+
+
+@inlined
+def write_command(  # type: ignore[no-untyped-def]
+    seat, kind, side, price_ticks, trigger_ticks, quantity_lots, display_lots, time_in_force, lifetime_steps, order_id
+):
+    """Append one command, all of it."""
     count = seat.command_count
     if count >= SEAT_COMMANDS:
         return False
@@ -25,7 +36,11 @@ def write_command(seat, kind, side, price_ticks, quantity_lots, order_id):  # ty
     command.kind = kind
     command.side = side
     command.price_ticks = price_ticks
+    command.trigger_ticks = trigger_ticks
     command.quantity_lots = quantity_lots
+    command.display_lots = display_lots
+    command.time_in_force = time_in_force
+    command.lifetime_steps = lifetime_steps
     command.order_id = order_id
     command.client_order_id = 0
     seat.command_count = count + 1
@@ -34,29 +49,57 @@ def write_command(seat, kind, side, price_ticks, quantity_lots, order_id):  # ty
 
 @inlined
 def submit_limit(seat, side, price_ticks, quantity_lots):  # type: ignore[no-untyped-def]
-    """Offer to buy (side +1) or sell (-1) `quantity_lots` at `price_ticks`.
+    """Offer to buy (side +1) or sell (-1) `quantity_lots` at `price_ticks`, see `round_price`."""
+    price = round_price(side, price_ticks)
+    return write_command(seat, LIMIT, side, price, 0, np.int64(quantity_lots), 0, GOOD_TILL_CANCEL, 0, 0)
 
-    The price is rounded to the nearest tick, a half away from the other side so that bids and asks mirror each other,
-    and kept within int32.
-    """
-    price = -side * np.floor(0.5 - side * price_ticks)
-    price = min(max(price, -HIGHEST_PRICE), HIGHEST_PRICE)
-    return write_command(seat, LIMIT, side, np.int32(price), np.int64(quantity_lots), np.int64(0))
+
+@inlined
+def submit_limit_order(seat, side, price_ticks, quantity_lots, display_lots, time_in_force, lifetime_steps):  # type: ignore[no-untyped-def]
+    """Do as `submit_limit`, showing only `display_lots` of it (0: all), for a time, or a number of steps (0: any)."""
+    price = round_price(side, price_ticks)
+    return write_command(
+        seat, LIMIT, side, price, 0, np.int64(quantity_lots), np.int64(display_lots), time_in_force, lifetime_steps, 0
+    )
 
 
 @inlined
 def submit_market(seat, side, quantity_lots):  # type: ignore[no-untyped-def]
     """Buy (side +1) or sell (-1) `quantity_lots` at the best prices there are."""
-    return write_command(seat, MARKET, side, np.int32(0), np.int64(quantity_lots), np.int64(0))
+    return write_command(seat, MARKET, side, 0, 0, np.int64(quantity_lots), 0, GOOD_TILL_CANCEL, 0, 0)
+
+
+@inlined
+def submit_stop(seat, side, trigger_ticks, quantity_lots):  # type: ignore[no-untyped-def]
+    """Buy or sell at market once the last price has come to `trigger_ticks`, from below (side +1) or above (-1)."""
+    trigger = round_price(side, trigger_ticks)
+    return write_command(seat, STOP, side, 0, trigger, np.int64(quantity_lots), 0, GOOD_TILL_CANCEL, 0, 0)
+
+
+@inlined
+def submit_stop_limit(seat, side, trigger_ticks, price_ticks, quantity_lots):  # type: ignore[no-untyped-def]
+    """Submit a limit order once the last price has come to `trigger_ticks`."""
+    trigger, price = round_price(side, trigger_ticks), round_price(side, price_ticks)
+    return write_command(seat, STOP_LIMIT, side, price, trigger, np.int64(quantity_lots), 0, GOOD_TILL_CANCEL, 0, 0)
+
+
+@inlined
+def replace(seat, order, price_ticks, quantity_lots):  # type: ignore[no-untyped-def]
+    """Give one of the seat's open orders another price, and another quantity for what is left of it."""
+    price = round_price(order.side, price_ticks)
+    return write_command(
+        seat, REPLACE, order.side, price, order.trigger_ticks, np.int64(quantity_lots), 0, GOOD_TILL_CANCEL, 0,
+        order.order_id,
+    )  # fmt: skip
 
 
 @inlined
 def cancel(seat, order_id):  # type: ignore[no-untyped-def]
     """Withdraw one open order."""
-    return write_command(seat, CANCEL, 0, np.int32(0), np.int64(0), np.int64(order_id))
+    return write_command(seat, CANCEL, 0, 0, 0, 0, 0, GOOD_TILL_CANCEL, 0, np.int64(order_id))
 
 
 @inlined
 def cancel_all(seat):  # type: ignore[no-untyped-def]
     """Withdraw every open order of the seat."""
-    return write_command(seat, CANCEL_ALL, 0, np.int32(0), np.int64(0), np.int64(0))
+    return write_command(seat, CANCEL_ALL, 0, 0, 0, 0, 0, GOOD_TILL_CANCEL, 0, 0)

@@ -22,6 +22,7 @@ from marl_market.exchange.records import (
 )
 
 RESTED, FILLED, CANCELED = int(EventKind.RESTED), int(EventKind.FILLED), int(EventKind.CANCELED)
+EXPIRED = int(EventKind.EXPIRED)
 NO_LIQUIDITY, TAKER = int(Reason.NO_LIQUIDITY), int(Liquidity.TAKER)
 ONE = np.uint64(1)
 REST, CANCEL, TRADE = int(PublicKind.REST), int(PublicKind.CANCEL), int(PublicKind.TRADE)
@@ -95,7 +96,7 @@ def digest(market):  # type: ignore[no-untyped-def]
         event = market.event[i]
         if event.kind == RESTED:
             publish_event(public, event, REST)
-        elif event.kind == CANCELED and event.reason != NO_LIQUIDITY:
+        elif event.kind == EXPIRED or (event.kind == CANCELED and event.reason != NO_LIQUIDITY):
             publish_event(public, event, CANCEL)
         elif event.kind == FILLED:
             note_fill(market.seat[event.seat], event)

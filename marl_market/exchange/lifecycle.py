@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
 from marl_market.exchange.compiled import compiled
 from marl_market.exchange.digest import begin_candle
 from marl_market.exchange.fees import BILLION
-from marl_market.exchange.records import CAPACITY_SEATS, NIL, market_dtype
-from marl_market.market.spec import MarketSpec
+from marl_market.exchange.records import CAPACITY_SEATS, NIL, Phase, market_dtype
+from marl_market.market.spec import SELF_TRADE, MarketSpec
 from marl_market.market.units import decimal
+
+CONTINUOUS = int(Phase.CONTINUOUS)
 
 
 def allocate_markets(spec: MarketSpec, markets: int, seats: int) -> NDArray[np.void]:
@@ -28,12 +32,16 @@ def allocate_markets(spec: MarketSpec, markets: int, seats: int) -> NDArray[np.v
     records = np.zeros(markets, dtype)
     records["seat_count"] = seats
     records["maximum_quantity"] = max(1, 2**62 // (2**31 * spec.cash_per_tick_lot))
-    fees = records["fees"]
-    cash_unit, lot_size = decimal(spec.cash_unit), decimal(spec.lot_size)
-    fees["maker_parts_per_billion"] = round(decimal(spec.fees.maker_rate) * BILLION)
-    fees["taker_parts_per_billion"] = round(decimal(spec.fees.taker_rate) * BILLION)
-    fees["maker_per_lot"] = round(decimal(spec.fees.maker_per_unit) * lot_size / cash_unit)
-    fees["taker_per_lot"] = round(decimal(spec.fees.taker_per_unit) * lot_size / cash_unit)
+    _write_fees(records["fees"], spec)
+    records["fee_tiers"] = 1 + len(spec.fee_tiers)
+    rules = spec.rules
+    records["self_trade"] = SELF_TRADE.index(rules.self_trade)
+    records["price_band"] = rules.price_band_ticks
+    records["opening_steps"] = rules.opening_auction_steps
+    records["closing_steps"] = rules.closing_auction_steps
+    records["halt_move"] = rules.halt_move_ticks
+    records["halt_window"] = rules.halt_window_steps
+    records["halt_steps"] = rules.halt_steps
     public = records["public"]
     public["candle"]["steps"] = spec.candle_steps
     public["forming"]["steps"] = spec.candle_steps
@@ -46,12 +54,24 @@ def allocate_markets(spec: MarketSpec, markets: int, seats: int) -> NDArray[np.v
     return records
 
 
+def _write_fees(fees: NDArray[np.void], spec: MarketSpec) -> None:
+    """Write the spec's fees (markets, tiers) in cash units and lots."""
+    cash_unit, lot_size = decimal(spec.cash_unit), decimal(spec.lot_size)
+    for tier, charged in enumerate((spec.fees, *spec.fee_tiers)):
+        row = fees[:, tier]
+        row["maker_parts_per_billion"] = round(decimal(charged.maker_rate) * BILLION)
+        row["taker_parts_per_billion"] = round(decimal(charged.taker_rate) * BILLION)
+        row["maker_per_lot"] = round(decimal(charged.maker_per_unit) * lot_size / cash_unit)
+        row["taker_per_lot"] = round(decimal(charged.taker_per_unit) * lot_size / cash_unit)
+        row["from_lots"] = math.ceil(decimal(charged.from_quantity) / lot_size)
+
+
 @compiled
 def open_market(market, initial_price_ticks):  # type: ignore[no-untyped-def]
     """Empty the book, the accounts and the tape of one market; constants stay."""
     book = market.book
-    book.count[0] = 0
-    book.count[1] = 0
+    for i in range(book.count.size):
+        book.count[i] = 0
     book.free_level = NIL
     book.used_levels = 0
     market.fees_collected = 0
@@ -59,6 +79,10 @@ def open_market(market, initial_price_ticks):  # type: ignore[no-untyped-def]
     market.trade_sequence = 0
     market.time_ns = 0
     market.event_count = 0
+    market.phase = CONTINUOUS
+    market.expiring = 0
+    market.halt_reference = initial_price_ticks
+    market.halt_ends = 0
     public = market.public
     public.time_ns = 0
     public.step = 0
@@ -87,6 +111,7 @@ def open_market(market, initial_price_ticks):  # type: ignore[no-untyped-def]
         account.traded_lots = 0
         account.trades = 0
         account.rejected = 0
+        account.fee_tier = 0
         account.cost = 0
         account.realized = 0
         account.open_lots[0] = 0

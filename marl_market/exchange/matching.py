@@ -3,9 +3,8 @@
 Why events and not callbacks: a function that only writes what happened cannot be re-entered, and its output can be
 compared, stored and replayed. Why orders are found by number alone: an order id ends in the place of its record.
 
-Assumptions: a fill happens at the resting order's price; orders at one price fill in the order of their arrival; an
-incoming order that meets a resting order of its own seat cancels the resting one (self-trade prevention) and goes on;
-what a market order does not find is canceled; an order that is rejected changes nothing.
+Assumptions: a fill happens at the resting order's price; orders at one price fill in the order of their arrival; the
+hidden part of an iceberg waits behind what is displayed at its price, and each refresh of it comes last.
 """
 
 from __future__ import annotations
@@ -13,66 +12,139 @@ from __future__ import annotations
 import numpy as np
 
 from marl_market.exchange.accounts import settle
-from marl_market.exchange.bits import lowest_bit
-from marl_market.exchange.book import LOWEST_KEY, RANK_SHIFT, SLOT_MASK, dequeue, enqueue, find_or_insert_level
-from marl_market.exchange.compiled import inlined
+from marl_market.exchange.book import SLOT_MASK, dequeue, enqueue, find_or_insert_level, rank_key
+from marl_market.exchange.compiled import compiled, inlined
 from marl_market.exchange.events import emit
 from marl_market.exchange.records import (
-    REFERENCE_BITS,
-    SEAT_ORDERS,
+    ASKS,
+    BIDS,
+    NIL,
     SLOT_BITS,
     SLOT_OF_REFERENCE,
-    CommandKind,
     EventKind,
     Liquidity,
     Reason,
+    SelfTrade,
 )
 
-LIMIT, MARKET = np.int32(CommandKind.LIMIT), np.int32(CommandKind.MARKET)
-CANCEL, CANCEL_ALL = np.int32(CommandKind.CANCEL), np.int32(CommandKind.CANCEL_ALL)
-ACCEPTED, RESTED, FILLED = int(EventKind.ACCEPTED), int(EventKind.RESTED), int(EventKind.FILLED)
-CANCELED, REJECTED = int(EventKind.CANCELED), int(EventKind.REJECTED)
-NO_REASON, BY_OWNER, SELF_TRADE = int(Reason.NONE), int(Reason.BY_OWNER), int(Reason.SELF_TRADE)
-NO_LIQUIDITY, ORDER_UNKNOWN = int(Reason.NO_LIQUIDITY), int(Reason.ORDER_UNKNOWN)
-COMMAND_UNKNOWN, SIDE_UNKNOWN = int(Reason.COMMAND_UNKNOWN), int(Reason.SIDE_UNKNOWN)
-QUANTITY_NOT_POSITIVE, QUANTITY_ABOVE_MAXIMUM = int(Reason.QUANTITY_NOT_POSITIVE), int(Reason.QUANTITY_ABOVE_MAXIMUM)
-PRICE_OUT_OF_RANGE, TOO_MANY_ORDERS = int(Reason.PRICE_OUT_OF_RANGE), int(Reason.TOO_MANY_ORDERS)
+RESTED, FILLED, CANCELED = int(EventKind.RESTED), int(EventKind.FILLED), int(EventKind.CANCELED)
+NO_REASON, SELF_TRADE = int(Reason.NONE), int(Reason.SELF_TRADE)
 MAKER, TAKER = int(Liquidity.MAKER), int(Liquidity.TAKER)
-LOWEST_PRICE = -(2**31)
+CANCEL_INCOMING, DECREMENT, ALLOW = int(SelfTrade.CANCEL_INCOMING), int(SelfTrade.DECREMENT), int(SelfTrade.ALLOW)
 ONE = np.uint64(1)
-REFERENCE_MASK = (1 << REFERENCE_BITS) - 1
-ALL_SLOTS = np.uint64((1 << SEAT_ORDERS) - 1)
+
+
+@inlined
+def limit_key(side, price_ticks):  # type: ignore[no-untyped-def]
+    """Return the lowest key of the opposite ladder that an order of `side` at `price_ticks` may trade with."""
+    return rank_key(ASKS if side > 0 else BIDS, price_ticks)
 
 
 @inlined
 def close_order(market, seat, slot, order):  # type: ignore[no-untyped-def]
-    """Take an open order out of the book and free its slot."""
-    index = (1 - order.side) >> 1
-    seat.account.open_lots[index] -= order.leaves_quantity
-    dequeue(market, index, order)
+    """Take an open order out of its ladder and free its slot."""
+    if order.ladder <= ASKS:
+        seat.account.open_lots[order.ladder] -= order.leaves_quantity + order.reserve_quantity
+    dequeue(market, order)
     seat.live &= ~(ONE << np.uint64(slot))
 
 
-@inlined
-def cancel_order(market, seat_index, slot, reason):  # type: ignore[no-untyped-def]
-    """Cancel the open order in `slot` of a seat."""
+@compiled
+def end_order(market, seat_index, slot, kind, reason):  # type: ignore[no-untyped-def]
+    """Close an open order and say so: CANCELED, or EXPIRED."""
     seat = market.seat[seat_index]
     order = seat.order[slot]
+    quantity = order.leaves_quantity + order.reserve_quantity
     close_order(market, seat, slot, order)
     emit(
-        market,
-        CANCELED,
-        reason,
-        seat_index,
-        order.side,
-        order.price_ticks,
-        order.leaves_quantity,
-        0,
-        order.order_id,
-        order.client_order_id,
-        0,
-        0,
-    )
+        market, kind, reason, seat_index, order.side, order.price_ticks, quantity, 0, order.order_id,
+        order.client_order_id, 0, 0,
+    )  # fmt: skip
+
+
+@inlined
+def rest_order(market, seat_index, slot, quantity_lots):  # type: ignore[no-untyped-def]
+    """Put `quantity_lots` of the order in `slot` last in the queue at its price, a part of it hidden if it says so."""
+    seat = market.seat[seat_index]
+    order = seat.order[slot]
+    order.ladder = BIDS if order.side > 0 else ASKS
+    order.leaves_quantity = quantity_lots
+    if order.display_lots > 0:
+        order.leaves_quantity = min(quantity_lots, order.display_lots)
+    order.reserve_quantity = quantity_lots - order.leaves_quantity
+    order.time_ns = market.time_ns
+    seat.live |= ONE << np.uint64(slot)
+    seat.account.open_lots[order.ladder] += quantity_lots
+    place = find_or_insert_level(market.book, order.ladder, order.price_ticks)
+    enqueue(market, place, np.int32(seat_index << SLOT_BITS | slot), order)
+    emit(
+        market, RESTED, NO_REASON, seat_index, order.side, order.price_ticks, order.leaves_quantity, quantity_lots,
+        order.order_id, order.client_order_id, 0, 0,
+    )  # fmt: skip
+
+
+@compiled
+def refresh_order(market, seat_index, slot, quantity_lots):  # type: ignore[no-untyped-def]
+    """Do as `rest_order`, out of the hot path."""
+    rest_order(market, seat_index, slot, quantity_lots)
+
+
+@inlined
+def reduce_order(market, seat, order, quantity_lots):  # type: ignore[no-untyped-def]
+    """Take displayed quantity from a resting order, which keeps its place and something of it."""
+    market.book.level[order.level].quantity_lots -= quantity_lots
+    order.leaves_quantity -= quantity_lots
+    seat.account.open_lots[order.ladder] -= quantity_lots
+
+
+@inlined
+def consume(market, seat_index, slot, quantity_lots):  # type: ignore[no-untyped-def]
+    """Take `quantity_lots` of what a resting order displays: it stays, refreshes from its reserve, or ends."""
+    seat = market.seat[seat_index]
+    order = seat.order[slot]
+    if quantity_lots < order.leaves_quantity:
+        reduce_order(market, seat, order, quantity_lots)
+    else:
+        reserve = order.reserve_quantity
+        close_order(market, seat, slot, order)
+        if reserve > 0:
+            refresh_order(market, seat_index, slot, reserve)
+
+
+@compiled
+def meet_oneself(market, seat_index, slot, order_id, client_order_id, leaves):  # type: ignore[no-untyped-def]
+    """Apply the venue's self-trade prevention; return what is left of the incoming order."""
+    policy = market.self_trade
+    order = market.seat[seat_index].order[slot]
+    if policy == CANCEL_INCOMING or policy == DECREMENT:
+        quantity = leaves if policy == CANCEL_INCOMING else min(leaves, order.leaves_quantity)
+        emit(
+            market, CANCELED, SELF_TRADE, seat_index, -order.side, order.price_ticks, quantity, leaves - quantity,
+            order_id, client_order_id, 0, 0,
+        )  # fmt: skip
+        leaves -= quantity
+        if policy == DECREMENT:
+            left = order.leaves_quantity + order.reserve_quantity - quantity
+            emit(
+                market, CANCELED, SELF_TRADE, seat_index, order.side, order.price_ticks, quantity, left,
+                order.order_id, order.client_order_id, 0, 0,
+            )  # fmt: skip
+            consume(market, seat_index, slot, quantity)
+        return leaves
+    end_order(market, seat_index, slot, CANCELED, SELF_TRADE)
+    return leaves
+
+
+@inlined
+def record_trade(market, price_ticks, side, quantity_lots):  # type: ignore[no-untyped-def]
+    """Publish a trade; `side` is the aggressor's, 0 in a call auction."""
+    public = market.public
+    public.last_trade_ticks = price_ticks
+    public.last_aggressor_side = side
+    public.step_trades += 1
+    if side != 0:
+        public.step_lots[0 if side > 0 else 1] += quantity_lots
+    public.session_lots += quantity_lots
 
 
 @inlined
@@ -80,180 +152,61 @@ def match(market, seat_index, side, threshold, quantity_lots, order_id, client_o
     """Fill an incoming order against opposite levels whose key is at least `threshold`; return what is left of it."""
     book = market.book
     taker = market.seat[seat_index]
-    opposite = (1 + side) >> 1
+    opposite = ASKS if side > 0 else BIDS
     leaves = quantity_lots
     while leaves > 0 and book.count[opposite] > 0:
         best = book.ladder[opposite, book.count[opposite] - 1]
         if best < threshold:
             break
-        level = book.level[best & SLOT_MASK]
-        reference = level.head
-        maker_index = reference >> SLOT_BITS
-        slot = reference & SLOT_OF_REFERENCE
-        if maker_index == seat_index:
-            cancel_order(market, seat_index, slot, SELF_TRADE)
+        reference = book.level[best & SLOT_MASK].head
+        maker_index = np.int64(reference >> SLOT_BITS)
+        slot = np.int64(reference & SLOT_OF_REFERENCE)
+        if maker_index == seat_index and market.self_trade != ALLOW:
+            leaves = meet_oneself(market, seat_index, slot, order_id, client_order_id, leaves)
             continue
         maker = market.seat[maker_index]
         resting = maker.order[slot]
         price = resting.price_ticks
         quantity = min(resting.leaves_quantity, leaves)
         leaves -= quantity
-        settle(market, taker.account, maker.account, side, price, quantity)
+        settle(market, taker.account, maker.account, side, price, quantity, False)
         market.trade_sequence += 1
         trade_id = market.trade_sequence
-        left = resting.leaves_quantity - quantity
+        left = resting.leaves_quantity + resting.reserve_quantity - quantity
         emit(
-            market,
-            FILLED,
-            NO_REASON,
-            maker_index,
-            -side,
-            price,
-            quantity,
-            left,
-            resting.order_id,
-            resting.client_order_id,
-            trade_id,
-            MAKER,
-        )
+            market, FILLED, NO_REASON, maker_index, -side, price, quantity, left, resting.order_id,
+            resting.client_order_id, trade_id, MAKER,
+        )  # fmt: skip
         emit(
-            market,
-            FILLED,
-            NO_REASON,
-            seat_index,
-            side,
-            price,
-            quantity,
-            leaves,
-            order_id,
-            client_order_id,
-            trade_id,
-            TAKER,
-        )
+            market, FILLED, NO_REASON, seat_index, side, price, quantity, leaves, order_id, client_order_id,
+            trade_id, TAKER,
+        )  # fmt: skip
         maker.time_of_last_fill_ns = market.time_ns
         taker.time_of_last_fill_ns = market.time_ns
-        if left == 0:
-            close_order(market, maker, slot, resting)
-        else:
-            resting.leaves_quantity = left
-            level.quantity_lots -= quantity
-            maker.account.open_lots[opposite] -= quantity
-        public = market.public
-        public.last_trade_ticks = price
-        public.last_aggressor_side = side
-        public.step_trades += 1
-        public.step_lots[1 - opposite] += quantity
-        public.session_lots += quantity
+        record_trade(market, price, side, quantity)
+        consume(market, maker_index, slot, quantity)
     return leaves
 
 
-@inlined
-def refusal(market, seat, kind, side, price_ticks, quantity_lots):  # type: ignore[no-untyped-def]
-    """Return why a new order cannot be accepted, or Reason.NONE."""
-    if side != 1 and side != -1:
-        return SIDE_UNKNOWN
-    if quantity_lots <= 0:
-        return QUANTITY_NOT_POSITIVE
-    if quantity_lots > market.maximum_quantity:
-        return QUANTITY_ABOVE_MAXIMUM
-    if kind == LIMIT:
-        if price_ticks == LOWEST_PRICE:
-            return PRICE_OUT_OF_RANGE
-        if seat.live == ALL_SLOTS:
-            return TOO_MANY_ORDERS
-    return NO_REASON
-
-
-@inlined
-def submit(market, seat_index, kind, side, price_ticks, quantity_lots, client_order_id):  # type: ignore[no-untyped-def]
-    """Accept a limit or market order, match it and rest or cancel what is left; return its id, or 0 if rejected."""
-    seat = market.seat[seat_index]
-    reason = refusal(market, seat, kind, side, price_ticks, quantity_lots)
-    if reason != NO_REASON:
-        seat.account.rejected += 1
-        emit(market, REJECTED, reason, seat_index, side, price_ticks, quantity_lots, 0, 0, client_order_id, 0, 0)
-        return np.int64(0)
-    market.order_sequence += 1
-    slot = 0
-    threshold = LOWEST_KEY
-    if kind == LIMIT:
-        slot = lowest_bit(~seat.live)
-        threshold = -np.int64(side) * np.int64(price_ticks) << RANK_SHIFT
-    reference = seat_index * SEAT_ORDERS + slot
-    order_id = (market.order_sequence << REFERENCE_BITS) | reference
-    emit(
-        market, ACCEPTED, NO_REASON, seat_index, side, price_ticks, quantity_lots, quantity_lots, order_id,
-        client_order_id, 0, 0,
-    )  # fmt: skip
-    leaves = match(market, seat_index, side, threshold, quantity_lots, order_id, client_order_id)
-    if leaves == 0:
-        return order_id
-    if kind == MARKET:
-        emit(
-            market, CANCELED, NO_LIQUIDITY, seat_index, side, price_ticks, leaves, 0, order_id, client_order_id, 0, 0
-        )  # fmt: skip
-        return order_id
-    order = seat.order[slot]
-    order.order_id = order_id
-    order.leaves_quantity = leaves
-    order.time_ns = market.time_ns
-    order.price_ticks = price_ticks
-    order.side = side
-    order.client_order_id = client_order_id
-    seat.live |= ONE << np.uint64(slot)
-    index = (1 - side) >> 1
-    seat.account.open_lots[index] += leaves
-    enqueue(market, index, find_or_insert_level(market.book, index, side, price_ticks), reference, order)
-    emit(market, RESTED, NO_REASON, seat_index, side, price_ticks, leaves, leaves, order_id, client_order_id, 0, 0)
-    return order_id
-
-
-@inlined
-def cancel(market, seat_index, order_id):  # type: ignore[no-untyped-def]
-    """Cancel an open order of the seat by its id; reject an id that is not open or not its own."""
-    seat = market.seat[seat_index]
-    reference = order_id & REFERENCE_MASK
-    slot = reference & SLOT_OF_REFERENCE
-    if (
-        reference >> SLOT_BITS == seat_index
-        and seat.order[slot].order_id == order_id
-        and seat.live & (ONE << np.uint64(slot)) != 0
-    ):
-        cancel_order(market, seat_index, slot, BY_OWNER)
-    else:
-        seat.account.rejected += 1
-        emit(market, REJECTED, ORDER_UNKNOWN, seat_index, 0, 0, 0, 0, order_id, 0, 0, 0)
-
-
-@inlined
-def cancel_all(market, seat_index):  # type: ignore[no-untyped-def]
-    """Cancel every open order of the seat; none is no error."""
-    open_orders = market.seat[seat_index].live
-    while open_orders != 0:
-        cancel_order(market, seat_index, lowest_bit(open_orders), BY_OWNER)
-        open_orders &= open_orders - ONE
-
-
-@inlined
-def process(market, seat_index, command):  # type: ignore[no-untyped-def]
-    """Carry out one command of a seat."""
-    kind = command.kind
-    if kind == LIMIT or kind == MARKET:
-        submit(
-            market,
-            seat_index,
-            kind,
-            command.side,
-            command.price_ticks,
-            command.quantity_lots,
-            command.client_order_id,
-        )
-    elif kind == CANCEL:
-        cancel(market, seat_index, command.order_id)
-    elif kind == CANCEL_ALL:
-        cancel_all(market, seat_index)
-    else:
-        market.seat[seat_index].account.rejected += 1
-        emit(
-            market, REJECTED, COMMAND_UNKNOWN, seat_index, 0, 0, 0, 0, command.order_id, command.client_order_id, 0, 0
-        )  # fmt: skip
+@compiled
+def can_fill(market, seat_index, side, threshold, quantity_lots):  # type: ignore[no-untyped-def]
+    """Return whether the book holds `quantity_lots` for an order, its own seat's orders aside."""
+    book = market.book
+    opposite = ASKS if side > 0 else BIDS
+    needed = quantity_lots
+    for position in range(book.count[opposite] - 1, -1, -1):
+        key = book.ladder[opposite, position]
+        if key < threshold:
+            return False
+        reference = book.level[key & SLOT_MASK].head
+        while reference != NIL:
+            owner = reference >> SLOT_BITS
+            order = market.seat[owner].order[reference & SLOT_OF_REFERENCE]
+            if owner != seat_index or market.self_trade == ALLOW:
+                needed -= order.leaves_quantity + order.reserve_quantity
+            elif market.self_trade == CANCEL_INCOMING:
+                return False
+            if needed <= 0:
+                return True
+            reference = order.next
+    return False

@@ -28,6 +28,10 @@ PUBLIC_EVENTS = 32
 PUBLIC_CANDLES = 3
 REFERENCE_BITS = 20
 NIL = -1
+NEVER = 2**62
+FEE_TIERS = 4
+LADDERS = 4
+BIDS, ASKS, BUY_STOPS, SELL_STOPS = range(LADDERS)
 
 CAPACITY_SEATS = {"small": 16, "medium": 64, "large": 256, "huge": 1024}
 """Seats of each size class; every class is one compiled record type."""
@@ -40,6 +44,18 @@ class CommandKind(IntEnum):
     MARKET = 2
     CANCEL = 3
     CANCEL_ALL = 4
+    REPLACE = 5
+    STOP = 6
+    STOP_LIMIT = 7
+
+
+class TimeInForce(IntEnum):
+    """How long an order may wait, and whether it may take."""
+
+    GOOD_TILL_CANCEL = 0
+    IMMEDIATE_OR_CANCEL = 1
+    FILL_OR_KILL = 2
+    POST_ONLY = 3
 
 
 class EventKind(IntEnum):
@@ -50,6 +66,9 @@ class EventKind(IntEnum):
     FILLED = 3
     CANCELED = 4
     REJECTED = 5
+    REPLACED = 6
+    TRIGGERED = 7
+    EXPIRED = 8
 
 
 class Reason(IntEnum):
@@ -66,6 +85,30 @@ class Reason(IntEnum):
     BY_OWNER = 8
     SELF_TRADE = 9
     NO_LIQUIDITY = 10
+    TIME_IN_FORCE_NOT_ALLOWED = 11
+    WOULD_TAKE = 12
+    CANNOT_FILL_ALL = 13
+    OUTSIDE_PRICE_BAND = 14
+    MARKET_HALTED = 15
+    NOT_IN_AUCTION = 16
+    DISPLAY_NEGATIVE = 17
+
+
+class SelfTrade(IntEnum):
+    """What the venue does when an order meets a resting order of its own seat."""
+
+    CANCEL_RESTING = 0
+    CANCEL_INCOMING = 1
+    DECREMENT = 2
+    ALLOW = 3
+
+
+class Phase(IntEnum):
+    """How the venue trades at the moment."""
+
+    CONTINUOUS = 0
+    AUCTION = 1
+    HALTED = 2
 
 
 class PublicKind(IntEnum):
@@ -81,16 +124,21 @@ class Liquidity(IntEnum):
 
     MAKER = 1
     TAKER = 2
+    AUCTION = 3
 
 
 COMMAND = np.dtype(
     [
+        ("quantity_lots", np.int64),
+        ("display_lots", np.int64),  # shown part of an iceberg; 0 shows all
+        ("order_id", np.int64),  # of the order to cancel or replace
         ("kind", np.int32),
         ("side", np.int32),
         ("price_ticks", np.int32),
+        ("trigger_ticks", np.int32),  # last price that wakes a stop
         ("client_order_id", np.int32),
-        ("quantity_lots", np.int64),
-        ("order_id", np.int64),
+        ("lifetime_steps", np.int32),  # steps after which it expires; 0 never
+        ("time_in_force", np.int32),
     ],
     align=True,
 )
@@ -114,15 +162,22 @@ EVENT = np.dtype(
 ORDER = np.dtype(
     [
         ("order_id", np.int64),
-        ("leaves_quantity", np.int64),
+        ("leaves_quantity", np.int64),  # displayed
+        ("reserve_quantity", np.int64),  # hidden part of an iceberg
+        ("display_lots", np.int64),
         ("time_ns", np.int64),
+        ("last_step", np.int64),  # step after which it expires; NEVER where it does not
+        ("ahead_lots", np.int64),  # displayed quantity before it in its queue, as of the last digest
         ("price_ticks", np.int32),
+        ("trigger_ticks", np.int32),
         ("side", np.int32),
+        ("ladder", np.int32),  # BIDS or ASKS; BUY_STOPS or SELL_STOPS while it waits for its trigger
         ("next", np.int32),
         ("previous", np.int32),
         ("level", np.int32),
         ("client_order_id", np.int32),
-        ("ahead_lots", np.int64),  # displayed quantity before it in its queue, as of the last digest
+        ("kind", np.int32),
+        ("time_in_force", np.int32),
     ],
     align=True,
 )
@@ -144,6 +199,7 @@ ACCOUNT = np.dtype(
         ("traded_lots", np.int64),
         ("trades", np.int64),
         ("rejected", np.int64),
+        ("fee_tier", np.int64),
         ("cost", np.int64),  # what the open position was bought for (negative: sold for), average cost, before fees
         ("realized", np.int64),  # profit of closed positions, before fees
         ("open_lots", np.int64, (2,)),
@@ -184,6 +240,7 @@ LEVEL = np.dtype(
         ("tail", np.int32),
         ("count", np.int32),
         ("price_ticks", np.int32),
+        ("hidden_lots", np.int64),
     ],
     align=True,
 )
@@ -245,6 +302,7 @@ FEES = np.dtype(
         ("taker_parts_per_billion", np.int64),
         ("maker_per_lot", np.int64),
         ("taker_per_lot", np.int64),
+        ("from_lots", np.int64),  # quantity traded in the session from which the tier applies
     ],
     align=True,
 )
@@ -262,10 +320,10 @@ def market_dtype(capacity: str) -> np.dtype[np.void]:
     events = 2 * orders + 4 * seats * SEAT_COMMANDS
     book = np.dtype(
         [
-            ("count", np.int32, (2,)),
+            ("count", np.int32, (LADDERS,)),
             ("free_level", np.int32),
             ("used_levels", np.int32),
-            ("ladder", np.int64, (2, orders)),
+            ("ladder", np.int64, (LADDERS, orders)),
             ("level", LEVEL, (orders,)),
         ],
         align=True,
@@ -273,9 +331,21 @@ def market_dtype(capacity: str) -> np.dtype[np.void]:
     return np.dtype(
         [
             ("public", PUBLIC),
-            ("fees", FEES),
+            ("fees", FEES, (FEE_TIERS,)),
+            ("fee_tiers", np.int64),
             ("fees_collected", np.int64),
             ("maximum_quantity", np.int64),
+            ("price_band", np.int64),  # ticks around the reference price; 0 has none
+            ("self_trade", np.int64),
+            ("phase", np.int64),
+            ("expiring", np.int64),  # whether an order with a last step may be open
+            ("opening_steps", np.int64),  # length of the opening call auction
+            ("closing_steps", np.int64),
+            ("halt_move", np.int64),  # ticks of the last price within a halt window that halt trading; 0 never does
+            ("halt_window", np.int64),
+            ("halt_steps", np.int64),
+            ("halt_reference", np.int64),
+            ("halt_ends", np.int64),
             ("order_sequence", np.int64),
             ("trade_sequence", np.int64),
             ("time_ns", np.int64),

@@ -12,6 +12,11 @@ from marl_market.market.units import decimal, to_steps
 QUANTILES = 17
 """Number of evenly spaced quantiles (0, 1/16, ..., 1) that describe a distribution in a market spec."""
 
+SELF_TRADE = ("cancel_resting", "cancel_incoming", "decrement", "allow")
+"""Self-trade prevention, in the order of `marl_market.exchange.records.SelfTrade`."""
+
+MAXIMUM_FEE_TIERS = 4
+
 MAXIMUM_PRICE_TICKS = 2**31 - 2
 
 
@@ -33,12 +38,14 @@ class Fees:
         taker_rate: charge to the aggressor, as a fraction of the notional.
         maker_per_unit: charge to the resting side, in currency per unit of quantity (a share, a coin).
         taker_per_unit: charge to the aggressor, in currency per unit of quantity.
+        from_quantity: quantity traded in the session, in units, from which these fees apply.
     """
 
     maker_rate: float = 0.0
     taker_rate: float = 0.0
     maker_per_unit: float = 0.0
     taker_per_unit: float = 0.0
+    from_quantity: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("maker_rate", "taker_rate"):
@@ -98,6 +105,38 @@ class OrderFlow:
 
 
 @dataclass(frozen=True)
+class Rules:
+    """How the venue trades.
+
+    Attributes:
+        self_trade: what happens when an order meets one of its own seat: cancel_resting, cancel_incoming, decrement
+            (both shrink by the smaller quantity) or allow.
+        price_band_ticks: farthest a limit price may be from the reference price, and a market order may reach; 0 has
+            no band.
+        opening_auction_steps: length of the call auction that opens the session.
+        closing_auction_steps: length of the call auction that closes it.
+        halt_move_ticks: move of the last price within a window that halts trading; 0 never does.
+        halt_window_steps: length of that window.
+        halt_steps: how long trading is halted.
+    """
+
+    self_trade: str = "cancel_resting"
+    price_band_ticks: int = 0
+    opening_auction_steps: int = 0
+    closing_auction_steps: int = 0
+    halt_move_ticks: int = 0
+    halt_window_steps: int = 60
+    halt_steps: int = 30
+
+    def __post_init__(self) -> None:
+        _require(self.self_trade in SELF_TRADE, "rules.self_trade", self.self_trade, f"one of {', '.join(SELF_TRADE)}")
+        for name in ("price_band_ticks", "opening_auction_steps", "closing_auction_steps", "halt_move_ticks"):
+            _require(getattr(self, name) >= 0, f"rules.{name}", getattr(self, name), "zero or more")
+        for name in ("halt_window_steps", "halt_steps"):
+            _require(getattr(self, name) >= 1, f"rules.{name}", getattr(self, name), "one or more")
+
+
+@dataclass(frozen=True)
 class Provenance:
     """Where the constants of a market spec come from.
 
@@ -129,6 +168,8 @@ class MarketSpec:
         initial_price: price around which an empty book opens, in currency.
         flow: calibrated constants of the real market.
         fees: what the venue charges.
+        fee_tiers: what it charges instead from rising quantities on, at most three.
+        rules: how it trades.
         currency: what prices are quoted in.
         cash_unit: smallest amount of money an account can hold, in currency; one tick times one lot must be
             a whole number of it.
@@ -146,6 +187,8 @@ class MarketSpec:
     initial_price: float
     flow: OrderFlow
     fees: Fees = field(default_factory=Fees)
+    fee_tiers: Sequence[Fees] = ()
+    rules: Rules = field(default_factory=Rules)
     currency: str = "USD"
     cash_unit: float = 1e-6
     step_ns: int = 1_000_000_000
@@ -161,6 +204,16 @@ class MarketSpec:
             _require(math.isfinite(value) and value > 0, name, value, "a finite number above zero")
         for name in ("step_ns", "session_steps"):
             _require(int(getattr(self, name)) >= 1, name, getattr(self, name), "a whole number of one or more")
+        object.__setattr__(self, "fee_tiers", tuple(self.fee_tiers))
+        thresholds = [fees.from_quantity for fees in (self.fees, *self.fee_tiers)]
+        _require(
+            thresholds[0] == 0 and len(thresholds) <= MAXIMUM_FEE_TIERS and all(a < b for a, b in pairwise(thresholds)),
+            "fee_tiers",
+            thresholds,
+            f"0 for fees and then rising from_quantity for at most {MAXIMUM_FEE_TIERS - 1} tiers",
+        )
+        auctions = self.rules.opening_auction_steps + self.rules.closing_auction_steps
+        _require(auctions <= self.session_steps, "rules", auctions, "auctions that fit the session")
         object.__setattr__(self, "candle_steps", tuple(int(steps) for steps in self.candle_steps))
         _require(
             len(self.candle_steps) == 3 and min(self.candle_steps) >= 1,

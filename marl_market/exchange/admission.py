@@ -1,0 +1,141 @@
+"""Which orders the venue accepts."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from marl_market.exchange.book import LOWEST_KEY
+from marl_market.exchange.compiled import inlined
+from marl_market.exchange.matching import can_fill, limit_key
+from marl_market.exchange.records import (
+    ASKS,
+    BIDS,
+    SEAT_ORDERS,
+    CommandKind,
+    Phase,
+    Reason,
+    TimeInForce,
+)
+
+LIMIT, MARKET = int(CommandKind.LIMIT), int(CommandKind.MARKET)
+STOP, STOP_LIMIT = int(CommandKind.STOP), int(CommandKind.STOP_LIMIT)
+GOOD_TILL_CANCEL, IMMEDIATE_OR_CANCEL = int(TimeInForce.GOOD_TILL_CANCEL), int(TimeInForce.IMMEDIATE_OR_CANCEL)
+FILL_OR_KILL, POST_ONLY = int(TimeInForce.FILL_OR_KILL), int(TimeInForce.POST_ONLY)
+CONTINUOUS, AUCTION, HALTED = int(Phase.CONTINUOUS), int(Phase.AUCTION), int(Phase.HALTED)
+NO_REASON, SIDE_UNKNOWN = int(Reason.NONE), int(Reason.SIDE_UNKNOWN)
+QUANTITY_NOT_POSITIVE, QUANTITY_ABOVE_MAXIMUM = int(Reason.QUANTITY_NOT_POSITIVE), int(Reason.QUANTITY_ABOVE_MAXIMUM)
+PRICE_OUT_OF_RANGE, TOO_MANY_ORDERS = int(Reason.PRICE_OUT_OF_RANGE), int(Reason.TOO_MANY_ORDERS)
+TIME_IN_FORCE_NOT_ALLOWED = int(Reason.TIME_IN_FORCE_NOT_ALLOWED)
+DISPLAY_NEGATIVE = int(Reason.DISPLAY_NEGATIVE)
+WOULD_TAKE, CANNOT_FILL_ALL = int(Reason.WOULD_TAKE), int(Reason.CANNOT_FILL_ALL)
+OUTSIDE_PRICE_BAND = int(Reason.OUTSIDE_PRICE_BAND)
+MARKET_HALTED, NOT_IN_AUCTION = int(Reason.MARKET_HALTED), int(Reason.NOT_IN_AUCTION)
+ALL_SLOTS = np.uint64((1 << SEAT_ORDERS) - 1)
+LOWEST_PRICE, HIGHEST_PRICE = -(2**31), 2**31 - 1
+
+
+@inlined
+def keeps_slot(kind, time_in_force):  # type: ignore[no-untyped-def]
+    """Return whether an order of this kind may rest in the book."""
+    return kind != MARKET and time_in_force != IMMEDIATE_OR_CANCEL and time_in_force != FILL_OR_KILL
+
+
+@inlined
+def needs_slot(kind, time_in_force):  # type: ignore[no-untyped-def]
+    """Return whether an order of this kind is open for a while: it may rest, or it waits for its trigger."""
+    return kind == STOP or kind == STOP_LIMIT or keeps_slot(kind, time_in_force)
+
+
+@inlined
+def outside_band(market, price_ticks):  # type: ignore[no-untyped-def]
+    """Return whether a price is farther from the reference price than the venue's band."""
+    return market.price_band > 0 and abs(price_ticks - market.public.reference_ticks) > market.price_band
+
+
+@inlined
+def taking_key(market, kind, side, price_ticks):  # type: ignore[no-untyped-def]
+    """Return the lowest opposite key an order may trade with; without a limit of its own, the price band is one."""
+    if kind == LIMIT:
+        return limit_key(side, price_ticks)
+    if market.price_band == 0:
+        return LOWEST_KEY
+    edge = np.floor(market.public.reference_ticks) + side * market.price_band
+    return limit_key(side, np.int32(min(max(edge, LOWEST_PRICE + 1), HIGHEST_PRICE)))
+
+
+@inlined
+def would_take(market, side, price_ticks):  # type: ignore[no-untyped-def]
+    """Return whether a limit order would trade at once."""
+    book = market.book
+    opposite = ASKS if side > 0 else BIDS
+    count = book.count[opposite]
+    return count > 0 and book.ladder[opposite, count - 1] >= limit_key(side, price_ticks)
+
+
+@inlined
+def quantity_refusal(market, quantity_lots):  # type: ignore[no-untyped-def]
+    """Return why a quantity cannot be accepted, or Reason.NONE."""
+    if quantity_lots <= 0:
+        return QUANTITY_NOT_POSITIVE
+    if quantity_lots > market.maximum_quantity:
+        return QUANTITY_ABOVE_MAXIMUM
+    return NO_REASON
+
+
+@inlined
+def price_refusal(market, price_ticks):  # type: ignore[no-untyped-def]
+    """Return why a limit price cannot be accepted, or Reason.NONE."""
+    if price_ticks == LOWEST_PRICE:
+        return PRICE_OUT_OF_RANGE
+    if outside_band(market, price_ticks):
+        return OUTSIDE_PRICE_BAND
+    return NO_REASON
+
+
+@inlined
+def kind_refusal(market, seat, command):  # type: ignore[no-untyped-def]
+    """Return why the venue does not take orders of this kind now, or Reason.NONE."""
+    time_in_force = command.time_in_force
+    if time_in_force < GOOD_TILL_CANCEL or time_in_force > POST_ONLY:
+        return TIME_IN_FORCE_NOT_ALLOWED
+    if time_in_force == POST_ONLY and command.kind != LIMIT:
+        return TIME_IN_FORCE_NOT_ALLOWED
+    if time_in_force == FILL_OR_KILL and command.kind != LIMIT and command.kind != MARKET:
+        return TIME_IN_FORCE_NOT_ALLOWED
+    if command.display_lots < 0:
+        return DISPLAY_NEGATIVE
+    if market.phase == HALTED:
+        return MARKET_HALTED
+    opens = needs_slot(command.kind, time_in_force)
+    if market.phase == AUCTION and not opens:
+        return NOT_IN_AUCTION
+    if opens and seat.live == ALL_SLOTS:
+        return TOO_MANY_ORDERS
+    return NO_REASON
+
+
+@inlined
+def refusal(market, seat_index, command):  # type: ignore[no-untyped-def]
+    """Return why a new order cannot be accepted, or Reason.NONE."""
+    if command.side != 1 and command.side != -1:
+        return SIDE_UNKNOWN
+    reason = quantity_refusal(market, command.quantity_lots)
+    if reason != NO_REASON:
+        return reason
+    kind = command.kind
+    if kind == LIMIT or kind == STOP_LIMIT:
+        reason = price_refusal(market, command.price_ticks)
+        if reason != NO_REASON:
+            return reason
+    if (kind == STOP or kind == STOP_LIMIT) and command.trigger_ticks == LOWEST_PRICE:
+        return PRICE_OUT_OF_RANGE
+    reason = kind_refusal(market, market.seat[seat_index], command)
+    if reason != NO_REASON or market.phase != CONTINUOUS or kind == STOP or kind == STOP_LIMIT:
+        return reason
+    if command.time_in_force == POST_ONLY and kind == LIMIT and would_take(market, command.side, command.price_ticks):
+        return WOULD_TAKE
+    if command.time_in_force == FILL_OR_KILL:
+        key = taking_key(market, kind, command.side, command.price_ticks)
+        if not can_fill(market, seat_index, command.side, key, command.quantity_lots):
+            return CANNOT_FILL_ALL
+    return NO_REASON

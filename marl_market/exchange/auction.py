@@ -1,0 +1,105 @@
+"""The call auction: one price for all that have met in the book.
+
+While the venue calls, orders rest without trading, even across each other. When it uncrosses, everything trades at
+the price at which most can; among several such prices, at the one that leaves the least over, then at the one nearest
+to the reference price, then at the lowest.
+
+Assumptions: nobody takes in an auction, so both sides pay as makers, and self-trade prevention does not apply.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from marl_market.exchange.accounts import settle
+from marl_market.exchange.book import SLOT_MASK
+from marl_market.exchange.compiled import compiled, inlined
+from marl_market.exchange.events import emit
+from marl_market.exchange.matching import FILLED, NO_REASON, consume, record_trade
+from marl_market.exchange.records import ASKS, BIDS, SLOT_BITS, SLOT_OF_REFERENCE, Liquidity
+
+AUCTION = int(Liquidity.AUCTION)
+
+
+@inlined
+def best_price(book, ladder):  # type: ignore[no-untyped-def]
+    """Return the price of the best level of a ladder that is not empty."""
+    return np.int64(book.level[book.ladder[ladder, book.count[ladder] - 1] & SLOT_MASK].price_ticks)
+
+
+@compiled
+def offered(book, ladder, price_ticks):  # type: ignore[no-untyped-def]
+    """Return the quantity of one side, hidden parts included, that would trade at `price_ticks`."""
+    total = np.int64(0)
+    for position in range(book.count[ladder] - 1, -1, -1):
+        level = book.level[book.ladder[ladder, position] & SLOT_MASK]
+        if (level.price_ticks < price_ticks) if ladder == BIDS else (level.price_ticks > price_ticks):
+            break
+        total += level.quantity_lots + level.hidden_lots
+    return total
+
+
+@inlined
+def crossed(book):  # type: ignore[no-untyped-def]
+    """Return whether the best bid has come to the best ask."""
+    return book.count[BIDS] > 0 and book.count[ASKS] > 0 and best_price(book, BIDS) >= best_price(book, ASKS)
+
+
+@compiled
+def clearing(market):  # type: ignore[no-untyped-def]
+    """Return the uncrossing price and the quantity that trades at it; the book must be crossed."""
+    book = market.book
+    reference = market.public.reference_ticks
+    price = np.int64(0)
+    volume = np.int64(-1)
+    surplus = np.int64(0)
+    for ladder in (BIDS, ASKS):
+        for position in range(book.count[ladder] - 1, -1, -1):
+            candidate = np.int64(book.level[book.ladder[ladder, position] & SLOT_MASK].price_ticks)
+            demand, supply = offered(book, BIDS, candidate), offered(book, ASKS, candidate)
+            executable, left = min(demand, supply), abs(demand - supply)
+            if executable == 0:
+                break  # further from the touch, one side offers nothing
+            nearer = abs(candidate - reference) - abs(price - reference)
+            better = executable > volume or (
+                executable == volume
+                and (left < surplus or (left == surplus and (nearer < 0 or (nearer == 0 and candidate < price))))
+            )
+            if better:
+                price, volume, surplus = candidate, executable, left
+    return price, volume
+
+
+@compiled
+def uncross(market):  # type: ignore[no-untyped-def]
+    """Trade everything that can trade at the uncrossing price, best prices and earliest orders first."""
+    book = market.book
+    if not crossed(book):
+        return
+    price, left = clearing(market)
+    while left > 0:
+        buying = book.level[book.ladder[BIDS, book.count[BIDS] - 1] & SLOT_MASK].head
+        selling = book.level[book.ladder[ASKS, book.count[ASKS] - 1] & SLOT_MASK].head
+        buyer_index, seller_index = np.int64(buying >> SLOT_BITS), np.int64(selling >> SLOT_BITS)
+        buyer, seller = market.seat[buyer_index], market.seat[seller_index]
+        bid_slot, ask_slot = np.int64(buying & SLOT_OF_REFERENCE), np.int64(selling & SLOT_OF_REFERENCE)
+        bid, ask = buyer.order[bid_slot], seller.order[ask_slot]
+        quantity = min(min(bid.leaves_quantity, ask.leaves_quantity), left)
+        left -= quantity
+        settle(market, buyer.account, seller.account, 1, price, quantity, True)
+        market.trade_sequence += 1
+        emit(
+            market, FILLED, NO_REASON, buyer_index, 1, price, quantity,
+            bid.leaves_quantity + bid.reserve_quantity - quantity, bid.order_id, bid.client_order_id,
+            market.trade_sequence, AUCTION,
+        )  # fmt: skip
+        emit(
+            market, FILLED, NO_REASON, seller_index, -1, price, quantity,
+            ask.leaves_quantity + ask.reserve_quantity - quantity, ask.order_id, ask.client_order_id,
+            market.trade_sequence, AUCTION,
+        )  # fmt: skip
+        buyer.time_of_last_fill_ns = market.time_ns
+        seller.time_of_last_fill_ns = market.time_ns
+        record_trade(market, np.int32(price), 0, quantity)
+        consume(market, buyer_index, bid_slot, quantity)
+        consume(market, seller_index, ask_slot, quantity)

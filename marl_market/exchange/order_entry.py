@@ -1,0 +1,306 @@
+"""Commands in: what becomes of an order from its arrival until it is filled, rests, waits or ends.
+
+Assumptions: an order that is rejected changes nothing; what an order that may not wait does not find is canceled; a
+replaced order keeps its id, and its place in the queue only when its quantity falls at the same price.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from marl_market.exchange.admission import (
+    CONTINUOUS,
+    HALTED,
+    LIMIT,
+    MARKET,
+    MARKET_HALTED,
+    POST_ONLY,
+    STOP,
+    STOP_LIMIT,
+    WOULD_TAKE,
+    keeps_slot,
+    needs_slot,
+    price_refusal,
+    quantity_refusal,
+    refusal,
+    taking_key,
+    would_take,
+)
+from marl_market.exchange.bits import lowest_bit
+from marl_market.exchange.book import SLOT_MASK, enqueue, find_or_insert_level
+from marl_market.exchange.compiled import compiled, inlined
+from marl_market.exchange.events import emit
+from marl_market.exchange.matching import close_order, end_order, match, rest_order
+from marl_market.exchange.records import (
+    ASKS,
+    BUY_STOPS,
+    NEVER,
+    REFERENCE_BITS,
+    SELL_STOPS,
+    SLOT_BITS,
+    SLOT_OF_REFERENCE,
+    CommandKind,
+    EventKind,
+    Reason,
+)
+
+CANCEL, CANCEL_ALL = int(CommandKind.CANCEL), int(CommandKind.CANCEL_ALL)
+REPLACE = int(CommandKind.REPLACE)
+ACCEPTED, CANCELED, REJECTED = int(EventKind.ACCEPTED), int(EventKind.CANCELED), int(EventKind.REJECTED)
+REPLACED, TRIGGERED = int(EventKind.REPLACED), int(EventKind.TRIGGERED)
+NO_REASON, BY_OWNER, NO_LIQUIDITY = int(Reason.NONE), int(Reason.BY_OWNER), int(Reason.NO_LIQUIDITY)
+ORDER_UNKNOWN, COMMAND_UNKNOWN = int(Reason.ORDER_UNKNOWN), int(Reason.COMMAND_UNKNOWN)
+REFERENCE_MASK = (1 << REFERENCE_BITS) - 1
+ONE = np.uint64(1)
+
+
+@compiled
+def reject(market, seat_index, command, reason):  # type: ignore[no-untyped-def]
+    """Turn a command down; nothing else changes."""
+    market.seat[seat_index].account.rejected += 1
+    emit(
+        market, REJECTED, reason, seat_index, command.side, command.price_ticks, command.quantity_lots, 0,
+        command.order_id, command.client_order_id, 0, 0,
+    )  # fmt: skip
+
+
+@inlined
+def execute(market, seat_index, slot, kind, side, price_ticks, quantity_lots, order_id, client_order_id):  # type: ignore[no-untyped-def]
+    """Match an accepted order; what is left rests in `slot`, or is canceled where the order has none."""
+    leaves = quantity_lots
+    if market.phase == CONTINUOUS:
+        key = taking_key(market, kind, side, price_ticks)
+        leaves = match(market, seat_index, side, key, quantity_lots, order_id, client_order_id)
+    if leaves == 0:
+        return
+    if slot >= 0:
+        rest_order(market, seat_index, slot, leaves)
+    else:
+        emit(
+            market, CANCELED, NO_LIQUIDITY, seat_index, side, price_ticks, leaves, 0, order_id, client_order_id, 0, 0
+        )  # fmt: skip
+
+
+@compiled
+def execute_again(market, seat_index, slot, kind, side, price_ticks, quantity_lots, order_id, client_order_id):  # type: ignore[no-untyped-def]
+    """Do as `execute`, out of the hot path."""
+    execute(market, seat_index, slot, kind, side, price_ticks, quantity_lots, order_id, client_order_id)
+
+
+@compiled
+def await_trigger(market, seat_index, slot, quantity_lots):  # type: ignore[no-untyped-def]
+    """Let the stop order in `slot` wait until its trigger is traded."""
+    seat = market.seat[seat_index]
+    order = seat.order[slot]
+    order.ladder = BUY_STOPS if order.side > 0 else SELL_STOPS
+    order.leaves_quantity = quantity_lots
+    order.reserve_quantity = 0
+    seat.live |= ONE << np.uint64(slot)
+    place = find_or_insert_level(market.book, order.ladder, order.trigger_ticks)
+    enqueue(market, place, np.int32(seat_index << SLOT_BITS | slot), order)
+
+
+@inlined
+def submit(market, seat_index, command):  # type: ignore[no-untyped-def]
+    """Accept or reject a new order and carry it out."""
+    reason = refusal(market, seat_index, command)
+    if reason != NO_REASON:
+        reject(market, seat_index, command, reason)
+        return
+    seat = market.seat[seat_index]
+    kind = command.kind
+    slot = np.int64(-1)
+    reference = seat_index << SLOT_BITS
+    if needs_slot(kind, command.time_in_force):
+        slot = lowest_bit(~seat.live)
+        reference |= slot
+    market.order_sequence += 1
+    order_id = (market.order_sequence << REFERENCE_BITS) | reference
+    emit(
+        market, ACCEPTED, NO_REASON, seat_index, command.side, command.price_ticks, command.quantity_lots,
+        command.quantity_lots, order_id, command.client_order_id, 0, 0,
+    )  # fmt: skip
+    if slot >= 0:
+        order = seat.order[slot]
+        order.order_id = order_id
+        order.display_lots = command.display_lots
+        order.time_ns = market.time_ns
+        order.price_ticks = command.price_ticks
+        order.trigger_ticks = command.trigger_ticks
+        order.side = command.side
+        order.client_order_id = command.client_order_id
+        order.kind = kind
+        order.time_in_force = command.time_in_force
+        order.last_step = NEVER
+        if command.lifetime_steps > 0:
+            order.last_step = market.public.step + command.lifetime_steps
+            market.expiring = 1
+    if kind == STOP or kind == STOP_LIMIT:
+        await_trigger(market, seat_index, slot, command.quantity_lots)
+    else:
+        execute(
+            market, seat_index, slot, kind, command.side, command.price_ticks, command.quantity_lots, order_id,
+            command.client_order_id,
+        )  # fmt: skip
+
+
+@inlined
+def next_triggered(market):  # type: ignore[no-untyped-def]
+    """Return the reference of the stop order that the last price wakes next, or -1."""
+    book = market.book
+    last = market.public.last_trade_ticks
+    count = book.count[BUY_STOPS]
+    if count > 0:
+        level = book.level[book.ladder[BUY_STOPS, count - 1] & SLOT_MASK]
+        if level.price_ticks <= last:
+            return level.head
+    count = book.count[SELL_STOPS]
+    if count > 0:
+        level = book.level[book.ladder[SELL_STOPS, count - 1] & SLOT_MASK]
+        if level.price_ticks >= last:
+            return level.head
+    return np.int32(-1)
+
+
+@compiled
+def wake_stops(market):  # type: ignore[no-untyped-def]
+    """Carry out every stop order whose trigger has been traded, those that they trigger in turn included."""
+    while True:
+        reference = next_triggered(market)
+        if reference < 0:
+            return
+        seat_index = np.int64(reference >> SLOT_BITS)
+        slot = np.int64(reference & SLOT_OF_REFERENCE)
+        seat = market.seat[seat_index]
+        order = seat.order[slot]
+        quantity = order.leaves_quantity
+        close_order(market, seat, slot, order)
+        emit(
+            market, TRIGGERED, NO_REASON, seat_index, order.side, order.price_ticks, quantity, quantity,
+            order.order_id, order.client_order_id, 0, 0,
+        )  # fmt: skip
+        kind = MARKET if order.kind == STOP else LIMIT
+        kept = slot if keeps_slot(kind, order.time_in_force) else np.int64(-1)
+        execute_again(
+            market, seat_index, kept, kind, order.side, order.price_ticks, quantity, order.order_id,
+            order.client_order_id,
+        )  # fmt: skip
+
+
+@inlined
+def own_open_slot(market, seat_index, order_id):  # type: ignore[no-untyped-def]
+    """Return the slot of an open order of the seat, or -1 where the id is not open or not its own."""
+    seat = market.seat[seat_index]
+    reference = order_id & REFERENCE_MASK
+    slot = reference & SLOT_OF_REFERENCE
+    if reference >> SLOT_BITS != seat_index or seat.order[slot].order_id != order_id:
+        return np.int64(-1)
+    if seat.live & (ONE << np.uint64(slot)) == 0:
+        return np.int64(-1)
+    return np.int64(slot)
+
+
+@inlined
+def cancel(market, seat_index, command):  # type: ignore[no-untyped-def]
+    """Cancel an open order of the seat by its id."""
+    slot = own_open_slot(market, seat_index, command.order_id)
+    if slot < 0:
+        reject(market, seat_index, command, ORDER_UNKNOWN)
+    else:
+        end_order(market, seat_index, slot, CANCELED, BY_OWNER)
+
+
+@compiled
+def cancel_all(market, seat_index):  # type: ignore[no-untyped-def]
+    """Cancel every open order of the seat; none is no error."""
+    open_orders = market.seat[seat_index].live
+    while open_orders != 0:
+        end_order(market, seat_index, lowest_bit(open_orders), CANCELED, BY_OWNER)
+        open_orders &= open_orders - ONE
+
+
+@inlined
+def replace_refusal(market, order, command):  # type: ignore[no-untyped-def]
+    """Return why an open order cannot be replaced so, or Reason.NONE."""
+    if market.phase == HALTED:
+        return MARKET_HALTED
+    reason = quantity_refusal(market, command.quantity_lots)
+    if reason == NO_REASON and order.kind != STOP:
+        reason = price_refusal(market, command.price_ticks)
+    if reason != NO_REASON or order.time_in_force != POST_ONLY or market.phase != CONTINUOUS:
+        return reason
+    return WOULD_TAKE if would_take(market, order.side, command.price_ticks) else NO_REASON
+
+
+@inlined
+def shrink(market, seat, order, quantity_lots):  # type: ignore[no-untyped-def]
+    """Reduce an open order to `quantity_lots` in its place, its hidden part first."""
+    level = market.book.level[order.level]
+    surplus = order.leaves_quantity + order.reserve_quantity - quantity_lots
+    hidden = min(surplus, order.reserve_quantity)
+    order.reserve_quantity -= hidden
+    level.hidden_lots -= hidden
+    order.leaves_quantity -= surplus - hidden
+    level.quantity_lots -= surplus - hidden
+    if order.ladder <= ASKS:
+        seat.account.open_lots[order.ladder] -= surplus
+
+
+@compiled
+def replace(market, seat_index, command):  # type: ignore[no-untyped-def]
+    """Give an open order another price or quantity (what is then left of it); a waiting stop also another trigger."""
+    slot = own_open_slot(market, seat_index, command.order_id)
+    if slot < 0:
+        reject(market, seat_index, command, ORDER_UNKNOWN)
+        return
+    seat = market.seat[seat_index]
+    order = seat.order[slot]
+    reason = replace_refusal(market, order, command)
+    if reason != NO_REASON:
+        reject(market, seat_index, command, reason)
+        return
+    waiting = order.ladder > ASKS
+    trigger = command.trigger_ticks if waiting else order.trigger_ticks
+    quantity = command.quantity_lots
+    keeps = (
+        command.price_ticks == order.price_ticks
+        and trigger == order.trigger_ticks
+        and quantity <= order.leaves_quantity + order.reserve_quantity
+    )
+    if keeps:
+        shrink(market, seat, order, quantity)
+    else:
+        close_order(market, seat, slot, order)
+        order.price_ticks = command.price_ticks
+        order.trigger_ticks = trigger
+    emit(
+        market, REPLACED, NO_REASON, seat_index, order.side, command.price_ticks, quantity, quantity,
+        order.order_id, order.client_order_id, 0, 0,
+    )  # fmt: skip
+    if keeps:
+        return
+    if waiting:
+        await_trigger(market, seat_index, slot, quantity)
+    else:
+        execute_again(
+            market, seat_index, slot, LIMIT, order.side, order.price_ticks, quantity, order.order_id,
+            order.client_order_id,
+        )  # fmt: skip
+
+
+@inlined
+def process(market, seat_index, command):  # type: ignore[no-untyped-def]
+    """Carry out one command of a seat, and every stop order that it triggers."""
+    kind = command.kind
+    if kind == LIMIT or kind == MARKET or kind == STOP or kind == STOP_LIMIT:
+        submit(market, seat_index, command)
+    elif kind == CANCEL:
+        cancel(market, seat_index, command)
+    elif kind == CANCEL_ALL:
+        cancel_all(market, seat_index)
+    elif kind == REPLACE:
+        replace(market, seat_index, command)
+    else:
+        reject(market, seat_index, command, COMMAND_UNKNOWN)
+    if market.phase == CONTINUOUS and market.book.count[BUY_STOPS] + market.book.count[SELL_STOPS] > 0:
+        wake_stops(market)

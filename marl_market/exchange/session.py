@@ -1,0 +1,83 @@
+"""The venue's day: call auctions at the open and the close, trading halts, expiring orders, fee tiers."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from marl_market.exchange.auction import uncross
+from marl_market.exchange.bits import lowest_bit
+from marl_market.exchange.compiled import compiled
+from marl_market.exchange.matching import end_order
+from marl_market.exchange.order_entry import wake_stops
+from marl_market.exchange.records import NEVER, EventKind, Phase, Reason
+
+CONTINUOUS, AUCTION, HALTED = int(Phase.CONTINUOUS), int(Phase.AUCTION), int(Phase.HALTED)
+EXPIRED, NO_REASON = int(EventKind.EXPIRED), int(Reason.NONE)
+ONE = np.uint64(1)
+
+
+@compiled
+def expire_orders(market):  # type: ignore[no-untyped-def]
+    """End every order whose last step is over."""
+    step = market.public.step
+    remaining = 0
+    for i in range(market.seat_count):
+        slots = market.seat[i].live
+        while slots != 0:
+            slot = lowest_bit(slots)
+            slots &= slots - ONE
+            last_step = market.seat[i].order[slot].last_step
+            if last_step <= step:
+                end_order(market, i, slot, EXPIRED, NO_REASON)
+            elif last_step != NEVER:
+                remaining = 1
+    market.expiring = remaining
+
+
+@compiled
+def begin_step(market):  # type: ignore[no-untyped-def]
+    """Set the phase in which the commands of this step arrive; uncross where a call auction is over."""
+    if market.expiring == 1:
+        expire_orders(market)
+    step = market.public.step
+    session = market.public.session_steps
+    calling = 0 <= step < market.opening_steps or step >= session - market.closing_steps
+    if calling:
+        market.phase = AUCTION
+    elif market.phase == AUCTION:
+        end_auction(market)
+    elif market.phase == HALTED and step >= market.halt_ends:
+        market.phase = CONTINUOUS
+        market.halt_reference = market.public.last_trade_ticks
+
+
+@compiled
+def end_auction(market):  # type: ignore[no-untyped-def]
+    """Uncross and trade continuously from there."""
+    uncross(market)
+    market.phase = CONTINUOUS
+    market.halt_reference = market.public.last_trade_ticks
+    wake_stops(market)
+
+
+@compiled
+def end_step(market):  # type: ignore[no-untyped-def]
+    """Close the session's auction, halt trading after a large move, move seats to the fee tier they have reached."""
+    public = market.public
+    step = public.step
+    if market.phase == AUCTION and step + 1 == public.session_steps:
+        uncross(market)
+    if market.halt_move > 0 and market.phase == CONTINUOUS:
+        if abs(public.last_trade_ticks - market.halt_reference) >= market.halt_move:
+            market.phase = HALTED
+            market.halt_ends = step + 1 + market.halt_steps
+        elif (step + 1) % market.halt_window == 0:
+            market.halt_reference = public.last_trade_ticks
+    if market.fee_tiers > 1:
+        for i in range(market.seat_count):
+            account = market.seat[i].account
+            while (
+                account.fee_tier + 1 < market.fee_tiers
+                and account.traded_lots >= market.fees[account.fee_tier + 1].from_lots
+            ):
+                account.fee_tier += 1

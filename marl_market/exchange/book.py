@@ -5,6 +5,9 @@ touch. Each side is one sorted array of 64-bit keys whose END is the touch: a se
 cache lines, and a new level near the touch moves the few keys above it. The key's upper half is the level's rank,
 `side * price`, so that a higher key is a better price on both sides and every function below serves both; its lower
 half is the level's place in the pool. Any int32 price above the smallest can be expressed.
+
+Keys are moved by unsigned indices: numba then does not look for negative ones, and LLVM moves several keys at once.
+Without that, a message costs more than three times as much in a book of a thousand levels.
 """
 
 from __future__ import annotations
@@ -53,8 +56,9 @@ def find_or_insert_level(book, index, side, price_ticks):  # type: ignore[no-unt
         book.used_levels = place + 1
     else:
         book.free_level = book.level[place].head
+    keys = book.ladder[index]
     for i in range(count, position, -1):
-        book.ladder[index, i] = book.ladder[index, i - 1]
+        keys[np.uint64(i)] = keys[np.uint64(i - 1)]
     book.ladder[index, position] = key | np.int64(place)
     book.count[index] = count + 1
     level = book.level[place]
@@ -75,8 +79,9 @@ def remove_level(book, index, side, place):  # type: ignore[no-untyped-def]
     key = np.int64(side) * np.int64(level.price_ticks) << RANK_SHIFT
     if book.ladder[index, count] >> RANK_SHIFT != key >> RANK_SHIFT:
         position = ladder_position(book, index, key)
+        keys = book.ladder[index]
         for i in range(position, count):
-            book.ladder[index, i] = book.ladder[index, i + 1]
+            keys[np.uint64(i)] = keys[np.uint64(i + 1)]
     book.count[index] = count
     level.head = book.free_level
     book.free_level = place

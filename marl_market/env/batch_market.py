@@ -207,7 +207,7 @@ class BatchMarket:
             self._reward_address,
             self.external,
             self.environment.spec.step_ns,
-            action,
+            np.array(action, order="C"),  # another layout, or read-only memory, would compile another kernel
             self._observation,
             self._reward,
         )

@@ -40,7 +40,7 @@ class MarketEnv(ParallelEnv[str, Observation, Observation]):
         self.agents: list[str] = []
         self._observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (environment.observation_size,), np.float32)
         self._action_space = gymnasium.spaces.Box(-1.0, 1.0, (environment.action.size,), np.float32)
-        self._action = np.zeros((1, len(self._seats), environment.action.size), np.float32)
+        self._action_shape = (len(self._seats), environment.action.size)
         self._session = np.random.SeedSequence()
         self._never = dict.fromkeys(self.possible_agents, False)
         self._always = dict.fromkeys(self.possible_agents, True)
@@ -70,21 +70,17 @@ class MarketEnv(ParallelEnv[str, Observation, Observation]):
         """Play one action for each agent.
 
         Raises ActionError, before anything is played, for a missing agent, a wrong shape or a value that is not
-        finite.
+        finite, and RuntimeError when the session is over.
         """
-        for place, agent in enumerate(self.possible_agents):
-            if agent not in actions:
-                raise ActionError(f"actions has no entry for {agent!r}; every agent acts each step")
-            try:
-                fits = np.shape(actions[agent]) == self._action_space.shape  # what does not would be broadcast
-                self._action[0, place] = actions[agent] if fits else np.nan
-            except (ValueError, TypeError):
-                fits = False
-            if not fits:
-                raise ActionError(
-                    f"action of {agent!r} is {actions[agent]!r}; it must be {self._action_space.shape[0]} numbers"
-                )
-        step = self.batch.step(self._action)
+        if not self.agents:
+            raise RuntimeError("the session is over (or has not begun): call reset before step")
+        try:
+            action = np.array([actions[agent] for agent in self.possible_agents], np.float32)
+        except (KeyError, ValueError, TypeError):
+            raise self._refusal(actions) from None
+        if action.shape != self._action_shape:
+            raise self._refusal(actions)
+        step = self.batch.step(action[None])
         rewards = step.reward[0].tolist()
         reward = {agent: rewards[seat] for agent, seat in zip(self.possible_agents, self._seats, strict=True)}
         ended = self._always if step.truncated else self._never
@@ -92,6 +88,20 @@ class MarketEnv(ParallelEnv[str, Observation, Observation]):
         if step.truncated:
             self.agents = []
         return self._share(step.observation), reward, self._never.copy(), ended.copy(), infos
+
+    def _refusal(self, actions: dict[str, Observation]) -> ActionError:
+        """Return the error that names the first agent whose action is missing or is no row of the right size."""
+        size = self._action_shape[1]
+        for agent in self.possible_agents:
+            if agent not in actions:
+                return ActionError(f"actions has no entry for {agent!r}; every agent acts each step")
+            try:
+                fits = np.array(actions[agent], np.float32).shape == (size,)
+            except (ValueError, TypeError):
+                fits = False
+            if not fits:
+                break
+        return ActionError(f"action of {agent!r} is {actions[agent]!r}; it must be {size} numbers")
 
     def _share(self, observation: NDArray[np.float32]) -> dict[str, Observation]:
         """Give each agent its own row of a copy."""

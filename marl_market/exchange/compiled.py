@@ -30,10 +30,17 @@ def choose_cache_folder(root: Path, digest: str) -> Path:
     folder = root / digest
     folder.mkdir(parents=True, exist_ok=True)
     os.utime(folder)
-    newest_first = sorted(root.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)
-    for stale in newest_first[KEPT_CACHES:]:
+    for stale in sorted(root.iterdir(), key=last_use, reverse=True)[KEPT_CACHES:]:
         shutil.rmtree(stale, ignore_errors=True)
     return folder
+
+
+def last_use(folder: Path) -> float:
+    """Return when a process last chose this folder, in seconds; 0 where another process has just dropped it."""
+    try:
+        return folder.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
 
 
 if "NUMBA_CACHE_DIR" not in os.environ:

@@ -64,6 +64,14 @@ class ReferenceExchange:
             for order in levels[price]
         ]
 
+    def levels(self, side: int) -> list[tuple[int, int, int]]:
+        """Return (price, quantity, number of orders) of each level, best first."""
+        queues = self.book[side]
+        return [
+            (price, sum(order["leaves"] for order in queues[price]), len(queues[price]))
+            for price in sorted(queues, key=lambda price: -side * price)
+        ]
+
     def open_lots(self, seat: int, side: int) -> int:
         return sum(order["leaves"] for order in self.open_orders[seat].values() if order["side"] == side)
 

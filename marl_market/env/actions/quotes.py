@@ -17,7 +17,8 @@ def decode(public, seat, mind):  # type: ignore[no-untyped-def]
 
     The action is (bid distance, ask distance, bid size, ask size), each clipped to [-1, 1]. Distances go from
     `nearest` to `farthest` ticks behind the reference price (below zero: beyond it, to take), sizes from nothing to
-    `largest` lots. No quote is larger than the position limit leaves room for; one of nothing is not sent.
+    `largest` lots. No quote is larger than the position limit leaves room for; one of nothing is not sent. Until its
+    cancel arrives, though, a quote of the last step may still fill and carry the position past the limit.
     """
     nearest = mind.parameter[0]
     farthest = mind.parameter[1]

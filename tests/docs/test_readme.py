@@ -1,0 +1,72 @@
+"""The README's own code, run as it stands."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+
+
+def run(script: str, folder: Path, *paths: Path) -> str:
+    program = folder / "program.py"
+    program.write_text(script)
+    command = [sys.executable, "-W", "error::UserWarning", str(program)]
+    environment = {"PYTHONPATH": ":".join(map(str, (*paths, ROOT))), "PATH": "", "HOME": str(Path.home())}
+    finished = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert finished.returncode == 0, finished.stderr
+    return finished.stdout
+
+
+def test_the_program_plays_a_session(tmp_path: Path) -> None:
+    program = next(block for block in blocks("python") if "MarketEnv" in block)
+    script = program + "\nprint(env.batch.markets['public']['step'][0], sum(rewards.values()) == sum(rewards.values()))"
+    assert run(script, tmp_path).split() == ["200", "True"]
+
+
+PLAY_THE_NEW_TRADER = """
+import numpy as np, yaml
+from pathlib import Path
+from hydra.utils import instantiate
+from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
+from marl_market.env.actions.quotes import Quotes
+from marl_market.env.agent import Group
+from marl_market.env.batch_market import Environment
+from marl_market.env.observations.book import Book
+from marl_market.env.rewards.profit import Profit
+from marl_market.evaluation.match import play_match
+
+market = instantiate(yaml.safe_load(Path("conf/market/aapl_2012_06_21.yaml").read_text()))
+newcomer = instantiate(yaml.safe_load(Path({yaml!r}).read_text()))
+groups = [Group("noise", ZeroIntelligence(), 8), Group("jumpers", newcomer, 2)]
+match = play_match(Environment(market, groups, {{"book": Book()}}, Quotes(), Profit()), range(4))
+print(match.trades[:, 8:].min() > 0, match.position_error.any(), match.cash_error.any())
+"""
+
+
+def test_a_new_trader_takes_the_two_files_shown(tmp_path: Path) -> None:
+    source = next(block for block in blocks("python") if "PennyJumper" in block)
+    config = next(block for block in blocks("yaml") if "PennyJumper" in block)
+    (tmp_path / "penny_jumper.py").write_text(source)
+    path = tmp_path / "penny_jumper.yaml"
+    path.write_text(config.replace("marl_market.agents.scripted.penny_jumper", "penny_jumper"))
+    assert run(PLAY_THE_NEW_TRADER.format(yaml=str(path)), tmp_path, tmp_path).split() == ["True", "False", "False"]
+
+
+@pytest.mark.parametrize("command", [line for block in blocks("bash") for line in block.splitlines() if line.strip()])
+def test_every_command_names_a_file_that_exists(command: str) -> None:
+    words = command.split("#")[0].split()
+    scripts = [word for word in words if word.startswith("scripts/")]
+    assert all((ROOT / script).is_file() for script in scripts)
+    for word in words:
+        name, _, choice = word.partition("=")
+        if name in ("experiment", "market", "calibration"):
+            assert (ROOT / "conf" / name / f"{choice}.yaml").is_file(), word

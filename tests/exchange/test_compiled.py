@@ -1,0 +1,69 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from marl_market.exchange import compiled
+from marl_market.exchange.compiled import KEPT_CACHES, choose_cache_folder, source_digest
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    folder = tmp_path / "package"
+    (folder / "deep").mkdir(parents=True)
+    (folder / "one.py").write_text("a = 1\n")
+    (folder / "deep" / "two.py").write_text("b = 2\n")
+    return folder
+
+
+def test_any_change_of_a_source_changes_the_digest(package: Path) -> None:
+    digests = [source_digest(package)]
+    (package / "deep" / "two.py").write_text("b = 3\n")
+    digests.append(source_digest(package))
+    (package / "three.py").touch()
+    digests.append(source_digest(package))
+    (package / "three.py").rename(package / "deep" / "three.py")
+    digests.append(source_digest(package))
+    (package / "deep" / "three.py").unlink()
+    assert len(set(digests)) == 4
+    assert source_digest(package) == digests[1]
+
+
+def test_other_files_do_not_change_the_digest(package: Path) -> None:
+    before = source_digest(package)
+    (package / "notes.txt").write_text("not a source")
+    os.utime(package / "one.py", (0, 0))
+    assert source_digest(package) == before
+
+
+def test_only_the_caches_used_last_are_kept(tmp_path: Path) -> None:
+    for age in range(KEPT_CACHES + 3):
+        folder = choose_cache_folder(tmp_path, f"digest{age}")
+        (folder / "kernel").touch()
+        os.utime(folder, (age, age))
+    chosen = choose_cache_folder(tmp_path, "digest0")
+    assert chosen == tmp_path / "digest0"
+    assert chosen.is_dir()
+    last = range(KEPT_CACHES + 3)[-(KEPT_CACHES - 1) :]
+    assert {path.name for path in tmp_path.iterdir()} == {"digest0", *(f"digest{age}" for age in last)}
+
+
+def test_a_cache_that_is_still_used_keeps_its_kernels(tmp_path: Path) -> None:
+    kernel = choose_cache_folder(tmp_path, "used") / "kernel"
+    kernel.touch()
+    os.utime(tmp_path / "used", (0, 0))
+    for other in range(KEPT_CACHES - 1):
+        choose_cache_folder(tmp_path, f"other{other}")
+    choose_cache_folder(tmp_path, "used")
+    choose_cache_folder(tmp_path, "one more")
+    assert kernel.exists()
+
+
+def test_a_cache_that_another_process_has_just_dropped_is_no_error(tmp_path: Path) -> None:
+    assert compiled.last_use(tmp_path / "gone") == 0.0
+
+
+def test_kernels_of_this_process_are_kept_below_the_digest_of_its_sources() -> None:
+    if "NUMBA_CACHE_DIR" in os.environ and "marl_market" not in os.environ["NUMBA_CACHE_DIR"]:
+        pytest.skip("NUMBA_CACHE_DIR is set: the user has chosen another folder")
+    assert Path(compiled.numba.config.CACHE_DIR).parts[-3:-1] == ("marl_market", "kernels")

@@ -1,0 +1,91 @@
+from typing import Any
+
+from marl_market.exchange.publication import equity_twice
+from marl_market.exchange.records import PUBLIC_LEVELS, CommandKind
+from tests.venue import Venue
+
+BUY, SELL = 1, -1
+
+
+def quoted() -> tuple[Venue, Any]:
+    """Return a market at 999 to 1003 whose quotes have stood a step."""
+    venue = Venue()
+    venue.limit(0, BUY, 999, 5)
+    venue.limit(0, SELL, 1003, 5)
+    venue.publish()
+    return venue, venue.publish()
+
+
+def test_the_best_levels_are_published_best_first() -> None:
+    venue = Venue(16)
+    for step in range(PUBLIC_LEVELS + 3):
+        for seat in range(step % 3 + 1):
+            venue.limit(seat, BUY, 1000 - 2 * step, 1 + step)
+            venue.limit(seat, SELL, 1001 + 3 * step, 2 + step)
+    public = venue.publish()
+    assert public["depth"].tolist() == [PUBLIC_LEVELS, PUBLIC_LEVELS]
+    expected = [(step % 3 + 1, 1 + step, 1000 - 2 * step) for step in range(PUBLIC_LEVELS)]
+    bids, asks = public["level"]
+    assert [(int(row["orders"]), int(row["quantity_lots"]) // int(row["orders"]), int(row["price_ticks"]))
+            for row in bids] == expected  # fmt: skip
+    assert asks["price_ticks"].tolist() == [1001 + 3 * step for step in range(PUBLIC_LEVELS)]
+    assert (public["best_bid"], public["best_ask"], public["reference_ticks"]) == (1000, 1001, 1000.5)
+
+
+def test_an_empty_market_stays_at_its_initial_price() -> None:
+    venue = Venue()
+    public = venue.publish()
+    assert public["depth"].tolist() == [0, 0]
+    assert public["reference_ticks"] == venue.spec.initial_price_ticks
+    assert public["mark_twice_ticks"] == 2 * venue.spec.initial_price_ticks
+
+
+def test_one_sided_quotes_move_the_reference_price_only_past_themselves() -> None:
+    venue = Venue()
+    venue.limit(0, BUY, 990, 1)
+    assert venue.publish()["reference_ticks"] == 1000
+    venue.limit(0, BUY, 1010, 1)
+    assert venue.publish()["reference_ticks"] == 1010
+    venue.send(0, CommandKind.CANCEL_ALL)
+    venue.limit(0, SELL, 1004, 1)
+    assert venue.publish()["reference_ticks"] == 1004
+
+
+def test_a_quote_moves_the_mark_only_when_it_has_stood_a_step() -> None:
+    venue, public = quoted()
+    assert public["mark_twice_ticks"] == 999 + 1003
+    venue.limit(1, BUY, 1002, 1)
+    assert venue.publish()["mark_twice_ticks"] == 999 + 1003
+    assert public["reference_ticks"] == 1002.5
+    assert venue.publish()["mark_twice_ticks"] == 1002 + 1003
+    venue.send(1, CommandKind.CANCEL_ALL)
+    assert venue.publish()["mark_twice_ticks"] == 999 + 1003
+
+
+def test_a_fresh_ask_does_not_move_the_mark_either() -> None:
+    venue, public = quoted()
+    venue.limit(1, SELL, 1000, 1)
+    assert venue.publish()["mark_twice_ticks"] == 999 + 1003
+    assert venue.publish()["mark_twice_ticks"] == 999 + 1000
+    venue.send(1, CommandKind.CANCEL_ALL)
+    assert public["mark_twice_ticks"] == 999 + 1000
+    assert venue.publish()["mark_twice_ticks"] == 999 + 1003
+
+
+def test_a_side_that_comes_back_moves_the_mark_only_when_it_has_stood_a_step() -> None:
+    venue, public = quoted()
+    venue.take(1, BUY, 5)
+    assert venue.publish()["mark_twice_ticks"] == 999 + 1003
+    venue.limit(1, SELL, 5000, 1)
+    assert venue.publish()["mark_twice_ticks"] == 999 + 1003
+    assert venue.publish()["mark_twice_ticks"] == 999 + 5000
+    assert public["depth"].tolist() == [1, 1]
+
+
+def test_equity_is_cash_plus_the_position_at_the_mark() -> None:
+    venue, public = quoted()
+    venue.take(1, BUY, 3)
+    account = venue.account(1)
+    per_tick_lot = venue.spec.cash_per_tick_lot
+    assert equity_twice(public, account) == 2 * int(account["cash"]) + 3 * 2002 * per_tick_lot
+    assert int(account["cash"]) == -3 * 1003 * per_tick_lot - int(account["fees"])

@@ -1,0 +1,126 @@
+"""What must hold of whole sessions: they repeat bit for bit, share their luck, and neither make nor lose anything."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numba
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from marl_market.env.batch_market import BatchMarket, Environment
+from marl_market.env.recorder import TapeRecorder
+from marl_market.exchange.records import CommandKind
+from tests.builders import actions, environment, market_spec
+
+THREADS = pytest.param(
+    2, marks=pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="this machine offers one thread")
+)
+
+
+def play(
+    environment: Environment, seeds: Sequence[int], given: NDArray[np.float32], threads: int = 1
+) -> tuple[BatchMarket, list[Any], list[str]]:
+    """Play a session; return the batch, what each step handed out, and the tapes' digests."""
+    batch = BatchMarket(environment, len(seeds), threads)
+    recorders = [TapeRecorder(batch, market) for market in range(len(seeds))]
+    history: list[Any] = [batch.reset(seeds).copy()]
+    for action in [None, *given]:
+        if action is not None:
+            step = batch.step(action)
+            history.append((step.observation.copy(), step.reward.copy(), step.truncated))
+        for recorder in recorders:
+            recorder.record()
+    return batch, history, [recorder.tape().digest() for recorder in recorders]
+
+
+def session_actions(environment: Environment, markets: int, seed: int = 0) -> NDArray[np.float32]:
+    return actions(BatchMarket(environment, markets), environment.spec.session_steps, seed)
+
+
+def test_markets_of_one_seed_are_equal_and_of_another_seed_are_not() -> None:
+    description = environment()
+    one = session_actions(description, 1)
+    given = np.concatenate([one, one, one], axis=1)
+    batch, history, digests = play(description, [5, 5, 6], given)
+    assert digests[0] == digests[1] != digests[2]
+    assert batch.markets[0].tobytes() == batch.markets[1].tobytes() != batch.markets[2].tobytes()
+    assert np.array_equal(history[-1][0][0], history[-1][0][1])
+
+
+@pytest.mark.parametrize("threads", [1, THREADS])
+def test_a_market_goes_the_same_way_in_any_batch_on_any_number_of_threads(threads: int) -> None:
+    description = environment()
+    seeds, place = [11, 12, 13, 14, 15], 3
+    given = session_actions(description, 5)
+    alone, history, digests = play(description, seeds[place : place + 1], given[:, place : place + 1])
+    among, histories, all_digests = play(description, seeds, given, threads)
+    assert alone.markets[0].tobytes() == among.markets[place].tobytes()
+    assert digests[0] == all_digests[place]
+    assert history[0][0].tobytes() == histories[0][place].tobytes()
+    for mine, theirs in zip(history[1:], histories[1:], strict=True):
+        assert mine[0][0].tobytes() == theirs[0][place].tobytes()
+        assert mine[1][0].tobytes() == theirs[1][place].tobytes()
+        assert mine[2] == theirs[2]
+
+
+def test_a_second_session_does_not_remember_the_first() -> None:
+    description = environment()
+    given = session_actions(description, 2)
+    _, fresh, _ = play(description, [3, 4], given)
+    batch, _, _ = play(description, [1, 2], session_actions(description, 2, seed=9))
+    again = [batch.reset([3, 4]).copy(), *((step := batch.step(action)).observation.copy() for action in given)]
+    assert again[0].tobytes() == fresh[0].tobytes()
+    assert [row.tobytes() for row in again[1:]] == [row[0].tobytes() for row in fresh[1:]]
+    assert step.reward.tobytes() == fresh[-1][1].tobytes()
+
+
+def test_markets_of_one_seed_draw_the_same_arrivals_whatever_the_seats_outside_do() -> None:
+    batch = BatchMarket(environment(), 2)
+    batch.reset([7, 7])
+    action = np.zeros((2, 2, 4), np.float32)
+    action[0], action[1] = -1.0, 1.0  # aggressive and small, far and large
+    action[0, :, 2:] = 1.0
+    drawn = 0
+    for _ in range(batch.environment.spec.session_steps):
+        batch.step(action)
+        assert np.array_equal(batch.markets[0]["arrival"], batch.markets[1]["arrival"])
+        for seat in range(4):
+            mine, theirs = (background_orders(market["seat"][seat]) for market in batch.markets)
+            assert mine == theirs
+            drawn += len(mine)
+    assert drawn > 50
+    assert batch.markets[0]["public"]["session_lots"] != batch.markets[1]["public"]["session_lots"]
+
+
+def background_orders(seat: Any) -> list[tuple[int, int]]:
+    commands = seat["command"][: seat["command_count"]]
+    orders = commands[(commands["kind"] == CommandKind.LIMIT) | (commands["kind"] == CommandKind.MARKET)]
+    return [(int(row["kind"]), int(row["quantity_lots"])) for row in orders]
+
+
+def test_arrivals_are_a_permutation_that_changes_and_is_fair() -> None:
+    batch = BatchMarket(environment(spec=market_spec(session_steps=400, warmup_steps=0)), 1)
+    batch.reset([1])
+    first = []
+    for _ in range(400):
+        batch.step(np.zeros((1, 2, 4), np.float32))
+        arrival = batch.markets[0]["arrival"][:6].tolist()
+        assert sorted(arrival) == list(range(6))
+        first.append(arrival[0])
+    assert np.abs(np.bincount(first, minlength=6) - 400 / 6).max() < 5 * np.sqrt(400 / 6)
+
+
+def test_nothing_is_made_or_lost_in_sessions() -> None:
+    description = environment(spec=market_spec(session_steps=150, cash_unit=0.0001))
+    batch, history, _ = play(description, [1, 2, 3], session_actions(description, 3))
+    positions, cash = batch.conservation_errors()
+    assert positions.tolist() == cash.tolist() == [0, 0, 0]
+    account = batch.markets["seat"]["account"][:, :6]
+    assert (account["trades"].sum(1) > 50).all()
+    assert np.abs(account["cash"]).min() > 0
+    assert all(np.isfinite(observation).all() for observation, _, _ in history[1:])
+    batch.markets["seat"]["account"]["cash"][1, 0] += 3
+    batch.markets["seat"]["account"]["position"][2, 0] -= 1
+    positions, cash = batch.conservation_errors()
+    assert (positions.tolist(), cash.tolist()) == ([0, 0, -1], [0, 3, 0])

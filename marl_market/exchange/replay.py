@@ -75,10 +75,13 @@ def load_log(path: Path) -> CommandLog:
         raise ValueError(f"{path} has no array {error}; a recording has {list(names)}") from None
     except (zipfile.BadZipFile, EOFError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is no recording: {error}") from error
-    if arrays["opening"].shape != (1,) or arrays["opening"].dtype not in map(market_dtype, CAPACITY_SEATS):
+    known = [dtype for dtype in map(market_dtype, CAPACITY_SEATS) if dtype == arrays["opening"].dtype]
+    if arrays["opening"].shape != (1,) or not known:
         raise ValueError(f"{path}: opening is no market record of this version; record the market anew")
     for name, dtype in COLUMNS.items():
         if arrays[name].dtype != dtype or arrays[name].ndim != 1:
             found = f"{arrays[name].ndim} dimension(s) of {arrays[name].dtype}"
             raise ValueError(f"{path}: {name} has {found}; it must have one of {dtype}")
-    return CommandLog(**arrays)
+    # A file keeps the places of the fields but not that they are aligned, by which compiled functions tell records.
+    types = {"opening": known[0], **COLUMNS}
+    return CommandLog(**{name: arrays[name].view(dtype) for name, dtype in types.items()})

@@ -17,19 +17,19 @@ from marl_market.exchange.compiled import compiled
 from marl_market.exchange.matching import process
 from marl_market.exchange.records import COMMAND, EVENT, PUBLIC_LEVEL, SEAT_ORDERS
 
-COLLECTED_EVENTS = 1 << 16
+EVENTS_PER_COMMAND = 4
 
 
 @compiled
-def carry_out(markets, seat, time_ns, command, first, collected, keeps):  # type: ignore[no-untyped-def]
+def carry_out(markets, seat, time_ns, command, first, collected, events, keeps):  # type: ignore[no-untyped-def]
     """Carry out commands from number `first` on until all are done or `collected` has no room for a full buffer.
 
-    Returns the number of the next command and how many events there were; `keeps` says whether they are collected.
+    `collected` has `events` events so far; `keeps` says whether any are put there. Returns the number of the next
+    command and how many events there are now.
     """
     market = markets[0]
     # One command can at most end every order there is, at two events each, beside its own acceptance and end.
     most = 2 * market.seat.size * SEAT_ORDERS + 4
-    events = 0
     i = first
     while i < command.size and (not keeps or events + market.event.size <= collected.size):
         market.event_count = 0
@@ -76,13 +76,14 @@ def process_stream(
     Raises ValueError, before anything is done, for arrays of unequal length, another type or a seat there is not.
     """
     check_stream(markets, seat, time_ns, command)
-    collected = np.zeros(max(COLLECTED_EVENTS, markets["event"].shape[1]), EVENT)
-    parts = []
-    next_command = 0
+    buffer = markets["event"].shape[1]
+    # More than nearly every stream has; memory that is never written to is never taken.
+    collected = np.zeros(EVENTS_PER_COMMAND * command.size + 2 * buffer, EVENT)
+    next_command, events = carry_out(markets, seat, time_ns, command, 0, collected, 0, True)
     while next_command < command.size:
-        next_command, events = carry_out(markets, seat, time_ns, command, next_command, collected, True)
-        parts.append(collected[:events].copy())
-    return np.concatenate([np.zeros(0, EVENT), *parts])
+        collected = np.concatenate([collected[:events], np.zeros(collected.size, EVENT)])
+        next_command, events = carry_out(markets, seat, time_ns, command, next_command, collected, events, True)
+    return collected[:events]
 
 
 def count_stream(
@@ -93,7 +94,7 @@ def count_stream(
 ) -> int:
     """Carry out commands as `process_stream` does, but return only how many events they made."""
     check_stream(markets, seat, time_ns, command)
-    _, events = carry_out(markets, seat, time_ns, command, 0, np.zeros(0, EVENT), False)
+    _, events = carry_out(markets, seat, time_ns, command, 0, np.zeros(0, EVENT), 0, False)
     return int(events)
 
 

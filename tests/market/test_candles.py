@@ -53,7 +53,7 @@ def test_a_window_is_above_zero(window: int) -> None:
 def test_a_frame_is_in_currency_and_units() -> None:
     frame = candle_frame(TAPE, SECOND)
     assert list(frame.columns) == ["open", "high", "low", "close", "volume"]
-    assert frame.loc["3s"].tolist() == [52.0, 52.0, 50.5, 51.5, 18.0]
+    assert frame.loc["3s"].to_numpy().tolist() == [52.0, 52.0, 50.5, 51.5, 18.0]
 
 
 def test_pandas_resamples_to_the_same_candles() -> None:

@@ -1,5 +1,6 @@
 import gzip
 import json
+import os
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -127,3 +128,18 @@ def test_a_file_names_the_line_that_does_not_fit(tmp_path: Path) -> None:
 def test_an_empty_file_has_no_messages(tmp_path: Path) -> None:
     write_feed(tmp_path / "feed.ndjson.gz", [])
     assert list(read_feed(tmp_path / "feed.ndjson.gz")) == []
+
+
+def test_what_the_venue_itself_sent_survives_unchanged() -> None:
+    folder = Path(os.environ.get("MARL_MARKET_DATA", Path(__file__).parents[3] / "shared" / "data"))
+    path = folder / "coinbase" / "coinbase_BTC-USD_ETH-USD_2026-07-07_60s.ndjson.gz"
+    if not path.exists():
+        pytest.skip(f"real data {path.name} is missing in {path.parent}; set MARL_MARKET_DATA")
+    kinds = {"match": 0, "l2update": 0, "snapshot": 0}
+    with gzip.open(path, "rt", encoding="utf-8") as lines:
+        for line in lines:
+            sent = json.loads(line)
+            if sent["type"] in kinds:
+                kinds[sent["type"]] += 1
+                assert json.loads(from_json(line).to_json()) == sent
+    assert kinds == {"match": 435, "l2update": 1898, "snapshot": 2}

@@ -22,23 +22,23 @@ class CommandRecorder:
     def open(self) -> None:
         """Begin a recording with the market as it stands."""
         self._opening = opening_of(self._batch.markets, self._market)
-        self._time_ns = int(self._opening["time_ns"][0])
         self._seat = [np.zeros(0, np.int32)]
-        self._time = [np.zeros(0, np.int64)]
         self._command = [np.zeros(0, COMMAND)]
 
     def record(self) -> None:
         """Take over what reached the exchange in the last step."""
         seat, command = arrived(self._batch.markets, self._market)
         self._seat.append(seat)
-        self._time.append(np.full(seat.size, self._time_ns, np.int64))
         self._command.append(command)
-        self._time_ns = int(self._batch.markets["time_ns"][self._market])
 
     def log(self) -> CommandLog:
         """Return the recording."""
         return CommandLog(
-            self._opening, np.concatenate(self._seat), np.concatenate(self._time), np.concatenate(self._command)
+            opening=self._opening,
+            seat=np.concatenate(self._seat),
+            command=np.concatenate(self._command),
+            arrivals=np.array([seat.size for seat in self._seat[1:]], np.int64),
+            step_ns=self._batch.environment.spec.step_ns,
         )
 
 

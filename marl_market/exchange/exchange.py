@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from marl_market.exchange.commands import HIGHEST_PRICE
 from marl_market.exchange.lifecycle import allocate_markets
-from marl_market.exchange.records import COMMAND, CommandKind
-from marl_market.exchange.stream import count_stream, process_stream, read_levels
+from marl_market.exchange.records import COMMAND, CommandKind, TimeInForce
+from marl_market.exchange.session import begin_step
+from marl_market.exchange.stream import count_stream, pass_step, process_stream, read_levels
 from marl_market.market.spec import MarketSpec
 from marl_market.market.tape import Side
 from marl_market.market.units import decimal, from_steps
@@ -31,7 +32,7 @@ class Level(NamedTuple):
 
     Attributes:
         price: in currency.
-        quantity: all that rests there, in units.
+        quantity: all that is displayed there, in units.
         orders: how many orders rest there.
     """
 
@@ -47,6 +48,7 @@ class Statement:
     Attributes:
         cash: in currency, below zero where it was spent: every account starts at nothing.
         position: in units, below zero where it was sold short.
+        realized: profit of closed positions at average cost, before fees, in currency.
         fees: paid so far, in currency; below zero where rebates exceed them.
         traded: quantity of all fills, in units.
         trades: number of fills.
@@ -55,6 +57,7 @@ class Statement:
 
     cash: Decimal
     position: Decimal
+    realized: Decimal
     fees: Decimal
     traded: Decimal
     trades: int
@@ -74,6 +77,7 @@ class Exchange:
         self.spec = spec
         self.seats = seats
         self.markets = allocate_markets(spec, 1, seats)
+        begin_step(self.markets[0])
 
     @property
     def time_ns(self) -> int:
@@ -86,21 +90,42 @@ class Exchange:
             raise ValueError(f"nanoseconds is {nanoseconds}; the clock only moves on")
         self.markets["time_ns"] += nanoseconds
 
+    def step(self) -> NDArray[np.void]:
+        """End a step of the session and begin the next; return what happens by itself then.
+
+        That is where orders expire, call auctions uncross, trading is halted and resumed, and the reference price of
+        a price band moves.
+        """
+        pass_step(self.markets, self.spec.step_ns)
+        return self.markets["event"][0, : self.markets["event_count"][0]].copy()
+
     def submit_limit(
-        self, seat: int, side: Side, price: Amount, quantity: Amount, client_order_id: int = 0
+        self,
+        seat: int,
+        side: Side,
+        price: Amount,
+        quantity: Amount,
+        client_order_id: int = 0,
+        time_in_force: TimeInForce = TimeInForce.GOOD_TILL_CANCEL,
+        display: Amount = 0,
+        lifetime_steps: int = 0,
     ) -> NDArray[np.void]:
         """Offer to buy or sell `quantity` units at `price` or better; return the command's events (EVENT rows).
 
-        Raises ValueError for a seat there is not and for amounts that are no whole number of ticks or lots; what the
-        venue itself refuses comes back as a rejected event.
+        `display` is the part of it that is shown, 0 all; after `lifetime_steps` it expires, 0 never. Raises ValueError
+        for a seat there is not and for amounts that are no whole number of ticks or lots; what the venue itself
+        refuses comes back as a rejected event.
         """
         return self._send(
             seat,
             kind=CommandKind.LIMIT,
             side=side,
-            price_ticks=steps("price", price, "tick_size", self.spec.tick_size, HIGHEST_PRICE),
-            quantity_lots=self._lots(quantity),
+            price_ticks=self._ticks("price", price),
+            quantity_lots=self._lots("quantity", quantity),
             client_order_id=client_order_id,
+            time_in_force=time_in_force,
+            display_lots=self._lots("display", display),
+            lifetime_steps=lifetime_steps,
         )
 
     def submit_market(self, seat: int, side: Side, quantity: Amount, client_order_id: int = 0) -> NDArray[np.void]:
@@ -109,8 +134,45 @@ class Exchange:
             seat,
             kind=CommandKind.MARKET,
             side=side,
-            quantity_lots=self._lots(quantity),
+            quantity_lots=self._lots("quantity", quantity),
             client_order_id=client_order_id,
+        )
+
+    def submit_stop(
+        self,
+        seat: int,
+        side: Side,
+        trigger: Amount,
+        quantity: Amount,
+        price: Amount | None = None,
+        client_order_id: int = 0,
+    ) -> NDArray[np.void]:
+        """Buy or sell once the last price has come to `trigger`: at market, or as a limit order at `price`.
+
+        Returns and raises as `submit_limit` does.
+        """
+        return self._send(
+            seat,
+            kind=CommandKind.STOP if price is None else CommandKind.STOP_LIMIT,
+            side=side,
+            trigger_ticks=self._ticks("trigger", trigger),
+            price_ticks=0 if price is None else self._ticks("price", price),
+            quantity_lots=self._lots("quantity", quantity),
+            client_order_id=client_order_id,
+        )
+
+    def replace(self, seat: int, order_id: int, price: Amount, quantity: Amount) -> NDArray[np.void]:
+        """Give an open order of the seat another price or quantity (what is then left of it).
+
+        It keeps its place in the queue only where its quantity falls at the same price. Returns and raises as
+        `submit_limit` does.
+        """
+        return self._send(
+            seat,
+            kind=CommandKind.REPLACE,
+            order_id=order_id,
+            price_ticks=self._ticks("price", price),
+            quantity_lots=self._lots("quantity", quantity),
         )
 
     def cancel(self, seat: int, order_id: int) -> NDArray[np.void]:
@@ -162,6 +224,7 @@ class Exchange:
         return Statement(
             cash=from_steps(int(account["cash"]), self.spec.cash_unit),
             position=from_steps(int(account["position"]), self.spec.lot_size),
+            realized=from_steps(int(account["realized"]), self.spec.cash_unit),
             fees=from_steps(int(account["fees"]), self.spec.cash_unit),
             traded=from_steps(int(account["traded_lots"]), self.spec.lot_size),
             trades=int(account["trades"]),
@@ -172,8 +235,11 @@ class Exchange:
         levels = self.levels(side)
         return levels[0].price if levels else None
 
-    def _lots(self, quantity: Amount) -> int:
-        return steps("quantity", quantity, "lot_size", self.spec.lot_size, HIGHEST_QUANTITY)
+    def _ticks(self, field: str, price: Amount) -> int:
+        return steps(field, price, "tick_size", self.spec.tick_size, HIGHEST_PRICE)
+
+    def _lots(self, field: str, quantity: Amount) -> int:
+        return steps(field, quantity, "lot_size", self.spec.lot_size, HIGHEST_QUANTITY)
 
     def _times(self, seats: NDArray[np.integer], time_ns: NDArray[np.int64] | None) -> NDArray[np.int64]:
         return np.full(seats.shape, self.time_ns, np.int64) if time_ns is None else time_ns

@@ -19,6 +19,18 @@ from marl_market.market.tape import Side
 from marl_market.market.units import decimal
 
 
+def fill_pairs(events: NDArray[np.void]) -> tuple[NDArray[np.void], NDArray[np.void]]:
+    """Return the events of each fill's maker and of its taker, in order.
+
+    In a call auction nobody takes: there, the order that came first counts as the maker.
+    """
+    fills = events[events["kind"] == EventKind.FILLED].reshape(-1, 2)  # the two sides of a fill follow each other
+    called = fills["liquidity"][:, 0] == Liquidity.AUCTION
+    turned = called & (fills["order_id"][:, 0] > fills["order_id"][:, 1])
+    fills = np.where(turned[:, None], fills[:, ::-1], fills)
+    return fills[:, 0], fills[:, 1]
+
+
 class FeedPublisher:
     """The messages of one market: a snapshot first, then what has changed each time it is asked."""
 
@@ -56,10 +68,8 @@ class FeedPublisher:
         return messages
 
     def _trades(self, events: NDArray[np.void]) -> list[Trade]:
-        fills = events[events["kind"] == EventKind.FILLED]
-        makers, takers = (fills[fills["liquidity"] == part] for part in (Liquidity.MAKER, Liquidity.TAKER))
         trades = []
-        for maker, taker in zip(makers, takers, strict=True):
+        for maker, taker in zip(*fill_pairs(events), strict=True):
             self._sequence += 1
             trades.append(
                 Trade(

@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 
 from marl_market.exchange.book import SLOT_MASK
 from marl_market.exchange.compiled import compiled
-from marl_market.exchange.matching import process
-from marl_market.exchange.records import COMMAND, EVENT, PUBLIC_LEVEL, SEAT_ORDERS
+from marl_market.exchange.order_entry import process
+from marl_market.exchange.publication import publish
+from marl_market.exchange.records import COMMAND, EVENT, PUBLIC_LEVEL
+from marl_market.exchange.session import begin_step, end_step
 
 EVENTS_PER_COMMAND = 4
 
@@ -28,12 +30,12 @@ def carry_out(markets, seat, time_ns, command, first, collected, events, keeps):
     command and how many events there are now.
     """
     market = markets[0]
-    # One command can at most end every order there is, at two events each, beside its own acceptance and end.
-    most = 2 * market.seat.size * SEAT_ORDERS + 4
+    # One command may end every order there is: three quarters of the buffer stay free for what it sets off.
+    enough = market.event.size // 4
     i = first
     while i < command.size and (not keeps or events + market.event.size <= collected.size):
         market.event_count = 0
-        while i < command.size and market.event_count + most <= market.event.size:
+        while i < command.size and market.event_count <= enough:
             market.time_ns = time_ns[i]
             process(market, np.int64(seat[i]), command[i])
             i += 1
@@ -42,6 +44,18 @@ def carry_out(markets, seat, time_ns, command, first, collected, events, keeps):
                 collected[events + j] = market.event[j]
         events += market.event_count
     return i, events
+
+
+@compiled
+def pass_step(markets, step_ns):  # type: ignore[no-untyped-def]
+    """End a step of the only market and begin the next; what happens by itself then is in its events."""
+    market = markets[0]
+    market.event_count = 0
+    end_step(market)
+    market.time_ns += step_ns
+    market.public.step += 1
+    publish(market)
+    begin_step(market)
 
 
 @compiled
@@ -99,7 +113,7 @@ def count_stream(
 
 
 def check_stream(
-    markets: NDArray[np.void], seat: NDArray[np.integer], time_ns: NDArray[np.int64], command: NDArray[np.void]
+    markets: NDArray[np.void], seat: NDArray[np.integer], time_ns: NDArray[np.integer], command: NDArray[np.void]
 ) -> None:
     """Raise ValueError where the arrays of a stream do not fit each other or the market."""
     if markets.size != 1:

@@ -171,7 +171,11 @@ def test_a_replay_changes_nothing_in_its_recording_and_any_other_command_changes
     command = log.command.copy()
     command["quantity_lots"][np.flatnonzero(command["kind"] == CommandKind.LIMIT)[-1]] += 1
     assert event_digest(replay(replace(log, command=command))[0]) != first
-    assert event_digest(replay(replace(log, time_ns=log.time_ns + 1))[0]) != first
+    assert event_digest(replay(replace(log, step_ns=log.step_ns + 1))[0]) != first
+    with pytest.raises(ValueError, match=rf"^arrivals add up to \d+; the recording has {log.command.size} commands$"):
+        replay(replace(log, arrivals=log.arrivals[1:]))
+    with pytest.raises(ValueError, match=r"^seat of command 0 is 900; the market has seats 0 to 5$"):
+        replay(replace(log, seat=log.seat + np.int32(900 - log.seat[0])))
 
 
 def test_what_is_no_recording_is_refused_by_name(tmp_path: Path) -> None:
@@ -180,7 +184,7 @@ def test_what_is_no_recording_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"log\.npz is no recording"):
         load_log(path)
     _, log, _ = record_session()
-    np.savez(path, opening=log.opening, seat=log.seat, time_ns=log.time_ns)
+    np.savez(path, opening=log.opening, seat=log.seat, arrivals=log.arrivals)
     with pytest.raises(ValueError, match=r"log\.npz has no array .*command.*; a recording has"):
         load_log(path)
     save_log(path, replace(log, opening=np.zeros(1, [("book", np.int64)])))

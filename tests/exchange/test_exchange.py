@@ -7,9 +7,17 @@ import pytest
 
 from marl_market.exchange import stream
 from marl_market.exchange.exchange import Exchange, Level
-from marl_market.exchange.records import CAPACITY_SEATS, COMMAND, SEAT_ORDERS, CommandKind, EventKind, Reason
+from marl_market.exchange.records import (
+    CAPACITY_SEATS,
+    COMMAND,
+    SEAT_ORDERS,
+    CommandKind,
+    EventKind,
+    Reason,
+    TimeInForce,
+)
 from marl_market.exchange.stream import event_digest, process_stream
-from marl_market.market.spec import Fees
+from marl_market.market.spec import Fees, Rules
 from marl_market.market.tape import Side
 from tests.builders import market_spec
 
@@ -71,6 +79,56 @@ def test_a_command_returns_its_own_events() -> None:
     assert exchange.submit_limit(0, BUY, 9, 0)["reason"].tolist() == [Reason.QUANTITY_NOT_POSITIVE]
 
 
+def kinds(events: Any) -> list[EventKind]:
+    return [EventKind(kind) for kind in events["kind"].tolist()]
+
+
+def test_every_kind_of_order_can_be_sent() -> None:
+    exchange = Exchange(market_spec(lot_size=0.5), 3)
+    iceberg = int(exchange.submit_limit(0, SELL, "10.02", 5, display=2)["order_id"][0])
+    assert exchange.levels(SELL) == [Level(Decimal("10.02"), Decimal(2), 1)]
+    refused = exchange.submit_limit(1, BUY, "10.02", 1, time_in_force=TimeInForce.POST_ONLY)
+    assert refused["reason"].tolist() == [Reason.WOULD_TAKE]
+    assert exchange.replace(0, iceberg, "10.01", "4.5")["kind"].tolist()[0] == EventKind.REPLACED
+    assert exchange.best_ask == Decimal("10.01")
+    assert exchange.submit_limit(0, SELL, "10.03", 9)["kind"].size == 2
+    stop = exchange.submit_stop(2, BUY, "10.01", 1, client_order_id=4)
+    limited = exchange.submit_stop(2, SELL, "9.99", 1, price="9.95")
+    assert kinds(stop) == kinds(limited) == [EventKind.ACCEPTED]
+    events = exchange.submit_market(1, BUY, 4)
+    assert EventKind.TRIGGERED in kinds(events)
+    assert exchange.account(2).position == 1
+    assert exchange.account(1).position == 4
+    assert exchange.best_ask == Decimal("10.03")
+    assert exchange.account(0).realized == 0
+
+
+def test_a_step_lets_happen_what_happens_by_itself() -> None:
+    rules = Rules(opening_auction_steps=1)
+    exchange = Exchange(market_spec(rules=rules, step_ns=50), 2)
+    exchange.submit_limit(0, SELL, 10, 2)
+    assert kinds(exchange.submit_limit(1, BUY, 11, 3, lifetime_steps=2)) == [EventKind.ACCEPTED, EventKind.RESTED]
+    assert (exchange.best_bid, exchange.best_ask) == (Decimal(11), Decimal(10))
+    assert kinds(exchange.step()) == [EventKind.FILLED] * 2
+    assert exchange.account(1).position == 2
+    assert exchange.levels(BUY) == [Level(Decimal(11), Decimal(1), 1)]
+    assert exchange.time_ns == 50
+    assert kinds(exchange.step()) == [EventKind.EXPIRED]
+    assert exchange.step().size == 0
+    sold = exchange.submit_limit(0, SELL, 12, 1)
+    exchange.submit_market(1, BUY, 1)
+    assert int(sold["time_ns"][0]) == exchange.time_ns == 150
+
+
+def test_closing_a_position_realizes_what_it_earned() -> None:
+    exchange = Exchange(market_spec(), 2)
+    exchange.submit_limit(0, SELL, 10, 2)
+    exchange.submit_market(1, BUY, 2)
+    exchange.submit_limit(0, BUY, "10.50", 1)
+    exchange.submit_market(1, SELL, 1)
+    assert exchange.account(1).realized == Decimal("0.5") == -exchange.account(0).realized
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -82,6 +140,8 @@ def test_a_command_returns_its_own_events() -> None:
         (lambda e: e.submit_limit(0, BUY, 2**31, 1), r"^price is 2147483648; .* at most 21474836\.46 from zero$"),
         (lambda e: e.submit_market(0, BUY, 2**63), r"^quantity is 9223372036854775808; it must be at most"),
         (lambda e: e.submit_market(2, BUY, 1), r"^seat is 2; the exchange has seats 0 to 1$"),
+        (lambda e: e.submit_limit(0, BUY, 10, 1, display=0.5), r"^display is 0\.5; .* multiple of the lot_size 1\.0$"),
+        (lambda e: e.submit_stop(0, BUY, "9.999", 1), r"^trigger is 9\.999; .* multiple of the tick_size 0\.01$"),
         (lambda e: e.cancel(-1, 5), r"^seat is -1; the exchange has seats 0 to 1$"),
         (lambda e: e.account(7), r"^seat is 7; the exchange has seats 0 to 1$"),
         (lambda e: e.advance(-1), r"^nanoseconds is -1; the clock only moves on$"),

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from marl_market.exchange.book import SLOT_MASK
 from marl_market.exchange.compiled import compiled
 from marl_market.exchange.lifecycle import allocate_markets
-from marl_market.exchange.matching import cancel, process
+from marl_market.exchange.order_entry import process
 from marl_market.exchange.records import (
     CAPACITY_SEATS,
     COMMAND,
@@ -41,6 +41,7 @@ TAKER = CAPACITY_SEATS[CAPACITY] - 1
 NO_ROW = -1
 
 LIMIT, MARKET = int(CommandKind.LIMIT), int(CommandKind.MARKET)
+CANCEL, REPLACE = int(CommandKind.CANCEL), int(CommandKind.REPLACE)
 FILLED, REJECTED = int(EventKind.FILLED), int(EventKind.REJECTED)
 
 ACTION = np.dtype(
@@ -134,15 +135,19 @@ def plan(messages: pd.DataFrame, first_row: NDArray[np.int64]) -> NDArray[np.voi
 
 
 @compiled
-def withdraw(market, seat_index, order_id, quantity):  # type: ignore[no-untyped-def]
+def send(market, seat_index, command):  # type: ignore[no-untyped-def]
+    """Carry out a command, once compiled for all who call it."""
+    process(market, seat_index, command)
+
+
+@compiled
+def withdraw(market, seat_index, order_id, quantity, command):  # type: ignore[no-untyped-def]
     """Take `quantity` off an open order, which keeps its place; cancel it where nothing would be left."""
     order = market.seat[seat_index].order[order_id & SLOT_OF_REFERENCE]
-    if order.leaves_quantity <= quantity:
-        cancel(market, seat_index, order_id)
-    else:
-        order.leaves_quantity -= quantity
-        market.book.level[order.level].quantity_lots -= quantity
-        market.seat[seat_index].account.open_lots[(1 - order.side) >> 1] -= quantity
+    command.order_id = order_id
+    command.kind = REPLACE if quantity < order.leaves_quantity else CANCEL
+    command.quantity_lots = order.leaves_quantity - quantity
+    send(market, seat_index, command)
 
 
 @compiled
@@ -169,13 +174,15 @@ def play(markets, actions, as_told, command, engine_id, shown, rows, tally):  # 
         number = engine_id[action.order]
         if action.type == SUBMISSION:
             order.kind = LIMIT
-            process(market, action.seat, order)
+            send(market, action.seat, order)
             engine_id[action.order] = market.event[0].order_id
             tally[3] += market.event_count != 2
         elif action.type == PARTIAL_CANCEL:
-            withdraw(market, action.seat, number, action.quantity)
+            withdraw(market, action.seat, number, action.quantity, order)
         elif action.type == DELETION:
-            cancel(market, action.seat, number)
+            order.kind = CANCEL
+            order.order_id = number
+            send(market, action.seat, order)
         else:
             in_turn = first_order(market, (1 - action.side) >> 1) == number
             tally[0] += 1
@@ -183,7 +190,7 @@ def play(markets, actions, as_told, command, engine_id, shown, rows, tally):  # 
             if in_turn or not as_told:
                 order.kind = MARKET
                 order.side = -action.side
-                process(market, TAKER, order)
+                send(market, TAKER, order)
                 fill = market.event[1]
                 tally[2] += (
                     fill.kind == FILLED
@@ -191,7 +198,7 @@ def play(markets, actions, as_told, command, engine_id, shown, rows, tally):  # 
                     and fill.quantity_lots == action.quantity
                 )
             else:
-                withdraw(market, action.seat, number, action.quantity)
+                withdraw(market, action.seat, number, action.quantity, order)
         for j in range(market.event_count):
             tally[4] += market.event[j].kind == REJECTED
         if action.row >= 0 and rows.shape[0] > 0:

@@ -1,6 +1,7 @@
 """What is recorded of a session: its feed, its commands and its candles, each against the engine itself."""
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,19 +10,27 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
 from marl_market.calibration.readers.coinbase import CoinbaseReader
-from marl_market.env.batch_market import BatchMarket
+from marl_market.env.agent import External, Group
+from marl_market.env.batch_market import BatchMarket, Environment
 from marl_market.env.command_recorder import CommandRecorder
 from marl_market.env.feed_recorder import FeedRecorder
 from marl_market.env.recorder import TapeRecorder
+from marl_market.env.trader import DECIDED, trader
+from marl_market.exchange.bits import lowest_bit
+from marl_market.exchange.commands import cancel, submit_limit_order, submit_market, submit_stop, submit_stop_limit
+from marl_market.exchange.commands import replace as change_order
 from marl_market.exchange.exchange import Exchange
 from marl_market.exchange.feed import FeedPublisher
-from marl_market.exchange.records import CommandKind, EventKind
+from marl_market.exchange.randomness import below
+from marl_market.exchange.records import CommandKind, EventKind, Liquidity
 from marl_market.exchange.replay import CommandLog, load_log, replay, save_log
 from marl_market.exchange.stream import event_digest, read_levels
 from marl_market.market.candles import candles
 from marl_market.market.feed import BookSnapshot, BookUpdate, Message, Trade
 from marl_market.market.feed_file import read_feed
+from marl_market.market.spec import Fees, MarketSpec, Rules
 from marl_market.market.tape import Side
 from marl_market.market.units import decimal
 from tests.builders import actions, environment, market_spec
@@ -30,6 +39,62 @@ SPECS = (
     market_spec(session_steps=40),
     market_spec(session_steps=25, tick_size=0.25, lot_size=1e-3, cash_unit=1e-5, initial_price=400.0),
 )
+RULED = market_spec(
+    session_steps=60,
+    rules=Rules(
+        self_trade="decrement",
+        price_band_ticks=30,
+        opening_auction_steps=5,
+        closing_auction_steps=3,
+        halt_move_ticks=8,
+        halt_window_steps=10,
+        halt_steps=2,
+    ),
+    fee_tiers=(Fees(taker_rate=0.0001, from_quantity=50.0),),
+)
+
+
+@trader
+def send_anything(public, seat, mind):  # type: ignore[no-untyped-def]
+    """Send an order of any kind at about the last price, or change one that is open."""
+    side = 1 - 2 * below(seat, 2)
+    price = np.float64(public.last_trade_ticks) - side * (below(seat, 9) - 3)
+    quantity = 2 + below(seat, 6)
+    choice = below(seat, 6)
+    if choice == 0:
+        submit_stop(seat, side, price + 4 * side, quantity)
+    elif choice == 1:
+        submit_stop_limit(seat, side, price + 2 * side, price + 3 * side, quantity)
+    elif choice == 2:
+        submit_market(seat, side, quantity)
+    else:
+        submit_limit_order(seat, side, price, quantity, 2 * below(seat, 2), below(seat, 4), below(seat, 9))
+    slots = seat.live
+    if slots != 0 and choice != 5:
+        order = seat.order[lowest_bit(slots)]
+        if choice == 3:
+            cancel(seat, order.order_id)
+        else:
+            change_order(seat, order, order.price_ticks, 1 + below(seat, 8))
+    return DECIDED
+
+
+@dataclass(frozen=True)
+class Anything:
+    trader = send_anything
+    observes = False
+    warms_up = True
+    mind_per_market = False
+
+    def parameters(self, spec: MarketSpec, seats: int) -> Sequence[float]:
+        return ()
+
+
+def any_environment(spec: MarketSpec) -> Environment:
+    """Return a market of ordinary flow, of seats that send everything there is, and of one outside."""
+    groups = (Group("noise", ZeroIntelligence(), 4), Group("any", Anything(), 6), Group("outside", External(), 1))
+    return environment(groups, spec=spec)
+
 
 Levels = dict[tuple[Side, Any], Any]
 
@@ -61,14 +126,13 @@ def levels_of(batch: BatchMarket, market: int) -> Levels:
     }
 
 
-@given(seed=st.integers(0, 2**31), spec=st.sampled_from(SPECS), market=st.integers(0, 1))
+@given(seed=st.integers(0, 2**31), spec=st.sampled_from((*SPECS, RULED)), market=st.integers(0, 1))
 @settings(max_examples=15)
 def test_a_book_rebuilt_from_the_feed_is_the_engines_at_every_step(seed: int, spec: Any, market: int) -> None:
-    batch = BatchMarket(environment(spec=spec), 2)
+    batch = BatchMarket(any_environment(spec) if spec is RULED else environment(spec=spec), 2)
     feed, rebuilt, taken = FeedRecorder(batch, market), Rebuilt(), 0
-    given_actions = actions(batch, spec.session_steps, seed)
     batch.reset([seed, seed + 1])
-    for action in [None, *given_actions]:
+    for action in [None, *actions(batch, spec.session_steps, seed)]:
         if action is not None:
             batch.step(action)
         feed.record()
@@ -133,22 +197,23 @@ def test_a_feed_may_be_published_command_by_command() -> None:
     )
 
 
-def record_session(seed: int = 3) -> tuple[BatchMarket, CommandLog, Any]:
+def record_session(spec: MarketSpec = SPECS[0]) -> tuple[BatchMarket, CommandLog, Any]:
     """Play a session; return the batch at its end, the recording and the events."""
-    batch = BatchMarket(environment(spec=SPECS[0]), 2)
+    batch = BatchMarket(any_environment(spec) if spec is RULED else environment(spec=spec), 2)
     recorder = CommandRecorder(batch, 1)
-    batch.reset([1, seed])
+    batch.reset([1, 3])
     recorder.open()
     events = []
-    for action in actions(batch, SPECS[0].session_steps):
+    for action in actions(batch, spec.session_steps):
         batch.step(action)
         recorder.record()
         events.append(batch.markets[1]["event"][: batch.markets[1]["event_count"]].copy())
     return batch, recorder.log(), np.concatenate(events)
 
 
-def test_a_recorded_session_written_and_read_back_happens_again_bit_for_bit(tmp_path: Path) -> None:
-    batch, log, events = record_session()
+@pytest.mark.parametrize("spec", [*SPECS, RULED])
+def test_a_recorded_session_written_and_read_back_happens_again_bit_for_bit(tmp_path: Path, spec: Any) -> None:
+    batch, log, events = record_session(spec)
     path = tmp_path / "session.npz"
     save_log(path, log)
     assert [entry.name for entry in tmp_path.iterdir()] == ["session.npz"]
@@ -159,9 +224,18 @@ def test_a_recorded_session_written_and_read_back_happens_again_bit_for_bit(tmp_
     played = batch.markets[1:2]
     for index in (0, 1):
         assert read_levels(markets, 0, index).tolist() == read_levels(played, 0, index).tolist() != []
-    for name in ("order", "account", "live"):
+    for name in ("account", "live"):
         assert markets["seat"][name].tobytes() == played["seat"][name].tobytes(), name
-    assert markets["fees_collected"] == played["fees_collected"] != 0
+    for name in ("fees_collected", "trade_sequence", "order_sequence", "phase", "time_ns"):
+        assert markets[name] == played[name], name
+
+
+def test_the_session_of_all_rules_has_seen_them_all() -> None:
+    _, log, events = record_session(RULED)
+    assert set(np.unique(log.command["kind"])) >= set(CommandKind) - {CommandKind.CANCEL_ALL}
+    assert set(np.unique(events["kind"])) == set(EventKind)
+    assert set(np.unique(events["liquidity"])) == {0, *Liquidity}
+    assert (log.command["display_lots"] > 0).any()
 
 
 def test_a_replay_changes_nothing_in_its_recording_and_any_other_command_changes_the_events() -> None:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marl_market.env.batch_market import BatchMarket
+from marl_market.exchange.feed import fill_pairs
 from marl_market.exchange.records import EventKind, Liquidity, Reason
 from marl_market.market.tape import FLOW, QUOTE, TRADE, FlowKind, Side, Tape
 
@@ -51,8 +52,8 @@ class TapeRecorder:
 
 
 def _trades(events: NDArray[np.void]) -> NDArray[np.void]:
-    """Return the fills as trades, one for both sides."""
-    fills = events[(events["kind"] == EventKind.FILLED) & (events["liquidity"] == Liquidity.TAKER)]
+    """Return the fills as trades, one for both sides; in a call auction the later order counts as the aggressor."""
+    _, fills = fill_pairs(events)
     trades = np.zeros(fills.size, TRADE)
     trades["time_ns"] = fills["time_ns"]
     trades["price_ticks"] = fills["price_ticks"]

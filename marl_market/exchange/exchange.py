@@ -1,0 +1,273 @@
+"""Exchange: one market driven directly from Python, for tests, replays and teaching.
+
+Prices, quantities and money are exact decimals here and whole ticks, lots and cash units inside. What traders do
+within a step never comes by here: `process` takes whole arrays of commands for anything large.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marl_market.exchange.commands import HIGHEST_PRICE
+from marl_market.exchange.lifecycle import allocate_markets
+from marl_market.exchange.records import COMMAND, CommandKind, TimeInForce
+from marl_market.exchange.session import begin_step
+from marl_market.exchange.stream import count_stream, pass_step, process_stream, read_levels
+from marl_market.market.spec import MarketSpec
+from marl_market.market.tape import Side
+from marl_market.market.units import decimal, from_steps
+
+HIGHEST_QUANTITY = 2**63 - 1
+
+Amount = Decimal | float | int | str
+
+
+class Level(NamedTuple):
+    """One price of the book.
+
+    Attributes:
+        price: in currency.
+        quantity: all that is displayed there, in units.
+        orders: how many orders rest there.
+    """
+
+    price: Decimal
+    quantity: Decimal
+    orders: int
+
+
+@dataclass(frozen=True)
+class Statement:
+    """The account of one seat.
+
+    Attributes:
+        cash: in currency, below zero where it was spent: every account starts at nothing.
+        position: in units, below zero where it was sold short.
+        realized: profit of closed positions at average cost, before fees, in currency.
+        fees: paid so far, in currency; below zero where rebates exceed them.
+        traded: quantity of all fills, in units.
+        trades: number of fills.
+        rejected: number of rejected commands.
+    """
+
+    cash: Decimal
+    position: Decimal
+    realized: Decimal
+    fees: Decimal
+    traded: Decimal
+    trades: int
+    rejected: int
+
+
+class Exchange:
+    """One market with an empty book and `seats` seats at time zero.
+
+    Attributes:
+        spec: units, fees and size class.
+        markets: (1,) market record, see `marl_market.exchange.records`.
+    """
+
+    def __init__(self, spec: MarketSpec, seats: int) -> None:
+        """Open the market; raises ValueError when its size class has too few seats."""
+        self.spec = spec
+        self.seats = seats
+        self.markets = allocate_markets(spec, 1, seats)
+        begin_step(self.markets[0])
+
+    @property
+    def time_ns(self) -> int:
+        """Return what the exchange's clock shows."""
+        return int(self.markets["time_ns"][0])
+
+    def advance(self, nanoseconds: int) -> None:
+        """Move the clock on; raises ValueError for a negative time."""
+        if nanoseconds < 0:
+            raise ValueError(f"nanoseconds is {nanoseconds}; the clock only moves on")
+        self.markets["time_ns"] += nanoseconds
+
+    def step(self) -> NDArray[np.void]:
+        """End a step of the session and begin the next; return what happens by itself then.
+
+        That is where orders expire, call auctions uncross, trading is halted and resumed, and the reference price of
+        a price band moves.
+        """
+        pass_step(self.markets, self.spec.step_ns)
+        return self.markets["event"][0, : self.markets["event_count"][0]].copy()
+
+    def submit_limit(
+        self,
+        seat: int,
+        side: Side,
+        price: Amount,
+        quantity: Amount,
+        client_order_id: int = 0,
+        time_in_force: TimeInForce = TimeInForce.GOOD_TILL_CANCEL,
+        display: Amount = 0,
+        lifetime_steps: int = 0,
+    ) -> NDArray[np.void]:
+        """Offer to buy or sell `quantity` units at `price` or better; return the command's events (EVENT rows).
+
+        `display` is the part of it that is shown, 0 all; after `lifetime_steps` it expires, 0 never. Raises ValueError
+        for a seat there is not and for amounts that are no whole number of ticks or lots; what the venue itself
+        refuses comes back as a rejected event.
+        """
+        return self._send(
+            seat,
+            kind=CommandKind.LIMIT,
+            side=side,
+            price_ticks=self._ticks("price", price),
+            quantity_lots=self._lots("quantity", quantity),
+            client_order_id=client_order_id,
+            time_in_force=time_in_force,
+            display_lots=self._lots("display", display),
+            lifetime_steps=lifetime_steps,
+        )
+
+    def submit_market(self, seat: int, side: Side, quantity: Amount, client_order_id: int = 0) -> NDArray[np.void]:
+        """Buy or sell `quantity` units at the best prices there are; return and raise as `submit_limit` does."""
+        return self._send(
+            seat,
+            kind=CommandKind.MARKET,
+            side=side,
+            quantity_lots=self._lots("quantity", quantity),
+            client_order_id=client_order_id,
+        )
+
+    def submit_stop(
+        self,
+        seat: int,
+        side: Side,
+        trigger: Amount,
+        quantity: Amount,
+        price: Amount | None = None,
+        client_order_id: int = 0,
+    ) -> NDArray[np.void]:
+        """Buy or sell once the last price has come to `trigger`: at market, or as a limit order at `price`.
+
+        Returns and raises as `submit_limit` does.
+        """
+        return self._send(
+            seat,
+            kind=CommandKind.STOP if price is None else CommandKind.STOP_LIMIT,
+            side=side,
+            trigger_ticks=self._ticks("trigger", trigger),
+            price_ticks=0 if price is None else self._ticks("price", price),
+            quantity_lots=self._lots("quantity", quantity),
+            client_order_id=client_order_id,
+        )
+
+    def replace(self, seat: int, order_id: int, price: Amount, quantity: Amount) -> NDArray[np.void]:
+        """Give an open order of the seat another price or quantity (what is then left of it).
+
+        It keeps its place in the queue only where its quantity falls at the same price. Returns and raises as
+        `submit_limit` does.
+        """
+        return self._send(
+            seat,
+            kind=CommandKind.REPLACE,
+            order_id=order_id,
+            price_ticks=self._ticks("price", price),
+            quantity_lots=self._lots("quantity", quantity),
+        )
+
+    def cancel(self, seat: int, order_id: int) -> NDArray[np.void]:
+        """Withdraw one open order of the seat; return the events."""
+        return self._send(seat, kind=CommandKind.CANCEL, order_id=order_id)
+
+    def cancel_all(self, seat: int) -> NDArray[np.void]:
+        """Withdraw every open order of the seat; return the events."""
+        return self._send(seat, kind=CommandKind.CANCEL_ALL)
+
+    def process(
+        self, seats: NDArray[np.integer], commands: NDArray[np.void], time_ns: NDArray[np.int64] | None = None
+    ) -> NDArray[np.void]:
+        """Carry out a whole array of COMMAND rows, one seat (and time of arrival) each, and return all events.
+
+        Without `time_ns` they all arrive now. Raises ValueError, before anything is done, for arrays that do not fit
+        each other or a seat there is not.
+        """
+        return process_stream(self.markets, seats, self._times(seats, time_ns), commands)
+
+    def process_uncollected(
+        self, seats: NDArray[np.integer], commands: NDArray[np.void], time_ns: NDArray[np.int64] | None = None
+    ) -> int:
+        """Carry out commands as `process` does, but return only how many events they made."""
+        return count_stream(self.markets, seats, self._times(seats, time_ns), commands)
+
+    def levels(self, side: Side) -> list[Level]:
+        """Return every level of the bids (Side.BUY) or asks (Side.SELL), best first."""
+        tick, lot = self.spec.tick_size, self.spec.lot_size
+        return [
+            Level(from_steps(price, tick), from_steps(quantity, lot), orders)
+            for quantity, price, orders in read_levels(self.markets, 0, (1 - side) >> 1).tolist()
+        ]
+
+    @property
+    def best_bid(self) -> Decimal | None:
+        """Return the highest price somebody buys at, None where nobody does."""
+        return self._best(Side.BUY)
+
+    @property
+    def best_ask(self) -> Decimal | None:
+        """Return the lowest price somebody sells at, None where nobody does."""
+        return self._best(Side.SELL)
+
+    def account(self, seat: int) -> Statement:
+        """Return what a seat has; raises ValueError for a seat there is not."""
+        self._check_seat(seat)
+        account = self.markets["seat"]["account"][0, seat]
+        return Statement(
+            cash=from_steps(int(account["cash"]), self.spec.cash_unit),
+            position=from_steps(int(account["position"]), self.spec.lot_size),
+            realized=from_steps(int(account["realized"]), self.spec.cash_unit),
+            fees=from_steps(int(account["fees"]), self.spec.cash_unit),
+            traded=from_steps(int(account["traded_lots"]), self.spec.lot_size),
+            trades=int(account["trades"]),
+            rejected=int(account["rejected"]),
+        )
+
+    def _best(self, side: Side) -> Decimal | None:
+        levels = self.levels(side)
+        return levels[0].price if levels else None
+
+    def _ticks(self, field: str, price: Amount) -> int:
+        return steps(field, price, "tick_size", self.spec.tick_size, HIGHEST_PRICE)
+
+    def _lots(self, field: str, quantity: Amount) -> int:
+        return steps(field, quantity, "lot_size", self.spec.lot_size, HIGHEST_QUANTITY)
+
+    def _times(self, seats: NDArray[np.integer], time_ns: NDArray[np.int64] | None) -> NDArray[np.int64]:
+        return np.full(seats.shape, self.time_ns, np.int64) if time_ns is None else time_ns
+
+    def _check_seat(self, seat: int) -> None:
+        if not 0 <= seat < self.seats:
+            raise ValueError(f"seat is {seat}; the exchange has seats 0 to {self.seats - 1}")
+
+    def _send(self, seat: int, **fields: int) -> NDArray[np.void]:
+        self._check_seat(seat)
+        command = np.zeros(1, COMMAND)
+        for name, value in fields.items():
+            command[name] = value
+        return self.process(np.array([seat]), command)
+
+
+def steps(field: str, amount: Amount, size_field: str, size: float, highest: int) -> int:
+    """Return how many whole steps `amount` is, such as the ticks of a price.
+
+    Raises ValueError, naming `field` and the step's own field, where it is no number, lies between two steps or
+    beyond `highest` of them.
+    """
+    try:
+        count = decimal(amount) / decimal(size)
+    except InvalidOperation:
+        raise ValueError(f"{field} is {amount!r}; it must be a number") from None
+    if not count.is_finite() or count != count.to_integral_value():
+        raise ValueError(f"{field} is {amount}; it must be a whole multiple of the {size_field} {decimal(size)}")
+    if abs(count) > highest:
+        raise ValueError(f"{field} is {amount}; it must be at most {from_steps(highest, size)} from zero")
+    return int(count)

@@ -10,6 +10,7 @@ in any batch, on any number of threads.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -20,11 +21,11 @@ from numpy.typing import NDArray
 
 from marl_market.env.agent import Group
 from marl_market.env.agent import external as external_trader
-from marl_market.env.scheme import ActionScheme, ObservationScheme, RewardScheme
+from marl_market.env.scheme import ActionScheme, ObservationScheme, RewardScheme, require
 from marl_market.env.step import reset_markets, step_parallel, step_serial
-from marl_market.env.trader import MIND, MIND_PARAMETERS, PART
+from marl_market.env.trader import MIND, MIND_PARAMETERS, PART, REWARD_PARAMETERS, REWARD_PART
 from marl_market.exchange.lifecycle import allocate_markets
-from marl_market.exchange.records import SEAT_ACTIONS, SEAT_OBSERVATION
+from marl_market.exchange.records import REWARD_PARTS, SEAT_ACTIONS, SEAT_OBSERVATION
 from marl_market.market.spec import MarketSpec
 
 
@@ -57,14 +58,14 @@ class Environment:
         groups: who sits in each market, in seat order.
         observation: parts of what observing seats see, by name, in this order.
         action: what deciding seats can do.
-        reward: what seats are scored by.
+        reward: parts of what seats are scored by, by name; a reward is the weighted sum of them.
     """
 
     spec: MarketSpec
     groups: Sequence[Group]
     observation: Mapping[str, ObservationScheme]
     action: ActionScheme
-    reward: RewardScheme
+    reward: Mapping[str, RewardScheme]
 
     def __post_init__(self) -> None:
         if not self.groups:
@@ -76,6 +77,10 @@ class Environment:
             raise ValueError(f"observation has {self.observation_size} numbers; it must have 1 to {SEAT_OBSERVATION}")
         if not 1 <= self.action.size <= SEAT_ACTIONS:
             raise ValueError(f"action has {self.action.size} numbers; it must have 1 to {SEAT_ACTIONS}")
+        if not isinstance(self.reward, Mapping) or not 1 <= len(self.reward) <= REWARD_PARTS:
+            raise ValueError(f"reward is {self.reward!r}; it must be 1 to {REWARD_PARTS} schemes, each by a name")
+        for name, part in self.reward.items():
+            require(math.isfinite(part.weight), f"reward.{name}.weight", part.weight, "a finite number")
 
     @property
     def seats(self) -> int:
@@ -120,7 +125,8 @@ class BatchMarket:
         parts = [(part.encoder.address, part.size, part.shared) for part in environment.observation.values()]
         self._parts = np.array(parts, PART)
         self.markets["public"]["digests"] = any(part.digests for part in environment.observation.values())
-        self._reward_address = environment.reward.reward.address
+        scores = [(part.reward.address, part.weight) for part in environment.reward.values()]
+        self._reward_parts = np.array(scores, REWARD_PART)
         self._observation = np.zeros((markets, self.external.size, environment.observation_size), np.float32)
         self._reward = np.zeros((markets, environment.seats), np.float32)
         self._terminated = np.zeros((markets, environment.seats), np.bool_)
@@ -153,8 +159,11 @@ class BatchMarket:
             seat["mind"] = np.broadcast_to(first[:, None], (count, group.count))
             if agent.trader is external_trader:
                 external += range(seats.start, seats.stop)
-        reward = environment.reward.parameters(environment.spec)
-        minds["reward_parameter"][:, : len(reward)] = reward
+        for place, (name, part) in enumerate(environment.reward.items()):
+            parameters = part.parameters(environment.spec)
+            if len(parameters) > REWARD_PARAMETERS:
+                raise ValueError(f"reward.{name} has {len(parameters)} parameters, at most {REWARD_PARAMETERS}")
+            minds["reward_parameter"][:, place, : len(parameters)] = parameters
         self.external = np.array(external, np.int64)
         return minds, rows
 
@@ -204,7 +213,7 @@ class BatchMarket:
             self.markets,
             self.minds,
             self._parts,
-            self._reward_address,
+            self._reward_parts,
             self.external,
             self.environment.spec.step_ns,
             action,

@@ -47,15 +47,29 @@ class ActionScheme(Protocol):
 
 
 class RewardScheme(Protocol):
-    """What a seat is scored by.
+    """A part of what a seat is scored by.
 
     Attributes:
         reward: compiled function of signature `marl_market.env.trader.REWARD`.
+        weight: what its result is multiplied by in the sum of all parts.
     """
 
     @property
     def reward(self) -> Any: ...
+    @property
+    def weight(self) -> float: ...
 
     def parameters(self, spec: MarketSpec) -> Sequence[float]:
-        """Return what the reward reads from mind.reward_parameter."""
+        """Return what the reward reads from its row of mind.reward_parameter."""
         ...
+
+
+def money_scale(spec: MarketSpec) -> float:
+    """Return the cash units of one price scale on one size scale: the unit in which rewards count money."""
+    return spec.price_scale_ticks * spec.size_scale_lots * spec.cash_per_tick_lot
+
+
+def require(condition: bool, name: str, value: object, wanted: str) -> None:
+    """Raise ValueError, naming the config key, its value and what is wanted, unless `condition` holds."""
+    if not condition:
+        raise ValueError(f"{name} is {value!r}; it must be {wanted}")

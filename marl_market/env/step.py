@@ -89,7 +89,7 @@ def see(market, parts, external, observation):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def step_market(market, minds, parts, reward_address, external, step_ns, action, observation, reward):  # type: ignore[no-untyped-def]
+def step_market(market, minds, parts, reward_parts, external, step_ns, action, observation, reward):  # type: ignore[no-untyped-def]
     """Step one market."""
     for k in range(external.size):
         seat = market.seat[external[k]]
@@ -98,22 +98,27 @@ def step_market(market, minds, parts, reward_address, external, step_ns, action,
     trade_once(market, minds, step_ns, False)
     for i in range(market.seat_count):
         seat = market.seat[i]
-        reward[i] = call_reward(reward_address, market.public, seat, minds[seat.mind])
+        total = 0.0
+        for k in range(reward_parts.size):
+            total += reward_parts[k].weight * call_reward(
+                reward_parts[k].address, market.public, seat, minds[seat.mind], k
+            )
+        reward[i] = total
     see(market, parts, external, observation)
 
 
 @compiled
-def step_serial(markets, minds, parts, reward_address, external, step_ns, action, observation, reward):  # type: ignore[no-untyped-def]
+def step_serial(markets, minds, parts, reward_parts, external, step_ns, action, observation, reward):  # type: ignore[no-untyped-def]
     """Step every market of a batch in the calling thread."""
     for m in range(markets.size):
-        step_market(markets[m], minds, parts, reward_address, external, step_ns, action[m], observation[m], reward[m])
+        step_market(markets[m], minds, parts, reward_parts, external, step_ns, action[m], observation[m], reward[m])
 
 
 @njit(cache=True, nogil=True, parallel=True)
-def step_parallel(markets, minds, parts, reward_address, external, step_ns, action, observation, reward):  # type: ignore[no-untyped-def]
+def step_parallel(markets, minds, parts, reward_parts, external, step_ns, action, observation, reward):  # type: ignore[no-untyped-def]
     """Step every market of a batch, markets shared out over numba's threads."""
     for m in prange(markets.size):
-        step_market(markets[m], minds, parts, reward_address, external, step_ns, action[m], observation[m], reward[m])
+        step_market(markets[m], minds, parts, reward_parts, external, step_ns, action[m], observation[m], reward[m])
 
 
 @compiled

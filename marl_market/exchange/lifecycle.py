@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from marl_market.exchange.compiled import compiled
 from marl_market.exchange.digest import begin_candle
 from marl_market.exchange.fees import BILLION
-from marl_market.exchange.records import CAPACITY_SEATS, NIL, market_dtype
+from marl_market.exchange.records import CAPACITY_SEATS, NIL, REWARD_MEMORY, REWARD_PARTS, market_dtype
 from marl_market.market.spec import MarketSpec
 from marl_market.market.units import decimal
 
@@ -66,7 +66,10 @@ def open_market(market, initial_price_ticks):  # type: ignore[no-untyped-def]
     public.best_ask = initial_price_ticks
     public.depth[0] = 0
     public.depth[1] = 0
+    public.earlier_touch[0].quantity_lots = 0
+    public.earlier_touch[1].quantity_lots = 0
     public.reference_ticks = initial_price_ticks
+    public.earlier_reference_ticks = initial_price_ticks
     public.mark_twice_ticks = 2 * np.int64(initial_price_ticks)
     public.last_trade_ticks = initial_price_ticks
     public.last_aggressor_side = 0
@@ -99,8 +102,9 @@ def open_market(market, initial_price_ticks):  # type: ignore[no-untyped-def]
             seat.action[j] = 0.0
         for j in range(seat.memory.size):
             seat.memory[j] = 0.0
-        for j in range(seat.reward_memory.size):
-            seat.reward_memory[j] = 0.0
+        for j in range(REWARD_PARTS):
+            for k in range(REWARD_MEMORY):
+                seat.reward_memory[j, k] = 0.0
         for j in range(seat.observation.size):
             seat.observation[j] = 0.0
 

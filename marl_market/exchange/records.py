@@ -23,6 +23,8 @@ SEAT_ACTIONS = 8
 SEAT_MEMORY = 32
 SEAT_OBSERVATION = 384
 SEAT_FILLS = 8
+REWARD_PARTS = 8
+REWARD_MEMORY = 8
 PUBLIC_LEVELS = 10
 PUBLIC_EVENTS = 32
 PUBLIC_CANDLES = 3
@@ -165,7 +167,7 @@ SEAT = np.dtype(
         ("command_count", np.int64),
         ("action", np.float32, (SEAT_ACTIONS,)),
         ("memory", np.float64, (SEAT_MEMORY,)),
-        ("reward_memory", np.float64, (8,)),
+        ("reward_memory", np.float64, (REWARD_PARTS, REWARD_MEMORY)),  # a row for each part of the reward
         ("observation", np.float32, (SEAT_OBSERVATION,)),
         ("activation", np.float32, (2, SEAT_OBSERVATION)),
         ("fill_count", np.int64),  # fills so far; the last SEAT_FILLS of them are in `fill`, fill i at i % SEAT_FILLS
@@ -220,6 +222,8 @@ PUBLIC = np.dtype(
         ("depth", np.int32, (2,)),  # number of valid levels, bids then asks
         ("level", PUBLIC_LEVEL, (2, PUBLIC_LEVELS)),
         ("reference_ticks", np.float64),  # mid price, or the best there is of it
+        ("earlier_touch", PUBLIC_LEVEL, (2,)),  # best bid and ask a step ago, quantity 0 where there was none
+        ("earlier_reference_ticks", np.float64),
         ("mark_twice_ticks", np.int64),  # twice the price that positions are valued at
         ("last_trade_ticks", np.int32),
         ("last_aggressor_side", np.int32),

@@ -51,7 +51,10 @@ MIND = np.dtype(
 PUBLIC_RECORD, SEAT_RECORD, MIND_RECORD = (from_dtype(dtype) for dtype in (PUBLIC, SEAT, MIND))
 
 TRADER = types.int64(PUBLIC_RECORD, SEAT_RECORD, MIND_RECORD)
-"""Signature of traders and action decoders: (public, seat, mind) -> DECIDED or DECODE."""
+"""Signature of traders and action decoders: (public, seat, mind) -> DECIDED or DECODE.
+
+An action mask has it too: it writes 1 or 0 for each choice into seat.mask and returns how many choices there are.
+"""
 
 ENCODER = types.int64(PUBLIC_RECORD, SEAT_RECORD, types.int64)
 """Signature of observation encoders: (public, seat, offset) -> offset after what was written to seat.observation."""

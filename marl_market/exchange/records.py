@@ -23,6 +23,7 @@ SEAT_ACTIONS = 8
 SEAT_MEMORY = 32
 SEAT_OBSERVATION = 384
 SEAT_FILLS = 8
+SEAT_CHOICES = 128
 REWARD_PARTS = 8
 REWARD_MEMORY = 8
 PUBLIC_LEVELS = 10
@@ -166,6 +167,7 @@ SEAT = np.dtype(
         ("warms_up", np.int16),
         ("command_count", np.int64),
         ("action", np.float32, (SEAT_ACTIONS,)),
+        ("mask", np.uint8, (SEAT_CHOICES,)),  # 1 for each choice of a discrete action that does something
         ("memory", np.float64, (SEAT_MEMORY,)),
         ("reward_memory", np.float64, (REWARD_PARTS, REWARD_MEMORY)),  # a row for each part of the reward
         ("observation", np.float32, (SEAT_OBSERVATION,)),

@@ -35,6 +35,7 @@ def allocate_markets(spec: MarketSpec, markets: int, seats: int) -> NDArray[np.v
     fees["maker_per_lot"] = round(decimal(spec.fees.maker_per_unit) * lot_size / cash_unit)
     fees["taker_per_lot"] = round(decimal(spec.fees.taker_per_unit) * lot_size / cash_unit)
     public = records["public"]
+    public["fees"] = fees
     public["candle"]["steps"] = spec.candle_steps
     public["forming"]["steps"] = spec.candle_steps
     public["session_steps"] = spec.session_steps

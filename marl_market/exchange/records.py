@@ -213,6 +213,15 @@ CANDLE = np.dtype(
     ],
     align=True,
 )
+FEES = np.dtype(
+    [
+        ("maker_parts_per_billion", np.int64),
+        ("taker_parts_per_billion", np.int64),
+        ("maker_per_lot", np.int64),
+        ("taker_per_lot", np.int64),
+    ],
+    align=True,
+)
 PUBLIC = np.dtype(
     [
         ("time_ns", np.int64),
@@ -235,6 +244,7 @@ PUBLIC = np.dtype(
         ("price_scale_ticks", np.float64),  # units of the spec by which observations are scaled
         ("size_scale_lots", np.float64),
         ("cash_per_tick_lot", np.int64),
+        ("fees", FEES),  # as the venue shows them to all
         ("event_count", np.int64),  # public events so far; event i is at i % PUBLIC_EVENTS
         ("event", PUBLIC_EVENT, (PUBLIC_EVENTS,)),
         ("candle", CANDLE, (PUBLIC_CANDLES,)),  # of the last closed windows; volume 0 and flat where nothing traded
@@ -244,16 +254,6 @@ PUBLIC = np.dtype(
     align=True,
 )
 """All that every trader sees of a market."""
-
-FEES = np.dtype(
-    [
-        ("maker_parts_per_billion", np.int64),
-        ("taker_parts_per_billion", np.int64),
-        ("maker_per_lot", np.int64),
-        ("taker_per_lot", np.int64),
-    ],
-    align=True,
-)
 
 
 def market_dtype(capacity: str) -> np.dtype[np.void]:

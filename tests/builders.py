@@ -65,7 +65,7 @@ def environment(groups: Sequence[Group] | None = None, **changes: Any) -> Enviro
             "groups": groups or (Group("noise", ZeroIntelligence(), 4), Group("outside", External(), 2)),
             "observation": {"account": Account(), "book": Book(), "tape": TradeTape(), "clock": Clock()},
             "action": Quotes(),
-            "reward": Profit(),
+            "reward": {"profit": Profit()},
             **changes,
         }
     )
@@ -116,10 +116,10 @@ def seat_record(random_key: int = 0) -> Any:
     return seat
 
 
-def mind_record(parameters: Sequence[float] = (), reward_parameters: Sequence[float] = ()) -> Any:
+def mind_record(parameters: Sequence[float] = (), reward_parameters: Sequence[float] = (), part: int = 0) -> Any:
     mind = np.zeros(1, MIND)[0]
     mind["parameter"][: len(parameters)] = parameters
-    mind["reward_parameter"][: len(reward_parameters)] = reward_parameters
+    mind["reward_parameter"][part, : len(reward_parameters)] = reward_parameters
     return mind
 
 

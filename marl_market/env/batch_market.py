@@ -10,6 +10,7 @@ in any batch, on any number of threads.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -20,11 +21,12 @@ from numpy.typing import NDArray
 
 from marl_market.env.agent import Group
 from marl_market.env.agent import external as external_trader
-from marl_market.env.scheme import ActionScheme, ObservationScheme, RewardScheme
+from marl_market.env.playable import ActionError, require_playable
+from marl_market.env.scheme import ActionScheme, ObservationScheme, RewardScheme, choices_of, require
 from marl_market.env.step import reset_markets, step_parallel, step_serial
-from marl_market.env.trader import MIND, MIND_PARAMETERS, PART
+from marl_market.env.trader import MIND, MIND_PARAMETERS, PART, REWARD_PARAMETERS, REWARD_PART
 from marl_market.exchange.lifecycle import allocate_markets
-from marl_market.exchange.records import SEAT_ACTIONS, SEAT_OBSERVATION
+from marl_market.exchange.records import REWARD_PARTS, SEAT_ACTIONS, SEAT_CHOICES, SEAT_OBSERVATION
 from marl_market.market.spec import MarketSpec
 
 
@@ -44,10 +46,6 @@ class Step(NamedTuple):
     truncated: bool
 
 
-class ActionError(ValueError):
-    """An action array has a shape, type or value that no seat can play."""
-
-
 @dataclass(frozen=True)
 class Environment:
     """The whole description of an environment: what is traded, who trades, what is seen, done and scored.
@@ -57,14 +55,14 @@ class Environment:
         groups: who sits in each market, in seat order.
         observation: parts of what observing seats see, by name, in this order.
         action: what deciding seats can do.
-        reward: what seats are scored by.
+        reward: parts of what seats are scored by, by name; a reward is the weighted sum of them.
     """
 
     spec: MarketSpec
     groups: Sequence[Group]
     observation: Mapping[str, ObservationScheme]
     action: ActionScheme
-    reward: RewardScheme
+    reward: Mapping[str, RewardScheme]
 
     def __post_init__(self) -> None:
         if not self.groups:
@@ -76,6 +74,11 @@ class Environment:
             raise ValueError(f"observation has {self.observation_size} numbers; it must have 1 to {SEAT_OBSERVATION}")
         if not 1 <= self.action.size <= SEAT_ACTIONS:
             raise ValueError(f"action has {self.action.size} numbers; it must have 1 to {SEAT_ACTIONS}")
+        require(self.mask_size <= SEAT_CHOICES, "choices of action", self.mask_size, f"{SEAT_CHOICES} or fewer")
+        if not isinstance(self.reward, Mapping) or not 1 <= len(self.reward) <= REWARD_PARTS:
+            raise ValueError(f"reward is {self.reward!r}; it must be 1 to {REWARD_PARTS} schemes, each by a name")
+        for name, part in self.reward.items():
+            require(math.isfinite(part.weight), f"reward.{name}.weight", part.weight, "a finite number")
 
     @property
     def seats(self) -> int:
@@ -86,6 +89,12 @@ class Environment:
     def observation_size(self) -> int:
         """Return how many numbers an observation has."""
         return sum(part.size for part in self.observation.values())
+
+    @property
+    def mask_size(self) -> int:
+        """Return how many choices an action mask covers, those of each number in turn; 0 where actions have none."""
+        choices = choices_of(self.action.space)
+        return 0 if choices is None or self.action.mask is None else int(choices.sum())
 
     def seats_of(self, name: str) -> slice:
         """Return the seats of the group `name`; raises KeyError where there is none."""
@@ -105,6 +114,8 @@ class BatchMarket:
         markets: (B,) market records, see `marl_market.exchange.records`.
         minds: mind records; `mind_rows[name]` are the rows of a group, one, or B where each market has its own.
         external: (E,) seats whose actions come from outside, in the order of the action and observation arrays.
+        mask: (B, E, choices) uint8, 1 for each choice of a discrete action that does something now, those of each
+            number of the action in turn; written anew by each reset and step, and empty where actions have no mask.
     """
 
     def __init__(self, environment: Environment, markets: int, threads: int = 1) -> None:
@@ -120,8 +131,12 @@ class BatchMarket:
         parts = [(part.encoder.address, part.size, part.shared) for part in environment.observation.values()]
         self._parts = np.array(parts, PART)
         self.markets["public"]["digests"] = any(part.digests for part in environment.observation.values())
-        self._reward_address = environment.reward.reward.address
+        scores = [(part.reward.address, part.weight) for part in environment.reward.values()]
+        self._reward_parts = np.array(scores, REWARD_PART)
         self._observation = np.zeros((markets, self.external.size, environment.observation_size), np.float32)
+        self.mask = np.zeros((markets, self.external.size, environment.mask_size), np.uint8)
+        self._mask_address = 0 if environment.action.mask is None else environment.action.mask.address
+        self._choices = choices_of(environment.action.space)
         self._reward = np.zeros((markets, environment.seats), np.float32)
         self._terminated = np.zeros((markets, environment.seats), np.bool_)
         self._action_shape = (markets, self.external.size, environment.action.size)
@@ -153,8 +168,11 @@ class BatchMarket:
             seat["mind"] = np.broadcast_to(first[:, None], (count, group.count))
             if agent.trader is external_trader:
                 external += range(seats.start, seats.stop)
-        reward = environment.reward.parameters(environment.spec)
-        minds["reward_parameter"][:, : len(reward)] = reward
+        for place, (name, part) in enumerate(environment.reward.items()):
+            parameters = part.parameters(environment.spec)
+            if len(parameters) > REWARD_PARAMETERS:
+                raise ValueError(f"reward.{name} has {len(parameters)} parameters, at most {REWARD_PARAMETERS}")
+            minds["reward_parameter"][:, place, : len(parameters)] = parameters
         self.external = np.array(external, np.int64)
         return minds, rows
 
@@ -169,12 +187,14 @@ class BatchMarket:
             self.markets,
             self.minds,
             self._parts,
+            self._mask_address,
             self.external,
             spec.step_ns,
             random,
             spec.initial_price_ticks,
             spec.warmup_steps,
             self._observation,
+            self.mask,
         )
         self._steps_left = spec.session_steps
         return self._observation
@@ -182,8 +202,9 @@ class BatchMarket:
     def step(self, action: NDArray[np.float32]) -> Step:
         """Step all markets with `action` of shape (markets, external seats, action size).
 
-        Raises ActionError for another shape, a type that is not float32 or a value that is not finite (nothing is
-        changed then), and RuntimeError when the session is over.
+        A choice of a discrete action is a whole number from 0 on. Raises ActionError for another shape, a type that
+        is not float32, a value that is not finite or no such choice (nothing is changed then), and RuntimeError when
+        the session is over.
         """
         if self._steps_left == 0:
             raise RuntimeError("the session is over (or has not begun): call reset before step")
@@ -192,11 +213,7 @@ class BatchMarket:
                 f"action has shape {action.shape} and type {action.dtype}; "
                 f"it must be float32 of shape {self._action_shape} (markets, external seats, numbers)"
             )
-        if not np.isfinite(action).all():
-            market, seat, number = (int(places[0]) for places in np.nonzero(~np.isfinite(action)))
-            raise ActionError(
-                f"action[{market}, {seat}, {number}] is {action[market, seat, number]}; every number must be finite"
-            )
+        require_playable(action, self._choices)
         kernel = step_serial if self.threads == 1 else step_parallel
         if self.threads > 1:
             numba.set_num_threads(self.threads)
@@ -204,11 +221,13 @@ class BatchMarket:
             self.markets,
             self.minds,
             self._parts,
-            self._reward_address,
+            self._reward_parts,
+            self._mask_address,
             self.external,
             self.environment.spec.step_ns,
             np.array(action, order="C"),  # another layout, or read-only memory, would compile another kernel
             self._observation,
+            self.mask,
             self._reward,
         )
         self._steps_left -= 1

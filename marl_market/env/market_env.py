@@ -9,18 +9,24 @@ import numpy as np
 from numpy.typing import NDArray
 from pettingzoo import ParallelEnv
 
-from marl_market.env.batch_market import ActionError, BatchMarket, Environment
+from marl_market.env.batch_market import BatchMarket, Environment
+from marl_market.env.playable import ActionError, require_playable
+from marl_market.env.scheme import ActionSpace, choices_of
 
 Observation = NDArray[np.float32]
+Action = NDArray[np.generic] | int
 
 
-class MarketEnv(ParallelEnv[str, Observation, Observation]):
+class MarketEnv(ParallelEnv[str, Observation, Action]):
     """The B = 1 face of `BatchMarket`.
 
     | Agents       | one for each seat of the external groups, "<group>_<number>"; all others play themselves |
     | Observations | Box of shape (observation size,), float32, see `marl_market.env.observations`            |
-    | Actions      | Box of shape (action size,) in [-1, 1], float32, see `marl_market.env.actions`           |
+    | Actions      | the action scheme's space: Box in [-1, 1], Discrete or MultiDiscrete                     |
     | Rewards      | the reward scheme's, see `marl_market.env.rewards`                                       |
+
+    Where actions are discrete, each info has an "action_mask" of the choices that do something now, in the form that
+    the space's `sample` takes: one int8 array, or a tuple of them for MultiDiscrete.
 
     A session ends by truncation, after `session_steps` steps. `reset(seed=...)` fixes all that is random; a reset
     without a seed goes on to another session of the last one.
@@ -39,8 +45,10 @@ class MarketEnv(ParallelEnv[str, Observation, Observation]):
         self.possible_agents = [names[seat] for seat in self._seats]
         self.agents: list[str] = []
         self._observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (environment.observation_size,), np.float32)
-        self._action_space = gymnasium.spaces.Box(-1.0, 1.0, (environment.action.size,), np.float32)
-        self._action_shape = (len(self._seats), environment.action.size)
+        self._action_space = environment.action.space
+        self._choices = choices_of(self._action_space)
+        self._action_shape = (len(self._seats), *(self._action_space.shape or ()))
+        self._wanted = f"{environment.action.size} numbers" if self._action_space.shape else "one number"
         self._session = np.random.SeedSequence()
         self._never = dict.fromkeys(self.possible_agents, False)
         self._always = dict.fromkeys(self.possible_agents, True)
@@ -49,23 +57,23 @@ class MarketEnv(ParallelEnv[str, Observation, Observation]):
         """Return the space of an agent's observations."""
         return self._observation_space
 
-    def action_space(self, agent: str) -> gymnasium.spaces.Box:
+    def action_space(self, agent: str) -> ActionSpace:
         """Return the space of an agent's actions."""
         return self._action_space
 
     def reset(
         self, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[dict[str, Observation], dict[str, dict[str, Any]]]:
-        """Open a session and return the first observations and empty infos."""
+        """Open a session and return the first observations and infos."""
         if seed is not None:
             self._session = np.random.SeedSequence(seed)
         word = int(self._session.spawn(1)[0].generate_state(1, np.uint64)[0])
         observation = self.batch.reset([word])
         self.agents = list(self.possible_agents)
-        return self._share(observation), {agent: {} for agent in self.agents}
+        return self._share(observation), self._infos()
 
     def step(
-        self, actions: dict[str, Observation]
+        self, actions: dict[str, Action]
     ) -> tuple[dict[str, Observation], dict[str, float], dict[str, bool], dict[str, bool], dict[str, dict[str, Any]]]:
         """Play one action for each agent.
 
@@ -80,32 +88,45 @@ class MarketEnv(ParallelEnv[str, Observation, Observation]):
             raise self._refusal(actions) from None
         if action.shape != self._action_shape:
             raise self._refusal(actions)
-        step = self.batch.step(action[None])
+        played = action.reshape(1, len(self._seats), -1)
+        try:
+            step = self.batch.step(played)
+        except ActionError:
+            require_playable(played, self._choices, self.possible_agents)  # says the same of an agent by name
+            raise
         rewards = step.reward[0].tolist()
         reward = {agent: rewards[seat] for agent, seat in zip(self.possible_agents, self._seats, strict=True)}
         ended = self._always if step.truncated else self._never
-        infos: dict[str, dict[str, Any]] = {agent: {} for agent in self.possible_agents}
         if step.truncated:
             self.agents = []
-        return self._share(step.observation), reward, self._never.copy(), ended.copy(), infos
+        return self._share(step.observation), reward, self._never.copy(), ended.copy(), self._infos()
 
-    def _refusal(self, actions: dict[str, Observation]) -> ActionError:
+    def _refusal(self, actions: dict[str, Action]) -> ActionError:
         """Return the error that names the first agent whose action is missing or is no row of the right size."""
-        size = self._action_shape[1]
         for agent in self.possible_agents:
             if agent not in actions:
                 return ActionError(f"actions has no entry for {agent!r}; every agent acts each step")
             try:
-                fits = np.array(actions[agent], np.float32).shape == (size,)
+                fits = np.array(actions[agent], np.float32).shape == self._action_shape[1:]
             except (ValueError, TypeError):
                 fits = False
             if not fits:
                 break
-        return ActionError(f"action of {agent!r} is {actions[agent]!r}; it must be {size} numbers")
+        return ActionError(f"action of {agent!r} is {actions[agent]!r}; it must be {self._wanted}")
 
     def _share(self, observation: NDArray[np.float32]) -> dict[str, Observation]:
         """Give each agent its own row of a copy."""
         return dict(zip(self.possible_agents, observation[0].copy(), strict=True))
+
+    def _infos(self) -> dict[str, dict[str, Any]]:
+        """Return each agent's info: its action mask, where actions have one."""
+        if self._choices is None or self.batch.mask.shape[2] == 0:
+            return {agent: {} for agent in self.possible_agents}
+        mask = self.batch.mask[0].astype(np.int8)
+        masks: list[Any] = list(mask)
+        if isinstance(self._action_space, gymnasium.spaces.MultiDiscrete):
+            masks = [tuple(np.split(row, np.cumsum(self._choices)[:-1])) for row in mask]
+        return {agent: {"action_mask": own} for agent, own in zip(self.possible_agents, masks, strict=True)}
 
     def render(self) -> None:
         """Show nothing: this face has no render mode."""

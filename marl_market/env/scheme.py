@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+import numpy as np
+from gymnasium.spaces import Box, Discrete, MultiDiscrete
+from numpy.typing import NDArray
+
 from marl_market.market.spec import MarketSpec
+
+ActionSpace = Box | Discrete[np.int64] | MultiDiscrete
 
 
 class ObservationScheme(Protocol):
@@ -33,13 +39,20 @@ class ActionScheme(Protocol):
 
     Attributes:
         decoder: compiled function of signature `marl_market.env.trader.TRADER` that turns seat.action into commands.
-        size: how many numbers an action has, each meant to lie in [-1, 1].
+        mask: compiled function of the same signature that writes into seat.mask which choices do something; None
+            where every action does.
+        size: how many numbers an action has.
+        space: what actions lie in: a Box of [-1, 1], or Discrete or MultiDiscrete, whose choices are numbers too.
     """
 
     @property
     def decoder(self) -> Any: ...
     @property
+    def mask(self) -> Any | None: ...
+    @property
     def size(self) -> int: ...
+    @property
+    def space(self) -> ActionSpace: ...
 
     def parameters(self, spec: MarketSpec) -> Sequence[float]:
         """Return what the decoder reads from mind.parameter, in ticks and lots."""
@@ -47,15 +60,46 @@ class ActionScheme(Protocol):
 
 
 class RewardScheme(Protocol):
-    """What a seat is scored by.
+    """A part of what a seat is scored by.
 
     Attributes:
         reward: compiled function of signature `marl_market.env.trader.REWARD`.
+        weight: what its result is multiplied by in the sum of all parts.
     """
 
     @property
     def reward(self) -> Any: ...
+    @property
+    def weight(self) -> float: ...
 
     def parameters(self, spec: MarketSpec) -> Sequence[float]:
-        """Return what the reward reads from mind.reward_parameter."""
+        """Return what the reward reads from its row of mind.reward_parameter."""
         ...
+
+
+def money_scale(spec: MarketSpec) -> float:
+    """Return the cash units of one price scale on one size scale: the unit in which rewards count money."""
+    return spec.price_scale_ticks * spec.size_scale_lots * spec.cash_per_tick_lot
+
+
+def whole_lots(size_scales: float, spec: MarketSpec) -> float:
+    """Return a quantity given in size scales in lots, rounded, and one lot at least."""
+    return max(1.0, float(round(size_scales * spec.size_scale_lots)))
+
+
+def continuous(size: int) -> Box:
+    """Return the space of `size` numbers in [-1, 1]."""
+    return Box(-1.0, 1.0, (size,), np.float32)
+
+
+def choices_of(space: ActionSpace) -> NDArray[np.int64] | None:
+    """Return how many choices each number of a discrete action has, or None where actions are continuous."""
+    if isinstance(space, Box):
+        return None
+    return np.atleast_1d(np.asarray(space.nvec if isinstance(space, MultiDiscrete) else space.n, np.int64))
+
+
+def require(condition: bool, name: str, value: object, wanted: str) -> None:
+    """Raise ValueError, naming the config key, its value and what is wanted, unless `condition` holds."""
+    if not condition:
+        raise ValueError(f"{name} is {value!r}; it must be {wanted}")

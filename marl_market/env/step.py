@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, prange
 
-from marl_market.env.trader import call_encoder, call_reward, decide
+from marl_market.env.trader import call_encoder, call_reward, call_trader, decide
 from marl_market.exchange.compiled import compiled, inlined
 from marl_market.exchange.digest import digest
 from marl_market.exchange.lifecycle import open_market
@@ -66,8 +66,11 @@ def trade_once(market, minds, step_ns, opening):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def see(market, parts, external, observation):  # type: ignore[no-untyped-def]
-    """Encode what the observing seats see; copy it out for the external ones."""
+def see(market, minds, parts, mask_address, external, observation, mask):  # type: ignore[no-untyped-def]
+    """Encode what the observing seats see and which choices they have; copy both out for the external ones.
+
+    A `mask_address` of zero says that actions have no mask.
+    """
     public = market.public
     first = -1
     for i in range(market.seat_count):
@@ -86,14 +89,20 @@ def see(market, parts, external, observation):  # type: ignore[no-untyped-def]
             offset += part.size
         if first < 0:
             first = i
+        if mask_address != 0:
+            call_trader(mask_address, public, seat, minds[seat.mind])
     for k in range(external.size):
         seat = market.seat[external[k]]
         for j in range(observation.shape[1]):
             observation[k, j] = seat.observation[j]
+        for j in range(mask.shape[1]):
+            mask[k, j] = seat.mask[j]
 
 
 @compiled
-def step_market(market, minds, parts, reward_address, external, step_ns, action, observation, reward):  # type: ignore[no-untyped-def]
+def step_market(  # type: ignore[no-untyped-def]
+    market, minds, parts, reward_parts, mask_address, external, step_ns, action, observation, mask, reward
+):
     """Step one market."""
     for k in range(external.size):
         seat = market.seat[external[k]]
@@ -102,22 +111,37 @@ def step_market(market, minds, parts, reward_address, external, step_ns, action,
     trade_once(market, minds, step_ns, False)
     for i in range(market.seat_count):
         seat = market.seat[i]
-        reward[i] = call_reward(reward_address, market.public, seat, minds[seat.mind])
-    see(market, parts, external, observation)
+        total = 0.0
+        for k in range(reward_parts.size):
+            total += reward_parts[k].weight * call_reward(
+                reward_parts[k].address, market.public, seat, minds[seat.mind], k
+            )
+        reward[i] = total
+    see(market, minds, parts, mask_address, external, observation, mask)
 
 
 @compiled
-def step_serial(markets, minds, parts, reward_address, external, step_ns, action, observation, reward):  # type: ignore[no-untyped-def]
+def step_serial(  # type: ignore[no-untyped-def]
+    markets, minds, parts, reward_parts, mask_address, external, step_ns, action, observation, mask, reward
+):
     """Step every market of a batch in the calling thread."""
     for m in range(markets.size):
-        step_market(markets[m], minds, parts, reward_address, external, step_ns, action[m], observation[m], reward[m])
+        step_market(
+            markets[m], minds, parts, reward_parts, mask_address, external, step_ns, action[m], observation[m],
+            mask[m], reward[m],
+        )  # fmt: skip
 
 
 @njit(cache=True, nogil=True, parallel=True)
-def step_parallel(markets, minds, parts, reward_address, external, step_ns, action, observation, reward):  # type: ignore[no-untyped-def]
+def step_parallel(  # type: ignore[no-untyped-def]
+    markets, minds, parts, reward_parts, mask_address, external, step_ns, action, observation, mask, reward
+):
     """Step every market of a batch, markets shared out over numba's threads."""
     for m in prange(markets.size):
-        step_market(markets[m], minds, parts, reward_address, external, step_ns, action[m], observation[m], reward[m])
+        step_market(
+            markets[m], minds, parts, reward_parts, mask_address, external, step_ns, action[m], observation[m],
+            mask[m], reward[m],
+        )  # fmt: skip
 
 
 @compiled
@@ -139,7 +163,9 @@ def flatten(market):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, parallel=True)
-def reset_markets(markets, minds, parts, external, step_ns, random, initial_price_ticks, warmup_steps, observation):  # type: ignore[no-untyped-def]
+def reset_markets(  # type: ignore[no-untyped-def]
+    markets, minds, parts, mask_address, external, step_ns, random, initial_price_ticks, warmup_steps, observation, mask
+):
     """Open every market, let the background fill the book, and show the first observation.
 
     `random` has shape (markets, seats + 1): the key of each market's stream, then of its seats'.
@@ -157,4 +183,4 @@ def reset_markets(markets, minds, parts, external, step_ns, random, initial_pric
             trade_once(market, minds, step_ns, True)
         flatten(market)
         market.event_count = 0
-        see(market, parts, external, observation[m])
+        see(market, minds, parts, mask_address, external, observation[m], mask[m])

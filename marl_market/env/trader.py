@@ -20,7 +20,7 @@ from numba import cfunc, from_dtype, types
 from numba.extending import intrinsic
 
 from marl_market.exchange.compiled import compiled
-from marl_market.exchange.records import PUBLIC, SEAT
+from marl_market.exchange.records import PUBLIC, REWARD_PARTS, SEAT
 
 DECIDED = 0
 DECODE = 1
@@ -33,10 +33,13 @@ MIND_WEIGHTS = 8192
 PART = np.dtype([("address", np.int64), ("size", np.int64), ("shared", np.int64)], align=True)
 """One part of an observation: its encoder and how many numbers it writes."""
 
+REWARD_PART = np.dtype([("address", np.int64), ("weight", np.float64)], align=True)
+"""One part of a reward: its function and what its result is multiplied by in the sum."""
+
 MIND = np.dtype(
     [
         ("parameter", np.float64, (MIND_PARAMETERS,)),  # of the trader or, where the mind is learned, of the decoder
-        ("reward_parameter", np.float64, (REWARD_PARAMETERS,)),
+        ("reward_parameter", np.float64, (REWARD_PARTS, REWARD_PARAMETERS)),
         ("layer_count", np.int64),
         ("layer_size", np.int64, (MIND_LAYERS,)),  # inputs, hidden widths, outputs
         ("weight", np.float32, (MIND_WEIGHTS,)),
@@ -48,36 +51,47 @@ MIND = np.dtype(
 PUBLIC_RECORD, SEAT_RECORD, MIND_RECORD = (from_dtype(dtype) for dtype in (PUBLIC, SEAT, MIND))
 
 TRADER = types.int64(PUBLIC_RECORD, SEAT_RECORD, MIND_RECORD)
-"""Signature of traders and action decoders: (public, seat, mind) -> DECIDED or DECODE."""
+"""Signature of traders and action decoders: (public, seat, mind) -> DECIDED or DECODE.
+
+An action mask has it too: it writes 1 or 0 for each choice into seat.mask and returns how many choices there are.
+"""
 
 ENCODER = types.int64(PUBLIC_RECORD, SEAT_RECORD, types.int64)
 """Signature of observation encoders: (public, seat, offset) -> offset after what was written to seat.observation."""
 
-REWARD = types.float64(PUBLIC_RECORD, SEAT_RECORD, MIND_RECORD)
-"""Signature of rewards: (public, seat, mind) -> reward of the step that has just ended."""
+REWARD = types.float64(PUBLIC_RECORD, SEAT_RECORD, MIND_RECORD, types.int64)
+"""Signature of rewards: (public, seat, mind, part) -> reward of the step that has just ended.
+
+Its memory is seat.reward_memory[part], its parameters are mind.reward_parameter[part].
+"""
 
 trader = cfunc(TRADER, cache=True, error_model="numpy")
 encoder = cfunc(ENCODER, cache=True, error_model="numpy")
 reward = cfunc(REWARD, cache=True, error_model="numpy")
 
 
-def call_by_address(result: types.Type) -> Any:
-    """Return a compiled function that calls the function at an address with the arguments that follow it."""
-
-    @intrinsic
-    def call(_typing_context, address, first, second, third):  # type: ignore[no-untyped-def]
-        def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
-            kind = ir.FunctionType(context.get_value_type(result), [value.type for value in arguments[1:]])
-            return builder.call(builder.inttoptr(arguments[0], kind.as_pointer()), arguments[1:])
-
-        return result(types.int64, first, second, third), generate
-
-    return call
+def generate_call(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    """Emit a call of the function at the address `arguments[0]` with the arguments that follow it."""
+    kind = ir.FunctionType(context.get_value_type(signature.return_type), [value.type for value in arguments[1:]])
+    return builder.call(builder.inttoptr(arguments[0], kind.as_pointer()), arguments[1:])
 
 
-call_trader = call_by_address(types.int64)
-call_encoder = call_by_address(types.int64)
-call_reward = call_by_address(types.float64)
+@intrinsic
+def call_trader(_typing_context, address, public, seat, mind):  # type: ignore[no-untyped-def]
+    """Call a trader or action decoder by its address."""
+    return types.int64(types.int64, public, seat, mind), generate_call
+
+
+@intrinsic
+def call_encoder(_typing_context, address, public, seat, offset):  # type: ignore[no-untyped-def]
+    """Call an observation encoder by its address."""
+    return types.int64(types.int64, public, seat, types.int64), generate_call
+
+
+@intrinsic
+def call_reward(_typing_context, address, public, seat, mind, part):  # type: ignore[no-untyped-def]
+    """Call a reward by its address."""
+    return types.float64(types.int64, public, seat, mind, types.int64), generate_call
 
 
 @compiled

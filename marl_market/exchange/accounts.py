@@ -37,8 +37,8 @@ def settle(market, taker, maker, side, price_ticks, quantity_lots, called):  # t
     fees keep their sums exactly.
     """
     notional = np.int64(price_ticks) * quantity_lots * market.public.cash_per_tick_lot
-    maker_rates = market.fees[maker.fee_tier]
-    taker_rates = market.fees[taker.fee_tier]
+    maker_rates = market.public.fees[maker.fee_tier]
+    taker_rates = market.public.fees[taker.fee_tier]
     maker_fee = fee(notional, quantity_lots, maker_rates.maker_parts_per_billion, maker_rates.maker_per_lot)
     if called:
         taker_fee = fee(notional, quantity_lots, taker_rates.maker_parts_per_billion, taker_rates.maker_per_lot)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from marl_market.exchange.compiled import compiled
 from marl_market.exchange.digest import begin_candle
 from marl_market.exchange.fees import BILLION
-from marl_market.exchange.records import CAPACITY_SEATS, NIL, Phase, market_dtype
+from marl_market.exchange.records import CAPACITY_SEATS, NIL, REWARD_MEMORY, REWARD_PARTS, Phase, market_dtype
 from marl_market.market.spec import SELF_TRADE, MarketSpec
 from marl_market.market.units import decimal
 
@@ -32,7 +32,6 @@ def allocate_markets(spec: MarketSpec, markets: int, seats: int) -> NDArray[np.v
     records = np.zeros(markets, dtype)
     records["seat_count"] = seats
     records["maximum_quantity"] = max(1, 2**62 // (2**31 * spec.cash_per_tick_lot))
-    _write_fees(records["fees"], spec)
     records["fee_tiers"] = 1 + len(spec.fee_tiers)
     rules = spec.rules
     records["self_trade"] = SELF_TRADE.index(rules.self_trade)
@@ -43,6 +42,7 @@ def allocate_markets(spec: MarketSpec, markets: int, seats: int) -> NDArray[np.v
     records["halt_window"] = rules.halt_window_steps
     records["halt_steps"] = rules.halt_steps
     public = records["public"]
+    _write_fees(public["fees"], spec)
     public["candle"]["steps"] = spec.candle_steps
     public["forming"]["steps"] = spec.candle_steps
     public["session_steps"] = spec.session_steps
@@ -90,7 +90,10 @@ def open_market(market, initial_price_ticks):  # type: ignore[no-untyped-def]
     public.best_ask = initial_price_ticks
     public.depth[0] = 0
     public.depth[1] = 0
+    public.earlier_touch[0].quantity_lots = 0
+    public.earlier_touch[1].quantity_lots = 0
     public.reference_ticks = initial_price_ticks
+    public.earlier_reference_ticks = initial_price_ticks
     public.mark_twice_ticks = 2 * np.int64(initial_price_ticks)
     public.last_trade_ticks = initial_price_ticks
     public.last_aggressor_side = 0
@@ -124,8 +127,9 @@ def open_market(market, initial_price_ticks):  # type: ignore[no-untyped-def]
             seat.action[j] = 0.0
         for j in range(seat.memory.size):
             seat.memory[j] = 0.0
-        for j in range(seat.reward_memory.size):
-            seat.reward_memory[j] = 0.0
+        for j in range(REWARD_PARTS):
+            for k in range(REWARD_MEMORY):
+                seat.reward_memory[j, k] = 0.0
         for j in range(seat.observation.size):
             seat.observation[j] = 0.0
 

@@ -11,8 +11,12 @@ from marl_market.exchange.records import PUBLIC_LEVELS
 
 @inlined
 def publish_side(market, index):  # type: ignore[no-untyped-def]
-    """Copy the best levels of one side, best first."""
+    """Keep the touch of one side as the earlier one, and copy its best levels, best first."""
     book = market.book
+    touch = market.public.level[index, 0]
+    earlier = market.public.earlier_touch[index]
+    earlier.price_ticks = touch.price_ticks
+    earlier.quantity_lots = touch.quantity_lots if market.public.depth[index] > 0 else 0
     count = book.count[index]
     depth = min(count, PUBLIC_LEVELS)
     for i in range(depth):
@@ -35,6 +39,7 @@ def publish(market):  # type: ignore[no-untyped-def]
     public = market.public
     had_bid, had_ask = public.depth[0] > 0, public.depth[1] > 0
     earlier_bid, earlier_ask = np.int64(public.best_bid), np.int64(public.best_ask)
+    public.earlier_reference_ticks = public.reference_ticks
     bids = publish_side(market, 0)
     asks = publish_side(market, 1)
     public.time_ns = market.time_ns

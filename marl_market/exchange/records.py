@@ -23,6 +23,9 @@ SEAT_ACTIONS = 8
 SEAT_MEMORY = 32
 SEAT_OBSERVATION = 384
 SEAT_FILLS = 8
+SEAT_CHOICES = 128
+REWARD_PARTS = 8
+REWARD_MEMORY = 8
 PUBLIC_LEVELS = 10
 PUBLIC_EVENTS = 32
 PUBLIC_CANDLES = 3
@@ -221,9 +224,10 @@ SEAT = np.dtype(
         ("command_count", np.int64),
         ("action", np.float32, (SEAT_ACTIONS,)),
         ("memory", np.float64, (SEAT_MEMORY,)),
-        ("reward_memory", np.float64, (8,)),
+        ("reward_memory", np.float64, (REWARD_PARTS, REWARD_MEMORY)),  # a row for each part of the reward
         ("observation", np.float32, (SEAT_OBSERVATION,)),
         ("activation", np.float32, (2, SEAT_OBSERVATION)),
+        ("mask", np.uint8, (SEAT_CHOICES,)),  # 1 for each choice of a discrete action that does something
         ("fill_count", np.int64),  # fills so far; the last SEAT_FILLS of them are in `fill`, fill i at i % SEAT_FILLS
         ("fill", FILL, (SEAT_FILLS,)),
         ("command", COMMAND, (SEAT_COMMANDS,)),
@@ -266,6 +270,16 @@ CANDLE = np.dtype(
     ],
     align=True,
 )
+FEES = np.dtype(
+    [
+        ("maker_parts_per_billion", np.int64),
+        ("taker_parts_per_billion", np.int64),
+        ("maker_per_lot", np.int64),
+        ("taker_per_lot", np.int64),
+        ("from_lots", np.int64),  # quantity traded in the session from which the tier applies
+    ],
+    align=True,
+)
 PUBLIC = np.dtype(
     [
         ("time_ns", np.int64),
@@ -277,6 +291,8 @@ PUBLIC = np.dtype(
         ("depth", np.int32, (2,)),  # number of valid levels, bids then asks
         ("level", PUBLIC_LEVEL, (2, PUBLIC_LEVELS)),
         ("reference_ticks", np.float64),  # mid price, or the best there is of it
+        ("earlier_touch", PUBLIC_LEVEL, (2,)),  # best bid and ask a step ago, quantity 0 where there was none
+        ("earlier_reference_ticks", np.float64),
         ("mark_twice_ticks", np.int64),  # twice the price that positions are valued at
         ("last_trade_ticks", np.int32),
         ("last_aggressor_side", np.int32),
@@ -286,6 +302,7 @@ PUBLIC = np.dtype(
         ("price_scale_ticks", np.float64),  # units of the spec by which observations are scaled
         ("size_scale_lots", np.float64),
         ("cash_per_tick_lot", np.int64),
+        ("fees", FEES, (FEE_TIERS,)),  # as the venue shows them to all
         ("event_count", np.int64),  # public events so far; event i is at i % PUBLIC_EVENTS
         ("event", PUBLIC_EVENT, (PUBLIC_EVENTS,)),
         ("candle", CANDLE, (PUBLIC_CANDLES,)),  # of the last closed windows; volume 0 and flat where nothing traded
@@ -295,17 +312,6 @@ PUBLIC = np.dtype(
     align=True,
 )
 """All that every trader sees of a market."""
-
-FEES = np.dtype(
-    [
-        ("maker_parts_per_billion", np.int64),
-        ("taker_parts_per_billion", np.int64),
-        ("maker_per_lot", np.int64),
-        ("taker_per_lot", np.int64),
-        ("from_lots", np.int64),  # quantity traded in the session from which the tier applies
-    ],
-    align=True,
-)
 
 
 def market_dtype(capacity: str) -> np.dtype[np.void]:
@@ -331,7 +337,6 @@ def market_dtype(capacity: str) -> np.dtype[np.void]:
     return np.dtype(
         [
             ("public", PUBLIC),
-            ("fees", FEES, (FEE_TIERS,)),
             ("fee_tiers", np.int64),
             ("fees_collected", np.int64),
             ("maximum_quantity", np.int64),

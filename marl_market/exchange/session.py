@@ -78,6 +78,6 @@ def end_step(market):  # type: ignore[no-untyped-def]
             account = market.seat[i].account
             while (
                 account.fee_tier + 1 < market.fee_tiers
-                and account.traded_lots >= market.fees[account.fee_tier + 1].from_lots
+                and account.traded_lots >= market.public.fees[account.fee_tier + 1].from_lots
             ):
                 account.fee_tier += 1

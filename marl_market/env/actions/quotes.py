@@ -6,6 +6,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from gymnasium.spaces import Box
+
+from marl_market.env.scheme import continuous
 from marl_market.env.trader import DECIDED, trader
 from marl_market.exchange.commands import cancel_all, submit_limit
 from marl_market.market.spec import MarketSpec
@@ -48,6 +51,7 @@ class Quotes:
     """
 
     decoder = decode
+    mask = None
     size = 4
     nearest: float = 0.0
     farthest: float = 1.5
@@ -60,6 +64,11 @@ class Quotes:
         for name in ("largest", "position_limit"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"action.{name} is {getattr(self, name)}; it must be above zero")
+
+    @property
+    def space(self) -> Box:
+        """Return the space of (bid distance, ask distance, bid size, ask size)."""
+        return continuous(self.size)
 
     def parameters(self, spec: MarketSpec) -> Sequence[float]:
         """Return nearest and farthest in ticks, and largest and position limit in whole lots."""

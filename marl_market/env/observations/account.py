@@ -12,16 +12,19 @@ from marl_market.exchange.bits import lowest_bit
 
 @encoder
 def encode(public, seat, offset):  # type: ignore[no-untyped-def]
-    """Write position, equity, fees, open lots a side and the distance of the best own quote a side.
+    """Write position, equity, fees, open lots, distances of the best own quotes, realized and unrealized profit.
 
     Lots are in size scales (a tenth of them for the position), money in price scales times size scales (a
-    hundredth), distances in price scales from the reference price; a side without an own quote is at 0.
+    hundredth), distances in price scales from the reference price; a side without an own quote is at 0. Both profits
+    are before fees.
     """
     account = seat.account
     size_scale = 1.0 / public.size_scale_lots
     price_scale = 1.0 / public.price_scale_ticks
     money_scale = 0.01 * size_scale * price_scale / public.cash_per_tick_lot
-    worth = account.cash + 0.5 * account.position * public.mark_twice_ticks * public.cash_per_tick_lot
+    value = 0.5 * account.position * public.mark_twice_ticks * public.cash_per_tick_lot
+    worth = account.cash + value
+    unrealized = value - account.cost
     bid_distance = 0.0
     ask_distance = 0.0
     best_bid = np.int64(0)
@@ -52,14 +55,16 @@ def encode(public, seat, offset):  # type: ignore[no-untyped-def]
     seat.observation[offset + 4] = np.float32(account.open_lots[1] * size_scale)
     seat.observation[offset + 5] = np.float32(bid_distance)
     seat.observation[offset + 6] = np.float32(ask_distance)
-    return offset + 7
+    seat.observation[offset + 7] = np.float32(account.realized * money_scale)
+    seat.observation[offset + 8] = np.float32(unrealized * money_scale)
+    return offset + 9
 
 
 @dataclass(frozen=True)
 class Account:
-    """The seat's position, worth, fees paid and open orders."""
+    """The seat's position, worth, profits, fees paid and open orders."""
 
     encoder = encode
     digests = False
     shared = False
-    size = 7
+    size = 9

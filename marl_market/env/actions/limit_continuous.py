@@ -1,0 +1,71 @@
+"""One limit order a step, with a level and a size of one's own."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gymnasium.spaces import Box
+
+from marl_market.env.decoding import between, clipped, room
+from marl_market.env.scheme import continuous, require, whole_lots
+from marl_market.env.trader import DECIDED, trader
+from marl_market.exchange.commands import cancel_all, submit_limit
+from marl_market.market.spec import MarketSpec
+
+
+@trader
+def decode(public, seat, mind):  # type: ignore[no-untyped-def]
+    """Cancel all open orders where told to, then add one bid or ask.
+
+    The action is (level, signed size, cancel). The level goes from `nearest` to `farthest` ticks behind the reference
+    price, the size from selling to buying `largest` lots; a cancel above zero withdraws all earlier orders first.
+    """
+    size = clipped(seat.action[1])
+    side = 1 if size > 0.0 else -1
+    space = room(seat, side, mind.parameter[3])
+    if seat.action[2] > 0.0:
+        cancel_all(seat)
+        space += seat.account.open_lots[(1 - side) >> 1]
+    quantity = min(math.floor(abs(size) * mind.parameter[2] + 0.5), space)
+    if quantity >= 1.0:
+        distance = between(seat.action[0], mind.parameter[0], mind.parameter[1])
+        submit_limit(seat, side, public.reference_ticks - side * distance, quantity)
+    return DECIDED
+
+
+@dataclass(frozen=True)
+class LimitContinuous:
+    """A limit order of a chosen level and signed size, added to those that are open or instead of them.
+
+    Attributes:
+        nearest: distance of an order for level -1, in price scales from the mid price; below zero to take.
+        farthest: distance of an order for level +1, in price scales from the mid price.
+        largest: quantity of an order for size +1 (bid) or -1 (ask), in size scales.
+        position_limit: largest position, long or short, that all open orders may build, in size scales.
+    """
+
+    decoder = decode
+    mask = None
+    size = 3
+    nearest: float = -0.5
+    farthest: float = 1.5
+    largest: float = 2.0
+    position_limit: float = 3.0
+
+    def __post_init__(self) -> None:
+        require(self.nearest < self.farthest, "action.nearest", self.nearest, f"below action.farthest {self.farthest}")
+        for name in ("largest", "position_limit"):
+            require(getattr(self, name) > 0, f"action.{name}", getattr(self, name), "above zero")
+
+    @property
+    def space(self) -> Box:
+        """Return the space of (level, signed size, cancel)."""
+        return continuous(self.size)
+
+    def parameters(self, spec: MarketSpec) -> Sequence[float]:
+        """Return nearest and farthest in ticks, and largest and position limit in whole lots."""
+        price = spec.price_scale_ticks
+        lots = (whole_lots(scales, spec) for scales in (self.largest, self.position_limit))
+        return (self.nearest * price, self.farthest * price, *lots)

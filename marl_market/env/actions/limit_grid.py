@@ -1,0 +1,72 @@
+"""One limit order a step from a grid of sides, levels and sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from gymnasium.spaces import Discrete
+
+from marl_market.env.decoding import choice, has_free_slot, room
+from marl_market.env.grid import Grid, level_of, quantity_of
+from marl_market.env.trader import DECIDED, trader
+from marl_market.exchange.commands import cancel_all, submit_limit
+
+HOLD, CANCEL_ALL, FIRST_ORDER = 0, 1, 2
+
+
+@trader
+def decode(public, seat, mind):  # type: ignore[no-untyped-def]
+    """Do nothing for choice 0, cancel all open orders for 1, else add the limit order of the grid's cell."""
+    levels = np.int64(mind.parameter[0])
+    sizes = np.int64(mind.parameter[1])
+    chosen = choice(seat.action[0], FIRST_ORDER + 2 * levels * sizes)
+    if chosen == CANCEL_ALL:
+        cancel_all(seat)
+    elif chosen >= FIRST_ORDER:
+        cell = chosen - FIRST_ORDER
+        side = 1 - 2 * (cell // (levels * sizes))
+        quantity = min(quantity_of(mind, cell % sizes), room(seat, side, mind.parameter[2]))
+        if quantity >= 1.0:
+            distance = level_of(mind, cell // sizes % levels)
+            submit_limit(seat, side, public.reference_ticks - side * distance, quantity)
+    return DECIDED
+
+
+@trader
+def show_choices(public, seat, mind):  # type: ignore[no-untyped-def]
+    """Offer canceling where there are orders, and each side where there is room for one more."""
+    cells = np.int64(mind.parameter[0]) * np.int64(mind.parameter[1])
+    seat.mask[HOLD] = 1
+    seat.mask[CANCEL_ALL] = np.uint8(seat.live != 0)
+    for index in range(2):
+        able = np.uint8(has_free_slot(seat) and room(seat, 1 - 2 * index, mind.parameter[2]) >= 1.0)
+        for cell in range(cells):
+            seat.mask[FIRST_ORDER + index * cells + cell] = able
+    return FIRST_ORDER + 2 * cells
+
+
+@dataclass(frozen=True)
+class LimitGrid(Grid):
+    """Hold (0), cancel all (1) or add a limit order (2 + (side x levels + level) x sizes + size, bids first).
+
+    A masked choice does nothing, but that the exchange rejects an order too many.
+
+    Attributes:
+        levels: distances of orders from the mid price, in price scales; below zero to take.
+        sizes: quantities of orders, in size scales.
+        position_limit: largest position, long or short, that all open orders may build, in size scales.
+    """
+
+    decoder = decode
+    mask = show_choices
+    size = 1
+    levels: Sequence[float] = (-0.5, 0.25, 0.5, 1.0, 2.0)
+    sizes: Sequence[float] = (0.5, 1.0)
+    position_limit: float = 3.0
+
+    @property
+    def space(self) -> Discrete[np.int64]:
+        """Return the space of all choices."""
+        return Discrete(FIRST_ORDER + 2 * len(self.levels) * len(self.sizes))

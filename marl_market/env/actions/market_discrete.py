@@ -1,0 +1,72 @@
+"""Hold, buy or sell at market."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from gymnasium.spaces import Discrete
+
+from marl_market.env.decoding import choice, room
+from marl_market.env.scheme import require, whole_lots
+from marl_market.env.trader import DECIDED, trader
+from marl_market.exchange.commands import submit_market
+from marl_market.exchange.compiled import inlined
+from marl_market.market.spec import MarketSpec
+
+
+@inlined
+def quantity_of(seat, mind, side):  # type: ignore[no-untyped-def]
+    """Return the lots of an order: the fixed size, or what the position limit leaves room for."""
+    return min(mind.parameter[0], room(seat, side, mind.parameter[1]))
+
+
+@trader
+def decode(public, seat, mind):  # type: ignore[no-untyped-def]
+    """Do nothing for choice 0, buy at market for 1, sell at market for 2."""
+    chosen = choice(seat.action[0], 3)
+    if chosen > 0:
+        side = 3 - 2 * chosen
+        quantity = quantity_of(seat, mind, side)
+        if quantity >= 1.0:
+            submit_market(seat, side, quantity)
+    return DECIDED
+
+
+@trader
+def show_choices(public, seat, mind):  # type: ignore[no-untyped-def]
+    """Offer buying and selling where there is room and somebody to trade with."""
+    seat.mask[0] = 1
+    seat.mask[1] = np.uint8(public.depth[1] > 0 and quantity_of(seat, mind, 1) >= 1.0)
+    seat.mask[2] = np.uint8(public.depth[0] > 0 and quantity_of(seat, mind, -1) >= 1.0)
+    return 3
+
+
+@dataclass(frozen=True)
+class MarketDiscrete:
+    """Hold (0), buy (1) or sell (2) a fixed size at market; a masked choice does nothing.
+
+    Attributes:
+        quantity: of an order, in size scales.
+        position_limit: largest position, long or short, that orders may build, in size scales.
+    """
+
+    decoder = decode
+    mask = show_choices
+    size = 1
+    quantity: float = 1.0
+    position_limit: float = 3.0
+
+    def __post_init__(self) -> None:
+        for name in ("quantity", "position_limit"):
+            require(getattr(self, name) > 0, f"action.{name}", getattr(self, name), "above zero")
+
+    @property
+    def space(self) -> Discrete[np.int64]:
+        """Return the space of the three choices."""
+        return Discrete(3)
+
+    def parameters(self, spec: MarketSpec) -> Sequence[float]:
+        """Return quantity and position limit in whole lots."""
+        return (whole_lots(self.quantity, spec), whole_lots(self.position_limit, spec))

@@ -1,0 +1,55 @@
+"""Trade at market, with a size of one's own."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gymnasium.spaces import Box
+
+from marl_market.env.decoding import clipped, room
+from marl_market.env.scheme import continuous, require, whole_lots
+from marl_market.env.trader import DECIDED, trader
+from marl_market.exchange.commands import submit_market
+from marl_market.market.spec import MarketSpec
+
+
+@trader
+def decode(public, seat, mind):  # type: ignore[no-untyped-def]
+    """Buy (above zero) or sell (below) the action's share of the largest order, rounded to lots."""
+    size = clipped(seat.action[0])
+    side = 1 if size > 0.0 else -1
+    quantity = min(math.floor(abs(size) * mind.parameter[0] + 0.5), room(seat, side, mind.parameter[1]))
+    if quantity >= 1.0:
+        submit_market(seat, side, quantity)
+    return DECIDED
+
+
+@dataclass(frozen=True)
+class MarketSize:
+    """A signed size, bought or sold at market each step.
+
+    Attributes:
+        largest: quantity of an order for action +1 or -1, in size scales.
+        position_limit: largest position, long or short, that orders may build, in size scales.
+    """
+
+    decoder = decode
+    mask = None
+    size = 1
+    largest: float = 2.0
+    position_limit: float = 3.0
+
+    def __post_init__(self) -> None:
+        for name in ("largest", "position_limit"):
+            require(getattr(self, name) > 0, f"action.{name}", getattr(self, name), "above zero")
+
+    @property
+    def space(self) -> Box:
+        """Return the space of the signed size."""
+        return continuous(self.size)
+
+    def parameters(self, spec: MarketSpec) -> Sequence[float]:
+        """Return the largest quantity and the position limit in whole lots."""
+        return (whole_lots(self.largest, spec), whole_lots(self.position_limit, spec))

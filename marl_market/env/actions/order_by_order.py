@@ -1,0 +1,103 @@
+"""Submit, cancel or replace one order a step, any of one's own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from gymnasium.spaces import MultiDiscrete
+
+from marl_market.env.decoding import choice, has_free_slot, room
+from marl_market.env.grid import Grid, level_of, quantity_of
+from marl_market.env.own_orders import OWN_ORDERS, own_order
+from marl_market.env.trader import DECIDED, trader
+from marl_market.exchange.commands import cancel, submit_limit
+from marl_market.exchange.compiled import inlined
+
+HOLD, BID, ASK, CANCEL, REPLACE = range(5)
+KINDS = 5
+PLACES = 2 * OWN_ORDERS
+
+
+@inlined
+def replace(seat, order, price_ticks, quantity_lots):  # type: ignore[no-untyped-def]
+    """Put another order of its side in an order's place; one of nothing cancels it."""
+    cancel(seat, order.order_id)
+    if quantity_lots >= 1.0:
+        submit_limit(seat, order.side, price_ticks, quantity_lots)
+
+
+@trader
+def decode(public, seat, mind):  # type: ignore[no-untyped-def]
+    """Carry out (kind, own order, level, size): hold, bid, ask, cancel the order, or replace it.
+
+    Own orders are the best four bids (0 to 3), then asks (4 to 7), best price and then earliest first.
+    """
+    kind = choice(seat.action[0], KINDS)
+    distance = level_of(mind, choice(seat.action[2], mind.parameter[0]))
+    quantity = quantity_of(mind, choice(seat.action[3], mind.parameter[1]))
+    limit = mind.parameter[2]
+    if kind == BID or kind == ASK:
+        side = 1 if kind == BID else -1
+        quantity = min(quantity, room(seat, side, limit))
+        if quantity >= 1.0:
+            submit_limit(seat, side, public.reference_ticks - side * distance, quantity)
+    elif kind != HOLD:
+        slot = own_order(seat, choice(seat.action[1], PLACES))
+        if slot >= 0:
+            order = seat.order[slot]
+            if kind == CANCEL:
+                cancel(seat, order.order_id)
+            else:
+                own = np.int64(order.side)
+                quantity = min(quantity, room(seat, own, limit) + order.leaves_quantity)
+                replace(seat, order, public.reference_ticks - own * distance, quantity)
+    return DECIDED
+
+
+@trader
+def show_choices(public, seat, mind):  # type: ignore[no-untyped-def]
+    """Offer the kinds that do something, the orders there are, and all levels and sizes.
+
+    Where there is no order, place 0 is offered, so that each number has a choice.
+    """
+    seat.mask[HOLD] = 1
+    seat.mask[BID] = np.uint8(has_free_slot(seat) and room(seat, 1, mind.parameter[2]) >= 1.0)
+    seat.mask[ASK] = np.uint8(has_free_slot(seat) and room(seat, -1, mind.parameter[2]) >= 1.0)
+    seat.mask[CANCEL] = np.uint8(seat.live != 0)
+    seat.mask[REPLACE] = np.uint8(seat.live != 0)
+    for place in range(PLACES):
+        seat.mask[KINDS + place] = np.uint8(own_order(seat, place) >= 0)
+    if seat.live == 0:
+        seat.mask[KINDS] = 1
+    choices = KINDS + PLACES + np.int64(mind.parameter[0]) + np.int64(mind.parameter[1])
+    for place in range(KINDS + PLACES, choices):
+        seat.mask[place] = 1
+    return choices
+
+
+@dataclass(frozen=True)
+class OrderByOrder(Grid):
+    """One order a step: (kind, own order, level, size), where kinds are hold, bid, ask, cancel and replace.
+
+    Own orders are the best four bids, then asks, as the `orders` observation shows them. Where the position limit
+    leaves no room for its successor, replacing an order only cancels it; kinds and orders that are masked do nothing.
+
+    Attributes:
+        levels: distances of orders from the mid price, in price scales; below zero to take.
+        sizes: quantities of orders, in size scales.
+        position_limit: largest position, long or short, that all open orders may build, in size scales.
+    """
+
+    decoder = decode
+    mask = show_choices
+    size = 4
+    levels: Sequence[float] = (-0.5, 0.25, 0.5, 1.0, 2.0)
+    sizes: Sequence[float] = (0.25, 0.5, 1.0)
+    position_limit: float = 3.0
+
+    @property
+    def space(self) -> MultiDiscrete:
+        """Return the space of (kind, own order, level, size)."""
+        return MultiDiscrete([KINDS, PLACES, len(self.levels), len(self.sizes)])

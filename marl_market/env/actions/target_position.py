@@ -1,0 +1,54 @@
+"""Trade at market towards a position."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gymnasium.spaces import Box
+
+from marl_market.env.decoding import clipped
+from marl_market.env.scheme import continuous, require, whole_lots
+from marl_market.env.trader import DECIDED, trader
+from marl_market.exchange.commands import submit_market
+from marl_market.market.spec import MarketSpec
+
+
+@trader
+def decode(public, seat, mind):  # type: ignore[no-untyped-def]
+    """Buy or sell at market what is missing from the target, unless that is less than the smallest trade."""
+    target = math.floor(clipped(seat.action[0]) * mind.parameter[0] + 0.5)
+    change = target - seat.account.position
+    if abs(change) >= mind.parameter[1]:
+        submit_market(seat, 1 if change > 0 else -1, abs(change))
+    return DECIDED
+
+
+@dataclass(frozen=True)
+class TargetPosition:
+    """A position to be in, reached by market orders.
+
+    Attributes:
+        position_limit: position for action +1 (long) or -1 (short), in size scales.
+        smallest: change of the position below which nothing is sent, in size scales; a lot at least.
+    """
+
+    decoder = decode
+    mask = None
+    size = 1
+    position_limit: float = 3.0
+    smallest: float = 0.25
+
+    def __post_init__(self) -> None:
+        require(self.position_limit > 0, "action.position_limit", self.position_limit, "above zero")
+        require(self.smallest >= 0, "action.smallest", self.smallest, "zero or more")
+
+    @property
+    def space(self) -> Box:
+        """Return the space of the target."""
+        return continuous(self.size)
+
+    def parameters(self, spec: MarketSpec) -> Sequence[float]:
+        """Return the position limit and the smallest trade in whole lots."""
+        return (whole_lots(self.position_limit, spec), whole_lots(self.smallest, spec))

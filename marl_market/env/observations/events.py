@@ -1,0 +1,48 @@
+"""The last public events, one after the other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from marl_market.env.trader import encoder
+from marl_market.exchange.records import PUBLIC_EVENTS, PublicKind
+
+REST = int(PublicKind.REST)
+NUMBERS = 6
+
+
+@encoder
+def encode(public, seat, offset):  # type: ignore[no-untyped-def]
+    """Write (rest, cancel, trade, recency, price, quantity) of each event, newest first.
+
+    The first three are the side of the order, or of the aggressor, in the place of the event's kind and 0 elsewhere;
+    recency is 1 / age in steps; the price is in price scales from the reference price; the quantity is
+    lots / (lots + size scale). An event there has not been is all zeros.
+    """
+    for i in range(PUBLIC_EVENTS):
+        for j in range(NUMBERS):
+            seat.observation[offset + j] = 0.0
+        if i < public.event_count:
+            event = public.event[(public.event_count - 1 - i) % PUBLIC_EVENTS]
+            age = max((public.time_ns - event.time_ns) / (1e9 * public.step_seconds), 1.0)
+            distance = (event.price_ticks - public.reference_ticks) / public.price_scale_ticks
+            seat.observation[offset + event.kind - REST] = np.float32(event.side)
+            seat.observation[offset + 3] = np.float32(1.0 / age)
+            seat.observation[offset + 4] = np.float32(distance)
+            seat.observation[offset + 5] = np.float32(
+                event.quantity_lots / (event.quantity_lots + public.size_scale_lots)
+            )
+        offset += NUMBERS
+    return offset
+
+
+@dataclass(frozen=True)
+class Events:
+    """The last 32 orders that came to rest or went away and trades, as a sequence of six numbers each."""
+
+    encoder = encode
+    digests = True
+    shared = True
+    size = NUMBERS * PUBLIC_EVENTS

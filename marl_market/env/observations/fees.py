@@ -1,0 +1,32 @@
+"""What the next fill would cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from marl_market.env.trader import encoder
+
+
+@encoder
+def encode(public, seat, offset):  # type: ignore[no-untyped-def]
+    """Write a maker's and a taker's fee of one lot at the reference price, in price scales; a rebate is negative."""
+    fees = public.fees[seat.account.fee_tier]
+    notional = 1e-9 * public.reference_ticks  # in ticks, times parts per billion
+    tick = 1.0 / public.cash_per_tick_lot
+    maker = notional * fees.maker_parts_per_billion + fees.maker_per_lot * tick
+    taker = notional * fees.taker_parts_per_billion + fees.taker_per_lot * tick
+    seat.observation[offset] = np.float32(maker / public.price_scale_ticks)
+    seat.observation[offset + 1] = np.float32(taker / public.price_scale_ticks)
+    return offset + 2
+
+
+@dataclass(frozen=True)
+class FeeSchedule:
+    """The fees of the seat's tier, as the distances a price must move to earn them."""
+
+    encoder = encode
+    digests = False
+    shared = False
+    size = 2

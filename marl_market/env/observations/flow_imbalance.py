@@ -1,0 +1,51 @@
+"""Which side of the touch the last step's orders have filled up or eaten."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from marl_market.env.trader import encoder
+from marl_market.exchange.compiled import inlined
+
+
+@inlined
+def flow(public, index):  # type: ignore[no-untyped-def]
+    """Return the lots by which a step has added to the touch of one side; a better price counts as all new."""
+    side = 1 - 2 * index
+    earlier = public.earlier_touch[index]
+    now = np.int64(0)
+    if public.depth[index] > 0:
+        now = np.int64(public.level[index, 0].quantity_lots)
+    before = np.int64(earlier.quantity_lots)
+    if now > 0 and before > 0:
+        move = side * (np.int64(public.level[index, 0].price_ticks) - np.int64(earlier.price_ticks))
+        if move > 0:
+            return now
+        if move < 0:
+            return -before
+    return now - before
+
+
+@encoder
+def encode(public, seat, offset):  # type: ignore[no-untyped-def]
+    """Write lots / (|lots| + size scale) of what has come to the best bid less what has come to the best ask."""
+    lots = np.float64(flow(public, 0) - flow(public, 1))
+    seat.observation[offset] = np.float32(lots / (abs(lots) + public.size_scale_lots))
+    return offset + 1
+
+
+@dataclass(frozen=True)
+class FlowImbalance:
+    """The order flow imbalance of the last step.
+
+    It is taken from the touch at the step's two ends: its quantity where the price is better, minus the earlier one
+    where it is worse, the change where it is the same, bids less asks (Cont, Kukanov and Stoikov 2014, "The price
+    impact of order book events", section 2.1, with one event a step). A side without quotes has quantity 0.
+    """
+
+    encoder = encode
+    digests = False
+    shared = True
+    size = 1

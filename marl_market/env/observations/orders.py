@@ -1,0 +1,50 @@
+"""A seat's own open orders, and how long their queues are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from marl_market.env.own_orders import OWN_ORDERS, next_own_order
+from marl_market.env.trader import encoder
+
+NUMBERS = 3
+
+
+@encoder
+def encode(public, seat, offset):  # type: ignore[no-untyped-def]
+    """Write (distance, quantity, quantity ahead) of the best four own bids, then asks; best price, then earliest first.
+
+    Distances are in price scales from the reference price, quantities lots / (lots + size scale); a missing order is
+    (0, 0, 0).
+    """
+    for index in range(2):
+        side = 1 - 2 * index
+        slot = np.int64(-1)
+        for i in range(OWN_ORDERS):
+            distance = 0.0
+            open_share = 0.0
+            ahead_share = 0.0
+            if i == 0 or slot >= 0:
+                slot = next_own_order(seat, side, slot)
+            if slot >= 0:
+                order = seat.order[slot]
+                distance = (order.price_ticks - public.reference_ticks) / public.price_scale_ticks
+                open_share = order.leaves_quantity / (order.leaves_quantity + public.size_scale_lots)
+                ahead_share = order.ahead_lots / (order.ahead_lots + public.size_scale_lots)
+            seat.observation[offset] = np.float32(distance)
+            seat.observation[offset + 1] = np.float32(open_share)
+            seat.observation[offset + 2] = np.float32(ahead_share)
+            offset += NUMBERS
+    return offset
+
+
+@dataclass(frozen=True)
+class Orders:
+    """The seat's best four open orders a side and their queue positions."""
+
+    encoder = encode
+    digests = True
+    shared = False
+    size = 2 * OWN_ORDERS * NUMBERS

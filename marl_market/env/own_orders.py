@@ -1,0 +1,50 @@
+"""Which of a seat's open orders come first: the order in which it sees them and names them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from marl_market.exchange.bits import lowest_bit
+from marl_market.exchange.compiled import compiled
+
+OWN_ORDERS = 4
+"""How many of its orders a seat sees and can name, on each side."""
+
+
+@compiled
+def next_own_order(seat, side, after):  # type: ignore[no-untyped-def]
+    """Return the slot of the open order of `side` that follows the one in slot `after`, or -1 where none does.
+
+    The best price comes first, then the earliest order; an `after` of -1 asks for the first.
+    """
+    found = np.int64(-1)
+    slots = seat.live
+    while slots != 0:
+        slot = lowest_bit(slots)
+        slots &= slots - np.uint64(1)
+        if seat.order[slot].side != side:
+            continue
+        if after >= 0 and not comes_before(seat, after, slot):
+            continue
+        if found < 0 or comes_before(seat, slot, found):
+            found = slot
+    return found
+
+
+@compiled
+def comes_before(seat, slot, other):  # type: ignore[no-untyped-def]
+    """Return whether the order in `slot` has a better price than the one in `other`, or the same and came earlier."""
+    order, second = seat.order[slot], seat.order[other]
+    advantage = np.int64(order.side) * (np.int64(order.price_ticks) - np.int64(second.price_ticks))
+    return advantage > 0 or (advantage == 0 and order.order_id < second.order_id)
+
+
+@compiled
+def own_order(seat, place):  # type: ignore[no-untyped-def]
+    """Return the slot of the order at `place` (bids from 0 on, asks from OWN_ORDERS on), or -1 where none is."""
+    side = 1 if place < OWN_ORDERS else -1
+    slot = next_own_order(seat, side, np.int64(-1))
+    for _ in range(place % OWN_ORDERS):
+        if slot >= 0:
+            slot = next_own_order(seat, side, slot)
+    return slot

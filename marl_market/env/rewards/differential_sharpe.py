@@ -1,0 +1,62 @@
+"""How much the last step moved a running Sharpe ratio."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from marl_market.env.scheme import money_scale, require
+from marl_market.env.trader import reward
+from marl_market.exchange.publication import equity_twice
+from marl_market.market.spec import MarketSpec
+
+
+@reward
+def score(public, seat, mind, part):  # type: ignore[no-untyped-def]
+    """Return dS/d(adaptation) at the step's profit R, with A and B the running means of R and of its square."""
+    adaptation = mind.reward_parameter[part, 1]
+    memory = seat.reward_memory[part]
+    twice = equity_twice(public, seat.account)
+    profit = (twice - memory[0]) * mind.reward_parameter[part, 0]
+    mean_change = profit - memory[1]
+    square_change = profit * profit - memory[2]
+    variance = max(memory[2] - memory[1] * memory[1], mind.reward_parameter[part, 2])
+    result = (memory[2] * mean_change - 0.5 * memory[1] * square_change) / (variance * math.sqrt(variance))
+    memory[0] = twice
+    memory[1] += adaptation * mean_change
+    memory[2] += adaptation * square_change
+    return result
+
+
+@dataclass(frozen=True)
+class DifferentialSharpe:
+    """The differential Sharpe ratio of the profit marked to the market, after fees.
+
+    D = (B dA - A dB / 2) / (B - A^2)^(3/2), where A and B are exponential averages of a step's profit and of its
+    square, dA and dB the distances of the new profit and of its square from them (Moody and Saffell 2001, "Learning
+    to trade via direct reinforcement", equation 12). A session starts from A = B = 0, so its first reward is 0. The
+    variance is kept above `least_deviation` squared: after calm steps the ratio would otherwise have no bound.
+
+    Attributes:
+        weight: of this part in the reward.
+        adaptation: weight of a new step in the averages.
+        scale: price scales times size scales that make a profit of 1.
+        least_deviation: standard deviation below which the profit counts as certain, in the same unit.
+    """
+
+    reward = score
+    weight: float = 1.0
+    adaptation: float = 0.01
+    scale: float = 1.0
+    least_deviation: float = 0.1
+
+    def __post_init__(self) -> None:
+        require(0 < self.adaptation < 1, "reward.differential_sharpe.adaptation", self.adaptation, "between 0 and 1")
+        for name in ("scale", "least_deviation"):
+            value = getattr(self, name)
+            require(value > 0, f"reward.differential_sharpe.{name}", value, "above zero")
+
+    def parameters(self, spec: MarketSpec) -> Sequence[float]:
+        """Return profits per cash unit of twice the equity, the adaptation and the least variance."""
+        return (0.5 / (self.scale * money_scale(spec)), self.adaptation, self.least_deviation**2)

@@ -1,0 +1,55 @@
+"""A fine for losing too much of what was once gained."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from marl_market.env.scheme import money_scale, require
+from marl_market.env.trader import reward
+from marl_market.exchange.publication import equity_twice
+from marl_market.market.spec import MarketSpec
+
+
+@reward
+def score(public, seat, mind, part):  # type: ignore[no-untyped-def]
+    """Return minus the penalty in the step in which the drawdown passes its limit, else zero."""
+    memory = seat.reward_memory[part]
+    twice = equity_twice(public, seat.account)
+    if twice > memory[0]:
+        memory[0] = twice
+        memory[1] = 0.0
+    elif memory[1] == 0.0 and memory[0] - twice > mind.reward_parameter[part, 0]:
+        memory[1] = 1.0
+        return -mind.reward_parameter[part, 1]
+    return 0.0
+
+
+@dataclass(frozen=True)
+class Drawdown:
+    """A penalty when equity falls too far below the session's peak.
+
+    The peak is the highest equity of the session, its start included. The penalty is charged once, in the step in
+    which the drawdown passes `share` of `capital`, and can be charged again only after a new peak: a seat under water
+    is not fined each step for standing still.
+
+    Attributes:
+        weight: of this part in the reward.
+        capital: what the seat is said to own, in price scales times size scales.
+        share: part of the capital that may be lost from the peak.
+        penalty: what passing it costs.
+    """
+
+    reward = score
+    weight: float = 1.0
+    capital: float = 40.0
+    share: float = 0.25
+    penalty: float = 10.0
+
+    def __post_init__(self) -> None:
+        for name in ("capital", "share", "penalty"):
+            require(getattr(self, name) > 0, f"reward.drawdown.{name}", getattr(self, name), "above zero")
+
+    def parameters(self, spec: MarketSpec) -> Sequence[float]:
+        """Return the largest fall of twice the equity in cash units, and the penalty."""
+        return (2.0 * self.share * self.capital * money_scale(spec), self.penalty)

@@ -1,0 +1,82 @@
+"""Compiled pieces of an environment called one at a time on hand-made records."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from marl_market.env.trader import call_encoder, call_reward, call_trader
+from marl_market.exchange.compiled import compiled
+from tests.builders import commands_of, market_spec, mind_record, public_record, seat_record
+
+PART = 3
+"""The row that a reward under test is given: not the first, so that one that ignores its row fails."""
+
+
+@compiled
+def call_reward_at(address, public, seat, mind, part):  # type: ignore[no-untyped-def]
+    return call_reward(address, public, seat, mind, part)
+
+
+@compiled
+def call_encoder_at(address, public, seat, offset):  # type: ignore[no-untyped-def]
+    return call_encoder(address, public, seat, offset)
+
+
+@compiled
+def call_trader_at(address, public, seat, mind):  # type: ignore[no-untyped-def]
+    return call_trader(address, public, seat, mind)
+
+
+class Scored:
+    """A seat scored by one reward scheme step by step; money is in cash units of the shared small market.
+
+    A price scale is 4 ticks, a size scale 6 lots and a tick on a lot 10000 cash units: a reward of scale 1 counts
+    240000 cash units.
+    """
+
+    UNIT = 240000.0
+
+    def __init__(self, scheme: Any) -> None:
+        self.public = public_record()
+        self.seat = seat_record()
+        self.mind = mind_record(reward_parameters=scheme.parameters(market_spec()), part=PART)
+        self._address = scheme.reward.address
+
+    def step(self, mark_twice_ticks: int = 2000, reference_ticks: float = 1000.0, **account: int) -> float:
+        """Score a step after which the account and the mark are as given; the reference is the one at its start."""
+        self.public["step"] += 1
+        self.public["mark_twice_ticks"] = mark_twice_ticks
+        self.public["earlier_reference_ticks"] = reference_ticks
+        for name, value in account.items():
+            self.seat["account"][name] = value
+        return float(call_reward_at(self._address, self.public, self.seat, self.mind, PART))
+
+
+def observe(scheme: Any, public: Any, seat: Any, offset: int = 5) -> list[float]:
+    """Return what a scheme writes at `offset`, and fail where it writes anywhere else."""
+    seat["observation"][:] = 777.0
+    end = call_encoder_at(scheme.encoder.address, public, seat, offset)
+    assert end == offset + scheme.size
+    written = seat["observation"][offset:end].copy()
+    seat["observation"][offset:end] = 777.0
+    assert (seat["observation"] == 777.0).all()
+    return [float(number) for number in written]
+
+
+def decide_by(scheme: Any, action: Sequence[float], public: Any, seat: Any) -> list[tuple[int, int, int, int]]:
+    """Return (kind, side, price, quantity) of the commands that an action is turned into in the small market."""
+    seat["action"][: len(action)] = action
+    seat["command_count"] = 0
+    mind = mind_record(scheme.parameters(market_spec()))
+    call_trader_at(scheme.decoder.address, public, seat, mind)
+    return commands_of(seat)
+
+
+def mask_of(scheme: Any, public: Any, seat: Any) -> list[int]:
+    """Return the mask that a scheme writes in the small market."""
+    seat["mask"][:] = 7
+    choices = call_trader_at(scheme.mask.address, public, seat, mind_record(scheme.parameters(market_spec())))
+    assert (seat["mask"][choices:] == 7).all()
+    assert np.isin(seat["mask"][:choices], (0, 1)).all()
+    return [int(number) for number in seat["mask"][:choices]]

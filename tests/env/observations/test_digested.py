@@ -1,0 +1,82 @@
+"""The observations that need a digest, in a running market."""
+
+import numpy as np
+
+from marl_market.env.batch_market import BatchMarket
+from marl_market.env.observations.candles import Candles
+from marl_market.env.observations.clock import Clock
+from marl_market.env.observations.events import Events
+from marl_market.env.observations.fills import Fills
+from marl_market.env.observations.flow_imbalance import FlowImbalance
+from marl_market.env.observations.orders import Orders
+from marl_market.exchange.records import EventKind, Liquidity
+from tests.builders import actions, environment, market_spec
+
+PARTS = {"events": Events(), "candles": Candles(), "orders": Orders(), "fills": Fills(), "flow": FlowImbalance()}
+
+
+def test_each_part_lies_where_the_environment_says_and_lives() -> None:
+    batch = BatchMarket(environment(observation=PARTS, spec=market_spec(session_steps=40)), 2)
+    batch.reset([1, 2])
+    seen = np.array([batch.step(action).observation.copy() for action in actions(batch, 40)])
+    assert np.isfinite(seen).all()
+    offset = 0
+    for name, part in PARTS.items():
+        assert np.ptp(seen[..., offset : offset + part.size]) > 0, name
+        offset += part.size
+    assert offset == seen.shape[-1]
+
+
+def test_the_newest_fill_seen_is_the_last_one_of_the_step() -> None:
+    batch = BatchMarket(environment(observation={"fills": Fills()}, spec=market_spec(session_steps=40)), 1)
+    batch.reset([5])
+    checked = 0
+    for action in actions(batch, 40):
+        observation = batch.step(action).observation[0]
+        market = batch.markets[0]
+        events = market["event"][: market["event_count"]]
+        for place, seat in enumerate(batch.external):
+            own = events[(events["kind"] == EventKind.FILLED) & (events["seat"] == seat)]
+            if own.size:
+                made, taken, recency = observation[place, :3]
+                side = float(own[-1]["side"])
+                assert (made, taken) == ((side, 0) if own[-1]["liquidity"] == Liquidity.MAKER else (0, side))
+                assert recency == 1.0
+                checked += 1
+    assert checked > 5
+
+
+def test_queue_positions_are_the_lots_that_came_earlier() -> None:
+    batch = BatchMarket(environment(observation={"orders": Orders()}, spec=market_spec(session_steps=40)), 1)
+    batch.reset([5])
+    queued = 0
+    for action in actions(batch, 40):
+        batch.step(action)
+        market = batch.markets[0]
+        open_orders = [
+            (int(order["side"]), int(order["price_ticks"]), int(order["order_id"]), order)
+            for seat in market["seat"][:6]
+            for slot, order in enumerate(seat["order"])
+            if int(seat["live"]) >> slot & 1
+        ]
+        own = [
+            order
+            for seat in market["seat"][batch.external]
+            for slot, order in enumerate(seat["order"])
+            if int(seat["live"]) >> slot & 1
+        ]
+        for order in own:
+            ahead = sum(
+                int(other["leaves_quantity"])
+                for side, price, number, other in open_orders
+                if (side, price) == (order["side"], order["price_ticks"]) and number < order["order_id"]
+            )
+            assert order["ahead_lots"] == ahead
+            queued += ahead > 0
+    assert queued > 0
+
+
+def test_a_market_that_nobody_looks_back_on_keeps_no_history() -> None:
+    batch = BatchMarket(environment(observation={"clock": Clock(), "flow": FlowImbalance()}), 1)
+    batch.reset([1])
+    assert batch.markets["public"]["event_count"][0] == 0

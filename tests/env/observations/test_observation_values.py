@@ -1,0 +1,141 @@
+from typing import Any
+
+import numpy as np
+import pytest
+
+from marl_market.env.observations.account import Account
+from marl_market.env.observations.candles import Candles
+from marl_market.env.observations.events import Events
+from marl_market.env.observations.fees import FeeSchedule
+from marl_market.env.observations.fills import Fills
+from marl_market.env.observations.flow_imbalance import FlowImbalance
+from marl_market.env.observations.orders import Orders
+from marl_market.env.observations.touch import Touch
+from marl_market.exchange.records import PUBLIC_EVENTS, SEAT_FILLS, Liquidity, PublicKind
+from tests.builders import public_record, seat_record, show_levels
+from tests.env.calls import observe
+
+# A price scale is 4 ticks, a size scale 6 lots, the reference price 1000, a step one second.
+SECOND = 1_000_000_000
+
+
+def share(lots: float) -> float:
+    return lots / (lots + 6)
+
+
+def test_touch_is_relative_to_the_mid_price() -> None:
+    public = public_record()
+    show_levels(public, [(997, 6), (996, 1)], [(1001, 2)])
+    assert observe(Touch(), public, seat_record()) == pytest.approx([-0.5, 0.5, 0.5, 0.25])
+
+
+def test_a_missing_side_of_the_touch_is_zero() -> None:
+    public = public_record()
+    show_levels(public, [], [(1006, 2)])
+    assert observe(Touch(), public, seat_record()) == pytest.approx([0, 0, 1.5, 0.25])
+
+
+def test_events_are_newest_first_and_their_kind_carries_the_side() -> None:
+    public = public_record(time_ns=10 * SECOND, event_count=3)
+    public["event"][0] = (6 * SECOND, 6, 1000, PublicKind.REST, -1)
+    public["event"][1] = (8 * SECOND, 2, 1004, PublicKind.CANCEL, 1)
+    public["event"][2] = (9 * SECOND, 12, 994, PublicKind.TRADE, -1)
+    written = np.array(observe(Events(), public, seat_record())).reshape(-1, 6)
+    np.testing.assert_allclose(written[0], [0, 0, -1, 1, -1.5, share(12)], rtol=1e-6)
+    np.testing.assert_allclose(written[1], [0, 1, 0, 1 / 2, 1, share(2)], rtol=1e-6)
+    np.testing.assert_allclose(written[2], [-1, 0, 0, 1 / 4, 0, share(6)], rtol=1e-6)
+    assert (written[3:] == 0).all()
+
+
+def test_the_oldest_events_give_way() -> None:
+    public = public_record(time_ns=100 * SECOND, event_count=PUBLIC_EVENTS + 5)
+    for number in range(PUBLIC_EVENTS + 5):
+        public["event"][number % PUBLIC_EVENTS] = ((number + 1) * SECOND, 1, 1000, PublicKind.TRADE, 1)
+    recency = np.array(observe(Events(), public, seat_record())).reshape(-1, 6)[:, 3]
+    np.testing.assert_allclose(1 / recency, 100 - np.arange(PUBLIC_EVENTS + 5, 5, -1), rtol=1e-5)
+
+
+def test_candles_show_prices_and_the_volume_of_a_step() -> None:
+    public = public_record()
+    public["candle"][0] = (1, 6, 1000, 1004, 998, 1002)
+    public["candle"][1] = (10, 20, 990, 1010, 980, 1000)
+    public["candle"][2] = (60, 0, 1001, 1001, 1001, 1001)
+    assert observe(Candles(), public, seat_record()) == pytest.approx(
+        [0, 1, -0.5, 0.5, 0.5, -2.5, 2.5, -5, 0, share(2), 0.25, 0.25, 0.25, 0.25, 0]
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "lots"),
+    [
+        (((998, 5), (1002, 7)), ((998, 9), (1002, 7)), 4),  # the bid grows
+        (((998, 5), (1002, 7)), ((999, 3), (1002, 7)), 3),  # a better bid is all new
+        (((998, 5), (1002, 7)), ((997, 30), (1002, 7)), -5),  # a bid is eaten up
+        (((998, 5), (1002, 7)), ((998, 5), (1002, 9)), -2),  # the ask grows
+        (((998, 5), (1002, 7)), ((998, 5), (1001, 4)), -4),  # a better ask is all new
+        (((998, 5), (1002, 7)), ((998, 5), (1003, 1)), 7),  # an ask is eaten up
+        (((998, 5), (1002, 7)), ((999, 3), (1003, 1)), 10),
+        (((998, 5), (1002, 7)), (None, (1002, 7)), -5),
+        ((None, (1002, 7)), ((998, 5), (1002, 7)), 5),
+        ((None, None), (None, (1002, 7)), -7),
+        ((None, None), (None, None), 0),
+    ],
+)
+def test_flow_imbalance_follows_cont_kukanov_and_stoikov(before: Any, now: Any, lots: int) -> None:
+    public = public_record()
+    show_levels(public, [now[0]] if now[0] else [], [now[1]] if now[1] else [])
+    for index, quote in enumerate(before):
+        if quote:
+            public["earlier_touch"][index] = (quote[1], quote[0], 1)
+    assert observe(FlowImbalance(), public, seat_record()) == pytest.approx([lots / (abs(lots) + 6)])
+
+
+def test_orders_show_the_best_four_of_a_side_with_their_queues() -> None:
+    seat = seat_record()
+    # side, price, lots, ahead; a later order number lies in a lower slot
+    own = [(1, 990, 3, 9), (1, 996, 6, 0), (-1, 1008, 2, 1), (1, 990, 1, 12), (1, 988, 1, 0), (1, 980, 1, 0)]
+    for place, (side, price, lots, ahead) in enumerate(own):
+        order = seat["order"][20 - place]
+        order["order_id"], order["side"], order["price_ticks"] = place, side, price
+        order["leaves_quantity"], order["ahead_lots"] = lots, ahead
+        seat["live"] |= np.uint64(1 << (20 - place))
+    written = np.array(observe(Orders(), public_record(), seat)).reshape(2, 4, 3)
+    bids = [[-1, 0.5, 0], [-2.5, share(3), share(9)], [-2.5, share(1), share(12)], [-3, share(1), 0]]
+    np.testing.assert_allclose(written[0], bids, rtol=1e-6)
+    np.testing.assert_allclose(written[1], [[2, share(2), share(1)], [0, 0, 0], [0, 0, 0], [0, 0, 0]], rtol=1e-6)
+
+
+def test_fills_are_newest_first_and_their_part_carries_the_side() -> None:
+    seat = seat_record()
+    seat["fill_count"] = SEAT_FILLS + 1
+    for number in range(SEAT_FILLS + 1):
+        side, part = (1, Liquidity.MAKER) if number % 2 else (-1, Liquidity.TAKER)
+        seat["fill"][number % SEAT_FILLS] = ((number + 1) * SECOND, 2 + number, 1000 - 4 * number, side, part)
+    written = np.array(observe(Fills(), public_record(time_ns=11 * SECOND), seat)).reshape(-1, 5)
+    np.testing.assert_allclose(written[0], [0, -1, 1 / 2, -8, share(10)], rtol=1e-6)
+    np.testing.assert_allclose(written[1], [1, 0, 1 / 3, -7, share(9)], rtol=1e-6)
+    np.testing.assert_allclose(written[-1], [1, 0, 1 / 9, -1, share(3)], rtol=1e-6)
+
+
+def test_a_seat_without_fills_sees_zeros() -> None:
+    assert observe(Fills(), public_record(), seat_record()) == [0.0] * (5 * SEAT_FILLS)
+
+
+def test_fees_are_price_moves() -> None:
+    public = public_record(reference_ticks=2000.0)
+    public["fees"] = (-100_000, 3_000_000, 7000, -1000)  # parts per billion; cash units a lot, 10000 to a tick
+    maker, taker = 2000 * -1e-4 + 0.7, 2000 * 3e-3 - 0.1
+    assert observe(FeeSchedule(), public, seat_record()) == pytest.approx([maker / 4, taker / 4])
+
+
+def test_account_splits_its_worth_into_realized_and_unrealized_profit_and_fees() -> None:
+    seat, public = seat_record(), public_record(mark_twice_ticks=2010)
+    account = seat["account"]
+    account["position"], account["fees"], account["realized"] = -3, 500, 70_000
+    account["cost"] = -3 * 1003 * 10_000
+    account["cash"] = account["realized"] - account["cost"] - account["fees"]
+    written = observe(Account(), public, seat)
+    scale = 0.01 / (6 * 4 * 10_000)
+    assert written[7] == pytest.approx(70_000 * scale)
+    assert written[8] == pytest.approx(-3 * 2 * 10_000 * scale)
+    assert written[1] == pytest.approx(written[7] + written[8] - written[2])

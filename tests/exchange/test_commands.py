@@ -51,5 +51,5 @@ def test_a_full_list_takes_no_more() -> None:
     assert not submit_market(seat, 1, 3)
     assert not cancel(seat, 3)
     assert not cancel_all(seat)
-    assert seat.tobytes() == before.tobytes()
+    assert seat.tolist() == before.tolist()
     assert [quantity for *_, quantity in commands_of(seat)] == list(range(1, SEAT_COMMANDS + 1))

@@ -1,0 +1,1 @@
+"""A compiled market in which many different minds learn against each other."""

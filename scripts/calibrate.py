@@ -6,6 +6,7 @@ python scripts/calibrate.py calibration=coinbase calibration.product=BTC-USD pat
 from pathlib import Path
 
 import hydra
+from console import plain_errors, short_path
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
@@ -18,8 +19,9 @@ ROOT = Path(__file__).resolve().parents[1]
 @hydra.main(version_base="1.3", config_path="../conf", config_name="calibrate")
 def main(config: DictConfig) -> None:
     """Read, estimate, write, and print what was found."""
-    recording = hydra.utils.instantiate(config.calibration).read(config.path)
-    spec = market_spec(recording, config.name, **config.session)
+    with plain_errors():
+        recording = hydra.utils.instantiate(config.calibration).read(config.path)
+        spec = market_spec(recording, config.name, **config.session)
     # The command is kept with the market; where its files lie is left out.
     kept = (override for override in HydraConfig.get().overrides.task if not override.startswith("folder="))
     command = " ".join(("python scripts/calibrate.py", *kept)).replace(config.path, Path(config.path).name)
@@ -29,7 +31,7 @@ def main(config: DictConfig) -> None:
     print(f"tick {spec.tick_size} {spec.currency}, lot {spec.lot_size}, price {spec.initial_price} {spec.currency}")
     print(f"a second: {flow.limit_rate} limit orders, {flow.cancel_rate} cancels, {flow.market_rate} market orders")
     print(f"spread {flow.spread_ticks} ticks, depth {flow.depth_lots} lots, volatility {flow.volatility_ticks} ticks")
-    print(f"wrote {path}")
+    print(f"wrote {short_path(path)}")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""What is traded: units, specs, and the tape of what a market showed."""

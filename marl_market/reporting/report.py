@@ -40,7 +40,11 @@ def write_report(run_folder: Path) -> Path:
     page = files("marl_market.reporting") / "page"
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
     environment.globals.update(
-        number=wording.number, interval=wording.interval, decimals_for=wording.decimals_for, confidence=CONFIDENCE
+        number=wording.number,
+        interval=wording.interval,
+        decimals_for=wording.decimals_for,
+        column_decimals=wording.column_decimals,
+        confidence=CONFIDENCE,
     )
     html = environment.from_string((page / "report.html").read_text(encoding="utf-8")).render(
         style=(page / "report.css").read_text(encoding="utf-8"),
@@ -85,7 +89,7 @@ def _progress(run: RunFolder) -> dict[str, str]:
         if column in last:
             said[name] = wording.number(last[column])
     if "seconds" in last:
-        said["wall time"] = wording.duration(last["seconds"])
+        said["training time"] = wording.duration(last["seconds"])
     for column, name in (
         ("env_steps_per_second", "environment steps a second"),
         ("agent_steps_per_second", "agent steps a second"),
@@ -157,7 +161,8 @@ def _session(run: RunFolder) -> dict[str, Any] | None:
 
 def _session_caption(tape: Tape) -> str:
     said = (
-        f"{wording.number(len(tape.quotes))} changes of the touch and {wording.number(len(tape.trades))} trades; "
+        f"The first session of the comparison, everybody as trained: {wording.number(len(tape.trades))} trades; "
+        f"the touch, as it stood after each step, changed {wording.number(max(len(tape.quotes) - 1, 0))} times; "
         f"time-weighted mean spread {wording.number(figures.mean_spread_ticks(tape), 2)} ticks (dashed)."
     )
     if len(tape.quotes) > NARROW:

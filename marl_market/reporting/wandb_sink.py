@@ -47,7 +47,7 @@ class WandbSink:
         Raises ValueError where `mode` is none of the three.
         """
         if mode not in MODES:
-            raise ValueError(f"reporting.mode is {mode!r}; it must be one of {', '.join(MODES)}")
+            raise ValueError(f"reporting.wandb is {mode!r}; it must be one of {', '.join(MODES)}")
         self._run: wandb.Run | None = None
         if mode == "disabled":
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from marl_market.evaluation.trading import Comparison, Conservation
 
@@ -17,7 +18,7 @@ def number(value: float, decimals: int | None = None, sign: bool = False) -> str
     if decimals is None:
         whole = float(value).is_integer() or abs(value) >= 1000
         decimals = 0 if whole else min(10, 3 - math.floor(math.log10(abs(value))))
-    text = f"{value:+,.{decimals}f}" if sign else f"{value:,.{decimals}f}"
+    text = f"{value:+z,.{decimals}f}" if sign else f"{value:z,.{decimals}f}"
     return text.replace("-", MINUS)
 
 
@@ -25,6 +26,18 @@ def decimals_for(low: float, high: float) -> int:
     """Return how many decimals show the width of an interval to two digits."""
     width = high - low
     return min(10, max(0, 1 - math.floor(math.log10(width)))) if width > 0 and math.isfinite(width) else 2
+
+
+def column_decimals(values: Sequence[float]) -> int:
+    """Return how many decimals, alike for a whole column, show its largest number to three digits.
+
+    Up to two more are added where the smallest would else read as zero.
+    """
+    sizes = [abs(value) for value in values if math.isfinite(value) and value != 0]
+    if not sizes:
+        return 0
+    decimals = max(0, 2 - math.floor(math.log10(max(sizes))))
+    return min(10, max(decimals, min(decimals + 2, -math.floor(math.log10(min(sizes))))))
 
 
 def interval(low: float, high: float, decimals: int) -> str:
@@ -53,17 +66,17 @@ def comparison_sentence(comparison: Comparison) -> str:
     decimals = decimals_for(low, high)
     return (
         f"{comparison.group}: {said}: {number(comparison.difference_mean, decimals, sign=True)} "
-        f"{interval(low, high, decimals)} reward per session over {comparison.seeds} paired seeds "
-        f"({comparison.confidence:.0%} interval)."
+        f"{interval(low, high, decimals)} reward per seat and session over "
+        f"{comparison.seeds} paired seeds ({comparison.confidence:.0%} interval)."
     )
 
 
 def conservation_sentence(conservation: Conservation) -> str:
     """Return whether shares and money were conserved, with the integers that show it."""
     errors = (
-        f"positions summed to an error of {number(conservation.position_error_lots)} lots, cash and fees to "
+        f"all positions sum to {number(conservation.position_error_lots)} lots, all cash and fees to "
         f"{number(conservation.cash_error_units)} cash units"
     )
     if conservation.holds:
-        return f"Conserved exactly: over {number(conservation.sessions)} sessions {errors}."
-    return f"NOT conserved: over {number(conservation.sessions)} sessions {errors}. Do not trust this run."
+        return f"Conserved exactly: over {number(conservation.sessions)} sessions, {errors}."
+    return f"NOT conserved: over {number(conservation.sessions)} sessions, {errors}. Do not trust this run."

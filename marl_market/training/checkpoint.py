@@ -1,36 +1,90 @@
-"""The state of a run in one file, written whole or not at all."""
+"""The state of a run in one file, written whole or not at all, and the run that it fits.
+
+The file is a SHA-256 digest and the pickle that it was taken of: a pickle alone would load with a weight changed.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import pickle
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
+from marl_market.env.batch_market import Environment
+from marl_market.reporting.run_folder import replace_file
+
 CHECKPOINT_FILE = "checkpoint.pkl"
+
+DIGEST_SIZE = hashlib.sha256().digest_size
+DIFFERENCES_SHOWN = 4
 
 
 class CheckpointError(ValueError):
-    """A checkpoint is missing or does not fit the run."""
+    """A checkpoint is missing, broken or of another run."""
 
 
-def save_checkpoint(folder: Path, state: dict[str, Any]) -> Path:
+def save_checkpoint(folder: Path, state: Mapping[str, Any]) -> Path:
     """Write `state` into the run folder, replacing an older checkpoint in one step."""
+    content = pickle.dumps(dict(state), protocol=pickle.HIGHEST_PROTOCOL)
     path = folder / CHECKPOINT_FILE
-    part = path.with_suffix(".part")
-    with part.open("wb") as file:
-        pickle.dump(state, file, protocol=pickle.HIGHEST_PROTOCOL)
-    part.replace(path)
+    replace_file(path, hashlib.sha256(content).digest() + content)
     return path
 
 
 def load_checkpoint(folder: Path) -> dict[str, Any]:
-    """Return the state of a run folder; raises CheckpointError where there is none.
+    """Return the state of a run folder; raises CheckpointError where there is none or its file is broken.
 
     A checkpoint is a pickle: load only what you have written yourself.
     """
     path = folder / CHECKPOINT_FILE
     if not path.is_file():
         raise CheckpointError(f"resume is {folder}, and {path} is missing; name the folder of a run that was saved")
-    with path.open("rb") as file:
-        state: dict[str, Any] = pickle.load(file)
+    content = path.read_bytes()
+    if hashlib.sha256(content[DIGEST_SIZE:]).digest() != content[:DIGEST_SIZE]:
+        raise CheckpointError(f"{path} is broken: its {len(content)} bytes do not match the digest they begin with")
+    state: dict[str, Any] = pickle.loads(content[DIGEST_SIZE:])
     return state
+
+
+def identity_of(environment: Environment, markets: int, seed: int) -> dict[str, str]:
+    """Return all that a run cannot change on its way, by config key."""
+    population = {group.name: {"count": group.count, "agent": group.agent} for group in environment.groups}
+    described = {
+        "seed": seed,
+        "training.markets": markets,
+        "population": population,
+        "market": environment.spec,
+        "observation": dict(environment.observation),
+        "action": environment.action,
+        "reward": environment.reward,
+    }
+    return {name: text for key, value in described.items() for name, text in _leaves(key, value)}
+
+
+def require_same_run(folder: Path, saved: Mapping[str, str], wanted: Mapping[str, str]) -> None:
+    """Raise CheckpointError, naming what the run in `folder` has and this one wants, where the two differ."""
+    different = [
+        f"{name} is {saved.get(name, 'absent')} there and {wanted.get(name, 'absent')} here"
+        for name in {**saved, **wanted}
+        if saved.get(name) != wanted.get(name)
+    ]
+    if different:
+        more = len(different) - DIFFERENCES_SHOWN
+        said = "; ".join(different[:DIFFERENCES_SHOWN]) + (f"; and {more} more" if more > 0 else "")
+        raise CheckpointError(f"resume is {folder}, and it holds another run: {said}")
+
+
+def _leaves(name: str, value: object) -> Iterator[tuple[str, str]]:
+    """Return what a value consists of, each part under its dotted name."""
+    if is_dataclass(value):
+        yield name, type(value).__name__
+        value = {field.name: getattr(value, field.name) for field in fields(value)}
+    elif isinstance(value, Mapping):
+        yield name, ", ".join(value)
+    else:
+        yield name, repr(value)
+        return
+    for key, part in value.items():
+        yield from _leaves(f"{name}.{key}", part)

@@ -5,42 +5,75 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Mapping
-from typing import TextIO
+from pathlib import Path
+from typing import Any, TextIO
+
+import numba
 
 
 class Progress:
-    """Prints the state of a run: over itself on a terminal, else a line every `interval` seconds."""
+    """Prints the state of a run: over itself on a terminal, else a line every `interval` seconds.
 
-    def __init__(self, total: int, done: int = 0, stream: TextIO | None = None, interval: float = 10.0) -> None:
-        """Begin at iteration `done` of `total`."""
-        self._total = total
-        self._first = done
+    Rate and time left are measured from the end of the first iteration on, for that one may have compiled.
+    """
+
+    def __init__(
+        self,
+        iterations: int,
+        agent_steps: int,
+        stream: TextIO | None = None,
+        interval: float = 10.0,
+    ) -> None:
+        """Show a run of `iterations` with `agent_steps` decisions in each."""
+        self._iterations = iterations
+        self._agent_steps = agent_steps
         self._stream = stream or sys.stdout
         self._interval = interval
-        self._begin = time.monotonic()
-        self._printed = -interval
+        self._first: tuple[int, float] | None = None
+        self._printed = float("-inf")
 
-    def show(self, done: int, agent_steps_per_second: float, rewards: Mapping[str, float]) -> None:
-        """Print one line: iterations, rate, time left, mean reward of each learning group."""
-        elapsed = time.monotonic() - self._begin
-        terminal = self._stream.isatty()
-        if not terminal and elapsed - self._printed < self._interval and done < self._total:
-            return
-        self._printed = elapsed
-        left = elapsed / max(done - self._first, 1) * (self._total - done)
-        scores = "  ".join(f"{name} {reward:+.2f}" for name, reward in rewards.items())
-        line = (
-            f"iteration {done}/{self._total}  {agent_steps_per_second / 1000:.0f}k agent-steps/s  "
-            f"{_clock(left)} left  reward: {scores}"
-        )
-        self._stream.write(f"\r{line}\x1b[K" if terminal else f"{line}\n")
+    def say(self, text: str) -> None:
+        """Print a line that stays."""
+        self._stream.write(f"\r{text}\x1b[K\n" if self._stream.isatty() else f"{text}\n")
         self._stream.flush()
 
-    def close(self) -> None:
-        """End the line."""
-        if self._stream.isatty():
-            self._stream.write("\n")
+    def show(self, done: int, rewards: Mapping[str, float]) -> None:
+        """Print one line: iterations, rate, time left, mean reward of each learning group."""
+        now, last = time.monotonic(), done >= self._iterations
+        first, begin = self._first = self._first or (done, now)
+        terminal = self._stream.isatty()
+        if not terminal and not last and now - self._printed < self._interval:
+            return
+        self._printed = now
+        pace = ""
+        if done > first:
+            seconds = max(now - begin, 1e-9) / (done - first)
+            pace = f"{_short(self._agent_steps / seconds)} agent-steps/s  "
+            pace += "" if last else f"{_clock(seconds * (self._iterations - done))} left  "
+        scores = "  ".join(f"{name} {reward:+.2f}" for name, reward in rewards.items())
+        line = f"iteration {done}/{self._iterations}  {pace}mean reward: {scores or 'nobody learns'}"
+        if terminal and not last:
+            self._stream.write(f"\r{line}\x1b[K")
+            self._stream.flush()
+        else:
+            self.say(line)
+
+
+def is_compiled(kernel: Any) -> bool:
+    """Return whether numba keeps a compiled form of `kernel`, of any signature, from an earlier process."""
+    name = f"{kernel.__module__.rpartition('.')[2]}.{kernel.__name__}-*.nbi"
+    return any(Path(numba.config.CACHE_DIR).rglob(name))
 
 
 def _clock(seconds: float) -> str:
-    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+    """Return hours, minutes and seconds as h:mm:ss or m:ss."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def _short(rate: float) -> str:
+    """Return a rate as 950, 266k or 1.2M."""
+    if rate < 1000:
+        return f"{rate:.0f}"
+    return f"{rate / 1e3:.0f}k" if rate < 999_500 else f"{rate / 1e6:.1f}M"

@@ -8,6 +8,7 @@ numbers).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -33,7 +34,7 @@ class Session:
         reward: (markets, seats) sum of each seat's rewards.
         profit: (markets, seats) cash plus position at the mark at the close, in cash units, after fees.
         fees: (markets, seats) fees paid less rebates, in cash units.
-        spread_ticks: mean spread over steps and markets.
+        spread_ticks: mean spread over steps and markets while both sides were quoted, NaN where they never were.
         trades_per_step: mean number of trades of a market in a step.
         volatility_ticks: standard deviation of the reference price's change in a step.
     """
@@ -94,11 +95,11 @@ class Sampler:
             step = batch.step(self._action[t])
             self._observation[t + 1] = step.observation
             self._reward[t] = step.reward
-            market_rows.append(
-                (public["best_ask"] - public["best_bid"], public["step_trades"], public["reference_ticks"].copy())
-            )
+            spread = np.where((public["depth"] > 0).all(1), public["best_ask"] - public["best_bid"], np.nan)
+            market_rows.append((spread, public["step_trades"].copy(), public["reference_ticks"].copy()))
         self._check_conservation(iteration)
-        spread, trades, price = (np.array(column) for column in zip(*market_rows, strict=True))
+        spreads, trades, price = (np.array(column) for column in zip(*market_rows, strict=True))
+        quoted = spreads[~np.isnan(spreads)]
         account = batch.markets["seat"]["account"][:, : batch.environment.seats]
         worth = account["position"] * (public["mark_twice_ticks"] * public["cash_per_tick_lot"])[:, None]
         return Session(
@@ -106,7 +107,7 @@ class Sampler:
             reward=self._reward.sum(0, dtype=np.float64),
             profit=account["cash"] + 0.5 * worth,
             fees=account["fees"].copy(),
-            spread_ticks=float(spread.mean()),
+            spread_ticks=float(quoted.mean()) if quoted.size else math.nan,
             trades_per_step=float(trades.mean()),
             volatility_ticks=float(np.diff(price, axis=0).std()),
         )

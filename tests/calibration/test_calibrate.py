@@ -52,7 +52,7 @@ def test_the_script_writes_one_market_and_leaves_nothing_else(tmp_path: Path) ->
     )
     assert result.returncode == 0, result.stderr
     assert "messages.csv: 5 lobster messages" in result.stdout
-    assert result.stdout.endswith(f"wrote {tmp_path / 'toy.yaml'}\n")
+    assert result.stdout.endswith("wrote toy.yaml\n")
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["data", "messages.csv", "toy.yaml"]
     text = (tmp_path / "toy.yaml").read_text()
     assert text.splitlines()[0] == (
@@ -68,7 +68,7 @@ def test_a_malformed_file_leaves_no_market(tmp_path: Path) -> None:
     (tmp_path / "messages.csv").write_text(MESSAGES + "noon\n")
     result = calibrate(tmp_path, "calibration=lobster", f"path={tmp_path / 'messages.csv'}", "name=toy")
     assert result.returncode == 1
-    assert "DataError: messages.csv, line 6: found 'noon'; expected six numbers" in result.stderr
+    assert "error: messages.csv, line 6: found 'noon'; expected six numbers" in result.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["messages.csv"]
 
 
@@ -88,7 +88,11 @@ def test_every_committed_market_instantiates_under_its_own_name(path: Path) -> N
     ("name", "source", "overrides"),
     [
         ("aapl_2012_06_21", AAPL, ["calibration=lobster"]),
-        ("btc_usd_2026_07_07", BITCOIN, ["calibration=coinbase", "calibration.product=BTC-USD"]),
+        (
+            "btc_usd_2026_07_07",
+            BITCOIN,
+            ["calibration=coinbase", "calibration.product=BTC-USD", "session.step_seconds=0.25"],
+        ),
     ],
 )
 def test_a_committed_market_is_what_its_data_says(

@@ -70,7 +70,7 @@ def test_the_report_tells_everything_there_is(run_folder: Path, evaluation: Eval
         "ppo: better than its untrained self",
         "dqn: not told apart from its untrained self",
         "evolution: worse than its untrained self",
-        "Conserved exactly: over 24 sessions positions summed to an error of 0 lots, cash and fees to 0 cash units.",
+        "Conserved exactly: over 24 sessions, all positions sum to 0 lots, all cash and fees to 0 cash units.",
         "reward per seat and session",
         "price (USD)",
         "USD per seat and session",
@@ -181,7 +181,7 @@ def test_lost_money_is_said_where_it_cannot_be_missed(run_folder: Path, evaluati
     write_evaluation(run_folder, replace(evaluation, conservation=Conservation(24, 3, 99)))
     page = Page(write_report(run_folder))
     assert "shares and cash NOT conserved" in page.text
-    assert "an error of 3 lots, cash and fees to 99 cash units. Do not trust this run." in page.text
+    assert "all positions sum to 3 lots, all cash and fees to 99 cash units. Do not trust this run." in page.text
 
 
 def test_a_folder_without_metrics_is_named(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from marl_market.evaluation.trading import Comparison, Conservation
 from marl_market.reporting.wording import (
+    column_decimals,
     comparison_sentence,
     conservation_sentence,
     decimals_for,
@@ -44,6 +45,15 @@ def test_decimals_and_sign_are_obeyed() -> None:
     assert number(1.5, 0, sign=True) == "+2"
     assert number(1234.5, 2) == "1,234.50"
     assert plain(number(-1.0, 3, sign=True)) == "-1.000"
+    assert (number(-0.04, 1), number(-0.04, 1, sign=True)) == ("0.0", "+0.0")
+
+
+@pytest.mark.parametrize(
+    ("values", "decimals"),
+    [((8.4, -10.15), 1), ((0.02, 0.5), 3), ((104, 0.2), 1), ((5211, 0.0001, 0), 2), ((0, 0), 0), ((math.nan,), 0)],
+)
+def test_a_column_keeps_its_smallest_number_above_zero(values: tuple[float, ...], decimals: int) -> None:
+    assert column_decimals(values) == decimals
 
 
 @pytest.mark.parametrize(
@@ -68,7 +78,7 @@ def test_a_duration_is_said_in_its_two_largest_units(seconds: float, said: str) 
 def test_a_comparison_is_one_sentence() -> None:
     better = Comparison("PPO", 24, -0.6, 0.2, 0.8134, 0.6712, 0.9587, 0.95)
     assert comparison_sentence(better) == (
-        "PPO: better than its untrained self: +0.81 [0.67, 0.96] reward per session "
+        "PPO: better than its untrained self: +0.81 [0.67, 0.96] reward per seat and session "
         "over 24 paired seeds (95% interval)."
     )
     worse = Comparison("PPO", 5, 1, 0, -1, -1.5, -0.5, 0.9)
@@ -80,7 +90,7 @@ def test_a_comparison_is_one_sentence() -> None:
 
 def test_conservation_is_said_with_its_integers() -> None:
     assert conservation_sentence(Conservation(1024, 0, 0)) == (
-        "Conserved exactly: over 1,024 sessions positions summed to an error of 0 lots, cash and fees to 0 cash units."
+        "Conserved exactly: over 1,024 sessions, all positions sum to 0 lots, all cash and fees to 0 cash units."
     )
     broken = conservation_sentence(Conservation(3, 2, 17))
     assert broken.startswith("NOT conserved")

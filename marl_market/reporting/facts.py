@@ -1,0 +1,57 @@
+"""What a result depends on beside its config: where the market comes from, and which software made the run."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from marl_market.market.spec import MarketSpec
+
+PACKAGES = ("marl_market", "numpy", "numba", "torch", "ray")
+
+Facts = dict[str, str | float]
+
+
+def market_facts(spec: MarketSpec) -> Facts:
+    """Return the market's name, units, session and provenance."""
+    facts: Facts = {
+        "market": spec.name,
+        "currency": spec.currency,
+        "tick_and_lot": f"{spec.tick_size:g} {spec.currency}, {spec.lot_size:g} units",
+        "session": f"{spec.session_steps} steps of {spec.step_seconds:g} s, after {spec.warmup_steps} of warm-up",
+    }
+    origin = spec.provenance
+    if origin is None:
+        return {**facts, "market_source": "invented"}
+    return {
+        **facts,
+        "market_source": f"{origin.source} ({origin.rows} rows, read as {origin.format})",
+        "market_dates": f"{origin.start} to {origin.end}",
+        "market_sha256": origin.sha256,
+    }
+
+
+def software_facts() -> Facts:
+    """Return the versions of what computes, and the commit where the package lies in a repository of its own."""
+    facts: Facts = {"python": platform.python_version()}
+    for name in PACKAGES:
+        with suppress(PackageNotFoundError):  # the package itself may run from its sources
+            facts[name] = version(name)
+    commit = git_commit(Path(__file__).parents[1] / "__init__.py")
+    return {**facts, "git_commit": commit} if commit else facts
+
+
+def git_commit(path: Path) -> str | None:
+    """Return the commit that holds `path`, with "-dirty" where tracked files have changed since; None where none does.
+
+    A package installed below somebody else's repository is not tracked there, and has no commit.
+    """
+    for command in (["ls-files", "--error-unmatch", path.name], ["describe", "--always", "--dirty", "--exclude=*"]):
+        try:
+            result = subprocess.run(["git", *command], cwd=path.parent, capture_output=True, text=True, check=True)
+        except (OSError, subprocess.CalledProcessError):
+            return None
+    return result.stdout.strip()

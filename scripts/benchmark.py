@@ -1,0 +1,39 @@
+"""Measure how fast the parts run, for example: python scripts/benchmark.py exchange env --json figures.jsonl."""
+
+import argparse
+from collections.abc import Sequence
+from contextlib import nullcontext
+from pathlib import Path
+
+from benchmarks import env, exchange, kernels, sampler
+from benchmarks.measurement import machine
+
+SUITES = {"exchange": exchange, "env": env, "sampler": sampler, "kernels": kernels}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure the suites named, or all, and print one line a figure."""
+    parser = argparse.ArgumentParser(description="Measure how fast the parts run; compiling is not timed.")
+    parser.add_argument("suite", nargs="*", help=f"what to measure: {', '.join(SUITES)}; all without a name")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write one JSON object a figure to FILE")
+    parser.add_argument("--list", action="store_true", help="say what the suites measure, and measure nothing")
+    parser.add_argument("--quick", action="store_true", help="only show that it works: sizes too small to compare")
+    options = parser.parse_args(arguments)
+    for name in set(options.suite) - set(SUITES):
+        parser.error(f"there is no suite {name!r}; choose from {', '.join(SUITES)}")
+    suites = {name: SUITES[name] for name in options.suite or SUITES}
+    if options.list:
+        for name, suite in suites.items():
+            print(f"{name:10} {str(suite.__doc__).splitlines()[0]}")
+        return
+    print(", ".join(f"{key.replace('_', ' ')} {value}" for key, value in machine().items()))
+    with options.json.open("w") if options.json else nullcontext() as lines:
+        for suite in suites.values():
+            for figure in suite.measure(options.quick):
+                print(figure.line(), flush=True)
+                if lines:
+                    print(figure.json_line(), file=lines, flush=True)
+
+
+if __name__ == "__main__":
+    main()

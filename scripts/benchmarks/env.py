@@ -1,0 +1,147 @@
+"""The environment: steps of a market with eight seats that act from outside, in batches and as a PettingZoo market."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+from benchmarks.measurement import REPEATS, Figure, best_seconds
+from numpy.typing import NDArray
+
+from marl_market.env.actions.quotes import Quotes
+from marl_market.env.agent import External, Group
+from marl_market.env.batch_market import BatchMarket, Environment
+from marl_market.env.market_env import MarketEnv
+from marl_market.env.observations.account import Account
+from marl_market.env.observations.book import Book
+from marl_market.env.observations.clock import Clock
+from marl_market.env.observations.tape import TradeTape
+from marl_market.env.rewards.profit import Profit
+from marl_market.env.scheme import ActionScheme, ObservationScheme
+from marl_market.env.trader import DECIDED, trader
+from marl_market.exchange.commands import cancel_all, submit_limit
+from marl_market.market.spec import QUANTILES, Fees, MarketSpec, OrderFlow
+
+SEATS = 8
+RATE = "env.steps_per_second_per_core"
+FILLING_STEPS = 200
+ACTIONS = 64
+QUOTES = Quotes(nearest=-0.5)  # a quarter of the quotes lie beyond the mid price, so that there are trades
+
+
+@trader
+def decode(public, seat, mind):  # type: ignore[no-untyped-def]
+    """Send one limit order: (side, distance, quantity); or, for a quarter of the quantities, cancel all orders."""
+    if seat.action[2] < -0.5:
+        cancel_all(seat)
+    else:
+        side = 1 if seat.action[0] > 0.0 else -1
+        price = public.reference_ticks - side * seat.action[1] * mind.parameter[0]
+        submit_limit(seat, side, price, 1.0 + np.floor(10.0 * abs(seat.action[2])))
+    return DECIDED
+
+
+@dataclass(frozen=True)
+class OneMessage:
+    """One message a step, so that the engine has as little to do as an environment can give it."""
+
+    decoder = decode
+    size = 3
+
+    def parameters(self, spec: MarketSpec) -> Sequence[float]:
+        """Return the largest distance from the reference price, in ticks."""
+        return (5.0 * spec.price_scale_ticks,)
+
+
+def environment(action: ActionScheme) -> Environment:
+    """Return a market of eight external seats, who see book, tape, account and clock, and never close."""
+    sizes = tuple(np.linspace(1.0, 16.0, QUANTILES))
+    flow = OrderFlow(1.0, 1.0, 1.0, sizes, sizes, sizes, spread_ticks=4.0, volatility_ticks=2.0, depth_lots=20.0)
+    fees = Fees(maker_rate=-20e-6, taker_rate=50e-6)
+    spec = MarketSpec("benchmark", 0.01, 1.0, 100.0, flow, fees, session_steps=10**9, warmup_steps=0)
+    observation: dict[str, ObservationScheme] = {
+        "book": Book(),
+        "tape": TradeTape(),
+        "account": Account(),
+        "clock": Clock(),
+    }
+    return Environment(spec, [Group("seat", External(), SEATS)], observation, action, Profit())
+
+
+def measure(quick: bool) -> Iterator[Figure]:
+    """Measure steps a second; with `quick` over too few to mean anything."""
+    market_steps = 256 if quick else 250_000
+    rows: list[tuple[str, ActionScheme, int, int]] = [
+        (f"{RATE}.markets_1", OneMessage(), 1, 1),
+        (RATE, OneMessage(), 64, 1),
+    ]
+    if not quick:
+        rows.append((f"{RATE}.markets_1024", OneMessage(), 1024, 1))
+    rows.append((f"{RATE}.quotes", QUOTES, 64, 1))
+    if numba.config.NUMBA_NUM_THREADS >= 2:
+        rows.append(("env.steps_per_second.two_threads", OneMessage(), 64, 2))
+        rows.append(("env.steps_per_second.two_threads.quotes", QUOTES, 64, 2))
+    for name, action, markets, threads in rows:
+        yield batch_figure(name, action, markets, threads, market_steps)
+    yield pettingzoo_figure(50 if quick else 20_000)
+
+
+def actions(markets: int, size: int) -> NDArray[np.float32]:
+    """Return steps full of random actions, (steps, markets, seats, size), to be played over and over."""
+    return np.random.default_rng(1).uniform(-1.0, 1.0, (ACTIONS, markets, SEATS, size)).astype(np.float32)
+
+
+def batch_figure(name: str, action: ActionScheme, markets: int, threads: int, market_steps: int) -> Figure:
+    """Time steps of a batch whose books have been filled."""
+    batch = BatchMarket(environment(action), markets, threads)
+    played = actions(markets, action.size)
+    steps = max(1, market_steps // markets)
+
+    def play(count: int) -> None:
+        for t in range(count):
+            batch.step(played[t % ACTIONS])
+
+    batch.reset(range(markets))
+    play(FILLING_STEPS)
+    account = batch.markets["seat"]["account"]
+    trades, rejects = int(account["trades"].sum()), int(account["rejected"].sum())
+    seconds = best_seconds(lambda: play(steps), lambda: None)
+    seat_steps = SEATS * steps * markets * (REPEATS + 1)
+    conditions = {
+        "markets": markets,
+        "seats": SEATS,
+        "threads": threads,
+        "action": type(action).__name__,
+        "observation": batch.environment.observation_size,
+        "steps": steps,
+        "agent_steps_per_second": round(SEATS * steps * markets / seconds),
+        "fills_a_seat_step": round((int(account["trades"].sum()) - trades) / seat_steps, 3),
+        "rejects_a_seat_step": round((int(account["rejected"].sum()) - rejects) / seat_steps, 3),
+        "best_of": REPEATS,
+    }
+    return Figure(name, steps * markets / seconds, "steps/s", conditions)
+
+
+def pettingzoo_figure(steps: int) -> Figure:
+    """Time steps of one PettingZoo market, every agent quoting."""
+    market = MarketEnv(environment(QUOTES))
+    rows = actions(1, Quotes.size)[:, 0]
+    played = [dict(zip(market.possible_agents, row, strict=True)) for row in rows]
+
+    def play(count: int) -> None:
+        for t in range(count):
+            market.step(played[t % ACTIONS])
+
+    market.reset(seed=1)
+    play(FILLING_STEPS)
+    seconds = best_seconds(lambda: play(steps), lambda: None)
+    conditions = {
+        "agents": SEATS,
+        "action": "Quotes",
+        "steps": steps,
+        "agent_steps_per_second": round(SEATS * steps / seconds),
+        "best_of": REPEATS,
+    }
+    return Figure("pettingzoo.steps_per_second", steps / seconds, "steps/s", conditions)

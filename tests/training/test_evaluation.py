@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from marl_market.agents.evolution.frozen import FrozenPolicy
+from marl_market.agents.learner import LearningAgent
+from marl_market.env.batch_market import Environment
+from marl_market.evaluation.match import play_match, with_policies
+from marl_market.training.evaluation import evaluate_training
+
+SEEDS = (3, 5, 8)
+
+
+def newborn(environment: Environment, seed: int) -> dict[str, FrozenPolicy]:
+    return {
+        group.name: group.agent.learner(environment, group.name, seed).policy()
+        for group in environment.groups
+        if isinstance(group.agent, LearningAgent)
+    }
+
+
+def test_a_mind_that_learned_nothing_gains_exactly_nothing(learning: Callable[..., Environment]) -> None:
+    environment = learning()
+    policies = newborn(environment, 1)
+    evaluation, _ = evaluate_training(environment, policies, newborn(environment, 1), SEEDS)
+    for each in evaluation.comparisons:
+        assert each.untrained_mean == each.trained_mean
+        assert (each.difference_low, each.difference_mean, each.difference_high) == (0.0, 0.0, 0.0)
+    first, second = (play_match(with_policies(environment, policies), SEEDS).reward for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+
+
+def test_a_group_is_compared_with_everybody_else_as_trained(learning: Callable[..., Environment]) -> None:
+    environment = learning()
+    untrained, trained = newborn(environment, 1), newborn(environment, 2)
+    evaluation, tape = evaluate_training(environment, untrained, trained, SEEDS)
+    base = play_match(with_policies(environment, trained), SEEDS)
+    for each in evaluation.comparisons:
+        before = play_match(with_policies(environment, {**trained, each.group: untrained[each.group]}), SEEDS)
+        seats = environment.seats_of(each.group)
+        assert each.trained_mean == base.reward[:, seats].mean(1).mean()
+        assert each.untrained_mean == before.reward[:, seats].mean(1).mean()
+        assert each.trained_mean != each.untrained_mean
+    for outcome in evaluation.outcomes:
+        seats = environment.seats_of(outcome.group)
+        assert outcome.seats == seats.stop - seats.start
+        assert outcome.pnl_mean == base.profit[:, seats].mean()
+    assert evaluation.conservation.holds
+    assert evaluation.conservation.sessions == len(SEEDS) * 4
+    np.testing.assert_array_equal(tape.quotes, base.tape.quotes)

@@ -1,0 +1,220 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numba
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from marl_market.env.batch_market import Environment
+from marl_market.evaluation.trading import Evaluation
+from marl_market.market.tape_file import load_tape
+from marl_market.reporting.run_folder import read_metrics
+from marl_market.training.checkpoint import load_checkpoint, save_checkpoint
+from marl_market.training.trainer import Trainer, Training
+
+Train = Callable[..., Trainer]
+TIMES = ["seconds", "sampling_share", "env_steps_per_second", "agent_steps_per_second"]
+GROUPS, LEARNERS = ("ppo", "noise", "evolution", "other"), ("ppo", "evolution", "other")
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def finished(train: Train, tmp_path_factory: pytest.TempPathFactory) -> tuple[Trainer, Path]:
+    folder = tmp_path_factory.mktemp("finished")
+    return train(folder), folder
+
+
+def weights(trainer: Trainer) -> dict[str, bytes]:
+    return {name: policy.weights.tobytes() for name, policy in trainer.policies().items()}
+
+
+def same_but_for_time(folder: Path, other: Path) -> None:
+    first, second = (read_metrics(path / "metrics.jsonl").drop(columns=TIMES) for path in (folder, other))
+    pd.testing.assert_frame_equal(first, second, check_exact=True)
+    assert json.loads((folder / "evaluation.json").read_text()) == json.loads((other / "evaluation.json").read_text())
+
+
+def test_a_run_leaves_its_files(finished: tuple[Trainer, Path]) -> None:
+    _, folder = finished
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "checkpoint.pkl", "evaluation.json", "facts.json", "metrics.jsonl", "metrics.parquet", "report.html",
+        "tape.npz",
+    ]  # fmt: skip
+    metrics = read_metrics(folder / "metrics.jsonl")
+    pd.testing.assert_frame_equal(pd.read_parquet(folder / "metrics.parquet"), metrics)
+    assert metrics["iteration"].tolist() == [1, 2, 3, 4]
+    assert metrics["env_steps"].tolist() == [48, 96, 144, 192]  # 12 steps of 4 markets
+    assert metrics["seconds"].is_monotonic_increasing
+    assert ((metrics["sampling_share"] > 0) & (metrics["sampling_share"] < 1)).all()
+    evaluation = Evaluation.from_dict(json.loads((folder / "evaluation.json").read_text()))
+    assert [each.group for each in evaluation.comparisons] == list(LEARNERS)
+    assert [each.group for each in evaluation.outcomes] == list(GROUPS)
+    assert evaluation.conservation.sessions == 3 * (1 + len(LEARNERS))
+    assert evaluation.conservation.holds
+    tape = load_tape(folder / "tape.npz")
+    assert len(tape.quotes) > 0
+    assert tape.quotes["time_ns"].max() <= 12 * 10**9
+    page = (folder / "report.html").read_text()
+    assert page.count("is missing") == page.count("config.yaml is missing") == 1  # a script writes that
+
+
+def test_every_metric_is_finite_and_named_by_the_convention(finished: tuple[Trainer, Path]) -> None:
+    metrics = read_metrics(finished[1] / "metrics.jsonl")
+    assert np.isfinite(metrics.to_numpy()).all()
+    names = set(metrics)
+    expected = {"step", "iteration", "env_steps", *TIMES}
+    expected |= {f"market/{name}" for name in ("spread_ticks", "trades_per_step", "volatility_ticks")}
+    expected |= {f"group/{group}/{name}" for group in GROUPS for name in ("reward", "pnl", "fees")}
+    assert expected <= names
+    learned = [name.split("/") for name in names - expected]
+    assert {(parts[0], parts[1]) for parts in learned} == {("learner", group) for group in LEARNERS}
+    assert all(len(parts) == 3 for parts in learned)
+
+
+def test_the_facts_say_where_the_market_and_the_numbers_come_from(finished: tuple[Trainer, Path]) -> None:
+    facts: Mapping[str, Any] = json.loads((finished[1] / "facts.json").read_text())
+    assert {
+        "title": "tiny", "seed": 1, "market": "test", "market_source": "invented", "currency": "USD", "markets": 4,
+        "seats_a_market": 9, "threads": 1, "numba": numba.__version__, "numpy": np.__version__,
+    }.items() <= facts.items()  # fmt: skip
+    assert {"python", "torch", "ray"} <= facts.keys()
+
+
+@pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="this machine has one core")
+@pytest.mark.parametrize("threads", [1, 2])
+def test_equal_seeds_learn_the_same_on_any_number_of_threads(
+    finished: tuple[Trainer, Path], train: Train, tmp_path: Path, threads: int
+) -> None:
+    again = train(tmp_path, threads=threads)
+    assert weights(again) == weights(finished[0])
+    same_but_for_time(tmp_path, finished[1])
+
+
+def test_another_seed_learns_something_else(finished: tuple[Trainer, Path], train: Train, tmp_path: Path) -> None:
+    other = weights(train(tmp_path, seed=2, iterations=1))
+    assert all(other[name] != weight for name, weight in weights(finished[0]).items())
+
+
+def test_a_resumed_run_equals_one_that_never_stopped(
+    finished: tuple[Trainer, Path], train: Train, tmp_path: Path
+) -> None:
+    train(tmp_path, iterations=1)
+    state = load_checkpoint(tmp_path)
+    save_checkpoint(tmp_path, {**state, "seconds": 1000.0})
+    resumed = train(tmp_path, resume=True)
+    assert weights(resumed) == weights(finished[0])
+    same_but_for_time(tmp_path, finished[1])
+    assert (read_metrics(tmp_path / "metrics.jsonl")["seconds"][1:] > 1000).all()
+
+
+class Crash:
+    """A sink that dies in one of its rows, as a killed run does, or sends a signal to its own process."""
+
+    def __init__(self, step: int, number: int | None = None) -> None:
+        self.step, self.number, self.rows = step, number, list[int]()
+
+    def log(self, metrics: Mapping[str, float], step: int) -> None:
+        self.rows.append(step)
+        if step == self.step:
+            if self.number is None:
+                raise KeyError("crash")
+            os.kill(os.getpid(), self.number)
+
+    def finish(self, evaluation: Evaluation | None, report: Path | None) -> None:
+        raise AssertionError("a run that crashed is not finished")
+
+
+def test_a_crash_costs_only_what_came_after_the_last_checkpoint(
+    finished: tuple[Trainer, Path], learning: Callable[..., Environment], train: Train, tmp_path: Path
+) -> None:
+    trainer = Trainer(learning(), Training(4, 4, 1, 1, checkpoint_every=2, evaluation_seeds=3), 1, tmp_path)
+    with pytest.raises(KeyError, match="crash"):
+        trainer.run("tiny", Crash(3))
+    resumed = train(tmp_path, resume=True)
+    assert read_metrics(tmp_path / "metrics.jsonl")["iteration"].tolist() == [3, 4]
+    assert weights(resumed) == weights(finished[0])
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_is_saved_evaluated_and_can_go_on(
+    finished: tuple[Trainer, Path],
+    learning: Callable[..., Environment],
+    train: Train,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    number: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sink = Crash(1, number)
+    monkeypatch.setattr(sink, "finish", lambda evaluation, report: None)
+    before = signal.getsignal(number)
+    (tmp_path / "metrics.jsonl").write_text('{"step": 1}\n')
+    trainer = Trainer(learning(), Training(4, 4, 1, 1, checkpoint_every=2, evaluation_seeds=3), 1, tmp_path)
+    assert trainer.run("tiny", sink) == tmp_path / "report.html"
+    assert signal.getsignal(number) is before
+    assert sink.rows == [1]
+    assert f"interrupted after iteration 1 and saved; resume={tmp_path} goes on" in capsys.readouterr().out
+    (tmp_path / "metrics.jsonl").unlink()
+    assert weights(train(tmp_path, resume=True)) == weights(finished[0])
+
+
+def test_groups_that_do_not_learn_are_compared_with_nobody(
+    learning: Callable[..., Environment], train: Train, tmp_path: Path
+) -> None:
+    noise = [group for group in learning().groups if group.name == "noise"]
+    train(tmp_path, changes={"groups": noise}, iterations=1)
+    evaluation = json.loads((tmp_path / "evaluation.json").read_text())
+    assert evaluation["comparisons"] == []
+    assert "no group learned" in (tmp_path / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "wanted"),
+    [
+        ("iterations", 0, "1 or more"),
+        ("iterations", 2.5, "1 or more"),
+        ("iterations", "many", "1 or more"),
+        ("markets", 0, "2 or more"),
+        ("threads", -1, "0 or more"),
+        ("torch_threads", 0, "1 or more"),
+        ("checkpoint_every", 0, "1 or more"),
+        ("evaluation_seeds", 1, "2 or more"),
+        ("evaluation_seeds", True, "2 or more"),
+    ],
+)
+def test_a_bad_training_value_is_named(field: str, value: object, wanted: str) -> None:
+    with pytest.raises(ValueError, match=f"training.{field} is {value!r}; it must be a whole number of {wanted}"):
+        Training(**{field: value})  # type: ignore[arg-type]
+
+
+def test_threads_are_all_or_as_many_as_there_are() -> None:
+    most = numba.config.NUMBA_NUM_THREADS
+    assert Training(threads=0).threads == most
+    with pytest.raises(ValueError, match=f"training.threads is {most + 1}; this machine offers up to {most}"):
+        Training(threads=most + 1)
+
+
+@pytest.mark.parametrize("seed", [-1, 1.5, None])
+def test_a_bad_seed_is_named(learning: Callable[..., Environment], tmp_path: Path, seed: Any) -> None:
+    with pytest.raises(ValueError, match=rf"seed is {seed}; it must be a whole number of 0 or more"):
+        Trainer(learning(), Training(threads=1), seed, tmp_path)
+
+
+def test_an_odd_number_of_markets_is_named(learning: Callable[..., Environment], tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"training\.markets is 5; markets go in pairs"):
+        Trainer(learning(), Training(markets=5, threads=1), 1, tmp_path)
+
+
+def test_the_yaml_shows_every_training_parameter_with_its_default() -> None:
+    shown = yaml.safe_load((ROOT / "conf" / "training" / "local.yaml").read_text())
+    target = shown.pop("_target_")
+    assert target == f"{Training.__module__}.{Training.__name__}"
+    assert Training(**shown) == Training()

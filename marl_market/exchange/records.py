@@ -23,9 +23,9 @@ SEAT_ACTIONS = 8
 SEAT_MEMORY = 32
 SEAT_OBSERVATION = 384
 SEAT_FILLS = 8
-SEAT_CHOICES = 128
+SEAT_CHOICES = 64
 REWARD_PARTS = 8
-REWARD_MEMORY = 8
+REWARD_MEMORY = 4
 PUBLIC_LEVELS = 10
 PUBLIC_EVENTS = 32
 PUBLIC_CANDLES = 3
@@ -167,11 +167,11 @@ SEAT = np.dtype(
         ("warms_up", np.int16),
         ("command_count", np.int64),
         ("action", np.float32, (SEAT_ACTIONS,)),
-        ("mask", np.uint8, (SEAT_CHOICES,)),  # 1 for each choice of a discrete action that does something
         ("memory", np.float64, (SEAT_MEMORY,)),
         ("reward_memory", np.float64, (REWARD_PARTS, REWARD_MEMORY)),  # a row for each part of the reward
         ("observation", np.float32, (SEAT_OBSERVATION,)),
         ("activation", np.float32, (2, SEAT_OBSERVATION)),
+        ("mask", np.uint8, (SEAT_CHOICES,)),  # 1 for each choice of a discrete action that does something
         ("fill_count", np.int64),  # fills so far; the last SEAT_FILLS of them are in `fill`, fill i at i % SEAT_FILLS
         ("fill", FILL, (SEAT_FILLS,)),
         ("command", COMMAND, (SEAT_COMMANDS,)),

@@ -15,6 +15,7 @@ from marl_market.env.observations.book import Book
 from marl_market.env.observations.clock import Clock
 from marl_market.env.observations.tape import TradeTape
 from marl_market.env.rewards.profit import Profit
+from marl_market.env.scheme import choices_of
 from marl_market.env.trader import MIND
 from marl_market.exchange.records import PUBLIC, SEAT
 from marl_market.market.spec import QUANTILES, Fees, MarketSpec, OrderFlow
@@ -72,9 +73,14 @@ def environment(groups: Sequence[Group] | None = None, **changes: Any) -> Enviro
 
 
 def actions(batch: BatchMarket, steps: int, seed: int = 0) -> NDArray[np.float32]:
-    """Return random actions for every step of a session, (steps, markets, external seats, action size)."""
+    """Return random actions for every step of a session, (steps, markets, external seats, action size).
+
+    Continuous ones lie in the action space and a little beyond it.
+    """
     shape = (steps, batch.markets.size, batch.external.size, batch.environment.action.size)
-    return np.random.default_rng(seed).uniform(-1.2, 1.2, shape).astype(np.float32)
+    random, choices = np.random.default_rng(seed), choices_of(batch.environment.action.space)
+    drawn = random.uniform(-1.2, 1.2, shape) if choices is None else random.integers(0, choices, shape)
+    return drawn.astype(np.float32)
 
 
 def public_record(**fields: Any) -> Any:

@@ -10,8 +10,25 @@ from marl_market.exchange.lifecycle import allocate_markets, open_market
 from marl_market.exchange.order_entry import process
 from marl_market.exchange.publication import publish
 from marl_market.exchange.records import COMMAND, NIL, SLOT_BITS, SLOT_OF_REFERENCE, CommandKind
+from marl_market.exchange.session import begin_step
+from marl_market.exchange.stream import pass_step
 from marl_market.market.spec import MarketSpec
 from tests.builders import market_spec
+
+
+class Command(NamedTuple):
+    """What a seat sends; the fields of COMMAND that are not given are zero."""
+
+    kind: int
+    side: int = 0
+    price_ticks: int = 0
+    quantity_lots: int = 0
+    order_id: int = 0
+    client_order_id: int = 0
+    trigger_ticks: int = 0
+    display_lots: int = 0
+    time_in_force: int = 0
+    lifetime_steps: int = 0
 
 
 class Event(NamedTuple):
@@ -32,12 +49,13 @@ class Event(NamedTuple):
 
 
 class Resting(NamedTuple):
-    """An order in the book."""
+    """An order in the book, or one that waits for its trigger, which is then its price here."""
 
     order_id: int
     seat: int
     price_ticks: int
     leaves_quantity: int
+    hidden_quantity: int = 0
 
 
 # Arrays, since a call with a record spends twenty times as long on looking at the record's type.
@@ -45,6 +63,11 @@ class Resting(NamedTuple):
 def carry_out(markets, seat, commands):  # type: ignore[no-untyped-def]
     for i in range(commands.size):
         process(markets[0], seat, commands[i])
+
+
+@compiled
+def begin(markets):  # type: ignore[no-untyped-def]
+    begin_step(markets[0])
 
 
 class Venue:
@@ -55,39 +78,32 @@ class Venue:
         self.markets = allocate_markets(self.spec, 1, seats)
         self.market: Any = self.markets[0]
         self._command = np.zeros(1, COMMAND)
+        self._columns = self._command[list(Command._fields)]  # a view in the order of Command
+        begin(self.markets)
 
-    def send(
-        self,
-        seat: int,
-        kind: int,
-        side: int = 0,
-        price_ticks: int = 0,
-        quantity_lots: int = 0,
-        order_id: int = 0,
-        client_order_id: int = 0,
-    ) -> list[Event]:
+    def send(self, seat: int, *command: int, **fields: int) -> list[Event]:
+        """Carry out the command of these fields of `Command`."""
         self.market["event_count"] = 0
-        return self.append(seat, kind, side, price_ticks, quantity_lots, order_id, client_order_id)
+        return self.append(seat, *command, **fields)
 
-    def append(
-        self,
-        seat: int,
-        kind: int,
-        side: int = 0,
-        price_ticks: int = 0,
-        quantity_lots: int = 0,
-        order_id: int = 0,
-        client_order_id: int = 0,
-    ) -> list[Event]:
+    def append(self, seat: int, *command: int, **fields: int) -> list[Event]:
         """Carry out a command of the same step: events pile up."""
         before = int(self.market["event_count"])
-        self._command[0] = (kind, side, price_ticks, client_order_id, quantity_lots, order_id)
+        self._columns[0] = Command(*command, **fields)
         carry_out(self.markets, seat, self._command)
-        return [Event(*row) for row in self.market["event"][before : int(self.market["event_count"])].tolist()]
+        return self._events(before)
 
-    def limit(self, seat: int, side: int, price_ticks: int, quantity_lots: int) -> int:
+    def step(self) -> list[Event]:
+        """End a step and begin the next; return what happens by itself then."""
+        pass_step(self.markets, self.spec.step_ns)
+        return self._events(0)
+
+    def _events(self, first: int) -> list[Event]:
+        return [Event(*row) for row in self.market["event"][first : int(self.market["event_count"])].tolist()]
+
+    def limit(self, seat: int, side: int, price_ticks: int, quantity_lots: int, **fields: int) -> int:
         """Send a limit order and return its id, or 0 if it is rejected."""
-        return self.send(seat, CommandKind.LIMIT, side, price_ticks, quantity_lots)[0].order_id
+        return self.send(seat, CommandKind.LIMIT, side, price_ticks, quantity_lots, **fields)[0].order_id
 
     def take(self, seat: int, side: int, quantity_lots: int) -> list[Event]:
         return self.send(seat, CommandKind.MARKET, side, 0, quantity_lots)
@@ -102,22 +118,28 @@ class Venue:
     def account(self, seat: int) -> Any:
         return self.market["seat"][seat]["account"]
 
-    def levels(self, index: int) -> list[Any]:
-        """Return the level records of bids (0) or asks (1), best first."""
+    def levels(self, ladder: int) -> list[Any]:
+        """Return the level records of a ladder, the first to be served first."""
         book = self.market["book"]
-        keys = book["ladder"][index, : book["count"][index]][::-1]
+        keys = book["ladder"][ladder, : book["count"][ladder]][::-1]
         return [book["level"][int(key) & SLOT_MASK] for key in keys]
 
-    def resting(self, index: int) -> list[Resting]:
-        """Return the bids (0) or asks (1) in the order in which they would be filled."""
+    def resting(self, ladder: int) -> list[Resting]:
+        """Return the orders of a ladder in the order in which they would be filled or wake."""
         orders = []
-        for level in self.levels(index):
+        for level in self.levels(ladder):
             reference = int(level["head"])
             while reference != NIL:
                 seat = reference >> SLOT_BITS
                 order = self.market["seat"][seat]["order"][reference & SLOT_OF_REFERENCE]
                 orders.append(
-                    Resting(int(order["order_id"]), seat, int(order["price_ticks"]), int(order["leaves_quantity"]))
+                    Resting(
+                        int(order["order_id"]),
+                        seat,
+                        int(level["price_ticks"]),
+                        int(order["leaves_quantity"]),
+                        int(order["reserve_quantity"]),
+                    )
                 )
                 reference = int(order["next"])
         return orders

@@ -6,6 +6,7 @@ import numpy as np
 
 from marl_market.exchange.bits import lowest_bit
 from marl_market.exchange.compiled import compiled
+from marl_market.exchange.records import ASKS, BIDS
 
 OWN_ORDERS = 4
 """How many of its orders a seat sees and can name, on each side."""
@@ -13,16 +14,18 @@ OWN_ORDERS = 4
 
 @compiled
 def next_own_order(seat, side, after):  # type: ignore[no-untyped-def]
-    """Return the slot of the open order of `side` that follows the one in slot `after`, or -1 where none does.
+    """Return the slot of the resting order of `side` that follows the one in slot `after`, or -1 where none does.
 
-    The best price comes first, then the earliest order; an `after` of -1 asks for the first.
+    The best price comes first, then the earliest order; an `after` of -1 asks for the first. An order that waits for
+    its trigger has no place.
     """
+    ladder = BIDS if side > 0 else ASKS
     found = np.int64(-1)
     slots = seat.live
     while slots != 0:
         slot = lowest_bit(slots)
         slots &= slots - np.uint64(1)
-        if seat.order[slot].side != side:
+        if seat.order[slot].ladder != ladder:
             continue
         if after >= 0 and not comes_before(seat, after, slot):
             continue

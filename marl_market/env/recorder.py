@@ -6,9 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marl_market.env.batch_market import BatchMarket
+from marl_market.env.shown_orders import SHOWN, follow_withdrawals, shown_orders
 from marl_market.exchange.feed import fill_pairs
-from marl_market.exchange.records import EventKind, Liquidity, Reason
+from marl_market.exchange.records import EventKind, Liquidity
 from marl_market.market.tape import FLOW, QUOTE, TRADE, FlowKind, Side, Tape
+
+ARRIVALS = (EventKind.ACCEPTED, EventKind.TRIGGERED, EventKind.REPLACED)
+"""Events after which an order may take; until the next of them, all that is taken is taken by it."""
 
 
 class TapeRecorder:
@@ -20,10 +24,13 @@ class TapeRecorder:
         self._market = market
         self._quotes: list[NDArray[np.void]] = []
         self._events: list[NDArray[np.void]] = []
+        self._opening = np.zeros(0, SHOWN)
 
     def record(self) -> None:
         """Take over what has happened since the last call."""
         market = self._batch.markets[self._market]
+        if not self._quotes:
+            self._opening = shown_orders(market)
         public = market["public"]
         bid, ask = public["level"][0, 0], public["level"][1, 0]
         has_bid, has_ask = public["depth"] > 0
@@ -46,33 +53,42 @@ class TapeRecorder:
         columns = [name for name in QUOTE.names or () if name != "time_ns"]
         changed[1:] = np.any([quotes[name][1:] != quotes[name][:-1] for name in columns], axis=0)
         step = np.repeat(np.arange(len(self._events)), [part.size for part in self._events])
-        return Tape(
-            float(spec.tick_size), float(spec.lot_size), quotes[changed], _trades(events), _flow(events, quotes, step)
-        )
+        flow = _flow(events, self._opening, quotes, step)
+        return Tape(float(spec.tick_size), float(spec.lot_size), quotes[changed], _trades(events), flow)
 
 
 def _trades(events: NDArray[np.void]) -> NDArray[np.void]:
-    """Return the fills as trades, one for both sides; in a call auction the later order counts as the aggressor."""
+    """Return the fills as trades, one for both sides; in a call auction there is no aggressor, its side is 0."""
     _, fills = fill_pairs(events)
     trades = np.zeros(fills.size, TRADE)
     trades["time_ns"] = fills["time_ns"]
     trades["price_ticks"] = fills["price_ticks"]
-    trades["aggressor_side"] = fills["side"]
+    trades["aggressor_side"] = np.where(fills["liquidity"] == Liquidity.AUCTION, 0, fills["side"])
     trades["quantity_lots"] = fills["quantity_lots"]
     return trades
 
 
-def _flow(events: NDArray[np.void], quotes: NDArray[np.void], step: NDArray[np.int64]) -> NDArray[np.void]:
-    """Return resting orders, cancels and aggressors (the fills of one order merged), in the order they came."""
+def _flow(
+    events: NDArray[np.void], opening: NDArray[np.void], quotes: NDArray[np.void], step: NDArray[np.int64]
+) -> NDArray[np.void]:
+    """Return resting orders, cancels and aggressors (the fills of one order merged), in the order they came.
+
+    Of an order that hides a part, only what is shown counts: each refresh comes, and what is canceled of it goes. A
+    replaced order goes, wholly or in part, and comes again where it has lost its place.
+    """
     rested = events["kind"] == EventKind.RESTED
-    canceled = (events["kind"] == EventKind.CANCELED) & (events["reason"] != Reason.NO_LIQUIDITY)
+    quantity, price = events["quantity_lots"].copy(), events["price_ticks"].copy()
+    withdrawn, left_from = np.zeros_like(quantity), np.zeros_like(price)
+    follow_withdrawals(events, opening.copy(), withdrawn, left_from)
+    canceled = withdrawn > 0
+    quantity[canceled], price[canceled] = withdrawn[canceled], left_from[canceled]
     taken = (events["kind"] == EventKind.FILLED) & (events["liquidity"] == Liquidity.TAKER)
     fills = np.flatnonzero(taken)
-    _, place = np.unique(events["order_id"][fills], return_inverse=True)
+    arrival = np.cumsum(np.isin(events["kind"], ARRIVALS))
+    _, place = np.unique(arrival[fills], return_inverse=True)
     last, total = np.zeros((2, place.max(initial=-1) + 1), np.int64)
     last[place] = fills  # of several fills of one order, the last one stays
     np.add.at(total, place, events["quantity_lots"][fills])
-    quantity = events["quantity_lots"].copy()
     quantity[last] = total
     chosen = rested | canceled
     chosen[last] = True
@@ -80,7 +96,7 @@ def _flow(events: NDArray[np.void], quotes: NDArray[np.void], step: NDArray[np.i
     flow["time_ns"] = events["time_ns"][chosen]
     flow["kind"] = np.select([rested, canceled], [FlowKind.LIMIT, FlowKind.CANCEL], FlowKind.MARKET)[chosen]
     flow["side"] = events["side"][chosen]
-    flow["price_ticks"] = events["price_ticks"][chosen]
+    flow["price_ticks"] = price[chosen]
     flow["quantity_lots"] = quantity[chosen]
     before = quotes[np.maximum(step[chosen] - 1, 0)]
     opposite = np.where(flow["side"] == Side.BUY, before["ask_price_ticks"], before["bid_price_ticks"])

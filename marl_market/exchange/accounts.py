@@ -14,18 +14,16 @@ def book_position(account, signed_quantity, price_in_cash):  # type: ignore[no-u
 
     A part's share of the cost may be rounded: what it leaves over stays in the cost of what is open.
     """
+    # Without branches, since none could guess which side of its average a seat will trade on.
     position = account.position
-    if position * signed_quantity < 0:
-        size = abs(position)
-        closed = min(abs(signed_quantity), size)
-        released = account.cost
-        if closed < size:
-            released = np.int64(released * (np.float64(closed) / np.float64(size)))
-        direction = 1 if position > 0 else -1
-        account.realized += direction * closed * price_in_cash - released
-        account.cost += direction * (abs(signed_quantity) - closed) * -price_in_cash - released
-    else:
-        account.cost += signed_quantity * price_in_cash
+    size = abs(position)
+    opposed = (position ^ signed_quantity) < 0
+    closed = min(abs(signed_quantity), size) if opposed else np.int64(0)
+    share = np.int64(account.cost * (np.float64(closed) / np.float64(max(size, 1))))
+    released = account.cost if closed == size else share
+    signed_closed = closed if position > 0 else -closed
+    account.realized += signed_closed * price_in_cash - released
+    account.cost += (signed_quantity + signed_closed) * price_in_cash - released
     account.position = position + signed_quantity
 
 
@@ -37,8 +35,8 @@ def settle(market, taker, maker, side, price_ticks, quantity_lots, called):  # t
     fees keep their sums exactly.
     """
     notional = np.int64(price_ticks) * quantity_lots * market.public.cash_per_tick_lot
-    maker_rates = market.public.fees[maker.fee_tier]
-    taker_rates = market.public.fees[taker.fee_tier]
+    maker_rates = market.public.fees[np.uint64(maker.fee_tier)]
+    taker_rates = market.public.fees[np.uint64(taker.fee_tier)]
     maker_fee = fee(notional, quantity_lots, maker_rates.maker_parts_per_billion, maker_rates.maker_per_lot)
     if called:
         taker_fee = fee(notional, quantity_lots, taker_rates.maker_parts_per_billion, taker_rates.maker_per_lot)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from marl_market.exchange.book import LOWEST_KEY
-from marl_market.exchange.compiled import inlined
+from marl_market.exchange.compiled import compiled, inlined
 from marl_market.exchange.matching import can_fill, limit_key
 from marl_market.exchange.records import (
     ASKS,
@@ -59,7 +59,7 @@ def taking_key(market, kind, side, price_ticks):  # type: ignore[no-untyped-def]
         return limit_key(side, price_ticks)
     if market.price_band == 0:
         return LOWEST_KEY
-    edge = np.floor(market.public.reference_ticks) + side * market.price_band
+    edge = side * np.floor(side * market.public.reference_ticks + market.price_band)
     return limit_key(side, np.int32(min(max(edge, LOWEST_PRICE + 1), HIGHEST_PRICE)))
 
 
@@ -93,24 +93,46 @@ def price_refusal(market, price_ticks):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def kind_refusal(market, seat, command):  # type: ignore[no-untyped-def]
+def kind_refusal(market, command):  # type: ignore[no-untyped-def]
     """Return why the venue does not take orders of this kind now, or Reason.NONE."""
-    time_in_force = command.time_in_force
+    kind, time_in_force = command.kind, command.time_in_force
     if time_in_force < GOOD_TILL_CANCEL or time_in_force > POST_ONLY:
         return TIME_IN_FORCE_NOT_ALLOWED
-    if time_in_force == POST_ONLY and command.kind != LIMIT:
+    if time_in_force == POST_ONLY and kind != LIMIT:
         return TIME_IN_FORCE_NOT_ALLOWED
-    if time_in_force == FILL_OR_KILL and command.kind != LIMIT and command.kind != MARKET:
+    if time_in_force == FILL_OR_KILL and kind != LIMIT and kind != MARKET:
         return TIME_IN_FORCE_NOT_ALLOWED
     if command.display_lots < 0:
         return DISPLAY_NEGATIVE
     if market.phase == HALTED:
         return MARKET_HALTED
-    opens = needs_slot(command.kind, time_in_force)
-    if market.phase == AUCTION and not opens:
+    if market.phase == AUCTION and not needs_slot(kind, time_in_force):
         return NOT_IN_AUCTION
-    if opens and seat.live == ALL_SLOTS:
-        return TOO_MANY_ORDERS
+    return NO_REASON
+
+
+@inlined
+def slot_refusal(market, seat_index, command):  # type: ignore[no-untyped-def]
+    """Return Reason.TOO_MANY_ORDERS where an order needs a place and its seat has none left."""
+    full = market.seat[np.uint64(seat_index)].live == ALL_SLOTS
+    return TOO_MANY_ORDERS if full and needs_slot(command.kind, command.time_in_force) else NO_REASON
+
+
+@compiled
+def special_refusal(market, seat_index, command):  # type: ignore[no-untyped-def]
+    """Return why an order of a rarer kind, or in a rarer phase, cannot be accepted, or Reason.NONE."""
+    reason = kind_refusal(market, command)
+    if reason == NO_REASON:
+        reason = slot_refusal(market, seat_index, command)
+    if reason != NO_REASON or market.phase != CONTINUOUS:
+        return reason
+    kind = command.kind
+    if command.time_in_force == POST_ONLY and would_take(market, command.side, command.price_ticks):
+        return WOULD_TAKE
+    if command.time_in_force == FILL_OR_KILL:
+        key = taking_key(market, kind, command.side, command.price_ticks)
+        if not can_fill(market, seat_index, command.side, key, command.quantity_lots):
+            return CANNOT_FILL_ALL
     return NO_REASON
 
 
@@ -129,13 +151,6 @@ def refusal(market, seat_index, command):  # type: ignore[no-untyped-def]
             return reason
     if (kind == STOP or kind == STOP_LIMIT) and command.trigger_ticks == LOWEST_PRICE:
         return PRICE_OUT_OF_RANGE
-    reason = kind_refusal(market, market.seat[seat_index], command)
-    if reason != NO_REASON or market.phase != CONTINUOUS or kind == STOP or kind == STOP_LIMIT:
-        return reason
-    if command.time_in_force == POST_ONLY and kind == LIMIT and would_take(market, command.side, command.price_ticks):
-        return WOULD_TAKE
-    if command.time_in_force == FILL_OR_KILL:
-        key = taking_key(market, kind, command.side, command.price_ticks)
-        if not can_fill(market, seat_index, command.side, key, command.quantity_lots):
-            return CANNOT_FILL_ALL
-    return NO_REASON
+    if command.time_in_force != GOOD_TILL_CANCEL or command.display_lots != 0 or market.phase != CONTINUOUS:
+        return special_refusal(market, seat_index, command)
+    return slot_refusal(market, seat_index, command)

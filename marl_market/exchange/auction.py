@@ -1,8 +1,8 @@
 """The call auction: one price for all that have met in the book.
 
 While the venue calls, orders rest without trading, even across each other. When it uncrosses, everything trades at
-the price at which most can; among several such prices, at the one that leaves the least over, then at the one nearest
-to the reference price, then at the lowest.
+that one of the orders' prices at which most can; among several such prices, at the one that leaves the least over,
+then at the one nearest to the reference price, then at the lowest.
 
 Assumptions: nobody takes in an auction, so both sides pay as makers, and self-trade prevention does not apply.
 """

@@ -37,10 +37,10 @@ def rank_key(ladder, price_ticks):  # type: ignore[no-untyped-def]
 def ladder_position(book, ladder, key):  # type: ignore[no-untyped-def]
     """Return the first place in a ladder whose key is not below `key`."""
     low = 0
-    length = book.count[ladder]
+    length = book.count[np.uint64(ladder)]
     while length > 0:
         half = length >> 1
-        if book.ladder[ladder, low + half] < key:
+        if book.ladder[np.uint64(ladder), np.uint64(low + half)] < key:
             low += half + 1
             length -= half + 1
         else:
@@ -56,9 +56,9 @@ def find_or_insert_level(book, ladder, price_ticks):  # type: ignore[no-untyped-
     """
     key = rank_key(ladder, price_ticks)
     position = ladder_position(book, ladder, key)
-    count = book.count[ladder]
+    count = book.count[np.uint64(ladder)]
     if position < count:
-        found = book.ladder[ladder, position]
+        found = book.ladder[np.uint64(ladder), np.uint64(position)]
         if found >> RANK_SHIFT == key >> RANK_SHIFT:
             return np.int32(found & SLOT_MASK)
     place = book.free_level
@@ -67,12 +67,12 @@ def find_or_insert_level(book, ladder, price_ticks):  # type: ignore[no-untyped-
         book.used_levels = place + 1
     else:
         book.free_level = book.level[place].head
-    keys = book.ladder[ladder]
+    keys = book.ladder[np.uint64(ladder)]
     for i in range(count, position, -1):
         keys[np.uint64(i)] = keys[np.uint64(i - 1)]
     keys[np.uint64(position)] = key | np.int64(place)
-    book.count[ladder] = count + 1
-    level = book.level[place]
+    book.count[np.uint64(ladder)] = count + 1
+    level = book.level[np.uint64(place)]
     level.quantity_lots = 0
     level.hidden_lots = 0
     level.count = 0
@@ -85,16 +85,16 @@ def find_or_insert_level(book, ladder, price_ticks):  # type: ignore[no-untyped-
 @inlined
 def remove_level(book, ladder, place):  # type: ignore[no-untyped-def]
     """Take the empty level `place` out of its ladder and give it back to the pool."""
-    level = book.level[place]
-    count = book.count[ladder] - 1
+    level = book.level[np.uint64(place)]
+    count = book.count[np.uint64(ladder)] - 1
     position = count
     key = rank_key(ladder, level.price_ticks)
-    if book.ladder[ladder, count] >> RANK_SHIFT != key >> RANK_SHIFT:
+    if book.ladder[np.uint64(ladder), np.uint64(count)] >> RANK_SHIFT != key >> RANK_SHIFT:
         position = ladder_position(book, ladder, key)
-        keys = book.ladder[ladder]
+        keys = book.ladder[np.uint64(ladder)]
         for i in range(position, count):
             keys[np.uint64(i)] = keys[np.uint64(i + 1)]
-    book.count[ladder] = count
+    book.count[np.uint64(ladder)] = count
     level.head = book.free_level
     book.free_level = place
 
@@ -102,7 +102,7 @@ def remove_level(book, ladder, place):  # type: ignore[no-untyped-def]
 @inlined
 def enqueue(market, place, reference, order):  # type: ignore[no-untyped-def]
     """Put `order` last in the queue of level `place`."""
-    level = market.book.level[place]
+    level = market.book.level[np.uint64(place)]
     tail = level.tail
     order.level = place
     order.next = NIL
@@ -110,7 +110,7 @@ def enqueue(market, place, reference, order):  # type: ignore[no-untyped-def]
     if tail == NIL:
         level.head = reference
     else:
-        market.seat[tail >> SLOT_BITS].order[tail & SLOT_OF_REFERENCE].next = reference
+        market.seat[np.uint64(tail >> SLOT_BITS)].order[tail & SLOT_OF_REFERENCE].next = reference
     level.tail = reference
     level.count += 1
     level.quantity_lots += order.leaves_quantity
@@ -122,17 +122,17 @@ def dequeue(market, order):  # type: ignore[no-untyped-def]
     """Take `order` out of its queue, wherever it stands, and remove its level if that was the last one."""
     book = market.book
     place = order.level
-    level = book.level[place]
+    level = book.level[np.uint64(place)]
     following = order.next
     previous = order.previous
     if previous == NIL:
         level.head = following
     else:
-        market.seat[previous >> SLOT_BITS].order[previous & SLOT_OF_REFERENCE].next = following
+        market.seat[np.uint64(previous >> SLOT_BITS)].order[previous & SLOT_OF_REFERENCE].next = following
     if following == NIL:
         level.tail = previous
     else:
-        market.seat[following >> SLOT_BITS].order[following & SLOT_OF_REFERENCE].previous = previous
+        market.seat[np.uint64(following >> SLOT_BITS)].order[following & SLOT_OF_REFERENCE].previous = previous
     level.count -= 1
     level.quantity_lots -= order.leaves_quantity
     level.hidden_lots -= order.reserve_quantity

@@ -18,12 +18,11 @@ from marl_market.exchange.records import (
     EventKind,
     Liquidity,
     PublicKind,
-    Reason,
 )
 
 RESTED, FILLED, CANCELED = int(EventKind.RESTED), int(EventKind.FILLED), int(EventKind.CANCELED)
 EXPIRED = int(EventKind.EXPIRED)
-NO_LIQUIDITY, TAKER = int(Reason.NO_LIQUIDITY), int(Liquidity.TAKER)
+MAKER, TAKER, AUCTION = int(Liquidity.MAKER), int(Liquidity.TAKER), int(Liquidity.AUCTION)
 ONE = np.uint64(1)
 REST, CANCEL, TRADE = int(PublicKind.REST), int(PublicKind.CANCEL), int(PublicKind.TRADE)
 
@@ -50,7 +49,7 @@ def trade_in_candle(candle, price_ticks, quantity_lots):  # type: ignore[no-unty
 
 
 @inlined
-def publish_event(public, event, kind):  # type: ignore[no-untyped-def]
+def publish_event(public, event, kind, side):  # type: ignore[no-untyped-def]
     """Append one event to the public history."""
     shown = public.event[public.event_count % PUBLIC_EVENTS]
     public.event_count += 1
@@ -58,7 +57,7 @@ def publish_event(public, event, kind):  # type: ignore[no-untyped-def]
     shown.quantity_lots = event.quantity_lots
     shown.price_ticks = event.price_ticks
     shown.kind = kind
-    shown.side = event.side
+    shown.side = side
 
 
 @inlined
@@ -95,13 +94,14 @@ def digest(market):  # type: ignore[no-untyped-def]
     for i in range(market.event_count):
         event = market.event[i]
         if event.kind == RESTED:
-            publish_event(public, event, REST)
-        elif event.kind == EXPIRED or (event.kind == CANCELED and event.reason != NO_LIQUIDITY):
-            publish_event(public, event, CANCEL)
+            publish_event(public, event, REST, event.side)
+        elif (event.kind == EXPIRED or event.kind == CANCELED) and event.liquidity == MAKER:
+            publish_event(public, event, CANCEL, event.side)
         elif event.kind == FILLED:
             note_fill(market.seat[event.seat], event)
-            if event.liquidity == TAKER:
-                publish_event(public, event, TRADE)
+            called = event.liquidity == AUCTION
+            if event.liquidity == TAKER or (called and event.side > 0):  # once a trade
+                publish_event(public, event, TRADE, 0 if called else event.side)
                 for k in range(public.forming.size):
                     trade_in_candle(public.forming[k], event.price_ticks, event.quantity_lots)
     for k in range(public.forming.size):

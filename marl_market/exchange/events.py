@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from marl_market.exchange.compiled import inlined
 
 
@@ -21,7 +23,7 @@ def emit(  # type: ignore[no-untyped-def]
     liquidity,
 ):
     """Append one event."""
-    event = market.event[market.event_count]
+    event = market.event[np.uint64(market.event_count)]
     market.event_count += 1
     event.time_ns = market.time_ns
     event.order_id = order_id

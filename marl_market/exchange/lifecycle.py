@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from marl_market.exchange.compiled import compiled
 from marl_market.exchange.digest import begin_candle
 from marl_market.exchange.fees import BILLION
-from marl_market.exchange.records import CAPACITY_SEATS, NIL, REWARD_MEMORY, REWARD_PARTS, Phase, market_dtype
+from marl_market.exchange.records import CAPACITY_SEATS, NEVER, NIL, REWARD_MEMORY, REWARD_PARTS, Phase, market_dtype
 from marl_market.market.spec import SELF_TRADE, MarketSpec
 from marl_market.market.units import decimal
 
@@ -120,6 +120,8 @@ def open_market(market, initial_price_ticks):  # type: ignore[no-untyped-def]
         account.open_lots[0] = 0
         account.open_lots[1] = 0
         seat.live = np.uint64(0)
+        seat.refreshes = 0
+        seat.refresh_step = NEVER
         seat.time_of_last_fill_ns = 0
         seat.fill_count = 0
         seat.command_count = 0

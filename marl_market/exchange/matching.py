@@ -5,6 +5,8 @@ compared, stored and replayed. Why orders are found by number alone: an order id
 
 Assumptions: a fill happens at the resting order's price; orders at one price fill in the order of their arrival; the
 hidden part of an iceberg waits behind what is displayed at its price, and each refresh of it comes last.
+A seat whose icebergs have refreshed `SEAT_REFRESHES` times in a step shows all of the next one's hidden part at once,
+which bounds how many events a step can make.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from marl_market.exchange.records import (
     ASKS,
     BIDS,
     NIL,
+    SEAT_REFRESHES,
     SLOT_BITS,
     SLOT_OF_REFERENCE,
     EventKind,
@@ -30,7 +33,8 @@ from marl_market.exchange.records import (
 RESTED, FILLED, CANCELED = int(EventKind.RESTED), int(EventKind.FILLED), int(EventKind.CANCELED)
 NO_REASON, SELF_TRADE = int(Reason.NONE), int(Reason.SELF_TRADE)
 MAKER, TAKER = int(Liquidity.MAKER), int(Liquidity.TAKER)
-CANCEL_INCOMING, DECREMENT, ALLOW = int(SelfTrade.CANCEL_INCOMING), int(SelfTrade.DECREMENT), int(SelfTrade.ALLOW)
+CANCEL_RESTING, CANCEL_INCOMING = int(SelfTrade.CANCEL_RESTING), int(SelfTrade.CANCEL_INCOMING)
+DECREMENT, ALLOW = int(SelfTrade.DECREMENT), int(SelfTrade.ALLOW)
 ONE = np.uint64(1)
 
 
@@ -44,7 +48,7 @@ def limit_key(side, price_ticks):  # type: ignore[no-untyped-def]
 def close_order(market, seat, slot, order):  # type: ignore[no-untyped-def]
     """Take an open order out of its ladder and free its slot."""
     if order.ladder <= ASKS:
-        seat.account.open_lots[order.ladder] -= order.leaves_quantity + order.reserve_quantity
+        seat.account.open_lots[np.uint64(order.ladder)] -= order.leaves_quantity + order.reserve_quantity
     dequeue(market, order)
     seat.live &= ~(ONE << np.uint64(slot))
 
@@ -52,29 +56,29 @@ def close_order(market, seat, slot, order):  # type: ignore[no-untyped-def]
 @compiled
 def end_order(market, seat_index, slot, kind, reason):  # type: ignore[no-untyped-def]
     """Close an open order and say so: CANCELED, or EXPIRED."""
-    seat = market.seat[seat_index]
-    order = seat.order[slot]
+    seat = market.seat[np.uint64(seat_index)]
+    order = seat.order[np.uint64(slot)]
     quantity = order.leaves_quantity + order.reserve_quantity
     close_order(market, seat, slot, order)
     emit(
         market, kind, reason, seat_index, order.side, order.price_ticks, quantity, 0, order.order_id,
-        order.client_order_id, 0, 0,
+        order.client_order_id, 0, MAKER if order.ladder <= ASKS else 0,
     )  # fmt: skip
 
 
 @inlined
-def rest_order(market, seat_index, slot, quantity_lots):  # type: ignore[no-untyped-def]
-    """Put `quantity_lots` of the order in `slot` last in the queue at its price, a part of it hidden if it says so."""
-    seat = market.seat[seat_index]
-    order = seat.order[slot]
+def rest_order(market, seat_index, slot, quantity_lots, display_lots):  # type: ignore[no-untyped-def]
+    """Put `quantity_lots` of the order in `slot` last in the queue at its price, showing `display_lots` (0: all)."""
+    seat = market.seat[np.uint64(seat_index)]
+    order = seat.order[np.uint64(slot)]
     order.ladder = BIDS if order.side > 0 else ASKS
     order.leaves_quantity = quantity_lots
-    if order.display_lots > 0:
-        order.leaves_quantity = min(quantity_lots, order.display_lots)
+    if display_lots > 0:
+        order.leaves_quantity = min(quantity_lots, display_lots)
     order.reserve_quantity = quantity_lots - order.leaves_quantity
     order.time_ns = market.time_ns
     seat.live |= ONE << np.uint64(slot)
-    seat.account.open_lots[order.ladder] += quantity_lots
+    seat.account.open_lots[np.uint64(order.ladder)] += quantity_lots
     place = find_or_insert_level(market.book, order.ladder, order.price_ticks)
     enqueue(market, place, np.int32(seat_index << SLOT_BITS | slot), order)
     emit(
@@ -85,23 +89,29 @@ def rest_order(market, seat_index, slot, quantity_lots):  # type: ignore[no-unty
 
 @compiled
 def refresh_order(market, seat_index, slot, quantity_lots):  # type: ignore[no-untyped-def]
-    """Do as `rest_order`, out of the hot path."""
-    rest_order(market, seat_index, slot, quantity_lots)
+    """Let an iceberg whose display is used up show the next part of `quantity_lots`."""
+    seat = market.seat[seat_index]
+    if seat.refresh_step != market.public.step:
+        seat.refresh_step = market.public.step
+        seat.refreshes = 0
+    seat.refreshes += 1
+    display = seat.order[slot].display_lots if seat.refreshes <= SEAT_REFRESHES else 0
+    rest_order(market, seat_index, slot, quantity_lots, display)
 
 
 @inlined
 def reduce_order(market, seat, order, quantity_lots):  # type: ignore[no-untyped-def]
     """Take displayed quantity from a resting order, which keeps its place and something of it."""
-    market.book.level[order.level].quantity_lots -= quantity_lots
+    market.book.level[np.uint64(order.level)].quantity_lots -= quantity_lots
     order.leaves_quantity -= quantity_lots
-    seat.account.open_lots[order.ladder] -= quantity_lots
+    seat.account.open_lots[np.uint64(order.ladder)] -= quantity_lots
 
 
 @inlined
 def consume(market, seat_index, slot, quantity_lots):  # type: ignore[no-untyped-def]
     """Take `quantity_lots` of what a resting order displays: it stays, refreshes from its reserve, or ends."""
-    seat = market.seat[seat_index]
-    order = seat.order[slot]
+    seat = market.seat[np.uint64(seat_index)]
+    order = seat.order[np.uint64(slot)]
     if quantity_lots < order.leaves_quantity:
         reduce_order(market, seat, order, quantity_lots)
     else:
@@ -127,7 +137,7 @@ def meet_oneself(market, seat_index, slot, order_id, client_order_id, leaves):  
             left = order.leaves_quantity + order.reserve_quantity - quantity
             emit(
                 market, CANCELED, SELF_TRADE, seat_index, order.side, order.price_ticks, quantity, left,
-                order.order_id, order.client_order_id, 0, 0,
+                order.order_id, order.client_order_id, 0, MAKER,
             )  # fmt: skip
             consume(market, seat_index, slot, quantity)
         return leaves
@@ -151,11 +161,11 @@ def record_trade(market, price_ticks, side, quantity_lots):  # type: ignore[no-u
 def match(market, seat_index, side, threshold, quantity_lots, order_id, client_order_id):  # type: ignore[no-untyped-def]
     """Fill an incoming order against opposite levels whose key is at least `threshold`; return what is left of it."""
     book = market.book
-    taker = market.seat[seat_index]
+    taker = market.seat[np.uint64(seat_index)]
     opposite = ASKS if side > 0 else BIDS
     leaves = quantity_lots
     while leaves > 0 and book.count[opposite] > 0:
-        best = book.ladder[opposite, book.count[opposite] - 1]
+        best = book.ladder[np.uint64(opposite), np.uint64(book.count[opposite] - 1)]
         if best < threshold:
             break
         reference = book.level[best & SLOT_MASK].head
@@ -164,7 +174,7 @@ def match(market, seat_index, side, threshold, quantity_lots, order_id, client_o
         if maker_index == seat_index and market.self_trade != ALLOW:
             leaves = meet_oneself(market, seat_index, slot, order_id, client_order_id, leaves)
             continue
-        maker = market.seat[maker_index]
+        maker = market.seat[np.uint64(maker_index)]
         resting = maker.order[slot]
         price = resting.price_ticks
         quantity = min(resting.leaves_quantity, leaves)
@@ -190,7 +200,10 @@ def match(market, seat_index, side, threshold, quantity_lots, order_id, client_o
 
 @compiled
 def can_fill(market, seat_index, side, threshold, quantity_lots):  # type: ignore[no-untyped-def]
-    """Return whether the book holds `quantity_lots` for an order, its own seat's orders aside."""
+    """Return whether an order would trade `quantity_lots` at once.
+
+    Only under CANCEL_RESTING does it get past an order of its own seat; what is hidden comes after all that is shown.
+    """
     book = market.book
     opposite = ASKS if side > 0 else BIDS
     needed = quantity_lots
@@ -199,14 +212,19 @@ def can_fill(market, seat_index, side, threshold, quantity_lots):  # type: ignor
         if key < threshold:
             return False
         reference = book.level[key & SLOT_MASK].head
+        hidden = 0
         while reference != NIL:
             owner = reference >> SLOT_BITS
             order = market.seat[owner].order[reference & SLOT_OF_REFERENCE]
             if owner != seat_index or market.self_trade == ALLOW:
-                needed -= order.leaves_quantity + order.reserve_quantity
-            elif market.self_trade == CANCEL_INCOMING:
+                needed -= order.leaves_quantity
+                hidden += order.reserve_quantity
+            elif market.self_trade != CANCEL_RESTING:
                 return False
             if needed <= 0:
                 return True
             reference = order.next
+        needed -= hidden
+        if needed <= 0:
+            return True
     return False

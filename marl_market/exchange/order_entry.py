@@ -12,9 +12,11 @@ from marl_market.exchange.admission import (
     CONTINUOUS,
     HALTED,
     LIMIT,
+    LOWEST_PRICE,
     MARKET,
     MARKET_HALTED,
     POST_ONLY,
+    PRICE_OUT_OF_RANGE,
     STOP,
     STOP_LIMIT,
     WOULD_TAKE,
@@ -74,7 +76,7 @@ def execute(market, seat_index, slot, kind, side, price_ticks, quantity_lots, or
     if leaves == 0:
         return
     if slot >= 0:
-        rest_order(market, seat_index, slot, leaves)
+        rest_order(market, seat_index, slot, leaves, market.seat[seat_index].order[slot].display_lots)
     else:
         emit(
             market, CANCELED, NO_LIQUIDITY, seat_index, side, price_ticks, leaves, 0, order_id, client_order_id, 0, 0
@@ -107,7 +109,7 @@ def submit(market, seat_index, command):  # type: ignore[no-untyped-def]
     if reason != NO_REASON:
         reject(market, seat_index, command, reason)
         return
-    seat = market.seat[seat_index]
+    seat = market.seat[np.uint64(seat_index)]
     kind = command.kind
     slot = np.int64(-1)
     reference = seat_index << SLOT_BITS
@@ -121,7 +123,7 @@ def submit(market, seat_index, command):  # type: ignore[no-untyped-def]
         command.quantity_lots, order_id, command.client_order_id, 0, 0,
     )  # fmt: skip
     if slot >= 0:
-        order = seat.order[slot]
+        order = seat.order[np.uint64(slot)]
         order.order_id = order_id
         order.display_lots = command.display_lots
         order.time_ns = market.time_ns
@@ -227,6 +229,8 @@ def replace_refusal(market, order, command):  # type: ignore[no-untyped-def]
     reason = quantity_refusal(market, command.quantity_lots)
     if reason == NO_REASON and order.kind != STOP:
         reason = price_refusal(market, command.price_ticks)
+    if reason == NO_REASON and order.ladder > ASKS and command.trigger_ticks == LOWEST_PRICE:
+        reason = PRICE_OUT_OF_RANGE
     if reason != NO_REASON or order.time_in_force != POST_ONLY or market.phase != CONTINUOUS:
         return reason
     return WOULD_TAKE if would_take(market, order.side, command.price_ticks) else NO_REASON

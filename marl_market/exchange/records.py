@@ -5,7 +5,8 @@ times the engine's speed. Why an order lives inside its owner's seat: a trader s
 order is found by its number without a search, and a seat cannot crowd the others out of a shared pool.
 
 Assumptions: prices are int32 ticks of any sign; quantities, cash and times are int64. A seat has at most
-`SEAT_ORDERS` open orders and sends at most `SEAT_COMMANDS` commands a decision; both limits reject with a reason.
+`SEAT_ORDERS` open orders and sends at most `SEAT_COMMANDS` commands a decision; both limits reject with a reason. Its
+icebergs refresh at most `SEAT_REFRESHES` times a step and hide nothing after that.
 An order reference is `seat * SEAT_ORDERS + slot`; an order id is `sequence << REFERENCE_BITS | reference`.
 """
 
@@ -19,6 +20,7 @@ SLOT_BITS = 5
 SEAT_ORDERS = 1 << SLOT_BITS
 SLOT_OF_REFERENCE = SEAT_ORDERS - 1
 SEAT_COMMANDS = 16
+SEAT_REFRESHES = 16
 SEAT_ACTIONS = 8
 SEAT_MEMORY = 32
 SEAT_OBSERVATION = 384
@@ -123,7 +125,7 @@ class PublicKind(IntEnum):
 
 
 class Liquidity(IntEnum):
-    """Which part a seat had in a fill."""
+    """Which part an order had in a fill; of a canceled or expired one, MAKER says that it rested in the book."""
 
     MAKER = 1
     TAKER = 2
@@ -169,7 +171,7 @@ ORDER = np.dtype(
         ("reserve_quantity", np.int64),  # hidden part of an iceberg
         ("display_lots", np.int64),
         ("time_ns", np.int64),
-        ("last_step", np.int64),  # step after which it expires; NEVER where it does not
+        ("last_step", np.int64),  # step at whose beginning it expires; NEVER where it does not
         ("ahead_lots", np.int64),  # displayed quantity before it in its queue, as of the last digest
         ("price_ticks", np.int32),
         ("trigger_ticks", np.int32),
@@ -213,6 +215,8 @@ SEAT = np.dtype(
     [
         ("account", ACCOUNT),
         ("live", np.uint64),  # bit i is set while order[i] is open
+        ("refreshes", np.int64),  # of its icebergs in step `refresh_step`
+        ("refresh_step", np.int64),
         ("random", np.uint64),
         ("random_key", np.uint64),
         ("time_of_last_fill_ns", np.int64),
@@ -255,7 +259,7 @@ PUBLIC_EVENT = np.dtype(
         ("quantity_lots", np.int64),
         ("price_ticks", np.int32),
         ("kind", np.int16),  # PublicKind
-        ("side", np.int16),  # of the order, or of the aggressor
+        ("side", np.int16),  # of the order, or of the aggressor: 0 in a call auction
     ],
     align=True,
 )
@@ -320,10 +324,11 @@ def market_dtype(capacity: str) -> np.dtype[np.void]:
         raise ValueError(f"capacity {capacity!r} is no size class; choose one of {', '.join(CAPACITY_SEATS)}")
     seats = CAPACITY_SEATS[capacity]
     orders = seats * SEAT_ORDERS
-    # The end of an order that rests when a step begins makes at most two events, a command of the step at most four:
-    # it is accepted, and then it rests and may end too, or its last fill leaves the other order open. So a step
-    # cannot outrun this buffer.
-    events = 2 * orders + 4 * seats * SEAT_COMMANDS
+    # A pair of events ends what an order shows; a pair that does not is the last of the order that came in. So in a
+    # step a resting order makes at most two events, a waiting stop four (it is triggered, rests and ends), a command
+    # five (it is accepted and may be such a stop), and each refresh three more: `SEAT_REFRESHES` for each seat and,
+    # when these are used up, one more for each order, which then hides nothing. A step cannot outrun this buffer.
+    events = 7 * orders + 8 * seats * SEAT_COMMANDS + 3 * seats * SEAT_REFRESHES
     book = np.dtype(
         [
             ("count", np.int32, (LADDERS,)),

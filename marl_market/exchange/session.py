@@ -41,7 +41,8 @@ def begin_step(market):  # type: ignore[no-untyped-def]
         expire_orders(market)
     step = market.public.step
     session = market.public.session_steps
-    calling = 0 <= step < market.opening_steps or step >= session - market.closing_steps
+    closing = market.closing_steps > 0 and step >= session - market.closing_steps
+    calling = 0 <= step < market.opening_steps or closing
     if calling:
         market.phase = AUCTION
     elif market.phase == AUCTION:

@@ -45,7 +45,7 @@ TRADE = np.dtype(
     [
         ("time_ns", np.int64),
         ("price_ticks", np.int32),
-        ("aggressor_side", np.int32),
+        ("aggressor_side", np.int32),  # 0 in a call auction
         ("quantity_lots", np.int64),
     ]
 )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numba
 import numpy as np
 from benchmarks.measurement import REPEATS, Figure, best_seconds
+from gymnasium.spaces import Box
 from numpy.typing import NDArray
 
 from marl_market.env.actions.quotes import Quotes
@@ -19,7 +20,7 @@ from marl_market.env.observations.book import Book
 from marl_market.env.observations.clock import Clock
 from marl_market.env.observations.tape import TradeTape
 from marl_market.env.rewards.profit import Profit
-from marl_market.env.scheme import ActionScheme, ObservationScheme
+from marl_market.env.scheme import ActionScheme, ObservationScheme, continuous
 from marl_market.env.trader import DECIDED, trader
 from marl_market.exchange.commands import cancel_all, submit_limit
 from marl_market.market.spec import QUANTILES, Fees, MarketSpec, OrderFlow
@@ -48,7 +49,13 @@ class OneMessage:
     """One message a step, so that the engine has as little to do as an environment can give it."""
 
     decoder = decode
+    mask = None
     size = 3
+
+    @property
+    def space(self) -> Box:
+        """Return the space of (side, distance, quantity)."""
+        return continuous(self.size)
 
     def parameters(self, spec: MarketSpec) -> Sequence[float]:
         """Return the largest distance from the reference price, in ticks."""
@@ -67,7 +74,7 @@ def environment(action: ActionScheme) -> Environment:
         "account": Account(),
         "clock": Clock(),
     }
-    return Environment(spec, [Group("seat", External(), SEATS)], observation, action, Profit())
+    return Environment(spec, [Group("seat", External(), SEATS)], observation, action, {"profit": Profit()})
 
 
 def measure(quick: bool) -> Iterator[Figure]:

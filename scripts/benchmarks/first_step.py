@@ -32,7 +32,7 @@ groups = [
     Group("makers", AvellanedaStoikov(), 4),
     Group("momentum", Momentum(), 4),
 ]
-batch = BatchMarket(Environment(spec, groups, {"book": Book()}, Quotes(), Profit()), markets=1)
+batch = BatchMarket(Environment(spec, groups, {"book": Book()}, Quotes(), {"profit": Profit()}), markets=1)
 batch.reset([1])
 batch.step(np.zeros((1, 0, Quotes.size), np.float32))
 stepped = time.perf_counter()

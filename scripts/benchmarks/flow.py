@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from marl_market.exchange.bits import lowest_bit
 from marl_market.exchange.compiled import compiled
 from marl_market.exchange.lifecycle import allocate_markets, open_markets
-from marl_market.exchange.matching import process
+from marl_market.exchange.order_entry import process
 from marl_market.exchange.randomness import begin_stream, below, uniform
 from marl_market.exchange.records import COMMAND, CommandKind, EventKind, Liquidity, Reason
 from marl_market.market.spec import QUANTILES, Fees, MarketSpec, OrderFlow

@@ -1,6 +1,5 @@
 """Whatever conf lists keeps its contract: a new yaml is tested without editing a test."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from numpy.typing import NDArray
 from omegaconf import OmegaConf
@@ -15,12 +15,13 @@ from omegaconf import OmegaConf
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
 from marl_market.env.agent import External, Group
 from marl_market.env.batch_market import BatchMarket, Environment
-from marl_market.env.scheme import ObservationScheme
-from marl_market.env.trader import MIND_PARAMETERS, REWARD_PARAMETERS, call_encoder, call_reward, decide
-from marl_market.exchange.compiled import compiled
+from marl_market.env.market_env import MarketEnv
+from marl_market.env.scheme import ObservationScheme, RewardScheme
+from marl_market.env.trader import MIND_PARAMETERS, REWARD_PARAMETERS, decide
 from marl_market.exchange.records import SEAT_ACTIONS, SEAT_COMMANDS, SEAT_OBSERVATION, CommandKind, EventKind, Reason
 from marl_market.market.spec import MarketSpec
-from tests.builders import actions, mind_record
+from tests.builders import actions, environment, market_spec, mind_record, public_record, seat_record
+from tests.env.calls import PART, call_reward_at, observe
 
 CONF = Path(__file__).parents[2] / "conf"
 STEPS, WARMUP = 40, 40
@@ -40,9 +41,11 @@ def load(group: str, name: str) -> Any:
     return instantiate(OmegaConf.load(CONF / group / f"{name}.yaml"), _convert_="all")
 
 
-def parts_of(name: str) -> dict[str, ObservationScheme]:
-    loaded = load("observation", name)
-    return dict(loaded) if isinstance(loaded, Mapping) else {name: loaded}
+def part(group: str, name: str) -> Any:
+    """Return an observation or a reward; its file gives it its own name, by which the config composes."""
+    parts = load(group, name)
+    assert list(parts) == [name]
+    return parts[name]
 
 
 def short(market: str) -> MarketSpec:
@@ -50,8 +53,12 @@ def short(market: str) -> MarketSpec:
     return replace(spec, session_steps=STEPS, warmup_steps=WARMUP, capacity="small")
 
 
-def every_part() -> dict[str, ObservationScheme]:
-    return {key: part for name in choices("observation") for key, part in parts_of(name).items()}
+def every_observation() -> dict[str, ObservationScheme]:
+    return {name: part("observation", name) for name in choices("observation")}
+
+
+def every_reward() -> dict[str, RewardScheme]:
+    return {name: part("reward", name) for name in choices("reward")}
 
 
 def plays_by_itself(agent: Any) -> bool:
@@ -64,9 +71,9 @@ SCRIPTED = [name for name in AGENTS if plays_by_itself(load("agent", name))]
 MARKETS = choices("market")
 
 
-def populated(agent: Any, market: str, action: str = "quotes", reward: str = "profit") -> Environment:
+def populated(agent: Any, market: str, action: str = "quotes") -> Environment:
     groups = [Group("noise", ZeroIntelligence(), 8), Group("outside", External(), 2), Group("focal", agent, 2)]
-    return Environment(short(market), groups, every_part(), load("action", action), load("reward", reward))
+    return Environment(short(market), groups, every_observation(), load("action", action), every_reward())
 
 
 def play(environment: Environment, markets: int = 2) -> tuple[BatchMarket, list[NDArray[np.float32]]]:
@@ -126,32 +133,23 @@ def test_every_market_opens_as_its_file_says(market: str) -> None:
     assert public["session_steps"] == load("market", market).session_steps
 
 
-@compiled
-def call_scheme(address, public, seat, offset):  # type: ignore[no-untyped-def]
-    return call_encoder(address, public, seat, offset)
-
-
-@compiled
-def score(address, public, seat, mind):  # type: ignore[no-untyped-def]
-    return call_reward(address, public, seat, mind)
-
-
 @pytest.mark.parametrize("market", MARKETS)
 @pytest.mark.parametrize("observation", choices("observation"))
 def test_every_encoder_writes_as_many_finite_numbers_as_it_says(observation: str, market: str) -> None:
-    batch, _ = play(populated(ZeroIntelligence(), market))
-    for part in parts_of(observation).values():
-        assert isinstance(part.shared, bool)
-        for offset in (0, SEAT_OBSERVATION - part.size):
-            for seat in batch.markets[0]["seat"][:12]:
-                record = seat.copy()
-                record["observation"] = np.nan
-                assert call_scheme(part.encoder.address, batch.markets[0]["public"], record, offset) == (
-                    offset + part.size
-                )
-                written = np.isfinite(record["observation"])
-                assert written.sum() == part.size
-                assert written[offset : offset + part.size].all()
+    scheme = part("observation", observation)
+    assert {type(flag) for flag in (scheme.shared, scheme.digests)} == {bool}
+    batch, _ = play(replace(populated(ZeroIntelligence(), market), observation={observation: scheme}))
+    for seat in batch.markets[0]["seat"][:12]:
+        record, public = seat.copy(), batch.markets[0]["public"].copy()
+        seen = [observe(scheme, public, record, offset) for offset in (0, 1, SEAT_OBSERVATION - scheme.size)]
+        assert seen[0] == seen[1] == seen[2]
+
+
+@pytest.mark.parametrize("observation", choices("observation"))
+def test_every_encoder_sees_an_empty_market(observation: str) -> None:
+    public = public_record()
+    public["candle"]["steps"] = 1
+    assert np.isfinite(observe(part("observation", observation), public, seat_record())).all()
 
 
 @pytest.mark.parametrize("market", MARKETS)
@@ -159,31 +157,78 @@ def test_every_encoder_writes_as_many_finite_numbers_as_it_says(observation: str
 def test_every_decoder_turns_any_action_into_valid_commands(action: str, market: str) -> None:
     scheme = load("action", action)
     assert 1 <= scheme.size <= SEAT_ACTIONS
+    assert np.atleast_1d(scheme.space.sample()).shape == (scheme.size,)
     parameters = scheme.parameters(short(market))
     assert len(parameters) <= MIND_PARAMETERS
+    assert np.isfinite(parameters).all()
     batch, _ = play(populated(ZeroIntelligence(), market, action=action))
     public, seat = batch.markets[0]["public"], batch.markets[0]["seat"][8].copy()
     random = np.random.default_rng(0)
+    active = 0
     for _ in range(200):
         seat["action"][: scheme.size] = random.standard_normal(scheme.size) * 10.0 ** random.integers(-2, 8)
         decide(External.trader.address, scheme.decoder.address, public, seat, mind_record(parameters))
-        assert 0 < seat["command_count"] <= SEAT_COMMANDS
+        assert 0 <= seat["command_count"] <= SEAT_COMMANDS
+        active += seat["command_count"] > 0
         sent = seat["command"][: seat["command_count"]]
         assert set(sent["kind"].tolist()) <= set(CommandKind)
-        orders = sent[sent["kind"] <= CommandKind.MARKET]
+        orders = sent[~np.isin(sent["kind"], (CommandKind.CANCEL, CommandKind.CANCEL_ALL))]
         assert (orders["quantity_lots"] > 0).all()
         assert set(np.abs(orders["side"]).tolist()) <= {1}
+    assert active > 20, "a decoder that sends nothing shows nothing"
+
+
+@pytest.mark.parametrize("action", choices("action"))
+def test_every_action_trades_and_its_account_adds_up(action: str) -> None:
+    description = environment(spec=market_spec(session_steps=STEPS), action=load("action", action))
+    batch, _ = play(description, markets=3)
+    account = batch.markets["seat"]["account"][:, batch.external]
+    assert (account["trades"].sum(0) > 0).all()
+    np.testing.assert_array_equal(account["cash"], account["realized"] - account["cost"] - account["fees"])
+
+
+@pytest.mark.parametrize("action", choices("action"))
+def test_spaces_contain_what_is_sampled_and_seen(action: str) -> None:
+    env = MarketEnv(replace(populated(ZeroIntelligence(), MARKETS[0], action), spec=market_spec(session_steps=STEPS)))
+    agents = env.possible_agents
+    for number, agent in enumerate(agents):
+        env.action_space(agent).seed(number)
+    observations, infos = env.reset(seed=1)
+    while env.agents:
+        assert all(env.observation_space(agent).contains(observations[agent]) for agent in agents)
+        drawn = {agent: env.action_space(agent).sample(infos[agent].get("action_mask")) for agent in agents}
+        assert all(env.action_space(agent).contains(drawn[agent]) for agent in agents)
+        observations, _, _, _, infos = env.step(drawn)
+    assert all(env.observation_space(agent).contains(observations[agent]) for agent in agents)
 
 
 @pytest.mark.parametrize("market", MARKETS)
 @pytest.mark.parametrize("reward", choices("reward"))
 def test_every_reward_is_finite_and_scaled(reward: str, market: str) -> None:
-    scheme = load("reward", reward)
+    scheme = part("reward", reward)
     parameters = scheme.parameters(short(market))
     assert len(parameters) <= REWARD_PARAMETERS
-    batch, _ = play(populated(ZeroIntelligence(), market, reward=reward))
-    public, mind = batch.markets[0]["public"], mind_record(reward_parameters=parameters)
+    batch, _ = play(populated(ZeroIntelligence(), market))
+    public, mind = batch.markets[0]["public"], mind_record(reward_parameters=parameters, part=PART)
     for seat in batch.markets[0]["seat"][:12]:
-        first, again = (score(scheme.reward.address, public, seat, mind) for _ in range(2))
+        first, again = (call_reward_at(scheme.reward.address, public, seat, mind, PART) for _ in range(2))
         assert np.isfinite([first, again]).all()
         assert abs(first) < 1e4
+
+
+@pytest.mark.parametrize("reward", choices("reward"))
+def test_every_reward_alone_scores_those_who_trade(reward: str) -> None:
+    spec = market_spec(session_steps=60)
+    batch = BatchMarket(environment(reward={reward: part("reward", reward)}, spec=spec), 8)
+    batch.reset(range(8))
+    rewards = np.array([batch.step(action).reward.copy() for action in actions(batch, 60, seed=3)])
+    assert np.isfinite(rewards).all()
+    assert np.abs(rewards).max() > 0
+
+
+def test_the_config_composes_rewards_by_name() -> None:
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = compose("config", ["reward=[profit,inventory]", "reward.inventory.weight=0.5"])
+    reward = instantiate(config.reward, _convert_="all")
+    assert {name: scheme.weight for name, scheme in reward.items()} == {"profit": 1.0, "inventory": 0.5}
+    environment(reward=reward)

@@ -1,181 +1,350 @@
-"""A slow exchange that is obviously right: plain lists and dicts, rules in the order in which one would tell them.
+"""A slow exchange that is obviously right: rules in the order in which one would tell them.
 
-It is written from the rules of the venue, not from the engine: an order is a dict, a price level a list of orders.
+It is written from the rules of the venue, not from the engine.
 """
 
-from typing import Any
+from math import ceil, floor
 
-from marl_market.exchange.records import REFERENCE_BITS, SEAT_ORDERS, CommandKind, EventKind, Liquidity, Reason
-from tests.venue import Event, Resting
+from marl_market.exchange.records import (
+    ASKS,
+    BIDS,
+    BUY_STOPS,
+    REFERENCE_BITS,
+    SEAT_ORDERS,
+    SEAT_REFRESHES,
+    SELL_STOPS,
+    CommandKind,
+    EventKind,
+    Liquidity,
+    Phase,
+    Reason,
+    TimeInForce,
+)
+from marl_market.market.spec import MarketSpec
+from tests.differential.ledger import Order, ReferenceLedger
+from tests.venue import Command, Event
 
-BILLION = 10**9
+LOWEST_PRICE = -(2**31)
+STOPS = (CommandKind.STOP, CommandKind.STOP_LIMIT)
 
 
-class ReferenceExchange:
-    """Price-time priority; cancel-resting self-trade prevention; fees rounded down."""
+class ReferenceExchange(ReferenceLedger):
+    """A venue with the rules of `spec`, at time zero."""
 
-    def __init__(
-        self,
-        seats: int,
-        cash_per_tick_lot: int,
-        maximum_quantity: int,
-        rates: tuple[int, int],
-        per_lot: tuple[int, int],
-    ) -> None:
-        """Open an empty book; `rates` (parts per billion) and `per_lot` are of the maker, then of the taker."""
-        self.cash_per_tick_lot = cash_per_tick_lot
-        self.maximum_quantity = maximum_quantity
-        self.rates = rates
-        self.per_lot = per_lot
-        self.book: dict[int, dict[int, list[dict[str, int]]]] = {1: {}, -1: {}}
-        self.open_orders: list[dict[int, dict[str, int]]] = [{} for _ in range(seats)]
-        self.accounts = [
-            dict.fromkeys(("cash", "position", "fees", "traded_lots", "trades", "rejected"), 0) for _ in range(seats)
-        ]
-        self.fees_collected = 0
-        self.orders = 0
-        self.trades = 0
-        self.events: list[Event] = []
+    def __init__(self, spec: MarketSpec, seats: int) -> None:
+        super().__init__(spec, seats)
+        self.rules = spec.rules
+        self.maximum_quantity = 2**62 // (2**31 * spec.cash_per_tick_lot)
+        self.refreshes = [0] * seats
+        self.step_number = 0
+        self.last_price = self.halt_price = spec.initial_price_ticks
+        self.reference_price: float = spec.initial_price_ticks
+        self.phase = Phase.CONTINUOUS
+        self.halt_ends = 0
+        self._begin_step()
 
-    def send(
-        self, seat: int, kind: int, side: int, price_ticks: int, quantity_lots: int, order_id: int, client: int
-    ) -> list[Event]:
+    # What seats send
+
+    def send(self, seat: int, command: Command) -> list[Event]:
         self.events = []
-        if kind in (CommandKind.LIMIT, CommandKind.MARKET):
-            self._submit(seat, kind, side, price_ticks, quantity_lots, client)
-        elif kind == CommandKind.CANCEL:
-            own = {order["order_id"]: order for order in self.open_orders[seat].values()}
-            if order_id in own:
-                self._cancel(own[order_id], Reason.BY_OWNER)
-            else:
-                self._reject(seat, Reason.ORDER_UNKNOWN, order_id=order_id)
-        elif kind == CommandKind.CANCEL_ALL:
+        own = {order.order_id: order for order in self.open_orders[seat].values()}
+        if command.kind in (CommandKind.LIMIT, CommandKind.MARKET, *STOPS):
+            self._submit(seat, command)
+        elif command.kind == CommandKind.CANCEL_ALL:
             for slot in sorted(self.open_orders[seat]):
-                self._cancel(self.open_orders[seat][slot], Reason.BY_OWNER)
+                self._end(self.open_orders[seat][slot], EventKind.CANCELED, Reason.BY_OWNER)
+        elif command.kind not in (CommandKind.CANCEL, CommandKind.REPLACE):
+            self._reject(seat, command, Reason.COMMAND_UNKNOWN)
+        elif command.order_id not in own:
+            self._reject(seat, command, Reason.ORDER_UNKNOWN)
+        elif command.kind == CommandKind.CANCEL:
+            self._end(own[command.order_id], EventKind.CANCELED, Reason.BY_OWNER)
         else:
-            self._reject(seat, Reason.COMMAND_UNKNOWN, order_id=order_id, client_order_id=client)
+            self._replace(own[command.order_id], command)
+        if self.phase == Phase.CONTINUOUS:
+            self._wake_stops()
         return self.events
 
-    def resting(self, side: int) -> list[Resting]:
-        levels = self.book[side]
-        return [
-            Resting(order["order_id"], order["seat"], price, order["leaves"])
-            for price in sorted(levels, key=lambda price: -side * price)
-            for order in levels[price]
-        ]
-
-    def levels(self, side: int) -> list[tuple[int, int, int]]:
-        """Return (price, quantity, number of orders) of each level, best first."""
-        queues = self.book[side]
-        return [
-            (price, sum(order["leaves"] for order in queues[price]), len(queues[price]))
-            for price in sorted(queues, key=lambda price: -side * price)
-        ]
-
-    def open_lots(self, seat: int, side: int) -> int:
-        return sum(order["leaves"] for order in self.open_orders[seat].values() if order["side"] == side)
-
-    def _submit(self, seat: int, kind: int, side: int, price: int, quantity: int, client: int) -> None:
-        limit = kind == CommandKind.LIMIT
-        reason = self._refusal(seat, limit, side, price, quantity)
+    def _submit(self, seat: int, command: Command) -> None:
+        reason = self._refusal(seat, command)
         if reason != Reason.NONE:
-            self._reject(seat, reason, side=side, price_ticks=price, quantity_lots=quantity, client_order_id=client)
+            self._reject(seat, command, reason)
             return
         self.orders += 1
-        slot = min(set(range(SEAT_ORDERS)) - set(self.open_orders[seat])) if limit else 0
-        order = {
-            "order_id": self.orders * 2**REFERENCE_BITS + seat * SEAT_ORDERS + slot,
-            "seat": seat,
-            "slot": slot,
-            "side": side,
-            "price": price,
-            "leaves": quantity,
-            "client": client,
-        }
-        self._tell(EventKind.ACCEPTED, order, quantity_lots=quantity, leaves_quantity=quantity)
-        opposite = self.book[-side]
-        while order["leaves"] > 0 and opposite:
-            best = min(opposite) if side == 1 else max(opposite)
-            if limit and side * best > side * price:
-                break
-            first = opposite[best][0]
-            if first["seat"] == seat:
-                self._cancel(first, Reason.SELF_TRADE)
-            else:
-                self._fill(order, first)
-        if order["leaves"] == 0:
-            return
-        if limit:
-            self.book[side].setdefault(price, []).append(order)
-            self.open_orders[seat][slot] = order
-            self._tell(EventKind.RESTED, order, quantity_lots=order["leaves"], leaves_quantity=order["leaves"])
+        stays = self._stays(command)
+        slot = min(set(range(SEAT_ORDERS)) - set(self.open_orders[seat])) if stays else 0
+        order = Order(
+            order_id=self.orders * 2**REFERENCE_BITS + seat * SEAT_ORDERS + slot,
+            seat=seat,
+            slot=slot,
+            kind=command.kind,
+            command=command,
+            price=command.price_ticks,
+            trigger=command.trigger_ticks,
+            expires=self.step_number + command.lifetime_steps if command.lifetime_steps > 0 else float("inf"),
+            shown=command.quantity_lots,
+        )
+        self._tell(EventKind.ACCEPTED, order, quantity_lots=order.shown, leaves_quantity=order.shown)
+        if command.kind in STOPS:
+            self._queue(order, BUY_STOPS if order.side == 1 else SELL_STOPS, order.trigger)
         else:
-            self._tell(EventKind.CANCELED, order, reason=Reason.NO_LIQUIDITY, quantity_lots=order["leaves"])
+            self._execute(order, command.kind)
 
-    def _refusal(self, seat: int, limit: bool, side: int, price: int, quantity: int) -> Reason:
-        if side not in (1, -1):
+    def _stays(self, command: Command) -> bool:
+        """Return whether an order may rest or wait."""
+        immediate = (TimeInForce.IMMEDIATE_OR_CANCEL, TimeInForce.FILL_OR_KILL)
+        return command.kind in STOPS or (command.kind == CommandKind.LIMIT and command.time_in_force not in immediate)
+
+    def _refusal(self, seat: int, command: Command) -> Reason:
+        limit, stop = command.kind in (CommandKind.LIMIT, CommandKind.STOP_LIMIT), command.kind in STOPS
+        if command.side not in (1, -1):
             return Reason.SIDE_UNKNOWN
-        if quantity <= 0:
-            return Reason.QUANTITY_NOT_POSITIVE
-        if quantity > self.maximum_quantity:
-            return Reason.QUANTITY_ABOVE_MAXIMUM
-        if limit and price <= -(2**31):
+        if (reason := self._bad_quantity(command)) != Reason.NONE:
+            return reason
+        if limit and (reason := self._bad_price(command)) != Reason.NONE:
+            return reason
+        if stop and command.trigger_ticks == LOWEST_PRICE:
             return Reason.PRICE_OUT_OF_RANGE
-        if limit and len(self.open_orders[seat]) == SEAT_ORDERS:
+        if command.time_in_force not in [
+            TimeInForce.GOOD_TILL_CANCEL,
+            TimeInForce.IMMEDIATE_OR_CANCEL,
+            *([] if stop else [TimeInForce.FILL_OR_KILL]),
+            *([TimeInForce.POST_ONLY] if command.kind == CommandKind.LIMIT else []),
+        ]:
+            return Reason.TIME_IN_FORCE_NOT_ALLOWED
+        if command.display_lots < 0:
+            return Reason.DISPLAY_NEGATIVE
+        if self.phase == Phase.HALTED:
+            return Reason.MARKET_HALTED
+        if self.phase == Phase.AUCTION and not self._stays(command):
+            return Reason.NOT_IN_AUCTION
+        if self._stays(command) and len(self.open_orders[seat]) == SEAT_ORDERS:
             return Reason.TOO_MANY_ORDERS
+        if stop or self.phase == Phase.AUCTION:
+            return Reason.NONE
+        if command.time_in_force == TimeInForce.POST_ONLY and self._would_take(command.side, command.price_ticks):
+            return Reason.WOULD_TAKE
+        if command.time_in_force == TimeInForce.FILL_OR_KILL and not self._fills_all(seat, command):
+            return Reason.CANNOT_FILL_ALL
         return Reason.NONE
 
-    def _fill(self, taker: dict[str, int], maker: dict[str, int]) -> None:
-        quantity = min(taker["leaves"], maker["leaves"])
-        taker["leaves"] -= quantity
-        maker["leaves"] -= quantity
-        self.trades += 1
-        for role, (order, liquidity) in enumerate(((maker, Liquidity.MAKER), (taker, Liquidity.TAKER))):
-            notional = maker["price"] * quantity * self.cash_per_tick_lot
-            fee = notional * self.rates[role] // BILLION + quantity * self.per_lot[role]
-            account = self.accounts[order["seat"]]
-            account["position"] += order["side"] * quantity
-            account["cash"] -= order["side"] * notional + fee
-            account["fees"] += fee
-            account["traded_lots"] += quantity
-            account["trades"] += 1
-            self.fees_collected += fee
-            self._tell(
-                EventKind.FILLED,
-                order,
-                price_ticks=maker["price"],
-                quantity_lots=quantity,
-                leaves_quantity=order["leaves"],
-                trade_id=self.trades,
-                liquidity=liquidity,
-            )
-        if maker["leaves"] == 0:
-            self._remove(maker)
+    def _bad_quantity(self, command: Command) -> Reason:
+        if command.quantity_lots <= 0:
+            return Reason.QUANTITY_NOT_POSITIVE
+        return Reason.QUANTITY_ABOVE_MAXIMUM if command.quantity_lots > self.maximum_quantity else Reason.NONE
 
-    def _cancel(self, order: dict[str, int], reason: Reason) -> None:
-        self._remove(order)
-        self._tell(EventKind.CANCELED, order, reason=reason, quantity_lots=order["leaves"])
+    def _bad_price(self, command: Command) -> Reason:
+        if command.price_ticks == LOWEST_PRICE:
+            return Reason.PRICE_OUT_OF_RANGE
+        band = self.rules.price_band_ticks
+        far = band > 0 and abs(command.price_ticks - self.reference_price) > band
+        return Reason.OUTSIDE_PRICE_BAND if far else Reason.NONE
 
-    def _remove(self, order: dict[str, int]) -> None:
-        queue = self.book[order["side"]][order["price"]]
-        queue.remove(order)
-        if not queue:
-            del self.book[order["side"]][order["price"]]
-        del self.open_orders[order["seat"]][order["slot"]]
+    def _would_take(self, side: int, price: int) -> bool:
+        first = self._first(ASKS if side == 1 else BIDS)
+        return first is not None and side * first.price <= side * price
 
-    def _reject(self, seat: int, reason: Reason, **fields: int) -> None:
-        self.accounts[seat]["rejected"] += 1
-        self._event(kind=EventKind.REJECTED, reason=reason, seat=seat, **fields)
+    def _fills_all(self, seat: int, command: Command) -> bool:
+        """Return whether the order would be filled: own orders stop it, unless the venue clears them out of the way."""
+        available = 0
+        opposite = ASKS if command.side == 1 else BIDS
+        limit = self._limit(command.kind, command.side, command.price_ticks)
+        for price in self._prices(opposite):
+            if limit is not None and command.side * price > command.side * limit:
+                break
+            # What is shown comes first; what is hidden waits behind all of it.
+            queue = self.book[opposite][price]
+            shown, hidden = ([(order, getattr(order, part)) for order in queue] for part in ("shown", "hidden"))
+            for order, quantity in shown + hidden:
+                if available >= command.quantity_lots:
+                    return True
+                if order.seat != seat or self.rules.self_trade == "allow":
+                    available += quantity
+                elif self.rules.self_trade != "cancel_resting":
+                    return False
+        return available >= command.quantity_lots
 
-    def _tell(self, kind: EventKind, order: dict[str, int], **fields: Any) -> None:
-        known = {
-            "order_id": order["order_id"],
-            "seat": order["seat"],
-            "price_ticks": order["price"],
-            "client_order_id": order["client"],
-            "side": order["side"],
-        }
-        self._event(kind=kind, **{**known, **fields})
+    def _replace(self, order: Order, command: Command) -> None:
+        waiting = order.ladder in (BUY_STOPS, SELL_STOPS)
+        reason = Reason.MARKET_HALTED if self.phase == Phase.HALTED else self._bad_quantity(command)
+        if reason == Reason.NONE and order.kind != CommandKind.STOP:
+            reason = self._bad_price(command)
+        if reason == Reason.NONE and waiting and command.trigger_ticks == LOWEST_PRICE:
+            reason = Reason.PRICE_OUT_OF_RANGE
+        post_only = order.command.time_in_force == TimeInForce.POST_ONLY and self.phase == Phase.CONTINUOUS
+        if reason == Reason.NONE and post_only and self._would_take(order.side, command.price_ticks):
+            reason = Reason.WOULD_TAKE
+        if reason != Reason.NONE:
+            self._reject(order.seat, command, reason)
+            return
+        trigger = command.trigger_ticks if waiting else order.trigger
+        quantity = command.quantity_lots
+        stays = (command.price_ticks, trigger) == (order.price, order.trigger) and quantity <= order.left
+        if stays:
+            order.shown = min(order.shown, quantity)
+            order.hidden = quantity - order.shown
+        else:
+            self._remove(order)
+            order.price, order.trigger = command.price_ticks, trigger
+            order.shown, order.hidden = quantity, 0
+        self._tell(EventKind.REPLACED, order, quantity_lots=quantity, leaves_quantity=quantity)
+        if waiting and not stays:
+            self._queue(order, order.ladder, trigger)
+        elif not stays:
+            self._execute(order, CommandKind.LIMIT)
 
-    def _event(self, **fields: Any) -> None:
-        self.events.append(Event(**{**dict.fromkeys(Event._fields, 0), **fields}))
+    # How orders trade
+
+    def _limit(self, kind: int, side: int, price: int) -> int | None:
+        """Return the worst price an order may trade at; None for any."""
+        if kind == CommandKind.LIMIT:
+            return price
+        band = self.rules.price_band_ticks
+        if band == 0:
+            return None
+        return floor(self.reference_price + band) if side == 1 else ceil(self.reference_price - band)
+
+    def _execute(self, order: Order, kind: int) -> None:
+        opposite = ASKS if order.side == 1 else BIDS
+        limit = self._limit(kind, order.side, order.price)
+        while self.phase == Phase.CONTINUOUS and order.shown > 0:
+            first = self._first(opposite)
+            if first is None or (limit is not None and order.side * first.price > order.side * limit):
+                break
+            if first.seat == order.seat and self.rules.self_trade != "allow":
+                self._meet_oneself(order, first)
+                continue
+            quantity = min(order.shown, first.shown)
+            order.shown -= quantity
+            self.trades += 1
+            for role, party in ((1, order), (0, first)):
+                self._settle(party, first.price, quantity, role)
+            self._tell_fill(first, first.price, quantity, first.left - quantity, Liquidity.MAKER)
+            self._tell_fill(order, first.price, quantity, order.shown, Liquidity.TAKER)
+            self.last_price = first.price
+            self._consume(first, quantity)
+        if order.shown == 0:
+            return
+        if kind == CommandKind.LIMIT and self._stays(order.command):
+            self._rest(order, order.shown, order.command.display_lots)
+        else:
+            self._tell(EventKind.CANCELED, order, reason=Reason.NO_LIQUIDITY, quantity_lots=order.shown)
+
+    def _meet_oneself(self, order: Order, first: Order) -> None:
+        policy = self.rules.self_trade
+        if policy == "cancel_resting":
+            self._end(first, EventKind.CANCELED, Reason.SELF_TRADE)
+            return
+        quantity = order.shown if policy == "cancel_incoming" else min(order.shown, first.shown)
+        order.shown -= quantity
+        fields = {"reason": Reason.SELF_TRADE, "quantity_lots": quantity, "price_ticks": first.price}
+        self._tell(EventKind.CANCELED, order, leaves_quantity=order.shown, **fields)
+        if policy == "decrement":
+            left = first.left - quantity
+            self._tell(EventKind.CANCELED, first, leaves_quantity=left, liquidity=Liquidity.MAKER, **fields)
+            self._consume(first, quantity)
+
+    def _rest(self, order: Order, quantity: int, display: int) -> None:
+        order.shown = min(quantity, display) if display > 0 else quantity
+        order.hidden = quantity - order.shown
+        self._queue(order, BIDS if order.side == 1 else ASKS, order.price)
+        self._tell(EventKind.RESTED, order, quantity_lots=order.shown, leaves_quantity=quantity)
+
+    def _consume(self, order: Order, quantity: int) -> None:
+        order.shown -= quantity
+        if order.shown == 0:
+            self._remove(order)
+            if order.hidden > 0:
+                self.refreshes[order.seat] += 1
+                tired = self.refreshes[order.seat] > SEAT_REFRESHES
+                self._rest(order, order.hidden, 0 if tired else order.command.display_lots)
+
+    def _wake_stops(self) -> None:
+        while True:
+            buy, sell = self._first(BUY_STOPS), self._first(SELL_STOPS)
+            if buy is not None and buy.trigger <= self.last_price:
+                stop = buy
+            elif sell is not None and sell.trigger >= self.last_price:
+                stop = sell
+            else:
+                return
+            self._remove(stop)
+            self._tell(EventKind.TRIGGERED, stop, quantity_lots=stop.shown, leaves_quantity=stop.shown)
+            if stop.kind == CommandKind.STOP:
+                self._execute(stop, CommandKind.MARKET)
+            else:
+                stop.command = stop.command._replace(kind=CommandKind.LIMIT)
+                self._execute(stop, CommandKind.LIMIT)
+
+    # The venue's day
+
+    def step(self) -> list[Event]:
+        self.events = []
+        self._end_step()
+        self.time_ns += self.spec.step_ns
+        self.step_number += 1
+        self.refreshes = [0] * len(self.refreshes)
+        bids, asks = self._prices(BIDS), self._prices(ASKS)
+        if bids and asks:
+            self.reference_price = (bids[0] + asks[0]) / 2
+        elif bids:
+            self.reference_price = max(self.reference_price, bids[0])
+        elif asks:
+            self.reference_price = min(self.reference_price, asks[0])
+        self._begin_step()
+        return self.events
+
+    def _begin_step(self) -> None:
+        for orders in self.open_orders:
+            for slot in sorted(orders):
+                if orders[slot].expires <= self.step_number:
+                    self._end(orders[slot], EventKind.EXPIRED, Reason.NONE)
+        rules, session = self.rules, self.spec.session_steps
+        closing = rules.closing_auction_steps > 0 and self.step_number >= session - rules.closing_auction_steps
+        if self.step_number < rules.opening_auction_steps or closing:
+            self.phase = Phase.AUCTION
+        elif self.phase == Phase.AUCTION:
+            self._uncross()
+            self.phase, self.halt_price = Phase.CONTINUOUS, self.last_price
+            self._wake_stops()
+        elif self.phase == Phase.HALTED and self.step_number >= self.halt_ends:
+            self.phase, self.halt_price = Phase.CONTINUOUS, self.last_price
+
+    def _end_step(self) -> None:
+        rules, following = self.rules, self.step_number + 1
+        if self.phase == Phase.AUCTION and following == self.spec.session_steps:
+            self._uncross()
+        if self.phase == Phase.CONTINUOUS and rules.halt_move_ticks > 0:
+            if abs(self.last_price - self.halt_price) >= rules.halt_move_ticks:
+                self.phase, self.halt_ends = Phase.HALTED, following + rules.halt_steps
+            elif following % rules.halt_window_steps == 0:
+                self.halt_price = self.last_price
+        for account in self.accounts:
+            reached = [tier for tier, (_, _, first) in enumerate(self.fees) if account["traded_lots"] >= first]
+            account["fee_tier"] = max(reached)
+
+    def _uncross(self) -> None:
+        def volumes(price: int) -> tuple[int, int]:
+            bought = sum(order.left for bid, queue in self.book[BIDS].items() if bid >= price for order in queue)
+            sold = sum(order.left for ask, queue in self.book[ASKS].items() if ask <= price for order in queue)
+            return bought, sold
+
+        def preference(price: int) -> tuple[int, int, float, int]:
+            bought, sold = volumes(price)
+            return -min(bought, sold), abs(bought - sold), abs(price - self.reference_price), price
+
+        price = min([*self.book[BIDS], *self.book[ASKS]], key=preference, default=0)
+        left = min(volumes(price))
+        while left > 0:
+            bid, ask = self._first(BIDS), self._first(ASKS)
+            assert bid is not None
+            assert ask is not None
+            quantity = min(bid.shown, ask.shown, left)
+            left -= quantity
+            self.trades += 1
+            for order in (bid, ask):
+                self._settle(order, price, quantity, 0)
+                self._tell_fill(order, price, quantity, order.left - quantity, Liquidity.AUCTION)
+            self.last_price = price
+            self._consume(bid, quantity)
+            self._consume(ask, quantity)

@@ -47,7 +47,7 @@ from marl_market.evaluation.match import play_match
 market = instantiate(yaml.safe_load(Path("conf/market/aapl_2012_06_21.yaml").read_text()))
 newcomer = instantiate(yaml.safe_load(Path({yaml!r}).read_text()))
 groups = [Group("noise", ZeroIntelligence(), 8), Group("jumpers", newcomer, 2)]
-match = play_match(Environment(market, groups, {{"book": Book()}}, Quotes(), Profit()), range(4))
+match = play_match(Environment(market, groups, {{"book": Book()}}, Quotes(), {{"profit": Profit()}}), range(4))
 print(match.trades[:, 8:].min() > 0, match.position_error.any(), match.cash_error.any())
 """
 

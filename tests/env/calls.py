@@ -54,13 +54,16 @@ class Scored:
 
 
 def observe(scheme: Any, public: Any, seat: Any, offset: int = 5) -> list[float]:
-    """Return what a scheme writes at `offset`, and fail where it writes anywhere else."""
+    """Return the finite numbers a scheme writes at `offset`, and fail where it writes anything else."""
     seat["observation"][:] = 777.0
-    end = call_encoder_at(scheme.encoder.address, public, seat, offset)
-    assert end == offset + scheme.size
-    written = seat["observation"][offset:end].copy()
-    seat["observation"][offset:end] = 777.0
-    assert (seat["observation"] == 777.0).all()
+    public_before, seat_before = public.tobytes(), seat.tobytes()
+    assert call_encoder_at(scheme.encoder.address, public, seat, offset) == offset + scheme.size
+    written = seat["observation"][offset : offset + scheme.size].copy()
+    assert np.isfinite(written).all()
+    assert (written != 777.0).all()
+    seat["observation"][offset : offset + scheme.size] = 777.0
+    assert seat.tobytes() == seat_before
+    assert public.tobytes() == public_before
     return [float(number) for number in written]
 
 

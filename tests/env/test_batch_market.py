@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
 from marl_market.env.agent import External, Group
 from marl_market.env.batch_market import ActionError, BatchMarket
+from marl_market.env.rewards.inventory import Inventory
+from marl_market.env.rewards.profit import Profit
 from marl_market.env.step import step_serial
 from marl_market.env.trader import DECIDED, trader
 from marl_market.exchange.commands import cancel_all, submit_limit
@@ -45,7 +47,7 @@ def test_shapes_and_types_are_those_of_the_contract() -> None:
     first = batch.reset([1, 2, 3])
     step = batch.step(np.zeros((3, 2, 4), np.float32))
     for observation in (first, step.observation):
-        assert observation.shape == (3, 2, description.observation_size) == (3, 2, 7 + 40 + 5 + 1)
+        assert observation.shape == (3, 2, description.observation_size) == (3, 2, 9 + 40 + 5 + 1)
         assert observation.dtype == np.float32
     assert step.reward.shape == (3, 6)
     assert step.reward.dtype == np.float32
@@ -114,7 +116,7 @@ def with_value(value: float) -> Callable[[NDArray[np.float32]], Any]:
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        pytest.param(with_value(np.nan), r"action\[1, 0, 2\] is nan; every number must be finite", id="nan"),
+        pytest.param(with_value(np.nan), r"action\[1, 0, 2\] is nan; it must be finite", id="nan"),
         pytest.param(with_value(np.inf), r"action\[1, 0, 2\] is inf", id="inf"),
         pytest.param(with_value(-np.inf), r"action\[1, 0, 2\] is -inf", id="minus_inf"),
         pytest.param(lambda action: action[:1], r"shape \(1, 2, 4\) .* must be float32 of shape \(2, 2, 4\)", id="few"),
@@ -164,14 +166,18 @@ def test_where_every_market_has_a_mind_its_seats_share_it() -> None:
 
 
 def test_minds_hold_the_parameters_of_trader_decoder_and_reward() -> None:
-    description = environment()
+    rewards = {"profit": Profit(scale=2.0), "inventory": Inventory(aversion=0.25)}
+    description = environment(reward=rewards)
     batch = BatchMarket(description, 1)
     noise, outside = batch.minds[0], batch.minds[1]
     expected = ZeroIntelligence().parameters(description.spec, 4)
     assert noise["parameter"][: len(expected)].tolist() == list(expected)
     assert outside["parameter"][:4].tolist() == list(description.action.parameters(description.spec))[:4]
     for mind in batch.minds:
-        assert mind["reward_parameter"][0] == description.reward.parameters(description.spec)[0]
+        for row, reward in zip(mind["reward_parameter"], rewards.values(), strict=False):
+            given = reward.parameters(description.spec)
+            assert row[: len(given)].tolist() == list(given)
+        assert not mind["reward_parameter"][len(rewards) :].any()
 
 
 @pytest.mark.parametrize(

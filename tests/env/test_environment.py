@@ -19,7 +19,7 @@ def test_seats_are_in_the_order_of_the_groups() -> None:
 
 
 def test_an_observation_is_as_large_as_its_parts() -> None:
-    assert environment(observation={"book": Book(), "account": Account()}).observation_size == 47
+    assert environment(observation={"book": Book(), "account": Account()}).observation_size == 49
 
 
 class Wide(Quotes):
@@ -31,8 +31,8 @@ class Wide(Quotes):
     [
         ({"groups": []}, "population is empty"),
         ({"groups": [Group("a", External()), Group("a", External())]}, r"two groups of one name: \['a', 'a'\]"),
-        ({"observation": {}}, "observation has 0 numbers; it must have 1 to 128"),
-        ({"observation": {str(n): Book() for n in range(4)}}, "observation has 160 numbers"),
+        ({"observation": {}}, "observation has 0 numbers; it must have 1 to 384"),
+        ({"observation": {str(n): Book() for n in range(10)}}, "observation has 400 numbers"),
         ({"action": Wide()}, "action has 9 numbers; it must have 1 to 8"),
     ],
     ids=["empty", "twice", "blind", "too_much_to_see", "too_much_to_do"],

@@ -129,8 +129,8 @@ def test_without_any_seed_two_environments_differ() -> None:
         pytest.param(list("sell"), "action of 'first_1'", id="letters"),
         pytest.param([[1.0], [2.0, 3.0]], "action of 'first_1'", id="ragged"),
         pytest.param(None, "action of 'first_1' is None", id="none"),
-        pytest.param([0.0, np.nan, 0.0, 0.0], r"action\[0, 1, 1\] is nan", id="nan"),
-        pytest.param([0.0, 0.0, 0.0, np.inf], r"action\[0, 1, 3\] is inf", id="inf"),
+        pytest.param([0.0, np.nan, 0.0, 0.0], r"action of 'first_1', number 1, is nan; it must be finite", id="nan"),
+        pytest.param([0.0, 0.0, 0.0, np.inf], r"action of 'first_1', number 3, is inf; it must be finite", id="inf"),
     ],
 )
 def test_a_bad_action_is_named_and_plays_nothing(given: Any, complaint: str) -> None:

@@ -1,3 +1,4 @@
+from collections import Counter
 from types import SimpleNamespace
 from typing import Any
 
@@ -7,9 +8,12 @@ from numpy.typing import NDArray
 
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.recorder import TapeRecorder
-from marl_market.exchange.records import CommandKind, EventKind, Liquidity, Reason
+from marl_market.exchange.records import CommandKind, EventKind, Liquidity
+from marl_market.exchange.stream import read_levels
+from marl_market.market.spec import SELF_TRADE, Rules
 from marl_market.market.tape import FlowKind, Side, Tape
 from tests.builders import actions, environment, market_spec
+from tests.env.anything import any_environment
 from tests.venue import Venue
 
 STEPS = 60
@@ -96,7 +100,7 @@ def test_flow_is_what_came_with_the_fills_of_one_order_merged(recorded: Recorded
                 expected = [other for other in expected if other is not row] + [row]
         elif event["kind"] == EventKind.RESTED:
             expected.append([time, FlowKind.LIMIT, side, price, 0, lots])
-        elif event["kind"] == EventKind.CANCELED and event["reason"] != Reason.NO_LIQUIDITY:
+        elif event["kind"] in (EventKind.CANCELED, EventKind.EXPIRED) and event["liquidity"] == Liquidity.MAKER:
             expected.append([time, FlowKind.CANCEL, side, price, 0, lots])
     for row in expected:
         public = publics[row[0] // batch.environment.spec.step_ns]
@@ -136,6 +140,86 @@ def test_an_aggressor_through_two_levels_is_one_row_priced_at_the_last() -> None
     ]
     assert [tuple(row) for row in tape.trades.tolist()] == [
         (7, price, Side.BUY, lots) for price, lots in ((1004, 5), (1006, 5), (1006, 2), (1006, 3))
+    ]
+
+
+def levels(batch: BatchMarket) -> dict[tuple[int, int], int]:
+    """Return what the book shows of each side and price."""
+    return {
+        (side, price): quantity
+        for side in Side
+        for quantity, price, _ in read_levels(batch.markets, 0, (1 - side) >> 1).tolist()
+    }
+
+
+@pytest.mark.parametrize("self_trade", SELF_TRADE)
+def test_flow_and_trades_rebuild_the_book_at_every_step(self_trade: str) -> None:
+    spec = market_spec(session_steps=150, rules=Rules(self_trade=self_trade, price_band_ticks=30))
+    batch = BatchMarket(any_environment(spec), 1)
+    recorder = TapeRecorder(batch)
+    batch.reset([5])
+    recorder.record()
+    shown, events = [levels(batch)], []
+    for action in actions(batch, spec.session_steps):
+        batch.step(action)
+        recorder.record()
+        shown.append(levels(batch))
+        events.append(batch.markets[0]["event"][: batch.markets[0]["event_count"]].copy())
+    assert set(np.unique(np.concatenate(events)["kind"])) == set(EventKind)
+    tape, rebuilt = recorder.tape(), Counter(shown[0])
+    for step, expected in enumerate(shown[1:]):
+        flow = tape.flow[tape.flow["time_ns"] == step * spec.step_ns]
+        trades = tape.trades[tape.trades["time_ns"] == step * spec.step_ns]
+        for row in flow[flow["kind"] != FlowKind.MARKET]:
+            change = int(row["quantity_lots"]) * (1 if row["kind"] == FlowKind.LIMIT else -1)
+            rebuilt[int(row["side"]), int(row["price_ticks"])] += change
+        for row in trades:
+            rebuilt[-int(row["aggressor_side"]), int(row["price_ticks"])] -= int(row["quantity_lots"])
+        assert {level: quantity for level, quantity in rebuilt.items() if quantity} == expected
+        taken = flow["quantity_lots"][flow["kind"] == FlowKind.MARKET].sum()
+        assert taken == trades["quantity_lots"].sum()
+
+
+def test_a_trade_of_a_call_auction_has_no_aggressor() -> None:
+    spec = market_spec(session_steps=20, rules=Rules(opening_auction_steps=8))
+    batch = BatchMarket(any_environment(spec), 1)
+    recorder = TapeRecorder(batch)
+    batch.reset([5])
+    recorder.record()
+    called = []
+    for action in actions(batch, spec.session_steps):
+        batch.step(action)
+        recorder.record()
+        events = batch.markets[0]["event"][: batch.markets[0]["event_count"]]
+        fills = events[events["kind"] == EventKind.FILLED]
+        called += (fills["liquidity"][1::2] == Liquidity.AUCTION).tolist()
+    tape = recorder.tape()
+    assert 0 < sum(called) < len(called)
+    assert (tape.trades["aggressor_side"] == 0).tolist() == called
+    taken = tape.flow["quantity_lots"][tape.flow["kind"] == FlowKind.MARKET].sum()
+    assert taken == tape.trades["quantity_lots"][tape.trades["aggressor_side"] != 0].sum()
+
+
+def test_an_order_that_takes_twice_is_two_rows() -> None:
+    venue = Venue()
+    batch: Any = SimpleNamespace(markets=venue.markets, environment=SimpleNamespace(spec=venue.spec))
+    venue.append(0, CommandKind.LIMIT, Side.SELL, 1004, 5)
+    recorder = TapeRecorder(batch)
+    venue.market["event_count"] = 0
+    venue.publish()
+    recorder.record()
+    bid = venue.append(1, CommandKind.LIMIT, Side.BUY, 1004, 7)[0].order_id
+    venue.append(0, CommandKind.LIMIT, Side.SELL, 1006, 3)
+    venue.append(1, CommandKind.REPLACE, Side.BUY, 1006, 4, order_id=bid)
+    venue.publish()
+    recorder.record()
+    assert [(kind, side, price, lots) for _, kind, side, price, _, lots in recorder.tape().flow.tolist()] == [
+        (FlowKind.MARKET, Side.BUY, 1004, 5),
+        (FlowKind.LIMIT, Side.BUY, 1004, 2),
+        (FlowKind.LIMIT, Side.SELL, 1006, 3),
+        (FlowKind.CANCEL, Side.BUY, 1004, 2),
+        (FlowKind.MARKET, Side.BUY, 1006, 3),
+        (FlowKind.LIMIT, Side.BUY, 1006, 1),
     ]
 
 

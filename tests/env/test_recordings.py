@@ -1,7 +1,6 @@
 """What is recorded of a session: its feed, its commands and its candles, each against the engine itself."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,20 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
 from marl_market.calibration.readers.coinbase import CoinbaseReader
-from marl_market.env.agent import External, Group
-from marl_market.env.batch_market import BatchMarket, Environment
+from marl_market.env.batch_market import BatchMarket
 from marl_market.env.command_recorder import CommandRecorder
 from marl_market.env.feed_recorder import FeedRecorder
 from marl_market.env.recorder import TapeRecorder
-from marl_market.env.trader import DECIDED, trader
-from marl_market.exchange.bits import lowest_bit
-from marl_market.exchange.commands import cancel, submit_limit_order, submit_market, submit_stop, submit_stop_limit
-from marl_market.exchange.commands import replace as change_order
 from marl_market.exchange.exchange import Exchange
 from marl_market.exchange.feed import FeedPublisher
-from marl_market.exchange.randomness import below
 from marl_market.exchange.records import CommandKind, EventKind, Liquidity
 from marl_market.exchange.replay import CommandLog, load_log, replay, save_log
 from marl_market.exchange.stream import event_digest, read_levels
@@ -34,6 +26,7 @@ from marl_market.market.spec import Fees, MarketSpec, Rules
 from marl_market.market.tape import Side
 from marl_market.market.units import decimal
 from tests.builders import actions, environment, market_spec
+from tests.env.anything import any_environment
 
 SPECS = (
     market_spec(session_steps=40),
@@ -52,48 +45,6 @@ RULED = market_spec(
     ),
     fee_tiers=(Fees(taker_rate=0.0001, from_quantity=50.0),),
 )
-
-
-@trader
-def send_anything(public, seat, mind):  # type: ignore[no-untyped-def]
-    """Send an order of any kind at about the last price, or change one that is open."""
-    side = 1 - 2 * below(seat, 2)
-    price = np.float64(public.last_trade_ticks) - side * (below(seat, 9) - 3)
-    quantity = 2 + below(seat, 6)
-    choice = below(seat, 6)
-    if choice == 0:
-        submit_stop(seat, side, price + 4 * side, quantity)
-    elif choice == 1:
-        submit_stop_limit(seat, side, price + 2 * side, price + 3 * side, quantity)
-    elif choice == 2:
-        submit_market(seat, side, quantity)
-    else:
-        submit_limit_order(seat, side, price, quantity, 2 * below(seat, 2), below(seat, 4), below(seat, 9))
-    slots = seat.live
-    if slots != 0 and choice != 5:
-        order = seat.order[lowest_bit(slots)]
-        if choice == 3:
-            cancel(seat, order.order_id)
-        else:
-            change_order(seat, order, order.price_ticks, 1 + below(seat, 8))
-    return DECIDED
-
-
-@dataclass(frozen=True)
-class Anything:
-    trader = send_anything
-    observes = False
-    warms_up = True
-    mind_per_market = False
-
-    def parameters(self, spec: MarketSpec, seats: int) -> Sequence[float]:
-        return ()
-
-
-def any_environment(spec: MarketSpec) -> Environment:
-    """Return a market of ordinary flow, of seats that send everything there is, and of one outside."""
-    groups = (Group("noise", ZeroIntelligence(), 4), Group("any", Anything(), 6), Group("outside", External(), 1))
-    return environment(groups, spec=spec)
 
 
 Levels = dict[tuple[Side, Any], Any]

@@ -172,7 +172,7 @@ def test_a_stream_does_what_its_commands_do_one_by_one() -> None:
 
 
 def test_a_stream_with_more_events_than_expected_loses_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    seats, commands = random_stream(5, 6000)
+    seats, commands = random_stream(5, 8000)
     expected = Exchange(market_spec(), 5).process(seats, commands)
     monkeypatch.setattr(stream, "EVENTS_PER_COMMAND", 0)
     exchange = Exchange(market_spec(), 5)

@@ -10,13 +10,20 @@ from tests.venue import Venue
 
 def test_constants_are_those_of_the_spec_in_whole_units() -> None:
     fees = Fees(maker_rate=-0.00025, taker_rate=0.0006, maker_per_unit=-0.002, taker_per_unit=0.003)
-    spec = market_spec(fees=fees, tick_size=0.05, lot_size=10, initial_price=12.35, cash_unit=0.0001)
+    tiers = [Fees(taker_rate=0.0001, from_quantity=25)]
+    spec = market_spec(fees=fees, fee_tiers=tiers, tick_size=0.05, lot_size=10, initial_price=12.35, cash_unit=0.0001)
     markets = allocate_markets(spec, 3, 5)
     assert markets.shape == (3,)
     for market in markets:
         assert market["seat_count"] == 5
-        assert market["fees"].item() == (-250_000, 600_000, -200, 300)
         public = market["public"]
+        assert market["fee_tiers"] == 2
+        assert public["fees"].tolist() == [
+            (-250_000, 600_000, -200, 300, 0),
+            (0, 100_000, 0, 0, 3),  # 25 units are more than two lots
+            (0, 0, 0, 0, 0),
+            (0, 0, 0, 0, 0),
+        ]
         assert public["cash_per_tick_lot"] == 5000
         assert public["reference_ticks"] == public["best_bid"] == public["last_trade_ticks"] == 247
         assert public["mark_twice_ticks"] == 494

@@ -168,7 +168,7 @@ def test_cancel_all_takes_only_the_own_orders_and_is_no_error_without_any() -> N
     assert venue.send(0, CommandKind.CANCEL_ALL) == []
 
 
-@pytest.mark.parametrize("kind", [0, 5, -1])
+@pytest.mark.parametrize("kind", [0, 8, -1])
 def test_an_unknown_command_is_rejected(kind: int) -> None:
     (event,) = Venue().send(0, kind, BUY, 1000, 5, order_id=77, client_order_id=3)
     assert (event.kind, event.reason) == (EventKind.REJECTED, Reason.COMMAND_UNKNOWN)

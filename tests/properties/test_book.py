@@ -9,20 +9,26 @@ from hypothesis import strategies as st
 
 from marl_market.exchange.book import RANK_SHIFT, SLOT_MASK
 from marl_market.exchange.records import (
+    ASKS,
+    BIDS,
+    BUY_STOPS,
     CAPACITY_SEATS,
+    LADDERS,
     NIL,
     SEAT_COMMANDS,
     SEAT_ORDERS,
+    SEAT_REFRESHES,
     SLOT_BITS,
     CommandKind,
     EventKind,
     Liquidity,
+    Phase,
     Reason,
     market_dtype,
 )
-from marl_market.market.spec import Fees
+from marl_market.market.spec import SELF_TRADE, Fees
 from tests.builders import market_spec
-from tests.differential.streams import BYTES, CENTERS, decode, resolve
+from tests.differential.streams import BYTES, CENTERS, decode, resolve, rules
 from tests.venue import Event, Venue
 
 FEES = (
@@ -30,6 +36,9 @@ FEES = (
     Fees(taker_rate=0.1),
 )
 CASH_UNITS = (0.01, 0.0025, 1e-6)
+SIDES = (1, -1, 1, -1)
+"""Side of the orders of each ladder."""
+FALLING = (ASKS, BUY_STOPS)
 BUY, SELL = 1, -1
 
 
@@ -37,9 +46,10 @@ def assert_book_is_whole(venue: Venue) -> None:
     """Check ladders, queues, level pool and order slots against each other."""
     market, book = venue.market, venue.market["book"]
     used_places: list[int] = []
-    open_slots: list[int] = [0] * int(market["seat_count"])
-    for index, side in enumerate((BUY, SELL)):
-        keys = [int(key) for key in book["ladder"][index, : book["count"][index]]]
+    found: list[tuple[int, int]] = []
+    open_lots = np.zeros_like(market["seat"]["account"]["open_lots"])
+    for ladder, side in enumerate(SIDES):
+        keys = [int(key) for key in book["ladder"][ladder, : book["count"][ladder]]]
         assert keys == sorted(set(keys))
         ranks = [key >> RANK_SHIFT for key in keys]
         assert len(set(ranks)) == len(ranks), "two levels of one price"
@@ -47,24 +57,31 @@ def assert_book_is_whole(venue: Venue) -> None:
             place = key & SLOT_MASK
             used_places.append(place)
             level = book["level"][place]
-            assert int(level["price_ticks"]) == side * (key >> RANK_SHIFT)
+            assert int(level["price_ticks"]) == (key >> RANK_SHIFT) * (-1 if ladder in FALLING else 1)
             orders, previous, reference = [], NIL, int(level["head"])
             while reference != NIL:
                 seat, slot = reference >> SLOT_BITS, reference % SEAT_ORDERS
                 order = market["seat"][seat]["order"][slot]
                 assert (int(order["previous"]), int(order["level"])) == (previous, place)
-                assert (int(order["price_ticks"]), int(order["side"])) == (int(level["price_ticks"]), side)
+                assert (int(order["ladder"]), int(order["side"])) == (ladder, side)
+                column = "price_ticks" if ladder <= ASKS else "trigger_ticks"
+                assert int(order[column]) == int(level["price_ticks"])
                 assert int(order["leaves_quantity"]) > 0
+                assert int(order["reserve_quantity"]) >= 0
                 assert int(order["order_id"]) % 2**20 == reference
+                if ladder <= ASKS:
+                    open_lots[seat, ladder] += order["leaves_quantity"] + order["reserve_quantity"]
                 orders.append(order)
-                open_slots[seat] |= 1 << slot
+                found.append((seat, slot))
                 previous, reference = reference, int(order["next"])
             assert int(level["tail"]) == previous
             assert int(level["count"]) == len(orders) > 0
             assert int(level["quantity_lots"]) == sum(int(order["leaves_quantity"]) for order in orders)
-            ids = [int(order["order_id"]) for order in orders]
-            assert ids == sorted(ids), "a queue is in the order of arrival"
-    assert [int(seat["live"]) for seat in market["seat"][: market["seat_count"]]] == open_slots
+            assert int(level["hidden_lots"]) == sum(int(order["reserve_quantity"]) for order in orders)
+    assert len(set(found)) == len(found), "an order rests and waits"
+    live = [sum(1 << slot for owner, slot in found if owner == seat) for seat in range(market["seat"].size)]
+    assert [int(seat["live"]) for seat in market["seat"]] == live
+    assert np.array_equal(market["seat"]["account"]["open_lots"], open_lots)
     place = int(book["free_level"])
     while place != NIL:
         used_places.append(place)
@@ -77,75 +94,106 @@ def assert_conserved(venue: Venue) -> None:
     assert int(account["position"].sum()) == 0
     assert int(account["cash"].sum()) + int(venue.market["fees_collected"]) == 0
     assert int(account["fees"].sum()) == int(venue.market["fees_collected"])
+    assert np.array_equal(account["cash"] + account["fees"], account["realized"] - account["cost"])
     assert int(account["traded_lots"].sum()) == 2 * int(venue.market["public"]["session_lots"])
     assert int(account["trades"].sum()) == 2 * int(venue.market["trade_sequence"])
 
 
-def resting_count(venue: Venue) -> int:
-    return sum(int(seat["live"]).bit_count() for seat in venue.market["seat"])
+def most_events_to_come(venue: Venue) -> int:
+    """Return how many events the open orders can still make in a step, refreshes aside: see market_dtype."""
+    return sum(count * len(venue.resting(ladder)) for ladder, count in enumerate((2, 2, 4, 4)))
 
 
 class Audit:
     """Keep, from the events alone, what every order has left."""
 
-    def __init__(self) -> None:
+    def __init__(self, self_trade: str) -> None:
+        self.self_trade = self_trade
         self.leaves: dict[int, int] = {}
         self.trades = 0
         self.issued: list[int] = []
 
-    def follow(self, events: list[Event]) -> None:
+    def follow(self, events: list[Event]) -> int:
+        """Check the events of a command; return how many refreshes of icebergs are among them."""
+        refreshes, consumed = 0, set()
         for event in events:
+            order_id = event.order_id
             if event.kind == EventKind.ACCEPTED:
-                assert event.order_id not in self.leaves, "an id is used twice"
-                assert event.order_id > max(self.issued, default=0)
-                self.leaves[event.order_id] = event.quantity_lots
-                self.issued.append(event.order_id)
-            elif event.kind == EventKind.FILLED:
+                assert order_id not in self.leaves, "an id is used twice"
+                assert order_id > max(self.issued, default=0)
+                self.leaves[order_id] = event.quantity_lots
+                self.issued.append(order_id)
+            elif event.kind == EventKind.REPLACED:
+                assert self.leaves[order_id] > 0
+                self.leaves[order_id] = event.quantity_lots
+            elif event.kind in (EventKind.FILLED, EventKind.CANCELED, EventKind.EXPIRED):
                 assert event.quantity_lots > 0
-                self.leaves[event.order_id] -= event.quantity_lots
-                assert self.leaves[event.order_id] == event.leaves_quantity >= 0
-                self.trades += event.liquidity == Liquidity.TAKER
-                assert event.trade_id == self.trades + (event.liquidity == Liquidity.MAKER)
-            elif event.kind == EventKind.RESTED:
-                assert self.leaves[event.order_id] == event.leaves_quantity > 0
-            elif event.kind == EventKind.CANCELED:
-                assert self.leaves[event.order_id] == event.quantity_lots > 0
-                self.leaves[event.order_id] = 0
-        makers = [event for event in events if event.liquidity == Liquidity.MAKER]
-        takers = [event for event in events if event.liquidity == Liquidity.TAKER]
-        for maker, taker in zip(makers, takers, strict=True):
-            assert (maker.trade_id, maker.price_ticks, maker.quantity_lots, maker.side) == (
-                taker.trade_id, taker.price_ticks, taker.quantity_lots, -taker.side,
-            )  # fmt: skip
-            assert maker.seat != taker.seat
+                self.leaves[order_id] -= event.quantity_lots
+            if event.kind != EventKind.REJECTED:
+                assert self.leaves[order_id] == event.leaves_quantity >= 0
+            if event.kind == EventKind.RESTED:
+                assert 0 < event.quantity_lots <= event.leaves_quantity
+                refreshes += order_id in consumed
+            if event.liquidity in (Liquidity.MAKER, Liquidity.AUCTION):
+                consumed.add(order_id)
+        self.follow_fills([event for event in events if event.kind == EventKind.FILLED])
+        return refreshes
+
+    def follow_fills(self, fills: list[Event]) -> None:
+        for first, second in zip(fills[::2], fills[1::2], strict=True):
+            self.trades += 1
+            assert first.trade_id == second.trade_id == self.trades
+            assert (first.price_ticks, first.quantity_lots) == (second.price_ticks, second.quantity_lots)
+            assert first.side == -second.side
+            if first.liquidity == Liquidity.AUCTION:
+                assert second.liquidity == Liquidity.AUCTION
+            else:
+                assert (first.liquidity, second.liquidity) == (Liquidity.MAKER, Liquidity.TAKER)
+                assert first.seat != second.seat or self.self_trade == "allow"
 
 
 @given(
-    stream=st.lists(st.binary(min_size=BYTES, max_size=BYTES), min_size=40, max_size=160).map(b"".join),
+    stream=st.lists(st.binary(min_size=BYTES, max_size=BYTES), min_size=40, max_size=120).map(b"".join),
     seats=st.integers(2, 6),
     prices=st.sampled_from(sorted(CENTERS)),
     crowded=st.booleans(),
     fees=st.sampled_from(FEES),
     cash_unit=st.sampled_from(CASH_UNITS),
+    self_trade=st.sampled_from(SELF_TRADE),
+    banded=st.booleans(),
+    called=st.booleans(),
 )
-@settings(max_examples=40)
+@settings(max_examples=30)
 def test_after_any_command_the_market_is_whole(
-    stream: bytes, seats: int, prices: str, crowded: bool, fees: Fees, cash_unit: float
+    stream: bytes,
+    seats: int,
+    prices: str,
+    crowded: bool,
+    fees: Fees,
+    cash_unit: float,
+    self_trade: str,
+    banded: bool,
+    called: bool,
 ) -> None:
-    venue, audit = Venue(seats, market_spec(fees=fees, cash_unit=cash_unit)), Audit()
-    for command in decode(stream, seats, prices, crowded, int(venue.market["maximum_quantity"])):
-        own = [order.order_id for index in (0, 1) for order in venue.resting(index) if order.seat == command.seat]
-        resting = resting_count(venue)
-        events = venue.send(*command[:5], resolve(command, own, audit.issued), command.client_order_id)
+    spec = market_spec(fees=fees, cash_unit=cash_unit, rules=rules(prices, self_trade, banded, called, False))
+    venue, audit = Venue(seats, spec), Audit(self_trade)
+    for seat, command, target in decode(stream, seats, prices, crowded, int(venue.market["maximum_quantity"])):
+        before = most_events_to_come(venue)
+        if command is None:
+            events, most = venue.step(), 0
+        else:
+            resting = [order for ladder in range(LADDERS) for order in venue.resting(ladder) if order.seat == seat]
+            own = [(order.order_id, order.price_ticks, order.price_ticks) for order in resting]
+            events, most = venue.send(seat, *resolve(command, target, own, audit.issued)), 5
         # Summed over a step, this is the length of the event buffer in market_dtype.
-        assert len(events) + 2 * (resting_count(venue) - resting) <= 4
-        audit.follow(events)
+        assert len(events) + most_events_to_come(venue) - before <= most + 3 * audit.follow(events)
         assert_book_is_whole(venue)
         assert_conserved(venue)
-        bids, asks = venue.resting(0), venue.resting(1)
+        orders = [order for ladder in range(LADDERS) for order in venue.resting(ladder)]
         expected = {order_id: left for order_id, left in audit.leaves.items() if left}
-        assert {order.order_id: order.leaves_quantity for order in bids + asks} == expected
-        if bids and asks:
+        assert {order.order_id: order.leaves_quantity + order.hidden_quantity for order in orders} == expected
+        bids, asks = venue.resting(BIDS), venue.resting(ASKS)
+        if bids and asks and venue.market["phase"] != Phase.AUCTION:
             assert bids[0].price_ticks < asks[0].price_ticks, "the book is crossed"
 
 
@@ -183,31 +231,32 @@ def test_the_pool_has_a_level_for_every_order_a_market_can_have() -> None:
 def test_the_busiest_step_fits_its_event_buffer_with_little_to_spare(capacity: str) -> None:
     seats = CAPACITY_SEATS[capacity]
     venue = Venue(seats, market_spec(capacity=capacity))
-    whole = 2**20
-    taker, last = seats - 1, seats - 2
-    for seat in range(seats - 1):
+    taker, others = seats - 1, range(seats - 1)
+    iceberg = {"kind": CommandKind.STOP_LIMIT, "side": SELL, "price_ticks": 1000, "trigger_ticks": 900}
+    venue.limit(taker, BUY, 900, 1)
+    for seat in others:
         for _ in range(SEAT_ORDERS):
-            assert venue.limit(seat, SELL, 1000, 1) > 0
+            venue.send(seat, **iceberg, quantity_lots=3, display_lots=1)
     neighbor = venue.market["seat"].copy()
     venue.market["event_count"] = 0
-    # All that rests is taken; then every seat but two fills its places anew, and all that is taken too.
-    venue.append(taker, CommandKind.MARKET, BUY, 0, SEAT_ORDERS * (seats - 1))
-    for seat in range(last):
-        for _ in range(SEAT_COMMANDS):
-            venue.append(seat, CommandKind.LIMIT, SELL, 1000, 1)
-    for _ in range(SEAT_COMMANDS):
-        venue.append(last, CommandKind.LIMIT, SELL, 1001, whole)
-    venue.append(taker, CommandKind.MARKET, BUY, 0, SEAT_COMMANDS * last + 1)
-    for _ in range(SEAT_COMMANDS - 2):
-        venue.append(taker, CommandKind.MARKET, BUY, 0, 1)
+    # All that waits wakes and is taken; then every other seat sends as much again, and all that is taken too.
+    venue.append(0, CommandKind.MARKET, SELL, 0, 1)
+    venue.append(taker, CommandKind.MARKET, BUY, 0, 3 * SEAT_ORDERS * len(others))
+    for seat in others:
+        for _ in range(SEAT_COMMANDS - (seat == 0)):
+            venue.append(seat, **{**iceberg, "trigger_ticks": 2000}, quantity_lots=2, display_lots=1)
+    venue.append(taker, CommandKind.MARKET, BUY, 0, 2 * SEAT_COMMANDS * len(others) - 2)
     count, capacity_of_buffer = int(venue.market["event_count"]), venue.market["event"].size
-    assert capacity_of_buffer == 2 * seats * SEAT_ORDERS + 4 * seats * SEAT_COMMANDS
-    assert 0.9 * capacity_of_buffer < count <= capacity_of_buffer
+    most = 7 * SEAT_ORDERS + 8 * SEAT_COMMANDS + 3 * SEAT_REFRESHES
+    # The first command makes three events and not eight, the two of the taker one of their own each.
+    assert count == most * len(others) - 8 + 3 + 1 + 1, "each seat makes as many events as it can"
+    assert capacity_of_buffer == most * seats
     kinds = np.bincount(venue.market["event"]["kind"][:count], minlength=len(EventKind) + 1)
     assert kinds[0] == 0
     assert kinds[EventKind.FILLED] == 2 * int(venue.market["trade_sequence"])
     assert_book_is_whole(venue)
     assert_conserved(venue)
+    assert venue.resting(ASKS) == []
     for name in ("mind", "observation", "memory"):
         assert np.array_equal(venue.market["seat"][name], neighbor[name])
 

@@ -12,20 +12,11 @@ from marl_market.env.decoding import choice, has_free_slot, room
 from marl_market.env.grid import Grid, level_of, quantity_of
 from marl_market.env.own_orders import OWN_ORDERS, own_order
 from marl_market.env.trader import DECIDED, trader
-from marl_market.exchange.commands import cancel, submit_limit
-from marl_market.exchange.compiled import inlined
+from marl_market.exchange.commands import cancel, replace, submit_limit
 
 HOLD, BID, ASK, CANCEL, REPLACE = range(5)
 KINDS = 5
 PLACES = 2 * OWN_ORDERS
-
-
-@inlined
-def replace(seat, order, price_ticks, quantity_lots):  # type: ignore[no-untyped-def]
-    """Put another order of its side in an order's place; one of nothing cancels it."""
-    cancel(seat, order.order_id)
-    if quantity_lots >= 1.0:
-        submit_limit(seat, order.side, price_ticks, quantity_lots)
 
 
 @trader
@@ -47,12 +38,12 @@ def decode(public, seat, mind):  # type: ignore[no-untyped-def]
         slot = own_order(seat, choice(seat.action[1], PLACES))
         if slot >= 0:
             order = seat.order[slot]
-            if kind == CANCEL:
-                cancel(seat, order.order_id)
-            else:
-                own = np.int64(order.side)
-                quantity = min(quantity, room(seat, own, limit) + order.leaves_quantity)
+            own = np.int64(order.side)
+            quantity = min(quantity, room(seat, own, limit) + order.leaves_quantity + order.reserve_quantity)
+            if kind == REPLACE and quantity >= 1.0:
                 replace(seat, order, public.reference_ticks - own * distance, quantity)
+            else:
+                cancel(seat, order.order_id)
     return DECIDED
 
 
@@ -81,8 +72,9 @@ def show_choices(public, seat, mind):  # type: ignore[no-untyped-def]
 class OrderByOrder(Grid):
     """One order a step: (kind, own order, level, size), where kinds are hold, bid, ask, cancel and replace.
 
-    Own orders are the best four bids, then asks, as the `orders` observation shows them. Where the position limit
-    leaves no room for its successor, replacing an order only cancels it; kinds and orders that are masked do nothing.
+    Own orders are the best four bids, then asks, as the `orders` observation shows them. A replaced order
+    keeps its place in the queue where its price stays and its quantity does not grow; where the position limit leaves
+    no room for it, it is canceled. Kinds and orders that are masked do nothing.
 
     Attributes:
         levels: distances of orders from the mid price, in price scales; below zero to take.

@@ -8,6 +8,27 @@ import numpy as np
 
 from marl_market.env.trader import encoder
 from marl_market.exchange.bits import lowest_bit
+from marl_market.exchange.compiled import inlined
+from marl_market.exchange.records import ASKS, BIDS
+
+NO_BID, NO_ASK = np.int64(-(2**62)), np.int64(2**62)
+
+
+@inlined
+def best_own_quotes(seat):  # type: ignore[no-untyped-def]
+    """Return the prices of the best own bid and ask, NO_BID and NO_ASK where there is none.
+
+    It selects instead of branching: which side an order is on cannot be predicted.
+    """
+    best_bid, best_ask = NO_BID, NO_ASK
+    slots = seat.live
+    while slots != 0:
+        order = seat.order[lowest_bit(slots)]
+        slots &= slots - np.uint64(1)
+        price = np.int64(order.price_ticks)
+        best_bid = max(best_bid, price if order.ladder == BIDS else NO_BID)
+        best_ask = min(best_ask, price if order.ladder == ASKS else NO_ASK)
+    return best_bid, best_ask
 
 
 @encoder
@@ -25,29 +46,9 @@ def encode(public, seat, offset):  # type: ignore[no-untyped-def]
     value = 0.5 * account.position * public.mark_twice_ticks * public.cash_per_tick_lot
     worth = account.cash + value
     unrealized = value - account.cost
-    bid_distance = 0.0
-    ask_distance = 0.0
-    best_bid = np.int64(0)
-    best_ask = np.int64(0)
-    bids = False
-    asks = False
-    slots = seat.live
-    while slots != 0:
-        order = seat.order[lowest_bit(slots)]
-        slots &= slots - np.uint64(1)
-        price = np.int64(order.price_ticks)
-        if order.side > 0:
-            if not bids or price > best_bid:
-                best_bid = price
-            bids = True
-        else:
-            if not asks or price < best_ask:
-                best_ask = price
-            asks = True
-    if bids:
-        bid_distance = (best_bid - public.reference_ticks) * price_scale
-    if asks:
-        ask_distance = (best_ask - public.reference_ticks) * price_scale
+    best_bid, best_ask = best_own_quotes(seat)
+    bid_distance = (best_bid - public.reference_ticks) * price_scale if best_bid > NO_BID else 0.0
+    ask_distance = (best_ask - public.reference_ticks) * price_scale if best_ask < NO_ASK else 0.0
     seat.observation[offset] = np.float32(0.1 * account.position * size_scale)
     seat.observation[offset + 1] = np.float32(worth * money_scale)
     seat.observation[offset + 2] = np.float32(account.fees * money_scale)

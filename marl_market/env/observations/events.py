@@ -11,6 +11,8 @@ from marl_market.exchange.records import PUBLIC_EVENTS, PublicKind
 
 REST = int(PublicKind.REST)
 NUMBERS = 6
+FARTHEST = 20.0
+"""Price scales beyond which all distances look alike: an order anywhere may come, and one must not blind a learner."""
 
 
 @encoder
@@ -18,8 +20,8 @@ def encode(public, seat, offset):  # type: ignore[no-untyped-def]
     """Write (rest, cancel, trade, recency, price, quantity) of each event, newest first.
 
     The first three are the side of the order, or of the aggressor, in the place of the event's kind and 0 elsewhere;
-    recency is 1 / age in steps; the price is in price scales from the reference price; the quantity is
-    lots / (lots + size scale). An event there has not been is all zeros.
+    recency is 1 / age in steps; the price is in price scales from the reference price, `FARTHEST` at most; the
+    quantity is lots / (lots + size scale). An event there has not been is all zeros.
     """
     for i in range(PUBLIC_EVENTS):
         for j in range(NUMBERS):
@@ -30,7 +32,7 @@ def encode(public, seat, offset):  # type: ignore[no-untyped-def]
             distance = (event.price_ticks - public.reference_ticks) / public.price_scale_ticks
             seat.observation[offset + event.kind - REST] = np.float32(event.side)
             seat.observation[offset + 3] = np.float32(1.0 / age)
-            seat.observation[offset + 4] = np.float32(distance)
+            seat.observation[offset + 4] = np.float32(min(max(distance, -FARTHEST), FARTHEST))
             seat.observation[offset + 5] = np.float32(
                 event.quantity_lots / (event.quantity_lots + public.size_scale_lots)
             )

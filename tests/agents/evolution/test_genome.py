@@ -49,7 +49,7 @@ def test_minds_get_their_own_vector_and_others_stay_as_they_are() -> None:
     [
         ((4,), "1 layers"),
         ((4, *[5] * 7, 1), "9 layers"),
-        ((129, 4), "a layer of 129 units"),
+        ((385, 4), "a layer of 385 units"),
         ((4, 0, 1), "a layer of 0 units"),
         ((4, 9), "9 outputs"),
         ((60, 90, 31, 1), "8343 parameters"),

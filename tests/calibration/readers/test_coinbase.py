@@ -81,13 +81,13 @@ def test_a_session_worked_out_by_hand(tmp_path: Path) -> None:
         (2000, Side.SELL, 2),
     ]
     assert flow(recording) == [
-        (FlowKind.MARKET, Side.BUY, 2002, -2, 5),
-        (FlowKind.CANCEL, Side.BUY, 2000, 0, 5),
-        (FlowKind.LIMIT, Side.BUY, 1996, 4, 7),
-        (FlowKind.LIMIT, Side.BUY, 2001, -1, 1),
-        (FlowKind.LIMIT, Side.SELL, 2006, 4, 4),
-        (FlowKind.MARKET, Side.SELL, 2000, -2, 3),
-        (FlowKind.LIMIT, Side.BUY, 2000, 1, 1),  # 1.5 - 0.2 matched = 1.3, shown as 1.4
+        (FlowKind.MARKET, Side.BUY, 2002, 0, 5),
+        (FlowKind.CANCEL, Side.BUY, 2000, 2, 5),
+        (FlowKind.LIMIT, Side.BUY, 1996, 6, 7),
+        (FlowKind.LIMIT, Side.BUY, 2001, 1, 1),
+        (FlowKind.LIMIT, Side.SELL, 2006, 6, 4),
+        (FlowKind.MARKET, Side.SELL, 2000, -1, 3),
+        (FlowKind.LIMIT, Side.BUY, 2000, 2, 1),  # 1.5 - 0.2 matched = 1.3, shown as 1.4
     ]
 
 
@@ -103,7 +103,7 @@ def test_amounts_are_exact_to_the_last_decimal(tmp_path: Path) -> None:
     recording = read(tmp_path, book, update(1, ["buy", "63514.59", "27.00000014"]))
     assert (recording.tick_size, recording.lot_size) == (0.01, 1e-8)
     assert recording.quotes.tolist()[0][1:] == (6_351_459, 6_351_460, 2_700_000_015, 10_000_000)
-    assert flow(recording) == [(FlowKind.CANCEL, Side.BUY, 6_351_459, 0, 1)]
+    assert flow(recording) == [(FlowKind.CANCEL, Side.BUY, 6_351_459, 1, 1)]
 
 
 def test_a_match_explains_an_update_of_the_same_time_that_came_first(tmp_path: Path) -> None:

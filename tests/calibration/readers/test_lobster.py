@@ -63,13 +63,13 @@ def test_a_session_worked_out_by_hand(tmp_path: Path) -> None:
     ]
     assert [row[1:] for row in recording.flow.tolist()] == [
         (FlowKind.LIMIT, Side.BUY, 10_000, 0, 100),
-        (FlowKind.LIMIT, Side.SELL, 10_003, 0, 50),
-        (FlowKind.LIMIT, Side.BUY, 10_001, -1, 40),
-        (FlowKind.LIMIT, Side.SELL, 10_005, 2, 60),
-        (FlowKind.MARKET, Side.BUY, 10_005, -4, 60),
-        (FlowKind.CANCEL, Side.SELL, 10_005, 0, 20),
-        (FlowKind.CANCEL, Side.BUY, 10_001, 0, 40),
-        (FlowKind.MARKET, Side.SELL, 10_003, -2, 7),
+        (FlowKind.LIMIT, Side.SELL, 10_003, 3, 50),
+        (FlowKind.LIMIT, Side.BUY, 10_001, 2, 40),
+        (FlowKind.LIMIT, Side.SELL, 10_005, 4, 60),
+        (FlowKind.MARKET, Side.BUY, 10_005, -2, 60),
+        (FlowKind.CANCEL, Side.SELL, 10_005, 4, 20),
+        (FlowKind.CANCEL, Side.BUY, 10_001, 4, 40),
+        (FlowKind.MARKET, Side.SELL, 10_003, 3, 7),
     ]
 
 

@@ -7,11 +7,12 @@ import pytest
 from marl_market.env.actions.limit_continuous import LimitContinuous
 from marl_market.env.actions.limit_grid import LimitGrid
 from marl_market.env.actions.order_by_order import OrderByOrder
-from marl_market.exchange.records import SEAT_ORDERS, CommandKind
+from marl_market.exchange.records import BUY_STOPS, SEAT_ORDERS, CommandKind
 from tests.builders import public_record, seat_record
 from tests.env.calls import decide_by, mask_of
 
 LIMIT, CANCEL, CANCEL_ALL = int(CommandKind.LIMIT), int(CommandKind.CANCEL), int(CommandKind.CANCEL_ALL)
+CHANGE = int(CommandKind.REPLACE)
 HOLD, BID, ASK, WITHDRAW, REPLACE = range(5)
 
 
@@ -22,12 +23,8 @@ def seat_with(orders: Sequence[tuple[int, int, int]] = (), position: int = 0) ->
     for place, (side, price, lots) in enumerate(orders):
         slot = len(orders) - 1 - place
         order = seat["order"][slot]
-        order["order_id"], order["side"], order["price_ticks"], order["leaves_quantity"] = (
-            100 + place,
-            side,
-            price,
-            lots,
-        )
+        order["order_id"], order["side"], order["ladder"] = 100 + place, side, (1 - side) // 2
+        order["price_ticks"], order["leaves_quantity"] = price, lots
         seat["live"] |= np.uint64(1 << slot)
         seat["account"]["open_lots"][(1 - side) // 2] += lots
     return seat
@@ -91,9 +88,9 @@ SINGLE = OrderByOrder(levels=(-0.5, 1.0, 2.0), sizes=(0.5, 1.0), position_limit=
 OWN = [(1, 990, 2), (-1, 1010, 3), (1, 995, 1), (1, 990, 4), (-1, 1004, 2)]
 
 
-def canceled(seat: Any) -> list[int]:
-    written = seat["command"][: seat["command_count"]]
-    return [int(row["order_id"]) for row in written if row["kind"] == CANCEL]
+def named(seat: Any) -> list[int]:
+    """Return the order that each command names."""
+    return [int(row["order_id"]) for row in seat["command"][: seat["command_count"]]]
 
 
 def test_order_by_order_submits() -> None:
@@ -109,7 +106,7 @@ def test_order_by_order_submits() -> None:
 def test_order_by_order_cancels_any_own_order_by_priority(place: int, order_id: int) -> None:
     seat = seat_with(OWN)
     assert decide_by(SINGLE, [WITHDRAW, place, 0, 0], public_record(), seat) == [(CANCEL, 0, 0, 0)]
-    assert canceled(seat) == [order_id]
+    assert named(seat) == [order_id]
 
 
 @pytest.mark.parametrize("kind", [WITHDRAW, REPLACE])
@@ -120,12 +117,25 @@ def test_order_by_order_does_nothing_to_an_order_there_is_not(kind: int, place: 
 
 def test_order_by_order_replaces() -> None:
     seat = seat_with(OWN)
-    assert decide_by(SINGLE, [REPLACE, 5, 1, 1], public_record(), seat) == [(CANCEL, 0, 0, 0), (LIMIT, -1, 1004, 6)]
-    assert canceled(seat) == [101]
+    assert decide_by(SINGLE, [REPLACE, 5, 1, 1], public_record(), seat) == [(CHANGE, -1, 1004, 6)]
+    assert named(seat) == [101]
     seat = seat_with(OWN, position=13)  # 18 - 13 - 7 + 4 lots
-    assert decide_by(SINGLE, [REPLACE, 2, 2, 1], public_record(), seat) == [(CANCEL, 0, 0, 0), (LIMIT, 1, 992, 2)]
+    assert decide_by(SINGLE, [REPLACE, 2, 2, 1], public_record(), seat) == [(CHANGE, 1, 992, 2)]
+    assert named(seat) == [103]
     seat = seat_with(OWN, position=15)
     assert decide_by(SINGLE, [REPLACE, 2, 2, 1], public_record(), seat) == [(CANCEL, 0, 0, 0)]
+    assert named(seat) == [103]
+    seat = seat_with(OWN, position=13)
+    seat["order"][1]["reserve_quantity"] = 3  # of the order with id 103; open lots count hidden ones
+    seat["account"]["open_lots"][0] += 3
+    assert decide_by(SINGLE, [REPLACE, 2, 2, 1], public_record(), seat) == [(CHANGE, 1, 992, 2)]
+
+
+def test_order_by_order_names_no_order_that_waits_for_its_trigger() -> None:
+    seat = seat_with(OWN)
+    seat["order"][2]["ladder"] = BUY_STOPS  # id 102, else the best bid
+    assert decide_by(SINGLE, [WITHDRAW, 0, 0, 0], public_record(), seat) == [(CANCEL, 0, 0, 0)]
+    assert named(seat) == [100]
 
 
 def test_order_by_order_masks_kinds_and_places() -> None:

@@ -4,14 +4,17 @@ import numpy as np
 import pytest
 
 from marl_market.env.observations.account import Account
+from marl_market.env.observations.book import Book
 from marl_market.env.observations.candles import Candles
+from marl_market.env.observations.clock import Clock
 from marl_market.env.observations.events import Events
 from marl_market.env.observations.fees import FeeSchedule
 from marl_market.env.observations.fills import Fills
 from marl_market.env.observations.flow_imbalance import FlowImbalance
 from marl_market.env.observations.orders import Orders
+from marl_market.env.observations.tape import TradeTape
 from marl_market.env.observations.touch import Touch
-from marl_market.exchange.records import PUBLIC_EVENTS, SEAT_FILLS, Liquidity, PublicKind
+from marl_market.exchange.records import BUY_STOPS, PUBLIC_EVENTS, SEAT_FILLS, SELL_STOPS, Liquidity, PublicKind
 from tests.builders import public_record, seat_record, show_levels
 from tests.env.calls import observe
 
@@ -21,6 +24,87 @@ SECOND = 1_000_000_000
 
 def share(lots: float) -> float:
     return lots / (lots + 6)
+
+
+def with_orders(*orders: tuple[int, int, int, int]) -> Any:
+    """Return a seat with open orders (slot, side, price, quantity)."""
+    seat = seat_record()
+    for slot, side, price, quantity in orders:
+        seat["live"] |= np.uint64(1 << slot)
+        seat["order"][slot]["side"] = side
+        seat["order"][slot]["ladder"] = (1 - side) // 2
+        seat["order"][slot]["price_ticks"] = price
+        seat["order"][slot]["leaves_quantity"] = quantity
+        seat["account"]["open_lots"][(1 - side) // 2] += quantity
+    return seat
+
+
+def test_the_clock_runs_from_one_to_nothing() -> None:
+    shown = [observe(Clock(), public_record(step=step), seat_record()) for step in (0, 25, 100)]
+    assert shown == [[1.0], [0.75], [0.0]]
+
+
+def test_the_book_shows_distances_from_the_reference_price_and_damped_quantities() -> None:
+    public = public_record()
+    show_levels(public, bids=[(998, 6), (990, 18)], asks=[(1003, 2)])
+    shown = observe(Book(), public, seat_record())
+    middle = 1000.5
+    bids = [(998 - middle) / 4, 6 / 12, (990 - middle) / 4, 18 / 24]
+    assert shown == pytest.approx(bids + [0.0] * 16 + [(1003 - middle) / 4, 2 / 8] + [0.0] * 18)
+
+
+def test_levels_beyond_the_depth_are_not_shown() -> None:
+    public = public_record()
+    public["level"]["price_ticks"] = 900
+    public["level"]["quantity_lots"] = 5
+    assert observe(Book(), public, seat_record()) == [0.0] * 40
+
+
+def test_the_tape_shows_spread_last_trade_volume_and_imbalance() -> None:
+    public = public_record(last_trade_ticks=1009)
+    show_levels(public, bids=[(998, 9)], asks=[(1004, 3)])
+    public["step_lots"] = (6, 30)
+    shown = observe(TradeTape(), public, seat_record())
+    assert shown == pytest.approx([6 / 4, (1009 - 1001) / 4, 6 / 12, 30 / 36, (9 - 3) / 12])
+
+
+@pytest.mark.parametrize(("bids", "asks"), [([(998, 9)], []), ([], [(1004, 3)]), ([], [])], ids=["bid", "ask", "empty"])
+def test_without_two_sides_there_is_neither_spread_nor_imbalance(
+    bids: list[tuple[int, int]], asks: list[tuple[int, int]]
+) -> None:
+    public = public_record(best_bid=950, best_ask=1050)
+    show_levels(public, bids, asks)
+    assert observe(TradeTape(), public, seat_record()) == [0.0, 0.0, 0.0, 0.0, 0.0]
+
+
+def test_a_spread_over_the_whole_range_of_prices_does_not_overflow() -> None:
+    public = public_record()
+    show_levels(public, bids=[(-(2**31) + 1, 1)], asks=[(2**31 - 1, 1)])
+    assert observe(TradeTape(), public, seat_record())[0] == pytest.approx((2**32 - 2) / 4)
+    assert observe(Book(), public, seat_record())[20] == pytest.approx((2**31 - 1) / 4)
+
+
+def test_an_account_shows_money_position_and_its_best_open_orders() -> None:
+    seat = with_orders((0, 1, 990, 3), (5, 1, 996, 4), (31, 1, 993, 1), (2, -1, 1012, 7), (3, -1, 1008, 2))
+    seat["order"][7]["price_ticks"], seat["order"][7]["side"] = 999, 1  # gone: its bit is not set
+    for slot, side, ladder, price in ((8, 1, BUY_STOPS, 1005), (9, -1, SELL_STOPS, 0)):  # these are not in the book
+        seat["live"] |= np.uint64(1 << slot)
+        order = seat["order"][slot]
+        order["side"], order["ladder"], order["price_ticks"], order["leaves_quantity"] = side, ladder, price, 5
+    public = public_record(reference_ticks=1001.0, mark_twice_ticks=2003)
+    account = seat["account"]
+    account["cash"], account["position"], account["fees"] = -123_450_000, 12, -700_000
+    shown = observe(Account(), public, seat)
+    money = 100 * 4 * 6 * 10000
+    value = 12 * 2003 * 10000 / 2
+    expected = [0.1 * 12 / 6, (-123_450_000 + value) / money, -700_000 / money, 8 / 6, 9 / 6]
+    assert shown == pytest.approx([*expected, (996 - 1001) / 4, (1008 - 1001) / 4, 0.0, value / money], rel=1e-6)
+
+
+def test_an_account_without_orders_shows_no_distance() -> None:
+    assert observe(Account(), public_record(), seat_record()) == [0.0] * 9
+    shown = observe(Account(), public_record(), with_orders((4, -1, -5, 1)))
+    assert shown[5:] == [0.0, (-5 - 1000) / 4, 0.0, 0.0]
 
 
 def test_touch_is_relative_to_the_mid_price() -> None:
@@ -45,6 +129,14 @@ def test_events_are_newest_first_and_their_kind_carries_the_side() -> None:
     np.testing.assert_allclose(written[1], [0, 1, 0, 1 / 2, 1, share(2)], rtol=1e-6)
     np.testing.assert_allclose(written[2], [-1, 0, 0, 1 / 4, 0, share(6)], rtol=1e-6)
     assert (written[3:] == 0).all()
+
+
+def test_an_event_far_away_is_shown_at_the_farthest_distance() -> None:
+    public = public_record(event_count=2)
+    public["event"][0] = (0, 1, 2**31 - 1, PublicKind.REST, -1)
+    public["event"][1] = (0, 1, -(2**31) + 1, PublicKind.REST, 1)
+    written = np.array(observe(Events(), public, seat_record())).reshape(-1, 6)
+    assert written[:2, 4].tolist() == [-20.0, 20.0]
 
 
 def test_the_oldest_events_give_way() -> None:
@@ -98,6 +190,7 @@ def test_orders_show_the_best_four_of_a_side_with_their_queues() -> None:
         order = seat["order"][20 - place]
         order["order_id"], order["side"], order["price_ticks"] = place, side, price
         order["leaves_quantity"], order["ahead_lots"] = lots, ahead
+        order["ladder"] = (1 - side) // 2
         seat["live"] |= np.uint64(1 << (20 - place))
     written = np.array(observe(Orders(), public_record(), seat)).reshape(2, 4, 3)
     bids = [[-1, 0.5, 0], [-2.5, share(3), share(9)], [-2.5, share(1), share(12)], [-3, share(1), 0]]
@@ -121,11 +214,13 @@ def test_a_seat_without_fills_sees_zeros() -> None:
     assert observe(Fills(), public_record(), seat_record()) == [0.0] * (5 * SEAT_FILLS)
 
 
-def test_fees_are_price_moves() -> None:
+def test_fees_of_the_seats_tier_are_price_moves() -> None:
     public = public_record(reference_ticks=2000.0)
-    public["fees"] = (-100_000, 3_000_000, 7000, -1000)  # parts per billion; cash units a lot, 10000 to a tick
+    public["fees"][1] = (-100_000, 3_000_000, 7000, -1000, 50)  # parts per billion; cash units a lot, 10000 to a tick
+    seat = seat_record()
+    seat["account"]["fee_tier"] = 1
     maker, taker = 2000 * -1e-4 + 0.7, 2000 * 3e-3 - 0.1
-    assert observe(FeeSchedule(), public, seat_record()) == pytest.approx([maker / 4, taker / 4])
+    assert observe(FeeSchedule(), public, seat) == pytest.approx([maker / 4, taker / 4])
 
 
 def test_account_splits_its_worth_into_realized_and_unrealized_profit_and_fees() -> None:

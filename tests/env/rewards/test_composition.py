@@ -8,7 +8,7 @@ from marl_market.env.rewards.inventory import Inventory
 from marl_market.env.rewards.profit import Profit
 from marl_market.env.rewards.realized import Realized
 from marl_market.env.rewards.spread_captured import SpreadCaptured
-from tests.builders import actions, environment
+from tests.builders import actions, environment, market_spec
 
 
 def rewards_of(reward: object) -> np.ndarray:
@@ -37,6 +37,24 @@ def test_one_scheme_may_score_twice() -> None:
     once = rewards_of({"profit": Profit()})
     twice = rewards_of({"profit": Profit(), "again": Profit(weight=0.5)})
     np.testing.assert_allclose(twice, 1.5 * once, rtol=1e-6)
+
+
+@pytest.mark.parametrize(("weight", "scale"), [(1.0, 1.0), (1.0, 0.25), (-2.0, 1.0)])
+def test_rewards_of_a_session_sum_to_its_profit(weight: float, scale: float) -> None:
+    steps = 50
+    description = environment(spec=market_spec(session_steps=steps), reward={"profit": Profit(weight, scale)})
+    batch = BatchMarket(description, 3)
+    batch.reset([1, 2, 3])
+    total = np.zeros((3, 6))
+    for action in actions(batch, steps):
+        total += batch.step(action).reward
+    account, public = batch.markets["seat"]["account"][:, :6], batch.markets["public"]
+    per_lot = 0.5 * public["mark_twice_ticks"] * public["cash_per_tick_lot"]
+    equity = account["cash"] + account["position"] * per_lot[:, None]
+    assert (np.abs(equity) > 0).all()
+    unit = scale * description.spec.price_scale_ticks * description.spec.size_scale_lots * 10000 / weight
+    np.testing.assert_allclose(total, equity / unit, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(total.sum(1), -batch.markets["fees_collected"] / unit, atol=1e-4)
 
 
 @pytest.mark.parametrize(

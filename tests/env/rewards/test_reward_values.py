@@ -141,6 +141,7 @@ def test_shortfall_of_a_session_is_real_less_paper_profit() -> None:
     ("build", "complaint"),
     [
         (lambda: Profit(scale=0), "reward.profit.scale is 0"),
+        (lambda: Profit(scale=-1.0), "reward.profit.scale is -1.0"),
         (lambda: Realized(scale=-1), "reward.realized.scale is -1"),
         (lambda: DifferentialSharpe(adaptation=1.0), "reward.differential_sharpe.adaptation is 1.0"),
         (lambda: DifferentialSharpe(least_deviation=0.0), "reward.differential_sharpe.least_deviation is 0.0"),

@@ -1,0 +1,77 @@
+"""What the book shows of each order, followed event by event: so it is known how much of it a cancel takes away.
+
+Why from events: a cancel says what an order had left, the hidden part of an iceberg too, and an order that waited for
+its trigger, or was canceled on arrival, never was in the book.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marl_market.exchange.compiled import compiled
+from marl_market.exchange.records import ASKS, REFERENCE_BITS, SEAT_ORDERS, EventKind, Liquidity
+
+RESTED, FILLED, CANCELED = int(EventKind.RESTED), int(EventKind.FILLED), int(EventKind.CANCELED)
+REPLACED, EXPIRED = int(EventKind.REPLACED), int(EventKind.EXPIRED)
+TAKER = int(Liquidity.TAKER)
+REFERENCE_MASK = (1 << REFERENCE_BITS) - 1
+
+SHOWN = np.dtype(
+    [
+        ("order_id", np.int64),
+        ("displayed_lots", np.int64),
+        ("left_lots", np.int64),  # hidden part included
+        ("price_ticks", np.int32),
+    ],
+    align=True,
+)
+
+
+def shown_orders(market: Any) -> NDArray[np.void]:
+    """Return a SHOWN row for each order reference of a market record, zeros where no order rests."""
+    order, live = market["seat"]["order"], market["seat"]["live"]
+    open_slots = (live[:, None] >> np.arange(SEAT_ORDERS, dtype=np.uint64)) & np.uint64(1)
+    resting = (open_slots == 1) & (order["ladder"] <= ASKS)
+    shown = np.zeros(order.shape, SHOWN)
+    shown["order_id"][resting] = order["order_id"][resting]
+    shown["displayed_lots"][resting] = order["leaves_quantity"][resting]
+    shown["left_lots"][resting] = (order["leaves_quantity"] + order["reserve_quantity"])[resting]
+    shown["price_ticks"][resting] = order["price_ticks"][resting]
+    return shown.ravel()
+
+
+@compiled
+def follow_withdrawals(events, shown, lots, price_ticks):  # type: ignore[no-untyped-def]
+    """Write, for each event that takes displayed quantity away untraded, how much and from which price.
+
+    These are cancels, expiries and replacements. `shown` is brought up to date with the events.
+    """
+    for i in range(events.size):
+        event = events[i]
+        kind = event.kind
+        if kind != RESTED and kind != FILLED and kind != CANCELED and kind != REPLACED and kind != EXPIRED:
+            continue
+        order = shown[event.order_id & REFERENCE_MASK]
+        if kind == RESTED:
+            order.order_id = event.order_id
+            order.displayed_lots = event.quantity_lots
+            order.left_lots = event.leaves_quantity
+            order.price_ticks = event.price_ticks
+        elif order.order_id != event.order_id:
+            continue
+        elif kind == FILLED:
+            if event.liquidity != TAKER:
+                order.displayed_lots -= event.quantity_lots
+                order.left_lots = event.leaves_quantity
+        else:
+            kept = max(order.displayed_lots - event.quantity_lots, 0)
+            if kind == REPLACED:
+                keeps = event.price_ticks == order.price_ticks and event.quantity_lots <= order.left_lots
+                kept = min(order.displayed_lots, event.quantity_lots) if keeps else 0
+            lots[i] = order.displayed_lots - kept
+            price_ticks[i] = order.price_ticks
+            order.displayed_lots = kept
+            order.left_lots = event.leaves_quantity

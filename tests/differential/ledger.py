@@ -1,0 +1,156 @@
+"""What the slow exchange keeps: queues of orders, accounts, and what it has said."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import groupby
+from math import ceil
+from typing import Any
+
+from marl_market.exchange.records import ASKS, BIDS, SELL_STOPS, EventKind, Liquidity, Reason
+from marl_market.market.spec import Fees, MarketSpec
+from tests.venue import Command, Event, Resting
+
+BILLION = 10**9
+HIGHEST_FIRST = (BIDS, SELL_STOPS)
+ACCOUNT = ("cash", "position", "fees", "traded_lots", "trades", "rejected", "fee_tier", "cost", "realized")
+
+
+@dataclass(eq=False)
+class Order:
+    """An order on its way; `shown` is all that is left of it until it rests, `hidden` what it keeps back then."""
+
+    order_id: int
+    seat: int
+    slot: int
+    kind: int
+    command: Command
+    price: int
+    trigger: int
+    expires: float
+    shown: int
+    hidden: int = 0
+    ladder: int = -1
+
+    @property
+    def side(self) -> int:
+        return self.command.side
+
+    @property
+    def left(self) -> int:
+        return self.shown + self.hidden
+
+
+class ReferenceLedger:
+    """Plain lists and dicts: a price level is a list of orders, an account a dict."""
+
+    def __init__(self, spec: MarketSpec, seats: int) -> None:
+        self.spec = spec
+        self.fees = [self._charges(fees) for fees in (spec.fees, *spec.fee_tiers)]
+        self.book: list[dict[int, list[Order]]] = [{}, {}, {}, {}]
+        self.open_orders: list[dict[int, Order]] = [{} for _ in range(seats)]
+        self.accounts = [dict.fromkeys(ACCOUNT, 0) for _ in range(seats)]
+        self.fees_collected = self.orders = self.trades = 0
+        self.time_ns = 0
+        self.events: list[Event] = []
+
+    def _charges(self, fees: Fees) -> tuple[tuple[int, int], tuple[int, int], int]:
+        """Return parts per billion and cash units a lot, of the maker and of the taker, and the tier's first lot."""
+        unit, lot = Decimal(str(self.spec.cash_unit)), Decimal(str(self.spec.lot_size))
+        rates = (round(fees.maker_rate * BILLION), round(fees.taker_rate * BILLION))
+        per_unit = (Decimal(str(fees.maker_per_unit)), Decimal(str(fees.taker_per_unit)))
+        maker, taker = (round(charge * lot / unit) for charge in per_unit)
+        return rates, (maker, taker), ceil(Decimal(str(fees.from_quantity)) / lot)
+
+    def _settle(self, order: Order, price: int, quantity: int, role: int) -> None:
+        """Book one side of a fill; `role` is 0 for who pays as a maker, 1 for the taker."""
+        per_tick_lot = self.spec.cash_per_tick_lot
+        account = self.accounts[order.seat]
+        rates, per_lot, _ = self.fees[account["fee_tier"]]
+        notional = price * quantity * per_tick_lot
+        fee = notional * rates[role] // BILLION + quantity * per_lot[role]
+        account["cash"] -= order.side * notional + fee
+        account["fees"] += fee
+        account["traded_lots"] += quantity
+        account["trades"] += 1
+        self.fees_collected += fee
+        size, direction = abs(account["position"]), 1 if account["position"] > 0 else -1
+        closed = min(size, quantity) if direction == -order.side else 0
+        if closed:
+            share = account["cost"] if closed == size else int(account["cost"] * (closed / size))
+            account["cost"] -= share
+            account["realized"] += direction * closed * price * per_tick_lot - share
+        account["cost"] += order.side * (quantity - closed) * price * per_tick_lot
+        account["position"] += order.side * quantity
+
+    # Queues
+
+    def _prices(self, ladder: int) -> list[int]:
+        return sorted(self.book[ladder], reverse=ladder in HIGHEST_FIRST)
+
+    def _first(self, ladder: int) -> Order | None:
+        queues = self.book[ladder]
+        if not queues:
+            return None
+        return queues[max(queues) if ladder in HIGHEST_FIRST else min(queues)][0]
+
+    def _queue(self, order: Order, ladder: int, price: int) -> None:
+        order.ladder = ladder
+        self.book[ladder].setdefault(price, []).append(order)
+        self.open_orders[order.seat][order.slot] = order
+
+    def _remove(self, order: Order) -> None:
+        price = order.price if order.ladder in (BIDS, ASKS) else order.trigger
+        queue = self.book[order.ladder][price]
+        queue.remove(order)
+        if not queue:
+            del self.book[order.ladder][price]
+        del self.open_orders[order.seat][order.slot]
+
+    def resting(self, ladder: int) -> list[Resting]:
+        queues = self.book[ladder]
+        return [
+            Resting(order.order_id, order.seat, price, order.shown, order.hidden)
+            for price in self._prices(ladder)
+            for order in queues[price]
+        ]
+
+    def levels(self, ladder: int) -> list[tuple[int, int, int, int]]:
+        """Return (price, shown quantity, number of orders, hidden quantity) of each level, first served first."""
+        levels = []
+        for price, orders in groupby(self.resting(ladder), key=lambda order: order.price_ticks):
+            shown, hidden = zip(*((order.leaves_quantity, order.hidden_quantity) for order in orders), strict=True)
+            levels.append((price, sum(shown), len(shown), sum(hidden)))
+        return levels
+
+    def open_lots(self, seat: int, ladder: int) -> int:
+        return sum(order.left for order in self.open_orders[seat].values() if order.ladder == ladder)
+
+    # Events
+
+    def _end(self, order: Order, kind: EventKind, reason: Reason) -> None:
+        self._remove(order)
+        rested = Liquidity.MAKER if order.ladder in (BIDS, ASKS) else 0
+        self._tell(kind, order, reason=reason, quantity_lots=order.left, liquidity=rested)
+
+    def _reject(self, seat: int, command: Command, reason: Reason) -> None:
+        self.accounts[seat]["rejected"] += 1
+        said = ("side", "price_ticks", "quantity_lots", "order_id", "client_order_id")
+        fields = {name: getattr(command, name) for name in said}
+        self._event(kind=EventKind.REJECTED, reason=reason, seat=seat, **fields)
+
+    def _tell_fill(self, order: Order, price: int, quantity: int, leaves: int, liquidity: Liquidity) -> None:
+        fields = {"price_ticks": price, "quantity_lots": quantity, "leaves_quantity": leaves}
+        self._tell(EventKind.FILLED, order, trade_id=self.trades, liquidity=liquidity, **fields)
+
+    def _tell(self, kind: EventKind, order: Order, **fields: Any) -> None:
+        known = {
+            "order_id": order.order_id,
+            "seat": order.seat,
+            "price_ticks": order.price,
+            "client_order_id": order.command.client_order_id,
+            "side": order.side,
+        }
+        self._event(kind=kind, **{**known, **fields})
+
+    def _event(self, **fields: Any) -> None:
+        self.events.append(Event(**{**dict.fromkeys(Event._fields, 0), "time_ns": self.time_ns, **fields}))

@@ -137,8 +137,11 @@ def market_session(name: str, tape: Tape, currency: str, width: int) -> str:
         for side, color, marker, label in (
             (Side.BUY, BLUE, "^", "buyer initiated"),
             (Side.SELL, ORANGE, "v", "seller initiated"),
+            (0, INK, "o", "in a call auction"),
         ):
             mine = trades[trades["aggressor_side"] == side]
+            if side == 0 and mine.size == 0:
+                continue
             price.scatter(
                 (mine["time_ns"] - start) / unit_ns, mine["price_ticks"] * tape.tick_size,
                 s=16, color=color, marker=marker, linewidths=0, label=label, zorder=3,

@@ -86,6 +86,13 @@ def test_a_session_says_what_it_shows_and_in_which_unit(tape: Tape) -> None:
     assert {"price (EUR)", "ticks", "time (seconds)", "buyer initiated", "seller initiated", "43,500.00"} <= said
 
 
+def test_trades_of_a_call_auction_have_a_mark_of_their_own(tape: Tape) -> None:
+    assert "in a call auction" not in texts(market_session("session", tape, "EUR", 900))
+    called = tape.trades.copy()
+    called["aggressor_side"][:3] = 0
+    assert "in a call auction" in texts(market_session("session", replace(tape, trades=called), "EUR", 900))
+
+
 def test_every_trade_is_one_mark(tape: Tape) -> None:
     svg = market_session("session", tape, "USD", 1040)
     buys = int((tape.trades["aggressor_side"] == 1).sum())

@@ -8,6 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from hydra import compose, initialize_config_dir
+from hydra.utils import instantiate
+
+from marl_market.env.agent import Group
+from marl_market.env.batch_market import BatchMarket, Environment
 
 ROOT = Path(__file__).parents[2]
 
@@ -70,3 +75,15 @@ def test_every_command_names_a_file_that_exists(command: str) -> None:
         name, _, choice = word.partition("=")
         if name in ("experiment", "market", "calibration"):
             assert (ROOT / "conf" / name / f"{choice}.yaml").is_file(), word
+
+
+@pytest.mark.parametrize("command", [line for line in blocks("bash")[1].splitlines() if "scripts/train.py" in line])
+def test_every_run_that_it_shows_can_be_built(command: str) -> None:
+    overrides = [word.split(",")[0] for word in command.split("#")[0].split()[2:] if "=" in word]
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        config = compose("config", overrides=overrides)
+    parts = instantiate(config, _convert_="all")
+    groups = [Group(name, **seats) for name, seats in parts["population"].items()]
+    schemes = (parts[name] for name in ("observation", "action", "reward"))
+    environment = Environment(parts["market"], groups, *schemes)
+    assert BatchMarket(environment, markets=2).markets["seat_count"].tolist() == [environment.seats] * 2

@@ -15,9 +15,8 @@ from numba import njit, prange
 from marl_market.env.trader import call_encoder, call_reward, call_trader, decide
 from marl_market.exchange.compiled import compiled, inlined
 from marl_market.exchange.digest import digest
-from marl_market.exchange.lifecycle import open_market
+from marl_market.exchange.lifecycle import clear_accounts, open_market
 from marl_market.exchange.order_entry import process
-from marl_market.exchange.publication import publish
 from marl_market.exchange.randomness import begin_stream, below
 from marl_market.exchange.session import begin_step, end_step
 
@@ -57,10 +56,7 @@ def trade_once(market, minds, step_ns, opening):  # type: ignore[no-untyped-def]
         seat = market.seat[index]
         for j in range(seat.command_count):
             process(market, index, seat.command[j])
-    end_step(market)
-    market.time_ns += step_ns
-    public.step += 1
-    publish(market)
+    end_step(market, step_ns)
     if public.digests == 1:
         digest(market)
 
@@ -144,24 +140,6 @@ def step_parallel(  # type: ignore[no-untyped-def]
         )  # fmt: skip
 
 
-@compiled
-def flatten(market):  # type: ignore[no-untyped-def]
-    """Start the session's accounts from nothing; the sums of positions and money stay zero."""
-    market.fees_collected = 0
-    market.public.session_lots = 0
-    for i in range(market.seat_count):
-        account = market.seat[i].account
-        account.cash = 0
-        account.position = 0
-        account.fees = 0
-        account.traded_lots = 0
-        account.trades = 0
-        account.rejected = 0
-        account.fee_tier = 0
-        account.cost = 0
-        account.realized = 0
-
-
 @njit(cache=True, nogil=True, parallel=True)
 def reset_markets(  # type: ignore[no-untyped-def]
     markets, minds, parts, mask_address, external, step_ns, random, initial_price_ticks, warmup_steps, observation, mask
@@ -181,6 +159,6 @@ def reset_markets(  # type: ignore[no-untyped-def]
         market.public.step = -warmup_steps
         for _ in range(warmup_steps):
             trade_once(market, minds, step_ns, True)
-        flatten(market)
+        clear_accounts(market)
         market.event_count = 0
         see(market, minds, parts, mask_address, external, observation[m], mask[m])

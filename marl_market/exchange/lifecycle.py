@@ -67,6 +67,24 @@ def _write_fees(fees: NDArray[np.void], spec: MarketSpec) -> None:
 
 
 @compiled
+def clear_accounts(market):  # type: ignore[no-untyped-def]
+    """Start all accounts from nothing; the sums of positions and money stay zero, and open orders stay open."""
+    market.fees_collected = 0
+    market.public.session_lots = 0
+    for i in range(market.seat_count):
+        account = market.seat[i].account
+        account.cash = 0
+        account.position = 0
+        account.fees = 0
+        account.traded_lots = 0
+        account.trades = 0
+        account.rejected = 0
+        account.fee_tier = 0
+        account.cost = 0
+        account.realized = 0
+
+
+@compiled
 def open_market(market, initial_price_ticks):  # type: ignore[no-untyped-def]
     """Empty the book, the accounts and the tape of one market; constants stay."""
     book = market.book
@@ -74,7 +92,7 @@ def open_market(market, initial_price_ticks):  # type: ignore[no-untyped-def]
         book.count[i] = 0
     book.free_level = NIL
     book.used_levels = 0
-    market.fees_collected = 0
+    clear_accounts(market)
     market.order_sequence = 0
     market.trade_sequence = 0
     market.time_ns = 0
@@ -100,25 +118,14 @@ def open_market(market, initial_price_ticks):  # type: ignore[no-untyped-def]
     public.step_trades = 0
     public.step_lots[0] = 0
     public.step_lots[1] = 0
-    public.session_lots = 0
     public.event_count = 0
     for i in range(public.candle.size):
         begin_candle(public.candle[i], initial_price_ticks)
         begin_candle(public.forming[i], initial_price_ticks)
     for i in range(market.seat_count):
         seat = market.seat[i]
-        account = seat.account
-        account.cash = 0
-        account.position = 0
-        account.fees = 0
-        account.traded_lots = 0
-        account.trades = 0
-        account.rejected = 0
-        account.fee_tier = 0
-        account.cost = 0
-        account.realized = 0
-        account.open_lots[0] = 0
-        account.open_lots[1] = 0
+        seat.account.open_lots[0] = 0
+        seat.account.open_lots[1] = 0
         seat.live = np.uint64(0)
         seat.refreshes = 0
         seat.refresh_step = NEVER

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from marl_market.exchange.compiled import compiled
 from marl_market.exchange.order_entry import process
-from marl_market.exchange.publication import publish
 from marl_market.exchange.records import CAPACITY_SEATS, COMMAND, EVENT, market_dtype
 from marl_market.exchange.session import begin_step, end_step
 from marl_market.exchange.stream import EVENTS_PER_COMMAND, check_stream
@@ -71,10 +70,7 @@ def carry_out_steps(markets, seat, command, arrivals, step_ns, first, collected)
         for _ in range(arrivals[step]):
             process(market, np.int64(seat[i]), command[i])
             i += 1
-        end_step(market)
-        market.time_ns += step_ns
-        market.public.step += 1
-        publish(market)
+        end_step(market, step_ns)
         for j in range(market.event_count):
             collected[events + j] = market.event[j]
         events += market.event_count

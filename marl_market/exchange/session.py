@@ -9,6 +9,7 @@ from marl_market.exchange.bits import lowest_bit
 from marl_market.exchange.compiled import compiled
 from marl_market.exchange.matching import end_order
 from marl_market.exchange.order_entry import wake_stops
+from marl_market.exchange.publication import publish
 from marl_market.exchange.records import NEVER, EventKind, Phase, Reason
 
 CONTINUOUS, AUCTION, HALTED = int(Phase.CONTINUOUS), int(Phase.AUCTION), int(Phase.HALTED)
@@ -62,8 +63,12 @@ def end_auction(market):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def end_step(market):  # type: ignore[no-untyped-def]
-    """Close the session's auction, halt trading after a large move, move seats to the fee tier they have reached."""
+def end_step(market, step_ns):  # type: ignore[no-untyped-def]
+    """Apply what the venue does when a step is over, move the clock on and publish.
+
+    It closes the session's auction, halts trading after a large move and raises fee tiers; the step took
+    `step_ns` nanoseconds.
+    """
     public = market.public
     step = public.step
     if market.phase == AUCTION and step + 1 == public.session_steps:
@@ -82,3 +87,6 @@ def end_step(market):  # type: ignore[no-untyped-def]
                 and account.traded_lots >= market.public.fees[account.fee_tier + 1].from_lots
             ):
                 account.fee_tier += 1
+    market.time_ns += step_ns
+    public.step += 1
+    publish(market)

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from marl_market.exchange.book import SLOT_MASK
 from marl_market.exchange.compiled import compiled
 from marl_market.exchange.order_entry import process
-from marl_market.exchange.publication import publish
 from marl_market.exchange.records import COMMAND, EVENT, PUBLIC_LEVEL
 from marl_market.exchange.session import begin_step, end_step
 
@@ -51,10 +50,7 @@ def pass_step(markets, step_ns):  # type: ignore[no-untyped-def]
     """End a step of the only market and begin the next; what happens by itself then is in its events."""
     market = markets[0]
     market.event_count = 0
-    end_step(market)
-    market.time_ns += step_ns
-    market.public.step += 1
-    publish(market)
+    end_step(market, step_ns)
     begin_step(market)
 
 

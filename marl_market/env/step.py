@@ -63,36 +63,42 @@ def trade_once(market, minds, step_ns, opening):  # type: ignore[no-untyped-def]
 
 @compiled
 def see(market, minds, parts, mask_address, external, observation, mask):  # type: ignore[no-untyped-def]
-    """Encode what the observing seats see and which choices they have; copy both out for the external ones.
+    """Encode what the observing seats see and which choices they have; both go to `observation` for external seats.
 
-    A `mask_address` of zero says that actions have no mask.
+    What all seats see alike is encoded once, in the record of the first that observes. A `mask_address` of zero says
+    that actions have no mask. `external` is in rising order.
     """
     public = market.public
     first = -1
+    row = 0
     for i in range(market.seat_count):
         seat = market.seat[i]
         if seat.observes == 0:
             continue
+        is_external = row < external.size and external[row] == i
         offset = 0
         for k in range(parts.size):
             part = parts[k]
-            if part.shared == 1 and first >= 0:
-                seen = market.seat[first].observation
-                for j in range(offset, offset + part.size):  # unsigned indices let LLVM copy several at once
-                    seat.observation[np.uint64(j)] = seen[np.uint64(j)]
-            else:
+            repeated = part.shared == 1 and first >= 0
+            if not repeated:
                 call_encoder(part.address, public, seat, offset)
+            seen = market.seat[first if repeated else i].observation
+            # Unsigned indices let LLVM copy several numbers at once.
+            if is_external:
+                for j in range(offset, offset + part.size):
+                    observation[np.uint64(row), np.uint64(j)] = seen[np.uint64(j)]
+            elif repeated:
+                for j in range(offset, offset + part.size):
+                    seat.observation[np.uint64(j)] = seen[np.uint64(j)]
             offset += part.size
         if first < 0:
             first = i
         if mask_address != 0:
             call_trader(mask_address, public, seat, minds[seat.mind])
-    for k in range(external.size):
-        seat = market.seat[external[k]]
-        for j in range(observation.shape[1]):
-            observation[k, j] = seat.observation[j]
-        for j in range(mask.shape[1]):
-            mask[k, j] = seat.mask[j]
+        if is_external:
+            for j in range(mask.shape[1]):
+                mask[row, j] = seat.mask[j]
+            row += 1
 
 
 @compiled

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numba.extending import register_jitable
 
 from marl_market.exchange.compiled import inlined
 from marl_market.exchange.fees import fee
@@ -10,21 +11,26 @@ from marl_market.exchange.fees import fee
 
 @inlined
 def book_position(account, signed_quantity, price_in_cash):  # type: ignore[no-untyped-def]
-    """Change a position; closing at another price than the average cost realizes profit.
+    """Change a position and what it cost at average cost.
 
-    A part's share of the cost may be rounded: what it leaves over stays in the cost of what is open.
+    What a part that is closed leaves over by rounding stays in the cost of what is open. The profit that closing at
+    another price than the average cost realizes needs no booking: it is `realized`.
     """
-    # Without branches, since none could guess which side of its average a seat will trade on.
     position = account.position
-    size = abs(position)
-    opposed = (position ^ signed_quantity) < 0
-    closed = min(abs(signed_quantity), size) if opposed else np.int64(0)
-    share = np.int64(account.cost * (np.float64(closed) / np.float64(max(size, 1))))
-    released = account.cost if closed == size else share
-    signed_closed = closed if position > 0 else -closed
-    account.realized += signed_closed * price_in_cash - released
-    account.cost += (signed_quantity + signed_closed) * price_in_cash - released
-    account.position = position + signed_quantity
+    after = position + signed_quantity
+    account.position = after
+    if (position ^ signed_quantity) >= 0:
+        account.cost += signed_quantity * price_in_cash
+    elif (position ^ after) < 0:
+        account.cost = after * price_in_cash
+    else:
+        account.cost = np.int64(account.cost * (np.float64(after) / np.float64(position)))
+
+
+@register_jitable
+def realized(account):  # type: ignore[no-untyped-def]
+    """Return the profit of closed positions before fees: the money that came in for no more than the open cost."""
+    return account["cash"] + account["fees"] + account["cost"]
 
 
 @inlined

@@ -23,6 +23,7 @@ from marl_market.exchange.records import ASKS, BUY_STOPS, NIL, SLOT_BITS, SLOT_O
 RANK_SHIFT = 32
 SLOT_MASK = (1 << RANK_SHIFT) - 1
 LOWEST_KEY = np.int64(-(2**63))
+NEAR_KEYS = 24
 
 
 @inlined
@@ -35,16 +36,21 @@ def rank_key(ladder, price_ticks):  # type: ignore[no-untyped-def]
 
 @inlined
 def ladder_position(book, ladder, key):  # type: ignore[no-untyped-def]
-    """Return the first place in a ladder whose key is not below `key`."""
-    low = 0
-    length = book.count[np.uint64(ladder)]
-    while length > 0:
-        half = length >> 1
-        if book.ladder[np.uint64(ladder), np.uint64(low + half)] < key:
-            low += half + 1
-            length -= half + 1
+    """Return the first place in a ladder whose key is not below `key`; it is looked for near the touch first."""
+    keys = book.ladder[np.uint64(ladder)]
+    high = np.int64(book.count[np.uint64(ladder)])
+    near = max(high - NEAR_KEYS, 0)
+    while high > near and keys[np.uint64(high - 1)] >= key:
+        high -= 1
+    if high > near or near == 0:
+        return high
+    low = np.int64(0)
+    while low < high:
+        middle = (low + high) >> 1
+        if keys[np.uint64(middle)] < key:
+            low = middle + 1
         else:
-            length = half
+            high = middle
     return low
 
 

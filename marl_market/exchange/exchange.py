@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from marl_market.exchange.accounts import realized
 from marl_market.exchange.commands import HIGHEST_PRICE
 from marl_market.exchange.lifecycle import allocate_markets
 from marl_market.exchange.records import COMMAND, CommandKind, TimeInForce
@@ -224,7 +225,7 @@ class Exchange:
         return Statement(
             cash=from_steps(int(account["cash"]), self.spec.cash_unit),
             position=from_steps(int(account["position"]), self.spec.lot_size),
-            realized=from_steps(int(account["realized"]), self.spec.cash_unit),
+            realized=from_steps(int(realized(account)), self.spec.cash_unit),
             fees=from_steps(int(account["fees"]), self.spec.cash_unit),
             traded=from_steps(int(account["traded_lots"]), self.spec.lot_size),
             trades=int(account["trades"]),

@@ -81,7 +81,6 @@ def clear_accounts(market):  # type: ignore[no-untyped-def]
         account.rejected = 0
         account.fee_tier = 0
         account.cost = 0
-        account.realized = 0
 
 
 @compiled

@@ -206,7 +206,6 @@ ACCOUNT = np.dtype(
         ("rejected", np.int64),
         ("fee_tier", np.int64),
         ("cost", np.int64),  # what the open position was bought for (negative: sold for), average cost, before fees
-        ("realized", np.int64),  # profit of closed positions, before fees
         ("open_lots", np.int64, (2,)),
     ],
     align=True,

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import numba
 import numpy as np
-from benchmarks.flow import MESSAGES_A_STEP, Flow, Replay, replay_serial
+from benchmarks.bourse_book import bourse_rates
+from benchmarks.flow import MESSAGES_A_STEP, Flow, Replay, Style, replay_serial
 from benchmarks.measurement import REPEATS, Figure, best_seconds
 
 from marl_market.exchange.lifecycle import allocate_markets
@@ -24,9 +25,16 @@ def measure(quick: bool) -> Iterator[Figure]:
     messages, markets, batch_messages = (2_000, 4, 200) if quick else (1_000_000, 256, 2_048)
     plain = Flow(8, BAND)
     single = Replay(plain, 1, messages)
-    yield figure(RATE, single)
+    ours = figure(RATE, single)
+    yield ours
+    yield from beside_bourse(ours, single)
     batch = Replay(plain, markets, batch_messages)
-    yield figure(f"{RATE}.batch", batch)
+    for count in (1, markets // 4, 4 * markets):
+        share = Replay(plain, count, max(1, messages // 2 // count))
+        yield figure(f"{RATE}.markets_{count}", share)
+    for style in Style:
+        if style != Style.PLAIN:
+            yield figure(f"{COST}.{style.name.lower()}", Replay(Flow(8, BAND, style=style), 1, messages))
     if numba.config.NUMBA_NUM_THREADS >= 2:
         yield figure("exchange.messages_per_second.two_threads", batch, threads=2)
     far = np.round(np.geomspace(1, 1_000_000, 100_000)).astype(np.int64)
@@ -46,6 +54,16 @@ def measure(quick: bool) -> Iterator[Figure]:
         "bytes",
         {"capacity": "small", "counted": f"{LINE_BYTES}-byte lines that differ after the plain stream"},
     )
+
+
+def beside_bourse(ours: Figure, replay: Replay) -> Iterator[Figure]:
+    """Measure bourse on the same stream and compare with the better of its two ways; nothing where it is missing."""
+    rates = bourse_rates(replay.streams[0])
+    for way, rate in rates.items():
+        yield Figure(f"bourse.messages_per_second.{way}", rate, "messages/s", {"messages": replay.streams.size})
+    if rates:
+        best = max(rates, key=lambda way: rates[way])
+        yield Figure("exchange.speedup_over_bourse", ours.value / rates[best], "times", {"bourse": best})
 
 
 def figure(name: str, replay: Replay, threads: int = 1) -> Figure:

@@ -7,6 +7,7 @@ opened meets the same orders, and ends in the same trades.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import IntEnum
 
 import numpy as np
 from numba import njit, prange
@@ -26,9 +27,31 @@ MESSAGES_A_STEP = 32
 MESSAGE = np.dtype([("seat", np.int64), ("command", COMMAND)], align=True)
 TALLY = np.dtype([(name, np.int64) for name in ("limit", "market", "cancel", "self_trade", "resting")])
 
+
+class Style(IntEnum):
+    """What half of the limit orders of a flow are or, for `REPLACE`, half of its cancels.
+
+    The first ones have the numbers of `marl_market.exchange.records.TimeInForce`.
+    """
+
+    PLAIN = 0
+    IMMEDIATE_OR_CANCEL = 1
+    FILL_OR_KILL = 2
+    POST_ONLY = 3
+    GOOD_FOR_STEPS = 4
+    ICEBERG = 5
+    STOP = 6
+    STOP_LIMIT = 7
+    REPLACE = 8
+
+
 LIMIT, MARKET, CANCEL = int(CommandKind.LIMIT), int(CommandKind.MARKET), int(CommandKind.CANCEL)
+REPLACE, STOP, STOP_LIMIT = int(CommandKind.REPLACE), int(CommandKind.STOP), int(CommandKind.STOP_LIMIT)
 RESTED, FILLED, CANCELED = int(EventKind.RESTED), int(EventKind.FILLED), int(EventKind.CANCELED)
 SELF_TRADE, NO_LIQUIDITY, MAKER = int(Reason.SELF_TRADE), int(Reason.NO_LIQUIDITY), int(Liquidity.MAKER)
+STYLE_PLAIN, STYLE_POST_ONLY, STYLE_GOOD_FOR_STEPS = int(Style.PLAIN), int(Style.POST_ONLY), int(Style.GOOD_FOR_STEPS)
+STYLE_ICEBERG, STYLE_STOP, STYLE_REPLACE = int(Style.ICEBERG), int(Style.STOP), int(Style.REPLACE)
+LONG_LIFE = 1_000_000
 SEAT_FULL = np.uint64(2**32 - 1)
 ONE = np.uint64(1)
 LIMIT_SHARE, MARKET_SHARE = 0.6, 0.2
@@ -50,6 +73,7 @@ class Flow:
         side_orders: most live orders a side.
         wall: levels a side that stand two ticks apart from two ticks behind the reference on, never to be used up.
         capacity: size class of the market.
+        style: kind of order that half of the limit orders (of the cancels) are.
     """
 
     seats: int
@@ -58,6 +82,7 @@ class Flow:
     side_orders: int = 95
     wall: int = 0
     capacity: str = "small"
+    style: Style = Style.PLAIN
 
     def spec(self) -> MarketSpec:
         """Return a market with fees for both sides whose price leaves room for the widest offset."""
@@ -83,7 +108,7 @@ class Replay:
             price = flow.spec().initial_price_ticks
             draw(
                 self.markets[index : index + 1], index, flow.seats, price, flow.offsets, flow.walk, flow.side_orders,
-                self.streams[index], tally[index : index + 1],
+                int(flow.style), self.streams[index], tally[index : index + 1],
             )  # fmt: skip
         self._trades = self.markets["trade_sequence"].copy()
         total = self.streams.size
@@ -160,7 +185,7 @@ def build_walls(markets, first_seat, price, levels):  # type: ignore[no-untyped-
 
 
 @compiled
-def draw(markets, seed, seats, reference, offsets, walk, side_orders, stream, tallies):  # type: ignore[no-untyped-def]
+def draw(markets, seed, seats, reference, offsets, walk, side_orders, style, stream, tallies):  # type: ignore[no-untyped-def]
     """Draw the stream of the first of `markets` message by message, playing it meanwhile."""
     market = markets[0]
     tally = tallies[0]
@@ -173,6 +198,7 @@ def draw(markets, seed, seats, reference, offsets, walk, side_orders, stream, ta
         index = below(market, 2)
         side = 1 - 2 * index
         seat = below(market, seats)
+        price = np.int32(0)
         kind = CANCEL
         law = uniform(market)
         if law < LIMIT_SHARE:
@@ -185,7 +211,7 @@ def draw(markets, seed, seats, reference, offsets, walk, side_orders, stream, ta
         command = stream[i].command
         command.kind = kind
         if kind == CANCEL:
-            seat, command.order_id = some_order(market, seat, seats)
+            seat, command.order_id, price = some_order(market, seat, seats)
             tally.cancel += 1
         else:
             command.side = side
@@ -195,6 +221,8 @@ def draw(markets, seed, seats, reference, offsets, walk, side_orders, stream, ta
                 tally.limit += 1
             else:
                 tally.market += 1
+        if style != STYLE_PLAIN and below(market, 2) == 0:
+            restyle(command, style, price)
         stream[i].seat = seat
         replay(market, stream[i : i + 1])
         for j in range(market.event_count):
@@ -212,8 +240,28 @@ def draw(markets, seed, seats, reference, offsets, walk, side_orders, stream, ta
 
 
 @compiled
+def restyle(command, style, price_ticks):  # type: ignore[no-untyped-def]
+    """Make a limit order one of another kind, or the cancel of an order at `price_ticks` its replacement."""
+    if command.kind == CANCEL and style == STYLE_REPLACE:
+        command.kind = REPLACE
+        command.quantity_lots = 1 + command.order_id % 10
+        command.price_ticks = price_ticks
+    if command.kind != LIMIT:
+        return
+    if style <= STYLE_POST_ONLY:
+        command.time_in_force = style
+    elif style == STYLE_GOOD_FOR_STEPS:
+        command.lifetime_steps = LONG_LIFE
+    elif style == STYLE_ICEBERG:
+        command.display_lots = 2
+    elif style != STYLE_REPLACE:
+        command.kind = STOP if style == STYLE_STOP else STOP_LIMIT
+        command.trigger_ticks = command.price_ticks
+
+
+@compiled
 def some_order(market, seat, seats):  # type: ignore[no-untyped-def]
-    """Return the first seat from `seat` on that has a live order, and the id of one of its orders."""
+    """Return the first seat from `seat` on that has a live order, and id and price of one of its orders."""
     while market.seat[seat].live == 0:
         seat = (seat + 1) % seats
     slots = market.seat[seat].live
@@ -224,4 +272,5 @@ def some_order(market, seat, seats):  # type: ignore[no-untyped-def]
     slots = market.seat[seat].live
     for _ in range(below(market, count)):
         slots &= slots - ONE
-    return seat, market.seat[seat].order[lowest_bit(slots)].order_id
+    order = market.seat[seat].order[lowest_bit(slots)]
+    return seat, order.order_id, order.price_ticks

@@ -12,7 +12,7 @@ from tests.venue import Command, Event, Resting
 
 BILLION = 10**9
 HIGHEST_FIRST = (BIDS, SELL_STOPS)
-ACCOUNT = ("cash", "position", "fees", "traded_lots", "trades", "rejected", "fee_tier", "cost", "realized")
+ACCOUNT = ("cash", "position", "fees", "traded_lots", "trades", "rejected", "fee_tier", "cost")
 
 
 @dataclass(eq=False)
@@ -49,6 +49,7 @@ class ReferenceLedger:
         self.book: list[dict[int, list[Order]]] = [{}, {}, {}, {}]
         self.open_orders: list[dict[int, Order]] = [{} for _ in range(seats)]
         self.accounts = [dict.fromkeys(ACCOUNT, 0) for _ in range(seats)]
+        self.realized = [0] * seats
         self.fees_collected = self.orders = self.trades = 0
         self.time_ns = 0
         self.events: list[Event] = []
@@ -76,9 +77,9 @@ class ReferenceLedger:
         size, direction = abs(account["position"]), 1 if account["position"] > 0 else -1
         closed = min(size, quantity) if direction == -order.side else 0
         if closed:
-            share = account["cost"] if closed == size else int(account["cost"] * (closed / size))
-            account["cost"] -= share
-            account["realized"] += direction * closed * price * per_tick_lot - share
+            kept = 0 if closed == size else int(account["cost"] * ((size - closed) / size))
+            self.realized[order.seat] += direction * closed * price * per_tick_lot - (account["cost"] - kept)
+            account["cost"] = kept
         account["cost"] += order.side * (quantity - closed) * price * per_tick_lot
         account["position"] += order.side * quantity
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from marl_market.exchange.accounts import realized
 from marl_market.exchange.records import LADDERS, EventKind, Phase, Reason
 from marl_market.market.spec import SELF_TRADE, Fees, MarketSpec
 from tests.builders import market_spec
@@ -49,7 +50,7 @@ def assert_same_state(venue: Venue, reference: ReferenceExchange) -> None:
     for seat, expected in enumerate(reference.accounts):
         account = venue.account(seat)
         assert {name: int(account[name]) for name in expected} == expected
-        assert expected["cash"] + expected["fees"] == expected["realized"] - expected["cost"]
+        assert int(realized(account)) == reference.realized[seat]
         assert account["open_lots"].tolist() == [reference.open_lots(seat, ladder) for ladder in (0, 1)]
         live = sum(1 << slot for slot in reference.open_orders[seat])
         assert int(market["seat"][seat]["live"]) == live

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from marl_market.env.trader import encoder
+from marl_market.exchange.accounts import realized
 from marl_market.exchange.bits import lowest_bit
 from marl_market.exchange.compiled import inlined
 from marl_market.exchange.records import ASKS, BIDS
@@ -56,7 +57,7 @@ def encode(public, seat, offset):  # type: ignore[no-untyped-def]
     seat.observation[offset + 4] = np.float32(account.open_lots[1] * size_scale)
     seat.observation[offset + 5] = np.float32(bid_distance)
     seat.observation[offset + 6] = np.float32(ask_distance)
-    seat.observation[offset + 7] = np.float32(account.realized * money_scale)
+    seat.observation[offset + 7] = np.float32(realized(account) * money_scale)
     seat.observation[offset + 8] = np.float32(unrealized * money_scale)
     return offset + 9
 

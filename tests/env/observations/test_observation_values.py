@@ -94,11 +94,13 @@ def test_an_account_shows_money_position_and_its_best_open_orders() -> None:
     public = public_record(reference_ticks=1001.0, mark_twice_ticks=2003)
     account = seat["account"]
     account["cash"], account["position"], account["fees"] = -123_450_000, 12, -700_000
+    account["cost"] = cost = 12 * 1000 * 10000
     shown = observe(Account(), public, seat)
     money = 100 * 4 * 6 * 10000
     value = 12 * 2003 * 10000 / 2
     expected = [0.1 * 12 / 6, (-123_450_000 + value) / money, -700_000 / money, 8 / 6, 9 / 6]
-    assert shown == pytest.approx([*expected, (996 - 1001) / 4, (1008 - 1001) / 4, 0.0, value / money], rel=1e-6)
+    profits = [(-123_450_000 - 700_000 + cost) / money, (value - cost) / money]
+    assert shown == pytest.approx([*expected, (996 - 1001) / 4, (1008 - 1001) / 4, *profits], rel=1e-6)
 
 
 def test_an_account_without_orders_shows_no_distance() -> None:
@@ -226,9 +228,9 @@ def test_fees_of_the_seats_tier_are_price_moves() -> None:
 def test_account_splits_its_worth_into_realized_and_unrealized_profit_and_fees() -> None:
     seat, public = seat_record(), public_record(mark_twice_ticks=2010)
     account = seat["account"]
-    account["position"], account["fees"], account["realized"] = -3, 500, 70_000
+    account["position"], account["fees"] = -3, 500
     account["cost"] = -3 * 1003 * 10_000
-    account["cash"] = account["realized"] - account["cost"] - account["fees"]
+    account["cash"] = 70_000 - account["cost"] - account["fees"]
     written = observe(Account(), public, seat)
     scale = 0.01 / (6 * 4 * 10_000)
     assert written[7] == pytest.approx(70_000 * scale)

@@ -26,10 +26,11 @@ def test_profit_is_the_change_of_cash_and_of_the_position_at_the_mark() -> None:
 
 
 def test_realized_ignores_what_is_open_and_counts_fees_when_they_are_paid() -> None:
-    scored = Scored(Realized(scale=2.0))
-    assert scored.step(2000, cash=-3 * 1000 * TICK_LOT - 70, position=3, fees=70) == pytest.approx(-70 / (2 * UNIT))
+    scored, cost = Scored(Realized(scale=2.0)), 3 * 1000 * TICK_LOT
+    assert scored.step(2000, cash=-cost - 70, position=3, fees=70, cost=cost) == pytest.approx(-70 / (2 * UNIT))
     assert scored.step(3000) == 0.0
-    assert scored.step(3000, realized=90000, fees=100, position=0) == pytest.approx((90000 - 30) / (2 * UNIT))
+    sold = {"cash": 90000 - 100, "fees": 100, "position": 0, "cost": 0}
+    assert scored.step(3000, **sold) == pytest.approx((90000 - 30) / (2 * UNIT))
     assert scored.step(3000) == 0.0
 
 

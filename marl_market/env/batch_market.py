@@ -213,6 +213,8 @@ class BatchMarket:
                 f"action has shape {action.shape} and type {action.dtype}; "
                 f"it must be float32 of shape {self._action_shape} (markets, external seats, numbers)"
             )
+        if not action.flags.carray:  # another layout, or read-only memory, would compile another kernel
+            action = action.copy(order="C")
         require_playable(action, self._choices)
         kernel = step_serial if self.threads == 1 else step_parallel
         if self.threads > 1:
@@ -225,7 +227,7 @@ class BatchMarket:
             self._mask_address,
             self.external,
             self.environment.spec.step_ns,
-            np.array(action, order="C"),  # another layout, or read-only memory, would compile another kernel
+            action,
             self._observation,
             self.mask,
             self._reward,

@@ -83,7 +83,7 @@ class MarketEnv(ParallelEnv[str, Observation, Action]):
         if not self.agents:
             raise RuntimeError("the session is over (or has not begun): call reset before step")
         try:
-            action = np.array([actions[agent] for agent in self.possible_agents], np.float32)
+            action = np.array(list(map(actions.__getitem__, self.possible_agents)), np.float32)
         except (KeyError, ValueError, TypeError):
             raise self._refusal(actions) from None
         if action.shape != self._action_shape:
@@ -94,8 +94,8 @@ class MarketEnv(ParallelEnv[str, Observation, Action]):
         except ActionError:
             require_playable(played, self._choices, self.possible_agents)  # says the same of an agent by name
             raise
-        rewards = step.reward[0].tolist()
-        reward = {agent: rewards[seat] for agent, seat in zip(self.possible_agents, self._seats, strict=True)}
+        rewards = map(step.reward[0].tolist().__getitem__, self._seats)
+        reward = dict(zip(self.possible_agents, rewards, strict=True))
         ended = self._always if step.truncated else self._never
         if step.truncated:
             self.agents = []

@@ -19,7 +19,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from marl_market.env.agent import Group
+from marl_market.env.agent import Group, TrainedAgent
 from marl_market.env.agent import external as external_trader
 from marl_market.env.playable import ActionError, require_playable
 from marl_market.env.scheme import ActionScheme, ObservationScheme, RewardScheme, choices_of, require
@@ -143,7 +143,7 @@ class BatchMarket:
         self._steps_left = 0
 
     def _seat_groups(self) -> tuple[NDArray[np.void], dict[str, slice]]:
-        """Write every seat's functions and every mind's parameters; return the minds and their rows by group."""
+        """Write every seat's functions and what every mind knows; return the minds and their rows by group."""
         environment, count = self.environment, self.markets.size
         rows: dict[str, slice] = {}
         used = 0
@@ -159,6 +159,13 @@ class BatchMarket:
             if len(parameters) > MIND_PARAMETERS:
                 raise ValueError(f"population.{group.name} has {len(parameters)} parameters, at most {MIND_PARAMETERS}")
             minds["parameter"][mind_rows, : len(parameters)] = parameters
+            if isinstance(agent, TrainedAgent):
+                inputs, seen = agent.observation_size, environment.observation_size
+                if inputs != seen:
+                    raise ValueError(
+                        f"population.{group.name} has a policy of {inputs} inputs; observations have {seen}"
+                    )
+                agent.write_minds(minds, mind_rows)
             seat = self.markets["seat"][:, seats]
             seat["trader"] = agent.trader.address
             seat["decoder"] = environment.action.decoder.address

@@ -12,6 +12,7 @@ from pettingzoo import ParallelEnv
 from marl_market.env.batch_market import BatchMarket, Environment
 from marl_market.env.playable import ActionError, require_playable
 from marl_market.env.scheme import ActionSpace, choices_of
+from marl_market.env.sessions import Sessions
 
 Observation = NDArray[np.float32]
 Action = NDArray[np.generic] | int
@@ -49,7 +50,7 @@ class MarketEnv(ParallelEnv[str, Observation, Action]):
         self._choices = choices_of(self._action_space)
         self._action_shape = (len(self._seats), *(self._action_space.shape or ()))
         self._wanted = f"{environment.action.size} numbers" if self._action_space.shape else "one number"
-        self._session = np.random.SeedSequence()
+        self._sessions = Sessions(1)
         self._never = dict.fromkeys(self.possible_agents, False)
         self._always = dict.fromkeys(self.possible_agents, True)
 
@@ -66,9 +67,8 @@ class MarketEnv(ParallelEnv[str, Observation, Action]):
     ) -> tuple[dict[str, Observation], dict[str, dict[str, Any]]]:
         """Open a session and return the first observations and infos."""
         if seed is not None:
-            self._session = np.random.SeedSequence(seed)
-        word = int(self._session.spawn(1)[0].generate_state(1, np.uint64)[0])
-        observation = self.batch.reset([word])
+            self._sessions.begin([seed])
+        observation = self.batch.reset(self._sessions.following())
         self.agents = list(self.possible_agents)
         return self._share(observation), self._infos()
 

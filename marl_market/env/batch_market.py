@@ -22,7 +22,14 @@ from numpy.typing import NDArray
 from marl_market.env.agent import Group, TrainedAgent
 from marl_market.env.agent import external as external_trader
 from marl_market.env.playable import ActionError, require_playable
-from marl_market.env.scheme import ActionScheme, ObservationScheme, RewardScheme, choices_of, require
+from marl_market.env.scheme import (
+    ActionScheme,
+    ObservationScheme,
+    PrivilegedScheme,
+    RewardScheme,
+    choices_of,
+    require,
+)
 from marl_market.env.step import reset_markets, step_parallel, step_serial
 from marl_market.env.trader import MIND, MIND_PARAMETERS, PART, REWARD_PARAMETERS, REWARD_PART
 from marl_market.exchange.lifecycle import allocate_markets
@@ -60,7 +67,7 @@ class Environment:
 
     spec: MarketSpec
     groups: Sequence[Group]
-    observation: Mapping[str, ObservationScheme]
+    observation: Mapping[str, ObservationScheme | PrivilegedScheme]
     action: ActionScheme
     reward: Mapping[str, RewardScheme]
 
@@ -106,6 +113,13 @@ class Environment:
         raise KeyError(f"population has no group {name!r}; it has {[group.name for group in self.groups]}")
 
 
+def part_of(scheme: ObservationScheme | PrivilegedScheme) -> tuple[int, int, bool, bool]:
+    """Return the fields of PART for a part of the observation."""
+    if isinstance(scheme, PrivilegedScheme):
+        return scheme.privileged_encoder.address, scheme.size, False, True
+    return scheme.encoder.address, scheme.size, scheme.shared, False
+
+
 class BatchMarket:
     """B markets of one environment in lock-step.
 
@@ -128,8 +142,7 @@ class BatchMarket:
         self.threads = threads
         self.markets = allocate_markets(environment.spec, markets, environment.seats)
         self.minds, self.mind_rows = self._seat_groups()
-        parts = [(part.encoder.address, part.size, part.shared) for part in environment.observation.values()]
-        self._parts = np.array(parts, PART)
+        self._parts = np.array([part_of(scheme) for scheme in environment.observation.values()], PART)
         self.markets["public"]["digests"] = any(part.digests for part in environment.observation.values())
         scores = [(part.reward.address, part.weight) for part in environment.reward.values()]
         self._reward_parts = np.array(scores, REWARD_PART)

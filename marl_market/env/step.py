@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, prange
 
-from marl_market.env.trader import call_encoder, call_reward, call_trader, decide
+from marl_market.env.trader import call_encoder, call_privileged_encoder, call_reward, call_trader, decide
 from marl_market.exchange.compiled import compiled, inlined
 from marl_market.exchange.digest import digest
 from marl_market.exchange.lifecycle import clear_accounts, open_market
@@ -80,8 +80,11 @@ def see(market, minds, parts, mask_address, external, observation, mask):  # typ
                 seen = market.seat[first].observation
                 for j in range(offset, offset + part.size):  # unsigned indices let LLVM copy several at once
                     seat.observation[np.uint64(j)] = seen[np.uint64(j)]
-            else:
+            elif part.privileged == 0:
                 call_encoder(part.address, public, seat, offset)
+            else:
+                seats = market.seat[: market.seat_count]
+                call_privileged_encoder(part.address, public, seats, i, offset, part.size)
             offset += part.size
         if first < 0:
             first = i

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
 
 from marl_market.env.trader import DECODE, trader
 from marl_market.market.spec import MarketSpec
@@ -37,6 +40,22 @@ class Agent(Protocol):
 
     def parameters(self, spec: MarketSpec, seats: int) -> Sequence[float]:
         """Return what goes into the mind record, in ticks, lots and steps, for one of `seats` seats."""
+        ...
+
+
+@runtime_checkable
+class TrainedAgent(Agent, Protocol):
+    """An agent whose mind is more than parameters: it writes what it has learned, once, where it is seated.
+
+    Attributes:
+        observation_size: how many numbers it has learned to see.
+    """
+
+    @property
+    def observation_size(self) -> int: ...
+
+    def write_minds(self, minds: NDArray[np.void], rows: slice) -> None:
+        """Write what it knows into its mind records."""
         ...
 
 

@@ -19,10 +19,17 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from marl_market.env.agent import Group
+from marl_market.env.agent import Group, TrainedAgent
 from marl_market.env.agent import external as external_trader
 from marl_market.env.playable import ActionError, require_playable
-from marl_market.env.scheme import ActionScheme, ObservationScheme, RewardScheme, choices_of, require
+from marl_market.env.scheme import (
+    ActionScheme,
+    ObservationScheme,
+    PrivilegedScheme,
+    RewardScheme,
+    choices_of,
+    require,
+)
 from marl_market.env.step import reset_markets, step_parallel, step_serial
 from marl_market.env.trader import MIND, MIND_PARAMETERS, PART, REWARD_PARAMETERS, REWARD_PART
 from marl_market.exchange.lifecycle import allocate_markets
@@ -60,7 +67,7 @@ class Environment:
 
     spec: MarketSpec
     groups: Sequence[Group]
-    observation: Mapping[str, ObservationScheme]
+    observation: Mapping[str, ObservationScheme | PrivilegedScheme]
     action: ActionScheme
     reward: Mapping[str, RewardScheme]
 
@@ -106,6 +113,13 @@ class Environment:
         raise KeyError(f"population has no group {name!r}; it has {[group.name for group in self.groups]}")
 
 
+def part_of(scheme: ObservationScheme | PrivilegedScheme) -> tuple[int, int, bool, bool]:
+    """Return the fields of PART for a part of the observation."""
+    if isinstance(scheme, PrivilegedScheme):
+        return scheme.privileged_encoder.address, scheme.size, False, True
+    return scheme.encoder.address, scheme.size, scheme.shared, False
+
+
 class BatchMarket:
     """B markets of one environment in lock-step.
 
@@ -128,8 +142,7 @@ class BatchMarket:
         self.threads = threads
         self.markets = allocate_markets(environment.spec, markets, environment.seats)
         self.minds, self.mind_rows = self._seat_groups()
-        parts = [(part.encoder.address, part.size, part.shared) for part in environment.observation.values()]
-        self._parts = np.array(parts, PART)
+        self._parts = np.array([part_of(scheme) for scheme in environment.observation.values()], PART)
         self.markets["public"]["digests"] = any(part.digests for part in environment.observation.values())
         scores = [(part.reward.address, part.weight) for part in environment.reward.values()]
         self._reward_parts = np.array(scores, REWARD_PART)
@@ -143,7 +156,7 @@ class BatchMarket:
         self._steps_left = 0
 
     def _seat_groups(self) -> tuple[NDArray[np.void], dict[str, slice]]:
-        """Write every seat's functions and every mind's parameters; return the minds and their rows by group."""
+        """Write every seat's functions and what every mind knows; return the minds and their rows by group."""
         environment, count = self.environment, self.markets.size
         rows: dict[str, slice] = {}
         used = 0
@@ -159,6 +172,13 @@ class BatchMarket:
             if len(parameters) > MIND_PARAMETERS:
                 raise ValueError(f"population.{group.name} has {len(parameters)} parameters, at most {MIND_PARAMETERS}")
             minds["parameter"][mind_rows, : len(parameters)] = parameters
+            if isinstance(agent, TrainedAgent):
+                inputs, seen = agent.observation_size, environment.observation_size
+                if inputs != seen:
+                    raise ValueError(
+                        f"population.{group.name} has a policy of {inputs} inputs; observations have {seen}"
+                    )
+                agent.write_minds(minds, mind_rows)
             seat = self.markets["seat"][:, seats]
             seat["trader"] = agent.trader.address
             seat["decoder"] = environment.action.decoder.address
@@ -213,6 +233,8 @@ class BatchMarket:
                 f"action has shape {action.shape} and type {action.dtype}; "
                 f"it must be float32 of shape {self._action_shape} (markets, external seats, numbers)"
             )
+        if not action.flags.carray:  # another layout, or read-only memory, would compile another kernel
+            action = action.copy(order="C")
         require_playable(action, self._choices)
         kernel = step_serial if self.threads == 1 else step_parallel
         if self.threads > 1:
@@ -225,7 +247,7 @@ class BatchMarket:
             self._mask_address,
             self.external,
             self.environment.spec.step_ns,
-            np.array(action, order="C"),  # another layout, or read-only memory, would compile another kernel
+            action,
             self._observation,
             self.mask,
             self._reward,

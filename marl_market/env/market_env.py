@@ -11,7 +11,10 @@ from pettingzoo import ParallelEnv
 
 from marl_market.env.batch_market import BatchMarket, Environment
 from marl_market.env.playable import ActionError, require_playable
+from marl_market.env.render import MarketView
+from marl_market.env.render_text import render_text
 from marl_market.env.scheme import ActionSpace, choices_of
+from marl_market.env.sessions import Sessions
 
 Observation = NDArray[np.float32]
 Action = NDArray[np.generic] | int
@@ -32,11 +35,22 @@ class MarketEnv(ParallelEnv[str, Observation, Action]):
     without a seed goes on to another session of the last one.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"name": "marl_market_v0", "is_parallelizable": True, "render_modes": []}
-    render_mode = None
+    metadata: ClassVar[dict[str, Any]] = {
+        "name": "marl_market_v0",
+        "is_parallelizable": True,
+        "render_modes": ["ansi", "rgb_array"],
+        "render_fps": 4,
+    }
 
-    def __init__(self, environment: Environment) -> None:
-        """Build the market; raises ValueError where no seat is external."""
+    def __init__(self, environment: Environment, render_mode: str | None = None) -> None:
+        """Build the market; raises ValueError where no seat is external or there is no such render mode.
+
+        A `render_mode` of "ansi" or "rgb_array" says what `render` returns.
+        """
+        if render_mode is not None and render_mode not in self.metadata["render_modes"]:
+            raise ValueError(
+                f"render_mode is {render_mode!r}; it must be None or one of {self.metadata['render_modes']}"
+            )
         self.batch = BatchMarket(environment, markets=1)
         if self.batch.external.size == 0:
             raise ValueError("population has no external group; MarketEnv needs a seat whose actions come from outside")
@@ -44,12 +58,15 @@ class MarketEnv(ParallelEnv[str, Observation, Action]):
         self._seats: list[int] = self.batch.external.tolist()
         self.possible_agents = [names[seat] for seat in self._seats]
         self.agents: list[str] = []
+        self.render_mode = render_mode
+        watched = dict(zip(self._seats, self.possible_agents, strict=True))
+        self._view = None if render_mode is None else MarketView(self.batch, watched)
         self._observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (environment.observation_size,), np.float32)
         self._action_space = environment.action.space
         self._choices = choices_of(self._action_space)
         self._action_shape = (len(self._seats), *(self._action_space.shape or ()))
         self._wanted = f"{environment.action.size} numbers" if self._action_space.shape else "one number"
-        self._session = np.random.SeedSequence()
+        self._sessions = Sessions(1)
         self._never = dict.fromkeys(self.possible_agents, False)
         self._always = dict.fromkeys(self.possible_agents, True)
 
@@ -66,10 +83,11 @@ class MarketEnv(ParallelEnv[str, Observation, Action]):
     ) -> tuple[dict[str, Observation], dict[str, dict[str, Any]]]:
         """Open a session and return the first observations and infos."""
         if seed is not None:
-            self._session = np.random.SeedSequence(seed)
-        word = int(self._session.spawn(1)[0].generate_state(1, np.uint64)[0])
-        observation = self.batch.reset([word])
+            self._sessions.begin([seed])
+        observation = self.batch.reset(self._sessions.following())
         self.agents = list(self.possible_agents)
+        if self._view is not None:
+            self._view.record()
         return self._share(observation), self._infos()
 
     def step(
@@ -83,7 +101,7 @@ class MarketEnv(ParallelEnv[str, Observation, Action]):
         if not self.agents:
             raise RuntimeError("the session is over (or has not begun): call reset before step")
         try:
-            action = np.array([actions[agent] for agent in self.possible_agents], np.float32)
+            action = np.array(list(map(actions.__getitem__, self.possible_agents)), np.float32)
         except (KeyError, ValueError, TypeError):
             raise self._refusal(actions) from None
         if action.shape != self._action_shape:
@@ -94,8 +112,10 @@ class MarketEnv(ParallelEnv[str, Observation, Action]):
         except ActionError:
             require_playable(played, self._choices, self.possible_agents)  # says the same of an agent by name
             raise
-        rewards = step.reward[0].tolist()
-        reward = {agent: rewards[seat] for agent, seat in zip(self.possible_agents, self._seats, strict=True)}
+        rewards = map(step.reward[0].tolist().__getitem__, self._seats)
+        reward = dict(zip(self.possible_agents, rewards, strict=True))
+        if self._view is not None:
+            self._view.record()
         ended = self._always if step.truncated else self._never
         if step.truncated:
             self.agents = []
@@ -128,8 +148,20 @@ class MarketEnv(ParallelEnv[str, Observation, Action]):
             masks = [tuple(np.split(row, np.cumsum(self._choices)[:-1])) for row in mask]
         return {agent: {"action_mask": own} for agent, own in zip(self.possible_agents, masks, strict=True)}
 
-    def render(self) -> None:
-        """Show nothing: this face has no render mode."""
+    def render(self) -> str | NDArray[np.uint8] | None:
+        """Return the market as text, as an image (height, width, 3), or None, as the render mode says.
+
+        Raises RuntimeError before the first reset.
+        """
+        if self._view is None:
+            return None
+        if not self._view.seconds:
+            raise RuntimeError("there is nothing to render yet: call reset before render")
+        if self.render_mode == "ansi":
+            return render_text(self._view)
+        from marl_market.env.render_image import render_image  # matplotlib is slow to import
+
+        return render_image(self._view)
 
     def close(self) -> None:
         """Release nothing."""

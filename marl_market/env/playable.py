@@ -7,9 +7,29 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from marl_market.exchange.compiled import compiled
+
+ANY = np.zeros(0, np.int64)
+"""No choices: every finite number can be played."""
+
 
 class ActionError(ValueError):
     """An action has a shape, type or value that no seat can play."""
+
+
+@compiled
+def playable(action, choices):  # type: ignore[no-untyped-def]
+    """Return whether all numbers of (markets, seats, numbers) are finite and, where there are choices, one of them."""
+    bad = 0
+    for market in range(action.shape[0]):
+        for seat in range(action.shape[1]):
+            for number in range(action.shape[2]):
+                value = action[market, seat, number]
+                good = np.isfinite(value)
+                if choices.size > 0:
+                    good = value >= 0.0 and value < choices[number] and value == np.floor(value)
+                bad += not good
+    return bad == 0
 
 
 def require_playable(
@@ -19,9 +39,9 @@ def require_playable(
 
     `choices` says how many choices each number has, None that it may be any; `agents` names the seats of one market.
     """
-    good = np.isfinite(action) if choices is None else (action >= 0) & (action < choices) & (action == np.floor(action))
-    if good.all():
+    if playable(action, ANY if choices is None else choices):
         return
+    good = np.isfinite(action) if choices is None else (action >= 0) & (action < choices) & (action == np.floor(action))
     market, seat, number = (int(places[0]) for places in np.nonzero(~good))
     place = f"action[{market}, {seat}, {number}]" if agents is None else f"action of {agents[seat]!r}, number {number},"
     wanted = "be finite" if choices is None else f"be a whole number from 0 to {choices[number] - 1}"

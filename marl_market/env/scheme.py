@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from gymnasium.spaces import Box, Discrete, MultiDiscrete
@@ -30,6 +30,24 @@ class ObservationScheme(Protocol):
     def size(self) -> int: ...
     @property
     def shared(self) -> bool: ...
+    @property
+    def digests(self) -> bool: ...
+
+
+@runtime_checkable
+class PrivilegedScheme(Protocol):
+    """A part of what a seat sees that no trader could know, such as the accounts of others; chosen by its name only.
+
+    Attributes:
+        privileged_encoder: compiled function of signature `marl_market.env.trader.PRIVILEGED_ENCODER`.
+        size: how many numbers it writes.
+        digests: as of `ObservationScheme`.
+    """
+
+    @property
+    def privileged_encoder(self) -> Any: ...
+    @property
+    def size(self) -> int: ...
     @property
     def digests(self) -> bool: ...
 

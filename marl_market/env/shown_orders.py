@@ -30,11 +30,16 @@ SHOWN = np.dtype(
 )
 
 
+def resting_orders(seat: NDArray[np.void]) -> NDArray[np.bool_]:
+    """Return which orders of seat records (seats,) rest in the book, (seats, SEAT_ORDERS)."""
+    open_slots = (seat["live"][:, None] >> np.arange(SEAT_ORDERS, dtype=np.uint64)) & np.uint64(1)
+    resting: NDArray[np.bool_] = (open_slots == 1) & (seat["order"]["ladder"] <= ASKS)
+    return resting
+
+
 def shown_orders(market: Any) -> NDArray[np.void]:
     """Return a SHOWN row for each order reference of a market record, zeros where no order rests."""
-    order, live = market["seat"]["order"], market["seat"]["live"]
-    open_slots = (live[:, None] >> np.arange(SEAT_ORDERS, dtype=np.uint64)) & np.uint64(1)
-    resting = (open_slots == 1) & (order["ladder"] <= ASKS)
+    order, resting = market["seat"]["order"], resting_orders(market["seat"])
     shown = np.zeros(order.shape, SHOWN)
     shown["order_id"][resting] = order["order_id"][resting]
     shown["displayed_lots"][resting] = order["leaves_quantity"][resting]

@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, prange
 
-from marl_market.env.trader import call_encoder, call_reward, call_trader, decide
+from marl_market.env.trader import call_encoder, call_privileged_encoder, call_reward, call_trader, decide
 from marl_market.exchange.compiled import compiled, inlined
 from marl_market.exchange.digest import digest
 from marl_market.exchange.lifecycle import clear_accounts, open_market
@@ -80,7 +80,10 @@ def see(market, minds, parts, mask_address, external, observation, mask):  # typ
         for k in range(parts.size):
             part = parts[k]
             repeated = part.shared == 1 and first >= 0
-            if not repeated:
+            if part.privileged == 1:
+                seats = market.seat[: market.seat_count]
+                call_privileged_encoder(part.address, public, seats, i, offset, part.size)
+            elif not repeated:
                 call_encoder(part.address, public, seat, offset)
             seen = market.seat[first if repeated else i].observation
             # Unsigned indices let LLVM copy several numbers at once.

@@ -30,7 +30,7 @@ REWARD_PARAMETERS = 8
 MIND_LAYERS = 8
 MIND_WEIGHTS = 8192
 
-PART = np.dtype([("address", np.int64), ("size", np.int64), ("shared", np.int64)], align=True)
+PART = np.dtype([("address", np.int64), ("size", np.int64), ("shared", np.int64), ("privileged", np.int64)], align=True)
 """One part of an observation: its encoder and how many numbers it writes."""
 
 REWARD_PART = np.dtype([("address", np.int64), ("weight", np.float64)], align=True)
@@ -59,6 +59,12 @@ An action mask has it too: it writes 1 or 0 for each choice into seat.mask and r
 ENCODER = types.int64(PUBLIC_RECORD, SEAT_RECORD, types.int64)
 """Signature of observation encoders: (public, seat, offset) -> offset after what was written to seat.observation."""
 
+PRIVILEGED_ENCODER = types.int64(PUBLIC_RECORD, types.Array(SEAT_RECORD, 1, "C"), types.int64, types.int64, types.int64)
+"""Signature of encoders that see what no trader sees: (public, seats, index, offset, size) -> offset after.
+
+`seats` are all seats of the market; the encoder writes `size` numbers into seats[index].observation, from `offset` on.
+"""
+
 REWARD = types.float64(PUBLIC_RECORD, SEAT_RECORD, MIND_RECORD, types.int64)
 """Signature of rewards: (public, seat, mind, part) -> reward of the step that has just ended.
 
@@ -67,6 +73,7 @@ Its memory is seat.reward_memory[part], its parameters are mind.reward_parameter
 
 trader = cfunc(TRADER, cache=True, error_model="numpy")
 encoder = cfunc(ENCODER, cache=True, error_model="numpy")
+privileged_encoder = cfunc(PRIVILEGED_ENCODER, cache=True, error_model="numpy")
 reward = cfunc(REWARD, cache=True, error_model="numpy")
 
 
@@ -86,6 +93,12 @@ def call_trader(_typing_context, address, public, seat, mind):  # type: ignore[n
 def call_encoder(_typing_context, address, public, seat, offset):  # type: ignore[no-untyped-def]
     """Call an observation encoder by its address."""
     return types.int64(types.int64, public, seat, types.int64), generate_call
+
+
+@intrinsic
+def call_privileged_encoder(_typing_context, address, public, seats, index, offset, size):  # type: ignore[no-untyped-def]
+    """Call a privileged observation encoder by its address."""
+    return types.int64(types.int64, public, seats, types.int64, types.int64, types.int64), generate_call
 
 
 @intrinsic

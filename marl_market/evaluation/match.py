@@ -60,7 +60,8 @@ def play_match(environment: Environment, seeds: Sequence[int], threads: int = 1)
     if batch.external.size:
         raise ValueError(f"seats {batch.external.tolist()} wait for actions from outside; give their groups a policy")
     for group in environment.groups:
-        _write_mind(batch, group)
+        if group.agent.mind_per_market:
+            raise ValueError(f"population.{group.name} is still evolving; give it a policy to play a match")
     recorder = TapeRecorder(batch)
     batch.reset(seeds)
     recorder.record()
@@ -88,15 +89,3 @@ def play_match(environment: Environment, seeds: Sequence[int], threads: int = 1)
         cash_error=cash_error,
         tape=recorder.tape(),
     )
-
-
-def _write_mind(batch: BatchMarket, group: Group) -> None:
-    """Write what a group knows into its mind; raises ValueError where it knows nothing, or something else."""
-    agent = group.agent
-    if isinstance(agent, FrozenPolicy):
-        seen, inputs = batch.environment.observation_size, agent.network.sizes[0]
-        if inputs != seen:
-            raise ValueError(f"population.{group.name} has a policy of {inputs} inputs; observations have {seen}")
-        agent.write_minds(batch.minds, batch.mind_rows[group.name])
-    elif agent.mind_per_market:
-        raise ValueError(f"population.{group.name} is still evolving; give it a policy to play a match")

@@ -16,7 +16,7 @@ from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
 from marl_market.env.agent import External, Group
 from marl_market.env.batch_market import BatchMarket, Environment
 from marl_market.env.market_env import MarketEnv
-from marl_market.env.scheme import ObservationScheme, RewardScheme
+from marl_market.env.scheme import ObservationScheme, PrivilegedScheme, RewardScheme
 from marl_market.env.trader import MIND_PARAMETERS, REWARD_PARAMETERS, decide
 from marl_market.exchange.records import SEAT_ACTIONS, SEAT_COMMANDS, SEAT_OBSERVATION, CommandKind, EventKind, Reason
 from marl_market.market.spec import MarketSpec
@@ -53,7 +53,7 @@ def short(market: str) -> MarketSpec:
     return replace(spec, session_steps=STEPS, warmup_steps=WARMUP, capacity="small")
 
 
-def every_observation() -> dict[str, ObservationScheme]:
+def every_observation() -> dict[str, ObservationScheme | PrivilegedScheme]:
     return {name: part("observation", name) for name in choices("observation")}
 
 
@@ -137,7 +137,9 @@ def test_every_market_opens_as_its_file_says(market: str) -> None:
 @pytest.mark.parametrize("observation", choices("observation"))
 def test_every_encoder_writes_as_many_finite_numbers_as_it_says(observation: str, market: str) -> None:
     scheme = part("observation", observation)
-    assert {type(flag) for flag in (scheme.shared, scheme.digests)} == {bool}
+    assert isinstance(scheme, PrivilegedScheme) == observation.startswith("privileged_")
+    flags = (scheme.digests,) if isinstance(scheme, PrivilegedScheme) else (scheme.shared, scheme.digests)
+    assert {type(flag) for flag in flags} == {bool}
     batch, _ = play(replace(populated(ZeroIntelligence(), market), observation={observation: scheme}))
     for seat in batch.markets[0]["seat"][:12]:
         record, public = seat.copy(), batch.markets[0]["public"].copy()
@@ -225,6 +227,11 @@ def test_every_reward_alone_scores_those_who_trade(reward: str) -> None:
     rewards = np.array([batch.step(action).reward.copy() for action in actions(batch, 60, seed=3)])
     assert np.isfinite(rewards).all()
     assert np.abs(rewards).max() > 0
+
+
+def test_nobody_is_privileged_by_default() -> None:
+    for path in [CONF / "config.yaml", *(CONF / "experiment").glob("*.yaml")]:
+        assert "privileged" not in path.read_text(), path
 
 
 def test_the_config_composes_rewards_by_name() -> None:

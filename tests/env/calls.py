@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from marl_market.env.trader import call_encoder, call_reward, call_trader
+from marl_market.env.scheme import PrivilegedScheme
+from marl_market.env.trader import call_encoder, call_privileged_encoder, call_reward, call_trader
 from marl_market.exchange.compiled import compiled
 from tests.builders import commands_of, market_spec, mind_record, public_record, seat_record
 
@@ -21,6 +22,11 @@ def call_reward_at(address, public, seat, mind, part):  # type: ignore[no-untype
 @compiled
 def call_encoder_at(address, public, seat, offset):  # type: ignore[no-untyped-def]
     return call_encoder(address, public, seat, offset)
+
+
+@compiled
+def call_privileged_encoder_at(address, public, seats, index, offset, size):  # type: ignore[no-untyped-def]
+    return call_privileged_encoder(address, public, seats, index, offset, size)
 
 
 @compiled
@@ -53,11 +59,22 @@ class Scored:
         return float(call_reward_at(self._address, self.public, self.seat, self.mind, PART))
 
 
+def encode(scheme: Any, public: Any, seat: Any, offset: int) -> int:
+    """Let a scheme write into a seat; a privileged one sees a market of this seat alone."""
+    if not isinstance(scheme, PrivilegedScheme):
+        return int(call_encoder_at(scheme.encoder.address, public, seat, offset))
+    seats = np.array([seat])
+    end = call_privileged_encoder_at(scheme.privileged_encoder.address, public, seats, 0, offset, scheme.size)
+    for name in seats.dtype.names or ():
+        seat[name] = seats[0][name]
+    return int(end)
+
+
 def observe(scheme: Any, public: Any, seat: Any, offset: int = 5) -> list[float]:
     """Return the finite numbers a scheme writes at `offset`, and fail where it writes anything else."""
     seat["observation"][:] = 777.0
     public_before, seat_before = public.tobytes(), seat.tobytes()
-    assert call_encoder_at(scheme.encoder.address, public, seat, offset) == offset + scheme.size
+    assert encode(scheme, public, seat, offset) == offset + scheme.size
     written = seat["observation"][offset : offset + scheme.size].copy()
     assert np.isfinite(written).all()
     assert (written != 777.0).all()

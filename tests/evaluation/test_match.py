@@ -67,8 +67,6 @@ def test_a_policy_plays_in_a_match_as_it_does_from_outside() -> None:
     described = with_policies(population(), {"learners": policy(0)})
     inside = play_match(described, SEEDS)
     batch = BatchMarket(described, 3)
-    row = batch.mind_rows["learners"]
-    policy(0).write_minds(batch.minds, row)
     outside = BatchMarket(population(), 3)
     observation, seen = outside.reset(SEEDS), batch.reset(SEEDS)
     assert seen.shape == (3, 0, population().observation_size)
@@ -86,7 +84,6 @@ def test_a_policy_plays_in_a_match_as_it_does_from_outside() -> None:
 def test_profit_is_what_the_accounts_are_worth_and_no_money_comes_from_nowhere() -> None:
     described = with_policies(population(), {"learners": policy(0)})
     played, batch = play_match(described, SEEDS), BatchMarket(described, 3)
-    policy(0).write_minds(batch.minds, batch.mind_rows["learners"])
     batch.reset(SEEDS)
     for _ in range(40):
         batch.step(np.zeros((3, 0, 4), np.float32))

@@ -32,6 +32,11 @@ class FrozenPolicy:
     network: MultilayerPerceptron
     weights: NDArray[np.float32]
 
+    @property
+    def observation_size(self) -> int:
+        """Return how many numbers its network sees."""
+        return self.network.sizes[0]
+
     def parameters(self, spec: MarketSpec, seats: int) -> Sequence[float]:
         """Return none: what it knows is in its weights."""
         return ()

@@ -84,7 +84,7 @@ def _write_credit(credit: NDArray[np.void], spec: MarketSpec) -> None:
 
 @compiled
 def clear_accounts(market):  # type: ignore[no-untyped-def]
-    """Start all accounts from nothing made of what seats are given; the sums of positions and money stay zero, and open orders stay open."""
+    """Start all accounts from what seats are given: positions and money sum to zero, and open orders stay open."""
     market.fees_collected = 0
     market.public.session_lots = 0
     for i in range(market.seat_count):

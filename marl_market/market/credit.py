@@ -30,13 +30,14 @@ class Credit:
         need = initial_margin * |mark| + loss      where it would lose `loss` = side * (price - mark) > 0 at once,
         need = initial_margin * |price|            else,
 
-    and a new or replaced order (but one that only shrinks) is accepted if what all open orders of its side could open is covered at the need of
+    and a new or replaced order is accepted if what all open orders of its side could open is covered at the need of
     the neediest one:
 
         initial_margin * |holding| * |mark| (where the side adds to it) + opened * need <= equity,
 
     `opened` being the lots of that side's open orders, it included, less those that close the holding. An order that
-    can only close is always accepted. Fees are not reserved: a margin a little above 1 covers them.
+    can only close is always accepted, and so is one that is replaced by less of itself. Fees are not reserved: a
+    margin a little above 1 covers them.
 
     At the beginning of each step of continuous trading, a seat whose equity < maintenance_margin * |holding| * |mark|
     is liquidated: the venue cancels its orders and sends one at market for all it holds; what the book cannot take is
@@ -117,7 +118,8 @@ class Credit:
         Raises ValueError where one is not a whole number of them, or too large.
         """
         cash = to_steps(self.initial_cash, cash_unit, "credit.initial_cash")
-        require(cash <= HIGHEST_ENDOWMENT, "credit.initial_cash", self.initial_cash, f"{HIGHEST_ENDOWMENT} cash units")
+        most = f"at most {HIGHEST_ENDOWMENT} cash units"
+        require(cash <= HIGHEST_ENDOWMENT, "credit.initial_cash", self.initial_cash, most)
         lots = to_steps(self.initial_units, lot_size, "credit.initial_units")
         if self.short_limit is None:
             return cash, lots, NO_SHORT_LIMIT

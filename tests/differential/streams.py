@@ -20,7 +20,7 @@ MOVES = {"dense": 8, "wide": 120, "sparse": 2 * 10**9, "extreme": 2**31}
 """Moves of the last price that are large for the prices of a stream."""
 MONEY = {"dense": 2000.0, "wide": 400.0, "sparse": 2e9, "extreme": 4e9}
 """Currency that buys some dozens of units at the prices of a stream."""
-CREDITS = ("unlimited", "cash_account", "leveraged", "short_limited", "margin")
+CREDITS = (*["unlimited"] * 4, "cash_account", "leveraged", "short_limited", "margin")
 KINDS = (
     *[CommandKind.LIMIT] * 16,
     *[CommandKind.MARKET] * 4,

@@ -94,9 +94,12 @@ def test_a_replaced_order_counts_in_the_place_of_the_old_one() -> None:
     venue.market["public"]["mark_twice_ticks"] = 500
     assert replace(799, 250) == EventKind.REJECTED
     assert replace(800, 249) == EventKind.REPLACED, "less of itself at its price"
-    stop = venue.send(1, STOP, BUY, trigger_ticks=200, quantity_lots=1000)[0].order_id
-    fields = {"trigger_ticks": 201, "quantity_lots": 1000, "order_id": stop}
+    venue.market["public"]["mark_twice_ticks"] = 2000
+    stop = venue.send(1, STOP, BUY, trigger_ticks=1100, quantity_lots=166)[0].order_id
+    fields = {"trigger_ticks": 1103, "quantity_lots": 166, "order_id": stop}
     assert venue.send(1, CommandKind.REPLACE, **fields)[0].reason == Reason.INSUFFICIENT_FUNDS
+    fields["trigger_ticks"] = 1102
+    assert venue.send(1, CommandKind.REPLACE, **fields)[0].kind == EventKind.REPLACED
 
 
 def test_a_cash_account_spends_what_it_has_to_the_last_unit() -> None:

@@ -67,14 +67,14 @@ def test_who_is_not_covered_is_closed_at_market_by_the_venue() -> None:
 
 def test_what_the_book_cannot_take_is_tried_again() -> None:
     venue = leveraged()
-    events = quote(venue, 840, 842, 60)
-    assert told(events)[-1] == (EventKind.CANCELED, Reason.NO_LIQUIDITY, 0, 40)
+    events = quote(venue, 830, 832, 10)
+    assert told(events)[-1] == (EventKind.CANCELED, Reason.NO_LIQUIDITY, 0, 90)
     assert told(venue.step()) == [
-        (EventKind.ACCEPTED, Reason.LIQUIDATION, 0, 40),
-        (EventKind.CANCELED, Reason.NO_LIQUIDITY, 0, 40),
+        (EventKind.ACCEPTED, Reason.LIQUIDATION, 0, 90),
+        (EventKind.CANCELED, Reason.NO_LIQUIDITY, 0, 90),
     ]
-    venue.limit(4, BUY, 835, 50)
-    assert told(venue.step())[0] == (EventKind.ACCEPTED, Reason.LIQUIDATION, 0, 40)
+    venue.limit(4, BUY, 829, 100)
+    assert told(venue.step())[0] == (EventKind.ACCEPTED, Reason.LIQUIDATION, 0, 90)
     assert int(venue.account(0)["position"]) == 0
 
 

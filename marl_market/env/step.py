@@ -16,6 +16,7 @@ from marl_market.env.trader import call_encoder, call_privileged_encoder, call_r
 from marl_market.exchange.compiled import compiled, inlined
 from marl_market.exchange.digest import digest
 from marl_market.exchange.lifecycle import clear_accounts, open_market
+from marl_market.exchange.liquidation import withdraw_uncovered
 from marl_market.exchange.order_entry import process
 from marl_market.exchange.randomness import begin_stream, below
 from marl_market.exchange.session import begin_step, end_step
@@ -169,5 +170,7 @@ def reset_markets(  # type: ignore[no-untyped-def]
         for _ in range(warmup_steps):
             trade_once(market, minds, step_ns, True)
         clear_accounts(market)
+        if market.limits_orders == 1:
+            withdraw_uncovered(market)
         market.event_count = 0
         see(market, minds, parts, mask_address, external, observation[m], mask[m])

@@ -6,6 +6,7 @@ import numpy as np
 
 from marl_market.exchange.book import LOWEST_KEY
 from marl_market.exchange.compiled import compiled, inlined
+from marl_market.exchange.credit import credit_refusal
 from marl_market.exchange.matching import can_fill, limit_key
 from marl_market.exchange.records import (
     ASKS,
@@ -29,6 +30,7 @@ TIME_IN_FORCE_NOT_ALLOWED = int(Reason.TIME_IN_FORCE_NOT_ALLOWED)
 DISPLAY_NEGATIVE = int(Reason.DISPLAY_NEGATIVE)
 WOULD_TAKE, CANNOT_FILL_ALL = int(Reason.WOULD_TAKE), int(Reason.CANNOT_FILL_ALL)
 OUTSIDE_PRICE_BAND = int(Reason.OUTSIDE_PRICE_BAND)
+SEAT_ABSENT = int(Reason.SEAT_ABSENT)
 MARKET_HALTED, NOT_IN_AUCTION = int(Reason.MARKET_HALTED), int(Reason.NOT_IN_AUCTION)
 ALL_SLOTS = np.uint64((1 << SEAT_ORDERS) - 1)
 LOWEST_PRICE, HIGHEST_PRICE = -(2**31), 2**31 - 1
@@ -53,14 +55,20 @@ def outside_band(market, price_ticks):  # type: ignore[no-untyped-def]
 
 
 @inlined
+def band_edge(market, side):  # type: ignore[no-untyped-def]
+    """Return the worst price of the venue's band for an order of `side`."""
+    edge = side * np.floor(side * market.public.reference_ticks + market.price_band)
+    return np.int32(min(max(edge, LOWEST_PRICE + 1), HIGHEST_PRICE))
+
+
+@inlined
 def taking_key(market, kind, side, price_ticks):  # type: ignore[no-untyped-def]
     """Return the lowest opposite key an order may trade with; without a limit of its own, the price band is one."""
     if kind == LIMIT:
         return limit_key(side, price_ticks)
     if market.price_band == 0:
         return LOWEST_KEY
-    edge = side * np.floor(side * market.public.reference_ticks + market.price_band)
-    return limit_key(side, np.int32(min(max(edge, LOWEST_PRICE + 1), HIGHEST_PRICE)))
+    return limit_key(side, band_edge(market, side))
 
 
 @inlined
@@ -118,8 +126,21 @@ def slot_refusal(market, seat_index, command):  # type: ignore[no-untyped-def]
     return TOO_MANY_ORDERS if full and needs_slot(command.kind, command.time_in_force) else NO_REASON
 
 
-@compiled
-def special_refusal(market, seat_index, command):  # type: ignore[no-untyped-def]
+@inlined
+def reserved_price_twice(market, command):  # type: ignore[no-untyped-def]
+    """Return twice the price at which a new order is reserved."""
+    kind = command.kind
+    if kind == STOP:
+        return 2 * np.int64(command.trigger_ticks)
+    if kind != MARKET:
+        return 2 * np.int64(command.price_ticks)
+    if market.price_band > 0:
+        return 2 * np.int64(band_edge(market, command.side))
+    return np.int64(market.public.mark_twice_ticks)
+
+
+@inlined
+def rare_refusal(market, seat_index, command):  # type: ignore[no-untyped-def]
     """Return why an order of a rarer kind, or in a rarer phase, cannot be accepted, or Reason.NONE."""
     reason = kind_refusal(market, command)
     if reason == NO_REASON:
@@ -136,9 +157,23 @@ def special_refusal(market, seat_index, command):  # type: ignore[no-untyped-def
     return NO_REASON
 
 
+@compiled
+def special_refusal(market, seat_index, command):  # type: ignore[no-untyped-def]
+    """Do as `rare_refusal`, and then refuse also what the seat's account cannot carry."""
+    reason = rare_refusal(market, seat_index, command)
+    if reason != NO_REASON or market.limits_orders == 0:
+        return reason
+    return credit_refusal(
+        market.public, market.seat[seat_index], np.int64(command.side), command.quantity_lots,
+        reserved_price_twice(market, command), np.int64(-1),
+    )  # fmt: skip
+
+
 @inlined
 def refusal(market, seat_index, command):  # type: ignore[no-untyped-def]
     """Return why a new order cannot be accepted, or Reason.NONE."""
+    if market.seat[np.uint64(seat_index)].present == 0:
+        return SEAT_ABSENT
     if command.side != 1 and command.side != -1:
         return SIDE_UNKNOWN
     reason = quantity_refusal(market, command.quantity_lots)
@@ -151,6 +186,7 @@ def refusal(market, seat_index, command):  # type: ignore[no-untyped-def]
             return reason
     if (kind == STOP or kind == STOP_LIMIT) and command.trigger_ticks == LOWEST_PRICE:
         return PRICE_OUT_OF_RANGE
-    if command.time_in_force != GOOD_TILL_CANCEL or command.display_lots != 0 or market.phase != CONTINUOUS:
+    special = command.time_in_force != GOOD_TILL_CANCEL or command.display_lots != 0
+    if special or market.phase != CONTINUOUS or market.limits_orders == 1:
         return special_refusal(market, seat_index, command)
     return slot_refusal(market, seat_index, command)

@@ -47,10 +47,10 @@ class Statement:
     """The account of one seat.
 
     Attributes:
-        cash: in currency, below zero where it was spent: every account starts at nothing.
-        position: in units, below zero where it was sold short.
+        cash: in currency, what the venue gave at the open included; below zero where more was spent.
+        position: in units, what the venue gave included; below zero where it was sold short.
         realized: profit of closed positions at average cost, before fees, in currency.
-        fees: paid so far, in currency; below zero where rebates exceed them.
+        fees: paid so far, for loans too, in currency; below zero where rebates exceed them.
         traded: quantity of all fills, in units.
         trades: number of fills.
         rejected: number of rejected commands.
@@ -94,8 +94,8 @@ class Exchange:
     def step(self) -> NDArray[np.void]:
         """End a step of the session and begin the next; return what happens by itself then.
 
-        That is where orders expire, call auctions uncross, trading is halted and resumed, and the reference price of
-        a price band moves.
+        That is where orders expire, call auctions uncross, trading is halted and resumed, the reference price of a
+        price band moves, loans are charged and what is no longer covered is liquidated.
         """
         pass_step(self.markets, self.spec.step_ns)
         return self.markets["event"][0, : self.markets["event_count"][0]].copy()
@@ -221,10 +221,10 @@ class Exchange:
     def account(self, seat: int) -> Statement:
         """Return what a seat has; raises ValueError for a seat there is not."""
         self._check_seat(seat)
-        account = self.markets["seat"]["account"][0, seat]
+        account, credit = self.markets["seat"]["account"][0, seat], self.markets["public"]["credit"][0]
         return Statement(
-            cash=from_steps(int(account["cash"]), self.spec.cash_unit),
-            position=from_steps(int(account["position"]), self.spec.lot_size),
+            cash=from_steps(int(credit["initial_cash"] + account["cash"]), self.spec.cash_unit),
+            position=from_steps(int(credit["initial_lots"] + account["position"]), self.spec.lot_size),
             realized=from_steps(int(realized(account)), self.spec.cash_unit),
             fees=from_steps(int(account["fees"]), self.spec.cash_unit),
             traded=from_steps(int(account["traded_lots"]), self.spec.lot_size),

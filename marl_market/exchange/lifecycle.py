@@ -8,13 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marl_market.exchange.compiled import compiled
+from marl_market.exchange.credit import MILLION
 from marl_market.exchange.digest import begin_candle
 from marl_market.exchange.fees import BILLION
 from marl_market.exchange.records import CAPACITY_SEATS, NEVER, NIL, REWARD_MEMORY, REWARD_PARTS, Phase, market_dtype
 from marl_market.market.spec import SELF_TRADE, MarketSpec
-from marl_market.market.units import decimal
+from marl_market.market.units import NANOSECONDS_PER_SECOND, decimal
 
 CONTINUOUS = int(Phase.CONTINUOUS)
+NANOSECONDS_PER_YEAR = 365 * 24 * 60 * 60 * NANOSECONDS_PER_SECOND
 
 
 def allocate_markets(spec: MarketSpec, markets: int, seats: int) -> NDArray[np.void]:
@@ -41,7 +43,10 @@ def allocate_markets(spec: MarketSpec, markets: int, seats: int) -> NDArray[np.v
     records["halt_move"] = rules.halt_move_ticks
     records["halt_window"] = rules.halt_window_steps
     records["halt_steps"] = rules.halt_steps
+    records["limits_orders"] = spec.credit.limits_orders
+    records["watches_accounts"] = spec.credit.watches_accounts
     public = records["public"]
+    _write_credit(public["credit"], spec)
     _write_fees(public["fees"], spec)
     public["candle"]["steps"] = spec.candle_steps
     public["forming"]["steps"] = spec.candle_steps
@@ -66,9 +71,20 @@ def _write_fees(fees: NDArray[np.void], spec: MarketSpec) -> None:
         row["from_lots"] = math.ceil(decimal(charged.from_quantity) / lot_size)
 
 
+def _write_credit(credit: NDArray[np.void], spec: MarketSpec) -> None:
+    """Write the spec's credit (markets) in cash units, lots and steps."""
+    given = spec.credit
+    credit["initial_cash"], credit["initial_lots"], credit["short_limit"] = given.in_steps(
+        spec.cash_unit, spec.lot_size
+    )
+    credit["initial_parts_per_million"] = round(decimal(given.initial_margin) * MILLION)
+    credit["maintenance_parts_per_million"] = round(decimal(given.maintenance_margin) * MILLION)
+    credit["lending_rate"] = given.lending_rate * spec.step_ns / NANOSECONDS_PER_YEAR
+
+
 @compiled
 def clear_accounts(market):  # type: ignore[no-untyped-def]
-    """Start all accounts from nothing; the sums of positions and money stay zero, and open orders stay open."""
+    """Start all accounts from what seats are given: positions and money sum to zero, and open orders stay open."""
     market.fees_collected = 0
     market.public.session_lots = 0
     for i in range(market.seat_count):
@@ -126,6 +142,7 @@ def open_market(market, initial_price_ticks):  # type: ignore[no-untyped-def]
         seat.account.open_lots[0] = 0
         seat.account.open_lots[1] = 0
         seat.live = np.uint64(0)
+        seat.present = 1
         seat.refreshes = 0
         seat.refresh_step = NEVER
         seat.time_of_last_fill_ns = 0

@@ -31,6 +31,7 @@ from marl_market.exchange.admission import (
 from marl_market.exchange.bits import lowest_bit
 from marl_market.exchange.book import SLOT_MASK, enqueue, find_or_insert_level
 from marl_market.exchange.compiled import compiled, inlined
+from marl_market.exchange.credit import credit_refusal
 from marl_market.exchange.events import emit
 from marl_market.exchange.matching import close_order, end_order, match, rest_order
 from marl_market.exchange.records import (
@@ -271,6 +272,12 @@ def replace(market, seat_index, command):  # type: ignore[no-untyped-def]
         and trigger == order.trigger_ticks
         and quantity <= order.leaves_quantity + order.reserve_quantity
     )
+    if market.limits_orders == 1 and not keeps:
+        price = command.trigger_ticks if order.kind == STOP else command.price_ticks
+        reason = credit_refusal(market.public, seat, np.int64(order.side), quantity, 2 * np.int64(price), slot)
+        if reason != NO_REASON:
+            reject(market, seat_index, command, reason)
+            return
     if keeps:
         shrink(market, seat, order, quantity)
     else:

@@ -77,7 +77,7 @@ class EventKind(IntEnum):
 
 
 class Reason(IntEnum):
-    """Why an order was rejected or canceled."""
+    """Why an order was rejected, canceled or, by the venue itself, sent."""
 
     NONE = 0
     QUANTITY_NOT_POSITIVE = 1
@@ -97,6 +97,10 @@ class Reason(IntEnum):
     MARKET_HALTED = 15
     NOT_IN_AUCTION = 16
     DISPLAY_NEGATIVE = 17
+    INSUFFICIENT_FUNDS = 18
+    SHORT_LIMIT = 19
+    LIQUIDATION = 20
+    SEAT_ABSENT = 21
 
 
 class SelfTrade(IntEnum):
@@ -224,6 +228,7 @@ SEAT = np.dtype(
         ("mind", np.int32),  # row of the minds
         ("observes", np.int16),
         ("warms_up", np.int16),
+        ("present", np.int16),  # 0 once it has left: what it sends is rejected
         ("command_count", np.int64),
         ("action", np.float32, (SEAT_ACTIONS,)),
         ("memory", np.float64, (SEAT_MEMORY,)),
@@ -283,6 +288,17 @@ FEES = np.dtype(
     ],
     align=True,
 )
+CREDIT = np.dtype(
+    [
+        ("initial_cash", np.int64),  # what each seat is given at the open; its account counts from there
+        ("initial_lots", np.int64),
+        ("initial_parts_per_million", np.int64),  # margins
+        ("maintenance_parts_per_million", np.int64),
+        ("short_limit", np.int64),  # most lots a seat may owe; -1 where there is no limit
+        ("lending_rate", np.float64),  # a step
+    ],
+    align=True,
+)
 PUBLIC = np.dtype(
     [
         ("time_ns", np.int64),
@@ -306,6 +322,7 @@ PUBLIC = np.dtype(
         ("size_scale_lots", np.float64),
         ("cash_per_tick_lot", np.int64),
         ("fees", FEES, (FEE_TIERS,)),  # as the venue shows them to all
+        ("credit", CREDIT),
         ("event_count", np.int64),  # public events so far; event i is at i % PUBLIC_EVENTS
         ("event", PUBLIC_EVENT, (PUBLIC_EVENTS,)),
         ("candle", CANDLE, (PUBLIC_CANDLES,)),  # of the last closed windows; volume 0 and flat where nothing traded
@@ -326,8 +343,9 @@ def market_dtype(capacity: str) -> np.dtype[np.void]:
     # A pair of events ends what an order shows; a pair that does not is the last of the order that came in. So in a
     # step a resting order makes at most two events, a waiting stop four (it is triggered, rests and ends), a command
     # five (it is accepted and may be such a stop), and each refresh three more: `SEAT_REFRESHES` for each seat and,
-    # when these are used up, one more for each order, which then hides nothing. A step cannot outrun this buffer.
-    events = 7 * orders + 8 * seats * SEAT_COMMANDS + 3 * seats * SEAT_REFRESHES
+    # when these are used up, one more for each order, which then hides nothing. A liquidation ends orders, and its own
+    # is accepted and then canceled or the last of a pair: three. A step cannot outrun this buffer.
+    events = 7 * orders + 8 * seats * SEAT_COMMANDS + 3 * seats * SEAT_REFRESHES + 3 * seats
     book = np.dtype(
         [
             ("count", np.int32, (LADDERS,)),
@@ -347,6 +365,8 @@ def market_dtype(capacity: str) -> np.dtype[np.void]:
             ("price_band", np.int64),  # ticks around the reference price; 0 has none
             ("self_trade", np.int64),
             ("phase", np.int64),
+            ("limits_orders", np.int64),  # whether an order may be refused for what its seat has
+            ("watches_accounts", np.int64),  # whether accounts are looked at as a step begins
             ("expiring", np.int64),  # whether an order with a last step may be open
             ("opening_steps", np.int64),  # length of the opening call auction
             ("closing_steps", np.int64),

@@ -7,6 +7,7 @@ import numpy as np
 from marl_market.exchange.auction import uncross
 from marl_market.exchange.bits import lowest_bit
 from marl_market.exchange.compiled import compiled
+from marl_market.exchange.liquidation import watch_accounts
 from marl_market.exchange.matching import end_order
 from marl_market.exchange.order_entry import wake_stops
 from marl_market.exchange.publication import publish
@@ -37,7 +38,11 @@ def expire_orders(market):  # type: ignore[no-untyped-def]
 
 @compiled
 def begin_step(market):  # type: ignore[no-untyped-def]
-    """Set the phase in which the commands of this step arrive; uncross where a call auction is over."""
+    """Set the phase in which the commands of this step arrive; uncross where a call auction is over.
+
+    Then the venue looks at accounts, at the mark that was published last: what seats were shown is what they are
+    judged by.
+    """
     if market.expiring == 1:
         expire_orders(market)
     step = market.public.step
@@ -51,6 +56,8 @@ def begin_step(market):  # type: ignore[no-untyped-def]
     elif market.phase == HALTED and step >= market.halt_ends:
         market.phase = CONTINUOUS
         market.halt_reference = market.public.last_trade_ticks
+    if market.watches_accounts == 1 and step >= 0:
+        watch_accounts(market)
 
 
 @compiled

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from marl_market.market.credit import Credit
+from marl_market.market.spec_error import SpecError, require
 from marl_market.market.units import decimal, to_steps
 
 QUANTILES = 17
@@ -18,15 +20,6 @@ SELF_TRADE = ("cancel_resting", "cancel_incoming", "decrement", "allow")
 MAXIMUM_FEE_TIERS = 4
 
 MAXIMUM_PRICE_TICKS = 2**31 - 2
-
-
-class SpecError(ValueError):
-    """A market spec field has a value no market can have."""
-
-
-def _require(condition: bool, field_name: str, value: object, wanted: str) -> None:
-    if not condition:
-        raise SpecError(f"market.{field_name} is {value!r}; it must be {wanted}")
 
 
 @dataclass(frozen=True)
@@ -49,9 +42,9 @@ class Fees:
 
     def __post_init__(self) -> None:
         for name in ("maker_rate", "taker_rate"):
-            _require(-0.1 <= getattr(self, name) <= 0.1, f"fees.{name}", getattr(self, name), "between -0.1 and 0.1")
+            require(-0.1 <= getattr(self, name) <= 0.1, f"fees.{name}", getattr(self, name), "between -0.1 and 0.1")
         for name in ("maker_per_unit", "taker_per_unit"):
-            _require(math.isfinite(getattr(self, name)), f"fees.{name}", getattr(self, name), "a finite number")
+            require(math.isfinite(getattr(self, name)), f"fees.{name}", getattr(self, name), "a finite number")
 
 
 @dataclass(frozen=True)
@@ -86,14 +79,14 @@ class OrderFlow:
     def __post_init__(self) -> None:
         for name in ("limit_rate", "market_rate", "cancel_rate"):
             value = getattr(self, name)
-            _require(math.isfinite(value) and value >= 0, f"flow.{name}", value, "zero or more a second")
+            require(math.isfinite(value) and value >= 0, f"flow.{name}", value, "zero or more a second")
         for name in ("spread_ticks", "volatility_ticks", "depth_lots"):
             value = getattr(self, name)
-            _require(math.isfinite(value) and value > 0, f"flow.{name}", value, "above zero")
+            require(math.isfinite(value) and value > 0, f"flow.{name}", value, "above zero")
         for name in ("limit_size_lots", "market_size_lots", "limit_offset_ticks"):
             values = tuple(float(value) for value in getattr(self, name))
             rising = all(low <= high for low, high in pairwise(values))
-            _require(
+            require(
                 len(values) == QUANTILES and rising and all(map(math.isfinite, values)),
                 f"flow.{name}",
                 values,
@@ -101,7 +94,7 @@ class OrderFlow:
             )
             object.__setattr__(self, name, values)
         for name in ("limit_size_lots", "market_size_lots"):
-            _require(getattr(self, name)[0] > 0, f"flow.{name}", getattr(self, name), "above zero")
+            require(getattr(self, name)[0] > 0, f"flow.{name}", getattr(self, name), "above zero")
 
 
 @dataclass(frozen=True)
@@ -129,11 +122,11 @@ class Rules:
     halt_steps: int = 30
 
     def __post_init__(self) -> None:
-        _require(self.self_trade in SELF_TRADE, "rules.self_trade", self.self_trade, f"one of {', '.join(SELF_TRADE)}")
+        require(self.self_trade in SELF_TRADE, "rules.self_trade", self.self_trade, f"one of {', '.join(SELF_TRADE)}")
         for name in ("price_band_ticks", "opening_auction_steps", "closing_auction_steps", "halt_move_ticks"):
-            _require(getattr(self, name) >= 0, f"rules.{name}", getattr(self, name), "zero or more")
+            require(getattr(self, name) >= 0, f"rules.{name}", getattr(self, name), "zero or more")
         for name in ("halt_window_steps", "halt_steps"):
-            _require(getattr(self, name) >= 1, f"rules.{name}", getattr(self, name), "one or more")
+            require(getattr(self, name) >= 1, f"rules.{name}", getattr(self, name), "one or more")
 
 
 @dataclass(frozen=True)
@@ -170,6 +163,7 @@ class MarketSpec:
         fees: what the venue charges.
         fee_tiers: what it charges instead from rising quantities on, at most three.
         rules: how it trades.
+        credit: what it gives to seats, and how far it lets them go.
         currency: what prices are quoted in.
         cash_unit: smallest amount of money an account can hold, in currency; one tick times one lot must be
             a whole number of it.
@@ -189,6 +183,7 @@ class MarketSpec:
     fees: Fees = field(default_factory=Fees)
     fee_tiers: Sequence[Fees] = ()
     rules: Rules = field(default_factory=Rules)
+    credit: Credit = field(default_factory=Credit)
     currency: str = "USD"
     cash_unit: float = 1e-6
     step_ns: int = 1_000_000_000
@@ -201,32 +196,35 @@ class MarketSpec:
     def __post_init__(self) -> None:
         for name in ("tick_size", "lot_size", "initial_price", "cash_unit"):
             value = getattr(self, name)
-            _require(math.isfinite(value) and value > 0, name, value, "a finite number above zero")
+            require(math.isfinite(value) and value > 0, name, value, "a finite number above zero")
         for name in ("step_ns", "session_steps"):
-            _require(int(getattr(self, name)) >= 1, name, getattr(self, name), "a whole number of one or more")
+            require(int(getattr(self, name)) >= 1, name, getattr(self, name), "a whole number of one or more")
         object.__setattr__(self, "fee_tiers", tuple(self.fee_tiers))
         thresholds = [fees.from_quantity for fees in (self.fees, *self.fee_tiers)]
-        _require(
+        require(
             thresholds[0] == 0 and len(thresholds) <= MAXIMUM_FEE_TIERS and all(a < b for a, b in pairwise(thresholds)),
             "fee_tiers",
             thresholds,
             f"0 for fees and then rising from_quantity for at most {MAXIMUM_FEE_TIERS - 1} tiers",
         )
         auctions = self.rules.opening_auction_steps + self.rules.closing_auction_steps
-        _require(auctions <= self.session_steps, "rules", auctions, "auctions that fit the session")
+        require(auctions <= self.session_steps, "rules", auctions, "auctions that fit the session")
         object.__setattr__(self, "candle_steps", tuple(int(steps) for steps in self.candle_steps))
-        _require(
+        require(
             len(self.candle_steps) == 3 and min(self.candle_steps) >= 1,
             "candle_steps",
             self.candle_steps,
             "three whole numbers of one or more",
         )
-        _require(self.warmup_steps >= 0, "warmup_steps", self.warmup_steps, "zero or more")
+        require(self.warmup_steps >= 0, "warmup_steps", self.warmup_steps, "zero or more")
         try:
             self.initial_price_ticks, self.cash_per_tick_lot  # noqa: B018 - both convert, and raise, here
+            self.credit.in_steps(self.cash_unit, self.lot_size)
+        except SpecError:
+            raise
         except ValueError as error:
             raise SpecError(f"market {self.name}: {error}") from None
-        _require(
+        require(
             self.initial_price_ticks <= MAXIMUM_PRICE_TICKS,
             "initial_price",
             self.initial_price,

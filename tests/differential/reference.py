@@ -3,6 +3,7 @@
 It is written from the rules of the venue, not from the engine.
 """
 
+from fractions import Fraction
 from math import ceil, floor
 
 from marl_market.exchange.records import (
@@ -21,14 +22,15 @@ from marl_market.exchange.records import (
     TimeInForce,
 )
 from marl_market.market.spec import MarketSpec
-from tests.differential.ledger import Order, ReferenceLedger
+from tests.differential.bank import ReferenceBank
+from tests.differential.ledger import Order
 from tests.venue import Command, Event
 
-LOWEST_PRICE = -(2**31)
+LOWEST_PRICE, HIGHEST_PRICE = -(2**31), 2**31 - 1
 STOPS = (CommandKind.STOP, CommandKind.STOP_LIMIT)
 
 
-class ReferenceExchange(ReferenceLedger):
+class ReferenceExchange(ReferenceBank):
     """A venue with the rules of `spec`, at time zero."""
 
     def __init__(self, spec: MarketSpec, seats: int) -> None:
@@ -39,6 +41,7 @@ class ReferenceExchange(ReferenceLedger):
         self.step_number = 0
         self.last_price = self.halt_price = spec.initial_price_ticks
         self.reference_price: float = spec.initial_price_ticks
+        self.touch: tuple[int, int] | None = None
         self.phase = Phase.CONTINUOUS
         self.halt_ends = 0
         self._begin_step()
@@ -51,8 +54,7 @@ class ReferenceExchange(ReferenceLedger):
         if command.kind in (CommandKind.LIMIT, CommandKind.MARKET, *STOPS):
             self._submit(seat, command)
         elif command.kind == CommandKind.CANCEL_ALL:
-            for slot in sorted(self.open_orders[seat]):
-                self._end(self.open_orders[seat][slot], EventKind.CANCELED, Reason.BY_OWNER)
+            self.cancel_own(seat, Reason.BY_OWNER)
         elif command.kind not in (CommandKind.CANCEL, CommandKind.REPLACE):
             self._reject(seat, command, Reason.COMMAND_UNKNOWN)
         elif command.order_id not in own:
@@ -96,6 +98,20 @@ class ReferenceExchange(ReferenceLedger):
         return command.kind in STOPS or (command.kind == CommandKind.LIMIT and command.time_in_force not in immediate)
 
     def _refusal(self, seat: int, command: Command) -> Reason:
+        if seat in self.absent:
+            return Reason.SEAT_ABSENT
+        if (reason := self._rule_refusal(seat, command)) != Reason.NONE:
+            return reason
+        price = self.reserved_at(command.kind, command.price_ticks, command.trigger_ticks)
+        if command.kind == CommandKind.MARKET:
+            worst = self._limit(command.kind, command.side, 0)
+            price = self.mark if worst is None else Fraction(min(max(worst, LOWEST_PRICE + 1), HIGHEST_PRICE))
+        return self.credit_refusal(seat, command, price)
+
+    def reserved_at(self, kind: int, price: int, trigger: int) -> Fraction:
+        return Fraction(trigger if kind == CommandKind.STOP else price)
+
+    def _rule_refusal(self, seat: int, command: Command) -> Reason:
         limit, stop = command.kind in (CommandKind.LIMIT, CommandKind.STOP_LIMIT), command.kind in STOPS
         if command.side not in (1, -1):
             return Reason.SIDE_UNKNOWN
@@ -174,12 +190,15 @@ class ReferenceExchange(ReferenceLedger):
         post_only = order.command.time_in_force == TimeInForce.POST_ONLY and self.phase == Phase.CONTINUOUS
         if reason == Reason.NONE and post_only and self._would_take(order.side, command.price_ticks):
             reason = Reason.WOULD_TAKE
-        if reason != Reason.NONE:
-            self._reject(order.seat, command, reason)
-            return
         trigger = command.trigger_ticks if waiting else order.trigger
         quantity = command.quantity_lots
         stays = (command.price_ticks, trigger) == (order.price, order.trigger) and quantity <= order.left
+        if reason == Reason.NONE and not stays:
+            price = self.reserved_at(order.kind, command.price_ticks, trigger)
+            reason = self.credit_refusal(order.seat, command._replace(side=order.side), price, order)
+        if reason != Reason.NONE:
+            self._reject(order.seat, command, reason)
+            return
         if stays:
             order.shown = min(order.shown, quantity)
             order.hidden = quantity - order.shown
@@ -285,6 +304,10 @@ class ReferenceExchange(ReferenceLedger):
         self.step_number += 1
         self.refreshes = [0] * len(self.refreshes)
         bids, asks = self._prices(BIDS), self._prices(ASKS)
+        touch = (bids[0], asks[0]) if bids and asks else None
+        if touch and self.touch:
+            self.mark = Fraction(min(touch[0], self.touch[0]) + max(touch[1], self.touch[1]), 2)
+        self.touch = touch
         if bids and asks:
             self.reference_price = (bids[0] + asks[0]) / 2
         elif bids:
@@ -309,6 +332,17 @@ class ReferenceExchange(ReferenceLedger):
             self._wake_stops()
         elif self.phase == Phase.HALTED and self.step_number >= self.halt_ends:
             self.phase, self.halt_price = Phase.CONTINUOUS, self.last_price
+
+        self.watch_accounts()
+
+    def close_holding(self, seat: int, side: int, lots: int) -> None:
+        self.orders += 1
+        command = Command(CommandKind.MARKET, side, quantity_lots=lots)
+        order_id = self.orders * 2**REFERENCE_BITS + seat * SEAT_ORDERS
+        order = Order(order_id, seat, 0, command.kind, command, 0, 0, float("inf"), lots)
+        self._tell(EventKind.ACCEPTED, order, reason=Reason.LIQUIDATION, quantity_lots=lots, leaves_quantity=lots)
+        self._execute(order, command.kind)
+        self._wake_stops()
 
     def _end_step(self) -> None:
         rules, following = self.rules, self.step_number + 1

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from marl_market.exchange.records import CommandKind, TimeInForce
+from marl_market.market.credit import Credit
 from marl_market.market.spec import Rules
 from tests.venue import Command
 
@@ -17,6 +18,9 @@ BANDS = {"dense": 7, "wide": 1080, "sparse": 10**9, "extreme": 2**31 - 900}
 """Price bands that bind now and then around a market that opens at 1000."""
 MOVES = {"dense": 8, "wide": 120, "sparse": 2 * 10**9, "extreme": 2**31}
 """Moves of the last price that are large for the prices of a stream."""
+MONEY = {"dense": 2000.0, "wide": 400.0, "sparse": 2e9, "extreme": 4e9}
+"""Currency that buys some dozens of units at the prices of a stream."""
+CREDITS = (*["unlimited"] * 4, "cash_account", "leveraged", "short_limited", "margin")
 KINDS = (
     *[CommandKind.LIMIT] * 16,
     *[CommandKind.MARKET] * 4,
@@ -133,3 +137,15 @@ def rules(prices: str, self_trade: str, banded: bool, called: bool, halted: bool
         halt_window_steps=4,
         halt_steps=2,
     )
+
+
+def credit(prices: str, kind: str) -> Credit:
+    """Return credit that binds in a market with these prices."""
+    money = MONEY[prices]
+    return {
+        "unlimited": Credit(),
+        "cash_account": Credit(initial_cash=money, initial_units=60, initial_margin=1.0, short_limit=0),
+        "leveraged": Credit(money / 10, initial_margin=0.02, maintenance_margin=0.015, lending_rate=400.0),
+        "short_limited": Credit(short_limit=45),
+        "margin": Credit(money / 4, 10, 0.5, 0.45, short_limit=100, lending_rate=700.0),
+    }[kind]

@@ -14,7 +14,7 @@ from marl_market.exchange.records import LADDERS, EventKind, Phase, Reason
 from marl_market.market.spec import SELF_TRADE, Fees, MarketSpec
 from tests.builders import market_spec
 from tests.differential.reference import ReferenceExchange
-from tests.differential.streams import BYTES, CENTERS, decode, resolve, rules
+from tests.differential.streams import BYTES, CENTERS, CREDITS, credit, decode, resolve, rules
 from tests.venue import Command, Event, Venue
 
 FEES: tuple[Sequence[Fees], ...] = (
@@ -54,6 +54,8 @@ def assert_same_state(venue: Venue, reference: ReferenceExchange) -> None:
         assert account["open_lots"].tolist() == [reference.open_lots(seat, ladder) for ladder in (0, 1)]
         live = sum(1 << slot for slot in reference.open_orders[seat])
         assert int(market["seat"][seat]["live"]) == live
+        assert int(market["seat"][seat]["present"]) == (seat not in reference.absent)
+    assert int(market["public"]["mark_twice_ticks"]) == 2 * reference.mark
 
 
 def compare(stream: bytes, spec: MarketSpec, seats: int, prices: str, crowded: bool) -> tuple[list[Event], set[int]]:
@@ -96,6 +98,7 @@ def random_streams(count: int, commands: int) -> Iterator[tuple[list[Event], set
                 CASH_UNITS[seed % len(CASH_UNITS)],
                 session_steps=commands // 75,  # about as many steps as the stream has
                 rules=rules(prices, random.choice(SELF_TRADE), banded, called, halted),
+                credit=credit(prices, random.choice(CREDITS)),
             ),
             seats=(2, 3, 8, 16)[seed // 4 % 4],
             prices=prices,
@@ -114,6 +117,7 @@ def random_streams(count: int, commands: int) -> Iterator[tuple[list[Event], set
     banded=st.booleans(),
     called=st.booleans(),
     halted=st.booleans(),
+    given_credit=st.sampled_from(CREDITS),
     session_steps=st.integers(5, 12),
 )
 @settings(max_examples=100)
@@ -128,10 +132,15 @@ def test_any_stream_goes_alike(
     banded: bool,
     called: bool,
     halted: bool,
+    given_credit: str,
     session_steps: int,
 ) -> None:
     spec = venue_spec(
-        fees, cash_unit, session_steps=session_steps, rules=rules(prices, self_trade, banded, called, halted)
+        fees,
+        cash_unit,
+        session_steps=session_steps,
+        rules=rules(prices, self_trade, banded, called, halted),
+        credit=credit(prices, given_credit),
     )
     compare(stream, spec, seats, prices, crowded)
 

@@ -28,7 +28,7 @@ from marl_market.exchange.records import (
 )
 from marl_market.market.spec import SELF_TRADE, Fees
 from tests.builders import market_spec
-from tests.differential.streams import BYTES, CENTERS, decode, resolve, rules
+from tests.differential.streams import BYTES, CENTERS, CREDITS, credit, decode, resolve, rules
 from tests.venue import Event, Venue
 
 FEES = (
@@ -162,8 +162,9 @@ class Audit:
     self_trade=st.sampled_from(SELF_TRADE),
     banded=st.booleans(),
     called=st.booleans(),
+    given_credit=st.sampled_from(CREDITS),
 )
-@settings(max_examples=30)
+@settings(max_examples=50)
 def test_after_any_command_the_market_is_whole(
     stream: bytes,
     seats: int,
@@ -174,13 +175,20 @@ def test_after_any_command_the_market_is_whole(
     self_trade: str,
     banded: bool,
     called: bool,
+    given_credit: str,
 ) -> None:
-    spec = market_spec(fees=fees, cash_unit=cash_unit, rules=rules(prices, self_trade, banded, called, False))
+    spec = market_spec(
+        fees=fees,
+        cash_unit=cash_unit,
+        rules=rules(prices, self_trade, banded, called, False),
+        credit=credit(prices, given_credit),
+    )
     venue, audit = Venue(seats, spec), Audit(self_trade)
     for seat, command, target in decode(stream, seats, prices, crowded, int(venue.market["maximum_quantity"])):
         before = most_events_to_come(venue)
         if command is None:
-            events, most = venue.step(), 0
+            events = venue.step()
+            most = 3 * sum(event.reason == Reason.LIQUIDATION for event in events if event.kind == EventKind.ACCEPTED)
         else:
             resting = [order for ladder in range(LADDERS) for order in venue.resting(ladder) if order.seat == seat]
             own = [(order.order_id, order.price_ticks, order.price_ticks) for order in resting]
@@ -250,7 +258,7 @@ def test_the_busiest_step_fits_its_event_buffer_with_little_to_spare(capacity: s
     most = 7 * SEAT_ORDERS + 8 * SEAT_COMMANDS + 3 * SEAT_REFRESHES
     # The first command makes three events and not eight, the two of the taker one of their own each.
     assert count == most * len(others) - 8 + 3 + 1 + 1, "each seat makes as many events as it can"
-    assert capacity_of_buffer == most * seats
+    assert capacity_of_buffer == (most + 3) * seats, "and three more when the venue liquidates it"
     kinds = np.bincount(venue.market["event"]["kind"][:count], minlength=len(EventKind) + 1)
     assert kinds[0] == 0
     assert kinds[EventKind.FILLED] == 2 * int(venue.market["trade_sequence"])

@@ -1,0 +1,123 @@
+"""What the venue does about accounts by itself: it charges for loans, closes what is no longer covered, ends seats.
+
+Assumptions: seats are looked at in their order, each as those before it have left it; a seat that has left is not
+looked at; while the market warms up nobody is.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from marl_market.exchange.bits import lowest_bit
+from marl_market.exchange.compiled import compiled
+from marl_market.exchange.credit import credit_refusal, holding, margin, value, worth_twice
+from marl_market.exchange.events import emit
+from marl_market.exchange.matching import end_order
+from marl_market.exchange.order_entry import execute_again, wake_stops
+from marl_market.exchange.presence import leave
+from marl_market.exchange.publication import publish
+from marl_market.exchange.records import REFERENCE_BITS, SLOT_BITS, CommandKind, EventKind, Phase, Reason
+
+ACCEPTED, CANCELED, MARKET = int(EventKind.ACCEPTED), int(EventKind.CANCELED), int(CommandKind.MARKET)
+NO_REASON, LIQUIDATION, CONTINUOUS = int(Reason.NONE), int(Reason.LIQUIDATION), int(Phase.CONTINUOUS)
+STOP = int(CommandKind.STOP)
+ONE = np.uint64(1)
+
+
+@compiled
+def charge_loan(market, account):  # type: ignore[no-untyped-def]
+    """Let an account pay for a step of what it has borrowed: the value of lots it owes, and cash below zero."""
+    public = market.public
+    lots = min(holding(public, account), 0)
+    owed_twice = max(-lots * public.mark_twice_ticks * public.cash_per_tick_lot, 0)
+    overdrawn = min(public.credit.initial_cash + account.cash, 0)
+    charge = np.int64(np.float64(owed_twice - 2 * overdrawn) * (0.5 * public.credit.lending_rate))
+    account.cash -= charge
+    account.fees += charge
+    market.fees_collected += charge
+
+
+@compiled
+def uncovered(public, account):  # type: ignore[no-untyped-def]
+    """Return whether an account is worth less than the maintenance margin of what it holds."""
+    held = value(public, abs(holding(public, account)), public.mark_twice_ticks)
+    return worth_twice(public, account) < margin(held, public.credit.maintenance_parts_per_million)
+
+
+@compiled
+def liquidate(market, seat_index):  # type: ignore[no-untyped-def]
+    """Cancel all orders of a seat and close what it holds at market, as far as the book takes it."""
+    seat = market.seat[seat_index]
+    slots = seat.live
+    while slots != 0:
+        end_order(market, seat_index, lowest_bit(slots), CANCELED, LIQUIDATION)
+        slots &= slots - ONE
+    lots = holding(market.public, seat.account)
+    if lots == 0:
+        return
+    side = np.int32(-1 if lots > 0 else 1)
+    market.order_sequence += 1
+    order_id = (market.order_sequence << REFERENCE_BITS) | (seat_index << SLOT_BITS)
+    emit(market, ACCEPTED, LIQUIDATION, seat_index, side, 0, abs(lots), abs(lots), order_id, 0, 0, 0)
+    execute_again(market, seat_index, np.int64(-1), MARKET, side, np.int32(0), abs(lots), order_id, np.int32(0))
+    wake_stops(market)
+
+
+@compiled
+def watch_accounts(market):  # type: ignore[no-untyped-def]
+    """Charge loans, liquidate what is not covered and end the seats that are bankrupt."""
+    public = market.public
+    for i in range(market.seat_count):
+        seat = market.seat[i]
+        if seat.present == 0:
+            continue
+        account = seat.account
+        if public.credit.lending_rate > 0.0:
+            charge_loan(market, account)
+        if public.credit.maintenance_parts_per_million == 0 or market.phase != CONTINUOUS:
+            continue
+        if uncovered(public, account):
+            liquidate(market, i)
+            if holding(public, account) == 0 and worth_twice(public, account) <= 0:
+                leave(market, i)
+
+
+@compiled
+def withdraw_uncovered(market):  # type: ignore[no-untyped-def]
+    """Cancel what the accounts of a session that opens cannot carry, the last orders first.
+
+    Orders from before the session stay open while accounts start anew.
+    """
+    public = market.public
+    canceled = False
+    for i in range(market.seat_count):
+        seat = market.seat[i]
+        for side in (1, -1):
+            while True:
+                last = last_order(seat, side)
+                if last < 0:
+                    break
+                order = seat.order[last]
+                price = np.int64(order.trigger_ticks if order.kind == STOP else order.price_ticks)
+                lots = order.leaves_quantity + order.reserve_quantity
+                reason = credit_refusal(public, seat, np.int64(side), lots, 2 * price, last)
+                if reason == NO_REASON:
+                    break
+                end_order(market, i, last, CANCELED, reason)
+                canceled = True
+    if canceled:
+        publish(market)
+
+
+@compiled
+def last_order(seat, side):  # type: ignore[no-untyped-def]
+    """Return the slot of the open order of a side that came last, or -1 where there is none."""
+    last = np.int64(-1)
+    slots = seat.live
+    while slots != 0:
+        slot = lowest_bit(slots)
+        slots &= slots - ONE
+        order = seat.order[slot]
+        if order.side == side and (last < 0 or order.order_id > seat.order[last].order_id):
+            last = slot
+    return last

@@ -1,0 +1,102 @@
+"""What the slow exchange knows of credit: the sentences of `Credit`, in fractions of currency that never round."""
+
+from fractions import Fraction
+from math import floor
+
+from marl_market.exchange.records import EventKind, Phase, Reason
+from marl_market.market.spec import MarketSpec
+from tests.differential.ledger import Order, ReferenceLedger
+from tests.venue import Command
+
+YEAR = 365 * 24 * 3600 * 10**9
+
+
+class ReferenceBank(ReferenceLedger):
+    """A ledger whose accounts go only so far."""
+
+    def __init__(self, spec: MarketSpec, seats: int) -> None:
+        super().__init__(spec, seats)
+        credit = spec.credit
+        self.credit = credit
+        self.given_cash, self.given_lots = (
+            int(Fraction(str(given)) / Fraction(str(step)))
+            for given, step in ((credit.initial_cash, spec.cash_unit), (credit.initial_units, spec.lot_size))
+        )
+        self.mark = Fraction(spec.initial_price_ticks)
+        self.absent: set[int] = set()
+        self.phase = Phase.CONTINUOUS
+
+    def holding(self, seat: int) -> int:
+        return self.given_lots + self.accounts[seat]["position"]
+
+    def money(self, seat: int) -> int:
+        return self.given_cash + self.accounts[seat]["cash"]
+
+    def value(self, lots: int, ticks: Fraction) -> Fraction:
+        return lots * ticks * self.spec.cash_per_tick_lot
+
+    def equity(self, seat: int) -> Fraction:
+        return self.money(seat) + self.value(self.holding(seat), self.mark)
+
+    def credit_refusal(self, seat: int, command: Command, price: Fraction, replaced: Order | None = None) -> Reason:
+        """Return why a seat cannot send an order that is reserved at `price`; its own side tells `command`."""
+        side = command.side
+        asked = [(command.quantity_lots, price)]
+        for order in self.open_orders[seat].values():
+            if order.side == side and order is not replaced:
+                asked.append((order.left, self.reserved_at(order.kind, order.price, order.trigger)))
+        holding = side * self.holding(seat)
+        opened = sum(lots for lots, _ in asked) + min(holding, 0)
+        if opened <= 0:
+            return Reason.NONE
+        limit = self.credit.short_limit
+        if side == -1 and limit is not None:
+            owed_after_all = opened + max(holding, 0)
+            if owed_after_all > Fraction(str(limit)) / Fraction(str(self.spec.lot_size)):
+                return Reason.SHORT_LIMIT
+        rate = Fraction(str(self.credit.initial_margin))
+        if rate == 0:
+            return Reason.NONE
+        needs = [rate * abs(self.mark) + loss if (loss := side * (at - self.mark)) > 0 else rate * abs(at)
+                 for _, at in asked]  # fmt: skip
+        required = self.value(max(holding, 0), rate * abs(self.mark)) + self.value(opened, max(needs))
+        return Reason.INSUFFICIENT_FUNDS if required > self.equity(seat) else Reason.NONE
+
+    def reserved_at(self, kind: int, price: int, trigger: int) -> Fraction:
+        raise NotImplementedError
+
+    def charge_loan(self, seat: int) -> None:
+        # The charge is one product of floating point numbers, here as there.
+        short = max(self.value(-min(self.holding(seat), 0), self.mark), Fraction(0))
+        borrowed = short + max(-self.money(seat), 0)
+        rate = self.credit.lending_rate * self.spec.step_ns / YEAR
+        charge = floor(float(2 * borrowed) * (0.5 * rate))
+        account = self.accounts[seat]
+        account["cash"] -= charge
+        account["fees"] += charge
+        self.fees_collected += charge
+
+    def watch_accounts(self) -> None:
+        for seat in range(len(self.accounts)):
+            if seat in self.absent:
+                continue
+            self.charge_loan(seat)
+            if self.phase != Phase.CONTINUOUS or not self.must_be_closed(seat):
+                continue
+            self.cancel_own(seat, Reason.LIQUIDATION)
+            if holding := self.holding(seat):
+                self.close_holding(seat, -1 if holding > 0 else 1, abs(holding))
+            if self.holding(seat) == 0 and self.equity(seat) <= 0:
+                self.cancel_own(seat, Reason.BY_OWNER)
+                self.absent.add(seat)
+
+    def close_holding(self, seat: int, side: int, lots: int) -> None:
+        raise NotImplementedError
+
+    def must_be_closed(self, seat: int) -> bool:
+        rate = Fraction(str(self.credit.maintenance_margin))
+        return rate > 0 and self.equity(seat) < rate * abs(self.value(self.holding(seat), self.mark))
+
+    def cancel_own(self, seat: int, reason: Reason) -> None:
+        for slot in sorted(self.open_orders[seat]):
+            self._end(self.open_orders[seat][slot], EventKind.CANCELED, reason)

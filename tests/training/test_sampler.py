@@ -15,7 +15,7 @@ from marl_market.env.batch_market import BatchMarket, Environment
 from marl_market.env.paces.chosen_delay import ChosenDelay
 from marl_market.env.presence import Exponential, Fixed, Presence, Uniform
 from marl_market.training.sampler import NOISE, SEEDS, ConservationError, Sampler, Session
-from tests.builders import environment
+from tests.builders import environment, market_spec
 
 SEED, MARKETS = 7, 4
 
@@ -173,8 +173,8 @@ def test_profit_and_fees_are_those_of_the_accounts(learning: Callable[..., Envir
 
 
 def test_decisions_of_seats_that_come_leave_and_sleep_are_marked(learning: Callable[..., Environment]) -> None:
-    described = learning(pace=ChosenDelay((1, 3)))
-    presence = Presence(Uniform(0, 6), Exponential(5.0))
+    described = learning(pace=ChosenDelay((1, 4)), spec=market_spec(session_steps=60))
+    presence = Presence(Uniform(0, 6), Exponential(40.0))
     groups = [replace(group, presence=None if group.name == "noise" else presence) for group in described.groups]
     described = replace(described, groups=groups)
     sampler, batch = build(described)

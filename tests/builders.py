@@ -77,8 +77,11 @@ def actions(batch: BatchMarket, steps: int, seed: int = 0) -> NDArray[np.float32
 
     Continuous ones lie in the action space and a little beyond it.
     """
-    shape = (steps, batch.markets.size, batch.external.size, batch.environment.action.size)
-    random, choices = np.random.default_rng(seed), choices_of(batch.environment.action.space)
+    shape = (steps, batch.markets.size, batch.external.size, batch.environment.action_size)
+    random, choices = (
+        np.random.default_rng(seed),
+        choices_of(batch.environment.action_of(batch.environment.groups[0].name).space),
+    )
     drawn = random.uniform(-1.2, 1.2, shape) if choices is None else random.integers(0, choices, shape)
     return drawn.astype(np.float32)
 
@@ -119,6 +122,7 @@ def show_levels(public: Any, bids: Sequence[tuple[int, int]], asks: Sequence[tup
 def seat_record(random_key: int = 0) -> Any:
     seat = np.zeros(1, SEAT)[0]
     seat["random_key"] = random_key
+    seat["present"] = seat["present_before"] = 1
     return seat
 
 

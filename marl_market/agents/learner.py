@@ -23,11 +23,17 @@ class Trajectory:
     Attributes:
         observation: what each row saw before each decision and at the close, (T + 1, R, D).
         action: what it decided, (T, R, A).
+        decided: whether it did, (T, R) bool: not where it was not in the market, or slept. What stands in the other
+            columns there has not been seen or played and is nothing to learn from; the rewards of a sleep belong to
+            the decision before it. So what follows a decision is worth discount ** (steps to the next one).
+        left: whether it left the market in the step, for good, (T, R) bool.
         columns: what the learner's `act` gave beside the actions, (T, R, ...) each.
     """
 
     observation: Floats
     action: Floats
+    decided: NDArray[np.bool_]
+    left: NDArray[np.bool_]
     columns: Mapping[str, NDArray[Any]]
 
 
@@ -36,7 +42,7 @@ class Experience:
     """One session of one group in every market of a batch.
 
     Attributes:
-        reward: (T, R), rows as in `Trajectory`.
+        reward: of each step, (T, R), rows as in `Trajectory`; 0 where a seat was not in the market.
         trajectory: of external groups; None where the mind played inside the step.
     """
 

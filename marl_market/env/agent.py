@@ -9,6 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from marl_market.env.presence import Presence
 from marl_market.env.trader import DECODE, trader
 from marl_market.market.spec import MarketSpec
 
@@ -81,11 +82,13 @@ class Group:
         name: what the group is called in results.
         agent: the mind.
         count: number of seats in each market.
+        presence: when each of them comes and goes; None: it is there for the whole session.
     """
 
     name: str
     agent: Agent
     count: int = 1
+    presence: Presence | None = None
 
     def __post_init__(self) -> None:
         if self.count < 1:

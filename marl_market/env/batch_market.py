@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numba
@@ -21,10 +21,14 @@ from numpy.typing import NDArray
 
 from marl_market.env.agent import Group, TrainedAgent
 from marl_market.env.agent import external as external_trader
+from marl_market.env.paced import Paced, pace_parameters
+from marl_market.env.paces.every_step import EveryStep
 from marl_market.env.playable import ActionError, require_playable
+from marl_market.env.presence import write_stays
 from marl_market.env.scheme import (
     ActionScheme,
     ObservationScheme,
+    PaceScheme,
     PrivilegedScheme,
     RewardScheme,
     choices_of,
@@ -42,15 +46,18 @@ class Step(NamedTuple):
 
     Attributes:
         observation: (markets, external seats, observation size) float32.
-        reward: (markets, seats) float32, for every seat.
-        terminated: (markets, seats) bool, the seat is out.
+        reward: (markets, seats) float32, for every seat; 0 where it was not in the market.
+        terminated: (markets, seats) bool, the seat has left the market in this step and will not come back.
         truncated: whether the session is over, for all markets at once.
+        acts: (markets, seats) bool, the seat decides in the next step: it is in the market and awake. What others get
+            as observation is what they were last shown, and an action for them is not played.
     """
 
     observation: NDArray[np.float32]
     reward: NDArray[np.float32]
     terminated: NDArray[np.bool_]
     truncated: bool
+    acts: NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -63,6 +70,7 @@ class Environment:
         observation: parts of what observing seats see, by name, in this order.
         action: what deciding seats can do.
         reward: parts of what seats are scored by, by name; a reward is the weighted sum of them.
+        pace: when a seat that has acted acts again.
     """
 
     spec: MarketSpec
@@ -70,6 +78,7 @@ class Environment:
     observation: Mapping[str, ObservationScheme | PrivilegedScheme]
     action: ActionScheme
     reward: Mapping[str, RewardScheme]
+    pace: PaceScheme = field(default_factory=EveryStep)
 
     def __post_init__(self) -> None:
         if not self.groups:
@@ -79,8 +88,8 @@ class Environment:
             raise ValueError(f"population has two groups of one name: {names}")
         if not 1 <= self.observation_size <= SEAT_OBSERVATION:
             raise ValueError(f"observation has {self.observation_size} numbers; it must have 1 to {SEAT_OBSERVATION}")
-        if not 1 <= self.action.size <= SEAT_ACTIONS:
-            raise ValueError(f"action has {self.action.size} numbers; it must have 1 to {SEAT_ACTIONS}")
+        if not 1 <= self.action_size <= SEAT_ACTIONS:
+            raise ValueError(f"action has {self.action_size} numbers; it must have 1 to {SEAT_ACTIONS}")
         require(self.mask_size <= SEAT_CHOICES, "choices of action", self.mask_size, f"{SEAT_CHOICES} or fewer")
         if not isinstance(self.reward, Mapping) or not 1 <= len(self.reward) <= REWARD_PARTS:
             raise ValueError(f"reward is {self.reward!r}; it must be 1 to {REWARD_PARTS} schemes, each by a name")
@@ -98,10 +107,21 @@ class Environment:
         return sum(part.size for part in self.observation.values())
 
     @property
+    def action_size(self) -> int:
+        """Return how many numbers an action has, that of the group with the most."""
+        return max(self.action_of(group.name).size for group in self.groups)
+
+    @property
     def mask_size(self) -> int:
         """Return how many choices an action mask covers, those of each number in turn; 0 where actions have none."""
-        choices = choices_of(self.action.space)
-        return 0 if choices is None or self.action.mask is None else int(choices.sum())
+        action = self.action_of(self.groups[0].name)
+        choices = choices_of(action.space)
+        return 0 if choices is None or action.mask is None else int(choices.sum())
+
+    def action_of(self, name: str) -> ActionScheme:
+        """Return what the group `name` can do, its pace included; raises KeyError where there is none."""
+        self.seats_of(name)
+        return self.action if self.pace.choices == 0 else Paced(self.action, self.pace)
 
     def seats_of(self, name: str) -> slice:
         """Return the seats of the group `name`; raises KeyError where there is none."""
@@ -130,6 +150,8 @@ class BatchMarket:
         external: (E,) seats whose actions come from outside, in the order of the action and observation arrays.
         mask: (B, E, choices) uint8, 1 for each choice of a discrete action that does something now, those of each
             number of the action in turn; written anew by each reset and step, and empty where actions have no mask.
+        observation: (B, E, observation size) float32, what external seats were last shown; written anew likewise.
+        acts: (B, seats) bool, which seats decide in the next step, see `Step`; written anew by each reset and step.
     """
 
     def __init__(self, environment: Environment, markets: int, threads: int = 1) -> None:
@@ -146,13 +168,14 @@ class BatchMarket:
         self.markets["public"]["digests"] = any(part.digests for part in environment.observation.values())
         scores = [(part.reward.address, part.weight) for part in environment.reward.values()]
         self._reward_parts = np.array(scores, REWARD_PART)
-        self._observation = np.zeros((markets, self.external.size, environment.observation_size), np.float32)
+        self.observation = np.zeros((markets, self.external.size, environment.observation_size), np.float32)
         self.mask = np.zeros((markets, self.external.size, environment.mask_size), np.uint8)
         self._mask_address = 0 if environment.action.mask is None else environment.action.mask.address
-        self._choices = choices_of(environment.action.space)
+        self._choices = choices_of(environment.action_of(environment.groups[0].name).space)
+        self.acts = np.zeros((markets, environment.seats), np.bool_)
         self._reward = np.zeros((markets, environment.seats), np.float32)
         self._terminated = np.zeros((markets, environment.seats), np.bool_)
-        self._action_shape = (markets, self.external.size, environment.action.size)
+        self._action_shape = (markets, self.external.size, environment.action_size)
         self._steps_left = 0
 
     def _seat_groups(self) -> tuple[NDArray[np.void], dict[str, slice]]:
@@ -182,6 +205,8 @@ class BatchMarket:
             seat = self.markets["seat"][:, seats]
             seat["trader"] = agent.trader.address
             seat["decoder"] = environment.action.decoder.address
+            seat["pace"] = 0 if environment.pace.pacer is None else environment.pace.pacer.address
+            seat["mask"] = 1  # of the choices of a pace, which no mask function writes
             seat["observes"] = agent.observes
             seat["warms_up"] = agent.warms_up
             first = np.arange(mind_rows.start, mind_rows.stop)
@@ -193,6 +218,9 @@ class BatchMarket:
             if len(parameters) > REWARD_PARAMETERS:
                 raise ValueError(f"reward.{name} has {len(parameters)} parameters, at most {REWARD_PARAMETERS}")
             minds["reward_parameter"][:, place, : len(parameters)] = parameters
+        paced = pace_parameters(environment.action, environment.pace, environment.spec)
+        minds["pace_parameter"][:, : len(paced)] = paced
+        self.markets["visited"] = any(group.presence is not None for group in environment.groups)
         self.external = np.array(external, np.int64)
         return minds, rows
 
@@ -202,6 +230,10 @@ class BatchMarket:
             raise ValueError(f"seeds has {len(seeds)} entries; {self.markets.size} markets need one each")
         spec, words = self.environment.spec, self.environment.seats + 1
         random = np.stack([np.random.SeedSequence(int(seed)).generate_state(words, np.uint64) for seed in seeds])
+        for group in self.environment.groups:
+            if group.presence is not None:
+                seats = self.environment.seats_of(group.name)
+                write_stays(group.presence, random[:, 1:][:, seats], self.markets["seat"][:, seats], spec.session_steps)
         numba.set_num_threads(self.threads)
         reset_markets(
             self.markets,
@@ -213,11 +245,12 @@ class BatchMarket:
             random,
             spec.initial_price_ticks,
             spec.warmup_steps,
-            self._observation,
+            self.observation,
             self.mask,
+            self.acts,
         )
         self._steps_left = spec.session_steps
-        return self._observation
+        return self.observation
 
     def step(self, action: NDArray[np.float32]) -> Step:
         """Step all markets with `action` of shape (markets, external seats, action size).
@@ -248,12 +281,14 @@ class BatchMarket:
             self.external,
             self.environment.spec.step_ns,
             action,
-            self._observation,
+            self.observation,
             self.mask,
             self._reward,
+            self._terminated,
+            self.acts,
         )
         self._steps_left -= 1
-        return Step(self._observation, self._reward, self._terminated, self._steps_left == 0)
+        return Step(self.observation, self._reward, self._terminated, self._steps_left == 0, self.acts)
 
     def conservation_errors(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return, for each market, the sum of positions in lots and of cash plus the venue's fees in cash units.

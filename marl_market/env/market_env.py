@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pettingzoo import ParallelEnv
 
-from marl_market.env.batch_market import BatchMarket, Environment
+from marl_market.env.batch_market import BatchMarket, Environment, Step
 from marl_market.env.playable import ActionError, require_playable
 from marl_market.env.render import MarketView
 from marl_market.env.render_text import render_text
+from marl_market.env.roster import Roster
 from marl_market.env.scheme import ActionSpace, choices_of
 from marl_market.env.sessions import Sessions
 
@@ -30,6 +31,12 @@ class MarketEnv(ParallelEnv[str, Observation, Action]):
 
     Where actions are discrete, each info has an "action_mask" of the choices that do something now, in the form that
     the space's `sample` takes: one int8 array, or a tuple of them for MultiDiscrete.
+
+    An agent is among `agents` while its seat is in the market. It is terminated when it leaves, in the step that also
+    brings its last reward and observation, and does not come back. Where actions have a pace, an agent that sleeps is
+    given neither observation, reward nor info, and an action for it is not played; when it wakes, its reward is the sum
+    of all steps since it last acted, and its info says how many those were: "elapsed_steps". As long as no agent is
+    there and awake, the market goes on by itself, within the same call.
 
     A session ends by truncation, after `session_steps` steps. `reset(seed=...)` fixes all that is random; a reset
     without a seed goes on to another session of the last one.
@@ -62,11 +69,15 @@ class MarketEnv(ParallelEnv[str, Observation, Action]):
         watched = dict(zip(self._seats, self.possible_agents, strict=True))
         self._view = None if render_mode is None else MarketView(self.batch, watched)
         self._observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (environment.observation_size,), np.float32)
-        self._action_space = environment.action.space
+        scheme = environment.action_of(environment.groups[0].name)
+        self._action_space = scheme.space
         self._choices = choices_of(self._action_space)
         self._action_shape = (len(self._seats), *(self._action_space.shape or ()))
-        self._wanted = f"{environment.action.size} numbers" if self._action_space.shape else "one number"
+        self._wanted = f"{scheme.size} numbers" if self._action_space.shape else "one number"
         self._sessions = Sessions(1)
+        self._roster = Roster(self.batch)
+        self._idle = np.zeros((1, len(self._seats), environment.action_size), np.float32)
+        self._sleeps = environment.pace.choices > 0
         self._never = dict.fromkeys(self.possible_agents, False)
         self._always = dict.fromkeys(self.possible_agents, True)
 
@@ -85,45 +96,104 @@ class MarketEnv(ParallelEnv[str, Observation, Action]):
         if seed is not None:
             self._sessions.begin([seed])
         observation = self.batch.reset(self._sessions.following())
-        self.agents = list(self.possible_agents)
         if self._view is not None:
             self._view.record()
-        return self._share(observation), self._infos()
+        self._roster.open()
+        if self._roster.is_full():
+            self.agents = list(self.possible_agents)
+            return self._share(observation), self._infos()
+        truncated = False
+        while not self._roster.acts.any() and not truncated:
+            truncated = self._advance(self._idle).truncated
+        observations, _, _, _, infos = self._hand_out(truncated)
+        return observations, infos
 
     def step(
         self, actions: dict[str, Action]
     ) -> tuple[dict[str, Observation], dict[str, float], dict[str, bool], dict[str, bool], dict[str, dict[str, Any]]]:
-        """Play one action for each agent.
+        """Play one action for each agent that is awake.
 
         Raises ActionError, before anything is played, for a missing agent, a wrong shape or a value that is not
         finite, and RuntimeError when the session is over.
         """
         if not self.agents:
             raise RuntimeError("the session is over (or has not begun): call reset before step")
+        if not self._roster.is_full():
+            return self._step_of_some(actions)
         try:
             action = np.array(list(map(actions.__getitem__, self.possible_agents)), np.float32)
         except (KeyError, ValueError, TypeError):
             raise self._refusal(actions) from None
         if action.shape != self._action_shape:
             raise self._refusal(actions)
-        played = action.reshape(1, len(self._seats), -1)
-        try:
-            step = self.batch.step(played)
-        except ActionError:
-            require_playable(played, self._choices, self.possible_agents)  # says the same of an agent by name
-            raise
+        step = self._play(action.reshape(1, len(self._seats), -1))
+        if not self._roster.is_full():
+            self._roster.follow(step)
+            return self._go_on(step)
         rewards = map(step.reward[0].tolist().__getitem__, self._seats)
         reward = dict(zip(self.possible_agents, rewards, strict=True))
-        if self._view is not None:
-            self._view.record()
         ended = self._always if step.truncated else self._never
         if step.truncated:
             self.agents = []
         return self._share(step.observation), reward, self._never.copy(), ended.copy(), self._infos()
 
+    def _play(self, played: NDArray[np.float32]) -> Step:
+        """Step the market; raises ActionError by an agent's name."""
+        try:
+            step = self.batch.step(played)
+        except ActionError:
+            require_playable(played, self._choices, self.possible_agents)  # says the same of an agent by name
+            raise
+        if self._view is not None:
+            self._view.record()
+        return step
+
+    def _advance(self, played: NDArray[np.float32]) -> Step:
+        """Step the market and take over what it brings to whom."""
+        step = self._play(played)
+        self._roster.follow(step)
+        return step
+
+    def _step_of_some(self, actions: dict[str, Action]) -> tuple[Any, ...]:
+        """Do as `step` where not every seat of the market decides."""
+        played = self._idle.copy()
+        for place in np.flatnonzero(self._roster.acts):
+            agent = self.possible_agents[place]
+            try:
+                action = np.array(actions[agent], np.float32)
+            except (KeyError, ValueError, TypeError):
+                raise self._refusal(actions) from None
+            if action.shape != self._action_shape[1:]:
+                raise self._refusal(actions)
+            played[0, place] = action
+        return self._go_on(self._advance(played))
+
+    def _go_on(self, step: Step) -> tuple[Any, ...]:
+        """Let the market go on until an agent decides or the session is over; return what is handed out then."""
+        while not self._roster.acts.any() and not step.truncated:
+            step = self._advance(self._idle)
+        return self._hand_out(step.truncated)
+
+    def _hand_out(self, truncated: bool) -> tuple[Any, ...]:
+        """Return what a step returns, after steps in which not every seat took part."""
+        roster = self._roster
+        handed = np.flatnonzero(roster.met & (roster.acts | roster.left | truncated)).tolist()
+        met = np.flatnonzero(roster.met).tolist()
+        names, observation, infos = self.possible_agents, self.batch.observation[0].copy(), self._infos()
+        observations = {names[place]: observation[place] for place in handed}
+        rewards = {names[place]: float(roster.reward[place]) for place in handed}
+        terminations = {names[place]: bool(roster.left[place]) for place in met}
+        truncations = {names[place]: truncated and not roster.left[place] for place in met}
+        if self._sleeps:
+            for place in handed:
+                infos[names[place]]["elapsed_steps"] = int(roster.elapsed[place])
+        self.agents = [] if truncated else [names[place] for place in met if not roster.left[place]]
+        roster.hand_out()
+        return observations, rewards, terminations, truncations, {names[place]: infos[names[place]] for place in handed}
+
     def _refusal(self, actions: dict[str, Action]) -> ActionError:
         """Return the error that names the first agent whose action is missing or is no row of the right size."""
-        for agent in self.possible_agents:
+        for agent in np.array(self.possible_agents)[self._roster.acts].tolist():
             if agent not in actions:
                 return ActionError(f"actions has no entry for {agent!r}; every agent acts each step")
             try:

@@ -77,6 +77,25 @@ class ActionScheme(Protocol):
         ...
 
 
+class PaceScheme(Protocol):
+    """When a seat that has acted acts again.
+
+    Attributes:
+        pacer: compiled function of signature `marl_market.env.trader.TRADER` that puts the seat to sleep, or not, by
+            what its action has chosen, see `marl_market.env.paced`; None where every seat acts in every step.
+        choices: how many there are; 0 where there is no `pacer`.
+    """
+
+    @property
+    def pacer(self) -> Any | None: ...
+    @property
+    def choices(self) -> int: ...
+
+    def parameters(self, spec: MarketSpec) -> Sequence[float]:
+        """Return what the pacer reads from mind.pace_parameter, from `FIRST_PARAMETER` on, in steps, ticks and lots."""
+        ...
+
+
 class RewardScheme(Protocol):
     """A part of what a seat is scored by.
 

@@ -1,10 +1,10 @@
 """The compiled step: every seat decides, commands arrive, the market moves, seats see and are scored.
 
 A step has four parts, for each market on its own:
-1. every seat decides on the same public record (simultaneous decisions);
+1. every seat that is there and awake decides on the same public record (simultaneous decisions);
 2. seats arrive at the exchange in an order drawn anew each step, each with its commands in the order it wrote them;
 3. the clock moves on and the venue publishes;
-4. every seat is scored, and those that observe get their observation.
+4. every seat that was there is scored, and those that observe and decide next get their observation.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, prange
 
+from marl_market.env.attention import acts, sees, wake_sleepers
 from marl_market.env.trader import call_encoder, call_privileged_encoder, call_reward, call_trader, decide
 from marl_market.exchange.compiled import compiled, inlined
 from marl_market.exchange.digest import digest
@@ -41,12 +42,15 @@ def trade_once(market, minds, step_ns, opening):  # type: ignore[no-untyped-def]
     """Carry out parts 1 to 3 of a step; with `opening`, only for the seats that warm up."""
     market.event_count = 0
     public = market.public
+    sleepers = 0
     for i in range(market.seat_count):
         seat = market.seat[i]
         seat.command_count = 0
+        seat.present_before = seat.present
         begin_stream(seat, public.step)
-        if not opening or seat.warms_up == 1:
+        if acts(seat) and (not opening or seat.warms_up == 1):
             decide(seat.trader, seat.decoder, public, seat, minds[seat.mind])
+        sleepers += seat.asleep
     public.step_trades = 0
     public.step_lots[0] = 0
     public.step_lots[1] = 0
@@ -60,6 +64,8 @@ def trade_once(market, minds, step_ns, opening):  # type: ignore[no-untyped-def]
     end_step(market, step_ns)
     if public.digests == 1:
         digest(market)
+    if sleepers > 0:
+        wake_sleepers(market)
 
 
 @compiled
@@ -74,9 +80,11 @@ def see(market, minds, parts, mask_address, external, observation, mask):  # typ
     row = 0
     for i in range(market.seat_count):
         seat = market.seat[i]
-        if seat.observes == 0:
-            continue
         is_external = row < external.size and external[row] == i
+        if is_external:
+            row += 1
+        if seat.observes == 0 or not sees(public, seat):
+            continue
         offset = 0
         for k in range(parts.size):
             part = parts[k]
@@ -90,7 +98,7 @@ def see(market, minds, parts, mask_address, external, observation, mask):  # typ
             # Unsigned indices let LLVM copy several numbers at once.
             if is_external:
                 for j in range(offset, offset + part.size):
-                    observation[np.uint64(row), np.uint64(j)] = seen[np.uint64(j)]
+                    observation[np.uint64(row - 1), np.uint64(j)] = seen[np.uint64(j)]
             elif repeated:
                 for j in range(offset, offset + part.size):
                     seat.observation[np.uint64(j)] = seen[np.uint64(j)]
@@ -101,13 +109,24 @@ def see(market, minds, parts, mask_address, external, observation, mask):  # typ
             call_trader(mask_address, public, seat, minds[seat.mind])
         if is_external:
             for j in range(mask.shape[1]):
-                mask[row, j] = seat.mask[j]
-            row += 1
+                mask[row - 1, j] = seat.mask[j]
 
 
 @compiled
 def step_market(  # type: ignore[no-untyped-def]
-    market, minds, parts, reward_parts, mask_address, external, step_ns, action, observation, mask, reward
+    market,
+    minds,
+    parts,
+    reward_parts,
+    mask_address,
+    external,
+    step_ns,
+    action,
+    observation,
+    mask,
+    reward,
+    terminated,
+    acting,
 ):
     """Step one market."""
     for k in range(external.size):
@@ -118,41 +137,79 @@ def step_market(  # type: ignore[no-untyped-def]
     for i in range(market.seat_count):
         seat = market.seat[i]
         total = 0.0
-        for k in range(reward_parts.size):
-            total += reward_parts[k].weight * call_reward(
-                reward_parts[k].address, market.public, seat, minds[seat.mind], k
-            )
+        if seat.present_before == 1:
+            for k in range(reward_parts.size):
+                total += reward_parts[k].weight * call_reward(
+                    reward_parts[k].address, market.public, seat, minds[seat.mind], k
+                )
         reward[i] = total
+        terminated[i] = seat.present < seat.present_before
+        acting[i] = acts(seat)
     see(market, minds, parts, mask_address, external, observation, mask)
 
 
 @compiled
 def step_serial(  # type: ignore[no-untyped-def]
-    markets, minds, parts, reward_parts, mask_address, external, step_ns, action, observation, mask, reward
+    markets,
+    minds,
+    parts,
+    reward_parts,
+    mask_address,
+    external,
+    step_ns,
+    action,
+    observation,
+    mask,
+    reward,
+    terminated,
+    acting,
 ):
     """Step every market of a batch in the calling thread."""
     for m in range(markets.size):
         step_market(
             markets[m], minds, parts, reward_parts, mask_address, external, step_ns, action[m], observation[m],
-            mask[m], reward[m],
+            mask[m], reward[m], terminated[m], acting[m],
         )  # fmt: skip
 
 
 @njit(cache=True, nogil=True, parallel=True)
 def step_parallel(  # type: ignore[no-untyped-def]
-    markets, minds, parts, reward_parts, mask_address, external, step_ns, action, observation, mask, reward
+    markets,
+    minds,
+    parts,
+    reward_parts,
+    mask_address,
+    external,
+    step_ns,
+    action,
+    observation,
+    mask,
+    reward,
+    terminated,
+    acting,
 ):
     """Step every market of a batch, markets shared out over numba's threads."""
     for m in prange(markets.size):
         step_market(
             markets[m], minds, parts, reward_parts, mask_address, external, step_ns, action[m], observation[m],
-            mask[m], reward[m],
+            mask[m], reward[m], terminated[m], acting[m],
         )  # fmt: skip
 
 
 @njit(cache=True, nogil=True, parallel=True)
 def reset_markets(  # type: ignore[no-untyped-def]
-    markets, minds, parts, mask_address, external, step_ns, random, initial_price_ticks, warmup_steps, observation, mask
+    markets,
+    minds,
+    parts,
+    mask_address,
+    external,
+    step_ns,
+    random,
+    initial_price_ticks,
+    warmup_steps,
+    observation,
+    mask,
+    acting,
 ):
     """Open every market, let the background fill the book, and show the first observation.
 
@@ -173,4 +230,6 @@ def reset_markets(  # type: ignore[no-untyped-def]
         if market.limits_orders == 1:
             withdraw_uncovered(market)
         market.event_count = 0
+        for i in range(market.seat_count):
+            acting[m, i] = acts(market.seat[i])
         see(market, minds, parts, mask_address, external, observation[m], mask[m])

@@ -27,6 +27,7 @@ DECODE = 1
 
 MIND_PARAMETERS = 64
 REWARD_PARAMETERS = 8
+PACE_PARAMETERS = 16
 MIND_LAYERS = 8
 MIND_WEIGHTS = 8192
 
@@ -40,6 +41,7 @@ MIND = np.dtype(
     [
         ("parameter", np.float64, (MIND_PARAMETERS,)),  # of the trader or, where the mind is learned, of the decoder
         ("reward_parameter", np.float64, (REWARD_PARTS, REWARD_PARAMETERS)),
+        ("pace_parameter", np.float64, (PACE_PARAMETERS,)),  # see `marl_market.env.paced`
         ("layer_count", np.int64),
         ("layer_size", np.int64, (MIND_LAYERS,)),  # inputs, hidden widths, outputs
         ("weight", np.float32, (MIND_WEIGHTS,)),
@@ -109,7 +111,12 @@ def call_reward(_typing_context, address, public, seat, mind, part):  # type: ig
 
 @compiled
 def decide(trader_address, decoder_address, public, seat, mind):  # type: ignore[no-untyped-def]
-    """Let one seat decide: afterwards its commands are in `seat.command`."""
+    """Let one seat decide: afterwards its commands are in `seat.command`.
+
+    An action also says how long the seat sleeps, where it has a pace.
+    """
     seat.command_count = 0
     if call_trader(trader_address, public, seat, mind) == DECODE:
         call_trader(decoder_address, public, seat, mind)
+        if seat.pace != 0:
+            call_trader(seat.pace, public, seat, mind)

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marl_market.agents.evolution.frozen import FrozenPolicy
-from marl_market.env.agent import Group
 from marl_market.env.batch_market import BatchMarket, Environment
 from marl_market.env.recorder import TapeRecorder
 from marl_market.market.tape import Tape
@@ -47,7 +46,7 @@ class Match:
 
 def with_policies(environment: Environment, policies: Mapping[str, FrozenPolicy]) -> Environment:
     """Return the environment in which the named groups play frozen policies."""
-    groups = [Group(group.name, policies.get(group.name, group.agent), group.count) for group in environment.groups]
+    groups = [replace(group, agent=policies.get(group.name, group.agent)) for group in environment.groups]
     return replace(environment, groups=groups)
 
 
@@ -65,7 +64,7 @@ def play_match(environment: Environment, seeds: Sequence[int], threads: int = 1)
     recorder = TapeRecorder(batch)
     batch.reset(seeds)
     recorder.record()
-    action = np.zeros((len(seeds), 0, environment.action.size), np.float32)
+    action = np.zeros((len(seeds), 0, environment.action_size), np.float32)
     reward = np.zeros((len(seeds), environment.seats))
     truncated = False
     while not truncated:

@@ -38,13 +38,13 @@ def rank_key(ladder, price_ticks):  # type: ignore[no-untyped-def]
 def ladder_position(book, ladder, key):  # type: ignore[no-untyped-def]
     """Return the first place in a ladder whose key is not below `key`; it is looked for near the touch first."""
     keys = book.ladder[np.uint64(ladder)]
-    high = np.int64(book.count[np.uint64(ladder)])
+    high = book.count[np.uint64(ladder)]
     near = max(high - NEAR_KEYS, 0)
     while high > near and keys[np.uint64(high - 1)] >= key:
         high -= 1
     if high > near or near == 0:
         return high
-    low = np.int64(0)
+    low = 0
     while low < high:
         middle = (low + high) >> 1
         if keys[np.uint64(middle)] < key:

@@ -33,6 +33,7 @@ def allocate_markets(spec: MarketSpec, markets: int, seats: int) -> NDArray[np.v
         )
     records = np.zeros(markets, dtype)
     records["seat_count"] = seats
+    records["seat"]["departure_step"][:, :seats] = NEVER
     records["maximum_quantity"] = max(1, 2**62 // (2**31 * spec.cash_per_tick_lot))
     records["fee_tiers"] = 1 + len(spec.fee_tiers)
     rules = spec.rules
@@ -142,7 +143,9 @@ def open_market(market, initial_price_ticks):  # type: ignore[no-untyped-def]
         seat.account.open_lots[0] = 0
         seat.account.open_lots[1] = 0
         seat.live = np.uint64(0)
-        seat.present = 1
+        seat.present = np.int16(seat.arrival_step <= 0)
+        seat.present_before = 0
+        seat.asleep = 0
         seat.refreshes = 0
         seat.refresh_step = NEVER
         seat.time_of_last_fill_ns = 0

@@ -11,14 +11,13 @@ import numpy as np
 from marl_market.exchange.bits import lowest_bit
 from marl_market.exchange.compiled import compiled
 from marl_market.exchange.credit import credit_refusal, holding, margin, value, worth_twice
-from marl_market.exchange.events import emit
 from marl_market.exchange.matching import end_order
-from marl_market.exchange.order_entry import execute_again, wake_stops
-from marl_market.exchange.presence import leave
+from marl_market.exchange.order_entry import cancel_all
+from marl_market.exchange.presence import close_position, leave
 from marl_market.exchange.publication import publish
-from marl_market.exchange.records import REFERENCE_BITS, SLOT_BITS, CommandKind, EventKind, Phase, Reason
+from marl_market.exchange.records import CommandKind, EventKind, Phase, Reason
 
-ACCEPTED, CANCELED, MARKET = int(EventKind.ACCEPTED), int(EventKind.CANCELED), int(CommandKind.MARKET)
+CANCELED = int(EventKind.CANCELED)
 NO_REASON, LIQUIDATION, CONTINUOUS = int(Reason.NONE), int(Reason.LIQUIDATION), int(Phase.CONTINUOUS)
 STOP = int(CommandKind.STOP)
 ONE = np.uint64(1)
@@ -47,20 +46,8 @@ def uncovered(public, account):  # type: ignore[no-untyped-def]
 @compiled
 def liquidate(market, seat_index):  # type: ignore[no-untyped-def]
     """Cancel all orders of a seat and close what it holds at market, as far as the book takes it."""
-    seat = market.seat[seat_index]
-    slots = seat.live
-    while slots != 0:
-        end_order(market, seat_index, lowest_bit(slots), CANCELED, LIQUIDATION)
-        slots &= slots - ONE
-    lots = holding(market.public, seat.account)
-    if lots == 0:
-        return
-    side = np.int32(-1 if lots > 0 else 1)
-    market.order_sequence += 1
-    order_id = (market.order_sequence << REFERENCE_BITS) | (seat_index << SLOT_BITS)
-    emit(market, ACCEPTED, LIQUIDATION, seat_index, side, 0, abs(lots), abs(lots), order_id, 0, 0, 0)
-    execute_again(market, seat_index, np.int64(-1), MARKET, side, np.int32(0), abs(lots), order_id, np.int32(0))
-    wake_stops(market)
+    cancel_all(market, seat_index, LIQUIDATION)
+    close_position(market, seat_index, holding(market.public, market.seat[seat_index].account), LIQUIDATION)
 
 
 @compiled

@@ -214,11 +214,11 @@ def cancel(market, seat_index, command):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def cancel_all(market, seat_index):  # type: ignore[no-untyped-def]
-    """Cancel every open order of the seat; none is no error."""
+def cancel_all(market, seat_index, reason):  # type: ignore[no-untyped-def]
+    """Cancel every open order of the seat for a reason; none is no error."""
     open_orders = market.seat[seat_index].live
     while open_orders != 0:
-        end_order(market, seat_index, lowest_bit(open_orders), CANCELED, BY_OWNER)
+        end_order(market, seat_index, lowest_bit(open_orders), CANCELED, reason)
         open_orders &= open_orders - ONE
 
 
@@ -308,7 +308,7 @@ def process(market, seat_index, command):  # type: ignore[no-untyped-def]
     elif kind == CANCEL:
         cancel(market, seat_index, command)
     elif kind == CANCEL_ALL:
-        cancel_all(market, seat_index)
+        cancel_all(market, seat_index, BY_OWNER)
     elif kind == REPLACE:
         replace(market, seat_index, command)
     else:

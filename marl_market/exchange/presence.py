@@ -1,13 +1,55 @@
-"""Which seats are in the market: one that has left keeps its account, and nothing that it sends is accepted."""
+"""Which seats are in the market: they may come in mid-session and leave for good.
+
+Assumptions: a seat is in the market in one stretch of steps at most. One that is not decides nothing and has no orders;
+its account stays as it is, so that what it holds stays conserved and is valued at the mark.
+"""
 
 from __future__ import annotations
 
+import numpy as np
+
 from marl_market.exchange.compiled import compiled
-from marl_market.exchange.order_entry import cancel_all
+from marl_market.exchange.credit import holding
+from marl_market.exchange.events import emit
+from marl_market.exchange.order_entry import cancel_all, execute_again, wake_stops
+from marl_market.exchange.records import REFERENCE_BITS, SLOT_BITS, CommandKind, EventKind, Phase, Reason
+
+ACCEPTED, MARKET, CONTINUOUS = int(EventKind.ACCEPTED), int(CommandKind.MARKET), int(Phase.CONTINUOUS)
+SEAT_ABSENT = int(Reason.SEAT_ABSENT)
 
 
 @compiled
 def leave(market, seat_index):  # type: ignore[no-untyped-def]
     """Take a seat out of the market: its open orders are canceled, its account stays as it is."""
-    cancel_all(market, seat_index)
+    cancel_all(market, seat_index, SEAT_ABSENT)
     market.seat[seat_index].present = 0
+
+
+@compiled
+def close_position(market, seat_index, lots, reason):  # type: ignore[no-untyped-def]
+    """Sell `lots` of a seat at market, or buy them back where they are below zero, as far as the book goes.
+
+    Nothing is closed where the venue does not trade continuously.
+    """
+    if lots == 0 or market.phase != CONTINUOUS:
+        return
+    side = np.int32(-1 if lots > 0 else 1)
+    market.order_sequence += 1
+    order_id = (market.order_sequence << REFERENCE_BITS) | (seat_index << SLOT_BITS)
+    emit(market, ACCEPTED, reason, seat_index, side, 0, abs(lots), abs(lots), order_id, 0, 0, 0)
+    execute_again(market, seat_index, np.int64(-1), MARKET, side, np.int32(0), abs(lots), order_id, np.int32(0))
+    wake_stops(market)
+
+
+@compiled
+def come_and_go(market):  # type: ignore[no-untyped-def]
+    """Let those seats leave whose last step this was, and those come that may decide in the next one."""
+    following = market.public.step + 1
+    for i in range(market.seat_count):
+        seat = market.seat[i]
+        if seat.present == 1 and seat.departure_step <= following:
+            leave(market, i)
+            if seat.closes == 1:
+                close_position(market, i, holding(market.public, seat.account), SEAT_ABSENT)
+        elif seat.arrival_step == following:
+            seat.present = 1

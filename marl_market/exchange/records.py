@@ -214,6 +214,18 @@ ACCOUNT = np.dtype(
     ],
     align=True,
 )
+WAKE = np.dtype(
+    [
+        ("step", np.int64),  # in which it wakes whatever has happened
+        ("on_fill", np.int64),  # whether a fill of its own wakes it
+        ("trade_lots", np.int64),  # size of a trade that does; 0 none does
+        ("touch_ticks", np.int64),  # move of the best bid or ask that does; 0 none does
+        ("trades", np.int64),  # its fills when it fell asleep
+        ("best_bid", np.int32),  # when it fell asleep
+        ("best_ask", np.int32),
+    ],
+    align=True,
+)
 SEAT = np.dtype(
     [
         ("account", ACCOUNT),
@@ -228,7 +240,14 @@ SEAT = np.dtype(
         ("mind", np.int32),  # row of the minds
         ("observes", np.int16),
         ("warms_up", np.int16),
-        ("present", np.int16),  # 0 once it has left: what it sends is rejected
+        ("present", np.int16),  # whether it is in the market
+        ("present_before", np.int16),  # whether it was as the last step began
+        ("asleep", np.int16),  # whether it waits to be woken before it decides again
+        ("closes", np.int16),  # whether it leaves with what it holds closed at market
+        ("arrival_step", np.int64),  # first step in which it may decide; 0 or less: from the open
+        ("departure_step", np.int64),  # first step in which it is gone again
+        ("wake", WAKE),
+        ("pace", np.int64),  # address of what decides how long it sleeps; 0 where it never does
         ("command_count", np.int64),
         ("action", np.float32, (SEAT_ACTIONS,)),
         ("memory", np.float64, (SEAT_MEMORY,)),
@@ -343,9 +362,10 @@ def market_dtype(capacity: str) -> np.dtype[np.void]:
     # A pair of events ends what an order shows; a pair that does not is the last of the order that came in. So in a
     # step a resting order makes at most two events, a waiting stop four (it is triggered, rests and ends), a command
     # five (it is accepted and may be such a stop), and each refresh three more: `SEAT_REFRESHES` for each seat and,
-    # when these are used up, one more for each order, which then hides nothing. A liquidation ends orders, and its own
-    # is accepted and then canceled or the last of a pair: three. A step cannot outrun this buffer.
-    events = 7 * orders + 8 * seats * SEAT_COMMANDS + 3 * seats * SEAT_REFRESHES + 3 * seats
+    # when these are used up, one more for each order, which then hides nothing. What a seat holds is closed, once by a
+    # liquidation and once when it leaves, by an order that is accepted and then canceled or the last of a pair: three
+    # each. A step cannot outrun this buffer.
+    events = 7 * orders + 8 * seats * SEAT_COMMANDS + 3 * seats * SEAT_REFRESHES + 6 * seats
     book = np.dtype(
         [
             ("count", np.int32, (LADDERS,)),
@@ -367,6 +387,7 @@ def market_dtype(capacity: str) -> np.dtype[np.void]:
             ("phase", np.int64),
             ("limits_orders", np.int64),  # whether an order may be refused for what its seat has
             ("watches_accounts", np.int64),  # whether accounts are looked at as a step begins
+            ("visited", np.int64),  # whether seats come or go within the session
             ("expiring", np.int64),  # whether an order with a last step may be open
             ("opening_steps", np.int64),  # length of the opening call auction
             ("closing_steps", np.int64),

@@ -20,7 +20,7 @@ from marl_market.exchange.session import begin_step, end_step
 from marl_market.exchange.stream import EVENTS_PER_COMMAND, check_stream
 
 COLUMNS = {"seat": np.dtype(np.int32), "command": COMMAND, "arrivals": np.dtype(np.int64)}
-ADDRESSES = ("trader", "decoder")
+ADDRESSES = ("trader", "decoder", "pace")
 """Fields of a seat that mean something only to the process that wrote them."""
 
 

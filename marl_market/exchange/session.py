@@ -10,6 +10,7 @@ from marl_market.exchange.compiled import compiled
 from marl_market.exchange.liquidation import watch_accounts
 from marl_market.exchange.matching import end_order
 from marl_market.exchange.order_entry import wake_stops
+from marl_market.exchange.presence import come_and_go
 from marl_market.exchange.publication import publish
 from marl_market.exchange.records import NEVER, EventKind, Phase, Reason
 
@@ -73,9 +74,11 @@ def end_auction(market):  # type: ignore[no-untyped-def]
 def end_step(market, step_ns):  # type: ignore[no-untyped-def]
     """Apply what the venue does when a step is over, move the clock on and publish.
 
-    It closes the session's auction, halts trading after a large move and raises fee tiers; the step took
-    `step_ns` nanoseconds.
+    It lets seats leave and come, closes the session's auction, halts trading after a large move and raises fee tiers;
+    the step took `step_ns` nanoseconds.
     """
+    if market.visited == 1:
+        come_and_go(market)
     public = market.public
     step = public.step
     if market.phase == AUCTION and step + 1 == public.session_steps:

@@ -50,7 +50,10 @@ def load_checkpoint(folder: Path) -> dict[str, Any]:
 
 def identity_of(environment: Environment, markets: int, seed: int) -> dict[str, str]:
     """Return all that a run cannot change on its way, by config key."""
-    population = {group.name: {"count": group.count, "agent": group.agent} for group in environment.groups}
+    population = {
+        group.name: {"count": group.count, "agent": group.agent, "presence": group.presence}
+        for group in environment.groups
+    }
     described = {
         "seed": seed,
         "training.markets": markets,
@@ -58,6 +61,7 @@ def identity_of(environment: Environment, markets: int, seed: int) -> dict[str, 
         "market": environment.spec,
         "observation": dict(environment.observation),
         "action": environment.action,
+        "pace": environment.pace,
         "reward": environment.reward,
     }
     return {name: text for key, value in described.items() for name, text in _leaves(key, value)}

@@ -68,8 +68,9 @@ class Sampler:
         steps, markets = environment.spec.session_steps, batch.markets.size
         external, size = batch.external.size, environment.observation_size
         self._observation = np.empty((steps + 1, markets, external, size), np.float32)
-        self._action = np.zeros((steps, markets, external, environment.action.size), np.float32)
+        self._action = np.zeros((steps, markets, external, environment.action_size), np.float32)
         self._reward = np.empty((steps, markets, environment.seats), np.float32)
+        self._decided, self._left = np.empty((2, steps, markets, environment.seats), np.bool_)
 
     def sample(self, iteration: int) -> Session:
         """Play one session in every market; raises ConservationError where one makes or loses anything."""
@@ -92,9 +93,11 @@ class Sampler:
                 )
                 self._action[t][:, places] = action.reshape(explored.shape)
                 columns[name].append(extra)
+            self._decided[t] = batch.acts
             step = batch.step(self._action[t])
             self._observation[t + 1] = step.observation
             self._reward[t] = step.reward
+            self._left[t] = step.terminated
             spread = np.where((public["depth"] > 0).all(1), public["best_ask"] - public["best_bid"], np.nan)
             market_rows.append((spread, public["step_trades"].copy(), public["reference_ticks"].copy()))
         self._check_conservation(iteration)
@@ -114,14 +117,17 @@ class Sampler:
 
     def _experience(self, name: str, columns: list[dict[str, NDArray[np.float32]]] | None) -> Experience:
         """Return the rows of one group, market by market."""
-        reward = self._reward[:, :, self._batch.environment.seats_of(name)]
-        rows = reward.reshape(len(reward), -1)
+        seats = self._batch.environment.seats_of(name)
+        rows = self._reward[:, :, seats].reshape(len(self._reward), -1)
+        decided, left = (column[:, :, seats].reshape(rows.shape) for column in (self._decided, self._left))
         if columns is None:
             return Experience(rows)
         observation, action = self._observation[:, :, self._places[name]], self._action[:, :, self._places[name]]
         trajectory = Trajectory(
             observation=observation.reshape(len(observation), -1, observation.shape[-1]),
             action=action.reshape(len(action), -1, action.shape[-1]),
+            decided=decided,
+            left=left,
             columns={key: np.stack([part[key] for part in columns]) for key in columns[0]},
         )
         return Experience(rows, trajectory)

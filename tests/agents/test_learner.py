@@ -46,7 +46,9 @@ def experience(described: Environment, learner: Learner, name: str, seed: int = 
     noise = random.standard_normal((STEPS, rows, described.action.size)).astype(np.float32)
     played = [learner.act(seen, explored) for seen, explored in zip(observation[:-1], noise, strict=True)]
     columns = {key: np.stack([extra[key] for _, extra in played]) for key in played[0][1]}
-    return Experience(reward, Trajectory(observation, np.stack([action for action, _ in played]), columns))
+    decided, left = np.ones((STEPS, rows), np.bool_), np.zeros((STEPS, rows), np.bool_)
+    action = np.stack([action for action, _ in played])
+    return Experience(reward, Trajectory(observation, action, decided, left, columns))
 
 
 def test_only_what_can_learn_is_a_learning_agent() -> None:

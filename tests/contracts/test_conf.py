@@ -180,6 +180,50 @@ def test_every_decoder_turns_any_action_into_valid_commands(action: str, market:
     assert active > 20, "a decoder that sends nothing shows nothing"
 
 
+@pytest.mark.parametrize("pace", choices("pace"))
+@pytest.mark.parametrize("action", choices("action"))
+def test_every_pace_lets_seats_act_again_in_every_action(action: str, pace: str) -> None:
+    described = environment(
+        spec=market_spec(session_steps=STEPS), action=load("action", action), pace=load("pace", pace)
+    )
+    assert described.action_of("outside").space.contains(described.action_of("outside").space.sample())
+    batch = BatchMarket(described, 3)
+    batch.reset(range(3))
+    acted = np.zeros((3, 2), np.int64)
+    for given in actions(batch, STEPS):
+        acted += batch.acts[:, batch.external]
+        batch.step(given)
+    assert (acted > 1).all()
+    assert (acted == STEPS).all() == (pace == "every_step")
+    assert [error.any() for error in batch.conservation_errors()] == [False, False]
+
+
+@pytest.mark.parametrize("presence", choices("presence"))
+def test_every_presence_lets_seats_come_and_conserves_everything(presence: str) -> None:
+    groups = [Group("noise", ZeroIntelligence(), 8), Group("visitors", External(), 2, load("presence", presence))]
+    batch = BatchMarket(environment(groups, spec=market_spec(session_steps=200)), 16)
+    batch.reset(range(16))
+    acted = np.zeros(16, np.int64)
+    for given in actions(batch, 200):
+        acted += batch.acts[:, 8:].sum(1)
+        batch.step(given)
+    assert (acted > 0).any()
+    assert (acted < 400).any()
+    assert [error.any() for error in batch.conservation_errors()] == [False, False]
+
+
+@pytest.mark.parametrize("population", choices("population"))
+def test_every_population_composes_and_plays(population: str) -> None:
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = compose("config", [f"population={population}", "market.session_steps=20", "market.warmup_steps=20"])
+    parts = instantiate(
+        {name: config[name] for name in ("market", "population", "observation", "action", "pace", "reward")},
+        _convert_="all",
+    )
+    groups = [Group(name, **seats) for name, seats in parts.pop("population").items()]
+    play(Environment(parts.pop("market"), groups, **parts))
+
+
 @pytest.mark.parametrize("action", choices("action"))
 def test_every_action_trades_and_its_account_adds_up(action: str) -> None:
     description = environment(spec=market_spec(session_steps=STEPS), action=load("action", action))

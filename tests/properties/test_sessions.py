@@ -8,9 +8,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
+from marl_market.env.agent import External, Group
 from marl_market.env.batch_market import BatchMarket, Environment
+from marl_market.env.command_recorder import CommandRecorder
+from marl_market.env.paces.chosen_trigger import ChosenTrigger
+from marl_market.env.presence import Exponential, Presence, Uniform
 from marl_market.env.recorder import TapeRecorder
-from marl_market.exchange.records import CommandKind
+from marl_market.exchange.records import CommandKind, Reason
+from marl_market.exchange.replay import replay
+from marl_market.exchange.stream import event_digest
 from tests.builders import actions, environment, market_spec
 
 THREADS = pytest.param(
@@ -124,3 +131,44 @@ def test_nothing_is_made_or_lost_in_sessions() -> None:
     batch.markets["seat"]["account"]["position"][2, 0] -= 1
     positions, cash = batch.conservation_errors()
     assert (positions.tolist(), cash.tolist()) == ([0, 0, -1], [0, 3, 0])
+
+
+@pytest.mark.parametrize("threads", [1, THREADS])
+def test_seats_that_come_leave_and_sleep_go_the_same_way_on_any_number_of_threads(threads: int) -> None:
+    description = visited()
+    seeds = [11, 11, 12, 13]
+    given = session_actions(description, 4)
+    given[:, 1] = given[:, 0]
+    alone, history, digests = play(description, seeds[:1], given[:, :1])
+    among, histories, all_digests = play(description, seeds, given, threads)
+    assert alone.markets[0].tobytes() == among.markets[0].tobytes() == among.markets[1].tobytes()
+    assert digests[0] == all_digests[0] == all_digests[1]
+    assert len(set(all_digests)) == 3
+    assert [row[1][0].tobytes() for row in history[1:]] == [row[1][0].tobytes() for row in histories[1:]]
+    assert [error.any() for error in among.conservation_errors()] == [False, False]
+
+
+def test_a_session_of_visitors_replays_bit_for_bit_from_its_commands() -> None:
+    description = visited()
+    batch = BatchMarket(description, 1)
+    batch.reset([3])
+    recorder, events = CommandRecorder(batch), []
+    for action in session_actions(description, 1):
+        batch.step(action)
+        recorder.record()
+        market = batch.markets[0]
+        events.append(market["event"][: market["event_count"]].copy())
+    again, markets = replay(recorder.log())
+    assert event_digest(again) == event_digest(np.concatenate(events))
+    assert markets["seat"]["account"].tobytes() == batch.markets["seat"]["account"].tobytes()
+    assert (np.concatenate(events)["reason"] == Reason.SEAT_ABSENT).any()
+
+
+def visited() -> Environment:
+    coming = Presence(Uniform(0, 40), Exponential(15.0), closes=True)
+    groups = [
+        Group("noise", ZeroIntelligence(), 6),
+        Group("coming", ZeroIntelligence(), 4, coming),
+        Group("outside", External(), 2, Presence(stay=Exponential(30.0))),
+    ]
+    return environment(groups, spec=market_spec(session_steps=60), pace=ChosenTrigger(longest_steps=5))

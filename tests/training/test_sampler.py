@@ -12,8 +12,10 @@ from marl_market.agents.learner import Experience, Learner, LearningAgent
 from marl_market.agents.scripted.momentum import Momentum
 from marl_market.env.agent import Group
 from marl_market.env.batch_market import BatchMarket, Environment
+from marl_market.env.paces.chosen_delay import ChosenDelay
+from marl_market.env.presence import Exponential, Fixed, Presence, Uniform
 from marl_market.training.sampler import NOISE, SEEDS, ConservationError, Sampler, Session
-from tests.builders import environment
+from tests.builders import environment, market_spec
 
 SEED, MARKETS = 7, 4
 
@@ -168,6 +170,58 @@ def test_profit_and_fees_are_those_of_the_accounts(learning: Callable[..., Envir
     np.testing.assert_array_equal(session.fees, fees[:, : batch.environment.seats])
     # Profits of all seats and the venue's fees add up to nothing but the half ticks of the mark.
     np.testing.assert_allclose(session.profit.sum(1) + batch.markets["fees_collected"], 0, atol=1e-6)
+
+
+def test_decisions_of_seats_that_come_leave_and_sleep_are_marked(learning: Callable[..., Environment]) -> None:
+    described = learning(pace=ChosenDelay((1, 4)), spec=market_spec(session_steps=60))
+    presence = Presence(Uniform(0, 6), Exponential(40.0))
+    groups = [replace(group, presence=None if group.name == "noise" else presence) for group in described.groups]
+    described = replace(described, groups=groups)
+    sampler, batch = build(described)
+    acts, left = [], []
+    step = batch.step
+
+    def spied(action: NDArray[np.float32]):  # type: ignore[no-untyped-def]
+        acts.append(batch.acts.copy())
+        result = step(action)
+        left.append(result.terminated.copy())
+        return result
+
+    batch.step = spied  # type: ignore[method-assign]
+    session = sampler.sample(0)
+    for name in ("ppo", "other"):
+        experience, seats = session.experience[name], described.seats_of(name)
+        trajectory = experience.trajectory
+        assert trajectory is not None
+        np.testing.assert_array_equal(trajectory.decided, rows(np.array(acts), seats))
+        np.testing.assert_array_equal(trajectory.left, rows(np.array(left), seats))
+        decided = trajectory.decided
+        assert decided.any()
+        assert not decided.all()
+        before = np.cumsum(decided, axis=0) == 0
+        after = np.cumsum(trajectory.left, axis=0) - trajectory.left > 0
+        assert not decided[after].any()
+        assert not experience.reward[before | after].any(), "nobody earns who is not there"
+        assert (experience.reward[~decided & ~before & ~after] != 0).any(), "who sleeps does"
+        learners_of(described)[name].learn(experience)
+    np.testing.assert_allclose(
+        session.experience["evolution"].reward.sum(0).reshape(MARKETS, -1),
+        session.reward[:, described.seats_of("evolution")],
+        rtol=1e-4,
+        atol=1e-6,
+    )
+
+
+def test_a_group_that_never_decided_learns_nothing(learning: Callable[..., Environment]) -> None:
+    described = learning()
+    groups = [
+        replace(group, presence=Presence(Fixed(99)) if group.name == "ppo" else None) for group in described.groups
+    ]
+    sampler, _ = build(replace(described, groups=groups))
+    learner = learners_of(described)["ppo"]
+    before = learner.policy().weights.copy()
+    assert learner.learn(sampler.sample(0).experience["ppo"]) == {}
+    np.testing.assert_array_equal(learner.policy().weights, before)
 
 
 def test_an_odd_number_of_markets_is_refused(learning: Callable[..., Environment]) -> None:

@@ -40,7 +40,7 @@ class EvolutionStrategy:
 
     def learner(self, environment: Environment, group: str, seed: int) -> GroupLearner:
         """Return a newborn learner for the group of this name."""
-        sizes = environment.observation_size, environment.action.size
+        sizes = environment.observation_size, environment.action_of(group).size
         seats = environment.seats_of(group)
         return GroupLearner(
             group, seats.stop - seats.start, self.network(*sizes), self.strategy, self.initial(*sizes, seed)

@@ -20,32 +20,43 @@ def generalized_advantages(
     value: Floats,
     next_value: Floats,
     reward: Floats,
+    decided: NDArray[np.bool_],
     terminated: NDArray[np.bool_],
     truncated: NDArray[np.bool_],
     discount: float,
     trace_decay: float,
 ) -> Floats:
-    """Return the advantage of each decision, (T, R).
+    """Return the advantage of each decision, (T, R); what stands between decisions means nothing.
 
     advantage_t = sum_l (discount * trace_decay)^l * delta_(t+l), summed to the end of the row's episode, where
     delta_t = reward_t + discount * next_value_t - value_t (Schulman et al. 2016, arXiv:1506.02438, equation 16).
+
+    Where a row decides again only after k steps, all k rewards are the decision's, each discounted by its distance,
+    and what follows is worth discount^k: the action is an option in the sense of Sutton, Precup and Singh 1999
+    ("Between MDPs and semi-MDPs"). The trace decays by the decision, since it weighs values against rewards.
 
     Args:
         value: value of what each row saw before each decision, (T, R).
         next_value: value of what it saw after; of the final observation where the row was truncated, (T, R).
         reward: (T, R).
+        decided: whether a step began with a decision, (T, R).
         terminated: no value follows here, (T, R).
         truncated: value follows, but of another episode than the next step, (T, R).
         discount: worth of the next step's reward.
         trace_decay: the lambda of the paper: 0 trusts `value` (bias), 1 trusts the rewards (variance).
     """
-    delta = reward + np.float32(discount) * next_value * ~terminated - value
-    trace = np.float32(discount * trace_decay) * ~(terminated | truncated)
-    advantage = np.empty_like(delta)
-    following = np.zeros_like(delta[0])
-    for step in reversed(range(len(delta))):
-        following = delta[step] + trace[step] * following
+    worth, goes_on = np.float32(discount), ~(terminated | truncated)
+    advantage = np.empty_like(reward)
+    following, waits = np.zeros_like(reward[0]), np.zeros_like(decided[0])
+    returned = following
+    for step in reversed(range(len(reward))):
+        # What comes after the step is worth its value or, in a sleep, what is earned until the row wakes and then is.
+        after = np.where(waits & goes_on[step], returned, next_value[step])
+        returned = reward[step] + worth * after * ~terminated[step]
+        decay = np.where(decided[step], np.float32(discount * trace_decay), worth) * goes_on[step]
+        following = np.where(decided[step], returned - value[step], np.float32(0)) + decay * following
         advantage[step] = following
+        waits = ~decided[step]
     return advantage
 
 
@@ -86,6 +97,7 @@ class GeneralizedAdvantages(ConnectorV2):
             value[:-1],
             next_value,
             rollout.reward,
+            rollout.decided,
             rollout.terminated,
             rollout.truncated,
             self.discount,
@@ -99,7 +111,7 @@ class GeneralizedAdvantages(ConnectorV2):
             Postprocessing.ADVANTAGES: advantage,
             Postprocessing.VALUE_TARGETS: advantage + value[:-1],
         }
-        return {column: values.reshape(len(rollout), *values.shape[2:]) for column, values in columns.items()}
+        return {column: values[rollout.decided] for column, values in columns.items()}
 
 
 def _values(module: Any, observation: Floats) -> Floats:

@@ -35,16 +35,19 @@ class GroupLearner:
         return action, dict(columns)
 
     def learn(self, experience: Experience) -> dict[str, float]:
-        """Update policy and critic from one session."""
+        """Update policy and critic from one session, unless none of its seats was in the market then."""
         trajectory = experience.trajectory
         if trajectory is None:
             raise TypeError("experience has no trajectory; an RLlib group learns from what it saw and did")
-        ended = np.zeros(experience.reward.shape, np.bool_)
+        if not trajectory.decided.any():
+            return {}
+        ended = trajectory.left.copy()
         ended[-1] = True
         rollout = Rollout(
             observation=trajectory.observation,
             action=trajectory.action,
             reward=experience.reward,
+            decided=trajectory.decided,
             terminated=ended,
             truncated=np.zeros_like(ended),
             final_observation=np.zeros((0, trajectory.observation.shape[2]), np.float32),

@@ -90,7 +90,7 @@ class PPO(External):
 
     def learner(self, environment: Environment, group: str, seed: int) -> GroupLearner:
         """Return a newborn learner for the group of this name."""
-        return GroupLearner(self.build(environment.observation_size, environment.action.size, seed))
+        return GroupLearner(self.build(environment.observation_size, environment.action_of(group).size, seed))
 
     def build(self, observation_size: int, action_size: int, seed: int) -> PPOLearner:
         """Return a newborn learner; the same seed gives the same weights, and the same rollouts the same learning."""

@@ -20,7 +20,7 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rollout:
-    """Hold T steps of R rows of one group; its length is T * R, the number of decisions.
+    """Hold T steps of R rows of one group; its length is the number of decisions.
 
     Raises ValueError, naming the column, where shapes disagree, an observation or reward is not finite, or the final
     observations are not exactly those of the truncated rows.
@@ -30,7 +30,8 @@ class Rollout:
         action: what it decided, (T, R, A).
         action_logp: log density of the action when it was drawn, (T, R).
         action_dist_inputs: means and log standard deviations it was drawn from, (T, R, 2A).
-        reward: reward of each decision, (T, R).
+        reward: reward of each step, (T, R); of a step without a decision it is one more of the decision before it.
+        decided: whether the row decided, (T, R) bool; where it did not, there is nothing to learn from.
         terminated: whether the row's episode ended for good in the step, (T, R) bool.
         truncated: whether the clock cut the row's episode in the step, (T, R) bool; a step that does both terminates.
         final_observation: last observation of each truncated episode, (N, D).
@@ -43,6 +44,7 @@ class Rollout:
     action_logp: Floats
     action_dist_inputs: Floats
     reward: Floats
+    decided: NDArray[np.bool_]
     terminated: NDArray[np.bool_]
     truncated: NDArray[np.bool_]
     final_observation: Floats
@@ -58,7 +60,7 @@ class Rollout:
         (steps, rows, actions), size = self.action.shape, self.observation.shape[2]
         self._check_shape("observation", (steps + 1, rows, size))
         self._check_shape("action_dist_inputs", (steps, rows, 2 * actions))
-        for name in ("action_logp", "reward", "terminated", "truncated"):
+        for name in ("action_logp", "reward", "decided", "terminated", "truncated"):
             self._check_shape(name, (steps, rows))
         self._check_shape("final_observation", (len(self.final_step), size))
         self._check_shape("final_row", (len(self.final_step),))
@@ -67,7 +69,7 @@ class Rollout:
         self._check_finals()
 
     def __len__(self) -> int:
-        return self.reward.size
+        return int(np.count_nonzero(self.decided))
 
     def _check_shape(self, name: str, wanted: tuple[int, ...]) -> None:
         found = getattr(self, name).shape

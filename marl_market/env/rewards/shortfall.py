@@ -14,7 +14,7 @@ from marl_market.market.spec import MarketSpec
 
 @reward
 def score(public, seat, mind, part):  # type: ignore[no-untyped-def]
-    """Return minus the shortfall of the step's fills and, in the last step, of what was not executed."""
+    """Return minus the shortfall of the step's fills and, in the seat's last step, of what was not executed."""
     memory = seat.reward_memory[part]
     if memory[3] == 0.0:
         memory[2] = public.earlier_reference_ticks
@@ -24,7 +24,7 @@ def score(public, seat, mind, part):  # type: ignore[no-untyped-def]
     gained = seat.account.cash - memory[0] + (position - memory[1]) * arrival * public.cash_per_tick_lot
     memory[0] = seat.account.cash
     memory[1] = position
-    if public.step == public.session_steps:
+    if public.step == public.session_steps or seat.present == 0:
         missed = mind.reward_parameter[part, 1] - position
         gained -= missed * (0.5 * public.mark_twice_ticks - arrival) * public.cash_per_tick_lot
     return gained * mind.reward_parameter[part, 0]
@@ -34,11 +34,12 @@ def score(public, seat, mind, part):  # type: ignore[no-untyped-def]
 class Shortfall:
     """Minus the implementation shortfall of an order to reach the position `target` within the session.
 
-    Each fill costs side x (price - arrival price) x lots and its fees, in the step in which it happens; at the close
-    what is missing from the target, or beyond it, costs its distance from the arrival price at the mark. The sum over
-    a session is what was gained less what the target would have gained had it been filled on arrival, at the mark and
-    free of charge (Perold 1988, "The implementation shortfall: paper versus reality"). The arrival price is the
-    reference price at the open.
+    Each fill costs side x (price - arrival price) x lots and its fees, in the step in which it happens; at the close,
+    or when the seat leaves before it, what is missing from the target, or beyond it, costs its distance from the
+    arrival price at the mark. The sum over a session is what was gained less what the target would have gained had it
+    been filled on arrival, at the mark and free of charge (Perold 1988, "The implementation shortfall: paper versus
+    reality"). The arrival price is the reference price as the seat's first step begins: at the open, unless it comes
+    later.
 
     Attributes:
         weight: of this part in the reward.

@@ -34,6 +34,7 @@ def collect(
         action_logp=action_logp,
         action_dist_inputs=action_dist_inputs,
         reward=-((action - best_action(observation[:-1])) ** 2).sum(axis=-1),
+        decided=np.ones((steps, rows), np.bool_),
         terminated=terminated,
         truncated=truncated,
         final_observation=random.standard_normal((len(final_step), OBSERVATION_SIZE), dtype=np.float32),

@@ -27,6 +27,7 @@ def trajectories(seed: int = 0, steps: int = 40, rows: int = 7) -> dict[str, Any
         "value": value[:-1],
         "next_value": np.where(truncated, random.standard_normal((steps, rows)), value[1:]).astype(np.float32),
         "reward": random.standard_normal((steps, rows)).astype(np.float32),
+        "decided": np.ones((steps, rows), bool),
         "terminated": terminated,
         "truncated": truncated,
     }
@@ -55,7 +56,7 @@ def test_advantages_equal_those_of_rllib() -> None:
     columns = trajectories(seed=1)
     advantage = generalized_advantages(**columns, discount=DISCOUNT, trace_decay=TRACE_DECAY)
     for row in range(advantage.shape[1]):
-        value, following, reward, terminated, truncated = (column[:, row] for column in columns.values())
+        value, following, reward, _, terminated, truncated = (column[:, row] for column in columns.values())
         ends = terminated | truncated
         ends[-1] = True
         # RLlib sees one step more at the end of each episode, whose value is that of the final observation.
@@ -130,6 +131,48 @@ def test_the_batch_equals_that_of_rllibs_own_pipeline() -> None:
     assert np.corrcoef(advantage, scaled)[0, 1] > 1 - 1e-6
     assert abs(float(advantage.mean())) < 1e-6
     assert float(advantage.std()) == pytest.approx(1, abs=1e-3)
+
+
+def test_a_decision_before_a_sleep_is_credited_with_all_that_follows_until_the_next() -> None:
+    """Two rows by hand: one sleeps through steps 1 and 2, the other comes in step 1 and leaves in step 3, asleep."""
+    decided = np.array([[1, 0], [0, 1], [0, 1], [1, 0], [1, 0]], np.bool_)
+    terminated = np.array([[0, 0], [0, 0], [0, 0], [0, 1], [1, 1]], np.bool_)
+    reward = np.array([[1.0, 0.0], [2.0, 3.0], [4.0, 5.0], [8.0, 7.0], [16.0, 0.0]], np.float32)
+    value = np.array([[0.5, 9.0], [9.0, 0.25], [9.0, 0.75], [1.5, 9.0], [2.5, 9.0]], np.float32)
+    next_value = np.concatenate([value[1:], np.full((1, 2), 9.0, np.float32)])
+    advantage = generalized_advantages(
+        value, next_value, reward, decided, terminated, np.zeros_like(terminated), discount=0.5, trace_decay=0.8
+    )
+    # First row: steps 4, 3, then 0 with the rewards of three steps and step 3 worth 1/8.
+    last = 16.0 - 2.5
+    third = 8.0 + 0.5 * 2.5 - 1.5 + 0.5 * 0.8 * last
+    first = 1.0 + 0.5 * 2.0 + 0.25 * 4.0 + 0.125 * 1.5 - 0.5 + 0.125 * 0.8 * third
+    np.testing.assert_allclose(advantage[[0, 3, 4], 0], [first, third, last], rtol=1e-6)
+    # Second row: step 2 earns that of step 3 too, and nothing follows.
+    second = 5.0 + 0.5 * 7.0 - 0.75
+    before = 3.0 + 0.5 * 0.75 - 0.25 + 0.5 * 0.8 * second
+    np.testing.assert_allclose(advantage[[1, 2], 1], [before, second], rtol=1e-6)
+
+
+def test_a_truncation_in_a_sleep_is_worth_its_final_observation() -> None:
+    decided, truncated = np.array([[1], [0], [1]], np.bool_), np.array([[0], [1], [0]], np.bool_)
+    reward, value = np.array([[1.0], [2.0], [4.0]], np.float32), np.array([[0.5], [9.0], [0.0]], np.float32)
+    next_value = np.array([[9.0], [6.0], [0.0]], np.float32)
+    advantage = generalized_advantages(
+        value, next_value, reward, decided, np.zeros_like(truncated), truncated, discount=0.5, trace_decay=0.8
+    )
+    assert advantage[0, 0] == 1.0 + 0.5 * (2.0 + 0.5 * 6.0) - 0.5
+
+
+def test_only_decisions_reach_the_batch() -> None:
+    learner = PPO().build(OBSERVATION_SIZE, ACTION_SIZE, seed=3)
+    rollout = collect(learner, np.random.default_rng(4))
+    rollout.decided[:] = np.random.default_rng(5).random(rollout.decided.shape) < 0.4
+    connector = GeneralizedAdvantages(DISCOUNT, TRACE_DECAY)
+    batch = connector(rl_module=learner._learner.module, batch={}, episodes=[rollout])[DEFAULT_MODULE_ID]
+    assert {len(values) for values in batch.values()} == {len(rollout)} == {int(rollout.decided.sum())}
+    seen = rollout.observation[:-1][rollout.decided]
+    assert np.array_equal(np.sort(batch[Columns.OBS].numpy(), axis=0), np.sort(seen, axis=0))
 
 
 def test_several_rollouts_make_one_batch() -> None:

@@ -18,6 +18,7 @@ def columns(steps: int = 3, rows: int = 2) -> dict[str, Any]:
         "action_logp": np.zeros((steps, rows), np.float32),
         "action_dist_inputs": np.zeros((steps, rows, 4), np.float32),
         "reward": np.zeros((steps, rows), np.float32),
+        "decided": np.ones((steps, rows), bool),
         "terminated": np.zeros((steps, rows), bool),
         "truncated": truncated,
         "final_observation": np.ones((1, 4), np.float32),

@@ -1,0 +1,81 @@
+"""An action with one number more: what the seat waits for before it acts again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from gymnasium.spaces import Box, MultiDiscrete
+
+from marl_market.env.decoding import between, choice
+from marl_market.env.scheme import ActionScheme, ActionSpace, PaceScheme, choices_of, continuous
+from marl_market.env.trader import PACE_PARAMETERS
+from marl_market.exchange.compiled import inlined
+from marl_market.market.spec import MarketSpec
+
+PLACE, DISCRETE, CHOICES, FIRST_PARAMETER = range(4)
+MOST_PARAMETERS = PACE_PARAMETERS - FIRST_PARAMETER
+
+
+@inlined
+def chosen(seat, mind):  # type: ignore[no-untyped-def]
+    """Return which of a pace's choices an action names.
+
+    Its number is a choice where actions are discrete; else the choices share [-1, 1] evenly.
+    """
+    count = mind.pace_parameter[CHOICES]
+    number = seat.action[np.int64(mind.pace_parameter[PLACE])]
+    if mind.pace_parameter[DISCRETE] == 1.0:
+        return choice(number, count)
+    place = between(number, 0.0, count)
+    if not place > 0.0:  # NaN too
+        return np.int64(0)
+    return np.int64(min(place, count - 1.0))
+
+
+@dataclass(frozen=True)
+class Paced:
+    """An action and, as one number more, the choice of a pace.
+
+    Attributes:
+        action: what is done.
+        pace: when the seat acts again.
+    """
+
+    action: ActionScheme
+    pace: PaceScheme
+
+    @property
+    def decoder(self) -> Any:
+        """Return the action's own decoder: it does not read the last number."""
+        return self.action.decoder
+
+    @property
+    def mask(self) -> Any | None:
+        """Return the action's own mask function: no choice of a pace is ever masked."""
+        return self.action.mask
+
+    @property
+    def size(self) -> int:
+        """Return how many numbers there are."""
+        return self.action.size + 1
+
+    @property
+    def space(self) -> ActionSpace:
+        """Return the space of the action's numbers and of the choice."""
+        choices = choices_of(self.action.space)
+        return continuous(self.size) if choices is None else MultiDiscrete([*choices.tolist(), self.pace.choices])
+
+    def parameters(self, spec: MarketSpec) -> Sequence[float]:
+        """Return what the decoder reads."""
+        return self.action.parameters(spec)
+
+
+def pace_parameters(action: ActionScheme, pace: PaceScheme, spec: MarketSpec) -> Sequence[float]:
+    """Return what goes into mind.pace_parameter; raises ValueError for too much of it."""
+    own = pace.parameters(spec)
+    if len(own) > MOST_PARAMETERS:
+        raise ValueError(f"pace has {len(own)} parameters, at most {MOST_PARAMETERS}")
+    return (action.size, not isinstance(action.space, Box), pace.choices, *own)

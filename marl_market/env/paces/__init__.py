@@ -1,0 +1,1 @@
+"""When a seat acts again: one pace a file."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from marl_market.env.trader import DECODE, trader
+from marl_market.market.latency import Latency
 from marl_market.market.spec import MarketSpec
 
 
@@ -62,11 +63,13 @@ class Group:
         name: what the group is called in results.
         agent: the mind.
         count: number of seats in each market.
+        latency: how far they are from the venue; None for what the market says.
     """
 
     name: str
     agent: Agent
     count: int = 1
+    latency: Latency | None = None
 
     def __post_init__(self) -> None:
         if self.count < 1:

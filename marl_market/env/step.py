@@ -3,6 +3,7 @@
 A step has four parts, for each market on its own:
 1. every seat decides on the same public record (simultaneous decisions);
 2. seats arrive at the exchange in an order drawn anew each step, each with its commands in the order it wrote them;
+   where there are delays, commands arrive when these are over;
 3. the clock moves on and the venue publishes;
 4. every seat is scored, and those that observe get their observation.
 """
@@ -15,6 +16,15 @@ from numba import njit, prange
 from marl_market.env.trader import call_encoder, call_reward, call_trader, decide
 from marl_market.exchange.compiled import compiled, inlined
 from marl_market.exchange.digest import digest
+from marl_market.exchange.latency import (
+    admit,
+    collect_landings,
+    history_of,
+    keep_public,
+    landings_of,
+    open_lines,
+    seen_row,
+)
 from marl_market.exchange.lifecycle import clear_accounts, open_market
 from marl_market.exchange.order_entry import process
 from marl_market.exchange.randomness import begin_stream, below
@@ -45,20 +55,34 @@ def trade_once(market, minds, step_ns, opening):  # type: ignore[no-untyped-def]
         seat.command_count = 0
         begin_stream(seat, public.step)
         if not opening or seat.warms_up == 1:
-            decide(seat.trader, seat.decoder, public, seat, minds[seat.mind])
+            seen = public
+            if market.history_steps > 0:
+                seen = history_of(market)[seen_row(market, i)]
+            decide(seat.trader, seat.decoder, seen, seat, minds[seat.mind])
     public.step_trades = 0
     public.step_lots[0] = 0
     public.step_lots[1] = 0
     begin_step(market)
     shuffle_arrivals(market)
-    for i in range(market.seat_count):
-        index = np.int64(market.arrival[i])
-        seat = market.seat[index]
-        for j in range(seat.command_count):
-            process(market, index, seat.command[j])
-    end_step(market, step_ns)
+    late = market.line != 0
+    begin_ns = market.time_ns
+    turns = collect_landings(market, step_ns) if late else market.seat_count
+    for i in range(turns):
+        if late:
+            index, count = admit(market, i, begin_ns)
+        else:
+            index = np.int64(market.arrival[i])
+            count = market.seat[index].command_count
+        for j in range(count):
+            command = market.seat[index].command[j]
+            if late:
+                command = landings_of(market)[i].command
+            process(market, index, command)
+    end_step(market, begin_ns + step_ns - market.time_ns)
     if public.digests == 1:
         digest(market)
+    if late:
+        keep_public(market, step_ns)
 
 
 @compiled
@@ -68,25 +92,29 @@ def see(market, minds, parts, mask_address, external, observation, mask):  # typ
     A `mask_address` of zero says that actions have no mask.
     """
     public = market.public
+    late = market.history_steps > 0
     first = -1
     for i in range(market.seat_count):
         seat = market.seat[i]
         if seat.observes == 0:
             continue
+        seen = public
+        if late:
+            seen = history_of(market)[seen_row(market, i)]
         offset = 0
         for k in range(parts.size):
             part = parts[k]
-            if part.shared == 1 and first >= 0:
-                seen = market.seat[first].observation
+            if part.shared == 1 and first >= 0 and not late:
+                encoded = market.seat[first].observation
                 for j in range(offset, offset + part.size):  # unsigned indices let LLVM copy several at once
-                    seat.observation[np.uint64(j)] = seen[np.uint64(j)]
+                    seat.observation[np.uint64(j)] = encoded[np.uint64(j)]
             else:
-                call_encoder(part.address, public, seat, offset)
+                call_encoder(part.address, seen, seat, offset)
             offset += part.size
         if first < 0:
             first = i
         if mask_address != 0:
-            call_trader(mask_address, public, seat, minds[seat.mind])
+            call_trader(mask_address, seen, seat, minds[seat.mind])
     for k in range(external.size):
         seat = market.seat[external[k]]
         for j in range(observation.shape[1]):
@@ -157,6 +185,8 @@ def reset_markets(  # type: ignore[no-untyped-def]
         market.time_ns = -warmup_steps * step_ns
         market.public.time_ns = market.time_ns
         market.public.step = -warmup_steps
+        if market.line != 0:
+            open_lines(market, step_ns)
         for _ in range(warmup_steps):
             trade_once(market, minds, step_ns, True)
         clear_accounts(market)

@@ -20,6 +20,7 @@ SLOT_BITS = 5
 SEAT_ORDERS = 1 << SLOT_BITS
 SLOT_OF_REFERENCE = SEAT_ORDERS - 1
 SEAT_COMMANDS = 16
+SEAT_IN_FLIGHT = 32
 SEAT_REFRESHES = 16
 SEAT_ACTIONS = 8
 SEAT_MEMORY = 32
@@ -97,6 +98,8 @@ class Reason(IntEnum):
     MARKET_HALTED = 15
     NOT_IN_AUCTION = 16
     DISPLAY_NEGATIVE = 17
+    TOO_MANY_IN_FLIGHT = 18
+    SESSION_OVER = 19
 
 
 class SelfTrade(IntEnum):
@@ -225,6 +228,8 @@ SEAT = np.dtype(
         ("mind", np.int32),  # row of the minds
         ("observes", np.int16),
         ("warms_up", np.int16),
+        ("entry_delay", np.float32),  # order of magnitude, see `marl_market.exchange.latency`
+        ("data_delay", np.float32),
         ("command_count", np.int64),
         ("action", np.float32, (SEAT_ACTIONS,)),
         ("memory", np.float64, (SEAT_MEMORY,)),
@@ -327,8 +332,9 @@ def market_dtype(capacity: str) -> np.dtype[np.void]:
     # A pair of events ends what an order shows; a pair that does not is the last of the order that came in. So in a
     # step a resting order makes at most two events, a waiting stop four (it is triggered, rests and ends), a command
     # five (it is accepted and may be such a stop), and each refresh three more: `SEAT_REFRESHES` for each seat and,
-    # when these are used up, one more for each order, which then hides nothing. A step cannot outrun this buffer.
-    events = 7 * orders + 8 * seats * SEAT_COMMANDS + 3 * seats * SEAT_REFRESHES
+    # when these are used up, one more for each order, which then hides nothing. What was on its way and is rejected
+    # makes one. A step cannot outrun this buffer.
+    events = 7 * orders + seats * (8 * SEAT_COMMANDS + 3 * SEAT_REFRESHES + SEAT_IN_FLIGHT)
     book = np.dtype(
         [
             ("count", np.int32, (LADDERS,)),
@@ -363,6 +369,11 @@ def market_dtype(capacity: str) -> np.dtype[np.void]:
             ("random_key", np.uint64),
             ("event_count", np.int64),
             ("seat_count", np.int64),
+            ("line", np.int64),  # addresses of `marl_market.exchange.latency.Lines`, 0 where nothing is late
+            ("landing", np.int64),
+            ("landing_count", np.int64),
+            ("history", np.int64),
+            ("history_steps", np.int64),
             ("arrival", np.int32, (seats,)),
             ("book", book),
             ("event", EVENT, (events,)),

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from marl_market.market.latency import Latency
 from marl_market.market.units import decimal, to_steps
 
 QUANTILES = 17
@@ -170,6 +171,7 @@ class MarketSpec:
         fees: what the venue charges.
         fee_tiers: what it charges instead from rising quantities on, at most three.
         rules: how it trades.
+        latency: how far seats are from it where their group says nothing else.
         currency: what prices are quoted in.
         cash_unit: smallest amount of money an account can hold, in currency; one tick times one lot must be
             a whole number of it.
@@ -189,6 +191,7 @@ class MarketSpec:
     fees: Fees = field(default_factory=Fees)
     fee_tiers: Sequence[Fees] = ()
     rules: Rules = field(default_factory=Rules)
+    latency: Latency = field(default_factory=Latency)
     currency: str = "USD"
     cash_unit: float = 1e-6
     step_ns: int = 1_000_000_000

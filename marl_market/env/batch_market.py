@@ -31,7 +31,6 @@ from marl_market.exchange.records import REWARD_PARTS, SEAT_ACTIONS, SEAT_CHOICE
 from marl_market.market.latency import Latency
 from marl_market.market.spec import MarketSpec
 
-
 DATA_STEPS = 64
 """How late market data can be at most, in steps: so many public records every market then keeps."""
 

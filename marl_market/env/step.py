@@ -18,6 +18,7 @@ from marl_market.exchange.compiled import compiled, inlined
 from marl_market.exchange.digest import digest
 from marl_market.exchange.latency import (
     admit,
+    begin_history,
     collect_landings,
     history_of,
     keep_public,
@@ -46,10 +47,11 @@ def shuffle_arrivals(market):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def trade_once(market, minds, step_ns, opening):  # type: ignore[no-untyped-def]
-    """Carry out parts 1 to 3 of a step; with `opening`, only for the seats that warm up."""
+def trade_once(market, minds, step_ns):  # type: ignore[no-untyped-def]
+    """Carry out parts 1 to 3 of a step; before the session, only for the seats that warm up."""
     market.event_count = 0
     public = market.public
+    opening = public.step < 0
     for i in range(market.seat_count):
         seat = market.seat[i]
         seat.command_count = 0
@@ -132,7 +134,7 @@ def step_market(  # type: ignore[no-untyped-def]
         seat = market.seat[external[k]]
         for j in range(action.shape[1]):
             seat.action[j] = action[k, j]
-    trade_once(market, minds, step_ns, False)
+    trade_once(market, minds, step_ns)
     for i in range(market.seat_count):
         seat = market.seat[i]
         total = 0.0
@@ -188,7 +190,8 @@ def reset_markets(  # type: ignore[no-untyped-def]
         if market.line != 0:
             open_lines(market, step_ns)
         for _ in range(warmup_steps):
-            trade_once(market, minds, step_ns, True)
+            trade_once(market, minds, step_ns)
         clear_accounts(market)
+        begin_history(market)
         market.event_count = 0
         see(market, minds, parts, mask_address, external, observation[m], mask[m])

@@ -197,6 +197,14 @@ def open_lines(market, step_ns):  # type: ignore[no-untyped-def]
 
 
 @compiled
+def begin_history(market):  # type: ignore[no-untyped-def]
+    """Let what was kept before the session count as nothing traded in it."""
+    history = history_of(market)
+    for i in range(market.history_steps):
+        history[i].session_lots = 0
+
+
+@compiled
 def list_landing(market, seat_index, after_ns, refusal, command):  # type: ignore[no-untyped-def]
     """Append a command to what ends its way in this step."""
     landing = landings_of(market)[market.landing_count]
@@ -274,7 +282,7 @@ def collect_landings(market, step_ns):  # type: ignore[no-untyped-def]
             count += 1
     for entry in range(count // 2 - 1, -1, -1):
         sink(lines, entry, count)
-    after_ns = np.int64(0)
+    after_ns = 0
     while count > 0:
         index = np.int64(lines[0].waiting)
         line = lines[index]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from marl_market.env.presence import Presence
 from marl_market.env.trader import DECODE, trader
+from marl_market.market.latency import Latency
 from marl_market.market.spec import MarketSpec
 
 
@@ -83,12 +84,14 @@ class Group:
         agent: the mind.
         count: number of seats in each market.
         presence: when each of them comes and goes; None: it is there for the whole session.
+        latency: how far they are from the venue; None for what the market says.
     """
 
     name: str
     agent: Agent
     count: int = 1
     presence: Presence | None = None
+    latency: Latency | None = None
 
     def __post_init__(self) -> None:
         if self.count < 1:

@@ -36,9 +36,14 @@ from marl_market.env.scheme import (
 )
 from marl_market.env.step import reset_markets, step_parallel, step_serial
 from marl_market.env.trader import MIND, MIND_PARAMETERS, PART, REWARD_PARAMETERS, REWARD_PART
+from marl_market.exchange.latency import connect
 from marl_market.exchange.lifecycle import allocate_markets
 from marl_market.exchange.records import REWARD_PARTS, SEAT_ACTIONS, SEAT_CHOICES, SEAT_OBSERVATION
+from marl_market.market.latency import Latency
 from marl_market.market.spec import MarketSpec
+
+DATA_STEPS = 64
+"""How late market data can be at most, in steps: so many public records every market then keeps."""
 
 
 class Step(NamedTuple):
@@ -95,11 +100,24 @@ class Environment:
             raise ValueError(f"reward is {self.reward!r}; it must be 1 to {REWARD_PARTS} schemes, each by a name")
         for name, part in self.reward.items():
             require(math.isfinite(part.weight), f"reward.{name}.weight", part.weight, "a finite number")
+        for group in self.groups:
+            late = self.latency_of(group).data
+            wanted = f"at most {DATA_STEPS} steps of {self.spec.step_ns} ns, {late.longest_ns:.4g} ns are the longest"
+            require(late.steps(self.spec.step_ns) <= DATA_STEPS, f"population.{group.name}.latency.data", late, wanted)
 
     @property
     def seats(self) -> int:
         """Return the number of seats in each market."""
         return sum(group.count for group in self.groups)
+
+    @property
+    def latencies(self) -> list[Latency]:
+        """Return how far each seat is from the venue."""
+        return [self.latency_of(group) for group in self.groups for _ in range(group.count)]
+
+    def latency_of(self, group: Group) -> Latency:
+        """Return how far the seats of a group are from the venue: its own latency, or the market's."""
+        return self.spec.latency if group.latency is None else group.latency
 
     @property
     def observation_size(self) -> int:
@@ -146,6 +164,7 @@ class BatchMarket:
     Attributes:
         environment: what is run.
         markets: (B,) market records, see `marl_market.exchange.records`.
+        lines: what lies between seats and venues, see `marl_market.exchange.latency`; None where nothing is late.
         minds: mind records; `mind_rows[name]` are the rows of a group, one, or B where each market has its own.
         external: (E,) seats whose actions come from outside, in the order of the action and observation arrays.
         mask: (B, E, choices) uint8, 1 for each choice of a discrete action that does something now, those of each
@@ -163,6 +182,7 @@ class BatchMarket:
         self.environment = environment
         self.threads = threads
         self.markets = allocate_markets(environment.spec, markets, environment.seats)
+        self.lines = connect(self.markets, environment.latencies, environment.spec.step_ns)
         self.minds, self.mind_rows = self._seat_groups()
         self._parts = np.array([part_of(scheme) for scheme in environment.observation.values()], PART)
         self.markets["public"]["digests"] = any(part.digests for part in environment.observation.values())

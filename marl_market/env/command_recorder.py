@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marl_market.env.batch_market import BatchMarket
-from marl_market.exchange.records import COMMAND
+from marl_market.exchange.latency import LANDING
 from marl_market.exchange.replay import CommandLog, opening_of
 
 
@@ -22,30 +22,35 @@ class CommandRecorder:
     def open(self) -> None:
         """Begin a recording with the market as it stands."""
         self._opening = opening_of(self._batch.markets, self._market)
-        self._seat = [np.zeros(0, np.int32)]
-        self._command = [np.zeros(0, COMMAND)]
+        self._landed = [np.zeros(0, LANDING)]
 
     def record(self) -> None:
         """Take over what reached the exchange in the last step."""
-        seat, command = arrived(self._batch.markets, self._market)
-        self._seat.append(seat)
-        self._command.append(command)
+        self._landed.append(landed(self._batch, self._market))
 
     def log(self) -> CommandLog:
         """Return the recording."""
+        every = np.concatenate(self._landed)
         return CommandLog(
             opening=self._opening,
-            seat=np.concatenate(self._seat),
-            command=np.concatenate(self._command),
-            arrivals=np.array([seat.size for seat in self._seat[1:]], np.int64),
+            seat=every["seat"].astype(np.int32),
+            command=every["command"].copy(),
+            arrivals=np.array([part.size for part in self._landed[1:]], np.int64),
+            after_ns=every["after_ns"].copy(),
+            refusal=every["refusal"].copy(),
             step_ns=self._batch.environment.spec.step_ns,
         )
 
 
-def arrived(markets: NDArray[np.void], number: int) -> tuple[NDArray[np.int32], NDArray[np.void]]:
-    """Return seat and command of all that reached market `number` in the last step, in the order of arrival."""
-    order = markets["arrival"][number, : markets["seat_count"][number]]
-    count = markets["seat"]["command_count"][number, order]
-    command = markets["seat"]["command"][number, order]
-    sent = np.arange(command.shape[1]) < count[:, None]
-    return np.repeat(order, count), command[sent]
+def landed(batch: BatchMarket, number: int) -> NDArray[np.void]:
+    """Return as LANDING rows what reached market `number` in the last step, or never will, in order."""
+    market = batch.markets[number]
+    if batch.lines is not None:
+        return batch.lines.landing[number, : market["landing_count"]].copy()
+    order = market["arrival"][: market["seat_count"]]
+    count = market["seat"]["command_count"][order]
+    command = market["seat"]["command"][order]
+    rows = np.zeros(count.sum(), LANDING)
+    rows["seat"] = np.repeat(order, count)
+    rows["command"] = command[np.arange(command.shape[1]) < count[:, None]]
+    return rows

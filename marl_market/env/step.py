@@ -3,6 +3,7 @@
 A step has four parts, for each market on its own:
 1. every seat that is there and awake decides on the same public record (simultaneous decisions);
 2. seats arrive at the exchange in an order drawn anew each step, each with its commands in the order it wrote them;
+   where there are delays, commands arrive when these are over;
 3. the clock moves on and the venue publishes;
 4. every seat that was there is scored, and those that observe and decide next get their observation.
 """
@@ -16,6 +17,16 @@ from marl_market.env.attention import acts, sees, wake_sleepers
 from marl_market.env.trader import call_encoder, call_privileged_encoder, call_reward, call_trader, decide
 from marl_market.exchange.compiled import compiled, inlined
 from marl_market.exchange.digest import digest
+from marl_market.exchange.latency import (
+    admit,
+    begin_history,
+    collect_landings,
+    history_of,
+    keep_public,
+    landings_of,
+    open_lines,
+    seen_row,
+)
 from marl_market.exchange.lifecycle import clear_accounts, open_market
 from marl_market.exchange.liquidation import withdraw_uncovered
 from marl_market.exchange.order_entry import process
@@ -38,34 +49,49 @@ def shuffle_arrivals(market):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def trade_once(market, minds, step_ns, opening):  # type: ignore[no-untyped-def]
-    """Carry out parts 1 to 3 of a step; with `opening`, only for the seats that warm up."""
+def trade_once(market, minds, step_ns):  # type: ignore[no-untyped-def]
+    """Carry out parts 1 to 3 of a step; before the session, only for the seats that warm up."""
     market.event_count = 0
     public = market.public
     sleepers = 0
+    opening = public.step < 0
     for i in range(market.seat_count):
         seat = market.seat[i]
         seat.command_count = 0
         seat.present_before = seat.present
         begin_stream(seat, public.step)
         if acts(seat) and (not opening or seat.warms_up == 1):
-            decide(seat.trader, seat.decoder, public, seat, minds[seat.mind])
+            seen = public
+            if market.history_steps > 0:
+                seen = history_of(market)[seen_row(market, i)]
+            decide(seat.trader, seat.decoder, seen, seat, minds[seat.mind])
         sleepers += seat.asleep
     public.step_trades = 0
     public.step_lots[0] = 0
     public.step_lots[1] = 0
     begin_step(market)
     shuffle_arrivals(market)
-    for i in range(market.seat_count):
-        index = np.int64(market.arrival[i])
-        seat = market.seat[index]
-        for j in range(seat.command_count):
-            process(market, index, seat.command[j])
-    end_step(market, step_ns)
+    late = market.line != 0
+    begin_ns = market.time_ns
+    turns = collect_landings(market, step_ns) if late else market.seat_count
+    for i in range(turns):
+        if late:
+            index, count = admit(market, i, begin_ns)
+        else:
+            index = np.int64(market.arrival[i])
+            count = market.seat[index].command_count
+        for j in range(count):
+            command = market.seat[index].command[j]
+            if late:
+                command = landings_of(market)[i].command
+            process(market, index, command)
+    end_step(market, begin_ns + step_ns - market.time_ns)
     if public.digests == 1:
         digest(market)
     if sleepers > 0:
         wake_sleepers(market)
+    if late:
+        keep_public(market, step_ns)
 
 
 @compiled
@@ -76,6 +102,7 @@ def see(market, minds, parts, mask_address, external, observation, mask):  # typ
     that actions have no mask. `external` is in rising order.
     """
     public = market.public
+    late = market.history_steps > 0
     first = -1
     row = 0
     for i in range(market.seat_count):
@@ -85,28 +112,31 @@ def see(market, minds, parts, mask_address, external, observation, mask):  # typ
             row += 1
         if seat.observes == 0 or not sees(public, seat):
             continue
+        seen = public
+        if late:
+            seen = history_of(market)[seen_row(market, i)]
         offset = 0
         for k in range(parts.size):
             part = parts[k]
-            repeated = part.shared == 1 and first >= 0
+            repeated = part.shared == 1 and first >= 0 and not late
             if part.privileged == 1:
                 seats = market.seat[: market.seat_count]
                 call_privileged_encoder(part.address, public, seats, i, offset, part.size)
             elif not repeated:
-                call_encoder(part.address, public, seat, offset)
-            seen = market.seat[first if repeated else i].observation
+                call_encoder(part.address, seen, seat, offset)
+            encoded = market.seat[first if repeated else i].observation
             # Unsigned indices let LLVM copy several numbers at once.
             if is_external:
                 for j in range(offset, offset + part.size):
-                    observation[np.uint64(row - 1), np.uint64(j)] = seen[np.uint64(j)]
+                    observation[np.uint64(row - 1), np.uint64(j)] = encoded[np.uint64(j)]
             elif repeated:
                 for j in range(offset, offset + part.size):
-                    seat.observation[np.uint64(j)] = seen[np.uint64(j)]
+                    seat.observation[np.uint64(j)] = encoded[np.uint64(j)]
             offset += part.size
         if first < 0:
             first = i
         if mask_address != 0:
-            call_trader(mask_address, public, seat, minds[seat.mind])
+            call_trader(mask_address, seen, seat, minds[seat.mind])
         if is_external:
             for j in range(mask.shape[1]):
                 mask[row - 1, j] = seat.mask[j]
@@ -133,7 +163,7 @@ def step_market(  # type: ignore[no-untyped-def]
         seat = market.seat[external[k]]
         for j in range(action.shape[1]):
             seat.action[j] = action[k, j]
-    trade_once(market, minds, step_ns, False)
+    trade_once(market, minds, step_ns)
     for i in range(market.seat_count):
         seat = market.seat[i]
         total = 0.0
@@ -224,11 +254,14 @@ def reset_markets(  # type: ignore[no-untyped-def]
         market.time_ns = -warmup_steps * step_ns
         market.public.time_ns = market.time_ns
         market.public.step = -warmup_steps
+        if market.line != 0:
+            open_lines(market, step_ns)
         for _ in range(warmup_steps):
-            trade_once(market, minds, step_ns, True)
+            trade_once(market, minds, step_ns)
         clear_accounts(market)
         if market.limits_orders == 1:
             withdraw_uncovered(market)
+        begin_history(market)
         market.event_count = 0
         for i in range(market.seat_count):
             acting[m, i] = acts(market.seat[i])

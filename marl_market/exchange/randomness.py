@@ -61,6 +61,12 @@ def exponential(record):  # type: ignore[no-untyped-def]
 
 
 @inlined
+def normal(record):  # type: ignore[no-untyped-def]
+    """Return a draw from the standard normal distribution (Box and Muller 1958)."""
+    return math.sqrt(2.0 * exponential(record)) * math.cos(2.0 * math.pi * uniform(record))
+
+
+@inlined
 def poisson(record, mean):  # type: ignore[no-untyped-def]
     """Return a draw from the Poisson distribution; exact, its cost grows with `mean`."""
     count = 0

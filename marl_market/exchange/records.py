@@ -20,6 +20,7 @@ SLOT_BITS = 5
 SEAT_ORDERS = 1 << SLOT_BITS
 SLOT_OF_REFERENCE = SEAT_ORDERS - 1
 SEAT_COMMANDS = 16
+SEAT_IN_FLIGHT = 32
 SEAT_REFRESHES = 16
 SEAT_ACTIONS = 8
 SEAT_MEMORY = 32
@@ -101,6 +102,8 @@ class Reason(IntEnum):
     SHORT_LIMIT = 19
     LIQUIDATION = 20
     SEAT_ABSENT = 21
+    TOO_MANY_IN_FLIGHT = 22
+    SESSION_OVER = 23
 
 
 class SelfTrade(IntEnum):
@@ -248,6 +251,8 @@ SEAT = np.dtype(
         ("departure_step", np.int64),  # first step in which it is gone again
         ("wake", WAKE),
         ("pace", np.int64),  # address of what decides how long it sleeps; 0 where it never does
+        ("entry_delay", np.float32),  # order of magnitude, see `marl_market.exchange.latency`
+        ("data_delay", np.float32),
         ("command_count", np.int64),
         ("action", np.float32, (SEAT_ACTIONS,)),
         ("memory", np.float64, (SEAT_MEMORY,)),
@@ -364,8 +369,8 @@ def market_dtype(capacity: str) -> np.dtype[np.void]:
     # five (it is accepted and may be such a stop), and each refresh three more: `SEAT_REFRESHES` for each seat and,
     # when these are used up, one more for each order, which then hides nothing. What a seat holds is closed, once by a
     # liquidation and once when it leaves, by an order that is accepted and then canceled or the last of a pair: three
-    # each. A step cannot outrun this buffer.
-    events = 7 * orders + 8 * seats * SEAT_COMMANDS + 3 * seats * SEAT_REFRESHES + 6 * seats
+    # each. What was on its way and is rejected makes one. A step cannot outrun this buffer.
+    events = 7 * orders + seats * (8 * SEAT_COMMANDS + 3 * SEAT_REFRESHES + SEAT_IN_FLIGHT + 6)
     book = np.dtype(
         [
             ("count", np.int32, (LADDERS,)),
@@ -403,6 +408,11 @@ def market_dtype(capacity: str) -> np.dtype[np.void]:
             ("random_key", np.uint64),
             ("event_count", np.int64),
             ("seat_count", np.int64),
+            ("line", np.int64),  # addresses of `marl_market.exchange.latency.Lines`, 0 where nothing is late
+            ("landing", np.int64),
+            ("landing_count", np.int64),
+            ("history", np.int64),
+            ("history_steps", np.int64),
             ("arrival", np.int32, (seats,)),
             ("book", book),
             ("event", EVENT, (events,)),

@@ -1,7 +1,7 @@
 """Record what reached a market, keep it in a file, and let the same happen again, bit for bit.
 
-A recording is the market as it stood when it began and every command since, step by step in the order of arrival: the
-engine draws no luck of its own, so that is all there is to know.
+A recording is the market as it stood when it began and every command since, step by step in the order and at the time
+of arrival: the engine draws no luck of its own, so that is all there is to know.
 """
 
 from __future__ import annotations
@@ -14,14 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marl_market.exchange.compiled import compiled
-from marl_market.exchange.order_entry import process
+from marl_market.exchange.order_entry import NO_REASON, process, reject
 from marl_market.exchange.records import CAPACITY_SEATS, COMMAND, EVENT, market_dtype
 from marl_market.exchange.session import begin_step, end_step
 from marl_market.exchange.stream import EVENTS_PER_COMMAND, check_stream
 
-COLUMNS = {"seat": np.dtype(np.int32), "command": COMMAND, "arrivals": np.dtype(np.int64)}
+COUNTS = np.dtype(np.int64)
+COLUMNS = {"seat": np.dtype(np.int32), "command": COMMAND, "arrivals": COUNTS, "after_ns": COUNTS, "refusal": COUNTS}
 ADDRESSES = ("trader", "decoder", "pace")
 """Fields of a seat that mean something only to the process that wrote them."""
+LATE = ("line", "landing", "history", "history_steps")
+"""Fields of a market of which the same holds; what they lead to is in what arrives."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,8 @@ class CommandLog:
         seat: (commands,) int32, who sent each.
         command: (commands,) COMMAND rows in the order of arrival.
         arrivals: (steps,) int64, how many arrived in each step.
+        after_ns: (commands,) int64, when each arrived, since the beginning of its step.
+        refusal: (commands,) int64, Reason why the venue did not take it; Reason.NONE of what it took.
         step_ns: length of a step.
     """
 
@@ -40,6 +45,8 @@ class CommandLog:
     seat: NDArray[np.int32]
     command: NDArray[np.void]
     arrivals: NDArray[np.int64]
+    after_ns: NDArray[np.int64]
+    refusal: NDArray[np.int64]
     step_ns: int
 
 
@@ -48,11 +55,13 @@ def opening_of(markets: NDArray[np.void], number: int) -> NDArray[np.void]:
     opening = markets[number : number + 1].copy()
     for name in ADDRESSES:
         opening["seat"][name] = 0
+    for name in LATE:
+        opening[name] = 0
     return opening
 
 
 @compiled
-def carry_out_steps(markets, seat, command, arrivals, step_ns, first, collected):  # type: ignore[no-untyped-def]
+def carry_out_steps(markets, seat, command, after_ns, refusal, arrivals, step_ns, first, collected):  # type: ignore[no-untyped-def]
     """Carry out steps from number `first` on until all are done or `collected` has no room for a full buffer.
 
     Returns the number of the next step, of the next command and of events collected. The order of what happens in a
@@ -67,10 +76,15 @@ def carry_out_steps(markets, seat, command, arrivals, step_ns, first, collected)
         market.public.step_trades = 0
         market.public.step_lots[:] = 0
         begin_step(market)
+        begin_ns = market.time_ns
         for _ in range(arrivals[step]):
-            process(market, np.int64(seat[i]), command[i])
+            market.time_ns = begin_ns + after_ns[i]
+            if refusal[i] == NO_REASON:
+                process(market, np.int64(seat[i]), command[i])
+            else:
+                reject(market, np.int64(seat[i]), command[i], refusal[i])
             i += 1
-        end_step(market, step_ns)
+        end_step(market, begin_ns + step_ns - market.time_ns)
         for j in range(market.event_count):
             collected[events + j] = market.event[j]
         events += market.event_count
@@ -85,13 +99,13 @@ def replay(log: CommandLog) -> tuple[NDArray[np.void], NDArray[np.void]]:
     the recording do not fit each other.
     """
     markets = log.opening.copy()
-    check_stream(markets, log.seat, log.seat, log.command)
+    check_stream(markets, log.seat, log.after_ns, log.command)
     if log.arrivals.min(initial=0) < 0 or log.arrivals.sum() != log.command.size:
         raise ValueError(f"arrivals add up to {log.arrivals.sum()}; the recording has {log.command.size} commands")
     collected = np.zeros(EVENTS_PER_COMMAND * log.command.size + 2 * markets["event"].shape[1], EVENT)
     parts, step, command = [collected[:0]], 0, 0
     while step < log.arrivals.size:
-        rest = (log.seat[command:], log.command[command:])
+        rest = (log.seat[command:], log.command[command:], log.after_ns[command:], log.refusal[command:])
         step, done, events = carry_out_steps(markets, *rest, log.arrivals, log.step_ns, step, collected)
         parts.append(collected[:events].copy())
         command += done

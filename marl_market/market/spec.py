@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from marl_market.market.credit import Credit
+from marl_market.market.latency import Latency
 from marl_market.market.spec_error import SpecError, require
 from marl_market.market.units import decimal, to_steps
 
@@ -164,6 +165,7 @@ class MarketSpec:
         fee_tiers: what it charges instead from rising quantities on, at most three.
         rules: how it trades.
         credit: what it gives to seats, and how far it lets them go.
+        latency: how far seats are from it where their group says nothing else.
         currency: what prices are quoted in.
         cash_unit: smallest amount of money an account can hold, in currency; one tick times one lot must be
             a whole number of it.
@@ -184,6 +186,7 @@ class MarketSpec:
     fee_tiers: Sequence[Fees] = ()
     rules: Rules = field(default_factory=Rules)
     credit: Credit = field(default_factory=Credit)
+    latency: Latency = field(default_factory=Latency)
     currency: str = "USD"
     cash_unit: float = 1e-6
     step_ns: int = 1_000_000_000

@@ -125,6 +125,16 @@ def test_every_agent_keeps_the_contract(agent: str, market: str) -> None:
 
 
 @pytest.mark.parametrize("market", MARKETS)
+@pytest.mark.parametrize("latency", choices("latency"))
+def test_every_latency_delays_a_group_that_trades(latency: str, market: str) -> None:
+    description = populated(ZeroIntelligence(), market)
+    *groups, focal = description.groups
+    batch, _ = play(replace(description, groups=[*groups, replace(focal, latency=load("latency", latency))]))
+    assert batch.lines is not None
+    assert (batch.lines.line["sent"][:, description.seats_of("focal")] > 0).all()
+
+
+@pytest.mark.parametrize("market", MARKETS)
 def test_every_market_opens_as_its_file_says(market: str) -> None:
     batch = BatchMarket(replace(populated(External(), market), spec=load("market", market)), 1)
     batch.reset([0])

@@ -1,0 +1,37 @@
+"""Memory that only some markets have, reached by an address, and records copied whole."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+
+def generate_pointer(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    """Emit the cast of an address."""
+    return builder.inttoptr(arguments[0], cgutils.voidptr_t)
+
+
+@intrinsic
+def pointer(_typing_context, address):  # type: ignore[no-untyped-def]
+    """Turn an address into the pointer that `numba.carray` takes."""
+    return types.voidptr(types.int64), generate_pointer
+
+
+def generate_copy(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    """Emit the copy of a record's bytes."""
+    target, source = arguments
+    size = ir.Constant(ir.IntType(64), signature.args[0].size)
+    cgutils.raw_memcpy(builder, target, source, size, 1)
+    return context.get_dummy_value()
+
+
+@intrinsic
+def copy_record(_typing_context, target, source):  # type: ignore[no-untyped-def]
+    """Copy all of one record onto another of its type; by fields, numba would move each byte as a value."""
+    if target != source:
+        raise TypeError(f"a record of {source} cannot be copied onto one of {target}")
+    return types.void(target, source), generate_copy

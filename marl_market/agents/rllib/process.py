@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 
+import numba
 import torch
 
 
@@ -23,4 +24,6 @@ def prepare_process(torch_threads: int = 1) -> None:
     deprecation.logger.setLevel(logging.ERROR)
     os.environ.setdefault("RAY_AUTH_MODE", "disabled")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    # Numba starts its threads at its first parallel call, which sets the number for all of OpenMP: once, so before.
+    numba.get_num_threads()
     torch.set_num_threads(torch_threads)

@@ -160,7 +160,7 @@ def test_long_streams_go_alike_and_meet_every_rule() -> None:
 @pytest.mark.slow
 def test_a_million_commands_go_alike() -> None:
     kinds = Counter(event.kind for history, _ in random_streams(count=64, commands=16_384) for event in history)
-    assert kinds[EventKind.ACCEPTED] > 400_000  # the rest are cancels, replaces and bad commands
+    assert kinds[EventKind.ACCEPTED] > 300_000  # the rest are cancels, replaces and refused commands
 
 
 def test_a_difference_is_seen() -> None:

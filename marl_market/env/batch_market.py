@@ -192,9 +192,9 @@ class BatchMarket:
         self.mask = np.zeros((markets, self.external.size, environment.mask_size), np.uint8)
         self._mask_address = 0 if environment.action.mask is None else environment.action.mask.address
         self._choices = choices_of(environment.action_of(environment.groups[0].name).space)
-        self.acts = np.zeros((markets, environment.seats), np.bool_)
         self._reward = np.zeros((markets, environment.seats), np.float32)
-        self._terminated = np.zeros((markets, environment.seats), np.bool_)
+        self._turns = np.zeros((2, markets, environment.seats), np.bool_)
+        self.acts, self._terminated = self._turns
         self._action_shape = (markets, self.external.size, environment.action_size)
         self._steps_left = 0
 
@@ -225,7 +225,7 @@ class BatchMarket:
             seat = self.markets["seat"][:, seats]
             seat["trader"] = agent.trader.address
             seat["decoder"] = environment.action.decoder.address
-            seat["pace"] = 0 if environment.pace.pacer is None else environment.pace.pacer.address
+            seat["pace"] = environment.pace.pacer.address if agent.observes and environment.pace.pacer else 0
             seat["mask"] = 1  # of the choices of a pace, which no mask function writes
             seat["observes"] = agent.observes
             seat["warms_up"] = agent.warms_up
@@ -267,7 +267,7 @@ class BatchMarket:
             spec.warmup_steps,
             self.observation,
             self.mask,
-            self.acts,
+            self._turns,
         )
         self._steps_left = spec.session_steps
         return self.observation
@@ -304,8 +304,7 @@ class BatchMarket:
             self.observation,
             self.mask,
             self._reward,
-            self._terminated,
-            self.acts,
+            self._turns,
         )
         self._steps_left -= 1
         return Step(self.observation, self._reward, self._terminated, self._steps_left == 0, self.acts)

@@ -76,6 +76,7 @@ class MarketEnv(ParallelEnv[str, Observation, Action]):
         self._wanted = f"{scheme.size} numbers" if self._action_space.shape else "one number"
         self._sessions = Sessions(1)
         self._roster = Roster(self.batch)
+        self._full = True
         self._idle = np.zeros((1, len(self._seats), environment.action_size), np.float32)
         self._sleeps = environment.pace.choices > 0
         self._never = dict.fromkeys(self.possible_agents, False)
@@ -99,7 +100,8 @@ class MarketEnv(ParallelEnv[str, Observation, Action]):
         if self._view is not None:
             self._view.record()
         self._roster.open()
-        if self._roster.is_full():
+        self._full = self._roster.is_full()
+        if self._full:
             self.agents = list(self.possible_agents)
             return self._share(observation), self._infos()
         truncated = False
@@ -118,7 +120,7 @@ class MarketEnv(ParallelEnv[str, Observation, Action]):
         """
         if not self.agents:
             raise RuntimeError("the session is over (or has not begun): call reset before step")
-        if not self._roster.is_full():
+        if not self._full:
             return self._step_of_some(actions)
         try:
             action = np.array(list(map(actions.__getitem__, self.possible_agents)), np.float32)
@@ -127,7 +129,8 @@ class MarketEnv(ParallelEnv[str, Observation, Action]):
         if action.shape != self._action_shape:
             raise self._refusal(actions)
         step = self._play(action.reshape(1, len(self._seats), -1))
-        if not self._roster.is_full():
+        self._full = self._roster.is_full()
+        if not self._full:
             self._roster.follow(step)
             return self._go_on(step)
         rewards = map(step.reward[0].tolist().__getitem__, self._seats)
@@ -189,6 +192,7 @@ class MarketEnv(ParallelEnv[str, Observation, Action]):
                 infos[names[place]]["elapsed_steps"] = int(roster.elapsed[place])
         self.agents = [] if truncated else [names[place] for place in met if not roster.left[place]]
         roster.hand_out()
+        self._full = roster.is_full()
         return observations, rewards, terminations, truncations, {names[place]: infos[names[place]] for place in handed}
 
     def _refusal(self, actions: dict[str, Action]) -> ActionError:

@@ -78,7 +78,7 @@ class ActionScheme(Protocol):
 
 
 class PaceScheme(Protocol):
-    """When a seat that has acted acts again.
+    """When a seat acts again that observes and acts by an action.
 
     Attributes:
         pacer: compiled function of signature `marl_market.env.trader.TRADER` that puts the seat to sleep, or not, by

@@ -65,6 +65,8 @@ def trade_once(market, minds, step_ns):  # type: ignore[no-untyped-def]
             if market.history_steps > 0:
                 seen = history_of(market)[seen_row(market, i)]
             decide(seat.trader, seat.decoder, seen, seat, minds[seat.mind])
+            if seat.pace != 0:
+                call_trader(seat.pace, seen, seat, minds[seat.mind])
         sleepers += seat.asleep
     public.step_trades = 0
     public.step_lots[0] = 0
@@ -155,10 +157,10 @@ def step_market(  # type: ignore[no-untyped-def]
     observation,
     mask,
     reward,
-    terminated,
-    acting,
+    turns,
+    number,
 ):
-    """Step one market."""
+    """Step one market; `turns[:, number]` (2, seats) says who acts next and who has left in this step."""
     for k in range(external.size):
         seat = market.seat[external[k]]
         for j in range(action.shape[1]):
@@ -173,74 +175,40 @@ def step_market(  # type: ignore[no-untyped-def]
                     reward_parts[k].address, market.public, seat, minds[seat.mind], k
                 )
         reward[i] = total
-        terminated[i] = seat.present < seat.present_before
-        acting[i] = acts(seat)
+        turns[0, number, i] = acts(seat)
+        turns[1, number, i] = seat.present < seat.present_before
     see(market, minds, parts, mask_address, external, observation, mask)
 
 
 @compiled
 def step_serial(  # type: ignore[no-untyped-def]
-    markets,
-    minds,
-    parts,
-    reward_parts,
-    mask_address,
-    external,
-    step_ns,
-    action,
-    observation,
-    mask,
-    reward,
-    terminated,
-    acting,
+    markets, minds, parts, reward_parts, mask_address, external, step_ns, action, observation, mask, reward, turns
 ):
     """Step every market of a batch in the calling thread."""
     for m in range(markets.size):
         step_market(
             markets[m], minds, parts, reward_parts, mask_address, external, step_ns, action[m], observation[m],
-            mask[m], reward[m], terminated[m], acting[m],
+            mask[m], reward[m], turns, m,
         )  # fmt: skip
 
 
 @njit(cache=True, nogil=True, parallel=True)
 def step_parallel(  # type: ignore[no-untyped-def]
-    markets,
-    minds,
-    parts,
-    reward_parts,
-    mask_address,
-    external,
-    step_ns,
-    action,
-    observation,
-    mask,
-    reward,
-    terminated,
-    acting,
+    markets, minds, parts, reward_parts, mask_address, external, step_ns, action, observation, mask, reward, turns
 ):
     """Step every market of a batch, markets shared out over numba's threads."""
     for m in prange(markets.size):
         step_market(
             markets[m], minds, parts, reward_parts, mask_address, external, step_ns, action[m], observation[m],
-            mask[m], reward[m], terminated[m], acting[m],
+            mask[m], reward[m], turns, m,
         )  # fmt: skip
 
 
 @njit(cache=True, nogil=True, parallel=True)
 def reset_markets(  # type: ignore[no-untyped-def]
-    markets,
-    minds,
-    parts,
-    mask_address,
-    external,
-    step_ns,
-    random,
-    initial_price_ticks,
-    warmup_steps,
-    observation,
-    mask,
-    acting,
-):
+    markets, minds, parts, mask_address, external, step_ns, random, initial_price_ticks, warmup_steps, observation,
+    mask, turns,
+):  # fmt: skip
     """Open every market, let the background fill the book, and show the first observation.
 
     `random` has shape (markets, seats + 1): the key of each market's stream, then of its seats'.
@@ -264,5 +232,5 @@ def reset_markets(  # type: ignore[no-untyped-def]
         begin_history(market)
         market.event_count = 0
         for i in range(market.seat_count):
-            acting[m, i] = acts(market.seat[i])
+            turns[0, m, i] = acts(market.seat[i])
         see(market, minds, parts, mask_address, external, observation[m], mask[m])

@@ -111,12 +111,7 @@ def call_reward(_typing_context, address, public, seat, mind, part):  # type: ig
 
 @compiled
 def decide(trader_address, decoder_address, public, seat, mind):  # type: ignore[no-untyped-def]
-    """Let one seat decide: afterwards its commands are in `seat.command`.
-
-    An action also says how long the seat sleeps, where it has a pace.
-    """
+    """Let one seat decide: afterwards its commands are in `seat.command`."""
     seat.command_count = 0
     if call_trader(trader_address, public, seat, mind) == DECODE:
         call_trader(decoder_address, public, seat, mind)
-        if seat.pace != 0:
-            call_trader(seat.pace, public, seat, mind)

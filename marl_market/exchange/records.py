@@ -240,6 +240,7 @@ SEAT = np.dtype(
         ("time_of_last_fill_ns", np.int64),
         ("trader", np.int64),  # addresses of compiled functions
         ("decoder", np.int64),
+        ("pace", np.int64),  # address of what decides how long it sleeps; 0 where it never does
         ("mind", np.int32),  # row of the minds
         ("observes", np.int16),
         ("warms_up", np.int16),
@@ -247,10 +248,6 @@ SEAT = np.dtype(
         ("present_before", np.int16),  # whether it was as the last step began
         ("asleep", np.int16),  # whether it waits to be woken before it decides again
         ("closes", np.int16),  # whether it leaves with what it holds closed at market
-        ("arrival_step", np.int64),  # first step in which it may decide; 0 or less: from the open
-        ("departure_step", np.int64),  # first step in which it is gone again
-        ("wake", WAKE),
-        ("pace", np.int64),  # address of what decides how long it sleeps; 0 where it never does
         ("entry_delay", np.float32),  # order of magnitude, see `marl_market.exchange.latency`
         ("data_delay", np.float32),
         ("command_count", np.int64),
@@ -264,6 +261,9 @@ SEAT = np.dtype(
         ("fill", FILL, (SEAT_FILLS,)),
         ("command", COMMAND, (SEAT_COMMANDS,)),
         ("order", ORDER, (SEAT_ORDERS,)),
+        ("arrival_step", np.int64),  # first step in which it may decide; 0 or less: from the open
+        ("departure_step", np.int64),  # first step in which it is gone again
+        ("wake", WAKE),
     ],
     align=True,
 )

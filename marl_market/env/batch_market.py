@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from marl_market.env.agent import Group
 from marl_market.env.agent import external as external_trader
+from marl_market.env.fundamental import FundamentalPaths
 from marl_market.env.playable import ActionError, require_playable
 from marl_market.env.scheme import ActionScheme, ObservationScheme, RewardScheme, choices_of, require
 from marl_market.env.step import reset_markets, step_parallel, step_serial
@@ -128,9 +129,12 @@ class BatchMarket:
         self.threads = threads
         self.markets = allocate_markets(environment.spec, markets, environment.seats)
         self.minds, self.mind_rows = self._seat_groups()
+        self._paths = FundamentalPaths(environment.spec, environment.groups, self.markets)
         parts = [(part.encoder.address, part.size, part.shared) for part in environment.observation.values()]
         self._parts = np.array(parts, PART)
-        self.markets["public"]["digests"] = any(part.digests for part in environment.observation.values())
+        self.markets["public"]["digests"] = any(part.digests for part in environment.observation.values()) or any(
+            "events" in group.sees for group in environment.groups
+        )
         scores = [(part.reward.address, part.weight) for part in environment.reward.values()]
         self._reward_parts = np.array(scores, REWARD_PART)
         self._observation = np.zeros((markets, self.external.size, environment.observation_size), np.float32)
@@ -164,6 +168,9 @@ class BatchMarket:
             seat["decoder"] = environment.action.decoder.address
             seat["observes"] = agent.observes
             seat["warms_up"] = agent.warms_up
+            seat["informed"] = "fundamental" in group.sees
+            seat["steers"] = group.steers
+            seat["place"] = np.arange(group.count)
             first = np.arange(mind_rows.start, mind_rows.stop)
             seat["mind"] = np.broadcast_to(first[:, None], (count, group.count))
             if agent.trader is external_trader:
@@ -182,6 +189,7 @@ class BatchMarket:
             raise ValueError(f"seeds has {len(seeds)} entries; {self.markets.size} markets need one each")
         spec, words = self.environment.spec, self.environment.seats + 1
         random = np.stack([np.random.SeedSequence(int(seed)).generate_state(words, np.uint64) for seed in seeds])
+        self._paths.draw(seeds)
         numba.set_num_threads(self.threads)
         reset_markets(
             self.markets,

@@ -12,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, prange
 
+from marl_market.env.fundamental import begin_path, reveal
 from marl_market.env.trader import call_encoder, call_reward, call_trader, decide
 from marl_market.exchange.compiled import compiled, inlined
 from marl_market.exchange.digest import digest
@@ -57,6 +58,8 @@ def trade_once(market, minds, step_ns, opening):  # type: ignore[no-untyped-def]
         for j in range(seat.command_count):
             process(market, index, seat.command[j])
     end_step(market, step_ns)
+    if market.path != 0:
+        reveal(market)
     if public.digests == 1:
         digest(market)
 
@@ -157,6 +160,8 @@ def reset_markets(  # type: ignore[no-untyped-def]
         market.time_ns = -warmup_steps * step_ns
         market.public.time_ns = market.time_ns
         market.public.step = -warmup_steps
+        if market.path != 0:
+            begin_path(market)
         for _ in range(warmup_steps):
             trade_once(market, minds, step_ns, True)
         clear_accounts(market)

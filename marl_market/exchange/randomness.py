@@ -61,6 +61,13 @@ def exponential(record):  # type: ignore[no-untyped-def]
 
 
 @inlined
+def normal(record):  # type: ignore[no-untyped-def]
+    """Return a draw from the normal distribution of mean 0 and standard deviation 1 (Box and Muller 1958)."""
+    radius = math.sqrt(2.0 * exponential(record))
+    return radius * math.cos(2.0 * math.pi * uniform(record))
+
+
+@inlined
 def poisson(record, mean):  # type: ignore[no-untyped-def]
     """Return a draw from the Poisson distribution; exact, its cost grows with `mean`."""
     count = 0

@@ -225,6 +225,11 @@ SEAT = np.dtype(
         ("mind", np.int32),  # row of the minds
         ("observes", np.int16),
         ("warms_up", np.int16),
+        ("informed", np.int16),  # whether it is shown the fundamental value
+        ("steers", np.int16),  # whether its drift moves the fundamental value
+        ("place", np.int32),  # its number within its group
+        ("signal", np.float64),  # fundamental value in ticks, where it is informed
+        ("drift", np.float64),  # ticks a step by which it moves the fundamental value, where it steers
         ("command_count", np.int64),
         ("action", np.float32, (SEAT_ACTIONS,)),
         ("memory", np.float64, (SEAT_MEMORY,)),
@@ -361,6 +366,9 @@ def market_dtype(capacity: str) -> np.dtype[np.void]:
             ("time_ns", np.int64),
             ("random", np.uint64),
             ("random_key", np.uint64),
+            ("path", np.int64),  # address of the fundamental value at step 0; 0 where nobody needs one
+            ("path_shift", np.float64),  # ticks by which seats that steer have moved it
+            ("path_published", np.int64),  # whether it is the public reference price and mark
             ("event_count", np.int64),
             ("seat_count", np.int64),
             ("arrival", np.int32, (seats,)),

@@ -38,7 +38,7 @@ def quote(public, seat, mind):  # type: ignore[no-untyped-def]
     table = mind.parameter
     limit, size, scale, constant = int(table[0]), table[1], table[2], table[3]
     left = max(0.0, 1.0 - max(public.step, 0) / public.session_steps)
-    inventory = np.int64(np.floor(seat.account.position / size + 0.5))
+    inventory = int(np.floor(seat.account.position / size + 0.5))
     inventory = min(max(inventory, -limit), limit)
     here = math.log(value(table, limit, inventory, left))
     bid, ask = public.reference_ticks, public.reference_ticks

@@ -74,7 +74,7 @@ def test_permanent_impact_makes_almgren_chriss_as_urgent_as_less_temporary_impac
     assert AlmgrenChriss(risk_aversion=1.0, temporary_impact=0.901, permanent_impact=0.2).parameters(
         SPEC, 1
     ) == pytest.approx(plain)
-    with pytest.raises(ValueError, match="almgren_chriss.temporary_impact is 0.02; it must be above"):
+    with pytest.raises(ValueError, match=r"almgren_chriss.temporary_impact is 0.02; it must be above"):
         AlmgrenChriss(permanent_impact=5.0).parameters(SPEC, 1)
 
 

@@ -14,6 +14,9 @@ from marl_market.env.trader import DECODE, trader
 from marl_market.market.latency import Latency
 from marl_market.market.spec import MarketSpec
 
+PRIVILEGES = ("events", "fundamental")
+"""What an agent may name in `sees`."""
+
 
 @trader
 def external(public, seat, mind):  # type: ignore[no-untyped-def]
@@ -29,6 +32,10 @@ class Agent(Protocol):
         observes: whether the seat's observation is encoded for it each step.
         warms_up: whether it acts before the session opens.
         mind_per_market: whether every market has a mind of its own (a candidate of an evolution).
+
+    Two more attributes are for the few that need them: `sees`, a tuple of what else the seat is shown ("events": the
+    public history is kept up to date; "fundamental": `seat.signal` is the fundamental value in ticks), and `steers`,
+    whether `seat.drift` moves the fundamental value.
     """
 
     @property
@@ -96,3 +103,15 @@ class Group:
     def __post_init__(self) -> None:
         if self.count < 1:
             raise ValueError(f"population.{self.name}.count is {self.count}; a group has one seat or more")
+        if not set(self.sees) <= set(PRIVILEGES):
+            raise ValueError(f"population.{self.name}.agent.sees is {self.sees}; it must name some of {PRIVILEGES}")
+
+    @property
+    def sees(self) -> tuple[str, ...]:
+        """Return what the seats are shown beyond what every seat sees."""
+        return tuple(getattr(self.agent, "sees", ()))
+
+    @property
+    def steers(self) -> bool:
+        """Return whether the seats move the fundamental value."""
+        return bool(getattr(self.agent, "steers", False))

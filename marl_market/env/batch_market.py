@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from marl_market.env.agent import Group, TrainedAgent
 from marl_market.env.agent import external as external_trader
+from marl_market.env.fundamental import FundamentalPaths
 from marl_market.env.paced import Paced, pace_parameters
 from marl_market.env.paces.every_step import EveryStep
 from marl_market.env.playable import ActionError, require_playable
@@ -184,8 +185,11 @@ class BatchMarket:
         self.markets = allocate_markets(environment.spec, markets, environment.seats)
         self.lines = connect(self.markets, environment.latencies, environment.spec.step_ns)
         self.minds, self.mind_rows = self._seat_groups()
+        self._paths = FundamentalPaths(environment.spec, environment.groups, self.markets)
         self._parts = np.array([part_of(scheme) for scheme in environment.observation.values()], PART)
-        self.markets["public"]["digests"] = any(part.digests for part in environment.observation.values())
+        self.markets["public"]["digests"] = any(part.digests for part in environment.observation.values()) or any(
+            "events" in group.sees for group in environment.groups
+        )
         scores = [(part.reward.address, part.weight) for part in environment.reward.values()]
         self._reward_parts = np.array(scores, REWARD_PART)
         self.observation = np.zeros((markets, self.external.size, environment.observation_size), np.float32)
@@ -229,6 +233,9 @@ class BatchMarket:
             seat["mask"] = 1  # of the choices of a pace, which no mask function writes
             seat["observes"] = agent.observes
             seat["warms_up"] = agent.warms_up
+            seat["informed"] = "fundamental" in group.sees
+            seat["steers"] = group.steers
+            seat["place"] = np.arange(group.count)
             first = np.arange(mind_rows.start, mind_rows.stop)
             seat["mind"] = np.broadcast_to(first[:, None], (count, group.count))
             if agent.trader is external_trader:
@@ -254,6 +261,7 @@ class BatchMarket:
             if group.presence is not None:
                 seats = self.environment.seats_of(group.name)
                 write_stays(group.presence, random[:, 1:][:, seats], self.markets["seat"][:, seats], spec.session_steps)
+        self._paths.draw(seeds)
         numba.set_num_threads(self.threads)
         reset_markets(
             self.markets,

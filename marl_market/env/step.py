@@ -14,6 +14,7 @@ import numpy as np
 from numba import njit, prange
 
 from marl_market.env.attention import acts, sees, wake_sleepers
+from marl_market.env.fundamental import begin_path, reveal
 from marl_market.env.trader import call_encoder, call_privileged_encoder, call_reward, call_trader, decide
 from marl_market.exchange.compiled import compiled, inlined
 from marl_market.exchange.digest import digest
@@ -88,6 +89,8 @@ def trade_once(market, minds, step_ns):  # type: ignore[no-untyped-def]
                 command = landings_of(market)[i].command
             process(market, index, command)
     end_step(market, begin_ns + step_ns - market.time_ns)
+    if market.path != 0:
+        reveal(market)
     if public.digests == 1:
         digest(market)
     if sleepers > 0:
@@ -224,6 +227,8 @@ def reset_markets(  # type: ignore[no-untyped-def]
         market.public.step = -warmup_steps
         if market.line != 0:
             open_lines(market, step_ns)
+        if market.path != 0:
+            begin_path(market)
         for _ in range(warmup_steps):
             trade_once(market, minds, step_ns)
         clear_accounts(market)

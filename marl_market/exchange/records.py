@@ -250,6 +250,11 @@ SEAT = np.dtype(
         ("closes", np.int16),  # whether it leaves with what it holds closed at market
         ("entry_delay", np.float32),  # order of magnitude, see `marl_market.exchange.latency`
         ("data_delay", np.float32),
+        ("informed", np.int16),  # whether it is shown the fundamental value
+        ("steers", np.int16),  # whether its drift moves the fundamental value
+        ("place", np.int32),  # its number within its group
+        ("signal", np.float64),  # fundamental value in ticks, where it is informed
+        ("drift", np.float64),  # ticks a step by which it moves the fundamental value, where it steers
         ("command_count", np.int64),
         ("action", np.float32, (SEAT_ACTIONS,)),
         ("memory", np.float64, (SEAT_MEMORY,)),
@@ -406,6 +411,9 @@ def market_dtype(capacity: str) -> np.dtype[np.void]:
             ("time_ns", np.int64),
             ("random", np.uint64),
             ("random_key", np.uint64),
+            ("path", np.int64),  # address of the fundamental value at step 0; 0 where nobody needs one
+            ("path_shift", np.float64),  # ticks by which seats that steer have moved it
+            ("path_published", np.int64),  # whether it is the public reference price and mark
             ("event_count", np.int64),
             ("seat_count", np.int64),
             ("line", np.int64),  # addresses of `marl_market.exchange.latency.Lines`, 0 where nothing is late

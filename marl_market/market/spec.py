@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from marl_market.market.credit import Credit
+from marl_market.market.fundamental import Fundamental
 from marl_market.market.latency import Latency
 from marl_market.market.spec_error import SpecError, require
 from marl_market.market.units import decimal, to_steps
@@ -175,6 +176,7 @@ class MarketSpec:
         candle_steps: lengths of the three candle windows the venue publishes, in steps.
         capacity: size class of the compiled market, see `marl_market.exchange.records`.
         provenance: where the constants come from; None for an invented market.
+        fundamental: what informed traders know the traded thing to be worth; None says its initial price.
     """
 
     name: str
@@ -195,6 +197,7 @@ class MarketSpec:
     candle_steps: Sequence[int] = (1, 10, 60)
     capacity: str = "small"
     provenance: Provenance | None = None
+    fundamental: Fundamental | None = None
 
     def __post_init__(self) -> None:
         for name in ("tick_size", "lot_size", "initial_price", "cash_unit"):
@@ -249,6 +252,10 @@ class MarketSpec:
         """Return the mean quantity of a market order, in lots: the unit in which seats see and send quantities."""
         sizes = self.flow.market_size_lots
         return (sum(sizes) - 0.5 * (sizes[0] + sizes[-1])) / (QUANTILES - 1)
+
+    def lots(self, size: float) -> float:
+        """Return `size` size scales in whole lots, one or more."""
+        return max(1.0, round(size * self.size_scale_lots))
 
     @property
     def price_scale_ticks(self) -> float:

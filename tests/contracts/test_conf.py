@@ -107,9 +107,38 @@ def test_there_are_scripted_agents() -> None:
 def test_every_scripted_agent_plays_every_market_and_nothing_is_made_or_lost(agent: str, market: str) -> None:
     description = replace(populated(load("agent", agent), market), spec=load("market", market))
     batch, observations = play(description, markets=8)
-    traded = batch.markets["seat"]["account"]["traded_lots"][:, description.seats_of("focal")]
-    assert traded.sum() > 0, "a trader that never trades shows nothing"
+    focal = description.seats_of("focal")
+    if description.groups[-1].steers:
+        assert np.abs(batch.markets["path_shift"]).max() > 0, "one that steers nothing shows nothing"
+    else:
+        traded = batch.markets["seat"]["account"]["traded_lots"][:, focal]
+        assert traded.sum() > 0, "a trader that never trades shows nothing"
     assert all(np.abs(observation[..., 1:]).max() < 1e4 for observation in observations), "observations are scaled"
+
+
+@pytest.mark.parametrize("market", MARKETS)
+@pytest.mark.parametrize("population", choices("population"))
+def test_every_population_composes_and_its_rules_play(population: str, market: str) -> None:
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = compose("config", [f"population={population}", f"market={market}"])
+    groups = [Group(str(name), **group) for name, group in instantiate(config.population, _convert_="all").items()]
+    rules = [group for group in groups if plays_by_itself(group.agent)]
+    outside = [] if sum(group.count for group in rules) == 16 else [Group("outside", External())]
+    batch, _ = play(replace(populated(ZeroIntelligence(), market), groups=[*rules, *outside]))
+    traded = batch.markets["seat"]["account"]["traded_lots"].sum(0)
+    assert (traded > 0).sum() > len(rules) // 2
+
+
+@pytest.mark.parametrize("market", MARKETS)
+@pytest.mark.parametrize("fundamental", choices("fundamental"))
+def test_every_fundamental_gives_a_path_of_finite_values(fundamental: str, market: str) -> None:
+    spec, process = load("market", market), load("fundamental", fundamental)
+    path, again, other = (process.path(spec, 50, np.random.default_rng(seed)) for seed in (1, 1, 2))
+    assert path.shape == (50,)
+    assert np.isfinite(path).all()
+    np.testing.assert_array_equal(path, again)
+    assert type(process.published) is bool
+    assert not np.array_equal(path, other) or fundamental == "two_values"
 
 
 @pytest.mark.parametrize("market", MARKETS)

@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from marl_market.agents.scripted.quoting import quote_both_sides
 from marl_market.env.trader import DECIDED, trader
-from marl_market.exchange.commands import cancel_all, submit_limit
 from marl_market.market.spec import MarketSpec
 
 
@@ -19,15 +19,7 @@ def quote(public, seat, mind):  # type: ignore[no-untyped-def]
     inventory = seat.account.position / size
     reservation = public.reference_ticks - inventory * risk * left
     half_spread = 0.5 * (risk * left + decay_part)
-    bid = math.floor(reservation - half_spread)
-    ask = math.ceil(reservation + half_spread)
-    if public.depth[1] > 0:
-        bid = min(bid, public.best_ask - 1.0)
-    if public.depth[0] > 0:
-        ask = max(ask, public.best_bid + 1.0)
-    cancel_all(seat)
-    submit_limit(seat, 1, bid, int(size))
-    submit_limit(seat, -1, ask, int(size))
+    quote_both_sides(public, seat, reservation - half_spread, reservation + half_spread, size, size, 1, 0.0)
     return DECIDED
 
 
@@ -37,7 +29,7 @@ class AvellanedaStoikov:
 
     Sees: the mid price, its own position, the time left in the session.
     Does: replaces one bid and one ask each step around the reservation price r = s - q gamma sigma^2 (T - t), a total
-        spread gamma sigma^2 (T - t) + (2 / gamma) ln(1 + gamma / k) apart; never crosses the touch.
+        spread gamma sigma^2 (T - t) + (2 / gamma) ln(1 + gamma / k) apart; never crosses the touch of the others.
 
     Prices are in price scales of the market, quantities in quote sizes, and time in sessions.
 

@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from marl_market.agents.scripted.position_target import trade_towards
 from marl_market.env.trader import DECIDED, trader
-from marl_market.exchange.commands import submit_market
 from marl_market.market.spec import MarketSpec
 
 
@@ -29,11 +29,7 @@ def follow(public, seat, mind):  # type: ignore[no-untyped-def]
         target = -int(mind.parameter[3])
     elif trend * seat.account.position > 0.0:
         target = seat.account.position
-    change = target - seat.account.position
-    if change > 0:
-        submit_market(seat, 1, change)
-    elif change < 0:
-        submit_market(seat, -1, -change)
+    trade_towards(seat, target)
     return DECIDED
 
 

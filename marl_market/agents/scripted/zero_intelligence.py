@@ -8,13 +8,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from marl_market.agents.scripted.calibrated_flow import flow_tables, offer_at_random, take_at_random
 from marl_market.env.trader import DECIDED, trader
 from marl_market.exchange.bits import lowest_bit
-from marl_market.exchange.commands import cancel, submit_limit, submit_market
-from marl_market.exchange.randomness import poisson, quantile, uniform
-from marl_market.market.spec import QUANTILES, MarketSpec
+from marl_market.exchange.commands import cancel
+from marl_market.exchange.randomness import poisson, uniform
+from marl_market.market.spec import MarketSpec
 
-LIMIT_SIZE, MARKET_SIZE, OFFSET = 4, 4 + QUANTILES, 4 + 2 * QUANTILES
+TABLES = 4
 
 
 @trader
@@ -27,17 +28,10 @@ def trade(public, seat, mind):  # type: ignore[no-untyped-def]
     buying = 0.5 - table[3] * (public.reference_ticks - seat.memory[0])
     for _ in range(poisson(seat, table[0])):
         side = 1 if uniform(seat) < buying else -1
-        index = (1 - side) >> 1
-        offset = quantile(seat, table, OFFSET, QUANTILES)
-        quantity = max(1, int(quantile(seat, table, LIMIT_SIZE, QUANTILES) + 0.5))
-        opposite = public.reference_ticks + side * 0.5 * public.price_scale_ticks
-        if public.depth[1 - index] > 0:
-            opposite = public.level[1 - index, 0].price_ticks
-        price = opposite - side * max(1.0, offset)
-        submit_limit(seat, side, price, quantity)
+        offer_at_random(public, seat, table, TABLES, side)
     for _ in range(poisson(seat, table[1])):
         side = 1 if uniform(seat) < buying else -1
-        submit_market(seat, side, max(1, int(quantile(seat, table, MARKET_SIZE, QUANTILES) + 0.5)))
+        take_at_random(seat, table, TABLES, side)
     slots = seat.live
     while slots != 0:
         slot = lowest_bit(slots)
@@ -89,7 +83,5 @@ class ZeroIntelligence:
             flow.market_rate * per_seat,
             chance,
             self.conviction / spec.price_scale_ticks,
-            *flow.limit_size_lots,
-            *flow.market_size_lots,
-            *flow.limit_offset_ticks,
+            *flow_tables(spec),
         )

@@ -1,0 +1,63 @@
+"""Takers whose patience for a worse price is exponentially distributed: the order flow of Avellaneda and Stoikov."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from marl_market.env.scheme import require
+from marl_market.env.trader import DECIDED, trader
+from marl_market.exchange.commands import submit_limit_order
+from marl_market.exchange.randomness import exponential, uniform
+from marl_market.exchange.records import TimeInForce
+from marl_market.market.spec import MarketSpec
+
+IMMEDIATE_OR_CANCEL = int(TimeInForce.IMMEDIATE_OR_CANCEL)
+
+
+@trader
+def take(public, seat, mind):  # type: ignore[no-untyped-def]
+    """Let at most one buyer and one seller come, each with a worst price of its own."""
+    chance, mean, size = mind.parameter[0], mind.parameter[1], mind.parameter[2]
+    for side in (1, -1):
+        coming, patience = uniform(seat), exponential(seat)
+        if coming < chance:
+            # Rounded towards the middle: an offer is reached as often as its distance says, at whatever tick it is.
+            price = side * math.floor(side * (public.reference_ticks + side * mean * patience))
+            submit_limit_order(seat, side, price, size, 0, IMMEDIATE_OR_CANCEL, 0)
+    return DECIDED
+
+
+@dataclass(frozen=True)
+class ExponentialTakers:
+    """Take liquidity at distance delta with intensity A exp(-k delta) (Avellaneda and Stoikov 2008, section 2.5).
+
+    Sees: the reference price, which is the fundamental value where that is published.
+    Does: each step, with chance A dt for each side, an immediate-or-cancel order whose limit is an exponentially
+        distributed distance of mean 1 / k beyond the reference price. A quote at distance delta from it is thus taken
+        with chance A exp(-k delta) dt, whoever quotes.
+
+    Attributes:
+        arrival: A, takers a second on each side.
+        decay: k, per price scale of the market.
+        size: quantity of each order, in size scales of the market.
+    """
+
+    trader = take
+    observes = False
+    warms_up = True
+    mind_per_market = False
+    arrival: float = 0.5
+    decay: float = 2.0
+    size: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name in ("arrival", "decay", "size"):
+            require(getattr(self, name) > 0, f"exponential_takers.{name}", getattr(self, name), "above zero")
+
+    def parameters(self, spec: MarketSpec, seats: int) -> Sequence[float]:
+        """Return the chance of a step on each side, the mean distance in ticks and the size in lots."""
+        chance = self.arrival * spec.step_seconds
+        require(chance <= 1, "exponential_takers.arrival", self.arrival, f"at most one a step in {spec.name}")
+        return (chance, spec.price_scale_ticks / self.decay, spec.lots(self.size))

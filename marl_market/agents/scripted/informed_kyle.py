@@ -1,0 +1,64 @@
+"""The insider of Kyle."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from marl_market.env.scheme import require
+from marl_market.env.trader import DECIDED, trader
+from marl_market.exchange.commands import submit_market
+from marl_market.market.spec import MarketSpec
+
+
+@trader
+def trade(public, seat, mind):  # type: ignore[no-untyped-def]
+    """Buy in proportion to how far the value is above the price."""
+    if public.step % int(mind.parameter[1]) != 0:
+        return DECIDED
+    demand = mind.parameter[0] * (seat.signal - public.reference_ticks)
+    lots = np.int64(np.floor(abs(demand) + 0.5))
+    if lots > 0:
+        submit_market(seat, 1 if demand > 0.0 else -1, lots)
+    return DECIDED
+
+
+@dataclass(frozen=True)
+class InformedKyle:
+    """Trade on the value as an insider in equilibrium (Kyle 1985, theorem 1; Holden and Subrahmanyam 1992 for n).
+
+    Sees: the fundamental value, the reference price.
+    Does: once in `interval_steps` it buys at market beta (v - p), sells where that is negative: beta = sigma_u /
+        sqrt(n Sigma_0), which is what maximizes its profit against the price p + lambda (orders), where lambda =
+        sqrt(n Sigma_0) / ((n + 1) sigma_u).
+
+    Attributes:
+        noise_deviation: sigma_u, standard deviation of what noise traders buy in an interval, in size scales.
+        value_deviation: sqrt(Sigma_0), standard deviation of the value about the price, in price scales.
+        insiders: n, how many know the value.
+        interval_steps: steps from one order to the next.
+    """
+
+    trader = trade
+    observes = False
+    warms_up = False
+    mind_per_market = False
+    sees = ("fundamental",)
+    noise_deviation: float = 1.0
+    value_deviation: float = 2.0
+    insiders: int = 1
+    interval_steps: int = 1
+
+    def __post_init__(self) -> None:
+        for name in ("noise_deviation", "value_deviation"):
+            require(getattr(self, name) > 0, f"informed_kyle.{name}", getattr(self, name), "above zero")
+        for name in ("insiders", "interval_steps"):
+            require(getattr(self, name) >= 1, f"informed_kyle.{name}", getattr(self, name), "one or more")
+
+    def parameters(self, spec: MarketSpec, seats: int) -> Sequence[float]:
+        """Return beta in lots a tick and the interval in steps."""
+        lots, ticks = self.noise_deviation * spec.size_scale_lots, self.value_deviation * spec.price_scale_ticks
+        return (lots / (math.sqrt(self.insiders) * ticks), self.interval_steps)

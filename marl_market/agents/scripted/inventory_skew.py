@@ -1,0 +1,56 @@
+"""A market maker whose quotes lean against its position."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from marl_market.agents.scripted.quoting import quote_both_sides
+from marl_market.env.scheme import require
+from marl_market.env.trader import DECIDED, trader
+from marl_market.market.spec import MarketSpec
+
+
+@trader
+def quote(public, seat, mind):  # type: ignore[no-untyped-def]
+    """Quote around a price that falls with the position."""
+    skew, half, size = mind.parameter[0], mind.parameter[1], mind.parameter[2]
+    reservation = public.reference_ticks - skew * seat.account.position / size
+    quote_both_sides(public, seat, reservation - half, reservation + half, size, size, 1, 0.0)
+    return DECIDED
+
+
+@dataclass(frozen=True)
+class InventorySkew:
+    """Optimal quotes under a linear utility with a quadratic terminal penalty (Spooner and Savani 2020).
+
+    Sees: the mid price, the touch, its own position.
+    Does: replaces one bid and one ask each step around s - 2 eta q, a total spread 2 / k + eta apart; never crosses
+        the touch.
+
+    Prices are in price scales of the market, quantities in quote sizes.
+
+    Attributes:
+        penalty: eta, per price scale and quote size.
+        decay: k, how fast the chance of a fill falls with distance, per price scale.
+        size: quantity of each quote, in size scales of the market.
+    """
+
+    trader = quote
+    observes = False
+    warms_up = True
+    mind_per_market = False
+    penalty: float = 0.1
+    decay: float = 2.0
+    size: float = 1.0
+
+    def __post_init__(self) -> None:
+        require(self.penalty >= 0, "inventory_skew.penalty", self.penalty, "zero or more")
+        for name in ("decay", "size"):
+            require(getattr(self, name) > 0, f"inventory_skew.{name}", getattr(self, name), "above zero")
+
+    def parameters(self, spec: MarketSpec, seats: int) -> Sequence[float]:
+        """Return the skew for each quote size held and half the spread in ticks, and the size in lots."""
+        scale = spec.price_scale_ticks
+        half = 0.5 * (2.0 / self.decay + self.penalty)
+        return (2.0 * self.penalty * scale, half * scale, spec.lots(self.size))

@@ -1,0 +1,48 @@
+"""A trader who takes at random times."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from marl_market.env.scheme import require
+from marl_market.env.trader import DECIDED, trader
+from marl_market.exchange.commands import submit_market
+from marl_market.exchange.randomness import poisson, uniform
+from marl_market.market.spec import MarketSpec
+
+
+@trader
+def take(public, seat, mind):  # type: ignore[no-untyped-def]
+    """Buy or sell at market, at the times of a Poisson process."""
+    for _ in range(min(16, poisson(seat, mind.parameter[0]))):
+        submit_market(seat, 1 if uniform(seat) < 0.5 else -1, int(mind.parameter[1]))
+    return DECIDED
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Trade for reasons of one's own: the liquidity traders of Glosten and Milgrom (1985) and Kyle (1985).
+
+    Sees: nothing.
+    Does: buys or sells `size` at market with an even chance, at the times of a Poisson process.
+
+    Attributes:
+        rate: orders a second of each seat.
+        size: quantity of each order, in size scales of the market.
+    """
+
+    trader = take
+    observes = False
+    warms_up = True
+    mind_per_market = False
+    rate: float = 0.1
+    size: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name in ("rate", "size"):
+            require(getattr(self, name) > 0, f"noise.{name}", getattr(self, name), "above zero")
+
+    def parameters(self, spec: MarketSpec, seats: int) -> Sequence[float]:
+        """Return the mean orders a step and the size in lots."""
+        return (self.rate * spec.step_seconds, spec.lots(self.size))

@@ -1,0 +1,54 @@
+"""Quoting both sides without taking: what makers have in common."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from marl_market.exchange.bits import lowest_bit
+from marl_market.exchange.commands import HIGHEST_PRICE, cancel_all, submit_limit
+from marl_market.exchange.compiled import compiled
+
+
+@compiled
+def own_lots_at(seat, side, price_ticks):  # type: ignore[no-untyped-def]
+    """Return the quantity that the seat itself shows at a price."""
+    lots = np.int64(0)
+    slots = seat.live
+    while slots != 0:
+        slot = lowest_bit(slots)
+        slots &= slots - np.uint64(1)
+        order = seat.order[slot]
+        if order.side == side and order.price_ticks == price_ticks:
+            lots += order.leaves_quantity
+    return lots
+
+
+@compiled
+def best_of_others(public, seat, side):  # type: ignore[no-untyped-def]
+    """Return the best bid (side +1) or ask (-1) of the other seats; without one, a price that binds nobody."""
+    index = (1 - side) >> 1
+    for i in range(public.depth[index]):
+        level = public.level[index, i]
+        if level.quantity_lots > own_lots_at(seat, side, level.price_ticks):
+            return np.float64(level.price_ticks)
+    return -side * np.float64(HIGHEST_PRICE)
+
+
+@compiled
+def quote_both_sides(public, seat, bid, ask, bid_lots, ask_lots, levels, spacing):  # type: ignore[no-untyped-def]
+    """Replace all of the seat's orders by `levels` bids from `bid` down and as many asks from `ask` up.
+
+    Prices in ticks are rounded away from each other, `spacing` apart, and never touch the best of the others; where
+    a quantity is zero that side is left empty.
+    """
+    bid = min(math.floor(bid), best_of_others(public, seat, -1) - 1.0)
+    ask = max(math.ceil(ask), best_of_others(public, seat, 1) + 1.0)
+    ask = max(ask, bid + 1.0)
+    cancel_all(seat)
+    for i in range(levels):
+        if bid_lots > 0:
+            submit_limit(seat, 1, math.floor(bid - i * spacing), np.int64(bid_lots))
+        if ask_lots > 0:
+            submit_limit(seat, -1, math.ceil(ask + i * spacing), np.int64(ask_lots))

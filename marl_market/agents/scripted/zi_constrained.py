@@ -1,0 +1,59 @@
+"""A zero-intelligence trader with a budget."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from marl_market.agents.scripted.assignment import LIMIT, SIDE, Assignments, work_on_assignment
+from marl_market.agents.scripted.random_shout import highest_price, lowest_price, shout, shout_parameters
+from marl_market.env.scheme import require
+from marl_market.env.trader import DECIDED, trader
+from marl_market.market.spec import MarketSpec
+
+
+@trader
+def trade(public, seat, mind):  # type: ignore[no-untyped-def]
+    """Shout prices at random that are no loss."""
+    left = work_on_assignment(public, seat, mind)
+    low, high = lowest_price(seat, mind), highest_price(seat, mind)
+    if seat.memory[SIDE] > 0.0:
+        high = seat.memory[LIMIT]
+        low = min(low, high)
+    else:
+        low = seat.memory[LIMIT]
+    shout(public, seat, mind, left, low, high)
+    return DECIDED
+
+
+@dataclass(frozen=True)
+class ZIConstrained:
+    """Shout random prices that are no loss: ZI-C (Gode and Sunder 1993).
+
+    Sees: its own limit price, whether there was a trade.
+    Does: replaces its quote by one at a price drawn evenly from the lowest price up to its limit to buy, from its
+        limit up to the highest to sell.
+
+    Attributes:
+        assignments: what its customers ask for.
+        price_range: lowest and highest price, in currency; None takes `reach` price scales about the first price seen.
+        reach: see `price_range`.
+        withdraws: whether it withdraws its quote after any trade, as in the auctions of the paper.
+    """
+
+    trader = trade
+    observes = False
+    warms_up = False
+    mind_per_market = False
+    assignments: Assignments = field(default_factory=Assignments)
+    price_range: tuple[float, float] | None = None
+    reach: float = 4.0
+    withdraws: bool = False
+
+    def __post_init__(self) -> None:
+        require(self.reach > 0, "zi_constrained.reach", self.reach, "above zero")
+
+    def parameters(self, spec: MarketSpec, seats: int) -> Sequence[float]:
+        """Return those of the assignments, the price range and whether it withdraws."""
+        own = shout_parameters("zi_constrained", spec, self.price_range, self.reach, self.withdraws)
+        return self.assignments.parameters(spec, own)

@@ -1,0 +1,197 @@
+"""What customers ask for, and how the traders of induced-value auctions quote it."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from marl_market.agents.scripted.assignment import ANCHOR, LIMIT, SIDE, Assignments
+from marl_market.agents.scripted.giveaway import Giveaway
+from marl_market.agents.scripted.shaver import Shaver
+from marl_market.agents.scripted.zi_constrained import ZIConstrained
+from marl_market.agents.scripted.zi_unconstrained import ZIUnconstrained
+from tests.agents.scripted.seated import CANCEL_ALL, Seated, quoted
+from tests.agents.scripted.seated import LIMIT as LIMIT_ORDER
+from tests.builders import public_record, show_levels
+
+BUYERS = Assignments(side="buy", limits=((10.2, 10.1), (9.9, 9.8)), quantity=0.5, patience_seconds=0.0)
+SELLERS = replace(BUYERS, side="sell")
+
+
+def fill_all(trader: Seated, side: int = 1) -> None:
+    trader.fill(side, 3)
+
+
+def limits(trader: Seated, looks: int) -> list[tuple[int, int] | None]:
+    """Return side and price that a giveaway trader quotes at each look, everything filled in between."""
+    seen: list[tuple[int, int] | None] = []
+    for _ in range(looks):
+        sent = trader.orders(public_record())
+        seen.append((sent[0][1], sent[0][2]) if sent else None)
+        if sent:
+            trader.fill(sent[0][1], sent[0][3])
+    return seen
+
+
+@pytest.mark.parametrize(("place", "first", "second"), [(0, 1020, 1010), (1, 990, 980), (2, 1020, 1010)])
+def test_each_seat_works_through_its_own_row_of_the_schedule_and_stops(place: int, first: int, second: int) -> None:
+    assert limits(Seated(Giveaway(BUYERS), place=place), 4) == [(1, first), (1, second), None, None]
+    assert limits(Seated(Giveaway(SELLERS), place=place), 3) == [(-1, first), (-1, second), None]
+
+
+def test_a_schedule_can_repeat() -> None:
+    assert limits(Seated(Giveaway(replace(BUYERS, repeats=True))), 5) == [(1, 1020), (1, 1010)] * 2 + [(1, 1020)]
+
+
+def test_what_is_left_of_a_unit_is_offered_on_and_an_order_in_place_is_kept() -> None:
+    trader = Seated(Giveaway(BUYERS))
+    assert trader.see(public_record()) == [(CANCEL_ALL, 0, 0, 0), (LIMIT_ORDER, 1, 1020, 3)]
+    trader.rest(4, 1, 1020, 3)
+    assert trader.see(public_record()) == []
+    trader.fill(1, 1)
+    trader.seat["order"][4]["leaves_quantity"] = 2
+    assert trader.see(public_record()) == []
+    trader.seat["live"] = 0
+    assert trader.orders(public_record()) == [(LIMIT_ORDER, 1, 1020, 2)]
+
+
+def test_drawn_assignments_lie_evenly_about_the_first_price_on_either_side() -> None:
+    trader = Seated(Giveaway(Assignments(width=5.0, patience_seconds=0.0)))
+    trader.see(public_record(reference_ticks=500.0))
+    drawn = np.array([quote for quote in limits(trader, 3000) if quote])[1:]
+    assert (drawn[:, 1].min(), drawn[:, 1].max()) == (480, 520)
+    assert abs(drawn[:, 1].mean() - 500) < 4 * 40 / np.sqrt(12 * 3000)
+    assert abs(drawn[:, 0].mean()) < 4 / np.sqrt(3000)
+
+
+def test_an_assignment_is_withdrawn_after_its_patience_and_the_next_comes_after_its_interval() -> None:
+    agent = Giveaway(Assignments(patience_seconds=4.0, interval_seconds=6.0, width=100.0))
+    trader = Seated(agent)
+    working = []
+    for _ in range(6000):
+        trader.see(public_record())
+        working.append((float(trader.seat["memory"][SIDE]), float(trader.seat["memory"][LIMIT])))
+    busy = np.array([side != 0 for side, _ in working])
+    ends = sum(1 for now, then in zip(working[1:], working, strict=False) if then[0] and now != then)
+    assert busy[1:].sum() / ends == pytest.approx(1 / (1 - np.exp(-0.25)), rel=0.1)
+    idle = 1 / (1 - np.exp(-1 / 6)) - 1  # one is taken in the step that ends another, if its time has come
+    assert (~busy[1:]).sum() / ends == pytest.approx(idle, rel=0.1)
+
+
+def test_a_withdrawn_assignment_takes_its_quote_with_it() -> None:
+    trader = Seated(Giveaway(Assignments(patience_seconds=1e-9, interval_seconds=1e9)))
+    trader.seat["memory"][[SIDE, LIMIT]] = (1.0, 1000.0)
+    assert trader.see(public_record()) == [(CANCEL_ALL, 0, 0, 0)]
+    assert trader.see(public_record()) == []
+
+
+def test_a_trader_looks_as_often_as_it_attends() -> None:
+    trader = Seated(ZIConstrained(replace(BUYERS, attention=0.5)))
+    looks = [bool(trader.see(public_record())) for _ in range(3000)]
+    assert np.mean(looks) == pytest.approx(1 - np.exp(-0.5), abs=0.04)
+
+
+def shouts(agent: Any, public: Any = None, looks: int = 4000) -> np.ndarray:
+    trader = Seated(agent)
+    trader.seat["memory"][ANCHOR] = 1000.0
+    sent = [trader.orders(public if public is not None else public_record()) for _ in range(looks)]
+    assert {len(orders) for orders in sent} == {1}
+    return np.array([orders[0][2] for orders in sent])
+
+
+def assert_even(prices: np.ndarray, lowest: int, highest: int) -> None:
+    assert (prices.min(), prices.max()) == (lowest, highest)
+    counts = np.bincount(prices - lowest)
+    expected = prices.size / counts.size
+    assert np.abs(counts - expected).max() < 5 * np.sqrt(expected)
+
+
+@pytest.mark.parametrize(
+    ("assignments", "lowest", "highest"), [(BUYERS, 1001, 1020), (replace(SELLERS, limits=((10.2,),)), 1020, 1040)]
+)
+def test_zi_c_shouts_evenly_up_to_its_limit_and_never_at_a_loss(
+    assignments: Assignments, lowest: int, highest: int
+) -> None:
+    agent = ZIConstrained(assignments, price_range=(10.01, 10.4))
+    assert_even(shouts(agent), lowest, highest)
+
+
+def test_zi_u_shouts_evenly_over_the_whole_range() -> None:
+    assert_even(shouts(ZIUnconstrained(BUYERS, price_range=(10.01, 10.4))), 1001, 1040)
+    assert_even(shouts(ZIUnconstrained(SELLERS, reach=2.0)), 992, 1008)
+
+
+@pytest.mark.parametrize(("price_range", "side", "price"), [((10.5, 11.0), "buy", 1020), ((9.0, 9.5), "sell", 1020)])
+def test_zi_c_quotes_its_limit_where_the_range_is_all_beyond_it(
+    price_range: tuple[float, float], side: str, price: int
+) -> None:
+    agent = ZIConstrained(replace(BUYERS, side=side), price_range=price_range)
+    assert set(shouts(agent, looks=50)) == {price}
+
+
+def test_zero_intelligence_withdraws_after_a_trade_where_the_rules_say_so() -> None:
+    rare = replace(BUYERS, attention=1e-9)
+    for withdraws in (True, False):
+        trader = Seated(ZIConstrained(rare, withdraws=withdraws))
+        assert trader.see(public_record()) == []
+        assert trader.see(public_record(step_trades=1)) == [(CANCEL_ALL, 0, 0, 0)] * withdraws
+
+
+@pytest.mark.parametrize(
+    ("assignments", "price"),
+    [
+        (BUYERS, 999),
+        (SELLERS, 1020),
+        (replace(SELLERS, limits=((9.5,),)), 1001),
+        (replace(BUYERS, limits=((9.5,),)), 950),
+    ],
+)
+def test_the_shaver_improves_the_touch_by_a_tick_within_its_limit(assignments: Assignments, price: int) -> None:
+    assert Seated(Shaver(assignments)).orders(quoted(998, 1002))[0][2] == price
+
+
+def test_the_shaver_does_not_outbid_itself() -> None:
+    shaver = Seated(Shaver(BUYERS))
+    assert shaver.orders(quoted(998, 1010)) == [(LIMIT_ORDER, 1, 999, 3)]
+    shaver.rest(0, 1, 999, 3)
+    public = public_record()
+    show_levels(public, bids=[(999, 3), (998, 5)], asks=[(1010, 5)])
+    assert shaver.see(public) == []
+    public["level"][0, 0]["quantity_lots"] = 4
+    assert shaver.orders(public) == [(LIMIT_ORDER, 1, 1000, 3)], "somebody has joined"
+
+
+@pytest.mark.parametrize(("assignments", "price"), [(BUYERS, 988), (replace(SELLERS, limits=((9.5,),)), 1012)])
+def test_the_shaver_opens_an_empty_side_at_its_stub(assignments: Assignments, price: int) -> None:
+    assert Seated(Shaver(assignments, stub=3.0)).orders(public_record())[0][2] == price
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"side": "both"}, "assignments.side is 'both'; it must be one of buy, sell, either"),
+        ({"limits": ((1.0,), (1.0, 2.0)), "side": "buy"}, "assignments.limits"),
+        ({"limits": ((1.0,),)}, "assignments.side is 'either'; it must be buy or sell where limits are given"),
+        ({"limits": ((1.0,) * 2000,), "side": "buy"}, "assignments.limits is '2000 prices'; it must be at most 1008"),
+        ({"width": 0.0}, "assignments.width is 0.0; it must be above zero"),
+        ({"attention": -1.0}, "assignments.attention is -1.0; it must be zero or more"),
+    ],
+)
+def test_an_assignment_that_is_none_is_named(changes: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        Assignments(**changes)
+
+
+def test_a_range_that_is_none_is_named() -> None:
+    with pytest.raises(ValueError, match=r"zi_constrained.price_range is \(2.0, 1.0\)"):
+        parameters(ZIConstrained(price_range=(2.0, 1.0)))
+    with pytest.raises(ValueError, match=r"zi_unconstrained.reach is 0.0; it must be above zero"):
+        ZIUnconstrained(reach=0.0)
+    with pytest.raises(ValueError, match=r"shaver.stub is 0.0; it must be above zero"):
+        Shaver(stub=0.0)
+
+
+def parameters(agent: Any) -> Sequence[float]:
+    return Seated(agent).mind["parameter"]

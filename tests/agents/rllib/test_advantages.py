@@ -155,9 +155,13 @@ def test_a_decision_before_a_sleep_is_credited_with_all_that_follows_until_the_n
 
 
 def test_a_truncation_in_a_sleep_is_worth_its_final_observation() -> None:
-    decided, truncated = np.array([[1], [0], [1]], np.bool_), np.array([[0], [1], [0]], np.bool_)
-    reward, value = np.array([[1.0], [2.0], [4.0]], np.float32), np.array([[0.5], [9.0], [0.0]], np.float32)
-    next_value = np.array([[9.0], [6.0], [0.0]], np.float32)
+    """What comes after the truncation is of another episode, which begins with steps that are not there."""
+    decided, truncated = np.array([[1], [0], [0], [1]], np.bool_), np.array([[0], [1], [0], [0]], np.bool_)
+    reward, value = (
+        np.array([[1.0], [2.0], [64.0], [4.0]], np.float32),
+        np.array([[0.5], [9.0], [9.0], [0.0]], np.float32),
+    )
+    next_value = np.array([[9.0], [6.0], [9.0], [0.0]], np.float32)
     advantage = generalized_advantages(
         value, next_value, reward, decided, np.zeros_like(truncated), truncated, discount=0.5, trace_decay=0.8
     )

@@ -236,7 +236,20 @@ def draw(markets, seed, seats, reference, offsets, walk, side_orders, style, str
                     tally.self_trade += event.reason == SELF_TRADE
                 elif event.kind == FILLED and event.liquidity == MAKER and event.leaves_quantity == 0:
                     live[place] -= 1
+        if style != STYLE_PLAIN:
+            count_open(market, seats, live)
         tally.resting += live[0] + live[1]
+
+
+@compiled
+def count_open(market, seats, live):  # type: ignore[no-untyped-def]
+    """Count the open orders of each side, waiting stops included."""
+    live[:] = 0
+    for i in range(seats):
+        slots = market.seat[i].live
+        while slots != 0:
+            live[(1 - market.seat[i].order[lowest_bit(slots)].side) >> 1] += 1
+            slots &= slots - ONE
 
 
 @compiled

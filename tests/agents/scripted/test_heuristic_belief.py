@@ -67,6 +67,12 @@ def test_it_quotes_the_price_of_the_highest_expected_gain(sign: int) -> None:
     assert Seated(HeuristicBelief(customers)).orders(after(bare, sign))[0][2] == 1000 + sign
 
 
+def test_it_outbids_by_a_tick_what_was_not_accepted() -> None:
+    # 995 and 1000 gain half of 15 and 10, 1001 all of 9
+    trader = Seated(HeuristicBelief(Assignments(side="buy", limits=((10.1,),))))
+    assert trader.orders(after([(REST, 1, 1000), (REST, -1, 995)]))[0][2] == 1001
+
+
 def test_it_takes_the_other_side_where_that_is_best_and_waits_where_nothing_gains() -> None:
     trader = Seated(HeuristicBelief(Assignments(side="buy", limits=((10.1,),))))
     assert trader.orders(after([])) == []

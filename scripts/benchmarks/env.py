@@ -23,12 +23,15 @@ from marl_market.env.rewards.profit import Profit
 from marl_market.env.scheme import ActionScheme, ObservationScheme, continuous
 from marl_market.env.trader import DECIDED, trader
 from marl_market.exchange.commands import cancel_all, submit_limit
+from marl_market.market.latency import Delay, Latency
 from marl_market.market.spec import QUANTILES, Fees, MarketSpec, OrderFlow
 
 SEATS = 8
 RATE = "env.steps_per_second_per_core"
 FILLING_STEPS = 200
 ACTIONS = 64
+AT_ONCE = Latency()
+LATE = Latency(entry=Delay(floor_ns=2e8, exponential_ns=5e8), data=Delay(uniform_ns=2e9))
 QUOTES = Quotes(nearest=-0.5)  # a quarter of the quotes lie beyond the mid price, so that there are trades
 
 
@@ -62,12 +65,12 @@ class OneMessage:
         return (5.0 * spec.price_scale_ticks,)
 
 
-def environment(action: ActionScheme) -> Environment:
+def environment(action: ActionScheme, latency: Latency = AT_ONCE) -> Environment:
     """Return a market of eight external seats, who see book, tape, account and clock, and never close."""
     sizes = tuple(np.linspace(1.0, 16.0, QUANTILES))
     flow = OrderFlow(1.0, 1.0, 1.0, sizes, sizes, sizes, spread_ticks=4.0, volatility_ticks=2.0, depth_lots=20.0)
     fees = Fees(maker_rate=-20e-6, taker_rate=50e-6)
-    spec = MarketSpec("benchmark", 0.01, 1.0, 100.0, flow, fees, session_steps=10**9, warmup_steps=0)
+    spec = MarketSpec("benchmark", 0.01, 1.0, 100.0, flow, fees, latency=latency, session_steps=10**9, warmup_steps=0)
     observation: dict[str, ObservationScheme] = {
         "book": Book(),
         "tape": TradeTape(),
@@ -91,7 +94,8 @@ def measure(quick: bool) -> Iterator[Figure]:
         rows.append(("env.steps_per_second.two_threads", OneMessage(), 64, 2))
         rows.append(("env.steps_per_second.two_threads.quotes", QUOTES, 64, 2))
     for name, action, markets, threads in rows:
-        yield batch_figure(name, action, markets, threads, market_steps)
+        yield batch_figure(name, environment(action), markets, threads, market_steps)
+    yield batch_figure(f"{RATE}.latency", environment(OneMessage(), LATE), 64, 1, market_steps)
     yield pettingzoo_figure(50 if quick else 20_000)
 
 
@@ -100,9 +104,9 @@ def actions(markets: int, size: int) -> NDArray[np.float32]:
     return np.random.default_rng(1).uniform(-1.0, 1.0, (ACTIONS, markets, SEATS, size)).astype(np.float32)
 
 
-def batch_figure(name: str, action: ActionScheme, markets: int, threads: int, market_steps: int) -> Figure:
+def batch_figure(name: str, described: Environment, markets: int, threads: int, market_steps: int) -> Figure:
     """Time steps of a batch whose books have been filled."""
-    batch = BatchMarket(environment(action), markets, threads)
+    batch, action = BatchMarket(described, markets, threads), described.action
     played = actions(markets, action.size)
     steps = max(1, market_steps // markets)
 

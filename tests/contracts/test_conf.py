@@ -25,8 +25,9 @@ from tests.env.calls import PART, call_reward_at, observe
 
 CONF = Path(__file__).parents[2] / "conf"
 STEPS, WARMUP = 40, 40
-MISFORTUNES = {int(Reason.ORDER_UNKNOWN), int(Reason.TOO_MANY_ORDERS)}
-"""What befalls a seat whose order is filled before its cancel comes, or that has many open; else it made a mistake."""
+MISFORTUNES = {int(Reason.ORDER_UNKNOWN), int(Reason.TOO_MANY_ORDERS), int(Reason.SESSION_OVER)}
+"""What befalls a seat whose order is filled before its cancel comes, or comes after the close, or that has many open;
+else it made a mistake."""
 
 
 def choices(group: str) -> list[str]:

@@ -16,6 +16,7 @@ from marl_market.exchange.records import (
     LADDERS,
     NIL,
     SEAT_COMMANDS,
+    SEAT_IN_FLIGHT,
     SEAT_ORDERS,
     SEAT_REFRESHES,
     SLOT_BITS,
@@ -258,7 +259,7 @@ def test_the_busiest_step_fits_its_event_buffer_with_little_to_spare(capacity: s
     most = 7 * SEAT_ORDERS + 8 * SEAT_COMMANDS + 3 * SEAT_REFRESHES
     # The first command makes three events and not eight, the two of the taker one of their own each.
     assert count == most * len(others) - 8 + 3 + 1 + 1, "each seat makes as many events as it can"
-    assert capacity_of_buffer == (most + 3) * seats, "and three more when the venue liquidates it"
+    assert capacity_of_buffer == (most + SEAT_IN_FLIGHT + 6) * seats, "what was on its way and two closings of it too"
     kinds = np.bincount(venue.market["event"]["kind"][:count], minlength=len(EventKind) + 1)
     assert kinds[0] == 0
     assert kinds[EventKind.FILLED] == 2 * int(venue.market["trade_sequence"])

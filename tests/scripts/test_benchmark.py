@@ -27,6 +27,7 @@ UNITS = {
         STEPS: "steps/s",
         f"{STEPS}.markets_1": "steps/s",
         f"{STEPS}.quotes": "steps/s",
+        f"{STEPS}.latency": "steps/s",
         "pettingzoo.steps_per_second": "steps/s",
     },
     "sampler": {

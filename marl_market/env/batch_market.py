@@ -26,6 +26,7 @@ from marl_market.env.paced import Paced, pace_parameters
 from marl_market.env.paces.every_step import EveryStep
 from marl_market.env.playable import ActionError, require_playable
 from marl_market.env.presence import write_stays
+from marl_market.env.repeated import Repeated
 from marl_market.env.scheme import (
     ActionScheme,
     ObservationScheme,
@@ -38,7 +39,7 @@ from marl_market.env.scheme import (
 from marl_market.env.step import reset_markets, step_parallel, step_serial
 from marl_market.env.trader import MIND, MIND_PARAMETERS, PART, REWARD_PARAMETERS, REWARD_PART
 from marl_market.exchange.latency import connect
-from marl_market.exchange.lifecycle import allocate_markets
+from marl_market.exchange.lifecycle import allocate_instruments
 from marl_market.exchange.records import REWARD_PARTS, SEAT_ACTIONS, SEAT_CHOICES, SEAT_OBSERVATION
 from marl_market.market.latency import Latency
 from marl_market.market.spec import MarketSpec
@@ -64,6 +65,20 @@ class Step(NamedTuple):
     terminated: NDArray[np.bool_]
     truncated: bool
     acts: NDArray[np.bool_]
+
+
+class Balances(NamedTuple):
+    """What seats have made, each of shape (markets, seats).
+
+    Attributes:
+        profit: cash plus positions at the mark, in cash units, after fees; what the venue gave is no profit.
+        fees: paid less rebates, in cash units.
+        trades: number of fills.
+    """
+
+    profit: NDArray[np.float64]
+    fees: NDArray[np.int64]
+    trades: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -101,7 +116,15 @@ class Environment:
             raise ValueError(f"reward is {self.reward!r}; it must be 1 to {REWARD_PARTS} schemes, each by a name")
         for name, part in self.reward.items():
             require(math.isfinite(part.weight), f"reward.{name}.weight", part.weight, "a finite number")
+        several = len(self.spec.instruments) > 1
+        require(
+            not several or self.pace.choices == 0, "pace", self.pace, "every_step where there are several instruments"
+        )
         for group in self.groups:
+            known = several and "fundamental" in group.sees
+            require(
+                not known, f"population.{group.name}.sees", group.sees, "without fundamental in several instruments"
+            )
             late = self.latency_of(group).data
             wanted = f"at most {DATA_STEPS} steps of {self.spec.step_ns} ns, {late.longest_ns:.4g} ns are the longest"
             require(late.steps(self.spec.step_ns) <= DATA_STEPS, f"population.{group.name}.latency.data", late, wanted)
@@ -122,8 +145,8 @@ class Environment:
 
     @property
     def observation_size(self) -> int:
-        """Return how many numbers an observation has."""
-        return sum(part.size for part in self.observation.values())
+        """Return how many numbers an observation has, all instruments included."""
+        return len(self.spec.instruments) * sum(part.size for part in self.observation.values())
 
     @property
     def action_size(self) -> int:
@@ -138,8 +161,10 @@ class Environment:
         return 0 if choices is None or action.mask is None else int(choices.sum())
 
     def action_of(self, name: str) -> ActionScheme:
-        """Return what the group `name` can do, its pace included; raises KeyError where there is none."""
+        """Return what the group `name` can do in all instruments, its pace included; raises KeyError for no group."""
         self.seats_of(name)
+        if len(self.spec.instruments) > 1:
+            return Repeated(self.action, len(self.spec.instruments))
         return self.action if self.pace.choices == 0 else Paced(self.action, self.pace)
 
     def seats_of(self, name: str) -> slice:
@@ -164,7 +189,8 @@ class BatchMarket:
 
     Attributes:
         environment: what is run.
-        markets: (B,) market records, see `marl_market.exchange.records`.
+        instruments: (instruments, B) market records, see `marl_market.exchange.records`.
+        markets: (B,) those of the market's own instrument, the first.
         lines: what lies between seats and venues, see `marl_market.exchange.latency`; None where nothing is late.
         minds: mind records; `mind_rows[name]` are the rows of a group, one, or B where each market has its own.
         external: (E,) seats whose actions come from outside, in the order of the action and observation arrays.
@@ -182,12 +208,13 @@ class BatchMarket:
             raise ValueError(f"threads is {threads}; this machine offers 1 to {numba.config.NUMBA_NUM_THREADS}")
         self.environment = environment
         self.threads = threads
-        self.markets = allocate_markets(environment.spec, markets, environment.seats)
-        self.lines = connect(self.markets, environment.latencies, environment.spec.step_ns)
+        self.instruments = allocate_instruments(environment.spec, markets, environment.seats)
+        self.markets = self.instruments[0]
+        self.lines = connect(self.instruments.reshape(-1), environment.latencies, environment.spec.step_ns)
         self.minds, self.mind_rows = self._seat_groups()
         self._paths = FundamentalPaths(environment.spec, environment.groups, self.markets)
         self._parts = np.array([part_of(scheme) for scheme in environment.observation.values()], PART)
-        self.markets["public"]["digests"] = any(part.digests for part in environment.observation.values()) or any(
+        self.instruments["public"]["digests"] = any(part.digests for part in environment.observation.values()) or any(
             "events" in group.sees for group in environment.groups
         )
         scores = [(part.reward.address, part.weight) for part in environment.reward.values()]
@@ -210,25 +237,51 @@ class BatchMarket:
         for group in environment.groups:
             rows[group.name] = slice(used, used + (count if group.agent.mind_per_market else 1))
             used = rows[group.name].stop
-        minds = np.zeros(used, MIND)
-        external: list[int] = []
+        # What follows belongs to the further instruments: in each, a group has one row for its rule or its decoder.
+        own, further = used, len(environment.spec.instruments) - 1
+        minds = np.zeros(own + further * len(environment.groups), MIND)
+        self._place_groups(minds, self.markets, environment.spec, list(rows.values()), 0)
+        for number in range(1, further + 1):
+            spec = environment.spec.instruments[number]
+            single = [slice(used + i, used + i + 1) for i in range(len(environment.groups))]
+            self._place_groups(minds, self.instruments[number], spec, single, number)
+            used += len(environment.groups)
         for group in environment.groups:
-            agent, mind_rows, seats = group.agent, rows[group.name], environment.seats_of(group.name)
-            own = environment.action.parameters(environment.spec) if agent.observes else None
-            parameters = agent.parameters(environment.spec, group.count) if own is None else own
-            if len(parameters) > MIND_PARAMETERS:
-                raise ValueError(f"population.{group.name} has {len(parameters)} parameters, at most {MIND_PARAMETERS}")
-            minds["parameter"][mind_rows, : len(parameters)] = parameters
-            if isinstance(agent, TrainedAgent):
-                inputs, seen = agent.observation_size, environment.observation_size
+            if isinstance(group.agent, TrainedAgent):
+                inputs, seen = group.agent.observation_size, environment.observation_size
                 if inputs != seen:
                     raise ValueError(
                         f"population.{group.name} has a policy of {inputs} inputs; observations have {seen}"
                     )
-                agent.write_minds(minds, mind_rows)
-            seat = self.markets["seat"][:, seats]
-            seat["trader"] = agent.trader.address
+                group.agent.write_minds(minds, rows[group.name])
+        self.instruments["visited"] = any(group.presence is not None for group in environment.groups)
+        seats = [
+            environment.seats_of(group.name) for group in environment.groups if group.agent.trader is external_trader
+        ]
+        self.external = np.array(
+            [seat for of_group in seats for seat in range(of_group.start, of_group.stop)], np.int64
+        )
+        return minds, rows
+
+    def _place_groups(
+        self, minds: NDArray[np.void], records: NDArray[np.void], spec: MarketSpec, rows: Sequence[slice], number: int
+    ) -> None:
+        """Write what seats and minds need in instrument `number`, in whose records each group has its `rows` of minds.
+
+        A mind that observes decides in the first instrument; in others its seats play what it has decided there.
+        """
+        environment = self.environment
+        for group, mind_rows in zip(environment.groups, rows, strict=True):
+            agent, seats = group.agent, environment.seats_of(group.name)
+            parameters = environment.action.parameters(spec) if agent.observes else agent.parameters(spec, group.count)
+            if len(parameters) > MIND_PARAMETERS:
+                raise ValueError(f"population.{group.name} has {len(parameters)} parameters, at most {MIND_PARAMETERS}")
+            minds["parameter"][mind_rows, : len(parameters)] = parameters
+            seat = records["seat"][:, seats]
+            follows = agent.observes and number > 0
+            seat["trader"] = (external_trader if follows else agent.trader).address
             seat["decoder"] = environment.action.decoder.address
+            seat["action_offset"] = number * environment.action.size
             seat["pace"] = environment.pace.pacer.address if agent.observes and environment.pace.pacer else 0
             seat["mask"] = 1  # of the choices of a pace, which no mask function writes
             seat["observes"] = agent.observes
@@ -236,20 +289,16 @@ class BatchMarket:
             seat["informed"] = "fundamental" in group.sees
             seat["steers"] = group.steers
             seat["place"] = np.arange(group.count)
-            first = np.arange(mind_rows.start, mind_rows.stop)
-            seat["mind"] = np.broadcast_to(first[:, None], (count, group.count))
-            if agent.trader is external_trader:
-                external += range(seats.start, seats.stop)
-        for place, (name, part) in enumerate(environment.reward.items()):
-            parameters = part.parameters(environment.spec)
-            if len(parameters) > REWARD_PARAMETERS:
-                raise ValueError(f"reward.{name} has {len(parameters)} parameters, at most {REWARD_PARAMETERS}")
-            minds["reward_parameter"][:, place, : len(parameters)] = parameters
-        paced = pace_parameters(environment.action, environment.pace, environment.spec)
-        minds["pace_parameter"][:, : len(paced)] = paced
-        self.markets["visited"] = any(group.presence is not None for group in environment.groups)
-        self.external = np.array(external, np.int64)
-        return minds, rows
+            seat["mind"] = np.broadcast_to(
+                np.arange(mind_rows.start, mind_rows.stop)[:, None], (self.markets.size, group.count)
+            )
+            for place, (name, part) in enumerate(environment.reward.items()):
+                parameters = part.parameters(spec)
+                if len(parameters) > REWARD_PARAMETERS:
+                    raise ValueError(f"reward.{name} has {len(parameters)} parameters, at most {REWARD_PARAMETERS}")
+                minds["reward_parameter"][mind_rows, place, : len(parameters)] = parameters
+            paced = pace_parameters(environment.action, environment.pace, spec)
+            minds["pace_parameter"][mind_rows, : len(paced)] = paced
 
     def reset(self, seeds: Sequence[int] | NDArray[np.integer]) -> NDArray[np.float32]:
         """Open every market, market i from `seeds[i]`, warm it up, and return the first observation."""
@@ -260,18 +309,19 @@ class BatchMarket:
         for group in self.environment.groups:
             if group.presence is not None:
                 seats = self.environment.seats_of(group.name)
-                write_stays(group.presence, random[:, 1:][:, seats], self.markets["seat"][:, seats], spec.session_steps)
+                for records in self.instruments:
+                    write_stays(group.presence, random[:, 1:][:, seats], records["seat"][:, seats], spec.session_steps)
         self._paths.draw(seeds)
         numba.set_num_threads(self.threads)
         reset_markets(
-            self.markets,
+            self.instruments,
             self.minds,
             self._parts,
             self._mask_address,
             self.external,
             spec.step_ns,
             random,
-            spec.initial_price_ticks,
+            np.array([instrument.initial_price_ticks for instrument in spec.instruments]),
             spec.warmup_steps,
             self.observation,
             self.mask,
@@ -301,7 +351,7 @@ class BatchMarket:
         if self.threads > 1:
             numba.set_num_threads(self.threads)
         kernel(
-            self.markets,
+            self.instruments,
             self.minds,
             self._parts,
             self._reward_parts,
@@ -317,10 +367,22 @@ class BatchMarket:
         self._steps_left -= 1
         return Step(self.observation, self._reward, self._terminated, self._steps_left == 0, self.acts)
 
-    def conservation_errors(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return, for each market, the sum of positions in lots and of cash plus the venue's fees in cash units.
+    def balances(self) -> Balances:
+        """Return what every seat has made in the session so far, in all instruments."""
+        account, public = self.instruments["seat"]["account"][..., : self.environment.seats], self.instruments["public"]
+        half_worth = account["position"] * (public["mark_twice_ticks"] * public["cash_per_tick_lot"])[..., None]
+        return Balances(
+            profit=(account["cash"] + 0.5 * half_worth).sum(0),
+            fees=account["fees"].sum(0),
+            trades=account["trades"].sum(0),
+        )
 
-        Both are zero as long as nobody's gain comes from nowhere.
+    def conservation_errors(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return, for each market, how far positions, and cash plus the venue's fees, are from adding up to nothing.
+
+        Positions are in lots and of the instrument that is farthest from it, money is in cash units. Both are zero as
+        long as nobody's gain comes from nowhere.
         """
-        account = self.markets["seat"]["account"]
-        return account["position"].sum(1), account["cash"].sum(1) + self.markets["fees_collected"]
+        account = self.instruments["seat"]["account"]
+        money = account["cash"].sum(-1) + self.instruments["fees_collected"]
+        return np.abs(account["position"].sum(-1)).max(0), money.sum(0)

@@ -24,9 +24,9 @@ class Match:
         reward: sum of rewards.
         profit: cash plus position at the mark at the close, in currency, after fees.
         fees: fees paid less rebates, in currency.
-        traded_lots: quantity bought and sold.
+        traded_lots: quantity of the first instrument bought and sold.
         trades: number of fills.
-        position_lots: position at the close.
+        position_lots: position in the first instrument at the close.
         position_error: (sessions,) sum of positions in lots, zero where conserved.
         cash_error: (sessions,) sum of cash and the venue's fees in cash units, zero where conserved.
         tape: what the first session showed.
@@ -72,17 +72,16 @@ def play_match(environment: Environment, seeds: Sequence[int], threads: int = 1)
         recorder.record()
         reward += step.reward
         truncated = step.truncated
-    account, public = batch.markets["seat"]["account"][:, : environment.seats], batch.markets["public"]
+    account, balances = batch.markets["seat"]["account"][:, : environment.seats], batch.balances()
     unit = float(decimal(environment.spec.cash_unit))
-    worth = account["position"] * (public["mark_twice_ticks"] * public["cash_per_tick_lot"])[:, None]
     position_error, cash_error = batch.conservation_errors()
     return Match(
         environment=environment,
         reward=reward,
-        profit=(account["cash"] + 0.5 * worth) * unit,
-        fees=account["fees"] * unit,
+        profit=balances.profit * unit,
+        fees=(balances.fees * unit).astype(np.float64),
         traded_lots=account["traded_lots"].copy(),
-        trades=account["trades"].copy(),
+        trades=balances.trades,
         position_lots=account["position"].copy(),
         position_error=position_error,
         cash_error=cash_error,

@@ -30,9 +30,12 @@ def holding(public, account):  # type: ignore[no-untyped-def]
 
 @inlined
 def worth_twice(public, account):  # type: ignore[no-untyped-def]
-    """Return twice what a seat has, in cash units: what it was given at the mark, and what it has made of it."""
+    """Return twice what a seat has, in cash units: what it was given at the mark, and what it has made of it.
+
+    Its other instruments are included.
+    """
     given = public.credit.initial_lots * public.mark_twice_ticks * public.cash_per_tick_lot
-    return 2 * public.credit.initial_cash + given + equity_twice(public, account)
+    return 2 * public.credit.initial_cash + given + equity_twice(public, account) + account.worth_elsewhere_twice
 
 
 @inlined
@@ -113,6 +116,7 @@ def credit_refusal(public, seat, side, quantity_lots, price_twice, without):  # 
         return SHORT_LIMIT
     if credit.initial_parts_per_million == 0:
         return NO_REASON
-    if required_twice(public, account, side, lots, needed, lost) > worth_twice(public, account):
+    required = required_twice(public, account, side, lots, needed, lost) + account.margin_elsewhere_twice
+    if required > worth_twice(public, account):
         return INSUFFICIENT_FUNDS
     return NO_REASON

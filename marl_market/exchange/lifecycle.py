@@ -20,7 +20,13 @@ NANOSECONDS_PER_YEAR = 365 * 24 * 60 * 60 * NANOSECONDS_PER_SECOND
 
 
 def allocate_markets(spec: MarketSpec, markets: int, seats: int) -> NDArray[np.void]:
-    """Return `markets` market records of the spec's size class, for `seats` seats each.
+    """Return `markets` records of the spec's own instrument, the first; for the rest see `allocate_instruments`."""
+    records: NDArray[np.void] = allocate_instruments(spec, markets, seats)[0]
+    return records
+
+
+def allocate_instruments(spec: MarketSpec, markets: int, seats: int) -> NDArray[np.void]:
+    """Return market records of the spec's size class, for `seats` seats each, of shape (instruments, `markets`).
 
     Raises ValueError when the size class has too few seats.
     """
@@ -31,7 +37,16 @@ def allocate_markets(spec: MarketSpec, markets: int, seats: int) -> NDArray[np.v
             f"market.capacity {spec.capacity!r} has {available} seats, the population needs {seats}; "
             f"choose a larger one of {CAPACITY_SEATS}"
         )
-    records = np.zeros(markets, dtype)
+    instruments = np.zeros((len(spec.instruments), markets), dtype)
+    for number, (records, instrument) in enumerate(zip(instruments, spec.instruments, strict=True)):
+        records["public"]["instrument"] = number
+        _write_constants(records, instrument, seats)
+        open_markets(records, instrument.initial_price_ticks)
+    return instruments
+
+
+def _write_constants(records: NDArray[np.void], spec: MarketSpec, seats: int) -> None:
+    """Write what one instrument's records (markets) keep from session to session."""
     records["seat_count"] = seats
     records["seat"]["departure_step"][:, :seats] = NEVER
     records["maximum_quantity"] = max(1, 2**62 // (2**31 * spec.cash_per_tick_lot))
@@ -56,8 +71,6 @@ def allocate_markets(spec: MarketSpec, markets: int, seats: int) -> NDArray[np.v
     public["price_scale_ticks"] = spec.price_scale_ticks
     public["size_scale_lots"] = spec.size_scale_lots
     public["cash_per_tick_lot"] = spec.cash_per_tick_lot
-    open_markets(records, spec.initial_price_ticks)
-    return records
 
 
 def _write_fees(fees: NDArray[np.void], spec: MarketSpec) -> None:
@@ -98,6 +111,10 @@ def clear_accounts(market):  # type: ignore[no-untyped-def]
         account.rejected = 0
         account.fee_tier = 0
         account.cost = 0
+        account.worth_elsewhere_twice = 0
+        account.margin_elsewhere_twice = 0
+        account.maintenance_elsewhere_twice = 0
+        account.cash_elsewhere = 0
 
 
 @compiled

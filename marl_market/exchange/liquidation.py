@@ -29,7 +29,9 @@ def charge_loan(market, account):  # type: ignore[no-untyped-def]
     public = market.public
     lots = min(holding(public, account), 0)
     owed_twice = max(-lots * public.mark_twice_ticks * public.cash_per_tick_lot, 0)
-    overdrawn = min(public.credit.initial_cash + account.cash, 0)
+    overdrawn = min(public.credit.initial_cash + account.cash + account.cash_elsewhere, 0)
+    if public.instrument > 0:
+        overdrawn = 0  # charged once, in the first
     charge = np.int64(np.float64(owed_twice - 2 * overdrawn) * (0.5 * public.credit.lending_rate))
     account.cash -= charge
     account.fees += charge
@@ -40,7 +42,8 @@ def charge_loan(market, account):  # type: ignore[no-untyped-def]
 def uncovered(public, account):  # type: ignore[no-untyped-def]
     """Return whether an account is worth less than the maintenance margin of what it holds."""
     held = value(public, abs(holding(public, account)), public.mark_twice_ticks)
-    return worth_twice(public, account) < margin(held, public.credit.maintenance_parts_per_million)
+    required = margin(held, public.credit.maintenance_parts_per_million) + account.maintenance_elsewhere_twice
+    return worth_twice(public, account) < required
 
 
 @compiled
@@ -65,7 +68,8 @@ def watch_accounts(market):  # type: ignore[no-untyped-def]
             continue
         if uncovered(public, account):
             liquidate(market, i)
-            if holding(public, account) == 0 and worth_twice(public, account) <= 0:
+            empty = holding(public, account) == 0 and account.maintenance_elsewhere_twice == 0
+            if empty and worth_twice(public, account) <= 0:
                 leave(market, i)
 
 

@@ -22,9 +22,9 @@ SLOT_OF_REFERENCE = SEAT_ORDERS - 1
 SEAT_COMMANDS = 16
 SEAT_IN_FLIGHT = 32
 SEAT_REFRESHES = 16
-SEAT_ACTIONS = 8
+SEAT_ACTIONS = 16
 SEAT_MEMORY = 32
-SEAT_OBSERVATION = 384
+SEAT_OBSERVATION = 768
 SEAT_FILLS = 8
 SEAT_CHOICES = 64
 REWARD_PARTS = 8
@@ -214,6 +214,10 @@ ACCOUNT = np.dtype(
         ("fee_tier", np.int64),
         ("cost", np.int64),  # what the open position was bought for (negative: sold for), average cost, before fees
         ("open_lots", np.int64, (2,)),
+        ("worth_elsewhere_twice", np.int64),  # of the seat's other instruments, see `marl_market.exchange.portfolio`
+        ("margin_elsewhere_twice", np.int64),
+        ("maintenance_elsewhere_twice", np.int64),
+        ("cash_elsewhere", np.int64),
     ],
     align=True,
 )
@@ -246,6 +250,7 @@ SEAT = np.dtype(
         ("warms_up", np.int16),
         ("present", np.int16),  # whether it is in the market
         ("present_before", np.int16),  # whether it was as the last step began
+        ("action_offset", np.int16),  # where in the action the numbers for this instrument begin
         ("asleep", np.int16),  # whether it waits to be woken before it decides again
         ("closes", np.int16),  # whether it leaves with what it holds closed at market
         ("entry_delay", np.float32),  # order of magnitude, see `marl_market.exchange.latency`
@@ -333,6 +338,7 @@ PUBLIC = np.dtype(
         ("time_ns", np.int64),
         ("step", np.int64),  # negative while the market warms up
         ("session_steps", np.int64),
+        ("instrument", np.int64),  # number of the instrument in its market
         ("step_seconds", np.float64),
         ("best_bid", np.int32),  # valid while depth[0] > 0
         ("best_ask", np.int32),  # valid while depth[1] > 0

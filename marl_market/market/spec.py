@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -22,6 +22,9 @@ SELF_TRADE = ("cancel_resting", "cancel_incoming", "decrement", "allow")
 MAXIMUM_FEE_TIERS = 4
 
 MAXIMUM_PRICE_TICKS = 2**31 - 2
+
+COMMON = ("currency", "cash_unit", "step_ns", "session_steps", "warmup_steps", "candle_steps", "capacity", "latency")
+"""What all instruments of a market have in common."""
 
 
 @dataclass(frozen=True)
@@ -177,6 +180,9 @@ class MarketSpec:
         capacity: size class of the compiled market, see `marl_market.exchange.records`.
         provenance: where the constants come from; None for an invented market.
         fundamental: what informed traders know the traded thing to be worth; None says its initial price.
+        further_instruments: what else is traded in the same market, by name. Each has its own book, units, costs,
+            rules, flow and part of the credit; session, money and latency are those of the market, and so are the
+            seats: each has one account over all.
     """
 
     name: str
@@ -198,6 +204,7 @@ class MarketSpec:
     capacity: str = "small"
     provenance: Provenance | None = None
     fundamental: Fundamental | None = None
+    further_instruments: Mapping[str, MarketSpec] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in ("tick_size", "lot_size", "initial_price", "cash_unit"):
@@ -236,6 +243,18 @@ class MarketSpec:
             self.initial_price,
             f"at most {MAXIMUM_PRICE_TICKS} ticks",
         )
+        for name, instrument in self.further_instruments.items():
+            key = f"further_instruments.{name}"
+            for common in COMMON:
+                value, wanted = getattr(instrument, common), getattr(self, common)
+                require(value == wanted, f"{key}.{common}", value, f"{wanted!r}, as the market's")
+            alone = not instrument.further_instruments and instrument.fundamental is None
+            require(alone, key, instrument.name, "an instrument with neither others nor a fundamental value")
+
+    @property
+    def instruments(self) -> tuple[MarketSpec, ...]:
+        """Return all that is traded: the market's own instrument first."""
+        return (self, *self.further_instruments.values())
 
     @property
     def initial_price_ticks(self) -> int:

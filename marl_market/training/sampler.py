@@ -103,13 +103,12 @@ class Sampler:
         self._check_conservation(iteration)
         spreads, trades, price = (np.array(column) for column in zip(*market_rows, strict=True))
         quoted = spreads[~np.isnan(spreads)]
-        account = batch.markets["seat"]["account"][:, : batch.environment.seats]
-        worth = account["position"] * (public["mark_twice_ticks"] * public["cash_per_tick_lot"])[:, None]
+        balances = batch.balances()
         return Session(
             experience={name: self._experience(name, columns.get(name)) for name in self._learners},
             reward=self._reward.sum(0, dtype=np.float64),
-            profit=account["cash"] + 0.5 * worth,
-            fees=account["fees"].copy(),
+            profit=balances.profit,
+            fees=balances.fees,
             spread_ticks=float(quoted.mean()) if quoted.size else math.nan,
             trades_per_step=float(trades.mean()),
             volatility_ticks=float(np.diff(price, axis=0).std()),

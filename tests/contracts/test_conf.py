@@ -39,6 +39,9 @@ def choices(group: str) -> list[str]:
 
 @cache
 def load(group: str, name: str) -> Any:
+    if group == "market":  # one may be made of others
+        with initialize_config_dir(str(CONF), version_base=None):
+            return instantiate(compose("config", [f"market={name}"]).market, _convert_="all")
     return instantiate(OmegaConf.load(CONF / group / f"{name}.yaml"), _convert_="all")
 
 
@@ -51,7 +54,9 @@ def part(group: str, name: str) -> Any:
 
 def short(market: str) -> MarketSpec:
     spec: MarketSpec = load("market", market)
-    return replace(spec, session_steps=STEPS, warmup_steps=WARMUP, capacity="small")
+    changes = {"session_steps": STEPS, "warmup_steps": WARMUP, "capacity": "small"}
+    further = {name: replace(other, **changes) for name, other in spec.further_instruments.items()}
+    return replace(spec, **changes, further_instruments=further)
 
 
 def every_observation() -> dict[str, ObservationScheme | PrivilegedScheme]:

@@ -19,7 +19,8 @@ def room(public, seat, side):  # type: ignore[no-untyped-def]
     most = np.inf
     if credit.initial_parts_per_million > 0:
         held = value(public, max(side * holding(public, account), 0), public.mark_twice_ticks)
-        free = worth_twice(public, account) - margin(held, credit.initial_parts_per_million)
+        bound = margin(held, credit.initial_parts_per_million) + account.margin_elsewhere_twice
+        free = worth_twice(public, account) - bound
         each = (credit.initial_parts_per_million * needed / MILLION + lost) * public.cash_per_tick_lot
         if each > 0.0:
             most = np.floor(free / each)
@@ -56,9 +57,11 @@ def encode(public, seat, offset):  # type: ignore[no-untyped-def]
         opened, needed, lost = exposure(public, seat, side, 0, public.mark_twice_ticks, -1)
         if public.credit.initial_parts_per_million > 0:
             required = required_twice(public, account, side, max(opened, 0), needed, lost)
+            required += account.margin_elsewhere_twice
             reserved = max(reserved, used(required, worth))
     held = value(public, abs(holding(public, account)), public.mark_twice_ticks)
-    level = used(margin(held, public.credit.maintenance_parts_per_million), worth)
+    kept = margin(held, public.credit.maintenance_parts_per_million) + account.maintenance_elsewhere_twice
+    level = used(kept, worth)
     seat.observation[offset + 2] = np.float32(reserved)
     seat.observation[offset + 3] = np.float32(level if public.credit.maintenance_parts_per_million > 0 else 0.0)
     return offset + 4

@@ -14,6 +14,7 @@ from marl_market.env.agent import Agent
 from marl_market.env.batch_market import BatchMarket, Environment
 
 Floats = NDArray[np.float32]
+Masks = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,11 +25,14 @@ class Trajectory:
         observation: what each row saw before each decision and at the close, (T + 1, R, D).
         action: what it decided, (T, R, A).
         columns: what the learner's `act` gave beside the actions, (T, R, ...) each.
+        mask: which choices of a discrete action were allowed at each decision and at the close, (T + 1, R, choices);
+            None where actions have no mask.
     """
 
     observation: Floats
     action: Floats
     columns: Mapping[str, NDArray[Any]]
+    mask: Masks | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,11 +54,13 @@ class Learner(Protocol):
     def prepare(self, batch: BatchMarket) -> None:
         """Write what plays inside the step into the batch's minds; called before each session."""
 
-    def act(self, observation: Floats, noise: Floats | None) -> tuple[Floats, dict[str, NDArray[Any]]]:
+    def act(
+        self, observation: Floats, noise: Floats | None, mask: Masks | None = None
+    ) -> tuple[Floats, dict[str, NDArray[Any]]]:
         """Return actions (R, A) for `observation` (R, D) and columns to remember with them.
 
-        `noise` (R, A) is standard normal and explores; None asks for what the mind thinks best. Called for external
-        groups only.
+        `noise` (R, A) is standard normal and explores; None asks for what the mind thinks best. `mask` (R, choices)
+        says which choices of a discrete action are allowed; None: all. Called for external groups only.
         """
 
     def learn(self, experience: Experience) -> dict[str, float]:

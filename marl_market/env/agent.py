@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from marl_market.env.scheme import ActionScheme
 from marl_market.env.trader import DECODE, trader
 from marl_market.market.spec import MarketSpec
 
@@ -62,11 +63,13 @@ class Group:
         name: what the group is called in results.
         agent: the mind.
         count: number of seats in each market.
+        action: what its seats can do; None: what the environment says.
     """
 
     name: str
     agent: Agent
     count: int = 1
+    action: ActionScheme | None = None
 
     def __post_init__(self) -> None:
         if self.count < 1:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from marl_market.env.agent import Group
 from marl_market.env.agent import external as external_trader
 from marl_market.env.playable import ActionError, require_playable
-from marl_market.env.scheme import ActionScheme, ObservationScheme, RewardScheme, choices_of, require
+from marl_market.env.scheme import ActionScheme, ObservationScheme, RewardScheme, choices_of, mask_size_of, require
 from marl_market.env.step import reset_markets, step_parallel, step_serial
 from marl_market.env.trader import MIND, MIND_PARAMETERS, PART, REWARD_PARAMETERS, REWARD_PART
 from marl_market.exchange.lifecycle import allocate_markets
@@ -54,7 +54,7 @@ class Environment:
         spec: the market.
         groups: who sits in each market, in seat order.
         observation: parts of what observing seats see, by name, in this order.
-        action: what deciding seats can do.
+        action: what deciding seats can do, but for groups that have an action of their own.
         reward: parts of what seats are scored by, by name; a reward is the weighted sum of them.
     """
 
@@ -72,9 +72,12 @@ class Environment:
             raise ValueError(f"population has two groups of one name: {names}")
         if not 1 <= self.observation_size <= SEAT_OBSERVATION:
             raise ValueError(f"observation has {self.observation_size} numbers; it must have 1 to {SEAT_OBSERVATION}")
-        if not 1 <= self.action.size <= SEAT_ACTIONS:
-            raise ValueError(f"action has {self.action.size} numbers; it must have 1 to {SEAT_ACTIONS}")
-        require(self.mask_size <= SEAT_CHOICES, "choices of action", self.mask_size, f"{SEAT_CHOICES} or fewer")
+        for group in self.groups:
+            key = "action" if group.action is None else f"population.{group.name}.action"
+            size, masked = self.action_of(group.name).size, mask_size_of(self.action_of(group.name))
+            if not 1 <= size <= SEAT_ACTIONS:
+                raise ValueError(f"{key} has {size} numbers; it must have 1 to {SEAT_ACTIONS}")
+            require(masked <= SEAT_CHOICES, f"choices of {key}", masked, f"{SEAT_CHOICES} or fewer")
         if not isinstance(self.reward, Mapping) or not 1 <= len(self.reward) <= REWARD_PARTS:
             raise ValueError(f"reward is {self.reward!r}; it must be 1 to {REWARD_PARTS} schemes, each by a name")
         for name, part in self.reward.items():
@@ -91,10 +94,21 @@ class Environment:
         return sum(part.size for part in self.observation.values())
 
     @property
+    def action_size(self) -> int:
+        """Return how many numbers an action has, that of the group with the most."""
+        return max(self.action_of(group.name).size for group in self.groups)
+
+    @property
     def mask_size(self) -> int:
-        """Return how many choices an action mask covers, those of each number in turn; 0 where actions have none."""
-        choices = choices_of(self.action.space)
-        return 0 if choices is None or self.action.mask is None else int(choices.sum())
+        """Return how many choices an action mask covers, that of the group with the most; 0 where nobody has one."""
+        return max(mask_size_of(self.action_of(group.name)) for group in self.groups)
+
+    def action_of(self, name: str) -> ActionScheme:
+        """Return what the group `name` can do; raises KeyError where there is none."""
+        for group in self.groups:
+            if group.name == name:
+                return self.action if group.action is None else group.action
+        raise KeyError(f"population has no group {name!r}; it has {[group.name for group in self.groups]}")
 
     def seats_of(self, name: str) -> slice:
         """Return the seats of the group `name`; raises KeyError where there is none."""
@@ -114,8 +128,10 @@ class BatchMarket:
         markets: (B,) market records, see `marl_market.exchange.records`.
         minds: mind records; `mind_rows[name]` are the rows of a group, one, or B where each market has its own.
         external: (E,) seats whose actions come from outside, in the order of the action and observation arrays.
+        choices: (E, action size) int64, how many choices each number has, 0 where it may be any; None if all may.
         mask: (B, E, choices) uint8, 1 for each choice of a discrete action that does something now, those of each
-            number of the action in turn; written anew by each reset and step, and empty where actions have no mask.
+            number of the action in turn and zeros behind the last; written anew by each reset and step, and empty
+            where nobody's actions have a mask.
     """
 
     def __init__(self, environment: Environment, markets: int, threads: int = 1) -> None:
@@ -135,11 +151,10 @@ class BatchMarket:
         self._reward_parts = np.array(scores, REWARD_PART)
         self._observation = np.zeros((markets, self.external.size, environment.observation_size), np.float32)
         self.mask = np.zeros((markets, self.external.size, environment.mask_size), np.uint8)
-        self._mask_address = 0 if environment.action.mask is None else environment.action.mask.address
-        self._choices = choices_of(environment.action.space)
+        self._mask_address, self.choices = self._describe_actions()
         self._reward = np.zeros((markets, environment.seats), np.float32)
         self._terminated = np.zeros((markets, environment.seats), np.bool_)
-        self._action_shape = (markets, self.external.size, environment.action.size)
+        self._action_shape = (markets, self.external.size, environment.action_size)
         self._steps_left = 0
 
     def _seat_groups(self) -> tuple[NDArray[np.void], dict[str, slice]]:
@@ -154,14 +169,15 @@ class BatchMarket:
         external: list[int] = []
         for group in environment.groups:
             agent, mind_rows, seats = group.agent, rows[group.name], environment.seats_of(group.name)
-            own = environment.action.parameters(environment.spec) if agent.observes else None
+            action = environment.action_of(group.name)
+            own = action.parameters(environment.spec) if agent.observes else None
             parameters = agent.parameters(environment.spec, group.count) if own is None else own
             if len(parameters) > MIND_PARAMETERS:
                 raise ValueError(f"population.{group.name} has {len(parameters)} parameters, at most {MIND_PARAMETERS}")
             minds["parameter"][mind_rows, : len(parameters)] = parameters
             seat = self.markets["seat"][:, seats]
             seat["trader"] = agent.trader.address
-            seat["decoder"] = environment.action.decoder.address
+            seat["decoder"] = action.decoder.address
             seat["observes"] = agent.observes
             seat["warms_up"] = agent.warms_up
             first = np.arange(mind_rows.start, mind_rows.stop)
@@ -175,6 +191,23 @@ class BatchMarket:
             minds["reward_parameter"][:, place, : len(parameters)] = parameters
         self.external = np.array(external, np.int64)
         return minds, rows
+
+    def _describe_actions(self) -> tuple[NDArray[np.int64], NDArray[np.int64] | None]:
+        """Return each seat's mask function, 0 for none, and how many choices each number of each external seat has.
+
+        The second has shape (external seats, action size), with 0 for numbers that are no choice; None where none is.
+        """
+        environment = self.environment
+        address = np.zeros(environment.seats, np.int64)
+        choices = np.zeros((environment.seats, environment.action_size), np.int64)
+        for group in environment.groups:
+            scheme, seats = environment.action_of(group.name), environment.seats_of(group.name)
+            address[seats] = 0 if scheme.mask is None else scheme.mask.address
+            found = choices_of(scheme.space)
+            if found is not None:
+                choices[seats, : found.size] = found
+        own = choices[self.external]
+        return address, own if own.any() else None
 
     def reset(self, seeds: Sequence[int] | NDArray[np.integer]) -> NDArray[np.float32]:
         """Open every market, market i from `seeds[i]`, warm it up, and return the first observation."""
@@ -202,9 +235,9 @@ class BatchMarket:
     def step(self, action: NDArray[np.float32]) -> Step:
         """Step all markets with `action` of shape (markets, external seats, action size).
 
-        A choice of a discrete action is a whole number from 0 on. Raises ActionError for another shape, a type that
-        is not float32, a value that is not finite or no such choice (nothing is changed then), and RuntimeError when
-        the session is over.
+        Numbers beyond a seat's own action are not read. A choice of a discrete action is a whole number from 0 on.
+        Raises ActionError for another shape, a type that is not float32, a value that is not finite or no such choice
+        (nothing is changed then), and RuntimeError when the session is over.
         """
         if self._steps_left == 0:
             raise RuntimeError("the session is over (or has not begun): call reset before step")
@@ -213,7 +246,7 @@ class BatchMarket:
                 f"action has shape {action.shape} and type {action.dtype}; "
                 f"it must be float32 of shape {self._action_shape} (markets, external seats, numbers)"
             )
-        require_playable(action, self._choices)
+        require_playable(action, self.choices)
         kernel = step_serial if self.threads == 1 else step_parallel
         if self.threads > 1:
             numba.set_num_threads(self.threads)

@@ -22,7 +22,7 @@ class MarketEnv(ParallelEnv[str, Observation, Action]):
 
     | Agents       | one for each seat of the external groups, "<group>_<number>"; all others play themselves |
     | Observations | Box of shape (observation size,), float32, see `marl_market.env.observations`            |
-    | Actions      | the action scheme's space: Box in [-1, 1], Discrete or MultiDiscrete                     |
+    | Actions      | the space of the group's action scheme: Box in [-1, 1], Discrete or MultiDiscrete        |
     | Rewards      | the reward scheme's, see `marl_market.env.rewards`                                       |
 
     Where actions are discrete, each info has an "action_mask" of the choices that do something now, in the form that
@@ -43,12 +43,12 @@ class MarketEnv(ParallelEnv[str, Observation, Action]):
         names = [f"{group.name}_{number}" for group in environment.groups for number in range(group.count)]
         self._seats: list[int] = self.batch.external.tolist()
         self.possible_agents = [names[seat] for seat in self._seats]
+        schemes = [environment.action_of(group.name) for group in environment.groups for _ in range(group.count)]
+        self._schemes = {names[seat]: schemes[seat] for seat in self._seats}
+        self._spaces: dict[str, ActionSpace] = {agent: scheme.space for agent, scheme in self._schemes.items()}
         self.agents: list[str] = []
         self._observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (environment.observation_size,), np.float32)
-        self._action_space = environment.action.space
-        self._choices = choices_of(self._action_space)
-        self._action_shape = (len(self._seats), *(self._action_space.shape or ()))
-        self._wanted = f"{environment.action.size} numbers" if self._action_space.shape else "one number"
+        self._action = np.zeros((1, len(self._seats), environment.action_size), np.float32)
         self._session = np.random.SeedSequence()
         self._never = dict.fromkeys(self.possible_agents, False)
         self._always = dict.fromkeys(self.possible_agents, True)
@@ -59,7 +59,7 @@ class MarketEnv(ParallelEnv[str, Observation, Action]):
 
     def action_space(self, agent: str) -> ActionSpace:
         """Return the space of an agent's actions."""
-        return self._action_space
+        return self._spaces[agent]
 
     def reset(
         self, seed: int | None = None, options: dict[str, Any] | None = None
@@ -82,17 +82,20 @@ class MarketEnv(ParallelEnv[str, Observation, Action]):
         """
         if not self.agents:
             raise RuntimeError("the session is over (or has not begun): call reset before step")
+        for row, (agent, space) in zip(self._action[0], self._spaces.items(), strict=True):
+            try:
+                action = np.asarray(actions[agent], np.float32)
+            except KeyError:
+                raise ActionError(f"actions has no entry for {agent!r}; every agent acts each step") from None
+            except (ValueError, TypeError):
+                raise self._refusal(agent, actions[agent]) from None
+            if action.shape != (space.shape or ()):
+                raise self._refusal(agent, actions[agent])
+            row[: action.size] = action
         try:
-            action = np.array([actions[agent] for agent in self.possible_agents], np.float32)
-        except (KeyError, ValueError, TypeError):
-            raise self._refusal(actions) from None
-        if action.shape != self._action_shape:
-            raise self._refusal(actions)
-        played = action.reshape(1, len(self._seats), -1)
-        try:
-            step = self.batch.step(played)
+            step = self.batch.step(self._action)
         except ActionError:
-            require_playable(played, self._choices, self.possible_agents)  # says the same of an agent by name
+            require_playable(self._action, self.batch.choices, self.possible_agents)  # by name
             raise
         rewards = step.reward[0].tolist()
         reward = {agent: rewards[seat] for agent, seat in zip(self.possible_agents, self._seats, strict=True)}
@@ -101,32 +104,27 @@ class MarketEnv(ParallelEnv[str, Observation, Action]):
             self.agents = []
         return self._share(step.observation), reward, self._never.copy(), ended.copy(), self._infos()
 
-    def _refusal(self, actions: dict[str, Action]) -> ActionError:
-        """Return the error that names the first agent whose action is missing or is no row of the right size."""
-        for agent in self.possible_agents:
-            if agent not in actions:
-                return ActionError(f"actions has no entry for {agent!r}; every agent acts each step")
-            try:
-                fits = np.array(actions[agent], np.float32).shape == self._action_shape[1:]
-            except (ValueError, TypeError):
-                fits = False
-            if not fits:
-                break
-        return ActionError(f"action of {agent!r} is {actions[agent]!r}; it must be {self._wanted}")
+    def _refusal(self, agent: str, action: object) -> ActionError:
+        """Return the error of an action that is no row of the right size."""
+        wanted = f"{self._schemes[agent].size} numbers" if self._spaces[agent].shape else "one number"
+        return ActionError(f"action of {agent!r} is {action!r}; it must be {wanted}")
 
     def _share(self, observation: NDArray[np.float32]) -> dict[str, Observation]:
         """Give each agent its own row of a copy."""
         return dict(zip(self.possible_agents, observation[0].copy(), strict=True))
 
     def _infos(self) -> dict[str, dict[str, Any]]:
-        """Return each agent's info: its action mask, where actions have one."""
-        if self._choices is None or self.batch.mask.shape[2] == 0:
-            return {agent: {} for agent in self.possible_agents}
+        """Return each agent's info: its action mask, where its actions have one."""
         mask = self.batch.mask[0].astype(np.int8)
-        masks: list[Any] = list(mask)
-        if isinstance(self._action_space, gymnasium.spaces.MultiDiscrete):
-            masks = [tuple(np.split(row, np.cumsum(self._choices)[:-1])) for row in mask]
-        return {agent: {"action_mask": own} for agent, own in zip(self.possible_agents, masks, strict=True)}
+        infos: dict[str, dict[str, Any]] = {agent: {} for agent in self.possible_agents}
+        for row, (agent, scheme) in zip(mask, self._schemes.items(), strict=True):
+            choices = choices_of(self._spaces[agent])
+            if choices is None or scheme.mask is None:
+                continue
+            parts = np.split(row[: choices.sum()], np.cumsum(choices)[:-1])
+            several = isinstance(self._spaces[agent], gymnasium.spaces.MultiDiscrete)
+            infos[agent]["action_mask"] = tuple(parts) if several else parts[0]
+        return infos
 
     def render(self) -> None:
         """Show nothing: this face has no render mode."""

@@ -65,7 +65,7 @@ def trade_once(market, minds, step_ns, opening):  # type: ignore[no-untyped-def]
 def see(market, minds, parts, mask_address, external, observation, mask):  # type: ignore[no-untyped-def]
     """Encode what the observing seats see and which choices they have; copy both out for the external ones.
 
-    A `mask_address` of zero says that actions have no mask.
+    A zero in `mask_address` (seats,) says that the actions of that seat have no mask.
     """
     public = market.public
     first = -1
@@ -85,8 +85,8 @@ def see(market, minds, parts, mask_address, external, observation, mask):  # typ
             offset += part.size
         if first < 0:
             first = i
-        if mask_address != 0:
-            call_trader(mask_address, public, seat, minds[seat.mind])
+        if mask_address[i] != 0:
+            call_trader(mask_address[i], public, seat, minds[seat.mind])
     for k in range(external.size):
         seat = market.seat[external[k]]
         for j in range(observation.shape[1]):

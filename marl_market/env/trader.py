@@ -20,7 +20,7 @@ from numba import cfunc, from_dtype, types
 from numba.extending import intrinsic
 
 from marl_market.exchange.compiled import compiled
-from marl_market.exchange.records import PUBLIC, REWARD_PARTS, SEAT
+from marl_market.exchange.records import PUBLIC, REWARD_PARTS, SEAT, SEAT_ACTIONS
 
 DECIDED = 0
 DECODE = 1
@@ -42,6 +42,12 @@ MIND = np.dtype(
         ("reward_parameter", np.float64, (REWARD_PARTS, REWARD_PARAMETERS)),
         ("layer_count", np.int64),
         ("layer_size", np.int64, (MIND_LAYERS,)),  # inputs, hidden widths, outputs
+        ("squashes", np.int64),  # whether outputs go through tanh as hidden units do
+        (
+            "choice_count",
+            np.int64,
+            (SEAT_ACTIONS,),
+        ),  # of a discrete action; outputs are their scores
         ("weight", np.float32, (MIND_WEIGHTS,)),
     ],
     align=True,

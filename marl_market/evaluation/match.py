@@ -47,7 +47,7 @@ class Match:
 
 def with_policies(environment: Environment, policies: Mapping[str, FrozenPolicy]) -> Environment:
     """Return the environment in which the named groups play frozen policies."""
-    groups = [Group(group.name, policies.get(group.name, group.agent), group.count) for group in environment.groups]
+    groups = [replace(group, agent=policies.get(group.name, group.agent)) for group in environment.groups]
     return replace(environment, groups=groups)
 
 
@@ -64,7 +64,7 @@ def play_match(environment: Environment, seeds: Sequence[int], threads: int = 1)
     recorder = TapeRecorder(batch)
     batch.reset(seeds)
     recorder.record()
-    action = np.zeros((len(seeds), 0, environment.action.size), np.float32)
+    action = np.zeros((len(seeds), 0, environment.action_size), np.float32)
     reward = np.zeros((len(seeds), environment.seats))
     truncated = False
     while not truncated:

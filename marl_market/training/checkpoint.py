@@ -50,7 +50,9 @@ def load_checkpoint(folder: Path) -> dict[str, Any]:
 
 def identity_of(environment: Environment, markets: int, seed: int) -> dict[str, str]:
     """Return all that a run cannot change on its way, by config key."""
-    population = {group.name: {"count": group.count, "agent": group.agent} for group in environment.groups}
+    population = {
+        group.name: {"count": group.count, "agent": group.agent, "action": group.action} for group in environment.groups
+    }
     described = {
         "seed": seed,
         "training.markets": markets,

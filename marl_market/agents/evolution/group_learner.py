@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from marl_market.agents.evolution.frozen import FrozenPolicy
 from marl_market.agents.evolution.genome import MultilayerPerceptron
 from marl_market.agents.evolution.strategies import OpenAIES, StrategyState
-from marl_market.agents.learner import Experience, Floats
+from marl_market.agents.learner import Experience, Floats, Masks
 from marl_market.env.batch_market import BatchMarket
 
 
@@ -34,7 +34,9 @@ class GroupLearner:
         candidates = self._strategy.ask(self._state, rows.stop - rows.start)
         self._network.write_minds(batch.minds, np.arange(rows.start, rows.stop), candidates)
 
-    def act(self, observation: Floats, noise: Floats | None) -> tuple[Floats, dict[str, NDArray[Any]]]:
+    def act(
+        self, observation: Floats, noise: Floats | None, mask: Masks | None = None
+    ) -> tuple[Floats, dict[str, NDArray[Any]]]:
         """Raise TypeError: the candidates play inside the step."""
         raise TypeError("an evolving group plays inside the step; nobody asks it for actions")
 

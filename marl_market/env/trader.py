@@ -28,7 +28,7 @@ DECODE = 1
 MIND_PARAMETERS = 64
 REWARD_PARAMETERS = 8
 MIND_LAYERS = 8
-MIND_WEIGHTS = 8192
+MIND_WEIGHTS = 16384
 
 PART = np.dtype([("address", np.int64), ("size", np.int64), ("shared", np.int64)], align=True)
 """One part of an observation: its encoder and how many numbers it writes."""

@@ -60,7 +60,6 @@ def test_decisions_equal_those_of_torch(sizes: tuple[int, ...]) -> None:
 
 def test_a_policy_learned_with_rllib_plays_compiled() -> None:
     learner = PPO(hidden=(32, 20), output_scale=1.0).build(observation_size=12, action=continuous(3), seed=0)
-    network = MultilayerPerceptron((12, 32, 20, 3))
     observation = np.random.default_rng(0).standard_normal((50, 12), dtype=np.float32)
     action, _ = learner.act(observation, None)
     np.testing.assert_allclose(decide(*learner.network(), observation), action, atol=1e-5)

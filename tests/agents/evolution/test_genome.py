@@ -54,7 +54,7 @@ def test_minds_get_their_own_vector_and_others_stay_as_they_are() -> None:
         ((385, 4), "a layer of 385 units"),
         ((4, 0, 1), "a layer of 0 units"),
         ((4, 9), "9 outputs"),
-        ((60, 90, 31, 1), "8343 parameters"),
+        ((100, 120, 50, 1), "18221 parameters"),
     ],
 )
 def test_a_network_that_no_compiled_mind_holds_is_refused(sizes: tuple[int, ...], complaint: str) -> None:

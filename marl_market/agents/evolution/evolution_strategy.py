@@ -10,7 +10,7 @@ import numpy as np
 from marl_market.agents.evolution.compiled_policy import play
 from marl_market.agents.evolution.genome import MultilayerPerceptron
 from marl_market.agents.evolution.group_learner import GroupLearner
-from marl_market.agents.evolution.strategies import OpenAIES, StrategyState
+from marl_market.agents.evolution.strategies import OpenAIES, SearchState, Strategy
 from marl_market.env.batch_market import Environment
 from marl_market.env.scheme import ActionScheme, choices_of
 from marl_market.market.spec import MarketSpec
@@ -30,7 +30,7 @@ class EvolutionStrategy:
     warms_up = False
     mind_per_market = True
     hidden: Sequence[int] = (32, 32)
-    strategy: OpenAIES = field(default_factory=OpenAIES)
+    strategy: Strategy = field(default_factory=OpenAIES)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "hidden", tuple(int(width) for width in self.hidden))
@@ -52,7 +52,7 @@ class EvolutionStrategy:
             return MultilayerPerceptron((observation_size, *self.hidden, action.size))
         return MultilayerPerceptron((observation_size, *self.hidden, int(choices.sum())), tuple(choices.tolist()))
 
-    def initial(self, network: MultilayerPerceptron, seed: int) -> StrategyState:
+    def initial(self, network: MultilayerPerceptron, seed: int) -> SearchState:
         """Return the state of a search that starts at a random network; the same seed gives the same search."""
         # The strategy spawns its noise from (seed, generation); the newborn's weights must not share that stream.
         newborn = np.random.default_rng(np.random.SeedSequence(seed))

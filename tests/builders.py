@@ -15,7 +15,6 @@ from marl_market.env.observations.book import Book
 from marl_market.env.observations.clock import Clock
 from marl_market.env.observations.tape import TradeTape
 from marl_market.env.rewards.profit import Profit
-from marl_market.env.scheme import choices_of
 from marl_market.env.trader import MIND
 from marl_market.exchange.records import PUBLIC, SEAT
 from marl_market.market.spec import QUANTILES, Fees, MarketSpec, OrderFlow
@@ -78,11 +77,10 @@ def actions(batch: BatchMarket, steps: int, seed: int = 0) -> NDArray[np.float32
     Continuous ones lie in the action space and a little beyond it.
     """
     shape = (steps, batch.markets.size, batch.external.size, batch.environment.action_size)
-    random, choices = (
-        np.random.default_rng(seed),
-        choices_of(batch.environment.action_of(batch.environment.groups[0].name).space),
-    )
-    drawn = random.uniform(-1.2, 1.2, shape) if choices is None else random.integers(0, choices, shape)
+    random, choices = np.random.default_rng(seed), batch.choices
+    drawn = random.uniform(-1.2, 1.2, shape)
+    if choices is not None:
+        drawn = np.where(choices > 0, random.integers(0, np.maximum(choices, 1), shape), drawn)
     return drawn.astype(np.float32)
 
 

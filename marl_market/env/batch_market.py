@@ -33,6 +33,7 @@ from marl_market.env.scheme import (
     PrivilegedScheme,
     RewardScheme,
     choices_of,
+    mask_size_of,
     require,
 )
 from marl_market.env.step import reset_markets, step_parallel, step_serial
@@ -74,7 +75,7 @@ class Environment:
         spec: the market.
         groups: who sits in each market, in seat order.
         observation: parts of what observing seats see, by name, in this order.
-        action: what deciding seats can do.
+        action: what deciding seats can do, but for groups that have an action of their own.
         reward: parts of what seats are scored by, by name; a reward is the weighted sum of them.
         pace: when a seat that has acted acts again.
     """
@@ -94,9 +95,12 @@ class Environment:
             raise ValueError(f"population has two groups of one name: {names}")
         if not 1 <= self.observation_size <= SEAT_OBSERVATION:
             raise ValueError(f"observation has {self.observation_size} numbers; it must have 1 to {SEAT_OBSERVATION}")
-        if not 1 <= self.action_size <= SEAT_ACTIONS:
-            raise ValueError(f"action has {self.action_size} numbers; it must have 1 to {SEAT_ACTIONS}")
-        require(self.mask_size <= SEAT_CHOICES, "choices of action", self.mask_size, f"{SEAT_CHOICES} or fewer")
+        for group in self.groups:
+            key = "action" if group.action is None else f"population.{group.name}.action"
+            size, masked = self.action_of(group.name).size, mask_size_of(self.action_of(group.name))
+            if not 1 <= size <= SEAT_ACTIONS:
+                raise ValueError(f"{key} has {size} numbers; it must have 1 to {SEAT_ACTIONS}")
+            require(masked <= SEAT_CHOICES, f"choices of {key}", masked, f"{SEAT_CHOICES} or fewer")
         if not isinstance(self.reward, Mapping) or not 1 <= len(self.reward) <= REWARD_PARTS:
             raise ValueError(f"reward is {self.reward!r}; it must be 1 to {REWARD_PARTS} schemes, each by a name")
         for name, part in self.reward.items():
@@ -132,15 +136,20 @@ class Environment:
 
     @property
     def mask_size(self) -> int:
-        """Return how many choices an action mask covers, those of each number in turn; 0 where actions have none."""
-        action = self.action_of(self.groups[0].name)
-        choices = choices_of(action.space)
-        return 0 if choices is None or action.mask is None else int(choices.sum())
+        """Return how many choices an action mask covers, that of the group with the most; 0 where nobody has one."""
+        return max(mask_size_of(self.action_of(group.name)) for group in self.groups)
 
     def action_of(self, name: str) -> ActionScheme:
         """Return what the group `name` can do, its pace included; raises KeyError where there is none."""
-        self.seats_of(name)
-        return self.action if self.pace.choices == 0 else Paced(self.action, self.pace)
+        for group in self.groups:
+            if group.name == name:
+                action = self.unpaced_action_of(group)
+                return action if self.pace.choices == 0 else Paced(action, self.pace)
+        raise KeyError(f"population has no group {name!r}; it has {[group.name for group in self.groups]}")
+
+    def unpaced_action_of(self, group: Group) -> ActionScheme:
+        """Return what the seats of a group can do, pace apart: its own action, or the environment's."""
+        return self.action if group.action is None else group.action
 
     def seats_of(self, name: str) -> slice:
         """Return the seats of the group `name`; raises KeyError where there is none."""
@@ -168,8 +177,10 @@ class BatchMarket:
         lines: what lies between seats and venues, see `marl_market.exchange.latency`; None where nothing is late.
         minds: mind records; `mind_rows[name]` are the rows of a group, one, or B where each market has its own.
         external: (E,) seats whose actions come from outside, in the order of the action and observation arrays.
+        choices: (E, action size) int64, how many choices each number has, 0 where it may be any; None if all may.
         mask: (B, E, choices) uint8, 1 for each choice of a discrete action that does something now, those of each
-            number of the action in turn; written anew by each reset and step, and empty where actions have no mask.
+            number of the action in turn and zeros behind the last; written anew by each reset and step, and empty
+            where nobody's actions have a mask.
         observation: (B, E, observation size) float32, what external seats were last shown; written anew likewise.
         acts: (B, seats) bool, which seats decide in the next step, see `Step`; written anew by each reset and step.
     """
@@ -194,8 +205,7 @@ class BatchMarket:
         self._reward_parts = np.array(scores, REWARD_PART)
         self.observation = np.zeros((markets, self.external.size, environment.observation_size), np.float32)
         self.mask = np.zeros((markets, self.external.size, environment.mask_size), np.uint8)
-        self._mask_address = 0 if environment.action.mask is None else environment.action.mask.address
-        self._choices = choices_of(environment.action_of(environment.groups[0].name).space)
+        self._mask_address, self.choices = self._describe_actions()
         self._reward = np.zeros((markets, environment.seats), np.float32)
         self._turns = np.zeros((2, markets, environment.seats), np.bool_)
         self.acts, self._terminated = self._turns
@@ -214,7 +224,8 @@ class BatchMarket:
         external: list[int] = []
         for group in environment.groups:
             agent, mind_rows, seats = group.agent, rows[group.name], environment.seats_of(group.name)
-            own = environment.action.parameters(environment.spec) if agent.observes else None
+            action = environment.action_of(group.name)
+            own = action.parameters(environment.spec) if agent.observes else None
             parameters = agent.parameters(environment.spec, group.count) if own is None else own
             if len(parameters) > MIND_PARAMETERS:
                 raise ValueError(f"population.{group.name} has {len(parameters)} parameters, at most {MIND_PARAMETERS}")
@@ -228,9 +239,11 @@ class BatchMarket:
                 agent.write_minds(minds, mind_rows)
             seat = self.markets["seat"][:, seats]
             seat["trader"] = agent.trader.address
-            seat["decoder"] = environment.action.decoder.address
+            seat["decoder"] = action.decoder.address
             seat["pace"] = environment.pace.pacer.address if agent.observes and environment.pace.pacer else 0
-            seat["mask"] = 1  # of the choices of a pace, which no mask function writes
+            seat["mask"][..., : mask_size_of(action)] = 1  # no mask function writes the choices of a pace
+            paced = pace_parameters(environment.unpaced_action_of(group), environment.pace, environment.spec)
+            minds["pace_parameter"][mind_rows, : len(paced)] = paced
             seat["observes"] = agent.observes
             seat["warms_up"] = agent.warms_up
             seat["informed"] = "fundamental" in group.sees
@@ -245,11 +258,26 @@ class BatchMarket:
             if len(parameters) > REWARD_PARAMETERS:
                 raise ValueError(f"reward.{name} has {len(parameters)} parameters, at most {REWARD_PARAMETERS}")
             minds["reward_parameter"][:, place, : len(parameters)] = parameters
-        paced = pace_parameters(environment.action, environment.pace, environment.spec)
-        minds["pace_parameter"][:, : len(paced)] = paced
         self.markets["visited"] = any(group.presence is not None for group in environment.groups)
         self.external = np.array(external, np.int64)
         return minds, rows
+
+    def _describe_actions(self) -> tuple[NDArray[np.int64], NDArray[np.int64] | None]:
+        """Return each seat's mask function, 0 for none, and how many choices each number of each external seat has.
+
+        The second has shape (external seats, action size), with 0 for numbers that are no choice; None where none is.
+        """
+        environment = self.environment
+        address = np.zeros(environment.seats, np.int64)
+        choices = np.zeros((environment.seats, environment.action_size), np.int64)
+        for group in environment.groups:
+            scheme, seats = environment.action_of(group.name), environment.seats_of(group.name)
+            address[seats] = 0 if scheme.mask is None else scheme.mask.address
+            found = choices_of(scheme.space)
+            if found is not None:
+                choices[seats, : found.size] = found
+        own = choices[self.external]
+        return address, own if own.any() else None
 
     def reset(self, seeds: Sequence[int] | NDArray[np.integer]) -> NDArray[np.float32]:
         """Open every market, market i from `seeds[i]`, warm it up, and return the first observation."""
@@ -283,9 +311,9 @@ class BatchMarket:
     def step(self, action: NDArray[np.float32]) -> Step:
         """Step all markets with `action` of shape (markets, external seats, action size).
 
-        A choice of a discrete action is a whole number from 0 on. Raises ActionError for another shape, a type that
-        is not float32, a value that is not finite or no such choice (nothing is changed then), and RuntimeError when
-        the session is over.
+        Numbers beyond a seat's own action are not read. A choice of a discrete action is a whole number from 0 on.
+        Raises ActionError for another shape, a type that is not float32, a value that is not finite or no such choice
+        (nothing is changed then), and RuntimeError when the session is over.
         """
         if self._steps_left == 0:
             raise RuntimeError("the session is over (or has not begun): call reset before step")
@@ -296,7 +324,7 @@ class BatchMarket:
             )
         if not action.flags.carray:  # another layout, or read-only memory, would compile another kernel
             action = action.copy(order="C")
-        require_playable(action, self._choices)
+        require_playable(action, self.choices)
         kernel = step_serial if self.threads == 1 else step_parallel
         if self.threads > 1:
             numba.set_num_threads(self.threads)

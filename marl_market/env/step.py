@@ -103,8 +103,8 @@ def trade_once(market, minds, step_ns):  # type: ignore[no-untyped-def]
 def see(market, minds, parts, mask_address, external, observation, mask):  # type: ignore[no-untyped-def]
     """Encode what the observing seats see and which choices they have; both go to `observation` for external seats.
 
-    What all seats see alike is encoded once, in the record of the first that observes. A `mask_address` of zero says
-    that actions have no mask. `external` is in rising order.
+    What all seats see alike is encoded once, in the record of the first that observes. A zero in `mask_address`
+    (seats,) says that the actions of that seat have no mask. `external` is in rising order.
     """
     public = market.public
     late = market.history_steps > 0
@@ -140,8 +140,8 @@ def see(market, minds, parts, mask_address, external, observation, mask):  # typ
             offset += part.size
         if first < 0:
             first = i
-        if mask_address != 0:
-            call_trader(mask_address, seen, seat, minds[seat.mind])
+        if mask_address[i] != 0:
+            call_trader(mask_address[i], seen, seat, minds[seat.mind])
         if is_external:
             for j in range(mask.shape[1]):
                 mask[row - 1, j] = seat.mask[j]

@@ -47,7 +47,7 @@ def test_what_differs_is_named_as_it_is_there_and_here(build: Build, learning: C
         (build(groups=more), "population.noise.count is 4 there and 5 here"),
         (
             build(groups=renamed),
-            "population is ppo, noise, evolution, other there and first, noise, evolution,",
+            "population is ppo, noise, evolution, other, appo, dqn, sac there and first, noise, evolution,",
         ),
         (build(groups=taught), "population.ppo.agent.learning_rate is 0.0003 there and 0.5 here"),
         (build(spec=market_spec(tick_size=0.02)), "market.tick_size is 0.01 there and 0.02 here"),

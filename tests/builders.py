@@ -78,9 +78,11 @@ def actions(batch: BatchMarket, steps: int, seed: int = 0) -> NDArray[np.float32
     """
     shape = (steps, batch.markets.size, batch.external.size, batch.environment.action_size)
     random, choices = np.random.default_rng(seed), batch.choices
-    drawn = random.uniform(-1.2, 1.2, shape)
-    if choices is not None:
-        drawn = np.where(choices > 0, random.integers(0, np.maximum(choices, 1), shape), drawn)
+    if choices is None:
+        return random.uniform(-1.2, 1.2, shape).astype(np.float32)
+    drawn = random.integers(0, np.maximum(choices, 1), shape)
+    if (choices == 0).any():
+        return np.where(choices > 0, drawn, random.uniform(-1.2, 1.2, shape)).astype(np.float32)
     return drawn.astype(np.float32)
 
 

@@ -112,10 +112,10 @@ def test_a_state_continues_bit_for_bit_in_another_learner(described: Environment
 @pytest.mark.parametrize("name", AGENTS)
 def test_a_policy_plays_by_itself(described: Environment, name: str) -> None:
     policies = {each: newborn(described, each).policy() for each in AGENTS}
-    match = play_match(with_policies(described, policies), [1, 2])
+    match = play_match(with_policies(described, policies), range(6))
     assert np.isfinite(match.reward).all()
-    louder = {**policies, name: replace(policies[name], weights=policies[name].weights * 50)}
-    assert (play_match(with_policies(described, louder), [1, 2]).reward != match.reward).any()
+    another = replace(policies[name], weights=newborn(described, name, seed=5).policy().weights * 50)
+    assert (play_match(with_policies(described, {**policies, name: another}), range(6)).reward != match.reward).any()
 
 
 @pytest.mark.parametrize("name", [name for name in AGENTS if name not in INSIDE])

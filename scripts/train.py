@@ -9,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from marl_market.agents.rllib.process import prepare_process
 from marl_market.env.agent import Group
-from marl_market.env.batch_market import Environment
+from marl_market.env.environment import Environment
 from marl_market.reporting.run_folder import CONFIG_FILE
 from marl_market.reporting.sinks import open_sinks
 from marl_market.training.trainer import Trainer

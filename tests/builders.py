@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
 from marl_market.env.actions.quotes import Quotes
 from marl_market.env.agent import External, Group
-from marl_market.env.batch_market import BatchMarket, Environment
+from marl_market.env.batch_market import BatchMarket
+from marl_market.env.environment import Environment
 from marl_market.env.observations.account import Account
 from marl_market.env.observations.book import Book
 from marl_market.env.observations.clock import Clock
 from marl_market.env.observations.tape import TradeTape
 from marl_market.env.rewards.profit import Profit
-from marl_market.env.scheme import choices_of
 from marl_market.env.trader import MIND
 from marl_market.exchange.records import PUBLIC, SEAT
 from marl_market.market.spec import QUANTILES, Fees, MarketSpec, OrderFlow
@@ -78,11 +78,12 @@ def actions(batch: BatchMarket, steps: int, seed: int = 0) -> NDArray[np.float32
     Continuous ones lie in the action space and a little beyond it.
     """
     shape = (steps, batch.markets.size, batch.external.size, batch.environment.action_size)
-    random, choices = (
-        np.random.default_rng(seed),
-        choices_of(batch.environment.action_of(batch.environment.groups[0].name).space),
-    )
-    drawn = random.uniform(-1.2, 1.2, shape) if choices is None else random.integers(0, choices, shape)
+    random, choices = np.random.default_rng(seed), batch.choices
+    if choices is None:
+        return random.uniform(-1.2, 1.2, shape).astype(np.float32)
+    drawn = random.integers(0, np.maximum(choices, 1), shape)
+    if (choices == 0).any():
+        return np.where(choices > 0, drawn, random.uniform(-1.2, 1.2, shape)).astype(np.float32)
     return drawn.astype(np.float32)
 
 

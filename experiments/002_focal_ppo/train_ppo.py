@@ -20,7 +20,7 @@ from marl_market.agents.scripted.momentum import Momentum
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
 from marl_market.env.actions.quotes import Quotes
 from marl_market.env.agent import External, Group
-from marl_market.env.batch_market import Environment
+from marl_market.env.environment import Environment
 from marl_market.env.focal_env import FocalEnv
 from marl_market.env.observations.account import Account
 from marl_market.env.observations.book import Book

@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 
 from marl_market.agents.evolution.frozen import FrozenPolicy
 from marl_market.env.agent import Agent
-from marl_market.env.batch_market import BatchMarket, Environment
+from marl_market.env.batch_market import BatchMarket
+from marl_market.env.environment import Environment
 
 Floats = NDArray[np.float32]
+Masks = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +30,8 @@ class Trajectory:
             the decision before it. So what follows a decision is worth discount ** (steps to the next one).
         left: whether it left the market in the step, for good, (T, R) bool.
         columns: what the learner's `act` gave beside the actions, (T, R, ...) each.
+        mask: which choices of a discrete action were allowed at each decision and at the close, (T + 1, R, choices);
+            None where actions have no mask.
     """
 
     observation: Floats
@@ -35,6 +39,18 @@ class Trajectory:
     decided: NDArray[np.bool_]
     left: NDArray[np.bool_]
     columns: Mapping[str, NDArray[Any]]
+    mask: Masks | None = None
+
+    @property
+    def ended(self) -> NDArray[np.bool_]:
+        """Return whether the row's episode ended for good in the step, (T, R): where it left, and at the close.
+
+        The clock is among the observations, so the value of what follows the close is zero and not bootstrapped
+        (Pardo et al. 2018, arXiv:1712.00378, section 3).
+        """
+        ended = self.left.copy()
+        ended[-1] = True
+        return ended
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,11 +72,13 @@ class Learner(Protocol):
     def prepare(self, batch: BatchMarket) -> None:
         """Write what plays inside the step into the batch's minds; called before each session."""
 
-    def act(self, observation: Floats, noise: Floats | None) -> tuple[Floats, dict[str, NDArray[Any]]]:
+    def act(
+        self, observation: Floats, noise: Floats | None, mask: Masks | None = None
+    ) -> tuple[Floats, dict[str, NDArray[Any]]]:
         """Return actions (R, A) for `observation` (R, D) and columns to remember with them.
 
-        `noise` (R, A) is standard normal and explores; None asks for what the mind thinks best. Called for external
-        groups only.
+        `noise` (R, A) is standard normal and explores; None asks for what the mind thinks best. `mask` (R, choices)
+        says which choices of a discrete action are allowed; None: all. Called for external groups only.
         """
 
     def learn(self, experience: Experience) -> dict[str, float]:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marl_market.env.presence import Presence
+from marl_market.env.scheme import ActionScheme
 from marl_market.env.trader import DECODE, trader
 from marl_market.market.latency import Latency
 from marl_market.market.spec import MarketSpec
@@ -92,6 +93,7 @@ class Group:
         count: number of seats in each market.
         presence: when each of them comes and goes; None: it is there for the whole session.
         latency: how far they are from the venue; None for what the market says.
+        action: what its seats can do; None: what the environment says.
     """
 
     name: str
@@ -99,6 +101,7 @@ class Group:
     count: int = 1
     presence: Presence | None = None
     latency: Latency | None = None
+    action: ActionScheme | None = None
 
     def __post_init__(self) -> None:
         if self.count < 1:

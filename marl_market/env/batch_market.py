@@ -10,42 +10,22 @@ in any batch, on any number of threads.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from marl_market.env.agent import Group, TrainedAgent
-from marl_market.env.agent import external as external_trader
+from marl_market.env.environment import Environment
 from marl_market.env.fundamental import FundamentalPaths
-from marl_market.env.paced import Paced, pace_parameters
-from marl_market.env.paces.every_step import EveryStep
 from marl_market.env.playable import ActionError, require_playable
 from marl_market.env.presence import write_stays
-from marl_market.env.repeated import Repeated
-from marl_market.env.scheme import (
-    ActionScheme,
-    ObservationScheme,
-    PaceScheme,
-    PrivilegedScheme,
-    RewardScheme,
-    choices_of,
-    require,
-)
+from marl_market.env.seating import describe_actions, external_seats, part_of, seat_groups
 from marl_market.env.step import reset_markets, step_parallel, step_serial
-from marl_market.env.trader import MIND, MIND_PARAMETERS, PART, REWARD_PARAMETERS, REWARD_PART
+from marl_market.env.trader import PART, REWARD_PART
 from marl_market.exchange.latency import connect
 from marl_market.exchange.lifecycle import allocate_instruments
-from marl_market.exchange.records import REWARD_PARTS, SEAT_ACTIONS, SEAT_CHOICES, SEAT_OBSERVATION
-from marl_market.market.latency import Latency
-from marl_market.market.spec import MarketSpec
-
-DATA_STEPS = 64
-"""How late market data can be at most, in steps: so many public records every market then keeps."""
 
 
 class Step(NamedTuple):
@@ -81,109 +61,6 @@ class Balances(NamedTuple):
     trades: NDArray[np.int64]
 
 
-@dataclass(frozen=True)
-class Environment:
-    """The whole description of an environment: what is traded, who trades, what is seen, done and scored.
-
-    Attributes:
-        spec: the market.
-        groups: who sits in each market, in seat order.
-        observation: parts of what observing seats see, by name, in this order.
-        action: what deciding seats can do.
-        reward: parts of what seats are scored by, by name; a reward is the weighted sum of them.
-        pace: when a seat that has acted acts again.
-    """
-
-    spec: MarketSpec
-    groups: Sequence[Group]
-    observation: Mapping[str, ObservationScheme | PrivilegedScheme]
-    action: ActionScheme
-    reward: Mapping[str, RewardScheme]
-    pace: PaceScheme = field(default_factory=EveryStep)
-
-    def __post_init__(self) -> None:
-        if not self.groups:
-            raise ValueError("population is empty; it must have one group or more")
-        names = [group.name for group in self.groups]
-        if len(set(names)) < len(names):
-            raise ValueError(f"population has two groups of one name: {names}")
-        if not 1 <= self.observation_size <= SEAT_OBSERVATION:
-            raise ValueError(f"observation has {self.observation_size} numbers; it must have 1 to {SEAT_OBSERVATION}")
-        if not 1 <= self.action_size <= SEAT_ACTIONS:
-            raise ValueError(f"action has {self.action_size} numbers; it must have 1 to {SEAT_ACTIONS}")
-        require(self.mask_size <= SEAT_CHOICES, "choices of action", self.mask_size, f"{SEAT_CHOICES} or fewer")
-        if not isinstance(self.reward, Mapping) or not 1 <= len(self.reward) <= REWARD_PARTS:
-            raise ValueError(f"reward is {self.reward!r}; it must be 1 to {REWARD_PARTS} schemes, each by a name")
-        for name, part in self.reward.items():
-            require(math.isfinite(part.weight), f"reward.{name}.weight", part.weight, "a finite number")
-        several = len(self.spec.instruments) > 1
-        require(
-            not several or self.pace.choices == 0, "pace", self.pace, "every_step where there are several instruments"
-        )
-        for group in self.groups:
-            known = several and "fundamental" in group.sees
-            require(
-                not known, f"population.{group.name}.sees", group.sees, "without fundamental in several instruments"
-            )
-            late = self.latency_of(group).data
-            wanted = f"at most {DATA_STEPS} steps of {self.spec.step_ns} ns, {late.longest_ns:.4g} ns are the longest"
-            require(late.steps(self.spec.step_ns) <= DATA_STEPS, f"population.{group.name}.latency.data", late, wanted)
-
-    @property
-    def seats(self) -> int:
-        """Return the number of seats in each market."""
-        return sum(group.count for group in self.groups)
-
-    @property
-    def latencies(self) -> list[Latency]:
-        """Return how far each seat is from the venue."""
-        return [self.latency_of(group) for group in self.groups for _ in range(group.count)]
-
-    def latency_of(self, group: Group) -> Latency:
-        """Return how far the seats of a group are from the venue: its own latency, or the market's."""
-        return self.spec.latency if group.latency is None else group.latency
-
-    @property
-    def observation_size(self) -> int:
-        """Return how many numbers an observation has, all instruments included."""
-        return len(self.spec.instruments) * sum(part.size for part in self.observation.values())
-
-    @property
-    def action_size(self) -> int:
-        """Return how many numbers an action has, that of the group with the most."""
-        return max(self.action_of(group.name).size for group in self.groups)
-
-    @property
-    def mask_size(self) -> int:
-        """Return how many choices an action mask covers, those of each number in turn; 0 where actions have none."""
-        action = self.action_of(self.groups[0].name)
-        choices = choices_of(action.space)
-        return 0 if choices is None or action.mask is None else int(choices.sum())
-
-    def action_of(self, name: str) -> ActionScheme:
-        """Return what the group `name` can do in all instruments, its pace included; raises KeyError for no group."""
-        self.seats_of(name)
-        if len(self.spec.instruments) > 1:
-            return Repeated(self.action, len(self.spec.instruments))
-        return self.action if self.pace.choices == 0 else Paced(self.action, self.pace)
-
-    def seats_of(self, name: str) -> slice:
-        """Return the seats of the group `name`; raises KeyError where there is none."""
-        first = 0
-        for group in self.groups:
-            if group.name == name:
-                return slice(first, first + group.count)
-            first += group.count
-        raise KeyError(f"population has no group {name!r}; it has {[group.name for group in self.groups]}")
-
-
-def part_of(scheme: ObservationScheme | PrivilegedScheme) -> tuple[int, int, bool, bool]:
-    """Return the fields of PART for a part of the observation."""
-    if isinstance(scheme, PrivilegedScheme):
-        return scheme.privileged_encoder.address, scheme.size, False, True
-    return scheme.encoder.address, scheme.size, scheme.shared, False
-
-
 class BatchMarket:
     """B markets of one environment in lock-step.
 
@@ -194,8 +71,10 @@ class BatchMarket:
         lines: what lies between seats and venues, see `marl_market.exchange.latency`; None where nothing is late.
         minds: mind records; `mind_rows[name]` are the rows of a group, one, or B where each market has its own.
         external: (E,) seats whose actions come from outside, in the order of the action and observation arrays.
+        choices: (E, action size) int64, how many choices each number has, 0 where it may be any; None if all may.
         mask: (B, E, choices) uint8, 1 for each choice of a discrete action that does something now, those of each
-            number of the action in turn; written anew by each reset and step, and empty where actions have no mask.
+            number of the action in turn and zeros behind the last; written anew by each reset and step, and empty
+            where nobody's actions have a mask.
         observation: (B, E, observation size) float32, what external seats were last shown; written anew likewise.
         acts: (B, seats) bool, which seats decide in the next step, see `Step`; written anew by each reset and step.
     """
@@ -211,7 +90,8 @@ class BatchMarket:
         self.instruments = allocate_instruments(environment.spec, markets, environment.seats)
         self.markets = self.instruments[0]
         self.lines = connect(self.instruments.reshape(-1), environment.latencies, environment.spec.step_ns)
-        self.minds, self.mind_rows = self._seat_groups()
+        self.minds, self.mind_rows = seat_groups(environment, self.instruments)
+        self.external = external_seats(environment)
         self._paths = FundamentalPaths(environment.spec, environment.groups, self.markets)
         self._parts = np.array([part_of(scheme) for scheme in environment.observation.values()], PART)
         self.instruments["public"]["digests"] = any(part.digests for part in environment.observation.values()) or any(
@@ -221,84 +101,12 @@ class BatchMarket:
         self._reward_parts = np.array(scores, REWARD_PART)
         self.observation = np.zeros((markets, self.external.size, environment.observation_size), np.float32)
         self.mask = np.zeros((markets, self.external.size, environment.mask_size), np.uint8)
-        self._mask_address = 0 if environment.action.mask is None else environment.action.mask.address
-        self._choices = choices_of(environment.action_of(environment.groups[0].name).space)
+        self._mask_address, self.choices = describe_actions(environment, self.external)
         self._reward = np.zeros((markets, environment.seats), np.float32)
         self._turns = np.zeros((2, markets, environment.seats), np.bool_)
         self.acts, self._terminated = self._turns
         self._action_shape = (markets, self.external.size, environment.action_size)
         self._steps_left = 0
-
-    def _seat_groups(self) -> tuple[NDArray[np.void], dict[str, slice]]:
-        """Write every seat's functions and what every mind knows; return the minds and their rows by group."""
-        environment, count = self.environment, self.markets.size
-        rows: dict[str, slice] = {}
-        used = 0
-        for group in environment.groups:
-            rows[group.name] = slice(used, used + (count if group.agent.mind_per_market else 1))
-            used = rows[group.name].stop
-        # What follows belongs to the further instruments: in each, a group has one row for its rule or its decoder.
-        own, further = used, len(environment.spec.instruments) - 1
-        minds = np.zeros(own + further * len(environment.groups), MIND)
-        self._place_groups(minds, self.markets, environment.spec, list(rows.values()), 0)
-        for number in range(1, further + 1):
-            spec = environment.spec.instruments[number]
-            single = [slice(used + i, used + i + 1) for i in range(len(environment.groups))]
-            self._place_groups(minds, self.instruments[number], spec, single, number)
-            used += len(environment.groups)
-        for group in environment.groups:
-            if isinstance(group.agent, TrainedAgent):
-                inputs, seen = group.agent.observation_size, environment.observation_size
-                if inputs != seen:
-                    raise ValueError(
-                        f"population.{group.name} has a policy of {inputs} inputs; observations have {seen}"
-                    )
-                group.agent.write_minds(minds, rows[group.name])
-        self.instruments["visited"] = any(group.presence is not None for group in environment.groups)
-        seats = [
-            environment.seats_of(group.name) for group in environment.groups if group.agent.trader is external_trader
-        ]
-        self.external = np.array(
-            [seat for of_group in seats for seat in range(of_group.start, of_group.stop)], np.int64
-        )
-        return minds, rows
-
-    def _place_groups(
-        self, minds: NDArray[np.void], records: NDArray[np.void], spec: MarketSpec, rows: Sequence[slice], number: int
-    ) -> None:
-        """Write what seats and minds need in instrument `number`, in whose records each group has its `rows` of minds.
-
-        A mind that observes decides in the first instrument; in others its seats play what it has decided there.
-        """
-        environment = self.environment
-        for group, mind_rows in zip(environment.groups, rows, strict=True):
-            agent, seats = group.agent, environment.seats_of(group.name)
-            parameters = environment.action.parameters(spec) if agent.observes else agent.parameters(spec, group.count)
-            if len(parameters) > MIND_PARAMETERS:
-                raise ValueError(f"population.{group.name} has {len(parameters)} parameters, at most {MIND_PARAMETERS}")
-            minds["parameter"][mind_rows, : len(parameters)] = parameters
-            seat = records["seat"][:, seats]
-            follows = agent.observes and number > 0
-            seat["trader"] = (external_trader if follows else agent.trader).address
-            seat["decoder"] = environment.action.decoder.address
-            seat["action_offset"] = number * environment.action.size
-            seat["pace"] = environment.pace.pacer.address if agent.observes and environment.pace.pacer else 0
-            seat["mask"] = 1  # of the choices of a pace, which no mask function writes
-            seat["observes"] = agent.observes
-            seat["warms_up"] = agent.warms_up
-            seat["informed"] = "fundamental" in group.sees
-            seat["steers"] = group.steers
-            seat["place"] = np.arange(group.count)
-            seat["mind"] = np.broadcast_to(
-                np.arange(mind_rows.start, mind_rows.stop)[:, None], (self.markets.size, group.count)
-            )
-            for place, (name, part) in enumerate(environment.reward.items()):
-                parameters = part.parameters(spec)
-                if len(parameters) > REWARD_PARAMETERS:
-                    raise ValueError(f"reward.{name} has {len(parameters)} parameters, at most {REWARD_PARAMETERS}")
-                minds["reward_parameter"][mind_rows, place, : len(parameters)] = parameters
-            paced = pace_parameters(environment.action, environment.pace, spec)
-            minds["pace_parameter"][mind_rows, : len(paced)] = paced
 
     def reset(self, seeds: Sequence[int] | NDArray[np.integer]) -> NDArray[np.float32]:
         """Open every market, market i from `seeds[i]`, warm it up, and return the first observation."""
@@ -333,9 +141,9 @@ class BatchMarket:
     def step(self, action: NDArray[np.float32]) -> Step:
         """Step all markets with `action` of shape (markets, external seats, action size).
 
-        A choice of a discrete action is a whole number from 0 on. Raises ActionError for another shape, a type that
-        is not float32, a value that is not finite or no such choice (nothing is changed then), and RuntimeError when
-        the session is over.
+        Numbers beyond a seat's own action are not read. A choice of a discrete action is a whole number from 0 on.
+        Raises ActionError for another shape, a type that is not float32, a value that is not finite or no such choice
+        (nothing is changed then), and RuntimeError when the session is over.
         """
         if self._steps_left == 0:
             raise RuntimeError("the session is over (or has not begun): call reset before step")
@@ -346,7 +154,7 @@ class BatchMarket:
             )
         if not action.flags.carray:  # another layout, or read-only memory, would compile another kernel
             action = action.copy(order="C")
-        require_playable(action, self._choices)
+        require_playable(action, self.choices)
         kernel = step_serial if self.threads == 1 else step_parallel
         if self.threads > 1:
             numba.set_num_threads(self.threads)

@@ -11,8 +11,10 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import ArrayLike, NDArray
 
-from marl_market.env.batch_market import BatchMarket, Environment
+from marl_market.env.batch_market import BatchMarket
+from marl_market.env.environment import Environment
 from marl_market.env.playable import ActionError
+from marl_market.env.scheme import mask_size_of
 from marl_market.env.sessions import Sessions
 
 Floats = NDArray[np.float32]
@@ -25,7 +27,7 @@ class FocalEnv(VectorEnv[Floats, NDArray[Any], NDArray[Any]]):
 
     | Sub-environments | markets x seats of the group; seat s of market m is number m * seats + s                    |
     | Observations     | Box of shape (num_envs, observation size), float32, see `marl_market.env.observations`      |
-    | Actions          | the action scheme's space, batched as gymnasium does                                        |
+    | Actions          | the space of the group's action scheme, batched as gymnasium does                           |
     | Rewards          | (num_envs,) float32, see `marl_market.env.rewards`                                          |
     | Infos            | "action_mask" (num_envs, choices) int8 where actions are discrete, those of each number     |
     |                  | of the action in turn                                                                       |
@@ -65,9 +67,13 @@ class FocalEnv(VectorEnv[Floats, NDArray[Any], NDArray[Any]]):
         self.single_observation_space = gymnasium.spaces.Box(
             -np.inf, np.inf, (environment.observation_size,), np.float32
         )
-        self.single_action_space = environment.action.space
+        action = environment.action_of(self.group)
+        self.single_action_space = action.space
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
         self.action_space = batch_space(self.single_action_space, self.num_envs)
+        self._choices = mask_size_of(action)
+        played = np.zeros((markets, self.batch.external.size, environment.action_size), np.float32)
+        self._played, self._own = played, played[..., : action.size]
 
     def reset(
         self, *, seed: int | Sequence[int] | None = None, options: dict[str, Any] | None = None
@@ -98,7 +104,8 @@ class FocalEnv(VectorEnv[Floats, NDArray[Any], NDArray[Any]]):
         if self._over:
             nothing = np.zeros(self.num_envs, np.bool_)
             return self._open(), np.zeros(self.num_envs, np.float32), nothing, nothing.copy(), self._infos()
-        step = self.batch.step(played.reshape(self.batch.markets.size, self.batch.external.size, -1))
+        self._own[:] = played.reshape(self._own.shape)
+        step = self.batch.step(self._played)
         self._over = step.truncated
         reward, terminated = step.reward[:, self._seats].flatten(), step.terminated[:, self._seats].flatten()
         truncated = np.full(self.num_envs, step.truncated)
@@ -123,7 +130,7 @@ class FocalEnv(VectorEnv[Floats, NDArray[Any], NDArray[Any]]):
 
     def _infos(self) -> dict[str, Any]:
         """Return the action masks, where actions have them."""
-        if self.batch.mask.shape[2] == 0:
+        if self._choices == 0:
             return {}
-        mask = self.batch.mask.astype(np.int8).reshape(self.num_envs, -1)
+        mask = self.batch.mask[..., : self._choices].astype(np.int8).reshape(self.num_envs, -1)
         return {"action_mask": mask, "_action_mask": np.ones(self.num_envs, np.bool_)}

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pettingzoo import ParallelEnv
 
-from marl_market.env.batch_market import BatchMarket, Environment, Step
+from marl_market.env.batch_market import BatchMarket, Step
+from marl_market.env.environment import Environment
 from marl_market.env.playable import ActionError, require_playable
 from marl_market.env.render import MarketView
 from marl_market.env.render_text import render_text
@@ -26,7 +27,7 @@ class MarketEnv(ParallelEnv[str, Observation, Action]):
 
     | Agents       | one for each seat of the external groups, "<group>_<number>"; all others play themselves |
     | Observations | Box of shape (observation size,), float32, see `marl_market.env.observations`            |
-    | Actions      | the action scheme's space: Box in [-1, 1], Discrete or MultiDiscrete                     |
+    | Actions      | the space of the group's action scheme: Box in [-1, 1], Discrete or MultiDiscrete        |
     | Rewards      | the reward scheme's, see `marl_market.env.rewards`                                       |
 
     Where actions are discrete, each info has an "action_mask" of the choices that do something now, in the form that
@@ -64,16 +65,16 @@ class MarketEnv(ParallelEnv[str, Observation, Action]):
         names = [f"{group.name}_{number}" for group in environment.groups for number in range(group.count)]
         self._seats: list[int] = self.batch.external.tolist()
         self.possible_agents = [names[seat] for seat in self._seats]
+        schemes = [environment.action_of(group.name) for group in environment.groups for _ in range(group.count)]
+        self._schemes = {names[seat]: schemes[seat] for seat in self._seats}
+        self._spaces: dict[str, ActionSpace] = {agent: scheme.space for agent, scheme in self._schemes.items()}
         self.agents: list[str] = []
         self.render_mode = render_mode
         watched = dict(zip(self._seats, self.possible_agents, strict=True))
         self._view = None if render_mode is None else MarketView(self.batch, watched)
         self._observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (environment.observation_size,), np.float32)
-        scheme = environment.action_of(environment.groups[0].name)
-        self._action_space = scheme.space
-        self._choices = choices_of(self._action_space)
-        self._action_shape = (len(self._seats), *(self._action_space.shape or ()))
-        self._wanted = f"{scheme.size} numbers" if self._action_space.shape else "one number"
+        self._shapes = [self._spaces[agent].shape or () for agent in self.possible_agents]
+        self._masked = self._describe_masks()
         self._sessions = Sessions(1)
         self._roster = Roster(self.batch)
         self._full = True
@@ -88,7 +89,7 @@ class MarketEnv(ParallelEnv[str, Observation, Action]):
 
     def action_space(self, agent: str) -> ActionSpace:
         """Return the space of an agent's actions."""
-        return self._action_space
+        return self._spaces[agent]
 
     def reset(
         self, seed: int | None = None, options: dict[str, Any] | None = None
@@ -120,15 +121,10 @@ class MarketEnv(ParallelEnv[str, Observation, Action]):
         """
         if not self.agents:
             raise RuntimeError("the session is over (or has not begun): call reset before step")
+        played = self._read(actions)
         if not self._full:
-            return self._step_of_some(actions)
-        try:
-            action = np.array(list(map(actions.__getitem__, self.possible_agents)), np.float32)
-        except (KeyError, ValueError, TypeError):
-            raise self._refusal(actions) from None
-        if action.shape != self._action_shape:
-            raise self._refusal(actions)
-        step = self._play(action.reshape(1, len(self._seats), -1))
+            return self._go_on(self._advance(played))
+        step = self._play(played)
         self._full = self._roster.is_full()
         if not self._full:
             self._roster.follow(step)
@@ -140,12 +136,25 @@ class MarketEnv(ParallelEnv[str, Observation, Action]):
             self.agents = []
         return self._share(step.observation), reward, self._never.copy(), ended.copy(), self._infos()
 
+    def _read(self, actions: dict[str, Action]) -> NDArray[np.float32]:
+        """Return what the batch plays (1, seats, numbers), which is nothing for agents that are not awake."""
+        played = self._idle.copy()
+        for place in self._roster.acts.nonzero()[0].tolist():
+            try:
+                action = np.asarray(actions[self.possible_agents[place]], np.float32)
+            except (KeyError, ValueError, TypeError):
+                raise self._refusal(self.possible_agents[place], actions) from None
+            if action.shape != self._shapes[place]:
+                raise self._refusal(self.possible_agents[place], actions)
+            played[0, place, : action.size] = action
+        return played
+
     def _play(self, played: NDArray[np.float32]) -> Step:
         """Step the market; raises ActionError by an agent's name."""
         try:
             step = self.batch.step(played)
         except ActionError:
-            require_playable(played, self._choices, self.possible_agents)  # says the same of an agent by name
+            require_playable(played, self.batch.choices, self.possible_agents)  # says the same of an agent by name
             raise
         if self._view is not None:
             self._view.record()
@@ -156,20 +165,6 @@ class MarketEnv(ParallelEnv[str, Observation, Action]):
         step = self._play(played)
         self._roster.follow(step)
         return step
-
-    def _step_of_some(self, actions: dict[str, Action]) -> tuple[Any, ...]:
-        """Do as `step` where not every seat of the market decides."""
-        played = self._idle.copy()
-        for place in np.flatnonzero(self._roster.acts):
-            agent = self.possible_agents[place]
-            try:
-                action = np.array(actions[agent], np.float32)
-            except (KeyError, ValueError, TypeError):
-                raise self._refusal(actions) from None
-            if action.shape != self._action_shape[1:]:
-                raise self._refusal(actions)
-            played[0, place] = action
-        return self._go_on(self._advance(played))
 
     def _go_on(self, step: Step) -> tuple[Any, ...]:
         """Let the market go on until an agent decides or the session is over; return what is handed out then."""
@@ -195,32 +190,36 @@ class MarketEnv(ParallelEnv[str, Observation, Action]):
         self._full = roster.is_full()
         return observations, rewards, terminations, truncations, {names[place]: infos[names[place]] for place in handed}
 
-    def _refusal(self, actions: dict[str, Action]) -> ActionError:
-        """Return the error that names the first agent whose action is missing or is no row of the right size."""
-        for agent in np.array(self.possible_agents)[self._roster.acts].tolist():
-            if agent not in actions:
-                return ActionError(f"actions has no entry for {agent!r}; every agent acts each step")
-            try:
-                fits = np.array(actions[agent], np.float32).shape == self._action_shape[1:]
-            except (ValueError, TypeError):
-                fits = False
-            if not fits:
-                break
-        return ActionError(f"action of {agent!r} is {actions[agent]!r}; it must be {self._wanted}")
+    def _refusal(self, agent: str, actions: dict[str, Action]) -> ActionError:
+        """Return the error of an agent whose action is missing or is no row of the right size."""
+        if agent not in actions:
+            return ActionError(f"actions has no entry for {agent!r}; every agent acts each step")
+        wanted = f"{self._schemes[agent].size} numbers" if self._spaces[agent].shape else "one number"
+        return ActionError(f"action of {agent!r} is {actions[agent]!r}; it must be {wanted}")
+
+    def _describe_masks(self) -> list[tuple[int, str, NDArray[np.int64]]]:
+        """Return place and name of each agent whose actions have a mask, and where its numbers' choices end."""
+        masked = []
+        for place, agent in enumerate(self.possible_agents):
+            choices = choices_of(self._spaces[agent])
+            if choices is not None and self._schemes[agent].mask is not None:
+                masked.append((place, agent, choices.cumsum()))
+        return masked
 
     def _share(self, observation: NDArray[np.float32]) -> dict[str, Observation]:
         """Give each agent its own row of a copy."""
         return dict(zip(self.possible_agents, observation[0].copy(), strict=True))
 
     def _infos(self) -> dict[str, dict[str, Any]]:
-        """Return each agent's info: its action mask, where actions have one."""
-        if self._choices is None or self.batch.mask.shape[2] == 0:
-            return {agent: {} for agent in self.possible_agents}
-        mask = self.batch.mask[0].astype(np.int8)
-        masks: list[Any] = list(mask)
-        if isinstance(self._action_space, gymnasium.spaces.MultiDiscrete):
-            masks = [tuple(np.split(row, np.cumsum(self._choices)[:-1])) for row in mask]
-        return {agent: {"action_mask": own} for agent, own in zip(self.possible_agents, masks, strict=True)}
+        """Return each agent's info: its action mask, where its actions have one."""
+        infos: dict[str, dict[str, Any]] = {agent: {} for agent in self.possible_agents}
+        if self._masked:
+            mask = self.batch.mask[0].astype(np.int8)
+            for place, agent, ends in self._masked:
+                parts = np.split(mask[place, : ends[-1]], ends[:-1])
+                several = isinstance(self._spaces[agent], gymnasium.spaces.MultiDiscrete)
+                infos[agent]["action_mask"] = tuple(parts) if several else parts[0]
+        return infos
 
     def render(self) -> str | NDArray[np.uint8] | None:
         """Return the market as text, as an image (height, width, 3), or None, as the render mode says.

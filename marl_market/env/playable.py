@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from marl_market.exchange.compiled import compiled
 
-ANY = np.zeros(0, np.int64)
+ANY = np.zeros((0, 0), np.int64)
 """No choices: every finite number can be played."""
 
 
@@ -19,15 +19,15 @@ class ActionError(ValueError):
 
 @compiled
 def playable(action, choices):  # type: ignore[no-untyped-def]
-    """Return whether all numbers of (markets, seats, numbers) are finite and, where there are choices, one of them."""
+    """Return whether all numbers of (markets, seats, numbers) are finite and, where `choices` says so, a choice."""
     bad = 0
     for market in range(action.shape[0]):
         for seat in range(action.shape[1]):
             for number in range(action.shape[2]):
                 value = action[market, seat, number]
                 good = np.isfinite(value)
-                if choices.size > 0:
-                    good = value >= 0.0 and value < choices[number] and value == np.floor(value)
+                if choices.size > 0 and choices[seat, number] > 0:
+                    good = value >= 0.0 and value < choices[seat, number] and value == np.floor(value)
                 bad += not good
     return bad == 0
 
@@ -37,12 +37,16 @@ def require_playable(
 ) -> None:
     """Raise ActionError for the first number of (markets, seats, numbers) that is not finite or no choice.
 
-    `choices` says how many choices each number has, None that it may be any; `agents` names the seats of one market.
+    `choices` (seats, numbers) says how many choices each number has, 0 or None for all that it may be any; `agents`
+    names the seats of one market.
     """
     if playable(action, ANY if choices is None else choices):
         return
-    good = np.isfinite(action) if choices is None else (action >= 0) & (action < choices) & (action == np.floor(action))
+    good = np.isfinite(action)
+    if choices is not None:
+        good &= (choices == 0) | ((action >= 0) & (action < choices) & (action == np.floor(action)))
     market, seat, number = (int(places[0]) for places in np.nonzero(~good))
     place = f"action[{market}, {seat}, {number}]" if agents is None else f"action of {agents[seat]!r}, number {number},"
-    wanted = "be finite" if choices is None else f"be a whole number from 0 to {choices[number] - 1}"
+    count = 0 if choices is None else choices[seat, number]
+    wanted = f"be a whole number from 0 to {count - 1}" if count else "be finite"
     raise ActionError(f"{place} is {action[market, seat, number]}; it must {wanted}")

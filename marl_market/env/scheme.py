@@ -136,6 +136,12 @@ def choices_of(space: ActionSpace) -> NDArray[np.int64] | None:
     return np.atleast_1d(np.asarray(space.nvec if isinstance(space, MultiDiscrete) else space.n, np.int64))
 
 
+def mask_size_of(action: ActionScheme) -> int:
+    """Return how many choices the mask of an action covers, those of each number in turn; 0 where it has none."""
+    choices = choices_of(action.space)
+    return 0 if choices is None or action.mask is None else int(choices.sum())
+
+
 def require(condition: bool, name: str, value: object, wanted: str) -> None:
     """Raise ValueError, naming the config key, its value and what is wanted, unless `condition` holds."""
     if not condition:

@@ -112,7 +112,7 @@ def see(instruments, number, told, minds, parts, mask_address, external, observa
 
     What a seat sees goes, instrument after instrument, to its row of `observation` if it is external, else to its
     record of the first instrument. What all seats see alike is encoded once, in the record of the first that observes.
-    A `mask_address` of zero says that actions have no mask. `external` is in rising order.
+    A zero in `mask_address` (seats,) says that the actions of that seat have no mask. `external` is in rising order.
     """
     market = instruments[told, number]
     public = market.public
@@ -151,14 +151,15 @@ def see(instruments, number, told, minds, parts, mask_address, external, observa
             offset += part.size
         if first < 0:
             first = i
-        if mask_address != 0:
-            choices = call_trader(mask_address, seen, seat, minds[seat.mind])
-            if is_external and told == 0:
-                for j in range(mask.shape[1]):
-                    mask[row - 1, j] = seat.mask[j]
-            elif is_external:
-                for j in range(choices):
-                    mask[row - 1, told * choices + j] = seat.mask[j]
+        choices = 0
+        if mask_address[i] != 0:
+            choices = call_trader(mask_address[i], seen, seat, minds[seat.mind])
+        if is_external and told == 0:
+            for j in range(mask.shape[1]):
+                mask[row - 1, j] = seat.mask[j]
+        elif is_external:
+            for j in range(choices):
+                mask[row - 1, told * choices + j] = seat.mask[j]
 
 
 @compiled

@@ -20,7 +20,7 @@ from numba import cfunc, from_dtype, types
 from numba.extending import intrinsic
 
 from marl_market.exchange.compiled import compiled
-from marl_market.exchange.records import PUBLIC, REWARD_PARTS, SEAT
+from marl_market.exchange.records import PUBLIC, REWARD_PARTS, SEAT, SEAT_ACTIONS
 
 DECIDED = 0
 DECODE = 1
@@ -29,7 +29,7 @@ MIND_PARAMETERS = 1024
 REWARD_PARAMETERS = 8
 PACE_PARAMETERS = 16
 MIND_LAYERS = 8
-MIND_WEIGHTS = 8192
+MIND_WEIGHTS = 16384
 
 PART = np.dtype([("address", np.int64), ("size", np.int64), ("shared", np.int64), ("privileged", np.int64)], align=True)
 """One part of an observation: its encoder and how many numbers it writes."""
@@ -44,6 +44,12 @@ MIND = np.dtype(
         ("pace_parameter", np.float64, (PACE_PARAMETERS,)),  # see `marl_market.env.paced`
         ("layer_count", np.int64),
         ("layer_size", np.int64, (MIND_LAYERS,)),  # inputs, hidden widths, outputs
+        ("squashes", np.int64),  # whether outputs go through tanh as hidden units do
+        (
+            "choice_count",
+            np.int64,
+            (SEAT_ACTIONS,),
+        ),  # of a discrete action; outputs are their scores
         ("weight", np.float32, (MIND_WEIGHTS,)),
     ],
     align=True,

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marl_market.agents.evolution.frozen import FrozenPolicy
-from marl_market.env.batch_market import BatchMarket, Environment
+from marl_market.env.batch_market import BatchMarket
+from marl_market.env.environment import Environment
 from marl_market.env.recorder import TapeRecorder
 from marl_market.market.tape import Tape
 from marl_market.market.units import decimal

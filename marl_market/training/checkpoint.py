@@ -12,7 +12,7 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
-from marl_market.env.batch_market import Environment
+from marl_market.env.environment import Environment
 from marl_market.reporting.run_folder import replace_file
 
 CHECKPOINT_FILE = "checkpoint.pkl"
@@ -51,7 +51,12 @@ def load_checkpoint(folder: Path) -> dict[str, Any]:
 def identity_of(environment: Environment, markets: int, seed: int) -> dict[str, str]:
     """Return all that a run cannot change on its way, by config key."""
     population = {
-        group.name: {"count": group.count, "agent": group.agent, "presence": group.presence}
+        group.name: {
+            "count": group.count,
+            "agent": group.agent,
+            "action": group.action,
+            "presence": group.presence,
+        }
         for group in environment.groups
     }
     described = {

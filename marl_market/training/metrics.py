@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from marl_market.env.batch_market import Environment
+from marl_market.env.environment import Environment
 from marl_market.market.units import decimal
 from marl_market.training.sampler import Session
 

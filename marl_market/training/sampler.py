@@ -11,12 +11,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from marl_market.agents.learner import Experience, Learner, Trajectory
+from marl_market.agents.learner import Experience, Learner, Masks, Trajectory
 from marl_market.env.batch_market import BatchMarket
+from marl_market.env.scheme import mask_size_of
 
 SEEDS, NOISE = 0, 1
 
@@ -68,7 +70,10 @@ class Sampler:
         steps, markets = environment.spec.session_steps, batch.markets.size
         external, size = batch.external.size, environment.observation_size
         self._observation = np.empty((steps + 1, markets, external, size), np.float32)
+        self._mask = np.zeros((steps + 1, markets, external, environment.mask_size), np.uint8)
         self._action = np.zeros((steps, markets, external, environment.action_size), np.float32)
+        self._sizes = {name: environment.action_of(name).size for name in self._places}
+        self._choices = {name: mask_size_of(environment.action_of(name)) for name in self._places}
         self._reward = np.empty((steps, markets, environment.seats), np.float32)
         self._decided, self._left = np.empty((2, steps, markets, environment.seats), np.bool_)
 
@@ -83,19 +88,19 @@ class Sampler:
         columns: dict[str, list[dict[str, NDArray[np.float32]]]] = {name: [] for name in self._places}
         market_rows = []
         self._observation[0] = batch.reset(np.repeat(seeds, 2))
+        self._mask[0] = batch.mask
         public = batch.markets["public"]
         for t in range(steps):
             noise = np.repeat(random.standard_normal((pairs, *self._action.shape[2:]), np.float32), 2, axis=0)
             for name, places in self._places.items():
-                seen, explored = self._observation[t][:, places], noise[:, places]
-                action, extra = self._learners[name].act(
-                    seen.reshape(-1, seen.shape[-1]), explored.reshape(-1, explored.shape[-1])
-                )
-                self._action[t][:, places] = action.reshape(explored.shape)
+                seen, explored = self._observation[t][:, places], noise[:, places, : self._sizes[name]]
+                action, extra = self._learners[name].act(_rows(seen), _rows(explored), self._mask_of(name, t))
+                self._action[t][:, places, : self._sizes[name]] = action.reshape(explored.shape)
                 columns[name].append(extra)
             self._decided[t] = batch.acts
             step = batch.step(self._action[t])
             self._observation[t + 1] = step.observation
+            self._mask[t + 1] = batch.mask
             self._reward[t] = step.reward
             self._left[t] = step.terminated
             spread = np.where((public["depth"] > 0).all(1), public["best_ask"] - public["best_bid"], np.nan)
@@ -121,15 +126,24 @@ class Sampler:
         decided, left = (column[:, :, seats].reshape(rows.shape) for column in (self._decided, self._left))
         if columns is None:
             return Experience(rows)
-        observation, action = self._observation[:, :, self._places[name]], self._action[:, :, self._places[name]]
+        places = self._places[name]
+        observation, action = self._observation[:, :, places], self._action[:, :, places, : self._sizes[name]]
+        masks = [self._mask_of(name, t) for t in range(len(self._mask))]
         trajectory = Trajectory(
             observation=observation.reshape(len(observation), -1, observation.shape[-1]),
             action=action.reshape(len(action), -1, action.shape[-1]),
             decided=decided,
             left=left,
             columns={key: np.stack([part[key] for part in columns]) for key in columns[0]},
+            mask=None if masks[0] is None else np.stack([mask for mask in masks if mask is not None]),
         )
         return Experience(rows, trajectory)
+
+    def _mask_of(self, name: str, step: int) -> Masks | None:
+        """Return the masks of a group's rows before the decision of a step, None where its actions have none."""
+        if self._choices[name] == 0:
+            return None
+        return _rows(self._mask[step][:, self._places[name], : self._choices[name]])
 
     def _check_conservation(self, iteration: int) -> None:
         position_error, cash_error = self._batch.conservation_errors()
@@ -138,3 +152,8 @@ class Sampler:
                 f"iteration {iteration}, market {market}: positions sum to {position_error[market]} lots, cash and "
                 f"fees to {cash_error[market]} cash units; both must be 0"
             )
+
+
+def _rows(values: NDArray[Any]) -> NDArray[Any]:
+    """Return (markets, seats, ...) as (rows, ...), market by market."""
+    return values.reshape(-1, values.shape[-1])

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from marl_market.env.actions.quotes import Quotes
 from marl_market.env.agent import External, Group
-from marl_market.env.batch_market import BatchMarket, Environment
+from marl_market.env.batch_market import BatchMarket
+from marl_market.env.environment import Environment
 from marl_market.env.market_env import MarketEnv
 from marl_market.env.observations.account import Account
 from marl_market.env.observations.book import Book

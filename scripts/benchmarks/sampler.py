@@ -11,7 +11,8 @@ from benchmarks.measurement import REPEATS, Figure, best_seconds
 from marl_market.agents.learner import LearningAgent
 from marl_market.agents.rllib.process import prepare_process
 from marl_market.env.agent import Group
-from marl_market.env.batch_market import BatchMarket, Environment
+from marl_market.env.batch_market import BatchMarket
+from marl_market.env.environment import Environment
 from marl_market.training.sampler import Sampler
 
 CONFIG = Path(__file__).resolve().parents[2] / "conf"

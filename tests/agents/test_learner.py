@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,24 +13,40 @@ import pytest
 from marl_market.agents.evolution.evolution_strategy import EvolutionStrategy
 from marl_market.agents.evolution.strategies import OpenAIES
 from marl_market.agents.learner import Experience, Learner, LearningAgent, Trajectory
+from marl_market.agents.rllib.appo import APPO
+from marl_market.agents.rllib.dqn import DQN
 from marl_market.agents.rllib.ppo import PPO
+from marl_market.agents.rllib.sac import SAC
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
+from marl_market.env.actions.limit_grid import LimitGrid
+from marl_market.env.actions.market_discrete import MarketDiscrete
+from marl_market.env.actions.order_by_order import OrderByOrder
 from marl_market.env.agent import External, Group
-from marl_market.env.batch_market import BatchMarket, Environment
+from marl_market.env.batch_market import BatchMarket
+from marl_market.env.environment import Environment
+from marl_market.env.scheme import mask_size_of
 from marl_market.evaluation.match import play_match, with_policies
-from tests.builders import environment
+from tests.builders import actions, environment, market_spec
 
 MARKETS, SEATS, STEPS = 6, 2, 5
-AGENTS = {
+OFF_POLICY: dict[str, Any] = {"hidden": (8,), "learning_starts": 0, "decisions_per_update": 16, "batch_size": 32}
+AGENTS: dict[str, Any] = {
     "ppo": PPO(hidden=(8,), epochs=1, learning_rate=0.01),
+    "chooser": PPO(hidden=(8,), epochs=1, learning_rate=0.01),
+    "appo": APPO(hidden=(8,), epochs=1, learning_rate=0.01),
+    "dqn": DQN(**OFF_POLICY),
+    "sac": SAC(**OFF_POLICY),
     "evolution": EvolutionStrategy((4,), OpenAIES(sigma=0.1, learning_rate=0.05, weight_decay=0.0)),
+    "selector": EvolutionStrategy((4,), OpenAIES(sigma=0.1, learning_rate=0.05, weight_decay=0.0)),
 }
+ACTIONS = {"chooser": OrderByOrder(), "dqn": MarketDiscrete(), "selector": LimitGrid()}
+INSIDE = ("evolution", "selector")
 
 
 @pytest.fixture(scope="module")
 def described() -> Environment:
-    groups = [Group("noise", ZeroIntelligence(), 4), *(Group(name, agent, SEATS) for name, agent in AGENTS.items())]
-    return environment(groups)
+    learning = [Group(name, agent, SEATS, action=ACTIONS.get(name)) for name, agent in AGENTS.items()]
+    return environment([Group("noise", ZeroIntelligence(), 2), *learning], spec=market_spec(session_steps=STEPS))
 
 
 def newborn(described: Environment, name: str, seed: int = 1) -> Learner:
@@ -40,15 +57,19 @@ def experience(described: Environment, learner: Learner, name: str, seed: int = 
     """Return a session of random observations and rewards."""
     random, rows = np.random.default_rng(seed), MARKETS * SEATS
     reward = random.standard_normal((STEPS, rows)).astype(np.float32)
-    if name == "evolution":
+    if name in INSIDE:
         return Experience(reward)
+    scheme = described.action_of(name)
     observation = random.standard_normal((STEPS + 1, rows, described.observation_size)).astype(np.float32)
-    noise = random.standard_normal((STEPS, rows, described.action.size)).astype(np.float32)
-    played = [learner.act(seen, explored) for seen, explored in zip(observation[:-1], noise, strict=True)]
+    noise = random.standard_normal((STEPS, rows, scheme.size)).astype(np.float32)
+    mask = np.ones((STEPS + 1, rows, mask_size_of(scheme)), np.uint8) if scheme.mask is not None else None
+    played = [
+        learner.act(observation[step], noise[step], None if mask is None else mask[step]) for step in range(STEPS)
+    ]
     columns = {key: np.stack([extra[key] for _, extra in played]) for key in played[0][1]}
     decided, left = np.ones((STEPS, rows), np.bool_), np.zeros((STEPS, rows), np.bool_)
     action = np.stack([action for action, _ in played])
-    return Experience(reward, Trajectory(observation, action, decided, left, columns))
+    return Experience(reward, Trajectory(observation, action, decided, left, columns, mask))
 
 
 def test_only_what_can_learn_is_a_learning_agent() -> None:
@@ -92,22 +113,33 @@ def test_a_state_continues_bit_for_bit_in_another_learner(described: Environment
 @pytest.mark.parametrize("name", AGENTS)
 def test_a_policy_plays_by_itself(described: Environment, name: str) -> None:
     policies = {each: newborn(described, each).policy() for each in AGENTS}
-    match = play_match(with_policies(described, policies), [1, 2])
+    match = play_match(with_policies(described, policies), range(6))
     assert np.isfinite(match.reward).all()
-    louder = {**policies, name: replace(policies[name], weights=policies[name].weights * 50)}
-    assert (play_match(with_policies(described, louder), [1, 2]).reward != match.reward).any()
+    another = replace(policies[name], weights=newborn(described, name, seed=5).policy().weights * 50)
+    assert (play_match(with_policies(described, {**policies, name: another}), range(6)).reward != match.reward).any()
 
 
-def test_ppos_policy_is_the_mean_that_it_acts_with(described: Environment) -> None:
-    learner = newborn(described, "ppo")
-    seen = np.random.default_rng(0).standard_normal((3, described.observation_size)).astype(np.float32)
-    policy = learner.policy()
-    layers = policy.network.layers(policy.weights)
-    value = seen
-    for weight, bias in layers[:-1]:
-        value = np.tanh(value @ weight + bias)
-    weight, bias = layers[-1]
-    np.testing.assert_allclose(value @ weight + bias, learner.act(seen, None)[0], atol=1e-6)
+@pytest.mark.parametrize("name", [name for name in AGENTS if name not in INSIDE])
+def test_a_policy_plays_compiled_what_its_learner_would_do(described: Environment, name: str) -> None:
+    learner = newborn(described, name)
+    learner.learn(experience(described, learner, name))
+    groups = [
+        replace(group, agent=learner.policy() if group.name == name else group.agent) for group in described.groups
+    ]
+    batch = BatchMarket(replace(described, groups=groups), 3)
+    policy = groups[list(AGENTS).index(name) + 1].agent
+    policy.write_minds(batch.minds, batch.mind_rows[name])
+    batch.reset([1, 2, 3])
+    scheme, seats = described.action_of(name), batch.markets["seat"][:, described.seats_of(name)]
+    compared = 0
+    for action in actions(batch, STEPS):
+        seen = seats["observation"][..., : described.observation_size].reshape(3 * SEATS, -1).copy()
+        mask = seats["mask"][..., : mask_size_of(scheme)].reshape(3 * SEATS, -1).copy() if scheme.mask else None
+        batch.step(action)
+        wanted, _ = learner.act(seen, None, mask)
+        np.testing.assert_allclose(seats["action"][..., : scheme.size].reshape(wanted.shape), wanted, atol=1e-5)
+        compared += np.ptp(wanted, axis=0).max() > 0
+    assert compared, "all seats always did the same"
 
 
 def test_ppo_does_not_learn_without_a_trajectory(described: Environment) -> None:

@@ -14,7 +14,8 @@ from omegaconf import OmegaConf
 
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
 from marl_market.env.agent import External, Group
-from marl_market.env.batch_market import BatchMarket, Environment
+from marl_market.env.batch_market import BatchMarket
+from marl_market.env.environment import Environment
 from marl_market.env.market_env import MarketEnv
 from marl_market.env.scheme import ObservationScheme, PrivilegedScheme, RewardScheme
 from marl_market.env.trader import MIND_PARAMETERS, REWARD_PARAMETERS, decide

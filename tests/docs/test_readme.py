@@ -12,7 +12,8 @@ from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 
 from marl_market.env.agent import Group
-from marl_market.env.batch_market import BatchMarket, Environment
+from marl_market.env.batch_market import BatchMarket
+from marl_market.env.environment import Environment
 
 ROOT = Path(__file__).parents[2]
 
@@ -44,7 +45,7 @@ from hydra.utils import instantiate
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
 from marl_market.env.actions.quotes import Quotes
 from marl_market.env.agent import Group
-from marl_market.env.batch_market import Environment
+from marl_market.env.environment import Environment
 from marl_market.env.observations.book import Book
 from marl_market.env.rewards.profit import Profit
 from marl_market.evaluation.match import play_match

@@ -7,7 +7,7 @@ import numpy as np
 
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
 from marl_market.env.agent import External, Group
-from marl_market.env.batch_market import Environment
+from marl_market.env.environment import Environment
 from marl_market.env.trader import DECIDED, trader
 from marl_market.exchange.bits import lowest_bit
 from marl_market.exchange.commands import (

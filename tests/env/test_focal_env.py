@@ -19,7 +19,8 @@ from marl_market.env.actions.market_discrete import MarketDiscrete
 from marl_market.env.actions.order_by_order import OrderByOrder
 from marl_market.env.actions.quotes import Quotes
 from marl_market.env.agent import External, Group
-from marl_market.env.batch_market import ActionError, Environment
+from marl_market.env.batch_market import ActionError
+from marl_market.env.environment import Environment
 from marl_market.env.focal_env import FocalEnv
 from marl_market.env.market_env import MarketEnv
 from tests.builders import environment, market_spec

@@ -10,7 +10,8 @@ from marl_market.agents.scripted.informed_kyle import InformedKyle
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
 from marl_market.env.actions.quotes import Quotes
 from marl_market.env.agent import External, Group
-from marl_market.env.batch_market import BatchMarket, Environment
+from marl_market.env.batch_market import BatchMarket
+from marl_market.env.environment import Environment
 from marl_market.env.market_env import MarketEnv
 from marl_market.env.paces.chosen_delay import ChosenDelay
 from marl_market.exchange.records import EventKind, Reason

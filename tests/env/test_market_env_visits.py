@@ -11,7 +11,8 @@ from marl_market.agents.scripted.momentum import Momentum
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
 from marl_market.env.actions.limit_grid import LimitGrid
 from marl_market.env.agent import External, Group
-from marl_market.env.batch_market import ActionError, BatchMarket, Environment
+from marl_market.env.batch_market import ActionError, BatchMarket
+from marl_market.env.environment import Environment
 from marl_market.env.market_env import MarketEnv
 from marl_market.env.paces.chosen_delay import ChosenDelay
 from marl_market.env.paces.chosen_trigger import ChosenTrigger

@@ -8,7 +8,8 @@ from marl_market.agents.evolution.genome import MultilayerPerceptron
 from marl_market.agents.scripted.avellaneda_stoikov import AvellanedaStoikov
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
 from marl_market.env.agent import External, Group
-from marl_market.env.batch_market import BatchMarket, Environment
+from marl_market.env.batch_market import BatchMarket
+from marl_market.env.environment import Environment
 from marl_market.env.recorder import TapeRecorder
 from marl_market.evaluation.match import Match, play_match, with_policies
 from tests.builders import environment, market_spec

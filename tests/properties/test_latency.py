@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
 from marl_market.env.agent import External, Group
-from marl_market.env.batch_market import BatchMarket, Environment
+from marl_market.env.batch_market import BatchMarket
 from marl_market.env.command_recorder import CommandRecorder, landed
+from marl_market.env.environment import Environment
 from marl_market.env.observations.book import Book
 from marl_market.env.observations.clock import Clock
 from marl_market.env.observations.latency import LatencyTier

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
 from marl_market.env.agent import External, Group
-from marl_market.env.batch_market import BatchMarket, Environment
+from marl_market.env.batch_market import BatchMarket
 from marl_market.env.command_recorder import CommandRecorder
+from marl_market.env.environment import Environment
 from marl_market.env.paces.chosen_trigger import ChosenTrigger
 from marl_market.env.presence import Exponential, Presence, Uniform
 from marl_market.env.recorder import TapeRecorder

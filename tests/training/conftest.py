@@ -11,10 +11,15 @@ import torch
 
 from marl_market.agents.evolution.evolution_strategy import EvolutionStrategy
 from marl_market.agents.evolution.strategies import OpenAIES
+from marl_market.agents.rllib.appo import APPO
+from marl_market.agents.rllib.dqn import DQN
 from marl_market.agents.rllib.ppo import PPO
+from marl_market.agents.rllib.sac import SAC
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
+from marl_market.env.actions.limit_grid import LimitGrid
+from marl_market.env.actions.market_discrete import MarketDiscrete
 from marl_market.env.agent import Group
-from marl_market.env.batch_market import Environment
+from marl_market.env.environment import Environment
 from marl_market.reporting.local_sink import LocalSink
 from marl_market.training.trainer import Trainer, Training
 from tests.builders import environment
@@ -22,6 +27,8 @@ from tests.builders import environment
 SIZES: dict[str, int] = {
     "iterations": 4, "markets": 4, "threads": 1, "checkpoint_every": 2, "evaluation_seeds": 3,
 }  # fmt: skip
+
+OFF_POLICY: dict[str, Any] = {"hidden": (8,), "learning_starts": 40, "decisions_per_update": 24, "batch_size": 16}
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -35,7 +42,10 @@ def learning_environment(**changes: Any) -> Environment:
         Group("ppo", PPO(hidden=(8,), minibatch_size=32, epochs=2), 2),
         Group("noise", ZeroIntelligence(), 4),
         Group("evolution", EvolutionStrategy((4,), OpenAIES(sigma=0.1, learning_rate=0.05)), 2),
-        Group("other", PPO(hidden=(8,), minibatch_size=32, epochs=2, learning_rate=0.01), 1),
+        Group("other", PPO(hidden=(8,), minibatch_size=32, epochs=2, learning_rate=0.01), 1, action=LimitGrid()),
+        Group("appo", APPO(hidden=(8,), epochs=1), 1),
+        Group("dqn", DQN(**OFF_POLICY), 2, action=MarketDiscrete()),
+        Group("sac", SAC(**OFF_POLICY), 1),
     )
     return environment(**{"groups": groups, **changes})
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from marl_market.env.agent import Group
-from marl_market.env.batch_market import Environment
+from marl_market.env.environment import Environment
 from marl_market.env.rewards.profit import Profit
 from marl_market.training.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from marl_market.training.trainer import Trainer, Training
@@ -47,7 +47,7 @@ def test_what_differs_is_named_as_it_is_there_and_here(build: Build, learning: C
         (build(groups=more), "population.noise.count is 4 there and 5 here"),
         (
             build(groups=renamed),
-            "population is ppo, noise, evolution, other there and first, noise, evolution,",
+            "population is ppo, noise, evolution, other, appo, dqn, sac there and first, noise, evolution,",
         ),
         (build(groups=taught), "population.ppo.agent.learning_rate is 0.0003 there and 0.5 here"),
         (build(spec=market_spec(tick_size=0.02)), "market.tick_size is 0.01 there and 0.02 here"),

@@ -8,7 +8,7 @@ import numpy as np
 from marl_market.agents.evolution.frozen import FrozenPolicy
 from marl_market.agents.learner import LearningAgent
 from marl_market.env.actions.quotes import Quotes
-from marl_market.env.batch_market import Environment
+from marl_market.env.environment import Environment
 from marl_market.evaluation.match import play_match, with_policies
 from marl_market.training.evaluation import evaluate_training
 from tests.builders import market_spec
@@ -53,5 +53,5 @@ def test_a_group_is_compared_with_everybody_else_as_trained(learning: Callable[.
         assert outcome.seats == seats.stop - seats.start
         assert outcome.pnl_mean == base.profit[:, seats].mean()
     assert evaluation.conservation.holds
-    assert evaluation.conservation.sessions == len(SEEDS) * 4
+    assert evaluation.conservation.sessions == len(SEEDS) * (1 + len(untrained))
     np.testing.assert_array_equal(tape.quotes, base.tape.quotes)

@@ -11,13 +11,18 @@ from numpy.typing import NDArray
 from marl_market.agents.learner import Experience, Learner, LearningAgent
 from marl_market.agents.scripted.momentum import Momentum
 from marl_market.env.agent import Group
-from marl_market.env.batch_market import BatchMarket, Environment
+from marl_market.env.batch_market import BatchMarket
+from marl_market.env.environment import Environment
 from marl_market.env.paces.chosen_delay import ChosenDelay
 from marl_market.env.presence import Exponential, Fixed, Presence, Uniform
+from marl_market.env.scheme import mask_size_of
 from marl_market.training.sampler import NOISE, SEEDS, ConservationError, Sampler, Session
 from tests.builders import environment, market_spec
 
 SEED, MARKETS = 7, 4
+SEATS = 7
+PLACES = {"ppo": slice(0, 2), "other": slice(2, 3), "appo": slice(3, 4), "dqn": slice(4, 6), "sac": slice(6, 7)}
+"""Of each group in the arrays of the external seats."""
 
 
 def learners_of(environment: Environment) -> dict[str, Learner]:
@@ -69,23 +74,29 @@ def test_a_learner_receives_what_its_seats_lived_through(
     batch = BatchMarket(described, MARKETS)
     for learner in learners_of(described).values():
         learner.prepare(batch)
-    places = {"ppo": slice(0, 2), "other": slice(2, 3)}  # in the arrays of the external seats
-    action = np.zeros((described.spec.session_steps, MARKETS, 3, described.action.size), np.float32)
-    for name, place in places.items():
-        trajectory = session.experience[name].trajectory
+    action = np.zeros((described.spec.session_steps, MARKETS, SEATS, described.action_size), np.float32)
+    for name, place in PLACES.items():
+        trajectory, size = session.experience[name].trajectory, described.action_of(name).size
         assert trajectory is not None
-        action[:, :, place] = trajectory.action.reshape(len(action), MARKETS, -1, described.action.size)
+        action[:, :, place, :size] = trajectory.action.reshape(len(action), MARKETS, -1, size)
     observation, reward = [batch.reset(seeds).copy()], []
+    mask = [batch.mask.copy()]
     for each in action:
         step = batch.step(each)
         observation.append(step.observation.copy())
+        mask.append(batch.mask.copy())
         reward.append(step.reward.copy())
     seen, scored = np.array(observation), np.array(reward)
-    for name, place in places.items():
+    for name, place in PLACES.items():
         trajectory = session.experience[name].trajectory
         assert trajectory is not None
         np.testing.assert_array_equal(trajectory.observation, rows(seen, place))
-    for name in ("ppo", "evolution", "other"):
+        if described.action_of(name).mask is None:
+            assert trajectory.mask is None
+        else:
+            own = np.array(mask)[..., : mask_size_of(described.action_of(name))]
+            np.testing.assert_array_equal(trajectory.mask, rows(own, place))
+    for name in (*PLACES, "evolution"):
         np.testing.assert_array_equal(session.experience[name].reward, rows(scored, described.seats_of(name)))
     np.testing.assert_allclose(session.reward, scored.sum(0), rtol=1e-5)
     assert np.ptp(scored[:, :, described.seats_of("evolution")]) > 0
@@ -97,12 +108,13 @@ def test_an_action_is_the_learners_answer_to_the_observation_and_its_own_noise(
 ) -> None:
     described, session, _ = played
     random = np.random.default_rng(np.random.SeedSequence(SEED, spawn_key=(NOISE, 3)))
-    noise = [random.standard_normal((MARKETS // 2, 3, described.action.size), np.float32) for _ in range(2)]
-    for name, place in {"ppo": slice(0, 2), "other": slice(2, 3)}.items():
-        trajectory = session.experience[name].trajectory
+    noise = [random.standard_normal((MARKETS // 2, SEATS, described.action_size), np.float32) for _ in range(2)]
+    for name, place in PLACES.items():
+        trajectory, size = session.experience[name].trajectory, described.action_of(name).size
         assert trajectory is not None
-        explored = np.repeat(noise[1], 2, axis=0)[:, place].reshape(-1, described.action.size)
-        action, columns = learners_of(described)[name].act(trajectory.observation[1], explored)
+        explored = np.repeat(noise[1], 2, axis=0)[:, place, :size].reshape(-1, size)
+        mask = None if trajectory.mask is None else trajectory.mask[1]
+        action, columns = learners_of(described)[name].act(trajectory.observation[1], explored, mask)
         np.testing.assert_array_equal(trajectory.action[1], action)
         assert set(trajectory.columns) == set(columns)
         for key, column in columns.items():

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from marl_market.env.batch_market import Environment
+from marl_market.env.environment import Environment
 from marl_market.evaluation.trading import Evaluation
 from marl_market.market.tape_file import load_tape
 from marl_market.reporting.run_folder import read_metrics
@@ -22,7 +22,8 @@ from marl_market.training.trainer import Trainer, Training
 
 Train = Callable[..., Trainer]
 TIMES = ["seconds", "sampling_share", "env_steps_per_second", "agent_steps_per_second"]
-GROUPS, LEARNERS = ("ppo", "noise", "evolution", "other"), ("ppo", "evolution", "other")
+GROUPS = ("ppo", "noise", "evolution", "other", "appo", "dqn", "sac")
+LEARNERS = tuple(group for group in GROUPS if group != "noise")
 ROOT = Path(__file__).parents[2]
 
 
@@ -83,7 +84,7 @@ def test_the_facts_say_where_the_market_and_the_numbers_come_from(finished: tupl
     facts: Mapping[str, Any] = json.loads((finished[1] / "facts.json").read_text())
     assert {
         "title": "tiny", "seed": 1, "market": "test", "market_source": "invented", "currency": "USD", "markets": 4,
-        "seats_a_market": 9, "threads": 1, "numba": numba.__version__, "numpy": np.__version__,
+        "seats_a_market": 13, "threads": 1, "numba": numba.__version__, "numpy": np.__version__,
     }.items() <= facts.items()  # fmt: skip
     assert {"python", "torch", "ray"} <= facts.keys()
 

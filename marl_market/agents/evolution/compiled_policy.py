@@ -5,7 +5,8 @@ vectorizing the loops, and every step is rounded as IEEE 754 says, so that a min
 machine.
 
 Assumptions: the mind was written by `marl_market.agents.evolution.genome`, which checks every width. Hidden units are
-tanh, outputs are linear: the seat's action decoder bounds them.
+tanh. Outputs are the numbers of a continuous action, which the seat's action decoder bounds, or the scores of all
+choices of a discrete one, of which the highest that is not masked is taken.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from marl_market.env.trader import DECODE, trader
-from marl_market.exchange.compiled import inlined
+from marl_market.exchange.compiled import compiled, inlined
 
 # Beyond this, tanh is 1 in float32.
 SATURATION = np.float32(9.0)
@@ -64,6 +65,25 @@ def _dense(source: Any, inputs: int, weight: Any, offset: int, target: Any, outp
     return bias + outputs
 
 
+@compiled
+def choose(seat: Any, mind: Any, score: Any) -> None:
+    """Write the choice of the highest score of each number into seat.action, among those not masked if there are any.
+
+    Of equal scores the first is taken.
+    """
+    first = 0
+    for number in range(mind.choice_count.size):
+        count = mind.choice_count[number]
+        best = 0
+        for choice in range(1, count):
+            allowed, rival = seat.mask[first + choice], seat.mask[first + best]
+            if allowed > rival or (allowed == rival and score[first + choice] > score[first + best]):
+                best = choice
+        if count > 0:
+            seat.action[number] = best
+        first += count
+
+
 @trader
 def play(public: Any, seat: Any, mind: Any) -> int:
     """Fill seat.action from seat.observation with the mind's network.
@@ -78,9 +98,12 @@ def play(public: Any, seat: Any, mind: Any) -> int:
         outputs = mind.layer_size[layer + 1]
         target = seat.activation[(layer + 1) % 2]
         offset = _dense(seat.activation[layer % 2], mind.layer_size[layer], mind.weight, offset, target, outputs)
-        if layer + 1 < last:
+        if layer + 1 < last or mind.squashes == 1:
             for j in range(outputs):
                 target[j] = hyperbolic_tangent(target[j])
+    if mind.choice_count[0] > 0:
+        choose(seat, mind, seat.activation[last % 2])
+        return DECODE
     for i in range(mind.layer_size[last]):
         seat.action[i] = seat.activation[last % 2, i]
     return DECODE

@@ -10,8 +10,9 @@ import numpy as np
 from marl_market.agents.evolution.compiled_policy import play
 from marl_market.agents.evolution.genome import MultilayerPerceptron
 from marl_market.agents.evolution.group_learner import GroupLearner
-from marl_market.agents.evolution.strategies import OpenAIES, StrategyState
-from marl_market.env.batch_market import Environment
+from marl_market.agents.evolution.strategies import OpenAIES, SearchState, Strategy
+from marl_market.env.environment import Environment
+from marl_market.env.scheme import ActionScheme, choices_of
 from marl_market.market.spec import MarketSpec
 
 
@@ -29,7 +30,7 @@ class EvolutionStrategy:
     warms_up = False
     mind_per_market = True
     hidden: Sequence[int] = (32, 32)
-    strategy: OpenAIES = field(default_factory=OpenAIES)
+    strategy: Strategy = field(default_factory=OpenAIES)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "hidden", tuple(int(width) for width in self.hidden))
@@ -40,19 +41,19 @@ class EvolutionStrategy:
 
     def learner(self, environment: Environment, group: str, seed: int) -> GroupLearner:
         """Return a newborn learner for the group of this name."""
-        sizes = environment.observation_size, environment.action_of(group).size
+        network = self.network(environment.observation_size, environment.action_of(group))
         seats = environment.seats_of(group)
-        return GroupLearner(
-            group, seats.stop - seats.start, self.network(*sizes), self.strategy, self.initial(*sizes, seed)
-        )
+        return GroupLearner(group, seats.stop - seats.start, network, self.strategy, self.initial(network, seed))
 
-    def network(self, observation_size: int, action_size: int) -> MultilayerPerceptron:
-        """Return the network for these sizes; raises ValueError where it does not fit a compiled mind."""
-        return MultilayerPerceptron((observation_size, *self.hidden, action_size))
+    def network(self, observation_size: int, action: ActionScheme) -> MultilayerPerceptron:
+        """Return the network from observations to actions; raises ValueError where it does not fit a compiled mind."""
+        choices = choices_of(action.space)
+        if choices is None:
+            return MultilayerPerceptron((observation_size, *self.hidden, action.size))
+        return MultilayerPerceptron((observation_size, *self.hidden, int(choices.sum())), tuple(choices.tolist()))
 
-    def initial(self, observation_size: int, action_size: int, seed: int) -> StrategyState:
+    def initial(self, network: MultilayerPerceptron, seed: int) -> SearchState:
         """Return the state of a search that starts at a random network; the same seed gives the same search."""
-        network = self.network(observation_size, action_size)
         # The strategy spawns its noise from (seed, generation); the newborn's weights must not share that stream.
         newborn = np.random.default_rng(np.random.SeedSequence(seed))
         return self.strategy.initial(network.initial(newborn), seed)

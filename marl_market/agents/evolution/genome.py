@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from marl_market.env.trader import MIND_LAYERS, MIND_WEIGHTS
-from marl_market.exchange.records import SEAT_ACTIONS, SEAT_OBSERVATION
+from marl_market.exchange.records import SEAT_ACTIONS, SEAT_CHOICES, SEAT_OBSERVATION
 
 Layer = tuple[NDArray[np.float32], NDArray[np.float32]]
 """Weight (inputs, outputs) and bias (outputs,) of one layer."""
@@ -26,14 +26,19 @@ OUTPUT_SCALE = 0.01
 
 @dataclass(frozen=True)
 class MultilayerPerceptron:
-    """Describe a network with tanh hidden units and linear outputs that fits the records of a compiled seat.
+    """Describe a network with tanh hidden units that fits the records of a compiled seat.
 
     Attributes:
         sizes: units of each layer: inputs, hidden widths, outputs. Raises ValueError where they exceed what
             `SEAT` and `MIND` records hold.
+        choices: how many choices each number of a discrete action has, of which the outputs are scores; none for a
+            continuous action, whose numbers are the outputs.
+        squashes: whether the outputs are tanh units too; else they are linear.
     """
 
     sizes: Sequence[int]
+    choices: Sequence[int] = ()
+    squashes: bool = False
 
     def __post_init__(self) -> None:
         sizes = tuple(int(size) for size in self.sizes)
@@ -41,7 +46,13 @@ class MultilayerPerceptron:
         _require(2 <= len(sizes) <= MIND_LAYERS, f"{len(sizes)} layers", sizes, f"2 to {MIND_LAYERS}")
         _require(min(sizes) >= 1, f"a layer of {min(sizes)} units", sizes, "at least 1")
         _require(max(sizes) <= SEAT_OBSERVATION, f"a layer of {max(sizes)} units", sizes, f"up to {SEAT_OBSERVATION}")
-        _require(sizes[-1] <= SEAT_ACTIONS, f"{sizes[-1]} outputs", sizes, f"up to {SEAT_ACTIONS}")
+        choices = tuple(int(count) for count in self.choices)
+        object.__setattr__(self, "choices", choices)
+        if choices:
+            _require(sum(choices) == sizes[-1], f"{sizes[-1]} outputs", sizes, f"a score for each of {choices} choices")
+            _require(sizes[-1] <= SEAT_CHOICES, f"{sizes[-1]} choices", sizes, f"up to {SEAT_CHOICES}")
+        numbers = len(choices) or sizes[-1]
+        _require(numbers <= SEAT_ACTIONS, f"{numbers} outputs", sizes, f"up to {SEAT_ACTIONS}")
         count = self.parameter_count
         _require(count <= MIND_WEIGHTS, f"{count} parameters", sizes, f"up to {MIND_WEIGHTS}")
 
@@ -103,6 +114,9 @@ class MultilayerPerceptron:
             raise ValueError("vectors hold a weight that is not finite; a mind cannot decide with it")
         minds["layer_count"][rows] = len(self.sizes)
         minds["layer_size"][rows, : len(self.sizes)] = self.sizes
+        minds["squashes"][rows] = self.squashes
+        minds["choice_count"][rows] = 0
+        minds["choice_count"][rows, : len(self.choices)] = self.choices
         minds["weight"][rows, : self.parameter_count] = vectors
 
     def _check_length(self, vectors: NDArray[np.float32]) -> None:

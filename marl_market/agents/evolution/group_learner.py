@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+import copy
 from typing import Any
 
 import numpy as np
@@ -10,16 +10,19 @@ from numpy.typing import NDArray
 
 from marl_market.agents.evolution.frozen import FrozenPolicy
 from marl_market.agents.evolution.genome import MultilayerPerceptron
-from marl_market.agents.evolution.strategies import OpenAIES, StrategyState
-from marl_market.agents.learner import Experience, Floats
+from marl_market.agents.evolution.strategies import SearchState, Strategy
+from marl_market.agents.learner import Experience, Floats, Masks
 from marl_market.env.batch_market import BatchMarket
+
+STRETCHES = 8
+"""Parts of a session by which a candidate's behavior is told."""
 
 
 class GroupLearner:
     """Search the weights of one group; a session is a generation, a candidate's fitness its seats' mean return."""
 
     def __init__(
-        self, group: str, seats: int, network: MultilayerPerceptron, strategy: OpenAIES, state: StrategyState
+        self, group: str, seats: int, network: MultilayerPerceptron, strategy: Strategy, state: SearchState
     ) -> None:
         """Begin at `state`, for `seats` seats of each market."""
         self._group = group
@@ -34,15 +37,19 @@ class GroupLearner:
         candidates = self._strategy.ask(self._state, rows.stop - rows.start)
         self._network.write_minds(batch.minds, np.arange(rows.start, rows.stop), candidates)
 
-    def act(self, observation: Floats, noise: Floats | None) -> tuple[Floats, dict[str, NDArray[Any]]]:
+    def act(
+        self, observation: Floats, noise: Floats | None, mask: Masks | None = None
+    ) -> tuple[Floats, dict[str, NDArray[Any]]]:
         """Raise TypeError: the candidates play inside the step."""
         raise TypeError("an evolving group plays inside the step; nobody asks it for actions")
 
     def learn(self, experience: Experience) -> dict[str, float]:
-        """Move on to the next generation."""
+        """Move on to the next generation; what a candidate did is what it earned in each stretch of the session."""
         fitness = experience.reward.sum(0).reshape(-1, self._seats).mean(1)
+        stretches = np.array_split(experience.reward, min(STRETCHES, len(experience.reward)))
+        behavior = np.stack([part.sum(0).reshape(-1, self._seats).mean(1) for part in stretches], axis=1)
         before = self._state.center
-        self._state = self._strategy.tell(self._state, fitness)
+        self._state = self._strategy.tell(self._state, fitness, behavior.astype(np.float64))
         return {
             "fitness_best": float(fitness.max()),
             "fitness_deviation": float(fitness.std()),
@@ -55,8 +62,8 @@ class GroupLearner:
 
     def get_state(self) -> dict[str, Any]:
         """Return the state of the search."""
-        return asdict(self._state)
+        return {"search": copy.deepcopy(self._state)}
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Continue from a state of `get_state`."""
-        self._state = StrategyState(**state)
+        self._state = copy.deepcopy(state["search"])

@@ -7,10 +7,39 @@ state's seed and generation, so that `ask` changes nothing and workers can make 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
+
+Behavior = NDArray[np.float64]
+"""What each candidate did, as numbers whose distances count, (candidates, numbers)."""
+
+
+class SearchState(Protocol):
+    """Where a search stands; a value that pickles."""
+
+    @property
+    def center(self) -> NDArray[np.float64]:
+        """Return the parameters that stand for what has been found, (parameters,)."""
+        ...
+
+
+class Strategy(Protocol):
+    """How weights are searched. States are handed back to the strategy that made them, and to no other."""
+
+    def initial(self, center: ArrayLike, seed: int) -> SearchState:
+        """Return the state of a search that starts at `center` (parameters,)."""
+        ...
+
+    def ask(self, state: Any, candidates: int) -> NDArray[np.float32]:
+        """Return the candidates (candidates, parameters) of this generation; the same state gives the same ones."""
+        ...
+
+    def tell(self, state: Any, fitness: ArrayLike, behavior: Behavior | None = None) -> SearchState:
+        """Return the state after the candidates of `ask` have scored `fitness` (candidates,); higher is better."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,10 +87,10 @@ class OpenAIES:
 
     def __post_init__(self) -> None:
         for name in ("sigma", "learning_rate", "epsilon"):
-            _require(getattr(self, name) > 0, name, getattr(self, name), "above zero")
-        _require(self.weight_decay >= 0, "weight_decay", self.weight_decay, "zero or more")
+            require_field(self, name, getattr(self, name) > 0, "above zero")
+        require_field(self, "weight_decay", self.weight_decay >= 0, "zero or more")
         for name in ("first_moment_decay", "second_moment_decay"):
-            _require(0 <= getattr(self, name) < 1, name, getattr(self, name), "in [0, 1)")
+            require_field(self, name, 0 <= getattr(self, name) < 1, "in [0, 1)")
 
     def initial(self, center: ArrayLike, seed: int) -> StrategyState:
         """Return the state of a search that starts at `center` (parameters,)."""
@@ -74,20 +103,19 @@ class OpenAIES:
         Mirrored rows may share the random numbers of their market: then luck cancels in their difference. Raises
         ValueError for an odd number of candidates.
         """
-        step = self.sigma * self._noise(state, candidates)
-        vectors = np.empty((candidates, state.center.size), np.float32)
-        vectors[0::2] = state.center + step
-        vectors[1::2] = state.center - step
-        return vectors
+        noise = mirrored_noise(state.seed, state.generation, candidates, state.center.size)
+        return (state.center + self.sigma * noise).astype(np.float32)
 
-    def tell(self, state: StrategyState, fitness: ArrayLike) -> StrategyState:
+    def tell(self, state: StrategyState, fitness: ArrayLike, behavior: Behavior | None = None) -> StrategyState:
         """Return the state after the candidates of `ask` have scored `fitness` (candidates,); higher is better.
 
         Equal fitness gets equal rank. Raises ValueError for a NaN, naming its candidate, and for an odd number.
         """
         ranks = centered_ranks(fitness)
-        noise = self._noise(state, ranks.size)
-        gradient = (ranks[0::2] - ranks[1::2]) @ noise / (ranks.size * self.sigma) - self.weight_decay * state.center
+        noise = mirrored_noise(state.seed, state.generation, ranks.size, state.center.size)
+        # By pairs, so that equal fitness moves nothing at all.
+        pull = (ranks[0::2] - ranks[1::2]) @ noise[0::2]
+        gradient = pull / (ranks.size * self.sigma) - self.weight_decay * state.center
         generation = state.generation + 1
         keep_first, keep_second = self.first_moment_decay, self.second_moment_decay
         first_moment = keep_first * state.first_moment + (1 - keep_first) * gradient
@@ -97,12 +125,17 @@ class OpenAIES:
         center = state.center + self.learning_rate * mean / scale
         return StrategyState(center, first_moment, second_moment, generation, state.seed)
 
-    def _noise(self, state: StrategyState, candidates: int) -> NDArray[np.float64]:
-        """Return the noise (candidates / 2, parameters) of the pairs of this generation."""
-        if candidates < 2 or candidates % 2:
-            raise ValueError(f"{candidates} candidates; antithetic pairs need an even number of two or more")
-        sequence = np.random.SeedSequence(state.seed, spawn_key=(state.generation,))
-        return np.random.default_rng(sequence).standard_normal((candidates // 2, state.center.size))
+
+def mirrored_noise(seed: int, generation: int, candidates: int, parameters: int) -> NDArray[np.float64]:
+    """Return standard normal noise (candidates, parameters) of a generation; rows 2i and 2i + 1 mirror each other.
+
+    Raises ValueError for an odd number of candidates.
+    """
+    if candidates < 2 or candidates % 2:
+        raise ValueError(f"{candidates} candidates; antithetic pairs need an even number of two or more")
+    sequence = np.random.SeedSequence(seed, spawn_key=(generation,))
+    noise = np.random.default_rng(sequence).standard_normal((candidates // 2, parameters))
+    return np.stack([noise, -noise], axis=1).reshape(candidates, parameters)
 
 
 def centered_ranks(fitness: ArrayLike) -> NDArray[np.float64]:
@@ -110,14 +143,21 @@ def centered_ranks(fitness: ArrayLike) -> NDArray[np.float64]:
 
     Raises ValueError for a NaN, naming its candidate, and for fewer than two values.
     """
+    values = checked_fitness(fitness)
+    return (rankdata(values) - 1) / (values.size - 1) - 0.5
+
+
+def checked_fitness(fitness: ArrayLike) -> NDArray[np.float64]:
+    """Return `fitness` (candidates,) as numbers; raises ValueError for a NaN, by candidate, or fewer than two."""
     values = np.asarray(fitness, np.float64)
     if values.ndim != 1 or values.size < 2:
         raise ValueError(f"fitness has shape {values.shape}; ranks need a vector of two or more")
     if np.isnan(values).any():
         raise ValueError(f"fitness of candidate {int(np.argmax(np.isnan(values)))} is NaN; a fitness is a number")
-    return (rankdata(values) - 1) / (values.size - 1) - 0.5
+    return values
 
 
-def _require(condition: bool, name: str, value: float, wanted: str) -> None:
+def require_field(strategy: object, name: str, condition: bool, wanted: str) -> None:
+    """Raise ValueError, naming the field of a strategy, its value and what is wanted, unless `condition` holds."""
     if not condition:
-        raise ValueError(f"OpenAIES.{name} is {value!r}; it must be {wanted}")
+        raise ValueError(f"{type(strategy).__name__}.{name} is {getattr(strategy, name)!r}; it must be {wanted}")

@@ -13,6 +13,8 @@ from ray.rllib.core.columns import Columns
 from ray.rllib.core.rl_module.multi_rl_module import MultiRLModule
 from ray.rllib.evaluation.postprocessing import Postprocessing
 
+from marl_market.agents.rllib.categorical import as_space
+from marl_market.agents.rllib.masked_module import ACTION_MASK
 from marl_market.agents.rllib.rollout import Floats, Rollout
 
 
@@ -89,7 +91,7 @@ class GeneralizedAdvantages(ConnectorV2):
         batch[Postprocessing.ADVANTAGES] = (advantage - advantage.mean()) / max(1e-4, advantage.std())
         return {names[0]: {column: torch.from_numpy(values) for column, values in batch.items()}}
 
-    def _columns(self, module: Any, rollout: Rollout) -> dict[str, Floats]:
+    def _columns(self, module: Any, rollout: Rollout) -> dict[str, NDArray[Any]]:
         value = _values(module, rollout.observation)
         next_value = value[1:].copy()
         next_value[rollout.final_step, rollout.final_row] = _values(module, rollout.final_observation)
@@ -103,14 +105,16 @@ class GeneralizedAdvantages(ConnectorV2):
             self.discount,
             self.trace_decay,
         )
-        columns = {
+        columns: dict[str, NDArray[Any]] = {
             Columns.OBS: rollout.observation[:-1],
-            Columns.ACTIONS: rollout.action,
+            Columns.ACTIONS: as_space(rollout.action, module.action_space),
             Columns.ACTION_LOGP: rollout.action_logp,
             Columns.ACTION_DIST_INPUTS: rollout.action_dist_inputs,
             Postprocessing.ADVANTAGES: advantage,
             Postprocessing.VALUE_TARGETS: advantage + value[:-1],
         }
+        if rollout.action_mask is not None:
+            columns[ACTION_MASK] = rollout.action_mask
         return {column: values[rollout.decided] for column, values in columns.items()}
 
 

@@ -8,30 +8,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marl_market.agents.evolution.frozen import FrozenPolicy
-from marl_market.agents.evolution.genome import MultilayerPerceptron
-from marl_market.agents.learner import Experience, Floats
-from marl_market.agents.rllib.learner import PPOLearner
+from marl_market.agents.learner import Experience, Floats, Masks
+from marl_market.agents.rllib.actor_critic import ActorCritic
 from marl_market.agents.rllib.rollout import Rollout
 from marl_market.env.batch_market import BatchMarket
 
 
 class GroupLearner:
-    """Play and teach one group through one `PPOLearner`.
+    """Play and teach one group through one `ActorCritic`."""
 
-    A session's close ends the game: the clock is among the observations, so its value is zero and not bootstrapped
-    (Pardo et al. 2018, arXiv:1712.00378, section 3).
-    """
-
-    def __init__(self, learner: PPOLearner) -> None:
+    def __init__(self, learner: ActorCritic) -> None:
         """Wrap a learner."""
         self._learner = learner
 
     def prepare(self, batch: BatchMarket) -> None:
         """Write nothing: the mind is outside the step."""
 
-    def act(self, observation: Floats, noise: Floats | None) -> tuple[Floats, dict[str, NDArray[Any]]]:
+    def act(
+        self, observation: Floats, noise: Floats | None, mask: Masks | None = None
+    ) -> tuple[Floats, dict[str, NDArray[Any]]]:
         """Return the policy's actions and the columns its rollouts need."""
-        action, columns = self._learner.act(observation, noise)
+        action, columns = self._learner.act(observation, noise, mask)
         return action, dict(columns)
 
     def learn(self, experience: Experience) -> dict[str, float]:
@@ -41,8 +38,7 @@ class GroupLearner:
             raise TypeError("experience has no trajectory; an RLlib group learns from what it saw and did")
         if not trajectory.decided.any():
             return {}
-        ended = trajectory.left.copy()
-        ended[-1] = True
+        ended = trajectory.ended
         rollout = Rollout(
             observation=trajectory.observation,
             action=trajectory.action,
@@ -53,15 +49,14 @@ class GroupLearner:
             final_observation=np.zeros((0, trajectory.observation.shape[2]), np.float32),
             final_step=np.zeros(0, np.int64),
             final_row=np.zeros(0, np.int64),
+            action_mask=None if trajectory.mask is None else trajectory.mask[:-1],
             **trajectory.columns,
         )
         return self._learner.learn(rollout)
 
     def policy(self) -> FrozenPolicy:
-        """Return the mean of the policy as a compiled network."""
-        layers = self._learner.mean_network()
-        network = MultilayerPerceptron((layers[0][0].shape[0], *(bias.size for _, bias in layers)))
-        return FrozenPolicy(network, network.flatten(layers))
+        """Return what the policy does without exploring as a compiled network."""
+        return FrozenPolicy(*self._learner.network())
 
     def get_state(self) -> dict[str, Any]:
         """Return weights, optimizer and counters."""

@@ -5,25 +5,28 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import gymnasium
-import numpy as np
-import torch
+from gymnasium.spaces import Box
 from ray.rllib.algorithms.ppo import PPOConfig
 from ray.rllib.core import DEFAULT_MODULE_ID
 from ray.rllib.core.rl_module.default_model_config import DefaultModelConfig
+from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 
+from marl_market.agents.rllib.actor_critic import ActorCritic, initialize_policy_head
 from marl_market.agents.rllib.advantages import GeneralizedAdvantages
 from marl_market.agents.rllib.group_learner import GroupLearner
-from marl_market.agents.rllib.learner import PPOLearner
+from marl_market.agents.rllib.learner import newborn, observation_space
+from marl_market.agents.rllib.masked_module import MaskedPPOModule
 from marl_market.env.agent import External
-from marl_market.env.batch_market import Environment
+from marl_market.env.environment import Environment
+from marl_market.env.scheme import ActionSpace
 
 
 @dataclass(frozen=True)
 class PPO(External):
-    """Learn a normal policy and a critic, two networks of one shape (Schulman et al. 2017, arXiv:1707.06347).
+    """Learn a policy, normal or categorical, and a critic, two networks of one shape.
+
+    Schulman et al. 2017 (arXiv:1707.06347).
 
     Raises ValueError, naming the field, for a value it cannot learn with.
 
@@ -44,7 +47,7 @@ class PPO(External):
         epochs: passes over the decisions of an update.
         minibatch_size: decisions of one gradient step; each costs 3 ms whatever its size, so that small ones are slow.
         gradient_clip: largest norm of the joint gradient of policy and critic; None does not clip.
-        initial_log_std: log standard deviation a newborn explores with, in units of the action.
+        initial_log_std: log standard deviation a newborn explores with, in units of a continuous action.
         state_dependent_std: whether the standard deviation is an output of the policy network; else it is a
             parameter, alike in all states.
         log_std_limit: largest absolute log standard deviation.
@@ -90,31 +93,37 @@ class PPO(External):
 
     def learner(self, environment: Environment, group: str, seed: int) -> GroupLearner:
         """Return a newborn learner for the group of this name."""
-        return GroupLearner(self.build(environment.observation_size, environment.action_of(group).size, seed))
+        return GroupLearner(self.build(environment.observation_size, environment.action_of(group).space, seed))
 
-    def build(self, observation_size: int, action_size: int, seed: int) -> PPOLearner:
+    def build(self, observation_size: int, action: ActionSpace, seed: int) -> ActorCritic:
         """Return a newborn learner; the same seed gives the same weights, and the same rollouts the same learning."""
-        observation, action = (
-            gymnasium.spaces.Box(-np.inf, np.inf, (size,)) for size in (observation_size, action_size)
+        learner = newborn(self._configuration(action), observation_space(observation_size), action, seed)
+        initialize_policy_head(
+            learner.module[DEFAULT_MODULE_ID],
+            action,
+            self.output_scale,
+            self.initial_log_std,
+            free_log_std=not self.state_dependent_std,
         )
-        # RLlib's own seed would reseed the whole process, so the newborn's weights get a stream for themselves.
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            learner: Any = self._configuration().build_learner(spaces={DEFAULT_MODULE_ID: (observation, action)})
-        self._initialize_policy_head(learner.module[DEFAULT_MODULE_ID].pi, action_size)
-        return PPOLearner(learner, self.epochs, self.minibatch_size, seed)
+        return ActorCritic(
+            learner,
+            seed,
+            num_epochs=self.epochs,
+            minibatch_size=self.minibatch_size,
+            shuffle_batch_per_epoch=True,
+        )
 
-    def _configuration(self) -> PPOConfig:
+    def _configuration(self, action: ActionSpace) -> PPOConfig:
         network = DefaultModelConfig(
             fcnet_hiddens=list(self.hidden),
             fcnet_activation=self.activation,
-            free_log_std=not self.state_dependent_std,
+            free_log_std=isinstance(action, Box) and not self.state_dependent_std,
             log_std_clip_param=self.log_std_limit,
             vf_share_layers=False,
         )
         return (
             PPOConfig()
-            .rl_module(model_config=network)
+            .rl_module(rl_module_spec=RLModuleSpec(module_class=MaskedPPOModule, model_config=network))
             .learners(
                 learner_connector=lambda *_: GeneralizedAdvantages(self.discount, self.trace_decay),
                 add_default_connectors_to_learner_pipeline=False,
@@ -132,11 +141,3 @@ class PPO(External):
                 grad_clip_by="global_norm",
             )
         )
-
-    def _initialize_policy_head(self, head: Any, action_size: int) -> None:
-        last = [module for module in head.modules() if isinstance(module, torch.nn.Linear)][-1]
-        with torch.no_grad():
-            last.weight.mul_(self.output_scale)
-            last.bias.zero_()
-            log_std = last.bias[action_size:] if self.state_dependent_std else head.log_std
-            log_std.fill_(self.initial_log_std)

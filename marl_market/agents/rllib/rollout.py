@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
+Masks = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,7 +30,8 @@ class Rollout:
         observation: what each row saw before each decision and after the last one, (T + 1, R, D).
         action: what it decided, (T, R, A).
         action_logp: log density of the action when it was drawn, (T, R).
-        action_dist_inputs: means and log standard deviations it was drawn from, (T, R, 2A).
+        action_dist_inputs: what it was drawn from, (T, R, ...): means and log standard deviations (2A), or the scores
+            of all choices.
         reward: reward of each step, (T, R); of a step without a decision it is one more of the decision before it.
         decided: whether the row decided, (T, R) bool; where it did not, there is nothing to learn from.
         terminated: whether the row's episode ended for good in the step, (T, R) bool.
@@ -37,6 +39,7 @@ class Rollout:
         final_observation: last observation of each truncated episode, (N, D).
         final_step: step of each of those, (N,).
         final_row: row of each of those, (N,).
+        action_mask: which choices of a discrete action were allowed, (T, R, choices) uint8; None: all.
     """
 
     observation: Floats
@@ -50,6 +53,7 @@ class Rollout:
     final_observation: Floats
     final_step: NDArray[np.int64]
     final_row: NDArray[np.int64]
+    action_mask: Masks | None = None
 
     def __post_init__(self) -> None:
         if self.observation.ndim != 3 or self.action.ndim != 3:
@@ -57,9 +61,11 @@ class Rollout:
                 f"rollout.observation has shape {self.observation.shape} and rollout.action {self.action.shape}; "
                 "they must be (steps + 1, rows, observation size) and (steps, rows, action size)"
             )
-        (steps, rows, actions), size = self.action.shape, self.observation.shape[2]
+        (steps, rows, _), size = self.action.shape, self.observation.shape[2]
         self._check_shape("observation", (steps + 1, rows, size))
-        self._check_shape("action_dist_inputs", (steps, rows, 2 * actions))
+        self._check_shape("action_dist_inputs", (steps, rows, self.action_dist_inputs.shape[-1]))
+        if self.action_mask is not None:
+            self._check_shape("action_mask", self.action_dist_inputs.shape)
         for name in ("action_logp", "reward", "decided", "terminated", "truncated"):
             self._check_shape(name, (steps, rows))
         self._check_shape("final_observation", (len(self.final_step), size))

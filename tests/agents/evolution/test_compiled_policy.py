@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from marl_market.agents.evolution.compiled_policy import hyperbolic_tangent, play
 from marl_market.agents.evolution.genome import MultilayerPerceptron
 from marl_market.agents.rllib.ppo import PPO
+from marl_market.env.scheme import continuous
 from marl_market.env.trader import DECODE, MIND, call_trader
 from marl_market.exchange.records import PUBLIC, SEAT, SEAT_ACTIONS
 
@@ -57,11 +59,38 @@ def test_decisions_equal_those_of_torch(sizes: tuple[int, ...]) -> None:
 
 
 def test_a_policy_learned_with_rllib_plays_compiled() -> None:
-    learner = PPO(hidden=(32, 20), output_scale=1.0).build(observation_size=12, action_size=3, seed=0)
-    network = MultilayerPerceptron((12, 32, 20, 3))
+    learner = PPO(hidden=(32, 20), output_scale=1.0).build(observation_size=12, action=continuous(3), seed=0)
     observation = np.random.default_rng(0).standard_normal((50, 12), dtype=np.float32)
     action, _ = learner.act(observation, None)
-    np.testing.assert_allclose(decide(network, network.flatten(learner.mean_network()), observation), action, atol=1e-5)
+    np.testing.assert_allclose(decide(*learner.network(), observation), action, atol=1e-5)
+
+
+@pytest.mark.parametrize("squashes", [False, True])
+def test_outputs_are_squashed_where_the_mind_says_so(squashes: bool) -> None:
+    network = MultilayerPerceptron((1, 2), squashes=squashes)
+    action = decide(network, network.flatten([(np.array([[3.0, -0.5]]), np.zeros(2))]), np.ones((1, 1), np.float32))
+    np.testing.assert_allclose(action, [np.tanh([3.0, -0.5]) if squashes else [3.0, -0.5]], rtol=1e-6)
+
+
+def choose(scores: Sequence[float], mask: Sequence[int], choices: Sequence[int]) -> list[float]:
+    """Return what a mind does whose network gives these scores."""
+    network = MultilayerPerceptron((1, len(scores)), choices)
+    minds = np.zeros(1, MIND)
+    network.write_minds(minds, [0], network.flatten([(np.zeros((1, len(scores))), np.array(scores))]))
+    seats = np.zeros(1, SEAT)
+    seats["action"] = -7
+    seats["mask"][0, : len(mask)] = mask
+    assert call(play.address, np.zeros(1, PUBLIC)[0], seats[0], minds[0]) == DECODE
+    assert (seats["action"][0, len(choices) :] == -7).all()
+    return seats["action"][0, : len(choices)].tolist()
+
+
+def test_the_best_choice_that_is_not_masked_is_taken() -> None:
+    assert choose([0.1, 0.3, 0.2], [1, 1, 1], (3,)) == [1]
+    assert choose([0.1, 0.3, 0.2], [1, 0, 1], (3,)) == [2]
+    assert choose([0.1, 0.3, 0.2], [0, 0, 0], (3,)) == [1]  # nothing allowed: as if everything were
+    assert choose([0.5, 0.5, 0.5], [0, 1, 1], (3,)) == [1]
+    assert choose([0.0, 1.0, -1.0, -2.0, -3.0], [1, 0, 0, 1, 1], (2, 3)) == [0, 1]
 
 
 def test_the_hyperbolic_tangent_is_exact_to_a_few_parts_in_ten_million() -> None:

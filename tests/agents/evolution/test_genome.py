@@ -3,6 +3,8 @@ import pytest
 
 from marl_market.agents.evolution.evolution_strategy import EvolutionStrategy
 from marl_market.agents.evolution.genome import MultilayerPerceptron
+from marl_market.env.actions.order_by_order import OrderByOrder
+from marl_market.env.actions.quotes import Quotes
 from marl_market.env.trader import MIND
 
 
@@ -52,7 +54,7 @@ def test_minds_get_their_own_vector_and_others_stay_as_they_are() -> None:
         ((385, 4), "a layer of 385 units"),
         ((4, 0, 1), "a layer of 0 units"),
         ((4, 9), "9 outputs"),
-        ((60, 90, 31, 1), "8343 parameters"),
+        ((100, 120, 50, 1), "18221 parameters"),
     ],
 )
 def test_a_network_that_no_compiled_mind_holds_is_refused(sizes: tuple[int, ...], complaint: str) -> None:
@@ -76,9 +78,9 @@ def test_wrong_vectors_and_layers_are_refused() -> None:
 
 def test_an_evolution_strategy_makes_its_network_and_search() -> None:
     agent = EvolutionStrategy(hidden=[6, 5])
-    network = agent.network(observation_size=4, action_size=2)
-    assert network.sizes == (4, 6, 5, 2)
-    state, again, other = (agent.initial(4, 2, seed) for seed in (1, 1, 2))
+    network = agent.network(4, Quotes())
+    assert network.sizes == (4, 6, 5, 4)
+    state, again, other = (agent.initial(network, seed) for seed in (1, 1, 2))
     np.testing.assert_array_equal(state.center, again.center)
     assert not np.array_equal(state.center, other.center)
     candidates = agent.strategy.ask(state, 4)
@@ -86,3 +88,17 @@ def test_an_evolution_strategy_makes_its_network_and_search() -> None:
     weights = state.center[: 4 * 6]
     step = (candidates[0] - state.center)[: 4 * 6]
     assert abs(np.corrcoef(weights, step)[0, 1]) < 0.9  # the search's noise is not the noise the newborn was made of
+
+
+def test_a_network_of_scores_has_one_for_each_choice() -> None:
+    network = EvolutionStrategy(hidden=[6]).network(4, OrderByOrder())
+    assert network == MultilayerPerceptron((4, 6, 21), (5, 8, 5, 3))
+    minds = np.zeros(2, MIND)
+    minds["choice_count"], minds["squashes"] = 9, 9
+    network.write_minds(minds, [0], np.zeros(network.parameter_count, np.float32))
+    assert minds["choice_count"].tolist() == [[5, 8, 5, 3, 0, 0, 0, 0], [9] * 8]
+    assert minds["squashes"].tolist() == [0, 9]
+    with pytest.raises(ValueError, match=r"14 outputs; a compiled mind holds a score for each of \(4, 3\) choices"):
+        MultilayerPerceptron((4, 14), (4, 3))
+    with pytest.raises(ValueError, match="65 choices; a compiled mind holds up to 64"):
+        MultilayerPerceptron((4, 65), (65,))

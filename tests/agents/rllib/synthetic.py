@@ -2,10 +2,12 @@
 
 import numpy as np
 
-from marl_market.agents.rllib.learner import PPOLearner
+from marl_market.agents.rllib.actor_critic import ActorCritic
 from marl_market.agents.rllib.rollout import Floats, Rollout
+from marl_market.env.scheme import continuous
 
 OBSERVATION_SIZE, ACTION_SIZE = 5, 2
+ACTION = continuous(ACTION_SIZE)
 
 
 def best_action(observation: Floats) -> Floats:
@@ -13,7 +15,7 @@ def best_action(observation: Floats) -> Floats:
 
 
 def collect(
-    learner: PPOLearner, random: np.random.Generator, steps: int = 16, rows: int = 32, end_probability: float = 0.0
+    learner: ActorCritic, random: np.random.Generator, steps: int = 16, rows: int = 32, end_probability: float = 0.0
 ) -> Rollout:
     """Let `learner` act on fresh random observations; each step ends in a truncation or a termination by chance."""
     observation = random.standard_normal((steps + 1, rows, OBSERVATION_SIZE), dtype=np.float32)

@@ -8,10 +8,10 @@ import ray
 import torch
 from ray.rllib.core.columns import Columns
 
-from marl_market.agents.rllib.learner import PPOLearner
+from marl_market.agents.rllib.actor_critic import ActorCritic
 from marl_market.agents.rllib.ppo import PPO
 from marl_market.agents.rllib.process import prepare_process
-from tests.agents.rllib.synthetic import ACTION_SIZE, OBSERVATION_SIZE, best_action, collect
+from tests.agents.rllib.synthetic import ACTION, ACTION_SIZE, OBSERVATION_SIZE, best_action, collect
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -22,8 +22,8 @@ def _one_thread() -> Any:
     torch.set_num_threads(before)
 
 
-def build(seed: int = 7, **fields: Any) -> PPOLearner:
-    return PPO(minibatch_size=128, **fields).build(OBSERVATION_SIZE, ACTION_SIZE, seed)
+def build(seed: int = 7, **fields: Any) -> ActorCritic:
+    return PPO(minibatch_size=128, **fields).build(OBSERVATION_SIZE, ACTION, seed)
 
 
 def leaves(state: Any) -> list[Any]:
@@ -128,8 +128,9 @@ def test_the_mean_network_is_the_policy() -> None:
     learner = build(hidden=(16, 24), state_dependent_std=True, output_scale=1.0)
     learner.learn(collect(learner, np.random.default_rng(0)))
     observation = np.random.default_rng(0).standard_normal((30, OBSERVATION_SIZE), dtype=np.float32)
-    layers = learner.mean_network()
-    assert [weight.shape for weight, _ in layers] == [(OBSERVATION_SIZE, 16), (16, 24), (24, ACTION_SIZE)]
+    network, weights = learner.network()
+    assert network.sizes == (OBSERVATION_SIZE, 16, 24, ACTION_SIZE)
+    layers = network.layers(weights)
     hidden = observation
     for weight, bias in layers[:-1]:
         hidden = np.tanh(hidden @ weight + bias)
@@ -140,7 +141,7 @@ def test_the_mean_network_is_the_policy() -> None:
 
 def test_a_network_that_is_not_tanh_is_not_exported() -> None:
     with pytest.raises(ValueError, match="'relu'"):
-        build(activation="relu").mean_network()
+        build(activation="relu").network()
 
 
 def test_divergence_is_an_error() -> None:

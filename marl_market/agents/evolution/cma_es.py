@@ -1,0 +1,83 @@
+"""Covariance matrix adaptation: the shape of the search distribution is learned too."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import dataclass
+
+import numpy as np
+from cmaes import CMA, SepCMA
+from numpy.typing import ArrayLike, NDArray
+
+from marl_market.agents.evolution.strategies import Behavior, checked_fitness, require_field
+
+
+@dataclass(frozen=True, eq=False)
+class CMAESState:
+    """Hold where a search stands.
+
+    Attributes:
+        center: mean of the search distribution, (parameters,).
+        optimizer: the optimizer of the package `cmaes`, pickled; empty before the first generation.
+        generation: number of fitness vectors told so far.
+        seed: with the generation, the origin of all noise.
+    """
+
+    center: NDArray[np.float64]
+    optimizer: bytes
+    generation: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class CMAES:
+    """Search with the package `cmaes` (Nomura and Shibata 2024, arXiv:2402.01373).
+
+    Hansen 2016 (arXiv:1604.00772); with a diagonal covariance Ros and Hansen 2008 (PPSN X). The number of candidates
+    must not change between generations.
+
+    Attributes:
+        sigma: first standard deviation of each parameter.
+        separable: whether the covariance is diagonal; a full one has parameters^2 numbers and suits few parameters.
+    """
+
+    sigma: float = 0.1
+    separable: bool = True
+
+    def __post_init__(self) -> None:
+        require_field(self, "sigma", self.sigma > 0, "above zero")
+
+    def initial(self, center: ArrayLike, seed: int) -> CMAESState:
+        """Return the state of a search that starts at `center` (parameters,)."""
+        return CMAESState(np.array(center, np.float64), b"", generation=0, seed=seed)
+
+    def ask(self, state: CMAESState, candidates: int) -> NDArray[np.float32]:
+        """Return the candidates (candidates, parameters) of this generation; raises ValueError for fewer than two."""
+        return self._ask(self._optimizer(state, candidates), candidates).astype(np.float32)
+
+    def tell(self, state: CMAESState, fitness: ArrayLike, behavior: Behavior | None = None) -> CMAESState:
+        """Return the state after the candidates of `ask` have scored `fitness` (candidates,); higher is better."""
+        values = checked_fitness(fitness)
+        optimizer = self._optimizer(state, values.size)
+        solutions = self._ask(optimizer, values.size)
+        optimizer.tell([(solution, -value) for solution, value in zip(solutions, values.tolist(), strict=True)])
+        return CMAESState(optimizer.mean, pickle.dumps(optimizer), state.generation + 1, state.seed)
+
+    def _optimizer(self, state: CMAESState, candidates: int) -> CMA | SepCMA:
+        """Return the optimizer of a state, about to draw the noise of its generation."""
+        if candidates < 2:
+            raise ValueError(f"{candidates} candidates; a covariance needs two or more")
+        optimizer: CMA | SepCMA
+        if state.optimizer:
+            optimizer = pickle.loads(state.optimizer)
+        else:
+            kind = SepCMA if self.separable else CMA
+            optimizer = kind(state.center.copy(), self.sigma, population_size=candidates)
+        if optimizer.population_size != candidates:
+            raise ValueError(f"{candidates} candidates after {optimizer.population_size}; the number must not change")
+        words = np.random.SeedSequence(state.seed, spawn_key=(state.generation,)).generate_state(1)
+        optimizer.reseed_rng(int(words[0]))
+        return optimizer
+
+    def _ask(self, optimizer: CMA | SepCMA, candidates: int) -> NDArray[np.float64]:
+        return np.stack([optimizer.ask() for _ in range(candidates)])

@@ -1,0 +1,120 @@
+"""Soft actor-critic as a config describes it, on RLlib's own learner."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from gymnasium.spaces import Box
+from numpy.typing import NDArray
+from ray.rllib.algorithms.sac import SACConfig
+from ray.rllib.core.columns import Columns
+from ray.rllib.core.models.base import ENCODER_OUT
+from ray.rllib.core.rl_module.default_model_config import DefaultModelConfig
+
+from marl_market.agents.evolution.frozen import FrozenPolicy
+from marl_market.agents.evolution.genome import MultilayerPerceptron
+from marl_market.agents.learner import Floats, Masks
+from marl_market.agents.rllib.gaussian import draw
+from marl_market.agents.rllib.learner import layers_of, newborn, observation_space
+from marl_market.agents.rllib.off_policy import OffPolicy, OffPolicyLearner
+from marl_market.env.environment import Environment
+from marl_market.env.scheme import ActionSpace
+
+METRICS = {
+    "total_loss": "total_loss",
+    "policy_loss": "policy_loss",
+    "value_loss": "qf_loss",
+    "value_mean": "qf_mean",
+    "temporal_difference": "td_error_mean",
+    "log_probability": "logps",
+    "temperature": "alpha_value",
+}
+"""What `SACLearner.learn` reports and what RLlib calls it."""
+
+
+@dataclass(frozen=True)
+class SAC(OffPolicy):
+    """Learn a squashed normal policy, two values of actions and how much chance is worth.
+
+    Haarnoja et al. 2018 (arXiv:1812.05905): the policy maximizes reward plus temperature times entropy, and the
+    temperature is learned so that the entropy comes to `target_entropy`.
+
+    Attributes:
+        policy_learning_rate: step of the policy's Adam.
+        value_learning_rate: step of the values' Adam.
+        temperature_learning_rate: step of the temperature's Adam.
+        first_temperature: worth of entropy to a newborn, in reward.
+        target_entropy: entropy that the temperature aims for; None: minus one for each number of the action.
+    """
+
+    policy_learning_rate: float = 3e-4
+    value_learning_rate: float = 5e-4
+    temperature_learning_rate: float = 5e-4
+    first_temperature: float = 0.1
+    target_entropy: float | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("policy_learning_rate", "value_learning_rate", "temperature_learning_rate", "first_temperature"):
+            self._require(name, getattr(self, name) > 0, "above zero")
+
+    def learner(self, environment: Environment, group: str, seed: int) -> SACLearner:
+        """Return a newborn learner for the group of this name; raises ValueError where its action is discrete."""
+        action = environment.action_of(group)
+        if not isinstance(action.space, Box):
+            raise ValueError(
+                f"population.{group} learns by SAC and its action is {type(action).__name__}, of space {action.space}; "
+                f"it must be continuous: give the group another, e.g. /action@{group}.action: quotes"
+            )
+        return self.build(environment.observation_size, action.space, seed)
+
+    def build(self, observation_size: int, action: ActionSpace, seed: int) -> SACLearner:
+        """Return a newborn learner; the same seed gives the same weights, and the same sessions the same learning."""
+        network = DefaultModelConfig(
+            fcnet_hiddens=list(self.hidden),
+            fcnet_activation="tanh",
+            fusionnet_hiddens=[self.hidden[-1]],
+            fusionnet_activation="tanh",
+        )
+        configuration = (
+            SACConfig()
+            .rl_module(model_config=network)
+            .training(
+                actor_lr=self.policy_learning_rate,
+                critic_lr=self.value_learning_rate,
+                alpha_lr=self.temperature_learning_rate,
+                initial_alpha=self.first_temperature,
+                target_entropy="auto" if self.target_entropy is None else self.target_entropy,
+                **self._settings(),
+            )
+        )
+        return SACLearner(self, newborn(configuration, observation_space(observation_size), action, seed), seed)
+
+
+class SACLearner(OffPolicyLearner):
+    """Act by the squashed policy and learn; built by `SAC.build`."""
+
+    def __init__(self, settings: SAC, learner: Any, seed: int) -> None:
+        """Wrap a built RLlib learner."""
+        super().__init__(settings, learner, METRICS, seed)
+
+    def act(
+        self, observation: Floats, noise: Floats | None, mask: Masks | None = None
+    ) -> tuple[Floats, dict[str, NDArray[Any]]]:
+        """Return actions (R, A) within [-1, 1] and no columns."""
+        with torch.no_grad():
+            encoded = self._module.pi_encoder({Columns.OBS: torch.from_numpy(observation)})
+            inputs = self._module.pi(encoded[ENCODER_OUT]).numpy()
+        return np.tanh(draw(inputs, noise)[0]), {}
+
+    def policy(self) -> FrozenPolicy:
+        """Return the squashed mean of the policy as a compiled network."""
+        layers = layers_of(self._module.pi_encoder, self._module.pi)
+        weight, bias = layers[-1]
+        actions = self._module.action_space.shape[0]
+        layers[-1] = (weight[:, :actions], bias[:actions])
+        network = MultilayerPerceptron((layers[0][0].shape[0], *(bias.size for _, bias in layers)), squashes=True)
+        return FrozenPolicy(network, np.asarray(network.flatten(layers)))

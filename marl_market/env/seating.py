@@ -1,0 +1,114 @@
+"""Who sits where in a batch: what its records and its minds must hold before anything is played."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marl_market.env.agent import TrainedAgent
+from marl_market.env.agent import external as external_trader
+from marl_market.env.environment import Environment
+from marl_market.env.paced import pace_parameters
+from marl_market.env.scheme import ObservationScheme, PrivilegedScheme, choices_of, mask_size_of
+from marl_market.env.trader import MIND, MIND_PARAMETERS, REWARD_PARAMETERS
+
+
+def part_of(scheme: ObservationScheme | PrivilegedScheme) -> tuple[int, int, bool, bool]:
+    """Return the fields of PART for a part of the observation."""
+    if isinstance(scheme, PrivilegedScheme):
+        return scheme.privileged_encoder.address, scheme.size, False, True
+    return scheme.encoder.address, scheme.size, scheme.shared, False
+
+
+def seat_groups(environment: Environment, instruments: NDArray[np.void]) -> tuple[NDArray[np.void], dict[str, slice]]:
+    """Write every seat's functions and what every mind knows; return the minds and their rows by group.
+
+    `instruments` are market records of shape (instruments, markets).
+    """
+    count = instruments.shape[1]
+    rows: dict[str, slice] = {}
+    used = 0
+    for group in environment.groups:
+        rows[group.name] = slice(used, used + (count if group.agent.mind_per_market else 1))
+        used = rows[group.name].stop
+    # What follows belongs to the further instruments: in each, a group has one row for its rule or its decoder.
+    own, further = used, len(environment.spec.instruments) - 1
+    minds = np.zeros(own + further * len(environment.groups), MIND)
+    _place_groups(environment, minds, instruments[0], list(rows.values()), 0)
+    for number in range(1, further + 1):
+        single = [slice(used + i, used + i + 1) for i in range(len(environment.groups))]
+        _place_groups(environment, minds, instruments[number], single, number)
+        used += len(environment.groups)
+    for group in environment.groups:
+        if isinstance(group.agent, TrainedAgent):
+            inputs, seen = group.agent.observation_size, environment.observation_size
+            if inputs != seen:
+                raise ValueError(f"population.{group.name} has a policy of {inputs} inputs; observations have {seen}")
+            group.agent.write_minds(minds, rows[group.name])
+    instruments["visited"] = any(group.presence is not None for group in environment.groups)
+    return minds, rows
+
+
+def _place_groups(
+    environment: Environment, minds: NDArray[np.void], records: NDArray[np.void], rows: Sequence[slice], number: int
+) -> None:
+    """Write what seats and minds need in instrument `number`, in whose records each group has its `rows` of minds.
+
+    A mind that observes decides in the first instrument; in others its seats play what it has decided there.
+    """
+    spec = environment.spec.instruments[number]
+    for group, mind_rows in zip(environment.groups, rows, strict=True):
+        agent, seats = group.agent, environment.seats_of(group.name)
+        action = environment.single_action_of(group)
+        parameters = action.parameters(spec) if agent.observes else agent.parameters(spec, group.count)
+        if len(parameters) > MIND_PARAMETERS:
+            raise ValueError(f"population.{group.name} has {len(parameters)} parameters, at most {MIND_PARAMETERS}")
+        minds["parameter"][mind_rows, : len(parameters)] = parameters
+        seat = records["seat"][:, seats]
+        follows = agent.observes and number > 0
+        seat["trader"] = (external_trader if follows else agent.trader).address
+        seat["decoder"] = action.decoder.address
+        seat["action_offset"] = number * action.size
+        seat["pace"] = environment.pace.pacer.address if agent.observes and environment.pace.pacer else 0
+        # No mask function writes the choices of a pace.
+        seat["mask"][..., : mask_size_of(environment.action_of(group.name))] = 1
+        paced = pace_parameters(action, environment.pace, spec)
+        minds["pace_parameter"][mind_rows, : len(paced)] = paced
+        seat["observes"] = agent.observes
+        seat["warms_up"] = agent.warms_up
+        seat["informed"] = "fundamental" in group.sees
+        seat["steers"] = group.steers
+        seat["place"] = np.arange(group.count)
+        seat["mind"] = np.broadcast_to(np.arange(mind_rows.start, mind_rows.stop)[:, None], (records.size, group.count))
+        for place, (name, part) in enumerate(environment.reward.items()):
+            parameters = part.parameters(spec)
+            if len(parameters) > REWARD_PARAMETERS:
+                raise ValueError(f"reward.{name} has {len(parameters)} parameters, at most {REWARD_PARAMETERS}")
+            minds["reward_parameter"][mind_rows, place, : len(parameters)] = parameters
+
+
+def external_seats(environment: Environment) -> NDArray[np.int64]:
+    """Return the seats whose actions come from outside, in rising order."""
+    outside = [group.agent.trader is external_trader for group in environment.groups for _ in range(group.count)]
+    return np.flatnonzero(outside).astype(np.int64)
+
+
+def describe_actions(
+    environment: Environment, external: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64] | None]:
+    """Return each seat's mask function, 0 for none, and how many choices each number of each external seat has.
+
+    The second has shape (external seats, action size), with 0 for numbers that are no choice; None where none is.
+    """
+    address = np.zeros(environment.seats, np.int64)
+    choices = np.zeros((environment.seats, environment.action_size), np.int64)
+    for group in environment.groups:
+        scheme, seats = environment.action_of(group.name), environment.seats_of(group.name)
+        address[seats] = 0 if scheme.mask is None else scheme.mask.address
+        found = choices_of(scheme.space)
+        if found is not None:
+            choices[seats, : found.size] = found
+    own = choices[external]
+    return address, own if own.any() else None

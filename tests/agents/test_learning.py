@@ -1,0 +1,77 @@
+"""Every kind of learner gets better at a market: trained against newborn, everybody else alike, on equal seeds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
+
+from marl_market.env.agent import Group
+from marl_market.env.batch_market import BatchMarket
+from marl_market.env.environment import Environment
+from marl_market.evaluation.trading import Comparison
+from marl_market.training.evaluation import evaluate_training
+from marl_market.training.sampler import Sampler
+
+CONF = Path(__file__).parents[2] / "conf"
+MARKETS, STEPS, SEEDS = 16, 100, 64
+OFF_POLICY: dict[str, Any] = {"decisions_per_update": 32, "epsilon_decisions": 40_000}
+CASES: dict[str, tuple[str, str, int, dict[str, Any]]] = {
+    "ppo_limit_grid": ("ppo", "limit_grid", 25, {}),
+    "ppo_market_discrete": ("ppo", "market_discrete", 15, {}),
+    "ppo_order_by_order": ("ppo", "order_by_order", 25, {}),
+    "appo_quotes": ("appo", "quotes", 30, {}),
+    "dqn_market_discrete": ("dqn", "market_discrete", 25, OFF_POLICY),
+    "dqn_limit_grid": ("dqn", "limit_grid", 40, OFF_POLICY),
+    "sac_quotes": ("sac", "quotes", 25, {"decisions_per_update": 64}),
+    "snes_quotes": ("snes", "quotes", 60, {}),
+    "cma_es_quotes": ("cma_es", "quotes", 60, {}),
+    "genetic_algorithm_quotes": ("genetic_algorithm", "quotes", 60, {}),
+    "novelty_search_quotes": ("novelty_search", "quotes", 60, {}),
+}
+"""Agent, action, iterations and what differs from the agent's yaml."""
+
+
+def load(group: str, name: str, changes: dict[str, Any] | None = None) -> Any:
+    config = OmegaConf.load(CONF / group / f"{name}.yaml")
+    return instantiate(OmegaConf.merge(config, changes or {}), _convert_="all")
+
+
+def market(agent: str, action: str, changes: dict[str, Any]) -> Environment:
+    observation = {name: load("observation", name)[name] for name in ("book", "tape", "account", "clock")}
+    spec = instantiate(
+        OmegaConf.merge(
+            OmegaConf.load(CONF / "market" / "aapl_2012_06_21.yaml"), {"session_steps": STEPS, "capacity": "small"}
+        ),
+        _convert_="all",
+    )
+    groups = [
+        Group("noise", load("agent", "zero_intelligence"), 8),
+        Group("maker", load("agent", "avellaneda_stoikov"), 1),
+        Group("focal", load("agent", agent, changes), 2, action=load("action", action)),
+    ]
+    return Environment(spec, groups, observation, load("action", "quotes"), load("reward", "profit"))
+
+
+def train(case: str, seed: int = 1) -> Comparison:
+    """Return how the trained mind compares with its newborn self."""
+    agent, action, iterations, changes = CASES[case]
+    described = market(agent, action, changes)
+    learner = described.groups[-1].agent.learner(described, "focal", seed)
+    sampler = Sampler(BatchMarket(described, MARKETS), {"focal": learner}, seed)
+    newborn = learner.policy()
+    for iteration in range(iterations):
+        learner.learn(sampler.sample(iteration).experience["focal"])
+    seeds = np.random.SeedSequence(99).generate_state(SEEDS, np.uint64).tolist()
+    evaluation, _ = evaluate_training(described, {"focal": newborn}, {"focal": learner.policy()}, seeds)
+    return evaluation.comparisons[0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", CASES)
+def test_the_trained_mind_earns_more_than_its_newborn_self(case: str) -> None:
+    assert train(case).verdict == "better"

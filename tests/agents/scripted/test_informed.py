@@ -112,6 +112,9 @@ def test_a_chartist_goes_on_with_the_trend() -> None:
     trader.see(public_record(reference_ticks=1000.0))
     expected = 1010 + 10 * (1 - math.exp(-0.1)) * 10
     assert trader.orders(public_record(reference_ticks=1010.0)) == [(LIMIT, 1, round(expected), 6)]
+    fading = 1010 + (expected - 1010) * math.exp(-0.1)
+    assert round(fading) != round(expected)
+    assert trader.orders(public_record(reference_ticks=1010.0)) == [(LIMIT, 1, round(fading), 6)]
 
 
 def test_the_noise_of_a_forecast_has_the_markets_volatility() -> None:

@@ -6,8 +6,8 @@ orders stay, and it is scored in each step. It is woken at the end of a step, by
 
 from __future__ import annotations
 
+from marl_market.exchange.codes import EventKind
 from marl_market.exchange.compiled import compiled, inlined
-from marl_market.exchange.records import EventKind
 
 FILLED = int(EventKind.FILLED)
 

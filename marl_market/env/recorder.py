@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.shown_orders import SHOWN, follow_withdrawals, shown_orders
+from marl_market.exchange.codes import EventKind, Liquidity
 from marl_market.exchange.feed import fill_pairs
-from marl_market.exchange.records import EventKind, Liquidity
 from marl_market.market.tape import FLOW, QUOTE, TRADE, FlowKind, Side, Tape
 
 ARRIVALS = (EventKind.ACCEPTED, EventKind.TRIGGERED, EventKind.REPLACED)

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.shown_orders import resting_orders
+from marl_market.exchange.codes import Liquidity
 from marl_market.exchange.feed import fill_pairs
-from marl_market.exchange.records import Liquidity
 from marl_market.market.tape import Side
 from marl_market.market.units import decimal
 

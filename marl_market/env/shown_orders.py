@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from marl_market.exchange.codes import EventKind, Liquidity
 from marl_market.exchange.compiled import compiled
-from marl_market.exchange.records import ASKS, REFERENCE_BITS, SEAT_ORDERS, EventKind, Liquidity
+from marl_market.exchange.records import ASKS, REFERENCE_BITS, SEAT_ORDERS
 
 RESTED, FILLED, CANCELED = int(EventKind.RESTED), int(EventKind.FILLED), int(EventKind.CANCELED)
 REPLACED, EXPIRED = int(EventKind.REPLACED), int(EventKind.EXPIRED)

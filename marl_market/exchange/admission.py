@@ -5,18 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from marl_market.exchange.book import LOWEST_KEY
+from marl_market.exchange.codes import CommandKind, Phase, Reason, TimeInForce
 from marl_market.exchange.compiled import compiled, inlined
 from marl_market.exchange.credit import credit_refusal
 from marl_market.exchange.matching import can_fill, limit_key
-from marl_market.exchange.records import (
-    ASKS,
-    BIDS,
-    SEAT_ORDERS,
-    CommandKind,
-    Phase,
-    Reason,
-    TimeInForce,
-)
+from marl_market.exchange.records import ASKS, BIDS, SEAT_ORDERS
 
 LIMIT, MARKET = int(CommandKind.LIMIT), int(CommandKind.MARKET)
 STOP, STOP_LIMIT = int(CommandKind.STOP), int(CommandKind.STOP_LIMIT)

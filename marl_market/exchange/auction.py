@@ -13,10 +13,11 @@ import numpy as np
 
 from marl_market.exchange.accounts import settle
 from marl_market.exchange.book import SLOT_MASK
+from marl_market.exchange.codes import Liquidity
 from marl_market.exchange.compiled import compiled, inlined
 from marl_market.exchange.events import emit
 from marl_market.exchange.matching import FILLED, NO_REASON, consume, record_trade
-from marl_market.exchange.records import ASKS, BIDS, SLOT_BITS, SLOT_OF_REFERENCE, Liquidity
+from marl_market.exchange.records import ASKS, BIDS, SLOT_BITS, SLOT_OF_REFERENCE
 
 AUCTION = int(Liquidity.AUCTION)
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from marl_market.exchange.codes import CommandKind, TimeInForce
 from marl_market.exchange.compiled import inlined
-from marl_market.exchange.records import SEAT_COMMANDS, CommandKind, TimeInForce
+from marl_market.exchange.records import SEAT_COMMANDS
 
 LIMIT, MARKET = int(CommandKind.LIMIT), int(CommandKind.MARKET)
 STOP, STOP_LIMIT = int(CommandKind.STOP), int(CommandKind.STOP_LIMIT)

@@ -12,9 +12,9 @@ from __future__ import annotations
 import numpy as np
 
 from marl_market.exchange.bits import lowest_bit
+from marl_market.exchange.codes import CommandKind, Reason
 from marl_market.exchange.compiled import compiled, inlined
 from marl_market.exchange.publication import equity_twice
-from marl_market.exchange.records import CommandKind, Reason
 
 STOP = int(CommandKind.STOP)
 NO_REASON, INSUFFICIENT_FUNDS, SHORT_LIMIT = int(Reason.NONE), int(Reason.INSUFFICIENT_FUNDS), int(Reason.SHORT_LIMIT)

@@ -8,17 +8,9 @@ from __future__ import annotations
 import numpy as np
 
 from marl_market.exchange.bits import lowest_bit
+from marl_market.exchange.codes import EventKind, Liquidity, PublicKind
 from marl_market.exchange.compiled import compiled, inlined
-from marl_market.exchange.records import (
-    NIL,
-    PUBLIC_EVENTS,
-    SEAT_FILLS,
-    SLOT_BITS,
-    SLOT_OF_REFERENCE,
-    EventKind,
-    Liquidity,
-    PublicKind,
-)
+from marl_market.exchange.records import NIL, PUBLIC_EVENTS, SEAT_FILLS, SLOT_BITS, SLOT_OF_REFERENCE
 
 RESTED, FILLED, CANCELED = int(EventKind.RESTED), int(EventKind.FILLED), int(EventKind.CANCELED)
 EXPIRED = int(EventKind.EXPIRED)

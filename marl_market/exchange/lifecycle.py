@@ -7,11 +7,12 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from marl_market.exchange.codes import Phase
 from marl_market.exchange.compiled import compiled
 from marl_market.exchange.credit import MILLION
 from marl_market.exchange.digest import begin_candle
 from marl_market.exchange.fees import BILLION
-from marl_market.exchange.records import CAPACITY_SEATS, NEVER, NIL, REWARD_MEMORY, REWARD_PARTS, Phase, market_dtype
+from marl_market.exchange.records import CAPACITY_SEATS, NEVER, NIL, REWARD_MEMORY, REWARD_PARTS, market_dtype
 from marl_market.market.spec import SELF_TRADE, MarketSpec
 from marl_market.market.units import NANOSECONDS_PER_SECOND, decimal
 

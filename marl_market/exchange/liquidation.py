@@ -9,13 +9,13 @@ from __future__ import annotations
 import numpy as np
 
 from marl_market.exchange.bits import lowest_bit
+from marl_market.exchange.codes import CommandKind, EventKind, Phase, Reason
 from marl_market.exchange.compiled import compiled
 from marl_market.exchange.credit import credit_refusal, holding, margin, value, worth_twice
 from marl_market.exchange.matching import end_order
 from marl_market.exchange.order_entry import cancel_all
 from marl_market.exchange.presence import close_position, leave
 from marl_market.exchange.publication import publish
-from marl_market.exchange.records import CommandKind, EventKind, Phase, Reason
 
 CANCELED = int(EventKind.CANCELED)
 NO_REASON, LIQUIDATION, CONTINUOUS = int(Reason.NONE), int(Reason.LIQUIDATION), int(Phase.CONTINUOUS)

@@ -15,20 +15,10 @@ import numpy as np
 
 from marl_market.exchange.accounts import settle
 from marl_market.exchange.book import SLOT_MASK, dequeue, enqueue, find_or_insert_level, rank_key
+from marl_market.exchange.codes import EventKind, Liquidity, Reason, SelfTrade
 from marl_market.exchange.compiled import compiled, inlined
 from marl_market.exchange.events import emit
-from marl_market.exchange.records import (
-    ASKS,
-    BIDS,
-    NIL,
-    SEAT_REFRESHES,
-    SLOT_BITS,
-    SLOT_OF_REFERENCE,
-    EventKind,
-    Liquidity,
-    Reason,
-    SelfTrade,
-)
+from marl_market.exchange.records import ASKS, BIDS, NIL, SEAT_REFRESHES, SLOT_BITS, SLOT_OF_REFERENCE
 
 RESTED, FILLED, CANCELED = int(EventKind.RESTED), int(EventKind.FILLED), int(EventKind.CANCELED)
 NO_REASON, SELF_TRADE = int(Reason.NONE), int(Reason.SELF_TRADE)

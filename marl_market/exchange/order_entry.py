@@ -30,6 +30,7 @@ from marl_market.exchange.admission import (
 )
 from marl_market.exchange.bits import lowest_bit
 from marl_market.exchange.book import SLOT_MASK, enqueue, find_or_insert_level
+from marl_market.exchange.codes import CommandKind, EventKind, Reason
 from marl_market.exchange.compiled import compiled, inlined
 from marl_market.exchange.credit import credit_refusal
 from marl_market.exchange.events import emit
@@ -42,9 +43,6 @@ from marl_market.exchange.records import (
     SELL_STOPS,
     SLOT_BITS,
     SLOT_OF_REFERENCE,
-    CommandKind,
-    EventKind,
-    Reason,
 )
 
 CANCEL, CANCEL_ALL = int(CommandKind.CANCEL), int(CommandKind.CANCEL_ALL)

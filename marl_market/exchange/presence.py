@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from marl_market.exchange.codes import CommandKind, EventKind, Phase, Reason
 from marl_market.exchange.compiled import compiled
 from marl_market.exchange.credit import holding
 from marl_market.exchange.events import emit
 from marl_market.exchange.order_entry import cancel_all, execute_again, wake_stops
-from marl_market.exchange.records import REFERENCE_BITS, SLOT_BITS, CommandKind, EventKind, Phase, Reason
+from marl_market.exchange.records import REFERENCE_BITS, SLOT_BITS
 
 ACCEPTED, MARKET, CONTINUOUS = int(EventKind.ACCEPTED), int(CommandKind.MARKET), int(Phase.CONTINUOUS)
 SEAT_ABSENT = int(Reason.SEAT_ABSENT)

@@ -6,13 +6,14 @@ import numpy as np
 
 from marl_market.exchange.auction import uncross
 from marl_market.exchange.bits import lowest_bit
+from marl_market.exchange.codes import EventKind, Phase, Reason
 from marl_market.exchange.compiled import compiled
 from marl_market.exchange.liquidation import watch_accounts
 from marl_market.exchange.matching import end_order
 from marl_market.exchange.order_entry import wake_stops
 from marl_market.exchange.presence import come_and_go
 from marl_market.exchange.publication import publish
-from marl_market.exchange.records import NEVER, EventKind, Phase, Reason
+from marl_market.exchange.records import NEVER
 
 CONTINUOUS, AUCTION, HALTED = int(Phase.CONTINUOUS), int(Phase.AUCTION), int(Phase.HALTED)
 EXPIRED, NO_REASON = int(EventKind.EXPIRED), int(Reason.NONE)

@@ -17,7 +17,7 @@ QUANTILES = 17
 """Number of evenly spaced quantiles (0, 1/16, ..., 1) that describe a distribution in a market spec."""
 
 SELF_TRADE = ("cancel_resting", "cancel_incoming", "decrement", "allow")
-"""Self-trade prevention, in the order of `marl_market.exchange.records.SelfTrade`."""
+"""Self-trade prevention, in the order of `marl_market.exchange.codes.SelfTrade`."""
 
 MAXIMUM_FEE_TIERS = 4
 

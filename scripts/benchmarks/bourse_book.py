@@ -14,7 +14,8 @@ import numpy as np
 from benchmarks.measurement import best_seconds
 from numpy.typing import NDArray
 
-from marl_market.exchange.records import REFERENCE_BITS, CommandKind
+from marl_market.exchange.codes import CommandKind
+from marl_market.exchange.records import REFERENCE_BITS
 
 BATCH = 1000
 NEW, REMOVE = 1, 2

@@ -14,11 +14,12 @@ from numba import njit, prange
 from numpy.typing import NDArray
 
 from marl_market.exchange.bits import lowest_bit
+from marl_market.exchange.codes import CommandKind, EventKind, Liquidity, Reason
 from marl_market.exchange.compiled import compiled
 from marl_market.exchange.lifecycle import allocate_markets, open_markets
 from marl_market.exchange.order_entry import process
 from marl_market.exchange.randomness import begin_stream, below, uniform
-from marl_market.exchange.records import COMMAND, CommandKind, EventKind, Liquidity, Reason
+from marl_market.exchange.records import COMMAND
 from marl_market.market.spec import QUANTILES, Fees, MarketSpec, OrderFlow
 
 MESSAGES_A_STEP = 32
@@ -31,7 +32,7 @@ TALLY = np.dtype([(name, np.int64) for name in ("limit", "market", "cancel", "se
 class Style(IntEnum):
     """What half of the limit orders of a flow are or, for `REPLACE`, half of its cancels.
 
-    The first ones have the numbers of `marl_market.exchange.records.TimeInForce`.
+    The first ones have the numbers of `marl_market.exchange.codes.TimeInForce`.
     """
 
     PLAIN = 0

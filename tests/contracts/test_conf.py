@@ -19,7 +19,8 @@ from marl_market.env.environment import Environment
 from marl_market.env.market_env import MarketEnv
 from marl_market.env.scheme import ObservationScheme, PrivilegedScheme, RewardScheme
 from marl_market.env.trader import MIND_PARAMETERS, REWARD_PARAMETERS, decide
-from marl_market.exchange.records import SEAT_ACTIONS, SEAT_COMMANDS, SEAT_OBSERVATION, CommandKind, EventKind, Reason
+from marl_market.exchange.codes import CommandKind, EventKind, Reason
+from marl_market.exchange.records import SEAT_ACTIONS, SEAT_COMMANDS, SEAT_OBSERVATION
 from marl_market.market.spec import MarketSpec
 from tests.builders import actions, environment, market_spec, mind_record, public_record, seat_record
 from tests.env.calls import PART, call_reward_at, observe

@@ -3,7 +3,7 @@
 from fractions import Fraction
 from math import floor
 
-from marl_market.exchange.records import EventKind, Phase, Reason
+from marl_market.exchange.codes import EventKind, Phase, Reason
 from marl_market.market.spec import MarketSpec
 from tests.differential.ledger import Order, ReferenceLedger
 from tests.venue import Command

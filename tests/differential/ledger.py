@@ -6,7 +6,8 @@ from itertools import groupby
 from math import ceil
 from typing import Any
 
-from marl_market.exchange.records import ASKS, BIDS, SELL_STOPS, EventKind, Liquidity, Reason
+from marl_market.exchange.codes import EventKind, Liquidity, Reason
+from marl_market.exchange.records import ASKS, BIDS, SELL_STOPS
 from marl_market.market.spec import Fees, MarketSpec
 from tests.venue import Command, Event, Resting
 

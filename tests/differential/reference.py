@@ -6,21 +6,8 @@ It is written from the rules of the venue, not from the engine.
 from fractions import Fraction
 from math import ceil, floor
 
-from marl_market.exchange.records import (
-    ASKS,
-    BIDS,
-    BUY_STOPS,
-    REFERENCE_BITS,
-    SEAT_ORDERS,
-    SEAT_REFRESHES,
-    SELL_STOPS,
-    CommandKind,
-    EventKind,
-    Liquidity,
-    Phase,
-    Reason,
-    TimeInForce,
-)
+from marl_market.exchange.codes import CommandKind, EventKind, Liquidity, Phase, Reason, TimeInForce
+from marl_market.exchange.records import ASKS, BIDS, BUY_STOPS, REFERENCE_BITS, SEAT_ORDERS, SEAT_REFRESHES, SELL_STOPS
 from marl_market.market.spec import MarketSpec
 from tests.differential.bank import ReferenceBank
 from tests.differential.ledger import Order

@@ -6,7 +6,7 @@ A command of zeros is none. Which order a cancel or replace names depends on wha
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from marl_market.exchange.records import CommandKind, TimeInForce
+from marl_market.exchange.codes import CommandKind, TimeInForce
 from marl_market.market.credit import Credit
 from marl_market.market.spec import Rules
 from tests.venue import Command

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from marl_market.exchange.accounts import realized
-from marl_market.exchange.records import LADDERS, EventKind, Phase, Reason
+from marl_market.exchange.codes import EventKind, Phase, Reason
+from marl_market.exchange.records import LADDERS
 from marl_market.market.spec import SELF_TRADE, Fees, MarketSpec
 from tests.builders import market_spec
 from tests.differential.reference import ReferenceExchange

@@ -38,6 +38,12 @@ def test_the_program_plays_a_session(tmp_path: Path) -> None:
     assert run(script, tmp_path).split() == ["200", "True"]
 
 
+def test_the_program_for_other_learners_goes_on_from_it(tmp_path: Path) -> None:
+    first, second = (next(block for block in blocks("python") if name in block) for name in ("MarketEnv", "FocalEnv"))
+    script = f"{first}\n{second}\nprint(observation.shape[0], reward.shape, truncated.any())"
+    assert run(script, tmp_path) == "64 (64,) False\n"
+
+
 PLAY_THE_NEW_TRADER = """
 import numpy as np, yaml
 from pathlib import Path
@@ -85,6 +91,6 @@ def test_every_run_that_it_shows_can_be_built(command: str) -> None:
         config = compose("config", overrides=overrides)
     parts = instantiate(config, _convert_="all")
     groups = [Group(name, **seats) for name, seats in parts["population"].items()]
-    schemes = (parts[name] for name in ("observation", "action", "reward"))
+    schemes = (parts[name] for name in ("observation", "action", "reward", "pace"))
     environment = Environment(parts["market"], groups, *schemes)
     assert BatchMarket(environment, markets=2).markets["seat_count"].tolist() == [environment.seats] * 2

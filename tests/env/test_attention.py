@@ -16,9 +16,9 @@ from marl_market.env.paces.chosen_delay import ChosenDelay
 from marl_market.env.paces.chosen_trigger import LARGE_TRADE, NEXT_STEP, OWN_FILL, TOUCH_MOVE, ChosenTrigger
 from marl_market.env.paces.every_step import EveryStep
 from marl_market.env.trader import DECIDED, trader
+from marl_market.exchange.codes import EventKind
 from marl_market.exchange.commands import submit_limit
 from marl_market.exchange.lifecycle import allocate_markets
-from marl_market.exchange.records import EventKind
 from marl_market.market.spec import MarketSpec
 from tests.builders import environment, market_spec
 

@@ -13,8 +13,9 @@ from marl_market.env.rewards.inventory import Inventory
 from marl_market.env.rewards.profit import Profit
 from marl_market.env.step import step_serial
 from marl_market.env.trader import DECIDED, trader
+from marl_market.exchange.codes import EventKind
 from marl_market.exchange.commands import cancel_all, submit_limit
-from marl_market.exchange.records import SEAT_COMMANDS, EventKind
+from marl_market.exchange.records import SEAT_COMMANDS
 from marl_market.market.spec import MarketSpec
 from tests.builders import environment, market_spec
 

@@ -10,7 +10,7 @@ from marl_market.env.agent import Group
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.command_recorder import CommandRecorder
 from marl_market.evaluation.match import play_match
-from marl_market.exchange.records import EventKind, Reason
+from marl_market.exchange.codes import EventKind, Reason
 from marl_market.exchange.replay import replay
 from marl_market.exchange.stream import event_digest
 from marl_market.market.credit import Credit

@@ -23,7 +23,7 @@ def test_an_observation_is_as_large_as_its_parts() -> None:
 
 
 class Wide(Quotes):
-    size = 9
+    size = 17
 
 
 @pytest.mark.parametrize(
@@ -31,9 +31,9 @@ class Wide(Quotes):
     [
         ({"groups": []}, "population is empty"),
         ({"groups": [Group("a", External()), Group("a", External())]}, r"two groups of one name: \['a', 'a'\]"),
-        ({"observation": {}}, "observation has 0 numbers; it must have 1 to 384"),
-        ({"observation": {str(n): Book() for n in range(10)}}, "observation has 400 numbers"),
-        ({"action": Wide()}, "action has 9 numbers; it must have 1 to 8"),
+        ({"observation": {}}, "observation has 0 numbers; it must have 1 to 768"),
+        ({"observation": {str(n): Book() for n in range(20)}}, "observation has 800 numbers"),
+        ({"action": Wide()}, "action has 17 numbers; it must have 1 to 16"),
     ],
     ids=["empty", "twice", "blind", "too_much_to_see", "too_much_to_do"],
 )

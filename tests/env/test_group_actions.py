@@ -86,9 +86,9 @@ def test_a_wrong_choice_is_refused_and_a_wild_number_of_a_continuous_action_is_n
 
 def test_an_action_that_does_not_fit_is_named_by_its_group() -> None:
     class Wide(Quotes):
-        size = 9
+        size = 17
 
-    with pytest.raises(ValueError, match=r"population\.taker\.action has 9 numbers; it must have 1 to 8"):
+    with pytest.raises(ValueError, match=r"population\.taker\.action has 17 numbers; it must have 1 to 16"):
         environment([replace(GROUPS[0], action=Wide())])
 
 

@@ -14,7 +14,7 @@ from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import Environment
 from marl_market.env.market_env import MarketEnv
 from marl_market.env.paces.chosen_delay import ChosenDelay
-from marl_market.exchange.records import EventKind, Reason
+from marl_market.exchange.codes import EventKind, Reason
 from marl_market.market.credit import Credit
 from marl_market.market.latency import Delay, Latency
 from marl_market.market.spec import MarketSpec, SpecError

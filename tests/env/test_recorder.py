@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.recorder import TapeRecorder
-from marl_market.exchange.records import CommandKind, EventKind, Liquidity
+from marl_market.exchange.codes import CommandKind, EventKind, Liquidity
 from marl_market.exchange.stream import read_levels
 from marl_market.market.spec import SELF_TRADE, Rules
 from marl_market.market.tape import FlowKind, Side, Tape

@@ -12,7 +12,7 @@ from marl_market.env.agent import External, Group
 from marl_market.env.market_env import MarketEnv
 from marl_market.env.render import decimals
 from marl_market.env.render_image import COLORS, HEIGHT, OWN, WIDTH
-from marl_market.exchange.records import EventKind
+from marl_market.exchange.codes import EventKind
 from marl_market.market.spec import MarketSpec
 from marl_market.market.tape import Side
 from tests.builders import environment, market_spec

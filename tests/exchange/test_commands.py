@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
+from marl_market.exchange.codes import CommandKind
 from marl_market.exchange.commands import HIGHEST_PRICE, cancel, cancel_all, submit_limit, submit_market
-from marl_market.exchange.records import SEAT_COMMANDS, CommandKind
+from marl_market.exchange.records import SEAT_COMMANDS
 from tests.builders import commands_of, seat_record
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from marl_market.exchange.records import CommandKind, EventKind, Reason, TimeInForce
+from marl_market.exchange.codes import CommandKind, EventKind, Reason, TimeInForce
 from marl_market.market.credit import Credit
 from marl_market.market.spec import Fees, Rules
 from tests.builders import market_spec

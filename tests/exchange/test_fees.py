@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from marl_market.exchange.codes import CommandKind
 from marl_market.exchange.fees import BILLION, fee
-from marl_market.exchange.records import CommandKind
 from marl_market.market.spec import Fees
 from tests.builders import market_spec
 from tests.venue import Venue

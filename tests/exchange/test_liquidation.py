@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from marl_market.exchange.codes import CommandKind, EventKind, Phase, Reason
 from marl_market.exchange.liquidation import withdraw_uncovered
-from marl_market.exchange.records import CommandKind, EventKind, Phase, Reason
 from marl_market.market.credit import Credit
 from marl_market.market.spec import Fees, Rules
 from tests.builders import market_spec

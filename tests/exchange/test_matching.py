@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from marl_market.exchange.records import SEAT_ORDERS, CommandKind, EventKind, Liquidity, Reason
+from marl_market.exchange.codes import CommandKind, EventKind, Liquidity, Reason
+from marl_market.exchange.records import SEAT_ORDERS
 from marl_market.market.spec import Fees
 from tests.builders import market_spec
 from tests.venue import Venue

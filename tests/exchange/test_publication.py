@@ -1,7 +1,8 @@
 from typing import Any
 
+from marl_market.exchange.codes import CommandKind
 from marl_market.exchange.publication import equity_twice
-from marl_market.exchange.records import PUBLIC_LEVELS, CommandKind
+from marl_market.exchange.records import PUBLIC_LEVELS
 from tests.venue import Venue
 
 BUY, SELL = 1, -1

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from marl_market.exchange.book import RANK_SHIFT, SLOT_MASK
+from marl_market.exchange.codes import CommandKind, EventKind, Liquidity, Phase, Reason
 from marl_market.exchange.records import (
     ASKS,
     BIDS,
@@ -20,11 +21,6 @@ from marl_market.exchange.records import (
     SEAT_ORDERS,
     SEAT_REFRESHES,
     SLOT_BITS,
-    CommandKind,
-    EventKind,
-    Liquidity,
-    Phase,
-    Reason,
     market_dtype,
 )
 from marl_market.market.spec import SELF_TRADE, Fees

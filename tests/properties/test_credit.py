@@ -6,7 +6,8 @@ from fractions import Fraction
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from marl_market.exchange.records import ASKS, CommandKind, EventKind
+from marl_market.exchange.codes import CommandKind, EventKind
+from marl_market.exchange.records import ASKS
 from marl_market.market.credit import Credit
 from marl_market.market.spec import SELF_TRADE, Fees, MarketSpec
 from tests.builders import market_spec

@@ -19,8 +19,9 @@ from marl_market.env.observations.book import Book
 from marl_market.env.observations.clock import Clock
 from marl_market.env.observations.latency import LatencyTier
 from marl_market.env.trader import DECIDED, trader
+from marl_market.exchange.codes import EventKind, Reason, TimeInForce
 from marl_market.exchange.commands import cancel_all, submit_limit, submit_limit_order
-from marl_market.exchange.records import SEAT_COMMANDS, SEAT_IN_FLIGHT, EventKind, Reason, TimeInForce
+from marl_market.exchange.records import SEAT_COMMANDS, SEAT_IN_FLIGHT
 from marl_market.exchange.replay import replay
 from marl_market.exchange.stream import event_digest
 from marl_market.market.latency import Delay, Latency

@@ -16,7 +16,7 @@ from marl_market.env.environment import Environment
 from marl_market.env.paces.chosen_trigger import ChosenTrigger
 from marl_market.env.presence import Exponential, Presence, Uniform
 from marl_market.env.recorder import TapeRecorder
-from marl_market.exchange.records import CommandKind, Reason
+from marl_market.exchange.codes import CommandKind, Reason
 from marl_market.exchange.replay import replay
 from marl_market.exchange.stream import event_digest
 from tests.builders import actions, environment, market_spec

@@ -16,6 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from marl_market.exchange.book import SLOT_MASK
+from marl_market.exchange.codes import CommandKind, EventKind
 from marl_market.exchange.compiled import compiled
 from marl_market.exchange.lifecycle import allocate_markets
 from marl_market.exchange.order_entry import process
@@ -26,8 +27,6 @@ from marl_market.exchange.records import (
     SEAT_ORDERS,
     SLOT_BITS,
     SLOT_OF_REFERENCE,
-    CommandKind,
-    EventKind,
 )
 from marl_market.exchange.stream import copy_levels
 from tests.builders import market_spec

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from marl_market.env.scheme import require
 from marl_market.env.trader import DECIDED, trader
+from marl_market.exchange.codes import TimeInForce
 from marl_market.exchange.commands import submit_limit_order
 from marl_market.exchange.randomness import exponential, uniform
-from marl_market.exchange.records import TimeInForce
 from marl_market.market.spec import MarketSpec
 
 IMMEDIATE_OR_CANCEL = int(TimeInForce.IMMEDIATE_OR_CANCEL)

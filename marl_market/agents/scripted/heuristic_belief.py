@@ -16,8 +16,9 @@ from marl_market.agents.scripted.assignment import (
     work_on_assignment,
 )
 from marl_market.env.trader import DECIDED, trader
+from marl_market.exchange.codes import PublicKind
 from marl_market.exchange.compiled import compiled
-from marl_market.exchange.records import PUBLIC_EVENTS, PublicKind
+from marl_market.exchange.records import PUBLIC_EVENTS
 from marl_market.market.spec import MarketSpec
 
 REST, TRADE = int(PublicKind.REST), int(PublicKind.TRADE)

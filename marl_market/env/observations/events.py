@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from marl_market.env.trader import encoder
-from marl_market.exchange.records import PUBLIC_EVENTS, PublicKind
+from marl_market.exchange.codes import PublicKind
+from marl_market.exchange.records import PUBLIC_EVENTS
 
 REST = int(PublicKind.REST)
 NUMBERS = 6

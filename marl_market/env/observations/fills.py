@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from marl_market.env.trader import encoder
-from marl_market.exchange.records import SEAT_FILLS, Liquidity
+from marl_market.exchange.codes import Liquidity
+from marl_market.exchange.records import SEAT_FILLS
 
 MAKER = int(Liquidity.MAKER)
 NUMBERS = 5

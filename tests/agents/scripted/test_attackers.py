@@ -8,7 +8,7 @@ from marl_market.agents.scripted.drift_adversary import DriftAdversary
 from marl_market.agents.scripted.momentum_igniter import MomentumIgniter
 from marl_market.agents.scripted.spoofer import Spoofer
 from marl_market.agents.scripted.stale_quote_sniper import StaleQuoteSniper
-from marl_market.exchange.records import TimeInForce
+from marl_market.exchange.codes import TimeInForce
 from tests.agents.scripted.seated import CANCEL_ALL, LIMIT, MARKET, Seated, quoted
 from tests.builders import public_record
 

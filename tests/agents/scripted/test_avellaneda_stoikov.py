@@ -5,7 +5,7 @@ import pytest
 
 from marl_market.agents.scripted.avellaneda_stoikov import AvellanedaStoikov
 from marl_market.env.trader import decide
-from marl_market.exchange.records import CommandKind
+from marl_market.exchange.codes import CommandKind
 from tests.builders import (
     commands_of,
     market_spec,

@@ -6,7 +6,7 @@ import pytest
 
 from marl_market.agents.scripted.assignment import Assignments
 from marl_market.agents.scripted.heuristic_belief import HeuristicBelief, belief
-from marl_market.exchange.records import PublicKind
+from marl_market.exchange.codes import PublicKind
 from tests.agents.scripted.seated import Seated
 from tests.builders import public_record, show_levels
 

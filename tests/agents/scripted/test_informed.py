@@ -12,7 +12,7 @@ from marl_market.agents.scripted.informed_glosten_milgrom import InformedGlosten
 from marl_market.agents.scripted.informed_kyle import InformedKyle
 from marl_market.agents.scripted.noise import Noise
 from marl_market.agents.scripted.value import Value
-from marl_market.exchange.records import TimeInForce
+from marl_market.exchange.codes import TimeInForce
 from tests.agents.scripted.seated import LIMIT, MARKET, Seated, quoted
 from tests.builders import public_record
 

@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
 from marl_market.env.trader import decide
+from marl_market.exchange.codes import CommandKind
 from marl_market.exchange.randomness import begin_stream
-from marl_market.exchange.records import SEAT_ORDERS, CommandKind
+from marl_market.exchange.records import SEAT_ORDERS
 from tests.builders import (
     LIMIT_SIZES,
     MARKET_SIZES,

@@ -7,7 +7,8 @@ import pytest
 from marl_market.env.actions.limit_continuous import LimitContinuous
 from marl_market.env.actions.limit_grid import LimitGrid
 from marl_market.env.actions.order_by_order import OrderByOrder
-from marl_market.exchange.records import BUY_STOPS, SEAT_ORDERS, CommandKind
+from marl_market.exchange.codes import CommandKind
+from marl_market.exchange.records import BUY_STOPS, SEAT_ORDERS
 from tests.builders import public_record, seat_record
 from tests.env.calls import decide_by, mask_of
 

@@ -5,7 +5,7 @@ import pytest
 from marl_market.env.actions.market_discrete import MarketDiscrete
 from marl_market.env.actions.market_size import MarketSize
 from marl_market.env.actions.target_position import TargetPosition
-from marl_market.exchange.records import CommandKind
+from marl_market.exchange.codes import CommandKind
 from tests.builders import public_record, seat_record, show_levels
 from tests.env.calls import decide_by, mask_of
 

@@ -6,7 +6,7 @@ from marl_market.env.actions.quotes import Quotes
 from marl_market.env.agent import external
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.trader import decide
-from marl_market.exchange.records import CommandKind
+from marl_market.exchange.codes import CommandKind
 from tests.builders import actions, commands_of, environment, market_spec, mind_record, public_record, seat_record
 
 CANCEL_ALL = (int(CommandKind.CANCEL_ALL), 0, 0, 0)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from marl_market.env.observations.credit import CreditLine
-from marl_market.exchange.records import CommandKind, EventKind
+from marl_market.exchange.codes import CommandKind, EventKind
 from marl_market.market.credit import Credit
 from marl_market.market.spec import Fees
 from tests.builders import market_spec

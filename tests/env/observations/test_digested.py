@@ -9,7 +9,7 @@ from marl_market.env.observations.events import Events
 from marl_market.env.observations.fills import Fills
 from marl_market.env.observations.flow_imbalance import FlowImbalance
 from marl_market.env.observations.orders import Orders
-from marl_market.exchange.records import EventKind, Liquidity
+from marl_market.exchange.codes import EventKind, Liquidity
 from tests.builders import actions, environment, market_spec
 
 PARTS = {"events": Events(), "candles": Candles(), "orders": Orders(), "fills": Fills(), "flow": FlowImbalance()}

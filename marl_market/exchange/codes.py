@@ -1,0 +1,101 @@
+"""The numbers that stand for kinds, reasons and phases in the records of the exchange."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class CommandKind(IntEnum):
+    """What a seat asks the exchange to do."""
+
+    LIMIT = 1
+    MARKET = 2
+    CANCEL = 3
+    CANCEL_ALL = 4
+    REPLACE = 5
+    STOP = 6
+    STOP_LIMIT = 7
+
+
+class TimeInForce(IntEnum):
+    """How long an order may wait, and whether it may take."""
+
+    GOOD_TILL_CANCEL = 0
+    IMMEDIATE_OR_CANCEL = 1
+    FILL_OR_KILL = 2
+    POST_ONLY = 3
+
+
+class EventKind(IntEnum):
+    """What the exchange says has happened."""
+
+    ACCEPTED = 1
+    RESTED = 2
+    FILLED = 3
+    CANCELED = 4
+    REJECTED = 5
+    REPLACED = 6
+    TRIGGERED = 7
+    EXPIRED = 8
+
+
+class Reason(IntEnum):
+    """Why an order was rejected, canceled or, by the venue itself, sent."""
+
+    NONE = 0
+    QUANTITY_NOT_POSITIVE = 1
+    QUANTITY_ABOVE_MAXIMUM = 2
+    PRICE_OUT_OF_RANGE = 3
+    SIDE_UNKNOWN = 4
+    COMMAND_UNKNOWN = 5
+    ORDER_UNKNOWN = 6
+    TOO_MANY_ORDERS = 7
+    BY_OWNER = 8
+    SELF_TRADE = 9
+    NO_LIQUIDITY = 10
+    TIME_IN_FORCE_NOT_ALLOWED = 11
+    WOULD_TAKE = 12
+    CANNOT_FILL_ALL = 13
+    OUTSIDE_PRICE_BAND = 14
+    MARKET_HALTED = 15
+    NOT_IN_AUCTION = 16
+    DISPLAY_NEGATIVE = 17
+    INSUFFICIENT_FUNDS = 18
+    SHORT_LIMIT = 19
+    LIQUIDATION = 20
+    SEAT_ABSENT = 21
+    TOO_MANY_IN_FLIGHT = 22
+    SESSION_OVER = 23
+
+
+class SelfTrade(IntEnum):
+    """What the venue does when an order meets a resting order of its own seat."""
+
+    CANCEL_RESTING = 0
+    CANCEL_INCOMING = 1
+    DECREMENT = 2
+    ALLOW = 3
+
+
+class Phase(IntEnum):
+    """How the venue trades at the moment."""
+
+    CONTINUOUS = 0
+    AUCTION = 1
+    HALTED = 2
+
+
+class PublicKind(IntEnum):
+    """What a public event is: an order that came to rest, one that went away, or a trade."""
+
+    REST = 1
+    CANCEL = 2
+    TRADE = 3
+
+
+class Liquidity(IntEnum):
+    """Which part an order had in a fill; of a canceled or expired one, MAKER says that it rested in the book."""
+
+    MAKER = 1
+    TAKER = 2
+    AUCTION = 3

@@ -206,7 +206,7 @@ def test_an_agent_with_too_many_parameters_is_named() -> None:
     @dataclass(frozen=True)
     class Talkative(Busy):
         def parameters(self, spec: MarketSpec, seats: int) -> Sequence[float]:
-            return [0.0] * 65
+            return [0.0] * 1025
 
-    with pytest.raises(ValueError, match=r"population.talkers has 65 parameters, at most 64"):
+    with pytest.raises(ValueError, match=r"population.talkers has 1025 parameters, at most 1024"):
         BatchMarket(environment([Group("talkers", Talkative())]), 1)

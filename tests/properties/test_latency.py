@@ -101,7 +101,7 @@ class Rule:
 
 def crowd(near: Latency, far: Latency, **changes: Any) -> Environment:
     """Return ordinary flow near the venue and seats that send anything farther away; nobody cancels all."""
-    groups = (Group("noise", ZeroIntelligence(), 4, near), Group("any", Anything(), 6, far))
+    groups = (Group("noise", ZeroIntelligence(), 4, latency=near), Group("any", Anything(), 6, latency=far))
     return environment(groups, spec=market_spec(**{"session_steps": 30, **changes}))
 
 
@@ -192,7 +192,7 @@ def test_without_a_delay_all_goes_as_if_there_were_none() -> None:
     groups = [Group("noise", ZeroIntelligence(), 4), Group("any", Anything(), 6), Group("outside", External(), 2)]
     spec = market_spec(session_steps=40)
     near, beside = (
-        BatchMarket(environment([*groups, Group("mute", Rule(send_nothing), 1, latency)], spec=spec), 2)
+        BatchMarket(environment([*groups, Group("mute", Rule(send_nothing), 1, latency=latency)], spec=spec), 2)
         for latency in (None, far)
     )
     assert near.lines is None
@@ -209,9 +209,9 @@ def test_without_a_delay_all_goes_as_if_there_were_none() -> None:
 @pytest.mark.parametrize(("maker_ns", "taker_ns", "lots"), [(2e6, 1e6, 5), (1e6, 2e6, 0), (2.001e9, 2e9, 5)])
 def test_a_stale_quote_belongs_to_the_faster(maker_ns: float, taker_ns: float, lots: int) -> None:
     groups = [
-        Group("maker", Rule(offer_and_flee), 1, Latency(Delay(maker_ns))),
-        Group("slow", Rule(lift_the_offer), 2, Latency(Delay(taker_ns), compute_ns=500)),
-        Group("fast", Rule(lift_the_offer), 1, Latency(Delay(taker_ns))),
+        Group("maker", Rule(offer_and_flee), 1, latency=Latency(Delay(maker_ns))),
+        Group("slow", Rule(lift_the_offer), 2, latency=Latency(Delay(taker_ns), compute_ns=500)),
+        Group("fast", Rule(lift_the_offer), 1, latency=Latency(Delay(taker_ns))),
     ]
     batch = BatchMarket(environment(groups, spec=market_spec(session_steps=20, warmup_steps=0)), 6)
     batch.reset(range(6))
@@ -224,8 +224,8 @@ def test_a_stale_quote_belongs_to_the_faster(maker_ns: float, taker_ns: float, l
 
 def test_equally_fast_seats_share_a_stale_quote() -> None:
     groups = [
-        Group("maker", Rule(offer_and_flee), 1, Latency(Delay(2e6))),
-        Group("takers", Rule(lift_the_offer), 2, Latency(Delay(1e6))),
+        Group("maker", Rule(offer_and_flee), 1, latency=Latency(Delay(2e6))),
+        Group("takers", Rule(lift_the_offer), 2, latency=Latency(Delay(1e6))),
     ]
     batch = BatchMarket(environment(groups, spec=market_spec(session_steps=20, warmup_steps=0)), 20)
     batch.reset(range(20))
@@ -241,8 +241,8 @@ def test_late_data_show_the_market_as_it_was_and_the_clock_as_it_is() -> None:
     groups = [
         Group("noise", ZeroIntelligence(), 4),
         Group("near", External(), 1),
-        Group("far", External(), 1, far),
-        Group("eyes", Rule(note_what_it_sees), 1, far),
+        Group("far", External(), 1, latency=far),
+        Group("eyes", Rule(note_what_it_sees), 1, latency=far),
     ]
     parts = {"book": Book(), "clock": Clock(), "latency": LatencyTier()}
     batch = BatchMarket(environment(groups, spec=market_spec(session_steps=20), observation=parts), 1)
@@ -266,7 +266,7 @@ def test_late_data_show_the_market_as_it_was_and_the_clock_as_it_is() -> None:
 def test_data_never_go_back() -> None:
     late = Latency(data=Delay(uniform_ns=6 * STEP))
     spec = market_spec(session_steps=200)
-    batch = BatchMarket(environment([Group("eyes", ZeroIntelligence(), 3, late)], spec=spec), 1)
+    batch = BatchMarket(environment([Group("eyes", ZeroIntelligence(), 3, latency=late)], spec=spec), 1)
     batch.reset([5])
     assert batch.lines is not None
     ages = []
@@ -278,7 +278,7 @@ def test_data_never_go_back() -> None:
 
 
 def test_too_many_in_flight_are_rejected_and_so_is_what_comes_after_the_close() -> None:
-    groups = [Group("busy", Rule(send_as_many_as_one_can), 16, Latency(Delay(3.5 * STEP)))]
+    groups = [Group("busy", Rule(send_as_many_as_one_can), 16, latency=Latency(Delay(3.5 * STEP)))]
     batch = BatchMarket(environment(groups, spec=market_spec(session_steps=9, warmup_steps=0)), 1)
     events, _ = play(batch, [1])
     reasons = [np.bincount(rows["reason"], minlength=20)[[18, 19]].tolist() for rows in events]
@@ -293,7 +293,7 @@ def test_too_many_in_flight_are_rejected_and_so_is_what_comes_after_the_close() 
 
 
 def test_the_charge_for_thinking_is_the_same_each_time() -> None:
-    groups = [Group("noise", ZeroIntelligence(), 4, Latency(compute_ns=12_345)), Group("any", Anything(), 2)]
+    groups = [Group("noise", ZeroIntelligence(), 4, latency=Latency(compute_ns=12_345)), Group("any", Anything(), 2)]
     batch = BatchMarket(environment(groups, spec=market_spec(session_steps=20)), 1)
     batch.reset([2])
     for action in actions(batch, 20):
@@ -314,7 +314,7 @@ def test_the_charge_for_thinking_is_the_same_each_time() -> None:
 )
 def test_delays_follow_their_law(delay: Delay) -> None:
     # One command a step, so that none waits for another.
-    groups = [Group("maker", Rule(offer_and_flee), 12, Latency(delay))]
+    groups = [Group("maker", Rule(offer_and_flee), 12, latency=Latency(delay))]
     batch = BatchMarket(environment(groups, spec=market_spec(session_steps=400, warmup_steps=0)), 4)
     batch.reset(range(4))
     drawn = []
@@ -332,6 +332,6 @@ def test_delays_follow_their_law(delay: Delay) -> None:
 
 
 def test_data_later_than_is_kept_are_named() -> None:
-    groups = [Group("noise", ZeroIntelligence(), 4, Latency(data=Delay(65 * STEP)))]
+    groups = [Group("noise", ZeroIntelligence(), 4, latency=Latency(data=Delay(65 * STEP)))]
     with pytest.raises(ValueError, match=r"population\.noise\.latency\.data is .*at most 64 steps of 1000000000 ns"):
         environment(groups)

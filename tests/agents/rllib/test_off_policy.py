@@ -22,6 +22,7 @@ from marl_market.agents.rllib.process import prepare_process
 from marl_market.agents.rllib.sac import SAC
 from marl_market.env.actions.market_discrete import MarketDiscrete
 from marl_market.env.agent import Group
+from marl_market.env.paces.chosen_delay import ChosenDelay
 from marl_market.env.scheme import continuous
 from tests.agents.rllib.synthetic import OBSERVATION_SIZE, best_action
 from tests.agents.rllib.test_ppo import assert_equal_states
@@ -201,6 +202,26 @@ def test_an_action_of_the_wrong_kind_is_refused_by_group(agent: Any, action: Any
     described = environment([Group("mine", agent, 1, action=action)])
     with pytest.raises(ValueError, match=r"population\.mine learns by .* and its action is .*/action@mine\.action"):
         agent.learner(described, "mine", 1)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_remembers_and_counts_decisions_only(kind: str) -> None:
+    learner, random = build(kind, learning_starts=0), np.random.default_rng(0)
+    played = collect(kind, learner, random)
+    assert played.trajectory is not None
+    played.trajectory.decided[:] = random.random((STEPS, ROWS)) < 0.3
+    metrics = learner.learn(played)
+    assert np.isfinite(list(metrics.values())).all()
+    assert metrics["remembered"] == learner._learner.decisions == played.trajectory.decided.sum()
+    played.trajectory.decided[:] = False
+    learner.learn(played)
+    assert len(learner._replay) == metrics["remembered"]
+
+
+def test_dqn_makes_one_choice_and_says_so_where_a_pace_adds_another() -> None:
+    described = environment([Group("mine", DQN(), 1, action=MarketDiscrete())], pace=ChosenDelay())
+    with pytest.raises(ValueError, match=r"population\.mine learns by DQN and pace is ChosenDelay.*every_step"):
+        DQN().learner(described, "mine", 1)
 
 
 @pytest.mark.parametrize(

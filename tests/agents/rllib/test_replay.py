@@ -13,7 +13,8 @@ def trajectory(masked: bool = False) -> tuple[Trajectory, np.ndarray]:
     observation = np.stack([step, row], axis=2).astype(np.float32)
     mask = (10 * step + row)[:, :, None].astype(np.uint8) if masked else None
     reward = (2.0 ** np.arange(STEPS))[:, None].repeat(ROWS, axis=1).astype(np.float32)
-    return Trajectory(observation, np.zeros((STEPS, ROWS, 1), np.float32), {}, mask), reward
+    decided, left = np.ones((STEPS, ROWS), np.bool_), np.zeros((STEPS, ROWS), np.bool_)
+    return Trajectory(observation, np.zeros((STEPS, ROWS, 1), np.float32), decided, left, {}, mask), reward
 
 
 @pytest.mark.parametrize("lookahead", [1, 3, 9])
@@ -30,6 +31,28 @@ def test_a_transition_reaches_as_far_as_the_lookahead_and_the_close_allow(lookah
         assert columns["terminateds"][place] == (step + count == STEPS)
         assert columns["rewards"][place] == sum(DISCOUNT**later * 2 ** (step + later) for later in range(count))
         assert columns["weights"][place] == 1
+
+
+@pytest.mark.parametrize("lookahead", [1, 2, 9])
+def test_a_transition_goes_from_one_decision_to_another_and_never_behind_an_end(lookahead: int) -> None:
+    session, reward = trajectory(masked=True)
+    # Row 0 sleeps in steps 1 and 2, and the close comes in a sleep; row 1 comes in step 1 and leaves in step 3.
+    session.decided[:] = np.array([[1, 0, 0, 1, 0], [0, 1, 1, 0, 0]], bool).T
+    session.left[3, 1] = True
+    columns = transitions(session, reward, session.action, lookahead, DISCOUNT)
+    reached = {
+        1: {(0, 0): (3, False), (3, 0): (5, True), (1, 1): (2, False), (2, 1): (4, True)},
+        2: {(0, 0): (5, True), (3, 0): (5, True), (1, 1): (4, True), (2, 1): (4, True)},
+    }[min(lookahead, 2)]
+    found = [tuple(seen) for seen in columns["obs"].astype(int).tolist()]
+    assert sorted(found) == sorted(reached)
+    for place, (step, row) in enumerate(found):
+        end, terminated = reached[step, row]
+        assert columns["new_obs"][place].tolist() == [end, row]
+        assert columns["next_action_mask"][place].tolist() == [10 * end + row]
+        assert columns["n_step"][place] == end - step
+        assert columns["terminateds"][place] == terminated
+        assert columns["rewards"][place] == sum(DISCOUNT**later * 2 ** (step + later) for later in range(end - step))
 
 
 def numbered(first: int, count: int) -> dict[str, np.ndarray]:

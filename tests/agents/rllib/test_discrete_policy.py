@@ -120,7 +120,7 @@ def test_rllib_computes_the_log_probabilities_that_the_rollout_has(algorithm: st
 
 def test_a_resumed_appo_goes_on_as_if_never_stopped() -> None:
     learner, random = build("appo", Discrete(4), target_every=3 * STEPS * ROWS), np.random.default_rng(2)
-    for _ in range(2):
+    for _ in range(4):  # of which the third updates the target, and the sixth will
         learner.learn(collect(learner, random, [4]))
     saved = learner.get_state()
     rollouts = [collect(learner, random, [4]) for _ in range(3)]

@@ -94,7 +94,8 @@ def test_it_learns_the_best_action_without_a_ray_cluster(kind: str, least: float
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_resumed_learner_goes_on_as_if_never_stopped(kind: str) -> None:
-    learner, random = build(kind, discount=0.9, capacity=700), np.random.default_rng(2)
+    fields = {"discount": 0.9, "capacity": 700, "target_every": 700, "target_rate": 1.0}
+    learner, random = build(kind, **fields), np.random.default_rng(2)
     for _ in range(2):
         learner.learn(collect(kind, learner, random))
     live = learner.get_state()
@@ -103,7 +104,7 @@ def test_a_resumed_learner_goes_on_as_if_never_stopped(kind: str) -> None:
     first = [learner.learn(each) for each in played]
     final = learner.get_state()
     assert_equal_states(live, untouched)
-    resumed = build(kind, seed=99, discount=0.9, capacity=700)
+    resumed = build(kind, seed=99, **fields)
     resumed.set_state(saved)
     assert [resumed.learn(each) for each in played] == first
     assert_equal_states(resumed.get_state(), final)

@@ -128,7 +128,7 @@ def accounts_of(batch: BatchMarket, group: str) -> NDArray[np.void]:
 
 
 def wealth_of(batch: BatchMarket, group: str, price_ticks: NDArray[Any] | None = None) -> NDArray[np.float64]:
-    """Return what the accounts (markets, seats) of a group are worth, in currency, at the mark or at (markets,) prices."""
+    """Return what the accounts (markets, seats) of a group are worth, in currency, at the mark or a price each."""
     account, public = accounts_of(batch, group), batch.markets["public"]
     price = 0.5 * public["mark_twice_ticks"] if price_ticks is None else price_ticks
     worth = account["position"] * (price * public["cash_per_tick_lot"])[:, None]

@@ -55,7 +55,7 @@ def outcome(insiders: int, demand: float, sessions: int) -> tuple[NDArray[Any], 
         fundamental=MeanReverting(half_life_seconds=None, volatility=deviation),
     )
     value, orders, profit = [], [], []
-    for batch in played_sessions(spec, [first, *others, noise, *ladders], sessions):
+    for batch in played_sessions(spec, [first, *others, noise, *ladders], sessions, seed=insiders * sessions):
         signal = batch.markets["seat"]["signal"][:, 0]
         value.append((signal - spec.initial_price_ticks) * 2.0 / deviation)
         orders.append(-sum(accounts_of(batch, group.name)["position"][:, 0] for group in ladders) / NOISE)
@@ -71,7 +71,7 @@ def best_demand(profits: NDArray[Any]) -> float:
 
 def measure(quick: bool) -> Iterator[Truth]:
     """Yield lambda, beta and the profit of one insider for n = 1, 2, 5."""
-    sessions = 2000 if quick else 10_000
+    sessions = 2000 if quick else 20_000
     for insiders in (1,) if quick else (1, 2, 5):
         played = [outcome(insiders, demand, sessions) for demand in DEMANDS]
         value, orders, profit = played[1]

@@ -17,7 +17,7 @@ def quote(public, seat, mind):  # type: ignore[no-untyped-def]
     risk, decay_part, size = mind.parameter[0], mind.parameter[1], mind.parameter[2]
     left = max(0.0, 1.0 - max(public.step, 0) / public.session_steps)
     inventory = seat.account.position / size
-    reservation = public.reference_ticks - inventory * risk * left
+    reservation = public.reference_ticks - mind.parameter[3] * inventory * risk * left
     half_spread = 0.5 * (risk * left + decay_part)
     quote_both_sides(public, seat, reservation - half_spread, reservation + half_spread, size, size, 1, 0.0)
     return DECIDED
@@ -37,6 +37,7 @@ class AvellanedaStoikov:
         risk_aversion: gamma, per spread and quote size.
         decay: k, how fast the chance of a fill falls with distance, per spread.
         size: quantity of each quote, in size scales of the market.
+        leans: whether the reservation price heeds its position; without, it is the paper's symmetric strategy.
     """
 
     trader = quote
@@ -46,6 +47,7 @@ class AvellanedaStoikov:
     risk_aversion: float = 0.02
     decay: float = 2.0
     size: float = 1.0
+    leans: bool = True
 
     def __post_init__(self) -> None:
         for name in ("risk_aversion", "decay", "size"):
@@ -53,9 +55,9 @@ class AvellanedaStoikov:
                 raise ValueError(f"avellaneda_stoikov.{name} is {getattr(self, name)}; it must be above zero")
 
     def parameters(self, spec: MarketSpec, seats: int) -> Sequence[float]:
-        """Return gamma sigma^2 over one session and (2 / gamma) ln(1 + gamma / k), in ticks, and the size in lots."""
+        """Return gamma sigma^2 of a session and (2 / gamma) ln(1 + gamma / k) in ticks, the size in lots, the lean."""
         spread = spec.price_scale_ticks
         variance = (spec.flow.volatility_ticks / spread) ** 2 * spec.session_steps * spec.step_seconds
         liquidity = 2.0 / self.risk_aversion * math.log1p(self.risk_aversion / self.decay)
         size = max(1.0, round(self.size * spec.size_scale_lots))
-        return (self.risk_aversion * variance * spread, liquidity * spread, size)
+        return (self.risk_aversion * variance * spread, liquidity * spread, size, self.leans)

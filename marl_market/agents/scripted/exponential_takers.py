@@ -10,7 +10,7 @@ from marl_market.env.scheme import require
 from marl_market.env.trader import DECIDED, trader
 from marl_market.exchange.codes import TimeInForce
 from marl_market.exchange.commands import submit_limit_order
-from marl_market.exchange.randomness import exponential, uniform
+from marl_market.exchange.randomness import exponential
 from marl_market.market.spec import MarketSpec
 
 IMMEDIATE_OR_CANCEL = int(TimeInForce.IMMEDIATE_OR_CANCEL)
@@ -18,14 +18,12 @@ IMMEDIATE_OR_CANCEL = int(TimeInForce.IMMEDIATE_OR_CANCEL)
 
 @trader
 def take(public, seat, mind):  # type: ignore[no-untyped-def]
-    """Let at most one buyer and one seller come, each with a worst price of its own."""
-    chance, mean, size = mind.parameter[0], mind.parameter[1], mind.parameter[2]
+    """Let one buyer and one seller come, each with a worst price of its own."""
+    nearest, mean, size = mind.parameter[0], mind.parameter[1], mind.parameter[2]
     for side in (1, -1):
-        coming, patience = uniform(seat), exponential(seat)
-        if coming < chance:
-            # Rounded towards the middle: an offer is reached as often as its distance says, at whatever tick it is.
-            price = side * math.floor(side * (public.reference_ticks + side * mean * patience))
-            submit_limit_order(seat, side, price, size, 0, IMMEDIATE_OR_CANCEL, 0)
+        # Rounded towards the middle: an offer is reached as often as its distance says, at whatever tick it is.
+        price = side * math.floor(side * public.reference_ticks + nearest + mean * exponential(seat))
+        submit_limit_order(seat, side, price, size, 0, IMMEDIATE_OR_CANCEL, 0)
     return DECIDED
 
 
@@ -34,9 +32,9 @@ class ExponentialTakers:
     """Take liquidity at distance delta with intensity A exp(-k delta) (Avellaneda and Stoikov 2008, section 2.5).
 
     Sees: the reference price, which is the fundamental value where that is published.
-    Does: each step, with chance A dt for each side, an immediate-or-cancel order whose limit is an exponentially
-        distributed distance of mean 1 / k beyond the reference price. A quote at distance delta from it is thus taken
-        with chance A exp(-k delta) dt, whoever quotes.
+    Does: each step, on each side, an immediate-or-cancel order whose limit is ln(A dt) / k plus an exponentially
+        distributed distance of mean 1 / k beyond the reference price. The best quote at distance delta from it, which
+        is below zero on the far side, is thus taken with chance min(1, A exp(-k delta) dt), whoever quotes.
 
     Attributes:
         arrival: A, takers a second on each side.
@@ -57,7 +55,8 @@ class ExponentialTakers:
             require(getattr(self, name) > 0, f"exponential_takers.{name}", getattr(self, name), "above zero")
 
     def parameters(self, spec: MarketSpec, seats: int) -> Sequence[float]:
-        """Return the chance of a step on each side, the mean distance in ticks and the size in lots."""
+        """Return the distance in ticks up to which all take, the mean distance beyond it and the size in lots."""
         chance = self.arrival * spec.step_seconds
         require(chance <= 1, "exponential_takers.arrival", self.arrival, f"at most one a step in {spec.name}")
-        return (chance, spec.price_scale_ticks / self.decay, spec.lots(self.size))
+        mean = spec.price_scale_ticks / self.decay
+        return (mean * math.log(chance), mean, spec.lots(self.size))

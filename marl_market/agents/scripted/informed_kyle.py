@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from marl_market.agents.scripted.position_target import take_at_any_price
 from marl_market.env.scheme import require
 from marl_market.env.trader import DECIDED, trader
-from marl_market.exchange.commands import submit_market
 from marl_market.market.spec import MarketSpec
 
 
@@ -22,7 +22,7 @@ def trade(public, seat, mind):  # type: ignore[no-untyped-def]
     demand = mind.parameter[0] * (seat.signal - public.reference_ticks)
     lots = np.int64(np.floor(abs(demand) + 0.5))
     if lots > 0:
-        submit_market(seat, 1 if demand > 0.0 else -1, lots)
+        take_at_any_price(seat, 1 if demand > 0.0 else -1, lots, mind.parameter[2])
     return DECIDED
 
 
@@ -40,6 +40,7 @@ class InformedKyle:
         value_deviation: sqrt(Sigma_0), standard deviation of the value about the price, in price scales.
         insiders: n, how many know the value.
         interval_steps: steps from one order to the next.
+        auction: whether it trades in call auctions, which take no market orders: then limit orders at any price.
     """
 
     trader = trade
@@ -51,6 +52,7 @@ class InformedKyle:
     value_deviation: float = 2.0
     insiders: int = 1
     interval_steps: int = 1
+    auction: bool = False
 
     def __post_init__(self) -> None:
         for name in ("noise_deviation", "value_deviation"):
@@ -59,6 +61,6 @@ class InformedKyle:
             require(getattr(self, name) >= 1, f"informed_kyle.{name}", getattr(self, name), "one or more")
 
     def parameters(self, spec: MarketSpec, seats: int) -> Sequence[float]:
-        """Return beta in lots a tick and the interval in steps."""
+        """Return beta in lots a tick, the interval in steps and whether it trades in auctions."""
         lots, ticks = self.noise_deviation * spec.size_scale_lots, self.value_deviation * spec.price_scale_ticks
-        return (lots / (math.sqrt(self.insiders) * ticks), self.interval_steps)
+        return (lots / (math.sqrt(self.insiders) * ticks), self.interval_steps, self.auction)

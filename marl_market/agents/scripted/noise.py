@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from marl_market.agents.scripted.position_target import take_at_any_price
 from marl_market.env.scheme import require
 from marl_market.env.trader import DECIDED, trader
-from marl_market.exchange.commands import submit_market
 from marl_market.exchange.randomness import poisson, uniform
 from marl_market.market.spec import MarketSpec
 
@@ -16,7 +16,7 @@ from marl_market.market.spec import MarketSpec
 def take(public, seat, mind):  # type: ignore[no-untyped-def]
     """Buy or sell at market, at the times of a Poisson process."""
     for _ in range(min(16, poisson(seat, mind.parameter[0]))):
-        submit_market(seat, 1 if uniform(seat) < 0.5 else -1, int(mind.parameter[1]))
+        take_at_any_price(seat, 1 if uniform(seat) < 0.5 else -1, int(mind.parameter[1]), mind.parameter[2])
     return DECIDED
 
 
@@ -30,6 +30,7 @@ class Noise:
     Attributes:
         rate: orders a second of each seat.
         size: quantity of each order, in size scales of the market.
+        auction: whether it trades in call auctions, which take no market orders: then limit orders at any price.
     """
 
     trader = take
@@ -38,11 +39,12 @@ class Noise:
     mind_per_market = False
     rate: float = 0.1
     size: float = 1.0
+    auction: bool = False
 
     def __post_init__(self) -> None:
         for name in ("rate", "size"):
             require(getattr(self, name) > 0, f"noise.{name}", getattr(self, name), "above zero")
 
     def parameters(self, spec: MarketSpec, seats: int) -> Sequence[float]:
-        """Return the mean orders a step and the size in lots."""
-        return (self.rate * spec.step_seconds, spec.lots(self.size))
+        """Return the mean orders a step, the size in lots and whether they go to an auction."""
+        return (self.rate * spec.step_seconds, spec.lots(self.size), self.auction)

@@ -5,8 +5,17 @@ from __future__ import annotations
 import numpy as np
 
 from marl_market.env.scheme import require
-from marl_market.exchange.commands import submit_market
+from marl_market.exchange.commands import HIGHEST_PRICE, submit_limit, submit_market
 from marl_market.exchange.compiled import compiled
+
+
+@compiled
+def take_at_any_price(seat, side, lots, auction):  # type: ignore[no-untyped-def]
+    """Send a market order or, to a call auction, which takes none, a limit order that any price is good for."""
+    if auction == 0.0:
+        submit_market(seat, side, lots)
+    else:
+        submit_limit(seat, side, side * HIGHEST_PRICE, lots)
 
 
 @compiled

@@ -11,7 +11,7 @@ from marl_market.exchange.compiled import compiled
 from marl_market.exchange.randomness import uniform
 from marl_market.market.spec import MarketSpec
 
-LOW, HIGH, ABSOLUTE, WITHDRAWS = OWN, OWN + 1, OWN + 2, OWN + 3
+LOW, HIGH, ABSOLUTE, WITHDRAWS, IMPROVES = OWN, OWN + 1, OWN + 2, OWN + 3, OWN + 4
 
 
 @compiled
@@ -27,23 +27,34 @@ def highest_price(seat, mind):  # type: ignore[no-untyped-def]
 
 
 @compiled
+def is_best(public, side, price):  # type: ignore[no-untyped-def]
+    """Return whether a quote at `price` would be better than all on its side."""
+    if side > 0:
+        return public.depth[0] == 0 or price > public.best_bid
+    return public.depth[1] == 0 or price < public.best_ask
+
+
+@compiled
 def shout(public, seat, mind, left, low, high):  # type: ignore[no-untyped-def]
-    """Replace the quote by one at a whole tick drawn evenly from `low` to `high`."""
+    """Replace the quote by one at a whole tick drawn evenly from `low` to `high`, where that may be shouted."""
     if mind.parameter[WITHDRAWS] == 1.0 and public.step_trades > 0:
         cancel_all(seat)
     if left > 0 and attends(seat, mind):
         price = low + np.floor(uniform(seat) * (max(low, high) - low + 1.0))
+        side = np.int64(seat.memory[SIDE])
+        if mind.parameter[IMPROVES] == 1.0 and not is_best(public, side, price):
+            return
         cancel_all(seat)
-        submit_limit(seat, np.int64(seat.memory[SIDE]), price, left)
+        submit_limit(seat, side, price, left)
 
 
 def shout_parameters(
-    name: str, spec: MarketSpec, price_range: tuple[float, float] | None, reach: float, withdraws: bool
+    name: str, spec: MarketSpec, price_range: tuple[float, float] | None, reach: float, *rules: bool
 ) -> tuple[float, ...]:
-    """Return lowest and highest price in ticks, whether they are absolute, and whether quotes go after a trade."""
+    """Return lowest and highest price in ticks, whether they are absolute, and the `rules` WITHDRAWS and IMPROVES."""
     if price_range is None:
         ticks = round(reach * spec.price_scale_ticks)
-        return (-ticks, ticks, 0.0, withdraws)
+        return (-ticks, ticks, 0.0, *rules)
     low, high = (round(price / spec.tick_size) for price in price_range)
     require(low <= high, f"{name}.price_range", price_range, "a lowest and a highest price")
-    return (low, high, 1.0, withdraws)
+    return (low, high, 1.0, *rules)

@@ -33,6 +33,7 @@ class ZIUnconstrained:
         price_range: lowest and highest price, in currency; None takes `reach` price scales about the first price seen.
         reach: see `price_range`.
         withdraws: whether it withdraws its quote after any trade, as in the auctions of the paper.
+        improves: whether it shouts only what is better than the best of its side, as there.
     """
 
     trader = trade
@@ -43,11 +44,13 @@ class ZIUnconstrained:
     price_range: tuple[float, float] | None = None
     reach: float = 4.0
     withdraws: bool = False
+    improves: bool = False
 
     def __post_init__(self) -> None:
         require(self.reach > 0, "zi_unconstrained.reach", self.reach, "above zero")
 
     def parameters(self, spec: MarketSpec, seats: int) -> Sequence[float]:
         """Return those of the assignments, the price range and whether it withdraws."""
-        own = shout_parameters("zi_unconstrained", spec, self.price_range, self.reach, self.withdraws)
+        rules = (self.withdraws, self.improves)
+        own = shout_parameters("zi_unconstrained", spec, self.price_range, self.reach, *rules)
         return self.assignments.parameters(spec, own)

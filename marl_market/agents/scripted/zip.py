@@ -61,10 +61,11 @@ def trade(public, seat, mind):  # type: ignore[no-untyped-def]
         memory[MOMENTUM] = 0.1 * uniform(seat)
         memory[MARGIN] = table[OWN] + (table[OWN + 1] - table[OWN]) * uniform(seat)
     left = work_on_assignment(public, seat, mind)
-    side = memory[SIDE]
+    active = left > 0
+    side = memory[SIDE] if active else memory[LAST_SIDE]
     origin = table[OWN + 4] * (memory[ANCHOR] - table[OWN + 5])
     limit = memory[LIMIT] - origin
-    if left == 0 or limit <= 0.0:
+    if side == 0.0 or limit <= 0.0:
         return DECIDED
     if memory[LAST_SIDE] != side:
         memory[LAST_SIDE] = side
@@ -75,13 +76,13 @@ def trade(public, seat, mind):  # type: ignore[no-untyped-def]
         shouted = public.last_trade_ticks - origin
         if side * (price - shouted) >= 0.0:
             adapt(seat, side, limit, shouted, -side, table[OWN + 2], table[OWN + 3])
-        elif public.last_aggressor_side == -side:
+        elif active and public.last_aggressor_side == -side:
             adapt(seat, side, limit, shouted, side, table[OWN + 2], table[OWN + 3])
-    elif improved(public, own):
+    elif active and improved(public, own):
         shouted = public.level[own, 0].price_ticks - origin
         if side * (shouted - price) > 0.0:
             adapt(seat, side, limit, shouted, side, table[OWN + 2], table[OWN + 3])
-    if attends(seat, mind):
+    if active and attends(seat, mind):
         wanted = origin + limit * (1.0 - side * memory[MARGIN])
         quote_assignment(seat, side * np.floor(side * wanted), left)
     return DECIDED
@@ -92,11 +93,11 @@ class ZIP:
     """Zero intelligence plus (Cliff 1997, "Minimal-intelligence agents for bargaining behaviors").
 
     Sees: its own limit price, the touch and a step's last trade, now and a step ago.
-    Does: quotes p = limit (1 - margin) to buy, limit (1 + margin) to sell. With q the last shout, it raises its margin
-        where a trade was at a price as good as p or better. It lowers it where an aggressor of the other side made a
-        trade that passed p by, or where nothing traded and a rival's quote of its own side became better than p. The
-        change is a Widrow-Hoff step with momentum, G' = m G + (1 - m) b (t - p), towards t = R q + A a little beyond
-        q.
+    Does: quotes p = limit (1 - margin) to buy, limit (1 + margin) to sell. With q the last shout, it raises its
+        margin where a trade was at a price as good as p or better, even when it has nothing to trade. It lowers it
+        where an aggressor of the other side made a trade that passed p by, or where nothing traded and a rival's
+        quote of its own side became better than p. The change is a Widrow-Hoff step with momentum, G' = m G + (1 -
+        m) b (t - p), towards t = R q + A a little beyond q.
 
     Draws b evenly from [0.1, 0.5], m from [0, 0.1] and its first margin, as the paper does.
 

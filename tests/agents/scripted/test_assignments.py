@@ -139,6 +139,18 @@ def test_zero_intelligence_withdraws_after_a_trade_where_the_rules_say_so() -> N
         assert trader.see(public_record(step_trades=1)) == [(CANCEL_ALL, 0, 0, 0)] * withdraws
 
 
+@pytest.mark.parametrize("agent", [ZIConstrained, ZIUnconstrained])
+def test_zero_intelligence_improves_on_its_side_where_the_rules_say_so(agent: Any) -> None:
+    for assignments, better in ((BUYERS, range(1016, 1041)), (SELLERS, range(1001, 1025))):
+        trader = Seated(agent(assignments, price_range=(10.01, 10.4), improves=True))
+        sent = [trader.see(quoted(1015, 1025)) for _ in range(300)]
+        shouted = {orders[1][2] for orders in sent if orders}
+        assert [] in sent, "a shout that is no better leaves the quote as it is"
+        assert shouted
+        assert shouted <= set(better)
+        assert len(trader.orders(public_record())) == 1, "nothing to improve on"
+
+
 @pytest.mark.parametrize(
     ("assignments", "price"),
     [

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -90,3 +91,8 @@ def test_where_a_side_is_empty_its_old_touch_does_not_bind() -> None:
 def test_a_parameter_that_is_none_is_named(name: str, value: float) -> None:
     with pytest.raises(ValueError, match=rf"avellaneda_stoikov.{name} is {value}; it must be above zero"):
         AvellanedaStoikov(**{name: value})
+
+
+def test_the_symmetric_strategy_quotes_the_same_spread_about_the_middle() -> None:
+    agent = replace(AGENT, leans=False)
+    assert quote(public_record(), 24, agent) == quote(public_record(), 0)

@@ -58,7 +58,7 @@ def test_noise_comes_as_a_poisson_process_on_either_side() -> None:
     assert {(kind, lots) for orders in sent for kind, _, _, lots in orders} == {(MARKET, 3)}
 
 
-@pytest.mark.parametrize("distance", [0, 1, 3, 5])
+@pytest.mark.parametrize("distance", [-5, -1, 0, 1, 3, 5])
 def test_a_quote_at_a_distance_is_taken_with_the_exponential_chance(distance: int) -> None:
     trader = Seated(ExponentialTakers(arrival=0.5, decay=2.0))
     reached = {1: 0, -1: 0}
@@ -68,8 +68,16 @@ def test_a_quote_at_a_distance_is_taken_with_the_exponential_chance(distance: in
             offer = math.ceil(middle + distance) if side > 0 else math.floor(middle - distance)
             reached[side] += side * (price - offer) >= 0
     for side, offset in ((1, math.ceil(middle) - middle), (-1, middle - math.floor(middle))):
-        chance = 0.5 * math.exp(-2.0 * (distance + offset) / 4)
-        assert abs(reached[side] / DRAWS - chance) < 4 * math.sqrt(chance * (1 - chance) / DRAWS)
+        chance = min(1.0, 0.5 * math.exp(-2.0 * (distance + offset) / 4))
+        assert abs(reached[side] / DRAWS - chance) <= 4 * math.sqrt(chance * (1 - chance) / DRAWS)
+
+
+@pytest.mark.parametrize(("signal", "side"), [(1010.0, 1), (985.0, -1)])
+def test_to_a_call_auction_orders_come_with_a_limit_that_any_price_is_good_for(signal: float, side: int) -> None:
+    for agent in (InformedKyle(auction=True), Noise(rate=3.0, auction=True)):
+        trader = informed(agent, signal)
+        sent = [order for _ in range(20) for order in trader.orders(public_record())]
+        assert {(kind, price) for kind, its_side, price, _ in sent if its_side == side} == {(LIMIT, side * (2**31 - 2))}
 
 
 def test_takers_do_not_wait() -> None:

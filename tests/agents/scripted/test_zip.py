@@ -59,6 +59,24 @@ def test_the_margin_moves_as_cliff_says(side: int, public: Any, price: int) -> N
     assert working(side).orders(public)[0][1:3] == (side, price)
 
 
+@pytest.mark.parametrize(
+    ("side", "public", "margin"),
+    [
+        (1, after_trade(700, 1), 0.25),
+        (1, after_trade(900, -1), 0.2),
+        (1, after_quote(1, 900, 890), 0.2),
+        (-1, after_trade(1300, -1), 0.25),
+        (-1, after_trade(1100, 1), 0.2),
+    ],
+)
+def test_who_has_nothing_to_trade_raises_its_margin_and_never_lowers_it(side: int, public: Any, margin: float) -> None:
+    trader = working(side)
+    trader.seat["memory"][SIDE] = 0.0
+    trader.mind["parameter"][3] = 0.0  # no assignment comes
+    assert trader.see(public) == []
+    assert trader.seat["memory"][MARGIN] == pytest.approx(margin)
+
+
 def test_the_change_has_momentum() -> None:
     trader = working(1, momentum=0.5, change=-20.0)  # .5 * -20 + .5 * .5 * -100
     assert trader.orders(after_trade(700, 1))[0][2] == 765

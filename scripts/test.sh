@@ -12,14 +12,14 @@ stage() { # NAME COMMAND...
 }
 
 marked_tests() {
-    .venv/bin/python -m pytest -m "slow or ray" "$@" || [[ $? -eq 5 ]] # 5: no test carries a marker
+    .venv/bin/python -m pytest -n 2 --dist loadfile -m "slow or ray" --durations=10 "$@" || [[ $? -eq 5 ]] # 5: no test carries a marker
 }
 
 stage "ruff check" .venv/bin/python -m ruff check
 stage "ruff format" .venv/bin/python -m ruff format --check
 stage "mypy" .venv/bin/python -m mypy
 stage "import-linter" .venv/bin/lint-imports --no-logo
-stage "pytest" .venv/bin/python -m pytest --durations=10 "$@"
+stage "pytest" .venv/bin/python -m pytest -n 2 --dist loadfile --durations=10 "$@"
 stage "pytest, slow or ray" marked_tests "$@"
 
 if ((${#failed[@]})); then

@@ -92,7 +92,10 @@ class BatchMarket:
         self.lines = connect(self.instruments.reshape(-1), environment.latencies, environment.spec.step_ns)
         self.minds, self.mind_rows = seat_groups(environment, self.instruments)
         self.external = external_seats(environment)
-        self._paths = FundamentalPaths(environment.spec, environment.groups, self.markets)
+        self._paths = [
+            FundamentalPaths(environment.spec, number, environment.groups, records)
+            for number, records in enumerate(self.instruments)
+        ]
         self._parts = np.array([part_of(scheme) for scheme in environment.observation.values()], PART)
         self.instruments["public"]["digests"] = any(part.digests for part in environment.observation.values()) or any(
             "events" in group.sees for group in environment.groups
@@ -119,7 +122,8 @@ class BatchMarket:
                 seats = self.environment.seats_of(group.name)
                 for records in self.instruments:
                     write_stays(group.presence, random[:, 1:][:, seats], records["seat"][:, seats], spec.session_steps)
-        self._paths.draw(seeds)
+        for paths in self._paths:
+            paths.draw(seeds)
         numba.set_num_threads(self.threads)
         reset_markets(
             self.instruments,

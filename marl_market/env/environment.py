@@ -70,10 +70,6 @@ class Environment:
             not several or self.pace.choices == 0, "pace", self.pace, "every_step where there are several instruments"
         )
         for group in self.groups:
-            known = several and "fundamental" in group.sees
-            require(
-                not known, f"population.{group.name}.sees", group.sees, "without fundamental in several instruments"
-            )
             late = self.latency_of(group).data
             wanted = f"at most {DATA_STEPS} steps of {self.spec.step_ns} ns, {late.longest_ns:.4g} ns are the longest"
             require(late.steps(self.spec.step_ns) <= DATA_STEPS, f"population.{group.name}.latency.data", late, wanted)

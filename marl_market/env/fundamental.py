@@ -17,35 +17,35 @@ from marl_market.market.fundamental import Fundamental
 from marl_market.market.spec import MarketSpec
 
 STREAM = 1
-"""Spawn key of the process's random stream, beside the seed's own words for market and seats."""
+"""Spawn key of the random stream of the first instrument's process, beside the seed's words for market and seats."""
 
 
 class FundamentalPaths:
-    """The path of every market of a batch, where its spec or one of its groups needs one.
+    """The path of one instrument in every market of a batch, where its spec or one of its groups needs one.
 
     The records hold addresses into the array, so it lives and stays in place as long as they are stepped.
     """
 
-    def __init__(self, spec: MarketSpec, groups: Sequence[Group], markets: NDArray[np.void]) -> None:
-        """Allocate the paths and give each market record the address of its own."""
-        needed = any("fundamental" in group.sees or group.steers for group in groups)
-        self._spec = spec
+    def __init__(self, market: MarketSpec, number: int, groups: Sequence[Group], records: NDArray[np.void]) -> None:
+        """Allocate the paths of instrument `number` and give each of its market `records` the address of its own."""
+        spec, needed = market.instruments[number], any("fundamental" in group.sees or group.steers for group in groups)
+        self._spec, self._number = spec, number
         self._process: Fundamental | None = spec.fundamental
         self._path: NDArray[np.float64] | None = None
         if self._process is None and not needed:
             return
         steps = spec.warmup_steps + spec.session_steps + 1
-        self._path = np.full((markets.size, steps), float(spec.initial_price_ticks))
-        rows = self._path.ctypes.data + np.arange(markets.size) * self._path.strides[0]
-        markets["path"] = rows + spec.warmup_steps * self._path.itemsize
-        markets["path_published"] = self._process is not None and self._process.published
+        self._path = np.full((records.size, steps), float(spec.initial_price_ticks))
+        rows = self._path.ctypes.data + np.arange(records.size) * self._path.strides[0]
+        records["path"] = rows + spec.warmup_steps * self._path.itemsize
+        records["path_published"] = self._process is not None and self._process.published
 
     def draw(self, seeds: Sequence[int] | NDArray[np.integer]) -> None:
         """Write the path of each market's next session; without a process it stays at the initial price."""
         if self._path is None or self._process is None:
             return
         for path, seed in zip(self._path, seeds, strict=True):
-            random = np.random.default_rng(np.random.SeedSequence(int(seed), spawn_key=(STREAM,)))
+            random = np.random.default_rng(np.random.SeedSequence(int(seed), spawn_key=(STREAM + self._number,)))
             path[:] = self._process.path(self._spec, path.size, random)
 
 

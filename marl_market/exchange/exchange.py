@@ -78,6 +78,8 @@ class Exchange:
         """Open the market; raises ValueError when its size class has too few seats."""
         self.spec = spec
         self.seats = seats
+        if spec.further_instruments:
+            raise ValueError(f"market {spec.name} has several instruments; Exchange drives a market of one")
         self.markets = allocate_markets(spec, 1, seats)
         begin_step(self.markets[0])
 

@@ -248,8 +248,7 @@ class MarketSpec:
             for common in COMMON:
                 value, wanted = getattr(instrument, common), getattr(self, common)
                 require(value == wanted, f"{key}.{common}", value, f"{wanted!r}, as the market's")
-            alone = not instrument.further_instruments and instrument.fundamental is None
-            require(alone, key, instrument.name, "an instrument with neither others nor a fundamental value")
+            require(not instrument.further_instruments, key, instrument.name, "an instrument without further ones")
 
     @property
     def instruments(self) -> tuple[MarketSpec, ...]:

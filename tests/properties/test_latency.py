@@ -281,7 +281,8 @@ def test_too_many_in_flight_are_rejected_and_so_is_what_comes_after_the_close() 
     groups = [Group("busy", Rule(send_as_many_as_one_can), 16, latency=Latency(Delay(3.5 * STEP)))]
     batch = BatchMarket(environment(groups, spec=market_spec(session_steps=9, warmup_steps=0)), 1)
     events, _ = play(batch, [1])
-    reasons = [np.bincount(rows["reason"], minlength=20)[[18, 19]].tolist() for rows in events]
+    asked = [Reason.TOO_MANY_IN_FLIGHT, Reason.SESSION_OVER]
+    reasons = [np.bincount(rows["reason"], minlength=len(Reason))[asked].tolist() for rows in events]
     # Two steps fill the line; what they sent arrives in the fourth and fifth steps, and the next finds room again.
     step = 16 * SEAT_COMMANDS
     full = [0, 0, step, step, 0, 0, step, step, 0]

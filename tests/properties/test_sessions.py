@@ -131,7 +131,7 @@ def test_nothing_is_made_or_lost_in_sessions() -> None:
     batch.markets["seat"]["account"]["cash"][1, 0] += 3
     batch.markets["seat"]["account"]["position"][2, 0] -= 1
     positions, cash = batch.conservation_errors()
-    assert (positions.tolist(), cash.tolist()) == ([0, 0, -1], [0, 3, 0])
+    assert (positions.tolist(), cash.tolist()) == ([0, 0, 1], [0, 3, 0])
 
 
 @pytest.mark.parametrize("threads", [1, THREADS])

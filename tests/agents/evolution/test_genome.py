@@ -51,9 +51,9 @@ def test_minds_get_their_own_vector_and_others_stay_as_they_are() -> None:
     [
         ((4,), "1 layers"),
         ((4, *[5] * 7, 1), "9 layers"),
-        ((385, 4), "a layer of 385 units"),
+        ((769, 4), "a layer of 769 units"),
         ((4, 0, 1), "a layer of 0 units"),
-        ((4, 9), "9 outputs"),
+        ((4, 17), "17 outputs"),
         ((100, 120, 50, 1), "18221 parameters"),
     ],
 )
@@ -96,7 +96,7 @@ def test_a_network_of_scores_has_one_for_each_choice() -> None:
     minds = np.zeros(2, MIND)
     minds["choice_count"], minds["squashes"] = 9, 9
     network.write_minds(minds, [0], np.zeros(network.parameter_count, np.float32))
-    assert minds["choice_count"].tolist() == [[5, 8, 5, 3, 0, 0, 0, 0], [9] * 8]
+    assert minds["choice_count"].tolist() == [[5, 8, 5, 3, *[0] * 12], [9] * 16]
     assert minds["squashes"].tolist() == [0, 9]
     with pytest.raises(ValueError, match=r"14 outputs; a compiled mind holds a score for each of \(4, 3\) choices"):
         MultilayerPerceptron((4, 14), (4, 3))

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
-from benchmarks import env, exchange, kernels, sampler
+from benchmarks import crowd, env, exchange, kernels, sampler
 from benchmarks.measurement import machine
 
-SUITES = {"exchange": exchange, "env": env, "sampler": sampler, "kernels": kernels}
+SUITES = {"exchange": exchange, "env": env, "sampler": sampler, "crowd": crowd, "kernels": kernels}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -94,10 +94,10 @@ class ZIP:
 
     Sees: its own limit price, the touch and a step's last trade, now and a step ago.
     Does: quotes p = limit (1 - margin) to buy, limit (1 + margin) to sell. With q the last shout, it raises its margin
-        where a trade was at a price as good as p or better, even when it has nothing to trade. It lowers it where an aggressor of the other side made a
-        trade that passed p by, or where nothing traded and a rival's quote of its own side became better than p. The
-        change is a Widrow-Hoff step with momentum, G' = m G + (1 - m) b (t - p), towards t = R q + A a little beyond
-        q.
+        where a trade was at a price as good as p or better, even when it has nothing to trade. It lowers it where an
+        aggressor of the other side made a trade that passed p by, or where nothing traded and a rival's quote of its
+        own side became better than p. The change is a Widrow-Hoff step with momentum, G' = m G + (1 - m) b (t - p),
+        towards t = R q + A a little beyond q.
 
     Draws b evenly from [0.1, 0.5], m from [0, 0.1] and its first margin, as the paper does.
 

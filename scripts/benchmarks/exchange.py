@@ -13,6 +13,7 @@ from benchmarks.measurement import REPEATS, Figure, best_seconds
 from marl_market.exchange.lifecycle import allocate_markets
 from marl_market.exchange.records import CAPACITY_SEATS, market_dtype
 
+BATCHES = (1, 64, 1024)
 RATE = "exchange.messages_per_second_per_core"
 COST = "exchange.nanoseconds_per_message"
 BAND = np.arange(-2, 40)
@@ -29,7 +30,7 @@ def measure(quick: bool) -> Iterator[Figure]:
     yield ours
     yield from beside_bourse(ours, single)
     batch = Replay(plain, markets, batch_messages)
-    for count in (1, markets // 4, 4 * markets):
+    for count in BATCHES:
         share = Replay(plain, count, max(1, messages // 2 // count))
         yield figure(f"{RATE}.markets_{count}", share)
     for style in Style:

@@ -14,6 +14,20 @@ UNITS = {
         RATE: "messages/s",
         f"{RATE}.batch": "messages/s",
         f"{RATE}.sparse": "messages/s",
+        **{f"{RATE}.markets_{count}": "messages/s" for count in (1, 64, 1024)},
+        **{
+            f"{COST}.{style}": "ns/message"
+            for style in (
+                "immediate_or_cancel",
+                "fill_or_kill",
+                "post_only",
+                "good_for_steps",
+                "iceberg",
+                "stop",
+                "stop_limit",
+                "replace",
+            )
+        },
         **{
             f"{COST}.levels_{levels}.{where}": "ns/message"
             for levels in (10, 100, 1000)
@@ -34,6 +48,12 @@ UNITS = {
         "sampler.agent_steps_per_second": "agent steps/s",
         "sampler.agent_steps_per_second.with_learning": "agent steps/s",
     },
+    "crowd": {
+        "crowd.orders_per_second": "orders/s",
+        "crowd.wall_seconds": "s",
+        "crowd.speedup_over_abides.for_as_many_orders": "times",
+        "crowd.speedup_over_abides.for_as_much_market_time": "times",
+    },
     "kernels": {
         "kernels.cold_compile_seconds": "seconds",
         "kernels.cold_compile_import_seconds": "seconds",
@@ -41,7 +61,10 @@ UNITS = {
         "kernels.cached_start_import_seconds": "seconds",
     },
 }
-NEED_TWO_CORES = {
+OPTIONAL = {  # where there are two cores, and where bourse is installed
+    "bourse.messages_per_second.call_a_message",
+    "bourse.messages_per_second.arrays_of_1000",
+    "exchange.speedup_over_bourse",
     "exchange.messages_per_second.two_threads",
     "env.steps_per_second.two_threads",
     "env.steps_per_second.two_threads.quotes",
@@ -59,7 +82,7 @@ def module(name: str) -> ModuleType:
 
 @pytest.mark.parametrize(
     "suite",
-    ["env", *(pytest.param(name, marks=pytest.mark.slow) for name in ("exchange", "sampler", "kernels"))],
+    ["env", *(pytest.param(name, marks=pytest.mark.slow) for name in ("exchange", "sampler", "crowd", "kernels"))],
 )
 def test_a_suite_prints_its_figures_and_writes_them_as_json_lines(
     suite: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -69,9 +92,7 @@ def test_a_suite_prints_its_figures_and_writes_them_as_json_lines(
     head, *lines = capsys.readouterr().out.splitlines()
     assert head.startswith("cpu ")
     records = [json.loads(line) for line in path.read_text().splitlines()]
-    assert {record["name"]: record["unit"] for record in records if record["name"] not in NEED_TWO_CORES} == UNITS[
-        suite
-    ]
+    assert {record["name"]: record["unit"] for record in records if record["name"] not in OPTIONAL} == UNITS[suite]
     assert len(lines) == len(records) == len({record["name"] for record in records})
     for line, record in zip(lines, records, strict=True):
         assert set(record) == {"name", "value", "unit", "conditions"}
@@ -89,7 +110,7 @@ def test_the_list_names_every_suite_and_measures_nothing(capsys: pytest.CaptureF
 def test_an_unknown_suite_is_refused_with_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         module("benchmark").main(["engine"])
-    assert "there is no suite 'engine'; choose from exchange, env, sampler, kernels" in capsys.readouterr().err
+    assert "there is no suite 'engine'; choose from exchange, env, sampler, crowd, kernels" in capsys.readouterr().err
 
 
 def test_a_line_shows_name_value_unit_and_conditions_in_columns() -> None:

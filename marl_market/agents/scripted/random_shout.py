@@ -6,7 +6,8 @@ import numpy as np
 
 from marl_market.agents.scripted.assignment import ANCHOR, OWN, SIDE, attends
 from marl_market.env.scheme import require
-from marl_market.exchange.commands import cancel_all, submit_limit
+from marl_market.exchange.bits import lowest_bit
+from marl_market.exchange.commands import cancel_all, replace, submit_limit
 from marl_market.exchange.compiled import compiled
 from marl_market.exchange.randomness import uniform
 from marl_market.market.spec import MarketSpec
@@ -39,13 +40,17 @@ def shout(public, seat, mind, left, low, high):  # type: ignore[no-untyped-def]
     """Replace the quote by one at a whole tick drawn evenly from `low` to `high`, where that may be shouted."""
     if mind.parameter[WITHDRAWS] == 1.0 and public.step_trades > 0:
         cancel_all(seat)
+        if seat.live != 0:
+            return
     if left > 0 and attends(seat, mind):
         price = low + np.floor(uniform(seat) * (max(low, high) - low + 1.0))
         side = np.int64(seat.memory[SIDE])
         if mind.parameter[IMPROVES] == 1.0 and not is_best(public, side, price):
             return
-        cancel_all(seat)
-        submit_limit(seat, side, price, left)
+        if seat.live == 0:
+            submit_limit(seat, side, price, left)
+        else:  # a new order would be one too many where the quote is taken before it is canceled
+            replace(seat, seat.order[lowest_bit(seat.live)], price, left)
 
 
 def shout_parameters(

@@ -144,7 +144,7 @@ def test_zero_intelligence_improves_on_its_side_where_the_rules_say_so(agent: An
     for assignments, better in ((BUYERS, range(1016, 1041)), (SELLERS, range(1001, 1025))):
         trader = Seated(agent(assignments, price_range=(10.01, 10.4), improves=True))
         sent = [trader.see(quoted(1015, 1025)) for _ in range(300)]
-        shouted = {orders[1][2] for orders in sent if orders}
+        shouted = {orders[0][2] for orders in sent if orders}
         assert [] in sent, "a shout that is no better leaves the quote as it is"
         assert shouted
         assert shouted <= set(better)

@@ -105,7 +105,7 @@ def test_a_bad_order_is_rejected_with_its_reason_and_changes_nothing(
     venue = Venue()
     venue.limit(1, BUY, 999, 3)
     venue.limit(1, SELL, 1001, 3)
-    before = venue.market.copy()
+    before = np.frombuffer(venue.markets.tobytes(), venue.markets.dtype)[0]  # a copy would lose what is between fields
     (event,) = venue.send(0, CommandKind.LIMIT, side, price, quantity, client_order_id=5)
     assert (event.kind, event.reason, event.order_id, event.client_order_id) == (EventKind.REJECTED, reason, 0, 5)
     assert venue.account(0)["rejected"] == 1

@@ -19,21 +19,16 @@ from marl_market.training.sampler import Sampler
 
 CONF = Path(__file__).parents[2] / "conf"
 STEPS, SEEDS = 100, 64
-MARKETS = {"genetic_algorithm": 64}
-"""Markets of an agent, 16 where it is not named: a single candidate is chosen here, by one noisy session."""
+MARKETS = 16
 OFF_POLICY: dict[str, Any] = {"decisions_per_update": 32, "epsilon_decisions": 40_000}
 CASES: dict[str, tuple[str, str, int, dict[str, Any]]] = {
     "ppo_limit_grid": ("ppo", "limit_grid", 25, {}),
     "ppo_market_discrete": ("ppo", "market_discrete", 15, {}),
-    "ppo_order_by_order": ("ppo", "order_by_order", 25, {}),
     "appo_quotes": ("appo", "quotes", 30, {}),
     "dqn_market_discrete": ("dqn", "market_discrete", 25, OFF_POLICY),
-    "dqn_limit_grid": ("dqn", "limit_grid", 40, OFF_POLICY),
     "sac_quotes": ("sac", "quotes", 30, {}),
     "snes_quotes": ("snes", "quotes", 60, {}),
     "cma_es_quotes": ("cma_es", "quotes", 60, {}),
-    "genetic_algorithm_quotes": ("genetic_algorithm", "quotes", 100, {}),
-    "novelty_search_quotes": ("novelty_search", "quotes", 60, {}),
 }
 """Agent, action, iterations and what differs from the agent's yaml."""
 
@@ -64,7 +59,7 @@ def train(case: str, seed: int = 1) -> Comparison:
     agent, action, iterations, changes = CASES[case]
     described = market(agent, action, changes)
     learner = described.groups[-1].agent.learner(described, "focal", seed)
-    sampler = Sampler(BatchMarket(described, MARKETS.get(agent, 16)), {"focal": learner}, seed)
+    sampler = Sampler(BatchMarket(described, MARKETS), {"focal": learner}, seed)
     newborn = learner.policy()
     for iteration in range(iterations):
         learner.learn(sampler.sample(iteration).experience["focal"])

@@ -142,8 +142,9 @@ def see(instruments, number, told, minds, parts, mask_address, external, observa
             encoded = market.seat[first if repeated else i].observation
             # Unsigned indices let LLVM copy several numbers at once.
             if is_external:
+                shown = observation[row - 1]
                 for j in range(offset, offset + part.size):
-                    observation[np.uint64(row - 1), np.uint64(base + j)] = encoded[np.uint64(j)]
+                    shown[np.uint64(base + j)] = encoded[np.uint64(j)]
             elif repeated or told > 0:
                 whole = instruments[0, number].seat[i].observation
                 for j in range(offset, offset + part.size):

@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 
 from marl_market.env.environment import Environment
 from marl_market.env.fundamental import FundamentalPaths
+from marl_market.env.plan import PLAN, address
 from marl_market.env.playable import ActionError, require_playable
 from marl_market.env.presence import write_stays
-from marl_market.env.seating import describe_actions, external_seats, part_of, seat_groups
+from marl_market.env.seating import choices_of_seats, external_seats, part_of, seat_groups
 from marl_market.env.step import reset_markets, step_parallel, step_serial
 from marl_market.env.trader import PART, REWARD_PART
 from marl_market.exchange.latency import connect
@@ -104,12 +105,33 @@ class BatchMarket:
         self._reward_parts = np.array(scores, REWARD_PART)
         self.observation = np.zeros((markets, self.external.size, environment.observation_size), np.float32)
         self.mask = np.zeros((markets, self.external.size, environment.mask_size), np.uint8)
-        self._mask_address, self.choices = describe_actions(environment, self.external)
+        self.choices = choices_of_seats(environment, self.external)
         self._reward = np.zeros((markets, environment.seats), np.float32)
-        self._turns = np.zeros((2, markets, environment.seats), np.bool_)
-        self.acts, self._terminated = self._turns
+        self.acts, self._terminated = np.zeros((2, markets, environment.seats), np.bool_)
         self._action_shape = (markets, self.external.size, environment.action_size)
         self._steps_left = 0
+        self._plan = self._make_plan()
+
+    def _make_plan(self) -> NDArray[np.void]:
+        """Return the one PLAN of this batch, whose arrays stay where they are as long as it lives."""
+        plan = np.zeros(1, PLAN)
+        plan["step_ns"], plan["warmup_steps"] = self.environment.spec.step_ns, self.environment.spec.warmup_steps
+        plan["seats"], plan["external"] = self.environment.seats, self.external.size
+        plan["observation_size"], plan["mask_size"] = self.environment.observation_size, self.environment.mask_size
+        plan["part_count"], plan["reward_count"] = self._parts.size, self._reward_parts.size
+        plan["mind_count"] = self.minds.size
+        for name, array in (
+            ("parts", self._parts),
+            ("rewards", self._reward_parts),
+            ("minds", self.minds),
+            ("observation", self.observation),
+            ("mask", self.mask),
+            ("reward", self._reward),
+            ("acts", self.acts),
+            ("terminated", self._terminated),
+        ):
+            plan[name] = address(array)
+        return plan
 
     def reset(self, seeds: Sequence[int] | NDArray[np.integer]) -> NDArray[np.float32]:
         """Open every market, market i from `seeds[i]`, warm it up, and return the first observation."""
@@ -126,18 +148,10 @@ class BatchMarket:
             paths.draw(seeds)
         numba.set_num_threads(self.threads)
         reset_markets(
-            self.instruments,
-            self.minds,
-            self._parts,
-            self._mask_address,
-            self.external,
-            spec.step_ns,
+            self.markets,
+            self._plan,
             random,
             np.array([instrument.initial_price_ticks for instrument in spec.instruments]),
-            spec.warmup_steps,
-            self.observation,
-            self.mask,
-            self._turns,
         )
         self._steps_left = spec.session_steps
         return self.observation
@@ -162,20 +176,7 @@ class BatchMarket:
         kernel = step_serial if self.threads == 1 else step_parallel
         if self.threads > 1:
             numba.set_num_threads(self.threads)
-        kernel(
-            self.instruments,
-            self.minds,
-            self._parts,
-            self._reward_parts,
-            self._mask_address,
-            self.external,
-            self.environment.spec.step_ns,
-            action,
-            self.observation,
-            self.mask,
-            self._reward,
-            self._turns,
-        )
+        kernel(self.markets, self._plan, action)
         self._steps_left -= 1
         return Step(self.observation, self._reward, self._terminated, self._steps_left == 0, self.acts)
 

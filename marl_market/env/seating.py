@@ -47,6 +47,9 @@ def seat_groups(environment: Environment, instruments: NDArray[np.void]) -> tupl
             if inputs != seen:
                 raise ValueError(f"population.{group.name} has a policy of {inputs} inputs; observations have {seen}")
             group.agent.write_minds(minds, rows[group.name])
+    instruments["seat"]["row"] = -1
+    external = external_seats(environment)
+    instruments["seat"]["row"][..., external] = np.arange(external.size)
     instruments["visited"] = any(group.presence is not None for group in environment.groups)
     return minds, rows
 
@@ -72,8 +75,10 @@ def _place_groups(
         seat["decoder"] = action.decoder.address
         seat["action_offset"] = number * action.size
         seat["pace"] = environment.pace.pacer.address if agent.observes and environment.pace.pacer else 0
+        scheme = environment.action_of(group.name)
+        seat["masker"] = 0 if scheme.mask is None else scheme.mask.address
         # No mask function writes the choices of a pace.
-        seat["mask"][..., : mask_size_of(environment.action_of(group.name))] = 1
+        seat["mask"][..., : mask_size_of(scheme)] = 1
         paced = pace_parameters(action, environment.pace, spec)
         minds["pace_parameter"][mind_rows, : len(paced)] = paced
         seat["observes"] = agent.observes
@@ -95,20 +100,16 @@ def external_seats(environment: Environment) -> NDArray[np.int64]:
     return np.flatnonzero(outside).astype(np.int64)
 
 
-def describe_actions(
-    environment: Environment, external: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64] | None]:
-    """Return each seat's mask function, 0 for none, and how many choices each number of each external seat has.
+def choices_of_seats(environment: Environment, external: NDArray[np.int64]) -> NDArray[np.int64] | None:
+    """Return how many choices each number of each external seat's action has.
 
-    The second has shape (external seats, action size), with 0 for numbers that are no choice; None where none is.
+    It has shape (external seats, action size), with 0 for numbers that are no choice; None where none is.
     """
-    address = np.zeros(environment.seats, np.int64)
     choices = np.zeros((environment.seats, environment.action_size), np.int64)
     for group in environment.groups:
         scheme, seats = environment.action_of(group.name), environment.seats_of(group.name)
-        address[seats] = 0 if scheme.mask is None else scheme.mask.address
         found = choices_of(scheme.space)
         if found is not None:
             choices[seats, : found.size] = found
     own = choices[external]
-    return address, own if own.any() else None
+    return own if own.any() else None

@@ -18,6 +18,7 @@ from numba import njit, prange
 
 from marl_market.env.attention import acts, sees, wake_sleepers
 from marl_market.env.fundamental import begin_path, reveal
+from marl_market.env.plan import flag_row, mind_of, number_row, parts_of, rewards_of
 from marl_market.env.trader import call_encoder, call_privileged_encoder, call_reward, call_trader, decide
 from marl_market.exchange.compiled import compiled, inlined
 from marl_market.exchange.digest import digest
@@ -34,7 +35,7 @@ from marl_market.exchange.latency import (
 from marl_market.exchange.lifecycle import clear_accounts, open_market
 from marl_market.exchange.liquidation import withdraw_uncovered
 from marl_market.exchange.order_entry import process
-from marl_market.exchange.portfolio import leave_everywhere, tell_elsewhere
+from marl_market.exchange.portfolio import instrument, leave_everywhere, tell_elsewhere
 from marl_market.exchange.randomness import begin_stream, below
 from marl_market.exchange.session import begin_step, end_step
 
@@ -57,7 +58,7 @@ def shuffle_arrivals(market):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def trade_once(market, minds, step_ns):  # type: ignore[no-untyped-def]
+def trade_once(market, plan):  # type: ignore[no-untyped-def]
     """Carry out parts 1 to 3 of a step; before the session, only for the seats that warm up."""
     market.event_count = 0
     public = market.public
@@ -72,9 +73,10 @@ def trade_once(market, minds, step_ns):  # type: ignore[no-untyped-def]
             seen = public
             if market.history_steps > 0:
                 seen = history_of(market)[seen_row(market, i)]
-            decide(seat.trader, seat.decoder, seen, seat, minds[seat.mind])
+            mind = mind_of(plan, seat)
+            decide(seat.trader, seat.decoder, seen, seat, mind)
             if seat.pace != 0:
-                call_trader(seat.pace, seen, seat, minds[seat.mind])
+                call_trader(seat.pace, seen, seat, mind)
         sleepers += seat.asleep
     public.step_trades = 0
     public.step_lots[0] = 0
@@ -83,7 +85,7 @@ def trade_once(market, minds, step_ns):  # type: ignore[no-untyped-def]
     shuffle_arrivals(market)
     late = market.line != 0
     begin_ns = market.time_ns
-    turns = collect_landings(market, step_ns) if late else market.seat_count
+    turns = collect_landings(market, plan.step_ns) if late else market.seat_count
     for i in range(turns):
         if late:
             index, count = admit(market, i, begin_ns)
@@ -95,7 +97,7 @@ def trade_once(market, minds, step_ns):  # type: ignore[no-untyped-def]
             if late:
                 command = landings_of(market)[i].command
             process(market, index, command)
-    end_step(market, begin_ns + step_ns - market.time_ns)
+    end_step(market, begin_ns + plan.step_ns - market.time_ns)
     if market.path != 0:
         reveal(market)
     if public.digests == 1:
@@ -103,188 +105,192 @@ def trade_once(market, minds, step_ns):  # type: ignore[no-untyped-def]
     if sleepers > 0:
         wake_sleepers(market)
     if late:
-        keep_public(market, step_ns)
+        keep_public(market, plan.step_ns)
+
+
+@inlined
+def copy_numbers(target, at, source, start, count):  # type: ignore[no-untyped-def]
+    """Copy `count` numbers of `source` from `start` on to `target`, from `at` on."""
+    for j in range(count):
+        # Unsigned indices let LLVM copy several numbers at once.
+        target[np.uint64(at + j)] = source[np.uint64(start + j)]
 
 
 @compiled
-def see(instruments, number, told, minds, parts, mask_address, external, observation, mask):  # type: ignore[no-untyped-def]
-    """Encode what the observing seats see of instrument `told` of a market and which choices they have in it.
+def see(first, told, number, plan):  # type: ignore[no-untyped-def]
+    """Encode what observing seats see of instrument `told` of market `number`, and which choices they have in it.
 
-    What a seat sees goes, instrument after instrument, to its row of `observation` if it is external, else to its
-    record of the first instrument. What all seats see alike is encoded once, in the record of the first that observes.
-    A zero in `mask_address` (seats,) says that the actions of that seat have no mask. `external` is in rising order.
+    `first` is the market's first instrument. What a seat sees goes, instrument after instrument, to its row of the
+    batch's observation if it is external, else to its record of the first instrument. What all seats see alike is
+    encoded once, in the record of the first seat that observes.
     """
-    market = instruments[told, number]
+    market = instrument(first, told)
     public = market.public
     late = market.history_steps > 0
-    base = told * (observation.shape[1] // instruments.shape[0])
-    first = -1
-    row = 0
+    parts = parts_of(plan)
+    size = plan.observation_size // first.instrument_count
+    base = told * size
+    earlier = -1
     for i in range(market.seat_count):
         seat = market.seat[i]
-        is_external = row < external.size and external[row] == i
-        if is_external:
-            row += 1
         if seat.observes == 0 or not sees(public, seat):
             continue
         seen = public
         if late:
             seen = history_of(market)[seen_row(market, i)]
+        own = first.seat[i].observation
+        row = number_row(plan.observation, plan.observation_size, number * plan.external + seat.row)
+        alike = earlier >= 0 and not late
+        if alike:  # all of it at once, and then its own over it: short copies cost more than long ones
+            if seat.row >= 0:
+                copy_numbers(row, base, market.seat[earlier].observation, 0, size)
+            else:
+                copy_numbers(own, base, market.seat[earlier].observation, 0, size)
         offset = 0
         for k in range(parts.size):
             part = parts[k]
-            repeated = part.shared == 1 and first >= 0 and not late
-            if part.privileged == 1:
-                seats = market.seat[: market.seat_count]
-                call_privileged_encoder(part.address, public, seats, i, offset, part.size)
-            elif not repeated:
-                call_encoder(part.address, seen, seat, offset)
-            encoded = market.seat[first if repeated else i].observation
-            # Unsigned indices let LLVM copy several numbers at once.
-            if is_external:
-                shown = observation[row - 1]
-                for j in range(offset, offset + part.size):
-                    shown[np.uint64(base + j)] = encoded[np.uint64(j)]
-            elif repeated or told > 0:
-                whole = instruments[0, number].seat[i].observation
-                for j in range(offset, offset + part.size):
-                    whole[np.uint64(base + j)] = encoded[np.uint64(j)]
+            if part.shared == 0 or not alike:
+                if part.privileged == 1:
+                    seats = market.seat[: market.seat_count]
+                    call_privileged_encoder(part.address, public, seats, i, offset, part.size)
+                else:
+                    call_encoder(part.address, seen, seat, offset)
+                if seat.row >= 0:
+                    copy_numbers(row, base + offset, seat.observation, offset, part.size)
+                elif told > 0:
+                    copy_numbers(own, base + offset, seat.observation, offset, part.size)
             offset += part.size
-        if first < 0:
-            first = i
+        if earlier < 0:
+            earlier = i
         choices = 0
-        if mask_address[i] != 0:
-            choices = call_trader(mask_address[i], seen, seat, minds[seat.mind])
-        if is_external and told == 0:
-            for j in range(mask.shape[1]):
-                mask[row - 1, j] = seat.mask[j]
-        elif is_external:
-            for j in range(choices):
-                mask[row - 1, told * choices + j] = seat.mask[j]
+        if seat.masker != 0:
+            choices = call_trader(seat.masker, seen, seat, mind_of(plan, seat))
+        if seat.row >= 0 and plan.mask_size > 0:
+            allowed = flag_row(plan.mask, plan.mask_size, number * plan.external + seat.row)
+            first_choice, count = (0, plan.mask_size) if told == 0 else (told * choices, choices)
+            copy_numbers(allowed, first_choice, seat.mask, 0, count)
 
 
 @compiled
-def trade(instruments, number, minds, step_ns):  # type: ignore[no-untyped-def]
+def trade(first, plan):  # type: ignore[no-untyped-def]
     """Let every instrument of a market go through parts 1 to 3 of a step, one after the other.
 
     A mind that observes decides once for all of them, in the first.
     """
-    trade_once(instruments[0, number], minds, step_ns)
-    for told in range(1, instruments.shape[0]):
-        market = instruments[told, number]
+    trade_once(first, plan)
+    for told in range(1, first.instrument_count):
+        market = instrument(first, told)
         for i in range(market.seat_count):
             seat = market.seat[i]
             if seat.observes == 1:
-                whole = instruments[0, number].seat[i].action
+                whole = first.seat[i].action
                 for j in range(whole.size - seat.action_offset):
                     seat.action[j] = whole[seat.action_offset + j]
-        tell_elsewhere(instruments, number, told)
-        trade_once(market, minds, step_ns)
-    if instruments.shape[0] > 1:
-        if instruments[0, number].watches_accounts == 1:
-            leave_everywhere(instruments, number)
-        for told in range(instruments.shape[0]):
-            tell_elsewhere(instruments, number, told)
+        tell_elsewhere(first, told)
+        trade_once(market, plan)
+    if first.instrument_count > 1:
+        if first.watches_accounts == 1:
+            leave_everywhere(first)
+        for told in range(first.instrument_count):
+            tell_elsewhere(first, told)
 
 
 @compiled
-def step_market(  # type: ignore[no-untyped-def]
-    instruments,
-    number,
-    minds,
-    parts,
-    reward_parts,
-    mask_address,
-    external,
-    step_ns,
-    action,
-    observation,
-    mask,
-    reward,
-    turns,
-):
-    """Step market `number`; `turns[:, number]` (2, seats) says who acts next and who has left in this step."""
-    market = instruments[0, number]
-    for k in range(external.size):
-        seat = market.seat[external[k]]
-        for j in range(action.shape[1]):
-            seat.action[j] = action[k, j]
-    trade(instruments, number, minds, step_ns)
-    for i in range(market.seat_count):
+def step_market(first, number, plan):  # type: ignore[no-untyped-def]
+    """Step market `number`, whose first instrument is `first` and whose seats hold the actions of this step."""
+    trade(first, plan)
+    rewards = rewards_of(plan)
+    reward = number_row(plan.reward, plan.seats, number)
+    decides = flag_row(plan.acts, plan.seats, number)
+    terminated = flag_row(plan.terminated, plan.seats, number)
+    for i in range(first.seat_count):
         total = 0.0
-        if market.seat[i].present_before == 1:
-            for told in range(instruments.shape[0]):
-                public, seat = instruments[told, number].public, instruments[told, number].seat[i]
-                for k in range(reward_parts.size):
-                    part = reward_parts[k]
-                    total += part.weight * call_reward(part.address, public, seat, minds[seat.mind], k)
+        before = first.seat[i].present_before
+        if before == 1:
+            for told in range(first.instrument_count):
+                market = instrument(first, told)
+                seat = market.seat[i]
+                mind = mind_of(plan, seat)
+                for k in range(rewards.size):
+                    part = rewards[k]
+                    total += part.weight * call_reward(part.address, market.public, seat, mind, k)
         reward[i] = total
-        turns[0, number, i] = acts(market.seat[i])
-        turns[1, number, i] = market.seat[i].present < market.seat[i].present_before
-    for told in range(instruments.shape[0]):
-        see(instruments, number, told, minds, parts, mask_address, external, observation, mask)
+        decides[i] = acts(first.seat[i])
+        terminated[i] = first.seat[i].present < before
+    for told in range(first.instrument_count):
+        see(first, told, number, plan)
+
+
+@inlined
+def take_actions(market, number, action):  # type: ignore[no-untyped-def]
+    """Give the external seats of a market their rows of `action` (markets, external seats, numbers)."""
+    for i in range(market.seat_count):
+        seat = market.seat[i]
+        if seat.row >= 0:
+            for j in range(action.shape[2]):
+                seat.action[j] = action[number, seat.row, j]
 
 
 @compiled
-def step_serial(  # type: ignore[no-untyped-def]
-    instruments, minds, parts, reward_parts, mask_address, external, step_ns, action, observation, mask, reward, turns
-):
-    """Step every market of a batch in the calling thread; `instruments` are records (instruments, markets)."""
-    for m in range(instruments.shape[1]):
-        step_market(
-            instruments, m, minds, parts, reward_parts, mask_address, external, step_ns, action[m], observation[m],
-            mask[m], reward[m], turns,
-        )  # fmt: skip
+def step_serial(markets, plans, action):  # type: ignore[no-untyped-def]
+    """Step every market of a batch in the calling thread.
+
+    `markets` are the records of the first instrument, `plans` holds the one PLAN, `action` has the shape (markets,
+    external seats, numbers).
+    """
+    for number in range(markets.size):
+        take_actions(markets[number], number, action)
+        step_market(markets[number], number, plans[0])
 
 
 @njit(cache=True, nogil=True, parallel=True)
-def step_parallel(  # type: ignore[no-untyped-def]
-    instruments, minds, parts, reward_parts, mask_address, external, step_ns, action, observation, mask, reward, turns
-):
+def step_parallel(markets, plans, action):  # type: ignore[no-untyped-def]
     """Step every market of a batch, markets shared out over numba's threads."""
-    for m in prange(instruments.shape[1]):
-        step_market(
-            instruments, m, minds, parts, reward_parts, mask_address, external, step_ns, action[m], observation[m],
-            mask[m], reward[m], turns,
-        )  # fmt: skip
+    for number in prange(markets.size):
+        take_actions(markets[number], number, action)
+        step_market(markets[number], number, plans[0])
+
+
+@compiled
+def open_session(first, number, random, initial_price_ticks, plan):  # type: ignore[no-untyped-def]
+    """Open every instrument of a market, let the background fill the books, and show the first observation."""
+    for told in range(first.instrument_count):
+        market = instrument(first, told)
+        open_market(market, initial_price_ticks[told])
+        another = np.uint64(told) * INSTRUMENT_KEY
+        market.random_key = random[number, 0] + another
+        for i in range(market.seat_count):
+            market.seat[i].random_key = random[number, i + 1] + another
+        market.time_ns = -plan.warmup_steps * plan.step_ns
+        market.public.time_ns = market.time_ns
+        market.public.step = -plan.warmup_steps
+        if market.line != 0:
+            open_lines(market, plan.step_ns)
+        if market.path != 0:
+            begin_path(market)
+        for _ in range(plan.warmup_steps):
+            trade_once(market, plan)
+        clear_accounts(market)
+    for told in range(first.instrument_count):
+        market = instrument(first, told)
+        tell_elsewhere(first, told)
+        if market.limits_orders == 1:
+            withdraw_uncovered(market)
+        begin_history(market)
+        market.event_count = 0
+    decides = flag_row(plan.acts, plan.seats, number)
+    for i in range(first.seat_count):
+        decides[i] = acts(first.seat[i])
+    for told in range(first.instrument_count):
+        see(first, told, number, plan)
 
 
 @njit(cache=True, nogil=True, parallel=True)
-def reset_markets(  # type: ignore[no-untyped-def]
-    instruments, minds, parts, mask_address, external, step_ns, random, initial_price_ticks, warmup_steps, observation,
-    mask, turns,
-):  # fmt: skip
-    """Open every market, let the background fill the books, and show the first observation.
+def reset_markets(markets, plans, random, initial_price_ticks):  # type: ignore[no-untyped-def]
+    """Open a session in every market of a batch.
 
     `random` has shape (markets, seats + 1): the key of each market's stream, then of its seats'; every instrument goes
     on from it with streams of its own. `initial_price_ticks` has one price for each instrument.
     """
-    for m in prange(instruments.shape[1]):
-        for told in range(instruments.shape[0]):
-            market = instruments[told, m]
-            open_market(market, initial_price_ticks[told])
-            another = np.uint64(told) * INSTRUMENT_KEY
-            market.random_key = random[m, 0] + another
-            for i in range(market.seat_count):
-                market.seat[i].random_key = random[m, i + 1] + another
-            market.time_ns = -warmup_steps * step_ns
-            market.public.time_ns = market.time_ns
-            market.public.step = -warmup_steps
-            if market.line != 0:
-                open_lines(market, step_ns)
-            if market.path != 0:
-                begin_path(market)
-            for _ in range(warmup_steps):
-                trade_once(market, minds, step_ns)
-            clear_accounts(market)
-        for told in range(instruments.shape[0]):
-            market = instruments[told, m]
-            tell_elsewhere(instruments, m, told)
-            if market.limits_orders == 1:
-                withdraw_uncovered(market)
-            begin_history(market)
-            market.event_count = 0
-        for i in range(instruments[0, m].seat_count):
-            turns[0, m, i] = acts(instruments[0, m].seat[i])
-        for told in range(instruments.shape[0]):
-            see(instruments, m, told, minds, parts, mask_address, external, observation[m], mask[m])
+    for number in prange(markets.size):
+        open_session(markets[number], number, random, initial_price_ticks, plans[0])

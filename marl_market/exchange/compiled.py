@@ -49,8 +49,8 @@ if "NUMBA_CACHE_DIR" not in os.environ:
         choose_cache_folder(home / "marl_market" / "kernels", source_digest(Path(__file__).parents[1]))
     )
 
-compiled = numba.njit(cache=True, nogil=True)
+compiled = numba.njit(cache=True, nogil=True, error_model="numpy")
 """Compile a function that is called from Python or through a table."""
 
-inlined = numba.njit(cache=True, nogil=True, forceinline=True)
+inlined = numba.njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
 """Compile a function of the hot path into its callers: the engine is a fifth faster than with calls."""

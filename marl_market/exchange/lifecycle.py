@@ -41,6 +41,8 @@ def allocate_instruments(spec: MarketSpec, markets: int, seats: int) -> NDArray[
     instruments = np.zeros((len(spec.instruments), markets), dtype)
     for number, (records, instrument) in enumerate(zip(instruments, spec.instruments, strict=True)):
         records["public"]["instrument"] = number
+        records["instrument_count"] = len(instruments)
+        records["instrument_bytes"] = instruments.strides[0]
         _write_constants(records, instrument, seats)
         open_markets(records, instrument.initial_price_ticks)
     return instruments

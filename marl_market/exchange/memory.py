@@ -21,6 +21,18 @@ def pointer(_typing_context, address):  # type: ignore[no-untyped-def]
     return types.voidptr(types.int64), generate_pointer
 
 
+def generate_step(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    """Emit the record that lies some bytes after another."""
+    record, distance = arguments
+    return cgutils.pointer_add(builder, record, distance)
+
+
+@intrinsic
+def record_after(_typing_context, record, distance):  # type: ignore[no-untyped-def]
+    """Return the record, of the same type, that begins `distance` bytes after the beginning of `record`."""
+    return record(record, types.int64), generate_step
+
+
 def generate_copy(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
     """Emit the copy of a record's bytes."""
     target, source = arguments

@@ -7,28 +7,34 @@ and each is told anew before its turn: what it checks is exact.
 
 from __future__ import annotations
 
-from marl_market.exchange.compiled import compiled
+from marl_market.exchange.compiled import compiled, inlined
 from marl_market.exchange.credit import exposure, holding, margin, required_twice, value, worth_twice
+from marl_market.exchange.memory import record_after
 from marl_market.exchange.presence import leave
 
 
-@compiled
-def tell_elsewhere(instruments, number, told):  # type: ignore[no-untyped-def]
-    """Tell instrument `told` of market `number` what its seats have and need in all others.
+@inlined
+def instrument(first, number):  # type: ignore[no-untyped-def]
+    """Return the record of instrument `number` of the market whose first instrument is `first`."""
+    return record_after(first, number * first.instrument_bytes)
 
-    `instruments` are market records of shape (instruments, markets).
-    """
-    if not (instruments[told, number].limits_orders == 1 or instruments[told, number].watches_accounts == 1):
+
+@compiled
+def tell_elsewhere(first, told):  # type: ignore[no-untyped-def]
+    """Tell instrument `told` what its seats have and need in all others of the market that begins with `first`."""
+    market = instrument(first, told)
+    if not (market.limits_orders == 1 or market.watches_accounts == 1):
         return
-    for i in range(instruments[told, number].seat_count):
-        account = instruments[told, number].seat[i].account
+    for i in range(market.seat_count):
+        account = market.seat[i].account
         account.worth_elsewhere_twice = 0
         account.margin_elsewhere_twice = 0
         account.maintenance_elsewhere_twice = 0
         account.cash_elsewhere = 0
-        for n in range(instruments.shape[0]):
+        for n in range(first.instrument_count):
             if n != told:
-                add_elsewhere(account, instruments[n, number].public, instruments[n, number].seat[i])
+                other = instrument(first, n)
+                add_elsewhere(account, other.public, other.seat[i])
 
 
 @compiled
@@ -47,13 +53,14 @@ def add_elsewhere(account, public, seat):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def leave_everywhere(instruments, number):  # type: ignore[no-untyped-def]
-    """Take the seats that have left one instrument of market `number` out of all others."""
-    for i in range(instruments[0, number].seat_count):
+def leave_everywhere(first):  # type: ignore[no-untyped-def]
+    """Take the seats that have left one instrument of a market out of all others."""
+    for i in range(first.seat_count):
         left = False
-        for n in range(instruments.shape[0]):
-            seat = instruments[n, number].seat[i]
+        for n in range(first.instrument_count):
+            seat = instrument(first, n).seat[i]
             left = left or seat.present < seat.present_before
-        for n in range(instruments.shape[0]):
-            if left and instruments[n, number].seat[i].present == 1:
-                leave(instruments[n, number], i)
+        for n in range(first.instrument_count):
+            market = instrument(first, n)
+            if left and market.seat[i].present == 1:
+                leave(market, i)

@@ -12,6 +12,8 @@ An order reference is `seat * SEAT_ORDERS + slot`; an order id is `sequence << R
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 
 SLOT_BITS = 5
@@ -147,7 +149,9 @@ SEAT = np.dtype(
         ("trader", np.int64),  # addresses of compiled functions
         ("decoder", np.int64),
         ("pace", np.int64),  # address of what decides how long it sleeps; 0 where it never does
+        ("masker", np.int64),  # address of what tells its choices; 0 where any action goes
         ("mind", np.int32),  # row of the minds
+        ("row", np.int32),  # its row among the seats whose actions come from outside; -1 where it plays itself
         ("observes", np.int16),
         ("warms_up", np.int16),
         ("present", np.int16),  # whether it is in the market
@@ -164,22 +168,25 @@ SEAT = np.dtype(
         ("drift", np.float64),  # ticks a step by which it moves the fundamental value, where it steers
         ("command_count", np.int64),
         ("action", np.float32, (SEAT_ACTIONS,)),
-        ("memory", np.float64, (SEAT_MEMORY,)),
-        ("reward_memory", np.float64, (REWARD_PARTS, REWARD_MEMORY)),  # a row for each part of the reward
-        ("observation", np.float32, (SEAT_OBSERVATION,)),
-        ("activation", np.float32, (2, SEAT_OBSERVATION)),
-        ("mask", np.uint8, (SEAT_CHOICES,)),  # 1 for each choice of a discrete action that does something
-        ("fill_count", np.int64),  # fills so far; the last SEAT_FILLS of them are in `fill`, fill i at i % SEAT_FILLS
-        ("fill", FILL, (SEAT_FILLS,)),
-        ("command", COMMAND, (SEAT_COMMANDS,)),
-        ("order", ORDER, (SEAT_ORDERS,)),
         ("arrival_step", np.int64),  # first step in which it may decide; 0 or less: from the open
         ("departure_step", np.int64),  # first step in which it is gone again
         ("wake", WAKE),
+        ("command", COMMAND, (SEAT_COMMANDS,)),
+        ("order", ORDER, (SEAT_ORDERS,)),
+        ("memory", np.float64, (SEAT_MEMORY,)),
+        ("reward_memory", np.float64, (REWARD_PARTS, REWARD_MEMORY)),  # a row for each part of the reward
+        ("mask", np.uint8, (SEAT_CHOICES,)),  # 1 for each choice of a discrete action that does something
+        ("fill_count", np.int64),  # fills so far; the last SEAT_FILLS of them are in `fill`, fill i at i % SEAT_FILLS
+        ("fill", FILL, (SEAT_FILLS,)),
+        ("observation", np.float32, (SEAT_OBSERVATION,)),
+        ("activation", np.float32, (2, SEAT_OBSERVATION)),
     ],
     align=True,
 )
-"""One place in the market. The exchange reads and writes account, live, order and command; the rest is the trader's."""
+"""One place in the market. The exchange reads and writes account, live, order and command; the rest is the trader's.
+
+What every step needs lies close together: a step of many markets waits for memory more than it computes.
+"""
 
 LEVEL = np.dtype(
     [
@@ -271,6 +278,7 @@ PUBLIC = np.dtype(
 """All that every trader sees of a market."""
 
 
+@cache
 def market_dtype(capacity: str) -> np.dtype[np.void]:
     """Return the record type of one market of the size class `capacity`; raises ValueError for an unknown class."""
     if capacity not in CAPACITY_SEATS:
@@ -324,6 +332,8 @@ def market_dtype(capacity: str) -> np.dtype[np.void]:
             ("path_published", np.int64),  # whether it is the public reference price and mark
             ("event_count", np.int64),
             ("seat_count", np.int64),
+            ("instrument_count", np.int64),  # of its market
+            ("instrument_bytes", np.int64),  # from its record to that of the next instrument
             ("line", np.int64),  # addresses of `marl_market.exchange.latency.Lines`, 0 where nothing is late
             ("landing", np.int64),
             ("landing_count", np.int64),

@@ -12,7 +12,6 @@ STEPS = "env.steps_per_second_per_core"
 UNITS = {
     "exchange": {
         RATE: "messages/s",
-        f"{RATE}.batch": "messages/s",
         f"{RATE}.sparse": "messages/s",
         **{f"{RATE}.markets_{count}": "messages/s" for count in (1, 64, 1024)},
         **{

@@ -12,7 +12,8 @@ prepare_process()
 import numpy as np
 from tests.agents.rllib.synthetic import ACTION_SIZE, OBSERVATION_SIZE, collect
 from marl_market.agents.rllib.ppo import PPO
-learner = PPO().build(OBSERVATION_SIZE, ACTION_SIZE, seed=0)
+from marl_market.env.scheme import continuous
+learner = PPO().build(OBSERVATION_SIZE, continuous(ACTION_SIZE), seed=0)
 learner.learn(collect(learner, np.random.default_rng(0)))
 """
 

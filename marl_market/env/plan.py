@@ -1,0 +1,75 @@
+"""What the step of a batch needs beside its markets, as one record of sizes and addresses.
+
+Why addresses and no array arguments: a compiled function counts the references of each array it is given, which for
+the dozen arrays of a step costs as much as matching several orders. A record is passed as a bare pointer.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import carray
+from numpy.typing import NDArray
+
+from marl_market.env.trader import MIND, PART, REWARD_PART
+from marl_market.exchange.compiled import inlined
+from marl_market.exchange.memory import pointer
+
+PLAN = np.dtype(
+    [
+        ("step_ns", np.int64),
+        ("warmup_steps", np.int64),
+        ("seats", np.int64),
+        ("external", np.int64),  # seats of a market whose actions come from outside
+        ("observation_size", np.int64),  # numbers a seat sees, of all instruments
+        ("mask_size", np.int64),
+        ("parts", np.int64),  # addresses of arrays, and how many rows they have
+        ("part_count", np.int64),
+        ("rewards", np.int64),
+        ("reward_count", np.int64),
+        ("minds", np.int64),
+        ("mind_count", np.int64),
+        ("observation", np.int64),  # addresses of what a step writes, see `BatchMarket`
+        ("mask", np.int64),
+        ("reward", np.int64),
+        ("acts", np.int64),
+        ("terminated", np.int64),
+    ],
+    align=True,
+)
+
+
+def address(array: NDArray[np.generic]) -> int:
+    """Return where a contiguous array lies; whoever keeps the address keeps the array."""
+    if not array.flags.c_contiguous:
+        raise ValueError("array is not contiguous; what a step reaches by address must be")
+    return array.ctypes.data
+
+
+@inlined
+def parts_of(plan):  # type: ignore[no-untyped-def]
+    """Return the PART rows of an observation."""
+    return carray(pointer(plan.parts), (plan.part_count,), PART)
+
+
+@inlined
+def rewards_of(plan):  # type: ignore[no-untyped-def]
+    """Return the REWARD_PART rows of a reward."""
+    return carray(pointer(plan.rewards), (plan.reward_count,), REWARD_PART)
+
+
+@inlined
+def mind_of(plan, seat):  # type: ignore[no-untyped-def]
+    """Return the MIND row of a seat."""
+    return carray(pointer(plan.minds), (plan.mind_count,), MIND)[seat.mind]
+
+
+@inlined
+def number_row(start, size, row):  # type: ignore[no-untyped-def]
+    """Return row `row` of the float32 array of rows of `size` that begins at `start`."""
+    return carray(pointer(start + 4 * size * row), (size,), np.float32)
+
+
+@inlined
+def flag_row(start, size, row):  # type: ignore[no-untyped-def]
+    """Return row `row` of the array of rows of `size` bytes that begins at `start`."""
+    return carray(pointer(start + size * row), (size,), np.uint8)

@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 
 from marl_market.env.environment import Environment
 from marl_market.env.fundamental import FundamentalPaths
+from marl_market.env.kernels import reset_markets, stages_of, step_parallel, step_serial
 from marl_market.env.plan import PLAN, address
 from marl_market.env.playable import ActionError, require_playable
 from marl_market.env.presence import write_stays
 from marl_market.env.seating import choices_of_seats, external_seats, part_of, seat_groups
-from marl_market.env.step import reset_markets, step_parallel, step_serial
 from marl_market.env.trader import PART, REWARD_PART
 from marl_market.exchange.latency import connect
 from marl_market.exchange.lifecycle import allocate_instruments
@@ -110,6 +110,8 @@ class BatchMarket:
         self.acts, self._terminated = np.zeros((2, markets, environment.seats), np.bool_)
         self._action_shape = (markets, self.external.size, environment.action_size)
         self._steps_left = 0
+        self._random = np.zeros((markets, environment.seats + 1), np.uint64)
+        self._prices = np.array([instrument.initial_price_ticks for instrument in environment.spec.instruments])
         self._plan = self._make_plan()
 
     def _make_plan(self) -> NDArray[np.void]:
@@ -119,7 +121,7 @@ class BatchMarket:
         plan["seats"], plan["external"] = self.environment.seats, self.external.size
         plan["observation_size"], plan["mask_size"] = self.environment.observation_size, self.environment.mask_size
         plan["part_count"], plan["reward_count"] = self._parts.size, self._reward_parts.size
-        plan["mind_count"] = self.minds.size
+        plan["mind_count"], plan["instruments"] = self.minds.size, self._prices.size
         for name, array in (
             ("parts", self._parts),
             ("rewards", self._reward_parts),
@@ -129,8 +131,12 @@ class BatchMarket:
             ("reward", self._reward),
             ("acts", self.acts),
             ("terminated", self._terminated),
+            ("random", self._random),
+            ("prices", self._prices),
         ):
             plan[name] = address(array)
+        for name, stage in stages_of(self.markets.dtype).items():
+            plan[name] = stage.address
         return plan
 
     def reset(self, seeds: Sequence[int] | NDArray[np.integer]) -> NDArray[np.float32]:
@@ -138,7 +144,8 @@ class BatchMarket:
         if len(seeds) != self.markets.size:
             raise ValueError(f"seeds has {len(seeds)} entries; {self.markets.size} markets need one each")
         spec, words = self.environment.spec, self.environment.seats + 1
-        random = np.stack([np.random.SeedSequence(int(seed)).generate_state(words, np.uint64) for seed in seeds])
+        random = self._random
+        random[:] = [np.random.SeedSequence(int(seed)).generate_state(words, np.uint64) for seed in seeds]
         for group in self.environment.groups:
             if group.presence is not None:
                 seats = self.environment.seats_of(group.name)
@@ -147,12 +154,7 @@ class BatchMarket:
         for paths in self._paths:
             paths.draw(seeds)
         numba.set_num_threads(self.threads)
-        reset_markets(
-            self.markets,
-            self._plan,
-            random,
-            np.array([instrument.initial_price_ticks for instrument in spec.instruments]),
-        )
+        reset_markets(self.markets, self._plan)
         self._steps_left = spec.session_steps
         return self.observation
 

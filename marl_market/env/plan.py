@@ -7,10 +7,11 @@ the dozen arrays of a step costs as much as matching several orders. A record is
 from __future__ import annotations
 
 import numpy as np
-from numba import carray
+from numba import carray, types
+from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from marl_market.env.trader import MIND, PART, REWARD_PART
+from marl_market.env.trader import MIND, PART, REWARD_PART, generate_call
 from marl_market.exchange.compiled import inlined
 from marl_market.exchange.memory import pointer
 
@@ -31,6 +32,14 @@ PLAN = np.dtype(
         ("observation", np.int64),  # addresses of what a step writes, see `BatchMarket`
         ("mask", np.int64),
         ("reward", np.int64),
+        ("random", np.int64),  # keys: of each market's stream, then of its seats'; each instrument has its own from it
+        ("prices", np.int64),  # initial price of each instrument, in ticks
+        ("instruments", np.int64),
+        ("open_venue", np.int64),  # addresses of the stages, see `marl_market.env.step`
+        ("close_venue", np.int64),
+        ("trade_once", np.int64),
+        ("step_market", np.int64),
+        ("open_session", np.int64),
         ("acts", np.int64),
         ("terminated", np.int64),
     ],
@@ -73,3 +82,22 @@ def number_row(start, size, row):  # type: ignore[no-untyped-def]
 def flag_row(start, size, row):  # type: ignore[no-untyped-def]
     """Return row `row` of the array of rows of `size` bytes that begins at `start`."""
     return carray(pointer(start + size * row), (size,), np.uint8)
+
+
+@inlined
+def random_row(plan, number):  # type: ignore[no-untyped-def]
+    """Return the keys of a market's random streams: its own, then its seats'."""
+    size = plan.seats + 1
+    return carray(pointer(plan.random + 8 * size * number), (size,), np.uint64)
+
+
+@inlined
+def prices_of(plan):  # type: ignore[no-untyped-def]
+    """Return the initial price of each instrument, in ticks."""
+    return carray(pointer(plan.prices), (plan.instruments,), np.int64)
+
+
+@intrinsic
+def call_stage(_typing_context, address, market, number, plan):  # type: ignore[no-untyped-def]
+    """Call a stage of the step by its address."""
+    return types.int64(types.int64, market, types.int64, plan), generate_call

@@ -9,16 +9,18 @@ A step has four parts, for each market on its own:
 
 A market of several instruments has a record for each of them. Scripted traders trade each on its own; a mind that
 observes sees them all and acts in all of them.
+
+The stages, functions of (market, number, plan), are compiled once each and call one another by address: numba would
+otherwise optimize all that a function calls once more with it, and the step with each of the kernels that take it.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
 
 from marl_market.env.attention import acts, sees, wake_sleepers
 from marl_market.env.fundamental import begin_path, reveal
-from marl_market.env.plan import flag_row, mind_of, number_row, parts_of, rewards_of
+from marl_market.env.plan import call_stage, flag_row, mind_of, number_row, parts_of, prices_of, random_row, rewards_of
 from marl_market.env.trader import call_encoder, call_privileged_encoder, call_reward, call_trader, decide
 from marl_market.exchange.compiled import compiled, inlined
 from marl_market.exchange.digest import digest
@@ -57,9 +59,20 @@ def shuffle_arrivals(market):  # type: ignore[no-untyped-def]
         market.arrival[j] = arrival
 
 
-@compiled
-def trade_once(market, plan):  # type: ignore[no-untyped-def]
-    """Carry out parts 1 to 3 of a step; before the session, only for the seats that warm up."""
+def open_venue(market, number, plan):  # type: ignore[no-untyped-def]
+    """Stage: let the venue do what comes before the commands of a step."""
+    begin_step(market)
+    return 0
+
+
+def close_venue(market, number, plan):  # type: ignore[no-untyped-def]
+    """Stage: let the venue do what comes after the commands of a step that ends at `market.step_ends_ns`."""
+    end_step(market, market.step_ends_ns - market.time_ns)
+    return 0
+
+
+def trade_once(market, number, plan):  # type: ignore[no-untyped-def]
+    """Stage: carry out parts 1 to 3 of a step; before the session, only for the seats that warm up."""
     market.event_count = 0
     public = market.public
     sleepers = 0
@@ -81,10 +94,11 @@ def trade_once(market, plan):  # type: ignore[no-untyped-def]
     public.step_trades = 0
     public.step_lots[0] = 0
     public.step_lots[1] = 0
-    begin_step(market)
+    begin_ns = market.time_ns
+    market.step_ends_ns = begin_ns + plan.step_ns
+    call_stage(plan.open_venue, market, number, plan)
     shuffle_arrivals(market)
     late = market.line != 0
-    begin_ns = market.time_ns
     turns = collect_landings(market, plan.step_ns) if late else market.seat_count
     for i in range(turns):
         if late:
@@ -97,7 +111,7 @@ def trade_once(market, plan):  # type: ignore[no-untyped-def]
             if late:
                 command = landings_of(market)[i].command
             process(market, index, command)
-    end_step(market, begin_ns + plan.step_ns - market.time_ns)
+    call_stage(plan.close_venue, market, number, plan)
     if market.path != 0:
         reveal(market)
     if public.digests == 1:
@@ -106,6 +120,7 @@ def trade_once(market, plan):  # type: ignore[no-untyped-def]
         wake_sleepers(market)
     if late:
         keep_public(market, plan.step_ns)
+    return 0
 
 
 @inlined
@@ -172,12 +187,12 @@ def see(first, told, number, plan):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def trade(first, plan):  # type: ignore[no-untyped-def]
+def trade(first, number, plan):  # type: ignore[no-untyped-def]
     """Let every instrument of a market go through parts 1 to 3 of a step, one after the other.
 
     A mind that observes decides once for all of them, in the first.
     """
-    trade_once(first, plan)
+    call_stage(plan.trade_once, first, number, plan)
     for told in range(1, first.instrument_count):
         market = instrument(first, told)
         for i in range(market.seat_count):
@@ -187,7 +202,7 @@ def trade(first, plan):  # type: ignore[no-untyped-def]
                 for j in range(whole.size - seat.action_offset):
                     seat.action[j] = whole[seat.action_offset + j]
         tell_elsewhere(first, told)
-        trade_once(market, plan)
+        call_stage(plan.trade_once, market, number, plan)
     if first.instrument_count > 1:
         if first.watches_accounts == 1:
             leave_everywhere(first)
@@ -195,10 +210,9 @@ def trade(first, plan):  # type: ignore[no-untyped-def]
             tell_elsewhere(first, told)
 
 
-@compiled
 def step_market(first, number, plan):  # type: ignore[no-untyped-def]
-    """Step market `number`, whose first instrument is `first` and whose seats hold the actions of this step."""
-    trade(first, plan)
+    """Stage: step market `number`, whose first instrument is `first` and whose seats hold the actions of this step."""
+    trade(first, number, plan)
     rewards = rewards_of(plan)
     reward = number_row(plan.reward, plan.seats, number)
     decides = flag_row(plan.acts, plan.seats, number)
@@ -219,48 +233,19 @@ def step_market(first, number, plan):  # type: ignore[no-untyped-def]
         terminated[i] = first.seat[i].present < before
     for told in range(first.instrument_count):
         see(first, told, number, plan)
+    return 0
 
 
-@inlined
-def take_actions(market, number, action):  # type: ignore[no-untyped-def]
-    """Give the external seats of a market their rows of `action` (markets, external seats, numbers)."""
-    for i in range(market.seat_count):
-        seat = market.seat[i]
-        if seat.row >= 0:
-            for j in range(action.shape[2]):
-                seat.action[j] = action[number, seat.row, j]
-
-
-@compiled
-def step_serial(markets, plans, action):  # type: ignore[no-untyped-def]
-    """Step every market of a batch in the calling thread.
-
-    `markets` are the records of the first instrument, `plans` holds the one PLAN, `action` has the shape (markets,
-    external seats, numbers).
-    """
-    for number in range(markets.size):
-        take_actions(markets[number], number, action)
-        step_market(markets[number], number, plans[0])
-
-
-@njit(cache=True, nogil=True, parallel=True)
-def step_parallel(markets, plans, action):  # type: ignore[no-untyped-def]
-    """Step every market of a batch, markets shared out over numba's threads."""
-    for number in prange(markets.size):
-        take_actions(markets[number], number, action)
-        step_market(markets[number], number, plans[0])
-
-
-@compiled
-def open_session(first, number, random, initial_price_ticks, plan):  # type: ignore[no-untyped-def]
-    """Open every instrument of a market, let the background fill the books, and show the first observation."""
+def open_session(first, number, plan):  # type: ignore[no-untyped-def]
+    """Stage: open every instrument of a market, let the background fill the books, and show the first observation."""
+    random, price_ticks = random_row(plan, number), prices_of(plan)
     for told in range(first.instrument_count):
         market = instrument(first, told)
-        open_market(market, initial_price_ticks[told])
+        open_market(market, price_ticks[told])
         another = np.uint64(told) * INSTRUMENT_KEY
-        market.random_key = random[number, 0] + another
+        market.random_key = random[0] + another
         for i in range(market.seat_count):
-            market.seat[i].random_key = random[number, i + 1] + another
+            market.seat[i].random_key = random[i + 1] + another
         market.time_ns = -plan.warmup_steps * plan.step_ns
         market.public.time_ns = market.time_ns
         market.public.step = -plan.warmup_steps
@@ -269,7 +254,7 @@ def open_session(first, number, random, initial_price_ticks, plan):  # type: ign
         if market.path != 0:
             begin_path(market)
         for _ in range(plan.warmup_steps):
-            trade_once(market, plan)
+            call_stage(plan.trade_once, market, number, plan)
         clear_accounts(market)
     for told in range(first.instrument_count):
         market = instrument(first, told)
@@ -283,14 +268,4 @@ def open_session(first, number, random, initial_price_ticks, plan):  # type: ign
         decides[i] = acts(first.seat[i])
     for told in range(first.instrument_count):
         see(first, told, number, plan)
-
-
-@njit(cache=True, nogil=True, parallel=True)
-def reset_markets(markets, plans, random, initial_price_ticks):  # type: ignore[no-untyped-def]
-    """Open a session in every market of a batch.
-
-    `random` has shape (markets, seats + 1): the key of each market's stream, then of its seats'; every instrument goes
-    on from it with streams of its own. `initial_price_ticks` has one price for each instrument.
-    """
-    for number in prange(markets.size):
-        open_session(markets[number], number, random, initial_price_ticks, plans[0])
+    return 0

@@ -325,6 +325,7 @@ def market_dtype(capacity: str) -> np.dtype[np.void]:
             ("order_sequence", np.int64),
             ("trade_sequence", np.int64),
             ("time_ns", np.int64),
+            ("step_ends_ns", np.int64),
             ("random", np.uint64),
             ("random_key", np.uint64),
             ("path", np.int64),  # address of the fundamental value at step 0; 0 where nobody needs one

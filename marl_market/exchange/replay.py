@@ -21,7 +21,7 @@ from marl_market.exchange.stream import EVENTS_PER_COMMAND, check_stream
 
 COUNTS = np.dtype(np.int64)
 COLUMNS = {"seat": np.dtype(np.int32), "command": COMMAND, "arrivals": COUNTS, "after_ns": COUNTS, "refusal": COUNTS}
-ADDRESSES = ("trader", "decoder", "pace")
+ADDRESSES = ("trader", "decoder", "pace", "masker")
 """Fields of a seat that mean something only to the process that wrote them."""
 LATE = ("line", "landing", "history", "history_steps")
 """Fields of a market of which the same holds; what they lead to is in what arrives."""

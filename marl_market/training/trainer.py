@@ -13,7 +13,7 @@ from marl_market.agents.evolution.frozen import FrozenPolicy
 from marl_market.agents.learner import Learner, LearningAgent
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import Environment
-from marl_market.env.step import reset_markets
+from marl_market.env.kernels import reset_markets
 from marl_market.evaluation.trading import Evaluation
 from marl_market.market.tape_file import save_tape
 from marl_market.reporting.facts import market_facts, software_facts

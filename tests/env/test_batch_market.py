@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
 from marl_market.env.agent import External, Group
 from marl_market.env.batch_market import ActionError, BatchMarket
+from marl_market.env.kernels import step_serial
 from marl_market.env.rewards.inventory import Inventory
 from marl_market.env.rewards.profit import Profit
-from marl_market.env.step import step_serial
 from marl_market.env.trader import DECIDED, trader
 from marl_market.exchange.codes import EventKind
 from marl_market.exchange.commands import cancel_all, submit_limit

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from marl_market.env.step import reset_markets
+from marl_market.env.kernels import reset_markets
 from marl_market.training import progress
 from marl_market.training.progress import Progress, is_compiled
 

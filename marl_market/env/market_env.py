@@ -79,6 +79,9 @@ class MarketEnv(ParallelEnv[str, Observation, Action]):
         self._roster = Roster(self.batch)
         self._full = True
         self._idle = np.zeros((1, len(self._seats), environment.action_size), np.float32)
+        rows = set(self._shapes)
+        self._row = rows.pop() if rows == {(environment.action_size,)} else None
+        """The shape of every agent's action, where they are rows of one size."""
         self._sleeps = environment.pace.choices > 0
         self._never = dict.fromkeys(self.possible_agents, False)
         self._always = dict.fromkeys(self.possible_agents, True)
@@ -138,6 +141,13 @@ class MarketEnv(ParallelEnv[str, Observation, Action]):
 
     def _read(self, actions: dict[str, Action]) -> NDArray[np.float32]:
         """Return what the batch plays (1, seats, numbers), which is nothing for agents that are not awake."""
+        if self._full and self._row is not None:
+            try:
+                rows = [actions[agent] for agent in self.possible_agents]
+                if {row.shape for row in rows} == {self._row}:  # type: ignore[union-attr]
+                    return np.concatenate(rows, dtype=np.float32).reshape(self._idle.shape)
+            except (AttributeError, KeyError, TypeError):
+                pass  # what is wrong, or merely another kind of sequence, is for the loop below to say
         played = self._idle.copy()
         for place in self._roster.acts.nonzero()[0].tolist():
             try:

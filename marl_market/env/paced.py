@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from gymnasium.spaces import Box, MultiDiscrete
 
 from marl_market.env.decoding import between, choice
-from marl_market.env.scheme import ActionScheme, ActionSpace, PaceScheme, choices_of, continuous
+from marl_market.env.scheme import ActionScheme, ActionSpace, PaceScheme, WrappedAction, choices_of, continuous
 from marl_market.env.trader import PACE_PARAMETERS
 from marl_market.exchange.compiled import inlined
 from marl_market.market.spec import MarketSpec
@@ -36,26 +35,14 @@ def chosen(seat, mind):  # type: ignore[no-untyped-def]
 
 
 @dataclass(frozen=True)
-class Paced:
-    """An action and, as one number more, the choice of a pace.
+class Paced(WrappedAction):
+    """An action and, as one number more, the choice of a pace, which is never masked.
 
     Attributes:
-        action: what is done.
         pace: when the seat acts again.
     """
 
-    action: ActionScheme
     pace: PaceScheme
-
-    @property
-    def decoder(self) -> Any:
-        """Return the action's own decoder: it does not read the last number."""
-        return self.action.decoder
-
-    @property
-    def mask(self) -> Any | None:
-        """Return the action's own mask function: no choice of a pace is ever masked."""
-        return self.action.mask
 
     @property
     def size(self) -> int:
@@ -67,10 +54,6 @@ class Paced:
         """Return the space of the action's numbers and of the choice."""
         choices = choices_of(self.action.space)
         return continuous(self.size) if choices is None else MultiDiscrete([*choices.tolist(), self.pace.choices])
-
-    def parameters(self, spec: MarketSpec) -> Sequence[float]:
-        """Return what the decoder reads."""
-        return self.action.parameters(spec)
 
 
 def pace_parameters(action: ActionScheme, pace: PaceScheme, spec: MarketSpec) -> Sequence[float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -75,6 +76,31 @@ class ActionScheme(Protocol):
     def parameters(self, spec: MarketSpec) -> Sequence[float]:
         """Return what the decoder reads from mind.parameter, in ticks and lots."""
         ...
+
+
+@dataclass(frozen=True)
+class WrappedAction:
+    """An action of more numbers than those of `action`, which decoder and mask function do not read.
+
+    Attributes:
+        action: what is done.
+    """
+
+    action: ActionScheme
+
+    @property
+    def decoder(self) -> Any:
+        """Return the action's own decoder."""
+        return self.action.decoder
+
+    @property
+    def mask(self) -> Any | None:
+        """Return the action's own mask function."""
+        return self.action.mask
+
+    def parameters(self, spec: MarketSpec) -> Sequence[float]:
+        """Return what the decoder reads."""
+        return self.action.parameters(spec)
 
 
 class PaceScheme(Protocol):

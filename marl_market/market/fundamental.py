@@ -17,13 +17,10 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from marl_market.market.spec_error import require
+
 if TYPE_CHECKING:
     from marl_market.market.spec import MarketSpec
-
-
-def _require(condition: bool, field_name: str, value: object, wanted: str) -> None:
-    if not condition:
-        raise ValueError(f"fundamental.{field_name} is {value!r}; it must be {wanted}")
 
 
 class Fundamental(Protocol):
@@ -65,9 +62,9 @@ class MeanReverting:
 
     def __post_init__(self) -> None:
         half_life = self.half_life_seconds
-        _require(half_life is None or half_life > 0, "half_life_seconds", half_life, "above zero, or null")
+        require(half_life is None or half_life > 0, "fundamental.half_life_seconds", half_life, "above zero, or null")
         for name in ("volatility", "jump_rate", "jump_deviation"):
-            _require(getattr(self, name) >= 0, name, getattr(self, name), "zero or more")
+            require(getattr(self, name) >= 0, f"fundamental.{name}", getattr(self, name), "zero or more")
 
     def path(self, spec: MarketSpec, steps: int, random: np.random.Generator) -> NDArray[np.float64]:
         """Return the value at the beginning of each step, in ticks; it starts at the initial price."""
@@ -97,8 +94,8 @@ class TwoValues:
     published: bool = False
 
     def __post_init__(self) -> None:
-        _require(self.half_range > 0, "half_range", self.half_range, "above zero")
-        _require(0 <= self.probability <= 1, "probability", self.probability, "between 0 and 1")
+        require(self.half_range > 0, "fundamental.half_range", self.half_range, "above zero")
+        require(0 <= self.probability <= 1, "fundamental.probability", self.probability, "between 0 and 1")
 
     def path(self, spec: MarketSpec, steps: int, random: np.random.Generator) -> NDArray[np.float64]:
         """Return the value at the beginning of each step, in ticks: the same in all of them."""
@@ -124,8 +121,8 @@ class PriceSeries:
     def __post_init__(self) -> None:
         prices = tuple(float(price) for price in self.prices)
         good = len(prices) >= 2 and all(math.isfinite(price) and price > 0 for price in prices)
-        _require(good, "prices", f"{prices[:3]}... ({len(prices)})", "two or more finite prices above zero")
-        _require(self.steps_per_price >= 1, "steps_per_price", self.steps_per_price, "one or more")
+        require(good, "fundamental.prices", f"{prices[:3]}... ({len(prices)})", "two or more finite prices above zero")
+        require(self.steps_per_price >= 1, "fundamental.steps_per_price", self.steps_per_price, "one or more")
         object.__setattr__(self, "prices", prices)
 
     def path(self, spec: MarketSpec, steps: int, random: np.random.Generator) -> NDArray[np.float64]:

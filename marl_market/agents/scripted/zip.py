@@ -81,16 +81,14 @@ def learn_in_bristol(public, seat, mind, side, limit, origin):  # type: ignore[n
     memory = seat.memory
     price = memory[PRICE]
     own = int(0.5 * (1 - side))
-    direction = 0.0
     if public.step_trades > 0:
         shouted = public.last_trade_ticks - origin
         if side * (price - shouted) >= 0.0:
-            direction = -side
+            target = beyond(seat, shouted, -side)
         elif memory[WORKING] == 1.0 and public.last_aggressor_side == -side:
-            direction = side
+            target = beyond(seat, shouted, side)
         else:
             return
-        target = beyond(seat, shouted, direction)
     elif public.earlier_touch[own].quantity_lots > 0 and improved(public, own):
         if side * (public.level[own, 0].price_ticks - origin - price) <= 0.0:
             return
@@ -203,6 +201,7 @@ class ZIP:
         origin = (0.0, 0.0) if self.span is None else (1.0, self.span * spec.price_scale_ticks)
         variant = (0.0, 0.0, 0.0)
         if self.bristol is not None:
-            variant = (1.0, *(round(price / spec.tick_size) for price in self.bristol))
+            low, high = (round(price / spec.tick_size) for price in self.bristol)
+            variant = (1.0, low, high)
         own = (self.least_margin, self.most_margin, self.relative, absolute, *origin, *variant)
         return self.assignments.parameters(spec, own)

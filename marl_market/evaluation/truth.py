@@ -105,16 +105,19 @@ def played_sessions(
     sessions: int,
     watch: Callable[[BatchMarket], None] | None = None,
     seed: int = 0,
+    prepare: Callable[[BatchMarket, int], None] | None = None,
 ) -> Iterator[BatchMarket]:
     """Play at least so many sessions, a batch at a time, and yield each batch at its close.
 
-    `watch` is called with the batch after every step.
+    `prepare` is called with the batch and its first seed before each session, `watch` with the batch after every step.
     """
     environment = Environment(spec, groups, {"clock": Clock()}, Quotes(), {"profit": Profit()})
     size = min(BATCH, sessions)
     batch = BatchMarket(environment, size)
     action = np.zeros((size, 0, environment.action_size), np.float32)
     for first in range(seed, seed + sessions, size):
+        if prepare is not None:
+            prepare(batch, first)
         batch.reset(range(first, first + size))
         for _ in range(spec.session_steps):
             batch.step(action)

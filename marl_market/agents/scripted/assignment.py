@@ -16,17 +16,17 @@ import numpy as np
 from marl_market.env.scheme import require
 from marl_market.env.trader import MIND_PARAMETERS
 from marl_market.exchange.bits import lowest_bit
-from marl_market.exchange.commands import cancel_all, submit_limit
+from marl_market.exchange.commands import cancel_all, replace, submit_limit
 from marl_market.exchange.compiled import compiled
-from marl_market.exchange.randomness import uniform
+from marl_market.exchange.randomness import below, uniform
 from marl_market.market.spec import MarketSpec
 
-LOTS, SIDE_GIVEN, WIDTH, RENEWAL, EXPIRY, ATTENTION, ROWS, UNITS, REPEATS = range(9)
-OWN = 9
+LOTS, SIDE_GIVEN, WIDTH, RENEWAL, EXPIRY, ATTENTION, ROWS, UNITS, REPEATS, ROUND = range(10)
+OWN = 10
 """First of the parameters that are the strategy's own."""
-SCHEDULE = 16
+SCHEDULE = 20
 
-SIDE, LIMIT, TRADED, TAKEN, ANCHOR, BEGUN = range(6)
+SIDE, LIMIT, TRADED, TAKEN, ANCHOR, BEGUN, ARRIVAL = range(7)
 """Places in the seat's memory; a side of zero says that there is no assignment."""
 OWN_MEMORY = 8
 
@@ -34,19 +34,35 @@ SIDES = {"buy": 1, "sell": -1, "either": 0}
 
 
 @compiled
+def begin_round(seat, first, steps):  # type: ignore[no-untyped-def]
+    """Draw when an assignment comes in the round of so many steps that begins with step `first`."""
+    seat.memory[ARRIVAL] = first + below(seat, steps)
+
+
+@compiled
 def work_on_assignment(public, seat, mind):  # type: ignore[no-untyped-def]
     """Note what has been filled, drop and take assignments as their times come; return the lots that are left."""
     table, memory = mind.parameter, seat.memory
+    steps = np.int64(table[ROUND])
     if memory[BEGUN] == 0.0:
         memory[BEGUN] = 1.0
         memory[ANCHOR] = public.reference_ticks
+        if steps > 0:
+            begin_round(seat, public.step, steps)
     expiring, renewing = uniform(seat) < table[EXPIRY], uniform(seat) < table[RENEWAL]
+    if steps > 0:
+        renewing = public.step >= memory[ARRIVAL]
+        expiring = expiring or renewing
     if memory[SIDE] != 0.0:
         left = np.int64(table[LOTS]) - (seat.account.traded_lots - np.int64(memory[TRADED]))
         if left > 0 and not expiring:
             return left
         memory[SIDE] = 0.0
         cancel_all(seat)
+    if seat.live != 0:  # what is taken before it is canceled would count as the next unit
+        return np.int64(0)
+    if renewing and steps > 0:
+        begin_round(seat, (np.int64(memory[ARRIVAL]) // steps + 1) * steps, steps)
     if not renewing or (table[REPEATS] == 0.0 and table[UNITS] > 0.0 and memory[TAKEN] >= table[UNITS]):
         return np.int64(0)
     side = table[SIDE_GIVEN]
@@ -72,15 +88,16 @@ def attends(seat, mind):  # type: ignore[no-untyped-def]
 @compiled
 def quote_assignment(seat, price, left):  # type: ignore[no-untyped-def]
     """Have one order of `left` lots at `price`: one that is there already keeps its place in the queue."""
-    side = np.int64(seat.memory[SIDE])
     price = np.int64(price)
     slots = seat.live
     if slots != 0 and slots & (slots - np.uint64(1)) == 0:
         order = seat.order[lowest_bit(slots)]
-        if order.side == side and order.price_ticks == price and order.leaves_quantity == left:
-            return
+        if order.price_ticks != price or order.leaves_quantity != left:
+            # A new order would be one too many where this one is taken before it is canceled.
+            replace(seat, order, price, left)
+        return
     cancel_all(seat)
-    submit_limit(seat, side, price, left)
+    submit_limit(seat, np.int64(seat.memory[SIDE]), price, left)
 
 
 @dataclass(frozen=True)
@@ -96,6 +113,8 @@ class Assignments:
         repeats: whether a schedule begins again after its last unit.
         interval_seconds: mean time from the end of an assignment to the next; 0 gives it at once.
         patience_seconds: mean time after which an assignment is withdrawn, filled or not; 0 never does.
+        round_seconds: in each round of this length one assignment comes, at an evenly drawn time, and replaces the one
+            before, done or not (the drip of customer orders of the Bristol Stock Exchange); 0 has no rounds.
         attention: mean looks at the market a second, at which the trader may change its quote; 0 looks each step.
     """
 
@@ -106,6 +125,7 @@ class Assignments:
     repeats: bool = False
     interval_seconds: float = 0.0
     patience_seconds: float = 20.0
+    round_seconds: float = 0.0
     attention: float = 0.0
 
     def __post_init__(self) -> None:
@@ -123,8 +143,10 @@ class Assignments:
         )
         for name in ("width", "quantity"):
             require(getattr(self, name) > 0, f"assignments.{name}", getattr(self, name), "above zero")
-        for name in ("interval_seconds", "patience_seconds", "attention"):
+        for name in ("interval_seconds", "patience_seconds", "round_seconds", "attention"):
             require(getattr(self, name) >= 0, f"assignments.{name}", getattr(self, name), "zero or more")
+        either = self.interval_seconds == 0 or self.round_seconds == 0
+        require(either, "assignments.interval_seconds", self.interval_seconds, "zero where there are rounds")
 
     def parameters(self, spec: MarketSpec, own: Sequence[float] = ()) -> Sequence[float]:
         """Return the mind's parameters: those of the assignments, the strategy's `own`, and the schedule in ticks."""
@@ -142,6 +164,7 @@ class Assignments:
             len(self.limits),
             len(self.limits[0]) if self.limits else 0,
             self.repeats,
+            math.ceil(self.round_seconds / seconds),
         )
         schedule = [round(price / spec.tick_size) for row in self.limits for price in row]
         return (*common, *own, *(0.0,) * (SCHEDULE - OWN - len(own)), *schedule)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from marl_market.agents.scripted.assignment import ANCHOR, OWN, SIDE, attends
+from marl_market.agents.scripted.assignment import ANCHOR, OWN, SIDE, attends, quote_assignment
 from marl_market.env.scheme import require
-from marl_market.exchange.bits import lowest_bit
-from marl_market.exchange.commands import cancel_all, replace, submit_limit
+from marl_market.exchange.commands import cancel_all
 from marl_market.exchange.compiled import compiled
 from marl_market.exchange.randomness import uniform
 from marl_market.market.spec import MarketSpec
@@ -44,19 +43,15 @@ def shout(public, seat, mind, left, low, high):  # type: ignore[no-untyped-def]
             return
     if left > 0 and attends(seat, mind):
         price = low + np.floor(uniform(seat) * (max(low, high) - low + 1.0))
-        side = np.int64(seat.memory[SIDE])
-        if mind.parameter[IMPROVES] == 1.0 and not is_best(public, side, price):
+        if mind.parameter[IMPROVES] == 1.0 and not is_best(public, seat.memory[SIDE], price):
             return
-        if seat.live == 0:
-            submit_limit(seat, side, price, left)
-        else:  # a new order would be one too many where the quote is taken before it is canceled
-            replace(seat, seat.order[lowest_bit(seat.live)], price, left)
+        quote_assignment(seat, price, left)
 
 
 def shout_parameters(
     name: str, spec: MarketSpec, price_range: tuple[float, float] | None, reach: float, *rules: bool
 ) -> tuple[float, ...]:
-    """Return lowest and highest price in ticks, whether they are absolute, and the `rules` WITHDRAWS and IMPROVES."""
+    """Return lowest and highest price in ticks, whether they are absolute, and the strategy's own `rules`."""
     if price_range is None:
         ticks = round(reach * spec.price_scale_ticks)
         return (-ticks, ticks, 0.0, *rules)

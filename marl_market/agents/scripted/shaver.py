@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from marl_market.agents.scripted.assignment import (
-    ANCHOR,
     LIMIT,
-    OWN,
     SIDE,
     Assignments,
     attends,
@@ -16,10 +16,13 @@ from marl_market.agents.scripted.assignment import (
     work_on_assignment,
 )
 from marl_market.agents.scripted.quoting import best_of_others
+from marl_market.agents.scripted.random_shout import ABSOLUTE, highest_price, lowest_price, shout_parameters
 from marl_market.env.scheme import require
 from marl_market.env.trader import DECIDED, trader
 from marl_market.exchange.commands import HIGHEST_PRICE
 from marl_market.market.spec import MarketSpec
+
+OUTBIDS_ITSELF = ABSOLUTE + 1
 
 
 @trader
@@ -29,9 +32,13 @@ def trade(public, seat, mind):  # type: ignore[no-untyped-def]
     if left == 0 or not attends(seat, mind):
         return DECIDED
     side, limit = int(seat.memory[SIDE]), seat.memory[LIMIT]
-    price = best_of_others(public, seat, side) + side
+    index = (1 - side) >> 1
+    if mind.parameter[OUTBIDS_ITSELF] == 1.0 and public.depth[index] > 0:
+        price = np.float64(public.level[index, 0].price_ticks + side)
+    else:
+        price = best_of_others(public, seat, side) + side
     if side * price < 0.5 * -HIGHEST_PRICE:
-        price = seat.memory[ANCHOR] - side * mind.parameter[OWN]
+        price = lowest_price(seat, mind) if side > 0 else highest_price(seat, mind)
     if side * price > side * limit:
         price = limit
     quote_assignment(seat, price, left)
@@ -44,12 +51,13 @@ class Shaver:
 
     Sees: its own limit price, the touch.
     Does: bids a tick above the best bid of the others, or asks a tick below their best ask, but never beyond its
-        limit; where nobody else quotes, opens `stub` below (above) the price it saw first. Unlike the original it
-        does not outbid itself.
+        limit; where nobody else quotes, opens at the end of its price range.
 
     Attributes:
         assignments: what its customers ask for.
-        stub: distance of its opening quote, in price scales of the market.
+        price_range: lowest and highest price, in currency; None takes `stub` price scales about the price it saw first.
+        stub: see `price_range`.
+        outbids_itself: whether it also improves on its own quote, as the original does.
     """
 
     trader = trade
@@ -57,11 +65,14 @@ class Shaver:
     warms_up = False
     mind_per_market = False
     assignments: Assignments = field(default_factory=Assignments)
+    price_range: tuple[float, float] | None = None
     stub: float = 4.0
+    outbids_itself: bool = False
 
     def __post_init__(self) -> None:
         require(self.stub > 0, "shaver.stub", self.stub, "above zero")
 
     def parameters(self, spec: MarketSpec, seats: int) -> Sequence[float]:
-        """Return those of the assignments and the stub in ticks."""
-        return self.assignments.parameters(spec, (round(self.stub * spec.price_scale_ticks),))
+        """Return those of the assignments, the price range and whether it outbids itself."""
+        own = shout_parameters("shaver", spec, self.price_range, self.stub, self.outbids_itself)
+        return self.assignments.parameters(spec, own)

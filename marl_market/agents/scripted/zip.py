@@ -24,21 +24,23 @@ from marl_market.exchange.compiled import compiled
 from marl_market.exchange.randomness import uniform
 from marl_market.market.spec import MarketSpec
 
-MARGIN, CHANGE, RATE, MOMENTUM, LAST_SIDE, DRAWN = range(OWN_MEMORY, OWN_MEMORY + 6)
-"""A margin is how much of the limit price it wants to gain, above zero on either side."""
+LEAST, MOST, REACHES, _, ANCHORED, SPAN, BRISTOL, LOWEST, HIGHEST = range(OWN, OWN + 9)
+MARGIN, CHANGE, RATE, MOMENTUM, LAST_SIDE, DRAWN, PRICE, WORKING, REACH = range(OWN_MEMORY, OWN_MEMORY + 9)
+"""A margin is how much of the limit price it wants to gain, above zero on either side; prices are from the origin."""
 
 
 @compiled
-def adapt(seat, side, limit, shouted, direction, relative, absolute):  # type: ignore[no-untyped-def]
-    """Move the margin towards a target a little beyond the shouted price (Cliff 1997).
+def beyond(seat, shouted, direction):  # type: ignore[no-untyped-def]
+    """Return a target a little above (`direction` 1) or below (-1) a shouted price."""
+    relative = direction * seat.memory[REACH] * uniform(seat)
+    return shouted * (1.0 + relative) + direction * seat.memory[REACH + 1] * uniform(seat)
 
-    Prices are counted from the origin. A `direction` of 1 puts the target above the shout, -1 below it.
-    """
-    memory = seat.memory
-    target = shouted * (1.0 + direction * relative * uniform(seat)) + direction * absolute * uniform(seat)
-    price = limit * (1.0 - side * memory[MARGIN])
+
+@compiled
+def moved_margin(memory, side, limit, price, target):  # type: ignore[no-untyped-def]
+    """Return the margin after a step of the price towards its target (Cliff 1997), below zero beyond the limit."""
     memory[CHANGE] = memory[MOMENTUM] * memory[CHANGE] + (1.0 - memory[MOMENTUM]) * memory[RATE] * (target - price)
-    memory[MARGIN] = max(0.0, side * (1.0 - (price + memory[CHANGE]) / limit))
+    return side * (1.0 - (price + memory[CHANGE]) / limit)
 
 
 @compiled
@@ -51,6 +53,57 @@ def improved(public, index):  # type: ignore[no-untyped-def]
     return earlier.quantity_lots == 0 or sign * (public.level[index, 0].price_ticks - earlier.price_ticks) > 0
 
 
+@compiled
+def learn(public, seat, side, limit, origin, active):  # type: ignore[no-untyped-def]
+    """Adapt the margin to what the last step brought, as in the paper."""
+    memory = seat.memory
+    price = limit * (1.0 - side * memory[MARGIN])
+    own = int(0.5 * (1 - side))
+    direction = 0.0
+    if public.step_trades > 0:
+        shouted = public.last_trade_ticks - origin
+        if side * (price - shouted) >= 0.0:
+            direction = -side
+        elif active and public.last_aggressor_side == -side:
+            direction = side
+    elif active and improved(public, own):
+        shouted = public.level[own, 0].price_ticks - origin
+        if side * (shouted - price) > 0.0:
+            direction = side
+    if direction != 0.0:
+        target = beyond(seat, shouted, direction)
+        memory[MARGIN] = max(0.0, moved_margin(memory, side, limit, price, target))
+
+
+@compiled
+def learn_in_bristol(public, seat, mind, side, limit, origin):  # type: ignore[no-untyped-def]
+    """Adapt margin and price to what the last step brought, as in the Bristol Stock Exchange."""
+    memory = seat.memory
+    price = memory[PRICE]
+    own = int(0.5 * (1 - side))
+    if public.step_trades > 0:
+        shouted = public.last_trade_ticks - origin
+        if side * (price - shouted) >= 0.0:
+            target = beyond(seat, shouted, -side)
+        elif memory[WORKING] == 1.0 and public.last_aggressor_side == -side:
+            target = beyond(seat, shouted, side)
+        else:
+            return
+    elif public.earlier_touch[own].quantity_lots > 0 and improved(public, own):
+        if side * (public.level[own, 0].price_ticks - origin - price) <= 0.0:
+            return
+        if public.depth[1 - own] > 0:
+            target = beyond(seat, public.level[1 - own, 0].price_ticks - origin, -side)
+        else:
+            target = mind.parameter[LOWEST if side > 0.0 else HIGHEST] - origin
+    else:
+        return
+    margin = moved_margin(memory, side, limit, price, np.rint(target))
+    if margin > 0.0:
+        memory[MARGIN] = margin
+    memory[PRICE] = np.rint(limit * (1.0 - side * memory[MARGIN]))
+
+
 @trader
 def trade(public, seat, mind):  # type: ignore[no-untyped-def]
     """Learn from the last step, and quote the limit price less the margin."""
@@ -59,32 +112,34 @@ def trade(public, seat, mind):  # type: ignore[no-untyped-def]
         memory[DRAWN] = 1.0
         memory[RATE] = 0.1 + 0.4 * uniform(seat)
         memory[MOMENTUM] = 0.1 * uniform(seat)
-        memory[MARGIN] = table[OWN] + (table[OWN + 1] - table[OWN]) * uniform(seat)
+        memory[MARGIN] = table[LEAST] + (table[MOST] - table[LEAST]) * uniform(seat)
+        for i in range(2):
+            memory[REACH + i] = table[REACHES + i] * (1.0 - 0.8 * table[BRISTOL] * uniform(seat))
     left = work_on_assignment(public, seat, mind)
     active = left > 0
     side = memory[SIDE] if active else memory[LAST_SIDE]
-    origin = table[OWN + 4] * (memory[ANCHOR] - table[OWN + 5])
+    origin = table[ANCHORED] * (memory[ANCHOR] - table[SPAN])
     limit = memory[LIMIT] - origin
     if side == 0.0 or limit <= 0.0:
         return DECIDED
     if memory[LAST_SIDE] != side:
         memory[LAST_SIDE] = side
         memory[CHANGE] = 0.0
-    price = limit * (1.0 - side * memory[MARGIN])
-    own = int(0.5 * (1 - side))
-    if public.step_trades > 0:
-        shouted = public.last_trade_ticks - origin
-        if side * (price - shouted) >= 0.0:
-            adapt(seat, side, limit, shouted, -side, table[OWN + 2], table[OWN + 3])
-        elif active and public.last_aggressor_side == -side:
-            adapt(seat, side, limit, shouted, side, table[OWN + 2], table[OWN + 3])
-    elif active and improved(public, own):
-        shouted = public.level[own, 0].price_ticks - origin
-        if side * (shouted - price) > 0.0:
-            adapt(seat, side, limit, shouted, side, table[OWN + 2], table[OWN + 3])
-    if active and attends(seat, mind):
-        wanted = origin + limit * (1.0 - side * memory[MARGIN])
-        quote_assignment(seat, side * np.floor(side * wanted), left)
+        memory[PRICE] = np.floor(limit * (1.0 - side * memory[MARGIN]))
+    if table[BRISTOL] == 0.0:
+        learn(public, seat, side, limit, origin, active)
+    else:
+        learn_in_bristol(public, seat, mind, side, limit, origin)
+    if not attends(seat, mind):
+        return DECIDED
+    memory[WORKING] = active
+    if active:
+        wanted = limit * (1.0 - side * memory[MARGIN])
+        if table[BRISTOL] == 1.0:
+            memory[PRICE] = np.floor(wanted)
+            quote_assignment(seat, origin + memory[PRICE], left)
+        else:
+            quote_assignment(seat, side * np.floor(side * (origin + wanted)), left)
     return DECIDED
 
 
@@ -101,6 +156,12 @@ class ZIP:
 
     Draws b evenly from [0.1, 0.5], m from [0, 0.1] and its first margin, as the paper does.
 
+    With `bristol` it learns as in the Bristol Stock Exchange (version of 2025): prices are whole ticks, rounded down
+    where it quotes. Where nothing traded and a rival's quote became better than p, t is a little beyond the best price
+    of the other side, or the end of the price range where there is none, whether it has something to trade or not;
+    after a trade it still counts as having something until its next look. A change beyond its limit price leaves the
+    margin as it is, and the reaches of R and A are drawn from a fifth of the given ones up.
+
     Attributes:
         assignments: what its customers ask for.
         least_margin: least first margin, as a share of the limit price.
@@ -109,6 +170,7 @@ class ZIP:
         absolute: how large A is at most, in price scales of the market.
         span: origin of its prices, in price scales below the price it saw first; None counts from zero, as the paper
             does, whose prices have the size of their differences.
+        bristol: lowest and highest price, in currency, of the variant above; None is the paper's trader.
     """
 
     trader = trade
@@ -121,6 +183,7 @@ class ZIP:
     relative: float = 0.05
     absolute: float = 0.05
     span: float | None = 10.0
+    bristol: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         good = 0 <= self.least_margin <= self.most_margin < 1
@@ -128,11 +191,17 @@ class ZIP:
         require(good, "zip.least_margin, zip.most_margin", margins, "rising, from 0 and below 1")
         for name in ("relative", "absolute"):
             require(getattr(self, name) >= 0, f"zip.{name}", getattr(self, name), "zero or more")
+        ordered = self.bristol is None or self.bristol[0] <= self.bristol[1]
+        require(ordered, "zip.bristol", self.bristol, "a lowest and a highest price, or null")
         require(self.span is None or self.span > 0, "zip.span", self.span, "above zero, or null")
 
     def parameters(self, spec: MarketSpec, seats: int) -> Sequence[float]:
-        """Return those of the assignments, the margins, both perturbations and the origin, in ticks."""
+        """Return those of the assignments, the margins, both perturbations, the origin and the variant, in ticks."""
         absolute = self.absolute * spec.price_scale_ticks
         origin = (0.0, 0.0) if self.span is None else (1.0, self.span * spec.price_scale_ticks)
-        own = (self.least_margin, self.most_margin, self.relative, absolute, *origin)
+        variant = (0.0, 0.0, 0.0)
+        if self.bristol is not None:
+            low, high = (round(price / spec.tick_size) for price in self.bristol)
+            variant = (1.0, low, high)
+        own = (self.least_margin, self.most_margin, self.relative, absolute, *origin, *variant)
         return self.assignments.parameters(spec, own)

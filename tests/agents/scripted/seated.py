@@ -13,8 +13,15 @@ from marl_market.exchange.randomness import begin_stream
 from marl_market.market.spec import MarketSpec
 from tests.builders import commands_of, market_spec, mind_record, public_record, seat_record, show_levels
 
-LIMIT, MARKET, CANCEL, CANCEL_ALL = (
-    int(kind) for kind in (CommandKind.LIMIT, CommandKind.MARKET, CommandKind.CANCEL, CommandKind.CANCEL_ALL)
+LIMIT, MARKET, CANCEL, CANCEL_ALL, REPLACE = (
+    int(kind)
+    for kind in (
+        CommandKind.LIMIT,
+        CommandKind.MARKET,
+        CommandKind.CANCEL,
+        CommandKind.CANCEL_ALL,
+        CommandKind.REPLACE,
+    )
 )
 SPEC = market_spec(session_steps=100)
 """A price scale is four ticks, a size scale six lots, a step one second."""

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from marl_market.agents.scripted.assignment import ANCHOR, LIMIT, SIDE, Assignments
+from marl_market.agents.scripted.assignment import ANCHOR, LIMIT, SIDE, TAKEN, Assignments
 from marl_market.agents.scripted.giveaway import Giveaway
 from marl_market.agents.scripted.shaver import Shaver
 from marl_market.agents.scripted.zi_constrained import ZIConstrained
 from marl_market.agents.scripted.zi_unconstrained import ZIUnconstrained
-from tests.agents.scripted.seated import CANCEL_ALL, Seated, quoted
+from tests.agents.scripted.seated import CANCEL_ALL, REPLACE, Seated, quoted
 from tests.agents.scripted.seated import LIMIT as LIMIT_ORDER
 from tests.builders import public_record, show_levels
 
@@ -55,6 +55,39 @@ def test_what_is_left_of_a_unit_is_offered_on_and_an_order_in_place_is_kept() ->
     assert trader.see(public_record()) == []
     trader.seat["live"] = 0
     assert trader.orders(public_record()) == [(LIMIT_ORDER, 1, 1020, 2)]
+
+
+def test_a_quote_is_replaced_by_the_next() -> None:
+    trader = Seated(Giveaway(BUYERS))
+    trader.see(public_record())
+    trader.rest(4, 1, 1015, 3)
+    assert trader.see(public_record()) == [(REPLACE, 1, 1020, 3)]
+
+
+def test_the_next_unit_waits_until_the_quote_of_the_one_before_is_gone() -> None:
+    trader = Seated(Giveaway(Assignments(patience_seconds=1e-9)))
+    trader.see(public_record())
+    trader.rest(0, 1, 1000, 6)
+    assert trader.see(public_record()) == [(CANCEL_ALL, 0, 0, 0)]
+    assert trader.see(public_record()) == []
+    trader.seat["live"] = 0
+    assert [command[0] for command in trader.see(public_record())] == [CANCEL_ALL, LIMIT_ORDER]
+
+
+def test_in_each_round_one_unit_comes_at_an_even_time_and_replaces_the_one_before() -> None:
+    rounds, steps = 400, 10
+    trader = Seated(Giveaway(replace(BUYERS, repeats=True, round_seconds=float(steps), attention=1e-9)))
+    came = []
+    for step in range(rounds * steps):
+        taken = trader.seat["memory"][TAKEN]
+        trader.see(public_record(step=step))
+        if trader.seat["memory"][TAKEN] != taken:
+            came.append(step)
+        if step % 3 == 0 and trader.seat["memory"][SIDE] != 0:
+            fill_all(trader)
+    assert [step // steps for step in came] == list(range(rounds))
+    counts = np.bincount([step % steps for step in came], minlength=steps)
+    assert np.abs(counts - rounds / steps).max() < 4 * np.sqrt(rounds / steps)
 
 
 def test_drawn_assignments_lie_evenly_about_the_first_price_on_either_side() -> None:
@@ -143,7 +176,7 @@ def test_zero_intelligence_withdraws_after_a_trade_where_the_rules_say_so() -> N
 def test_zero_intelligence_improves_on_its_side_where_the_rules_say_so(agent: Any) -> None:
     for assignments, better in ((BUYERS, range(1016, 1041)), (SELLERS, range(1001, 1025))):
         trader = Seated(agent(assignments, price_range=(10.01, 10.4), improves=True))
-        sent = [trader.see(quoted(1015, 1025)) for _ in range(300)]
+        sent = [trader.orders(quoted(1015, 1025)) for _ in range(300)]
         shouted = {orders[0][2] for orders in sent if orders}
         assert [] in sent, "a shout that is no better leaves the quote as it is"
         assert shouted
@@ -172,7 +205,19 @@ def test_the_shaver_does_not_outbid_itself() -> None:
     show_levels(public, bids=[(999, 3), (998, 5)], asks=[(1010, 5)])
     assert shaver.see(public) == []
     public["level"][0, 0]["quantity_lots"] = 4
-    assert shaver.orders(public) == [(LIMIT_ORDER, 1, 1000, 3)], "somebody has joined"
+    assert shaver.orders(public) == [(REPLACE, 1, 1000, 3)], "somebody has joined"
+
+
+def test_the_original_shaver_outbids_itself_and_opens_at_the_ends_of_the_price_range() -> None:
+    shaver = Seated(Shaver(BUYERS, price_range=(0.01, 50.0), outbids_itself=True))
+    shaver.see(public_record())
+    shaver.rest(0, 1, 999, 3)
+    public = public_record()
+    show_levels(public, bids=[(999, 3), (998, 5)], asks=[(1010, 5)])
+    assert shaver.orders(public) == [(REPLACE, 1, 1000, 3)]
+    for assignments, price in ((BUYERS, 1), (SELLERS, 5000)):
+        shaver = Seated(Shaver(assignments, price_range=(0.01, 50.0), outbids_itself=True))
+        assert shaver.orders(public_record())[0][2] == price
 
 
 @pytest.mark.parametrize(("assignments", "price"), [(BUYERS, 988), (replace(SELLERS, limits=((9.5,),)), 1012)])
@@ -186,8 +231,12 @@ def test_the_shaver_opens_an_empty_side_at_its_stub(assignments: Assignments, pr
         ({"side": "both"}, "assignments.side is 'both'; it must be one of buy, sell, either"),
         ({"limits": ((1.0,), (1.0, 2.0)), "side": "buy"}, "assignments.limits"),
         ({"limits": ((1.0,),)}, "assignments.side is 'either'; it must be buy or sell where limits are given"),
-        ({"limits": ((1.0,) * 2000,), "side": "buy"}, "assignments.limits is '2000 prices'; it must be at most 1008"),
+        ({"limits": ((1.0,) * 2000,), "side": "buy"}, "assignments.limits is '2000 prices'; it must be at most 1004"),
         ({"width": 0.0}, "assignments.width is 0.0; it must be above zero"),
+        (
+            {"interval_seconds": 1.0, "round_seconds": 30.0},
+            "assignments.interval_seconds is 1.0; it must be zero where there are rounds",
+        ),
         ({"attention": -1.0}, "assignments.attention is -1.0; it must be zero or more"),
     ],
 )

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from marl_market.agents.scripted.almgren_chriss import AlmgrenChriss
-from marl_market.agents.scripted.assignment import Assignments
+from marl_market.agents.scripted.assignment import TRADED, Assignments
 from marl_market.agents.scripted.fixed_spread import FixedSpread
 from marl_market.agents.scripted.giveaway import Giveaway
 from marl_market.agents.scripted.glosten_milgrom_maker import GlostenMilgromMaker
+from marl_market.agents.scripted.heuristic_belief import HeuristicBelief
 from marl_market.agents.scripted.informed_glosten_milgrom import InformedGlostenMilgrom
 from marl_market.agents.scripted.noise import Noise
 from marl_market.agents.scripted.pov import POV
@@ -98,6 +99,21 @@ def test_auction_traders_never_trade_at_a_loss_and_find_most_of_the_surplus(agen
     surplus = (buyers.sum(1) + sellers.sum(1)) / 12
     assert surplus.max() <= 1 + 1e-9
     assert surplus.mean() > 0.8
+
+
+@pytest.mark.parametrize("agent", [ZIConstrained, Giveaway, Shaver, ZIP, HeuristicBelief])
+def test_no_unit_trades_twice(agent: Any) -> None:
+    customers = Assignments(quantity=1 / 6, round_seconds=6.0, patience_seconds=10.0)
+    groups = [Group("crowd", agent(customers), 8), Group("shouters", ZIConstrained(customers), 6)]
+    batch = BatchMarket(environment(groups, spec=market_spec(session_steps=300)), 4)
+    batch.reset(range(4))
+    action = np.zeros((4, 0, batch.environment.action.size), np.float32)
+    most = 0
+    for _ in range(300):
+        batch.step(action)
+        seats = batch.markets["seat"][:, :14]
+        most = max(most, int((seats["account"]["traded_lots"] - seats["memory"][..., TRADED]).max()))
+    assert most == 1
 
 
 def test_zi_u_trades_at_losses() -> None:

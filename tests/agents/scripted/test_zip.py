@@ -6,7 +6,19 @@ import numpy as np
 import pytest
 
 from marl_market.agents.scripted.assignment import ANCHOR, BEGUN, LIMIT, SIDE
-from marl_market.agents.scripted.zip import CHANGE, DRAWN, LAST_SIDE, MARGIN, MOMENTUM, RATE, ZIP
+from marl_market.agents.scripted.zip import (
+    CHANGE,
+    DRAWN,
+    LAST_SIDE,
+    MARGIN,
+    MOMENTUM,
+    PRICE,
+    RATE,
+    REACH,
+    REACHES,
+    WORKING,
+    ZIP,
+)
 from tests.agents.scripted.seated import Seated
 from tests.builders import public_record, show_levels
 
@@ -19,6 +31,8 @@ def working(side: int, agent: ZIP = EXACT, momentum: float = 0.0, change: float 
     memory = trader.seat["memory"]
     memory[[SIDE, LIMIT, BEGUN, ANCHOR]] = (side, 1000.0, 1.0, 1000.0)
     memory[[DRAWN, RATE, MOMENTUM, MARGIN, CHANGE, LAST_SIDE]] = (1.0, 0.5, momentum, 0.2, change, side)
+    memory[PRICE] = 1000.0 - 200.0 * side
+    memory[REACH : REACH + 2] = trader.mind["parameter"][REACHES : REACHES + 2]
     trader.mind["parameter"][4] = 0.0  # no assignment expires
     return trader
 
@@ -109,6 +123,81 @@ def test_prices_are_counted_from_the_origin() -> None:
     assert trader.orders(after_trade(970, 1))[0][2] == 975
 
 
+BRISTOL = ZIP(relative=0.0, absolute=0.0, span=None, bristol=(1.0, 30.0))
+
+
+def two_sided(side: int, own: int, earlier: int, other: int) -> Any:
+    """Return a market in which the best quote of `side` has come from `earlier` to `own`."""
+    public = after_quote(side, own, earlier)
+    bid, ask = (own, other) if side > 0 else (other, own)
+    show_levels(public, bids=[(bid, 5)], asks=[(ask, 5)])
+    return public
+
+
+@pytest.mark.parametrize(
+    ("side", "public", "price"),
+    [
+        (1, after_trade(700, 1), 750),
+        (1, after_trade(900, -1), 850),
+        (1, after_trade(900, 1), 800),
+        (1, two_sided(1, 900, 890, 950), 875),  # a rival bid more: it aims at the best ask
+        (1, after_quote(1, 900, 890), 450),  # ... or, without one, at the lowest price of the range
+        (1, two_sided(1, 790, 780, 950), 800),
+        (1, after_quote(1, 900, 900), 800),
+        (-1, two_sided(-1, 1100, 1110, 1050), 1125),
+        (-1, after_quote(-1, 1100, 1110), 2100),
+        (-1, after_trade(1300, 1), 1250),
+        (1, after_trade(1300, -1), 800),  # the step would pass its limit
+    ],
+)
+def test_in_bristol_it_learns_so(side: int, public: Any, price: int) -> None:
+    trader = working(side, BRISTOL)
+    trader.seat["memory"][WORKING] = 1.0
+    trader.mind["parameter"][5] = 0.0  # it learns before it looks
+    trader.see(public)
+    assert trader.seat["memory"][PRICE] == price
+
+
+def test_in_bristol_prices_are_whole() -> None:
+    trader = working(1, BRISTOL)
+    trader.seat["memory"][RATE] = 0.3
+    trader.mind["parameter"][5] = 0.0
+    trader.see(after_trade(701, 1))  # .3 of the way: 770.3
+    assert trader.seat["memory"][PRICE] == 770
+    assert trader.seat["memory"][MARGIN] == pytest.approx(0.2297)
+
+
+def test_in_bristol_quotes_are_rounded_down_on_either_side() -> None:
+    for side, price in ((1, 799), (-1, 1200)):
+        trader = working(side, BRISTOL)
+        trader.seat["memory"][MARGIN] = 0.2005 if side > 0 else 0.2009
+        assert trader.orders(public_record())[0][2] == price
+
+
+def test_in_bristol_who_has_nothing_to_trade_lowers_its_margin_until_it_looks_again() -> None:
+    trader = working(1, BRISTOL)
+    memory, table = trader.seat["memory"], trader.mind["parameter"]
+    memory[[SIDE, WORKING]] = (0.0, 1.0)
+    table[3] = 0.0  # no assignment comes
+    trader.see(after_trade(900, -1))
+    assert memory[MARGIN] == pytest.approx(0.15)
+    trader.see(after_trade(950, -1))
+    assert memory[MARGIN] == pytest.approx(0.15)
+    trader.see(two_sided(1, 900, 890, 950))
+    assert memory[MARGIN] == pytest.approx(0.1)
+
+
+def test_in_bristol_the_reaches_are_drawn_too() -> None:
+    drawn = []
+    for key in range(500):
+        trader = Seated(ZIP(bristol=(1.0, 30.0)), random_key=key)
+        trader.see(public_record())
+        drawn.append(trader.seat["memory"][REACH : REACH + 2] / (0.05, 0.2))
+    low, high = np.min(drawn, axis=0), np.max(drawn, axis=0)
+    assert ((low >= 0.2) & (low < 0.22)).all()
+    assert ((high > 0.98) & (high <= 1.0)).all()
+
+
 def test_rate_momentum_and_margin_are_drawn_as_in_the_paper() -> None:
     drawn = []
     for key in range(500):
@@ -126,6 +215,7 @@ def test_rate_momentum_and_margin_are_drawn_as_in_the_paper() -> None:
     [
         ({"least_margin": 0.5}, "zip.least_margin, zip.most_margin is"),
         ({"relative": -0.1}, "zip.relative is -0.1; it must be zero or more"),
+        ({"bristol": (2.0, 1.0)}, r"zip.bristol is \(2.0, 1.0\); it must be a lowest and a highest price"),
         ({"span": 0.0}, "zip.span is 0.0; it must be above zero"),
     ],
 )

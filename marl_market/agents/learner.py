@@ -66,8 +66,8 @@ class Experience:
     trajectory: Trajectory | None = None
 
 
-class Learner(Protocol):
-    """The mind of one group while it learns."""
+class Mind(Protocol):
+    """What plays one group while a session is sampled."""
 
     def prepare(self, batch: BatchMarket) -> None:
         """Write what plays inside the step into the batch's minds; called before each session."""
@@ -80,6 +80,10 @@ class Learner(Protocol):
         `noise` (R, A) is standard normal and explores; None asks for what the mind thinks best. `mask` (R, choices)
         says which choices of a discrete action are allowed; None: all. Called for external groups only.
         """
+
+
+class Learner(Mind, Protocol):
+    """The mind of one group while it learns."""
 
     def learn(self, experience: Experience) -> dict[str, float]:
         """Get better from one session; return metrics."""

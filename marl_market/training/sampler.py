@@ -3,7 +3,7 @@
 Assumptions: an iteration is one session of every market. What is random in it follows from the run's seed and the
 iteration's number alone, so a resumed run goes on as if it had never stopped. Markets 2i and 2i + 1 share all random
 numbers, exploration included: they differ only where their evolving minds do (antithetic pairs, common random
-numbers).
+numbers). A sampler without pairs gives every market numbers of its own.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from marl_market.agents.learner import Experience, Learner, Masks, Trajectory
+from marl_market.agents.learner import Experience, Masks, Mind, Trajectory
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.scheme import mask_size_of
 
@@ -53,12 +53,16 @@ class Session:
 class Sampler:
     """Samples sessions from one batch."""
 
-    def __init__(self, batch: BatchMarket, learners: Mapping[str, Learner], seed: int) -> None:
-        """Sample from `batch`; `learners` are by group name. Raises ValueError for an odd number of markets."""
-        if batch.markets.size % 2:
+    def __init__(self, batch: BatchMarket, learners: Mapping[str, Mind], seed: int, pairs: bool = True) -> None:
+        """Sample from `batch`; `learners` are by group name; `pairs` of markets share their luck, or none does.
+
+        Raises ValueError for an odd number of markets where they go in pairs.
+        """
+        if pairs and batch.markets.size % 2:
             raise ValueError(f"training.markets is {batch.markets.size}; markets go in pairs, so it must be even")
         self._batch = batch
         self._learners = learners
+        self._sharing = 2 if pairs else 1
         self._seed = seed
         environment = batch.environment
         position = {seat: place for place, seat in enumerate(batch.external.tolist())}
@@ -80,18 +84,19 @@ class Sampler:
     def sample(self, iteration: int) -> Session:
         """Play one session in every market; raises ConservationError where one makes or loses anything."""
         batch, steps = self._batch, len(self._reward)
-        pairs = batch.markets.size // 2
+        different = batch.markets.size // self._sharing
         for learner in self._learners.values():
             learner.prepare(batch)
-        seeds = np.random.SeedSequence(self._seed, spawn_key=(SEEDS, iteration)).generate_state(pairs, np.uint64)
+        seeds = np.random.SeedSequence(self._seed, spawn_key=(SEEDS, iteration)).generate_state(different, np.uint64)
         random = np.random.default_rng(np.random.SeedSequence(self._seed, spawn_key=(NOISE, iteration)))
         columns: dict[str, list[dict[str, NDArray[np.float32]]]] = {name: [] for name in self._places}
         market_rows = []
-        self._observation[0] = batch.reset(np.repeat(seeds, 2))
+        self._observation[0] = batch.reset(np.repeat(seeds, self._sharing))
         self._mask[0] = batch.mask
         public = batch.markets["public"]
         for t in range(steps):
-            noise = np.repeat(random.standard_normal((pairs, *self._action.shape[2:]), np.float32), 2, axis=0)
+            drawn = random.standard_normal((different, *self._action.shape[2:]), np.float32)
+            noise = np.repeat(drawn, self._sharing, axis=0)
             for name, places in self._places.items():
                 seen, explored = self._observation[t][:, places], noise[:, places, : self._sizes[name]]
                 action, extra = self._learners[name].act(_rows(seen), _rows(explored), self._mask_of(name, t))

@@ -44,6 +44,13 @@ def test_the_program_for_other_learners_goes_on_from_it(tmp_path: Path) -> None:
     assert run(script, tmp_path) == "64 (64,) False\n"
 
 
+@pytest.mark.ray
+def test_the_program_for_rllib_goes_on_from_them(tmp_path: Path) -> None:
+    programs = [next(b for b in blocks("python") if name in b) for name in ("MarketEnv", "FocalEnv", "MarketEnvRunner")]
+    script = "\n".join([*programs, "print(results['num_episodes'], set(results['module_episode_returns_mean']))"])
+    assert run(script, tmp_path).splitlines()[-1] == "32 {'mine'}"
+
+
 PLAY_THE_NEW_TRADER = """
 import numpy as np, yaml
 from pathlib import Path

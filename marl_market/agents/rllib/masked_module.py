@@ -24,6 +24,10 @@ ACTION_MASK, NEXT_ACTION_MASK = "action_mask", "next_action_mask"
 class MaskedPPOModule(DefaultPPOTorchRLModule):
     """PPO's policy and critic, whose policy leaves out the choices that the batch masks."""
 
+    def _forward(self, batch: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+        output = super()._forward(batch, **kwargs)
+        return _mask(output, batch, ACTION_MASK, Columns.ACTION_DIST_INPUTS)
+
     def _forward_train(self, batch: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
         output = super()._forward_train(batch, **kwargs)
         return _mask(output, batch, ACTION_MASK, Columns.ACTION_DIST_INPUTS)

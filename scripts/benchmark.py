@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
-from benchmarks import crowd, env, exchange, kernels, sampler
+from benchmarks import crowd, env, evolution, exchange, kernels, sampler
 from benchmarks.measurement import machine
 
-SUITES = {"exchange": exchange, "env": env, "sampler": sampler, "crowd": crowd, "kernels": kernels}
+SUITES = {suite.__name__.rpartition(".")[2]: suite for suite in (exchange, env, sampler, evolution, crowd, kernels)}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

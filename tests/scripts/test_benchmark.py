@@ -47,6 +47,12 @@ UNITS = {
         "sampler.agent_steps_per_second": "agent steps/s",
         "sampler.agent_steps_per_second.with_learning": "agent steps/s",
     },
+    "evolution": {
+        "evolution.decisions_per_second_per_core": "decisions/s",
+        "evolution.evaluations_per_second": "sessions/s",
+        "evolution.speedup_over_torch": "times",
+        "evolution.speedup_over_torch.a_call_a_candidate": "times",
+    },
     "crowd": {
         "crowd.orders_per_second": "orders/s",
         "crowd.wall_seconds": "s",
@@ -81,7 +87,13 @@ def module(name: str) -> ModuleType:
 
 @pytest.mark.parametrize(
     "suite",
-    ["env", *(pytest.param(name, marks=pytest.mark.slow) for name in ("exchange", "sampler", "crowd", "kernels"))],
+    [
+        "env",
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("exchange", "sampler", "evolution", "crowd", "kernels")
+        ),
+    ],
 )
 def test_a_suite_prints_its_figures_and_writes_them_as_json_lines(
     suite: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -109,7 +121,10 @@ def test_the_list_names_every_suite_and_measures_nothing(capsys: pytest.CaptureF
 def test_an_unknown_suite_is_refused_with_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         module("benchmark").main(["engine"])
-    assert "there is no suite 'engine'; choose from exchange, env, sampler, crowd, kernels" in capsys.readouterr().err
+    assert (
+        "there is no suite 'engine'; choose from exchange, env, sampler, evolution, crowd, kernels"
+        in capsys.readouterr().err
+    )
 
 
 def test_a_line_shows_name_value_unit_and_conditions_in_columns() -> None:

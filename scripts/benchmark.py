@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
-from benchmarks import crowd, env, exchange, kernels, learners, sampler
+from benchmarks import crowd, env, evolution, exchange, kernels, learners, sampler
 from benchmarks.measurement import machine
 
-SUITES = {suite.__name__.rpartition(".")[2]: suite for suite in (exchange, env, sampler, learners, crowd, kernels)}
+SUITES = {
+    suite.__name__.rpartition(".")[2]: suite for suite in (exchange, env, sampler, learners, evolution, crowd, kernels)
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

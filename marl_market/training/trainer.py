@@ -81,7 +81,9 @@ class Trainer:
             if isinstance(group.agent, LearningAgent)
         }
         batch = BatchMarket(environment, training.markets, training.threads)
-        self._sampler = Sampler(batch, self._learners, seed)
+        # Pairs are for evolving minds; to gradients, a pair's equal luck is half the samples.
+        pairs = any(group.agent.mind_per_market for group in environment.groups)
+        self._sampler = Sampler(batch, self._learners, seed, pairs)
         self._identity = identity_of(environment, training.markets, seed)
         self._untrained = self.policies()
         self._done = 0

@@ -26,7 +26,6 @@ CASES: dict[str, tuple[str, str, int, dict[str, Any]]] = {
     "ppo_market_discrete": ("ppo", "market_discrete", 15, {}),
     "appo_quotes": ("appo", "quotes", 30, {}),
     "dqn_market_discrete": ("dqn", "market_discrete", 25, OFF_POLICY),
-    "sac_quotes": ("sac", "quotes", 30, {}),
     "snes_quotes": ("snes", "quotes", 60, {}),
     "cma_es_quotes": ("cma_es", "quotes", 60, {}),
 }

@@ -61,6 +61,12 @@ UNITS = {
         }.items()
     }
     | {"learners.bytes_per_worker": "bytes", "learners.bytes_per_worker.stock": "bytes"},
+    "evolution": {
+        "evolution.decisions_per_second_per_core": "decisions/s",
+        "evolution.evaluations_per_second": "sessions/s",
+        "evolution.speedup_over_torch": "times",
+        "evolution.speedup_over_torch.a_call_a_candidate": "times",
+    },
     "crowd": {
         "crowd.orders_per_second": "orders/s",
         "crowd.wall_seconds": "s",
@@ -97,7 +103,10 @@ def module(name: str) -> ModuleType:
     "suite",
     [
         "env",
-        *(pytest.param(name, marks=pytest.mark.slow) for name in ("exchange", "sampler", "crowd", "kernels")),
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("exchange", "sampler", "evolution", "crowd", "kernels")
+        ),
         pytest.param("learners", marks=[pytest.mark.ray, pytest.mark.filterwarnings("ignore")]),
     ],
 )
@@ -128,7 +137,7 @@ def test_an_unknown_suite_is_refused_with_the_known_ones(capsys: pytest.CaptureF
     with pytest.raises(SystemExit):
         module("benchmark").main(["engine"])
     assert (
-        "there is no suite 'engine'; choose from exchange, env, sampler, learners, crowd, kernels"
+        "there is no suite 'engine'; choose from exchange, env, sampler, learners, evolution, crowd, kernels"
         in capsys.readouterr().err
     )
 

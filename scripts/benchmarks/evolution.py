@@ -1,0 +1,171 @@
+"""Evolution: decisions and evaluations a second of networks that play inside the step, and through torch beside it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import numpy as np
+import torch
+from benchmarks.measurement import REPEATS, Figure
+from numpy.typing import NDArray
+
+from marl_market.agents.evolution.evolution_strategy import EvolutionStrategy
+from marl_market.agents.evolution.genome import Layer
+from marl_market.agents.evolution.group_learner import GroupLearner
+from marl_market.agents.learner import Experience
+from marl_market.agents.rllib.process import prepare_process
+from marl_market.env.actions.quotes import Quotes
+from marl_market.env.agent import External, Group
+from marl_market.env.batch_market import BatchMarket
+from marl_market.env.environment import Environment
+from marl_market.env.observations.account import Account
+from marl_market.env.observations.clock import Clock
+from marl_market.env.observations.fees import FeeSchedule
+from marl_market.env.observations.touch import Touch
+from marl_market.env.rewards.profit import Profit
+from marl_market.evaluation.truths.avellaneda_stoikov import model_market, takers
+
+CANDIDATES = 64
+HIDDEN = (64, 64)
+TOLERANCE = 1e-5
+
+Floats = NDArray[np.float32]
+Policy = Callable[[Floats], Floats]
+"""Actions (candidates, numbers) of observations (candidates, numbers)."""
+
+
+def environment(steps: int) -> Environment:
+    """Return the market of Avellaneda and Stoikov with one evolving maker, who sees sixteen numbers."""
+    observation = {"account": Account(), "touch": Touch(), "clock": Clock(), "fees": FeeSchedule()}
+    groups = [Group("maker", EvolutionStrategy(HIDDEN)), takers()]
+    return Environment(
+        replace(model_market(), session_steps=steps), groups, observation, Quotes(), {"profit": Profit()}
+    )
+
+
+def measure(quick: bool) -> Iterator[Figure]:
+    """Measure one core, ours and torch in turns; with `quick` sessions too short to mean anything."""
+    prepare_process(torch_threads=1)
+    candidates, described = (2, environment(4)) if quick else (CANDIDATES, environment(model_market().session_steps))
+    steps = described.spec.session_steps
+    agent, action = EvolutionStrategy(HIDDEN), described.action_of("maker")
+    network = agent.network(described.observation_size, action)
+    learner = agent.learner(described, "maker", 1)
+    inside = BatchMarket(described, candidates)
+    outside = BatchMarket(replace(described, groups=[Group("maker", External()), takers()]), candidates)
+    learner.prepare(inside)
+    vectors = inside.minds["weight"][inside.mind_rows["maker"], : network.parameter_count]
+    layers = [network.layers(vector.copy()) for vector in vectors]
+    policies = {"": batched(layers), ".a_call_a_candidate": one_by_one(layers)}
+    require_same_decisions(inside, outside, list(policies.values()))
+    nothing = np.zeros((candidates, 0, action.size), np.float32)
+    seconds = seconds_in_turns(
+        {
+            "inside": (inside, lambda: play(inside, lambda _: nothing)),
+            "generation": (None, lambda: play_generation(inside, learner, nothing)),
+            **{name: (outside, lambda policy=policy: play(outside, policy)) for name, policy in policies.items()},
+        }
+    )
+    decisions = candidates * steps
+    conditions = {
+        "candidates": candidates,
+        "parameters": network.parameter_count,
+        "steps": steps,
+        "threads": 1,
+        "market": "Avellaneda-Stoikov with takers",
+        "best_of": REPEATS,
+    }
+    rate = decisions / seconds["inside"]
+    yield Figure("evolution.decisions_per_second_per_core", rate, "decisions/s", conditions)
+    yield Figure("evolution.evaluations_per_second", candidates / seconds["generation"], "sessions/s", conditions)
+    for name in policies:
+        beside = {**conditions, "torch": torch.__version__, "torch_decisions": round(decisions / seconds[name])}
+        ratio = seconds[name] / seconds["inside"]
+        yield Figure(f"evolution.speedup_over_torch{name}", ratio, "times", beside)
+
+
+def batched(layers: list[list[Layer]]) -> Policy:
+    """Return one torch call a layer for all candidates: a product of a batch of matrices."""
+    stacked = [
+        (torch.from_numpy(np.stack([weight for weight, _ in layer])), torch.from_numpy(np.stack([b for _, b in layer])))
+        for layer in zip(*layers, strict=True)
+    ]
+
+    @torch.inference_mode()
+    def decide(observation: Floats) -> Floats:
+        signal = torch.from_numpy(observation).unsqueeze(1)
+        for index, (weight, bias) in enumerate(stacked):
+            signal = torch.baddbmm(bias.unsqueeze(1), signal, weight)
+            if index + 1 < len(stacked):
+                signal = torch.tanh(signal)
+        return np.asarray(signal.squeeze(1).numpy())
+
+    return decide
+
+
+def one_by_one(layers: list[list[Layer]]) -> Policy:
+    """Return one torch module a candidate, each called with its own observation."""
+    modules = []
+    for network in layers:
+        parts: list[torch.nn.Module] = []
+        for weight, bias in network:
+            linear = torch.nn.Linear(*weight.shape)
+            linear.weight.data, linear.bias.data = torch.from_numpy(weight.T.copy()), torch.from_numpy(bias)
+            parts += [linear, torch.nn.Tanh()]
+        modules.append(torch.nn.Sequential(*parts[:-1]))
+
+    @torch.inference_mode()
+    def decide(observation: Floats) -> Floats:
+        return np.stack(
+            [module(row).numpy() for module, row in zip(modules, torch.from_numpy(observation), strict=True)]
+        )
+
+    return decide
+
+
+def play(batch: BatchMarket, policy: Policy) -> Floats:
+    """Play all markets from their opening to their close; return what the makers earned, (steps, candidates)."""
+    earned = np.empty((batch.environment.spec.session_steps, batch.markets.size), np.float32)
+    shape = batch.markets.size, batch.external.size, batch.environment.action_size
+    for t in range(len(earned)):
+        seen = batch.observation[:, 0] if batch.external.size else batch.observation
+        earned[t] = batch.step(policy(seen).reshape(shape)).reward[:, 0]
+    return earned
+
+
+def play_generation(batch: BatchMarket, learner: GroupLearner, nothing: Floats) -> None:
+    """Write a generation of candidates, open the markets, play them, and learn from it."""
+    learner.prepare(batch)
+    batch.reset(range(batch.markets.size))
+    learner.learn(Experience(play(batch, lambda _: nothing)))
+
+
+def require_same_decisions(inside: BatchMarket, outside: BatchMarket, policies: list[Policy]) -> None:
+    """Raise RuntimeError where the first decisions of equal candidates in equal markets differ."""
+    size, numbers = inside.markets.size, outside.environment.action_size
+    inside.reset(range(size))
+    inside.step(np.zeros((size, 0, numbers), np.float32))
+    played = inside.markets["seat"]["action"][:, 0, :numbers]
+    seen = outside.reset(range(size))[:, 0]
+    for policy in policies:
+        difference = float(np.abs(policy(seen) - played).max())
+        if not difference <= TOLERANCE:
+            raise RuntimeError(f"torch decides otherwise: actions differ by {difference}, at most {TOLERANCE} is equal")
+
+
+def seconds_in_turns(plays: dict[str, tuple[BatchMarket | None, Callable[[], object]]]) -> dict[str, float]:
+    """Return the least processor time of each play, after the opening of its markets, which is not timed.
+
+    They take turns, so that none has the machine's quiet moments alone; all of them compute on one thread.
+    """
+    seconds: dict[str, list[float]] = {name: [] for name in plays}
+    for _ in range(REPEATS + 1):
+        for name, (batch, work) in plays.items():
+            if batch is not None:
+                batch.reset(range(batch.markets.size))
+            begin = time.process_time()
+            work()
+            seconds[name].append(time.process_time() - begin)
+    return {name: min(values[1:]) for name, values in seconds.items()}

@@ -58,7 +58,8 @@ def train(case: str, seed: int = 1) -> Comparison:
     agent, action, iterations, changes = CASES[case]
     described = market(agent, action, changes)
     learner = described.groups[-1].agent.learner(described, "focal", seed)
-    sampler = Sampler(BatchMarket(described, MARKETS), {"focal": learner}, seed)
+    evolves = described.groups[-1].agent.mind_per_market
+    sampler = Sampler(BatchMarket(described, MARKETS), {"focal": learner}, seed, pairs=evolves)
     newborn = learner.policy()
     for iteration in range(iterations):
         learner.learn(sampler.sample(iteration).experience["focal"])

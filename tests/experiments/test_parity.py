@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import ray
 
-SCRIPT = runpy.run_path(str(Path(__file__).parents[2] / "experiments/003_parity/compare.py"))
+SCRIPT = runpy.run_path(str(Path(__file__).parents[2] / "experiments/004_parity/compare.py"))
 
 
 @pytest.mark.ray

@@ -10,7 +10,7 @@ import numpy as np
 from marl_market.agents.evolution.compiled_policy import play
 from marl_market.agents.evolution.genome import MultilayerPerceptron
 from marl_market.agents.evolution.group_learner import GroupLearner
-from marl_market.agents.evolution.strategies import OpenAIES, SearchState, Strategy
+from marl_market.agents.evolution.strategies import OpenAIES, SearchState, Strategy, require_field
 from marl_market.env.environment import Environment
 from marl_market.env.scheme import ActionScheme, choices_of
 from marl_market.market.spec import MarketSpec
@@ -18,11 +18,14 @@ from marl_market.market.spec import MarketSpec
 
 @dataclass(frozen=True)
 class EvolutionStrategy:
-    """Evolve the weights of a network that plays compiled; each market carries another candidate.
+    """Evolve the weights of a network that plays compiled; the markets of a batch carry the candidates.
 
     Attributes:
         hidden: widths of the tanh layers.
         strategy: how the weights are searched.
+        sessions: markets in which each candidate plays; that many times fewer candidates share out the batch.
+        risk_aversion: of the exponential utility whose certainty equivalent over those sessions is a candidate's
+            fitness, per unit of reward; at zero, and with one session, fitness is the mean return.
     """
 
     trader = play
@@ -31,9 +34,15 @@ class EvolutionStrategy:
     mind_per_market = True
     hidden: Sequence[int] = (32, 32)
     strategy: Strategy = field(default_factory=OpenAIES)
+    sessions: int = 1
+    risk_aversion: float = 0.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "hidden", tuple(int(width) for width in self.hidden))
+        require_field(self, "sessions", self.sessions >= 1, "one or more")
+        require_field(self, "risk_aversion", self.risk_aversion >= 0, "zero or more")
+        averse = self.risk_aversion > 0
+        require_field(self, "sessions", self.sessions > 1 or not averse, "two or more with a risk_aversion")
 
     def parameters(self, spec: MarketSpec, seats: int) -> Sequence[float]:
         """Return none: what it knows is in its weights."""
@@ -43,7 +52,15 @@ class EvolutionStrategy:
         """Return a newborn learner for the group of this name."""
         network = self.network(environment.observation_size, environment.action_of(group))
         seats = environment.seats_of(group)
-        return GroupLearner(group, seats.stop - seats.start, network, self.strategy, self.initial(network, seed))
+        return GroupLearner(
+            group,
+            seats.stop - seats.start,
+            network,
+            self.strategy,
+            self.initial(network, seed),
+            self.sessions,
+            self.risk_aversion,
+        )
 
     def network(self, observation_size: int, action: ActionScheme) -> MultilayerPerceptron:
         """Return the network from observations to actions; raises ValueError where it does not fit a compiled mind."""

@@ -1,4 +1,7 @@
-"""A group of seats that evolves: every market of the batch carries another candidate."""
+"""A group of seats that evolves: the markets of a batch are shared out among the candidates.
+
+Markets 2i and 2i + 1 share their random numbers, and so do the candidates of an antithetic pair, session for session.
+"""
 
 from __future__ import annotations
 
@@ -19,23 +22,39 @@ STRETCHES = 8
 
 
 class GroupLearner:
-    """Search the weights of one group; a session is a generation, a candidate's fitness its seats' mean return."""
+    """Search the weights of one group; an iteration is a generation, fitness the certainty equivalent of returns."""
 
     def __init__(
-        self, group: str, seats: int, network: MultilayerPerceptron, strategy: Strategy, state: SearchState
+        self,
+        group: str,
+        seats: int,
+        network: MultilayerPerceptron,
+        strategy: Strategy,
+        state: SearchState,
+        sessions: int = 1,
+        risk_aversion: float = 0.0,
     ) -> None:
-        """Begin at `state`, for `seats` seats of each market."""
+        """Begin at `state`, for `seats` seats of each market; each candidate plays in `sessions` markets."""
         self._group = group
         self._seats = seats
         self._network = network
         self._strategy = strategy
         self._state = state
+        self._sessions = sessions
+        self._risk_aversion = risk_aversion
 
     def prepare(self, batch: BatchMarket) -> None:
-        """Write a candidate into each market; raises ValueError for an odd number of markets."""
+        """Write a candidate into each market; raises ValueError where markets do not suffice for pairs of them."""
         rows = batch.mind_rows[self._group]
-        candidates = self._strategy.ask(self._state, rows.stop - rows.start)
-        self._network.write_minds(batch.minds, np.arange(rows.start, rows.stop), candidates)
+        markets = np.arange(rows.stop - rows.start)
+        pair = 2 * self._sessions
+        if markets.size % pair:
+            raise ValueError(
+                f"{markets.size} markets for {self._group}, whose candidates play {self._sessions} sessions each; "
+                f"it must be a multiple of {pair}"
+            )
+        candidates = self._strategy.ask(self._state, markets.size // self._sessions)
+        self._network.write_minds(batch.minds, rows, candidates[2 * (markets // pair) + markets % 2])
 
     def act(
         self, observation: Floats, noise: Floats | None, mask: Masks | None = None
@@ -45,16 +64,21 @@ class GroupLearner:
 
     def learn(self, experience: Experience) -> dict[str, float]:
         """Move on to the next generation; what a candidate did is what it earned in each stretch of the session."""
-        fitness = experience.reward.sum(0).reshape(-1, self._seats).mean(1)
+        fitness = certainty_equivalent(self._by_candidate(experience.reward), self._risk_aversion)
         stretches = np.array_split(experience.reward, min(STRETCHES, len(experience.reward)))
-        behavior = np.stack([part.sum(0).reshape(-1, self._seats).mean(1) for part in stretches], axis=1)
+        behavior = np.stack([self._by_candidate(part).mean(1) for part in stretches], axis=1)
         before = self._state.center
-        self._state = self._strategy.tell(self._state, fitness, behavior.astype(np.float64))
+        self._state = self._strategy.tell(self._state, fitness, behavior)
         return {
             "fitness_best": float(fitness.max()),
             "fitness_deviation": float(fitness.std()),
             "step_length": float(np.linalg.norm(self._state.center - before)),
         }
+
+    def _by_candidate(self, reward: Floats) -> NDArray[np.float64]:
+        """Return the mean over seats of summed rewards (steps, markets * seats) as (candidates, sessions)."""
+        earned = reward.sum(0, dtype=np.float64).reshape(-1, self._seats).mean(1)
+        return earned.reshape(-1, self._sessions, 2).swapaxes(1, 2).reshape(-1, self._sessions)
 
     def policy(self) -> FrozenPolicy:
         """Return the center of the search."""
@@ -67,3 +91,15 @@ class GroupLearner:
     def set_state(self, state: dict[str, Any]) -> None:
         """Continue from a state of `get_state`."""
         self._state = copy.deepcopy(state["search"])
+
+
+def certainty_equivalent(value: NDArray[np.float64], risk_aversion: float) -> NDArray[np.float64]:
+    """Return -ln(mean(exp(-risk_aversion * value))) / risk_aversion of each row of (n, samples).
+
+    Without risk aversion it is the mean.
+    """
+    if risk_aversion == 0:
+        return np.asarray(value.mean(1))
+    worst = value.min(1)  # what is above it cannot overflow
+    utility = np.exp(-risk_aversion * (value - worst[:, None])).mean(1)
+    return np.asarray(worst - np.log(utility) / risk_aversion)

@@ -1,4 +1,4 @@
-"""Does PPO learn alike, whoever samples for it? python experiments/003_parity/compare.py [--seeds 5] [--first 0]."""
+"""Does PPO learn alike, whoever samples for it? python experiments/004_parity/compare.py [--seeds 5] [--first 0]."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def test_the_market_and_the_takers_are_those_whose_published_numbers_are_checked
 @pytest.mark.slow
 def test_a_short_evolution_is_worth_more_at_gamma_on_sessions_it_has_not_seen(tmp_path: Path) -> None:
     environment, makers = SCRIPT["train"](
-        "evolution", ["training.iterations=10", "training.markets=64", "training.threads=1"], tmp_path
+        "evolution", ["training.iterations=15", "training.markets=512", "training.threads=1"], tmp_path
     )
     figures = [
         SCRIPT["certainty_equivalent"]("maker", 0.0, 0.0, 0.1, SCRIPT["wealth"](environment, maker, SESSIONS))

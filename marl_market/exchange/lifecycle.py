@@ -42,7 +42,8 @@ def allocate_instruments(spec: MarketSpec, markets: int, seats: int) -> NDArray[
     for number, (records, instrument) in enumerate(zip(instruments, spec.instruments, strict=True)):
         records["public"]["instrument"] = number
         records["instrument_count"] = len(instruments)
-        records["instrument_bytes"] = instruments.strides[0]
+        # A market of one instrument is the same record in a batch of any size.
+        records["instrument_bytes"] = instruments.strides[0] if len(instruments) > 1 else 0
         _write_constants(records, instrument, seats)
         open_markets(records, instrument.initial_price_ticks)
     return instruments

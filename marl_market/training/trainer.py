@@ -109,7 +109,7 @@ class Trainer:
         iterations, env_steps = self._training.iterations, self._env_steps(1)
         progress = Progress(iterations, env_steps * self._environment.seats)
         if not is_compiled(reset_markets):
-            progress.say("compiling the market (once, about 20 s)")
+            progress.say("compiling the market (once, up to a minute)")
         with interruptible() as interrupted:
             while self._done < iterations and not interrupted:
                 metrics = self._iterate()

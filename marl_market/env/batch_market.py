@@ -91,8 +91,8 @@ class BatchMarket:
         self.instruments = allocate_instruments(environment.spec, markets, environment.seats)
         self.markets = self.instruments[0]
         self.lines = connect(self.instruments.reshape(-1), environment.latencies, environment.spec.step_ns)
-        self.minds, self.mind_rows = seat_groups(environment, self.instruments)
         self.external = external_seats(environment)
+        self.minds, self.mind_rows = seat_groups(environment, self.instruments, self.external)
         self._paths = [
             FundamentalPaths(environment.spec, number, environment.groups, records)
             for number, records in enumerate(self.instruments)
@@ -121,7 +121,7 @@ class BatchMarket:
         plan["seats"], plan["external"] = self.environment.seats, self.external.size
         plan["observation_size"], plan["mask_size"] = self.environment.observation_size, self.environment.mask_size
         plan["part_count"], plan["reward_count"] = self._parts.size, self._reward_parts.size
-        plan["mind_count"], plan["instruments"] = self.minds.size, self._prices.size
+        plan["mind_count"] = self.minds.size
         for name, array in (
             ("parts", self._parts),
             ("rewards", self._reward_parts),

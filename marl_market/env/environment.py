@@ -117,6 +117,11 @@ class Environment:
         """Return what the seats of a group can do in one instrument, pace apart: their own action or the general."""
         return self.action if group.action is None else group.action
 
+    def agents_of(self, name: str) -> list[str]:
+        """Return what the seats of the group `name` are called one by one; raises KeyError where there is none."""
+        seats = self.seats_of(name)
+        return [f"{name}_{number}" for number in range(seats.stop - seats.start)]
+
     def seats_of(self, name: str) -> slice:
         """Return the seats of the group `name`; raises KeyError where there is none."""
         first = 0

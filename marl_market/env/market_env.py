@@ -62,7 +62,7 @@ class MarketEnv(ParallelEnv[str, Observation, Action]):
         self.batch = BatchMarket(environment, markets=1)
         if self.batch.external.size == 0:
             raise ValueError("population has no external group; MarketEnv needs a seat whose actions come from outside")
-        names = [f"{group.name}_{number}" for group in environment.groups for number in range(group.count)]
+        names = [agent for group in environment.groups for agent in environment.agents_of(group.name)]
         self._seats: list[int] = self.batch.external.tolist()
         self.possible_agents = [names[seat] for seat in self._seats]
         schemes = [environment.action_of(group.name) for group in environment.groups for _ in range(group.count)]
@@ -79,9 +79,8 @@ class MarketEnv(ParallelEnv[str, Observation, Action]):
         self._roster = Roster(self.batch)
         self._full = True
         self._idle = np.zeros((1, len(self._seats), environment.action_size), np.float32)
-        rows = set(self._shapes)
-        self._row = rows.pop() if rows == {(environment.action_size,)} else None
-        """The shape of every agent's action, where they are rows of one size."""
+        row = (environment.action_size,)
+        self._row = row if set(self._shapes) == {row} else None  # the shape of every action, where they share one
         self._sleeps = environment.pace.choices > 0
         self._never = dict.fromkeys(self.possible_agents, False)
         self._always = dict.fromkeys(self.possible_agents, True)

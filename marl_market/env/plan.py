@@ -34,7 +34,6 @@ PLAN = np.dtype(
         ("reward", np.int64),
         ("random", np.int64),  # keys: of each market's stream, then of its seats'; each instrument has its own from it
         ("prices", np.int64),  # initial price of each instrument, in ticks
-        ("instruments", np.int64),
         ("open_venue", np.int64),  # addresses of the stages, see `marl_market.env.step`
         ("close_venue", np.int64),
         ("trade_once", np.int64),
@@ -92,9 +91,9 @@ def random_row(plan, number):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def prices_of(plan):  # type: ignore[no-untyped-def]
-    """Return the initial price of each instrument, in ticks."""
-    return carray(pointer(plan.prices), (plan.instruments,), np.int64)
+def prices_of(plan, count):  # type: ignore[no-untyped-def]
+    """Return the initial price of each of `count` instruments, in ticks."""
+    return carray(pointer(plan.prices), (count,), np.int64)
 
 
 @intrinsic

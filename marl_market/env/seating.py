@@ -22,10 +22,12 @@ def part_of(scheme: ObservationScheme | PrivilegedScheme) -> tuple[int, int, boo
     return scheme.encoder.address, scheme.size, scheme.shared, False
 
 
-def seat_groups(environment: Environment, instruments: NDArray[np.void]) -> tuple[NDArray[np.void], dict[str, slice]]:
+def seat_groups(
+    environment: Environment, instruments: NDArray[np.void], external: NDArray[np.int64]
+) -> tuple[NDArray[np.void], dict[str, slice]]:
     """Write every seat's functions and what every mind knows; return the minds and their rows by group.
 
-    `instruments` are market records of shape (instruments, markets).
+    `instruments` are market records of shape (instruments, markets), `external` are the seats of `external_seats`.
     """
     count = instruments.shape[1]
     rows: dict[str, slice] = {}
@@ -48,7 +50,6 @@ def seat_groups(environment: Environment, instruments: NDArray[np.void]) -> tupl
                 raise ValueError(f"population.{group.name} has a policy of {inputs} inputs; observations have {seen}")
             group.agent.write_minds(minds, rows[group.name])
     instruments["seat"]["row"] = -1
-    external = external_seats(environment)
     instruments["seat"]["row"][..., external] = np.arange(external.size)
     instruments["visited"] = any(group.presence is not None for group in environment.groups)
     return minds, rows

@@ -238,7 +238,7 @@ def step_market(first, number, plan):  # type: ignore[no-untyped-def]
 
 def open_session(first, number, plan):  # type: ignore[no-untyped-def]
     """Stage: open every instrument of a market, let the background fill the books, and show the first observation."""
-    random, price_ticks = random_row(plan, number), prices_of(plan)
+    random, price_ticks = random_row(plan, number), prices_of(plan, first.instrument_count)
     for told in range(first.instrument_count):
         market = instrument(first, told)
         open_market(market, price_ticks[told])

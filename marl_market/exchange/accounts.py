@@ -27,6 +27,15 @@ def book_position(account, signed_quantity, price_in_cash):  # type: ignore[no-u
         account.cost = np.int64(account.cost * (np.float64(after) / np.float64(position)))
 
 
+@inlined
+def clear_elsewhere(account):  # type: ignore[no-untyped-def]
+    """Forget what an account has and needs in other instruments, see `marl_market.exchange.portfolio`."""
+    account.worth_elsewhere_twice = 0
+    account.margin_elsewhere_twice = 0
+    account.maintenance_elsewhere_twice = 0
+    account.cash_elsewhere = 0
+
+
 @register_jitable
 def realized(account):  # type: ignore[no-untyped-def]
     """Return the profit of closed positions before fees: the money that came in for no more than the open cost."""

@@ -7,6 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from marl_market.exchange.accounts import clear_elsewhere
 from marl_market.exchange.codes import Phase
 from marl_market.exchange.compiled import compiled
 from marl_market.exchange.credit import MILLION
@@ -115,10 +116,7 @@ def clear_accounts(market):  # type: ignore[no-untyped-def]
         account.rejected = 0
         account.fee_tier = 0
         account.cost = 0
-        account.worth_elsewhere_twice = 0
-        account.margin_elsewhere_twice = 0
-        account.maintenance_elsewhere_twice = 0
-        account.cash_elsewhere = 0
+        clear_elsewhere(account)
 
 
 @compiled

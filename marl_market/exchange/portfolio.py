@@ -7,6 +7,7 @@ and each is told anew before its turn: what it checks is exact.
 
 from __future__ import annotations
 
+from marl_market.exchange.accounts import clear_elsewhere
 from marl_market.exchange.compiled import compiled, inlined
 from marl_market.exchange.credit import exposure, holding, margin, required_twice, value, worth_twice
 from marl_market.exchange.memory import record_after
@@ -27,10 +28,7 @@ def tell_elsewhere(first, told):  # type: ignore[no-untyped-def]
         return
     for i in range(market.seat_count):
         account = market.seat[i].account
-        account.worth_elsewhere_twice = 0
-        account.margin_elsewhere_twice = 0
-        account.maintenance_elsewhere_twice = 0
-        account.cash_elsewhere = 0
+        clear_elsewhere(account)
         for n in range(first.instrument_count):
             if n != told:
                 other = instrument(first, n)

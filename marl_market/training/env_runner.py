@@ -104,7 +104,7 @@ class MarketEnvRunner(EnvRunner, Checkpointable):
     def get_spaces(self) -> Spaces:
         """Return the spaces of the environment and of each module that has a seat, or could have any."""
         observation = observation_space(self._environment.observation_size)
-        actions = {agent: self._space_of(name) for name in self._groups for agent in self._agents(name)}
+        actions = {agent: self._space_of(name) for name in self._groups for agent in self._environment.agents_of(name)}
         observations = gymnasium.spaces.Dict(dict.fromkeys(actions, observation))
         whole = (observations, gymnasium.spaces.Dict(dict(actions)))
         episode = self._new_episode()
@@ -157,10 +157,10 @@ class MarketEnvRunner(EnvRunner, Checkpointable):
                 mind.module.eval()
         session = self._sampler.sample(self._sessions)
         self._sessions += 1
-        modules = {agent: mapping[name] for name in self._groups for agent in self._agents(name)}
+        modules = {agent: mapping[name] for name in self._groups for agent in self._environment.agents_of(name)}
         episodes = [self._new_episode(modules) for _ in range(self._markets)]
         for name, experience in session.experience.items():
-            agents, space = self._agents(name), self._space_of(name)
+            agents, space = self._environment.agents_of(name), self._space_of(name)
             for row in range(self._markets * len(agents)):
                 market, number = divmod(row, len(agents))
                 add_seat(episodes[market], agents[number], experience, row, space)
@@ -176,13 +176,13 @@ class MarketEnvRunner(EnvRunner, Checkpointable):
         episode = self._new_episode()
         mapping = {}
         for name in self._groups:
-            modules = {agent: str(episode.module_for(agent)) for agent in self._agents(name)}
+            modules = {agent: str(episode.module_for(agent)) for agent in self._environment.agents_of(name)}
             if len(set(modules.values())) > 1:
                 raise ValueError(
                     f"policy_mapping_fn maps the seats of population.{name} to {modules}; MarketEnvRunner plays a "
                     "group by one policy: make a group of each"
                 )
-            mapping[name] = modules[self._agents(name)[0]]
+            mapping[name] = modules[self._environment.agents_of(name)[0]]
         return mapping
 
     def _log(self, episodes: list[MultiAgentEpisode]) -> None:
@@ -284,9 +284,6 @@ class MarketEnvRunner(EnvRunner, Checkpointable):
     def _new_episode(self, modules: Mapping[str, str] | None = None) -> MultiAgentEpisode:
         mapping: Any = self.config.policy_mapping_fn
         return MultiAgentEpisode(agent_module_ids=dict[Any, str](modules or {}), agent_to_module_mapping_fn=mapping)
-
-    def _agents(self, group: str) -> list[str]:
-        return [f"{group}_{number}" for number in range(len(self._groups[group]))]
 
     def _space_of(self, group: str) -> ActionSpace:
         return self._environment.action_of(group).space

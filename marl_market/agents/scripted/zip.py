@@ -44,6 +44,16 @@ def moved_margin(memory, side, limit, price, target):  # type: ignore[no-untyped
 
 
 @compiled
+def turn_after_trade(public, side, price, shouted, active):  # type: ignore[no-untyped-def]
+    """Return where the price is to go from after a trade: above the traded price (1), below it (-1), or nowhere (0)."""
+    if side * (price - shouted) >= 0.0:
+        return -side
+    if active and public.last_aggressor_side == -side:
+        return side
+    return 0.0
+
+
+@compiled
 def improved(public, index):  # type: ignore[no-untyped-def]
     """Return whether the best bid (0) or ask (1) is better than a step ago."""
     if public.depth[index] == 0:
@@ -62,10 +72,7 @@ def learn(public, seat, side, limit, origin, active):  # type: ignore[no-untyped
     direction = 0.0
     if public.step_trades > 0:
         shouted = public.last_trade_ticks - origin
-        if side * (price - shouted) >= 0.0:
-            direction = -side
-        elif active and public.last_aggressor_side == -side:
-            direction = side
+        direction = turn_after_trade(public, side, price, shouted, active)
     elif active and improved(public, own):
         shouted = public.level[own, 0].price_ticks - origin
         if side * (shouted - price) > 0.0:
@@ -83,12 +90,10 @@ def learn_in_bristol(public, seat, mind, side, limit, origin):  # type: ignore[n
     own = int(0.5 * (1 - side))
     if public.step_trades > 0:
         shouted = public.last_trade_ticks - origin
-        if side * (price - shouted) >= 0.0:
-            target = beyond(seat, shouted, -side)
-        elif memory[WORKING] == 1.0 and public.last_aggressor_side == -side:
-            target = beyond(seat, shouted, side)
-        else:
+        direction = turn_after_trade(public, side, price, shouted, memory[WORKING] == 1.0)
+        if direction == 0.0:
             return
+        target = beyond(seat, shouted, direction)
     elif public.earlier_touch[own].quantity_lots > 0 and improved(public, own):
         if side * (public.level[own, 0].price_ticks - origin - price) <= 0.0:
             return

@@ -1,5 +1,7 @@
 """Rollouts of a task without a market: the best action is a known function of the observation."""
 
+from typing import Any
+
 import numpy as np
 
 from marl_market.agents.rllib.actor_critic import ActorCritic
@@ -42,4 +44,22 @@ def collect(
         final_observation=random.standard_normal((len(final_step), OBSERVATION_SIZE), dtype=np.float32),
         final_step=final_step,
         final_row=final_row,
+    )
+
+
+def closed_rollout(observation: Floats, action: Floats, reward: Floats, columns: list[dict[str, Any]]) -> Rollout:
+    """Return the rollout of a session in which everybody decides in each step and which its last step terminates."""
+    ended = np.zeros(action.shape[:2], np.bool_)
+    ended[-1] = True
+    return Rollout(
+        observation=observation,
+        action=action,
+        reward=reward,
+        decided=np.ones_like(ended),
+        terminated=ended,
+        truncated=np.zeros_like(ended),
+        final_observation=np.zeros((0, OBSERVATION_SIZE), np.float32),
+        final_step=np.zeros(0, np.int64),
+        final_row=np.zeros(0, np.int64),
+        **{key: np.stack([extra[key] for extra in columns]) for key in columns[0]},
     )

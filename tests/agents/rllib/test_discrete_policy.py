@@ -1,5 +1,6 @@
 """PPO and APPO with choices to make, some of them masked: tasks without a market."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,22 +15,15 @@ from marl_market.agents.rllib.appo import APPO
 from marl_market.agents.rllib.categorical import MASKED, as_space
 from marl_market.agents.rllib.masked_module import ACTION_MASK
 from marl_market.agents.rllib.ppo import PPO
-from marl_market.agents.rllib.process import prepare_process
 from marl_market.agents.rllib.rollout import Rollout
 from marl_market.env.scheme import continuous
-from tests.agents.rllib.synthetic import OBSERVATION_SIZE, best_action
+from tests.agents.rllib.synthetic import OBSERVATION_SIZE, best_action, closed_rollout
 from tests.agents.rllib.test_ppo import assert_equal_states
+
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 SPACES = {"one": Discrete(4), "several": MultiDiscrete([4, 3])}
 STEPS, ROWS = 16, 32
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Any:
-    before = torch.get_num_threads()
-    prepare_process(torch_threads=1)
-    yield
-    torch.set_num_threads(before)
 
 
 def build(algorithm: str, space: Any, seed: int = 7, **fields: Any) -> ActorCritic:
@@ -61,21 +55,8 @@ def collect(learner: ActorCritic, random: np.random.Generator, counts: list[int]
         noise = random.standard_normal((ROWS, len(counts)), dtype=np.float32)
         action[step], extra = learner.act(observation[step], noise, mask[step])
         columns.append(extra)
-    ended = np.zeros((STEPS, ROWS), bool)
-    ended[-1] = True
-    return Rollout(
-        observation=observation,
-        action=action,
-        reward=(action == wanted(observation[:-1], mask, counts)).mean(-1).astype(np.float32),
-        decided=np.ones_like(ended),
-        terminated=ended,
-        truncated=np.zeros_like(ended),
-        final_observation=np.zeros((0, OBSERVATION_SIZE), np.float32),
-        final_step=np.zeros(0, np.int64),
-        final_row=np.zeros(0, np.int64),
-        action_mask=mask,
-        **{key: np.stack([extra[key] for extra in columns]) for key in columns[0]},
-    )
+    reward = (action == wanted(observation[:-1], mask, counts)).mean(-1).astype(np.float32)
+    return replace(closed_rollout(observation, action, reward, columns), action_mask=mask)
 
 
 @pytest.mark.parametrize("algorithm", ["ppo", "appo"])
@@ -139,20 +120,8 @@ def test_appo_learns_continuous_actions_and_says_what_it_cannot_read() -> None:
         noise = random.standard_normal((STEPS, ROWS, 2), dtype=np.float32)
         played = [learner.act(observation[step], noise[step]) for step in range(STEPS)]
         action = np.stack([each for each, _ in played])
-        ended = np.zeros((STEPS, ROWS), bool)
-        ended[-1] = True
-        rollout = Rollout(
-            observation=observation,
-            action=action,
-            reward=-((action - best_action(observation[:-1])) ** 2).sum(axis=-1),
-            decided=np.ones_like(ended),
-            terminated=ended,
-            truncated=np.zeros_like(ended),
-            final_observation=np.zeros((0, OBSERVATION_SIZE), np.float32),
-            final_step=np.zeros(0, np.int64),
-            final_row=np.zeros(0, np.int64),
-            **{key: np.stack([extra[key] for _, extra in played]) for key in played[0][1]},
-        )
+        reward = -((action - best_action(observation[:-1])) ** 2).sum(axis=-1)
+        rollout = closed_rollout(observation, action, reward, [extra for _, extra in played])
         rewards.append(rollout.reward.mean())
         learner.learn(rollout)
     assert rewards[0] < -1.5

@@ -18,7 +18,6 @@ from marl_market.agents.rllib.categorical import MASKED
 from marl_market.agents.rllib.dqn import DQN
 from marl_market.agents.rllib.masked_module import NEXT_ACTION_MASK
 from marl_market.agents.rllib.off_policy import OffPolicyLearner
-from marl_market.agents.rllib.process import prepare_process
 from marl_market.agents.rllib.sac import SAC
 from marl_market.env.actions.market_discrete import MarketDiscrete
 from marl_market.env.agent import Group
@@ -29,19 +28,13 @@ from tests.agents.rllib.test_ppo import assert_equal_states
 from tests.builders import environment
 
 STEPS, ROWS, CHOICES, SIZE = 16, 32, 4, 2
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
+
 SETTINGS: dict[str, Any] = {
     "hidden": (32,), "discount": 0.0, "learning_starts": 512, "decisions_per_update": 16, "batch_size": 64,
     "capacity": 4_000,
 }  # fmt: skip
 KINDS = ("dqn", "sac")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Any:
-    before = torch.get_num_threads()
-    prepare_process(torch_threads=1)
-    yield
-    torch.set_num_threads(before)
 
 
 def build(kind: str, seed: int = 7, **fields: Any) -> OffPolicyLearner:

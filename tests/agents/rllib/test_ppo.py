@@ -10,16 +10,9 @@ from ray.rllib.core.columns import Columns
 
 from marl_market.agents.rllib.actor_critic import ActorCritic
 from marl_market.agents.rllib.ppo import PPO
-from marl_market.agents.rllib.process import prepare_process
 from tests.agents.rllib.synthetic import ACTION, ACTION_SIZE, OBSERVATION_SIZE, best_action, collect
 
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Any:
-    before = torch.get_num_threads()
-    prepare_process(torch_threads=1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 
 def build(seed: int = 7, **fields: Any) -> ActorCritic:

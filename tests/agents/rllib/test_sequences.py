@@ -10,7 +10,6 @@ from ray.rllib.core.columns import Columns
 
 from marl_market.agents.rllib.advantages import generalized_advantages
 from marl_market.agents.rllib.appo import APPO
-from marl_market.agents.rllib.process import prepare_process
 from marl_market.agents.rllib.rollout import Rollout
 from marl_market.agents.rllib.sequences import entries_of
 from tests.agents.rllib.synthetic import OBSERVATION_SIZE
@@ -18,12 +17,7 @@ from tests.agents.rllib.synthetic import OBSERVATION_SIZE
 STEPS, ROWS, CHOICES, DISCOUNT = 12, 9, 4, 0.7
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Any:
-    before = torch.get_num_threads()
-    prepare_process(torch_threads=1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 
 def sleepy(learner: Any) -> Rollout:

@@ -1,7 +1,8 @@
 """How functions are compiled, and where the compiled form is kept.
 
 Numba's cache looks only at the file of the function itself: a change in a function that it calls would leave a stale
-kernel. The cache of this package therefore lives in a folder named after the digest of all of its sources.
+kernel. The cache of this package therefore lives in a folder named after the digest of all sources that a kernel could
+be made of.
 """
 
 from __future__ import annotations
@@ -15,11 +16,17 @@ import numba
 
 KEPT_CACHES = 8
 
+NEVER_COMPILED = ("agents/rllib", "calibration", "evaluation", "reporting", "training")
+"""Folders without compiled functions, in which nothing is imported by one: a change there leaves all kernels valid."""
+
 
 def source_digest(package: Path) -> str:
-    """Return the digest of every Python source below `package`."""
+    """Return the digest of every Python source below `package` but those of `NEVER_COMPILED`."""
     digest = hashlib.sha256()
+    left_out = [package / folder for folder in NEVER_COMPILED]
     for path in sorted(package.rglob("*.py")):
+        if any(path.is_relative_to(folder) for folder in left_out):
+            continue
         digest.update(path.relative_to(package).as_posix().encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]

@@ -1,10 +1,11 @@
+import ast
 import os
 from pathlib import Path
 
 import pytest
 
 from marl_market.exchange import compiled
-from marl_market.exchange.compiled import KEPT_CACHES, choose_cache_folder, source_digest
+from marl_market.exchange.compiled import KEPT_CACHES, NEVER_COMPILED, choose_cache_folder, source_digest
 
 
 @pytest.fixture
@@ -34,6 +35,26 @@ def test_other_files_do_not_change_the_digest(package: Path) -> None:
     (package / "notes.txt").write_text("not a source")
     os.utime(package / "one.py", (0, 0))
     assert source_digest(package) == before
+
+
+def test_folders_without_compiled_functions_do_not_change_the_digest(package: Path) -> None:
+    before = source_digest(package)
+    (package / NEVER_COMPILED[0]).mkdir(parents=True)
+    (package / NEVER_COMPILED[0] / "one.py").touch()
+    assert source_digest(package) == before
+
+
+def test_folders_said_to_be_without_compiled_functions_have_none() -> None:
+    package = Path(compiled.__file__).parents[1]
+    wanted = {"compiled", "inlined", "trader", "encoder", "privileged_encoder", "reward", "njit", "cfunc", "intrinsic"}
+    for folder in NEVER_COMPILED:
+        sources = list((package / folder).rglob("*.py"))
+        assert sources
+        for path in sources:
+            for node in ast.walk(ast.parse(path.read_text())):
+                for decorator in getattr(node, "decorator_list", []):
+                    named = {part.id for part in ast.walk(decorator) if isinstance(part, ast.Name)}
+                    assert not named & wanted, f"{path}:{decorator.lineno}"
 
 
 def test_only_the_caches_used_last_are_kept(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 
 from marl_market.agents.evolution.frozen import FrozenPolicy
 from marl_market.agents.learner import Learner, LearningAgent
+from marl_market.agents.past_selves import Gallery, PastSelves
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import Environment
 from marl_market.env.kernels import reset_markets
@@ -75,19 +76,27 @@ class Trainer:
         self._seed = seed
         self._folder = folder
         words = np.random.SeedSequence(seed, spawn_key=(LEARNERS,)).generate_state(len(environment.groups), np.uint32)
+        seeded = {group.name: (group.agent, int(word)) for group, word in zip(environment.groups, words, strict=True)}
         self._learners: dict[str, Learner] = {
-            group.name: group.agent.learner(environment, group.name, int(word))
-            for group, word in zip(environment.groups, words, strict=True)
-            if isinstance(group.agent, LearningAgent)
+            name: agent.learner(environment, name, word)
+            for name, (agent, word) in seeded.items()
+            if isinstance(agent, LearningAgent)
+        }
+        self._galleries: dict[str, Gallery] = {
+            name: agent.gallery(environment, name, word)
+            for name, (agent, word) in seeded.items()
+            if isinstance(agent, PastSelves)
         }
         batch = BatchMarket(environment, training.markets, training.threads)
         # Pairs are for evolving minds; to gradients, a pair's equal luck is half the samples.
-        pairs = any(group.agent.mind_per_market for group in environment.groups)
-        self._sampler = Sampler(batch, self._learners, seed, pairs)
+        pairs = any(seeded[name][0].mind_per_market for name in self._learners)
+        self._minds: dict[str, Learner | Gallery] = {**self._learners, **self._galleries}
+        self._sampler = Sampler(batch, self._minds, seed, pairs)
         self._identity = identity_of(environment, training.markets, seed)
-        self._untrained = self.policies()
+        self._untrained = {name: learner.policy() for name, learner in self._learners.items()}
         self._done = 0
         self._seconds = 0.0
+        self._show_galleries()
 
     def resume(self) -> None:
         """Continue from the checkpoint in the run's folder.
@@ -97,8 +106,8 @@ class Trainer:
         """
         state = load_checkpoint(self._folder)
         require_same_run(self._folder, state["identity"], self._identity)
-        for name, learner in self._learners.items():
-            learner.set_state(state["learners"][name])
+        for name, mind in self._minds.items():
+            mind.set_state(state["minds"][name])
         self._done, self._seconds = state["done"], state["seconds"]
 
     def run(self, title: str, sink: Sink) -> Path:
@@ -124,8 +133,8 @@ class Trainer:
         return self._finish(title, sink)
 
     def policies(self) -> dict[str, FrozenPolicy]:
-        """Return what each learning group has learned so far, by name."""
-        return {name: learner.policy() for name, learner in self._learners.items()}
+        """Return what each learning group has learned so far, and past selves last kept of it, by name."""
+        return {name: mind.policy() for name, mind in self._minds.items()}
 
     def _iterate(self) -> dict[str, float]:
         """Sample one session of every market, let every group learn from it, and return the metrics."""
@@ -133,8 +142,9 @@ class Trainer:
         session = self._sampler.sample(self._done)
         sampled = time.perf_counter()
         learned = {name: learner.learn(session.experience[name]) for name, learner in self._learners.items()}
-        end = time.perf_counter()
         self._done += 1
+        self._show_galleries()
+        end = time.perf_counter()
         self._seconds += end - begin
         return {
             "iteration": self._done,
@@ -145,12 +155,16 @@ class Trainer:
             **{f"learner/{name}/{key}": value for name, found in learned.items() for key, value in found.items()},
         }
 
+    def _show_galleries(self) -> None:
+        for gallery in self._galleries.values():
+            gallery.follow(self._done, self._learners)
+
     def _env_steps(self, iterations: int) -> int:
         return iterations * self._environment.spec.session_steps * self._training.markets
 
     def _save(self) -> None:
-        learners = {name: learner.get_state() for name, learner in self._learners.items()}
-        state = {"identity": self._identity, "done": self._done, "seconds": self._seconds, "learners": learners}
+        minds = {name: mind.get_state() for name, mind in self._minds.items()}
+        state = {"identity": self._identity, "done": self._done, "seconds": self._seconds, "minds": minds}
         save_checkpoint(self._folder, state)
 
     def _finish(self, title: str, sink: Sink) -> Path:

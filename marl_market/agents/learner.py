@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,20 +66,47 @@ class Experience:
     trajectory: Trajectory | None = None
 
 
+class Decision(NamedTuple):
+    """What R rows do and go on with.
+
+    Attributes:
+        action: (R, A).
+        memory: what each row will remember when it decides next, (R, M).
+        columns: what learning needs to know of the decision, (R, ...) each.
+    """
+
+    action: Floats
+    memory: Floats
+    columns: Mapping[str, NDArray[Any]]
+
+
 class Mind(Protocol):
-    """What plays one group while a session is sampled."""
+    """What plays one group while a session is sampled.
+
+    It keeps nothing of what it saw: its memory is a value that whoever asks it carries from decision to decision, one
+    row of numbers for each seat of each market.
+
+    Attributes:
+        memory_size: how many numbers a row remembers, M; 0 for most.
+    """
+
+    @property
+    def memory_size(self) -> int: ...
 
     def prepare(self, batch: BatchMarket) -> None:
         """Write what plays inside the step into the batch's minds; called before each session."""
 
-    def act(
-        self, observation: Floats, noise: Floats | None, mask: Masks | None = None
-    ) -> tuple[Floats, dict[str, NDArray[Any]]]:
-        """Return actions (R, A) for `observation` (R, D) and columns to remember with them.
+    def act(self, observation: Floats, memory: Floats, noise: Floats | None, mask: Masks | None = None) -> Decision:
+        """Return what each row does, having seen `observation` (R, D) and remembering `memory` (R, M).
 
         `noise` (R, A) is standard normal and explores; None asks for what the mind thinks best. `mask` (R, choices)
         says which choices of a discrete action are allowed; None: all. Called for external groups only.
         """
+
+
+def no_memory(mind: Mind, rows: int) -> Floats:
+    """Return what `rows` remember that have decided nothing yet, (rows, M)."""
+    return np.zeros((rows, mind.memory_size), np.float32)
 
 
 class Learner(Mind, Protocol):

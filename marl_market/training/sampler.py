@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from marl_market.agents.learner import Experience, Masks, Mind, Trajectory
+from marl_market.agents.learner import Experience, Masks, Mind, Trajectory, no_memory
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.scheme import mask_size_of
 
@@ -89,7 +89,11 @@ class Sampler:
             learner.prepare(batch)
         seeds = np.random.SeedSequence(self._seed, spawn_key=(SEEDS, iteration)).generate_state(different, np.uint64)
         random = np.random.default_rng(np.random.SeedSequence(self._seed, spawn_key=(NOISE, iteration)))
-        columns: dict[str, list[dict[str, NDArray[np.float32]]]] = {name: [] for name in self._places}
+        columns: dict[str, list[Mapping[str, NDArray[Any]]]] = {name: [] for name in self._places}
+        memory = {
+            name: no_memory(self._learners[name], batch.markets.size * (places.stop - places.start))
+            for name, places in self._places.items()
+        }
         market_rows = []
         self._observation[0] = batch.reset(np.repeat(seeds, self._sharing))
         self._mask[0] = batch.mask
@@ -97,12 +101,14 @@ class Sampler:
         for t in range(steps):
             drawn = random.standard_normal((different, *self._action.shape[2:]), np.float32)
             noise = np.repeat(drawn, self._sharing, axis=0)
+            self._decided[t] = batch.acts
+            awake = batch.acts[:, batch.external]
             for name, places in self._places.items():
                 seen, explored = self._observation[t][:, places], noise[:, places, : self._sizes[name]]
-                action, extra = self._learners[name].act(_rows(seen), _rows(explored), self._mask_of(name, t))
-                self._action[t][:, places, : self._sizes[name]] = action.reshape(explored.shape)
-                columns[name].append(extra)
-            self._decided[t] = batch.acts
+                decision = self._learners[name].act(_rows(seen), memory[name], _rows(explored), self._mask_of(name, t))
+                self._action[t][:, places, : self._sizes[name]] = decision.action.reshape(explored.shape)
+                memory[name] = np.where(awake[:, places].reshape(-1, 1), decision.memory, memory[name])
+                columns[name].append(decision.columns)
             step = batch.step(self._action[t])
             self._observation[t + 1] = step.observation
             self._mask[t + 1] = batch.mask
@@ -124,7 +130,7 @@ class Sampler:
             volatility_ticks=float(np.diff(price, axis=0).std()),
         )
 
-    def _experience(self, name: str, columns: list[dict[str, NDArray[np.float32]]] | None) -> Experience:
+    def _experience(self, name: str, columns: list[Mapping[str, NDArray[Any]]] | None) -> Experience:
         """Return the rows of one group, market by market."""
         seats = self._batch.environment.seats_of(name)
         rows = self._reward[:, :, seats].reshape(len(self._reward), -1)

@@ -26,6 +26,7 @@ from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import Environment
 from marl_market.env.scheme import mask_size_of
 from marl_market.evaluation.match import play_match, with_policies
+from tests.agents.answers import answer
 from tests.builders import actions, environment, market_spec
 
 MARKETS, SEATS, STEPS = 6, 2, 5
@@ -64,11 +65,11 @@ def experience(described: Environment, learner: Learner, name: str, seed: int = 
     noise = random.standard_normal((STEPS, rows, scheme.size)).astype(np.float32)
     mask = np.ones((STEPS + 1, rows, mask_size_of(scheme)), np.uint8) if scheme.mask is not None else None
     played = [
-        learner.act(observation[step], noise[step], None if mask is None else mask[step]) for step in range(STEPS)
+        answer(learner, observation[step], noise[step], None if mask is None else mask[step]) for step in range(STEPS)
     ]
-    columns = {key: np.stack([extra[key] for _, extra in played]) for key in played[0][1]}
+    columns = {key: np.stack([each.columns[key] for each in played]) for key in played[0].columns}
     decided, left = np.ones((STEPS, rows), np.bool_), np.zeros((STEPS, rows), np.bool_)
-    action = np.stack([action for action, _ in played])
+    action = np.stack([each.action for each in played])
     return Experience(reward, Trajectory(observation, action, decided, left, columns, mask))
 
 
@@ -136,7 +137,7 @@ def test_a_policy_plays_compiled_what_its_learner_would_do(described: Environmen
         seen = seats["observation"][..., : described.observation_size].reshape(3 * SEATS, -1).copy()
         mask = seats["mask"][..., : mask_size_of(scheme)].reshape(3 * SEATS, -1).copy() if scheme.mask else None
         batch.step(action)
-        wanted, _ = learner.act(seen, None, mask)
+        wanted = answer(learner, seen, None, mask).action
         np.testing.assert_allclose(seats["action"][..., : scheme.size].reshape(wanted.shape), wanted, atol=1e-5)
         compared += np.ptp(wanted, axis=0).max() > 0
     assert compared, "all seats always did the same"
@@ -149,7 +150,7 @@ def test_ppo_does_not_learn_without_a_trajectory(described: Environment) -> None
 
 def test_an_evolving_group_is_asked_by_nobody(described: Environment) -> None:
     with pytest.raises(TypeError, match="plays inside the step"):
-        newborn(described, "evolution").act(np.zeros((1, 1), np.float32), None)
+        answer(newborn(described, "evolution"), np.zeros((1, 1), np.float32), None)
 
 
 def test_every_market_carries_its_candidate_in_mirrored_pairs(described: Environment) -> None:

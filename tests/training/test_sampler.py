@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from marl_market.agents.learner import Experience, Learner, LearningAgent
+from marl_market.agents.learner import Decision, Experience, Floats, Learner, LearningAgent, Masks
 from marl_market.agents.scripted.momentum import Momentum
 from marl_market.env.agent import Group
 from marl_market.env.batch_market import BatchMarket
@@ -17,6 +17,7 @@ from marl_market.env.paces.chosen_delay import ChosenDelay
 from marl_market.env.presence import Exponential, Fixed, Presence, Uniform
 from marl_market.env.scheme import mask_size_of
 from marl_market.training.sampler import NOISE, SEEDS, ConservationError, Sampler, Session
+from tests.agents.answers import answer
 from tests.builders import environment, market_spec
 
 SEED, MARKETS = 7, 4
@@ -114,7 +115,7 @@ def test_an_action_is_the_learners_answer_to_the_observation_and_its_own_noise(
         assert trajectory is not None
         explored = np.repeat(noise[1], 2, axis=0)[:, place, :size].reshape(-1, size)
         mask = None if trajectory.mask is None else trajectory.mask[1]
-        action, columns = learners_of(described)[name].act(trajectory.observation[1], explored, mask)
+        action, _, columns = answer(learners_of(described)[name], trajectory.observation[1], explored, mask)
         np.testing.assert_array_equal(trajectory.action[1], action)
         assert set(trajectory.columns) == set(columns)
         for key, column in columns.items():
@@ -226,6 +227,35 @@ def test_decisions_of_seats_that_come_leave_and_sleep_are_marked(learning: Calla
         rtol=1e-4,
         atol=1e-6,
     )
+
+
+class Counting:
+    """A mind that remembers how often each row has decided, and acts as another one."""
+
+    memory_size = 1
+
+    def __init__(self, mind: Learner) -> None:
+        self._mind = mind
+        self.prepare = mind.prepare
+
+    def act(self, observation: Floats, memory: Floats, noise: Floats | None, mask: Masks | None = None) -> Decision:
+        return Decision(answer(self._mind, observation, noise, mask).action, memory + 1, {"memory": memory})
+
+
+def test_a_row_remembers_its_own_decisions_of_the_session(learning: Callable[..., Environment]) -> None:
+    described = learning(pace=ChosenDelay((1, 3)), spec=market_spec(session_steps=30))
+    described = replace(described, groups=[group for group in described.groups if group.name != "dqn"])
+    minds = {name: Counting(mind) for name, mind in learners_of(described).items() if name != "evolution"}
+    batch = BatchMarket(described, MARKETS)
+    sampler = Sampler(batch, {**learners_of(described), **minds}, SEED)
+    for iteration in range(2):
+        session = sampler.sample(iteration)
+        for name in minds:
+            trajectory = session.experience[name].trajectory
+            assert trajectory is not None
+            assert not trajectory.decided.all()
+            before = np.cumsum(trajectory.decided, axis=0) - trajectory.decided
+            np.testing.assert_array_equal(trajectory.columns["memory"][..., 0], before)
 
 
 def test_a_group_that_never_decided_learns_nothing(learning: Callable[..., Environment]) -> None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from marl_market.agents.evolution.frozen import FrozenPolicy
 from marl_market.agents.evolution.genome import MultilayerPerceptron
 from marl_market.agents.evolution.strategies import SearchState, Strategy
-from marl_market.agents.learner import Experience, Floats, Masks
+from marl_market.agents.learner import Decision, Experience, Floats, Masks
 from marl_market.env.batch_market import BatchMarket
 
 STRETCHES = 8
@@ -23,6 +23,8 @@ STRETCHES = 8
 
 class GroupLearner:
     """Search the weights of one group; an iteration is a generation, fitness the certainty equivalent of returns."""
+
+    memory_size = 0
 
     def __init__(
         self,
@@ -56,9 +58,7 @@ class GroupLearner:
         candidates = self._strategy.ask(self._state, markets.size // self._sessions)
         self._network.write_minds(batch.minds, rows, candidates[2 * (markets // pair) + markets % 2])
 
-    def act(
-        self, observation: Floats, noise: Floats | None, mask: Masks | None = None
-    ) -> tuple[Floats, dict[str, NDArray[Any]]]:
+    def act(self, observation: Floats, memory: Floats, noise: Floats | None, mask: Masks | None = None) -> Decision:
         """Raise TypeError: the candidates play inside the step."""
         raise TypeError("an evolving group plays inside the step; nobody asks it for actions")
 

@@ -7,15 +7,16 @@ from typing import Any
 
 import numpy as np
 import torch
-from gymnasium.spaces import Box
 from ray.rllib.core.columns import Columns
 from ray.rllib.core.models.base import ENCODER_OUT
 
 from marl_market.agents.evolution.genome import MultilayerPerceptron
+from marl_market.agents.learner import Decision
 from marl_market.agents.rllib import categorical, gaussian
 from marl_market.agents.rllib.learner import RLlibLearner, layers_of
+from marl_market.agents.rllib.recurrence import as_memory, as_state, memory_size_of
 from marl_market.agents.rllib.rollout import Floats, Masks, Rollout
-from marl_market.env.scheme import ActionSpace, choices_of
+from marl_market.env.scheme import choices_of
 
 METRICS = {
     "total_loss": "total_loss",
@@ -43,32 +44,40 @@ class ActorCritic:
         self._schedule = schedule
         choices = choices_of(self._module.action_space)
         self._choices: tuple[int, ...] = () if choices is None else tuple(choices.tolist())
+        self.memory_size = memory_size_of(self._module)
 
     @property
     def _module(self) -> Any:
         return self._learner.module
 
-    def act(
-        self, observation: Floats, noise: Floats | None, mask: Masks | None = None
-    ) -> tuple[Floats, dict[str, Floats]]:
-        """Return actions (R, A) and the columns of a `Rollout` that go with them.
+    def act(self, observation: Floats, memory: Floats, noise: Floats | None, mask: Masks | None = None) -> Decision:
+        """Return actions (R, A), what is remembered of them, and the columns of a `Rollout` that go with them.
 
         Args:
             observation: (R, D).
+            memory: (R, M).
             noise: standard normal noise that explores, (R, A); None takes the mean or the most probable choice. The
                 same noise explores alike, so paired markets may share it.
             mask: which choices of a discrete action are allowed, (R, C); None: all.
         """
         # Not forward_exploration: it would toggle train and eval mode on each call, and run the critic as well.
+        batch: dict[str, Any] = {Columns.OBS: torch.from_numpy(observation)}
+        if self.memory_size:  # a sequence of one
+            batch = {Columns.OBS: batch[Columns.OBS][:, None], Columns.STATE_IN: as_state(memory)}
         with torch.no_grad():
-            encoded = self._module.encoder.actor_encoder({Columns.OBS: torch.from_numpy(observation)})
+            encoded = self._module.encoder.actor_encoder(batch)
             inputs = self._module.pi(encoded[ENCODER_OUT]).numpy()
+        if self.memory_size:
+            inputs = inputs[:, 0]
         if self._choices:
             inputs = categorical.mask_scores(inputs, mask)
             action, logp = categorical.draw(inputs, noise, self._choices)
         else:
             action, logp = gaussian.draw(inputs, noise)
-        return action, {"action_logp": logp, "action_dist_inputs": inputs}
+        columns = {"action_logp": logp, "action_dist_inputs": inputs}
+        if not self.memory_size:
+            return Decision(action, memory, columns)
+        return Decision(action, as_memory(encoded[Columns.STATE_OUT]), {**columns, "memory": memory})
 
     def learn(self, *rollouts: Rollout) -> dict[str, float]:
         """Update the policy and the critic; return `METRICS`, each of the last minibatch."""
@@ -88,8 +97,10 @@ class ActorCritic:
     def network(self) -> tuple[MultilayerPerceptron, Floats]:
         """Return the network from observation to mean action or scores of choices, and its flat weights.
 
-        Raises ValueError for hidden units that compiled minds do not know.
+        Raises ValueError for a memory, or hidden units, that compiled minds do not know.
         """
+        if self.memory_size:
+            raise ValueError("the policy has a memory; compiled minds have none")
         activation = self._module.model_config["fcnet_activation"]
         if activation != "tanh":
             raise ValueError(f"the policy's activation is {activation!r}; compiled minds know tanh only")
@@ -101,16 +112,3 @@ class ActorCritic:
         sizes = (layers[0][0].shape[0], *(bias.size for _, bias in layers))
         network = MultilayerPerceptron(sizes, self._choices)
         return network, np.asarray(network.flatten(layers))
-
-
-def initialize_policy_head(module: Any, action: ActionSpace, scale: float, log_std: float, free_log_std: bool) -> None:
-    """Scale the last policy layer of a newborn module and set the log standard deviation that it explores with.
-
-    `free_log_std` says that the latter is a parameter; else it is an output of that layer.
-    """
-    last = [part for part in module.pi.modules() if isinstance(part, torch.nn.Linear)][-1]
-    with torch.no_grad():
-        last.weight.mul_(scale)
-        last.bias.zero_()
-        if isinstance(action, Box):
-            (module.pi.log_std if free_log_std else last.bias[action.shape[0] :]).fill_(log_std)

@@ -84,17 +84,25 @@ class GeneralizedAdvantages(ConnectorV2):
         if len(names) != 1:
             raise ValueError(f"the learner has modules {names}; a group learns with exactly one")
         module = rl_module[names[0]]
-        parts = [self._columns(module, rollout) for rollout in episodes]
-        order = np.random.permutation(sum(len(rollout) for rollout in episodes))  # noqa: NPY002 - see the class
+        parts = [self._entries(module, rollout) for rollout in episodes]
+        count = sum(len(part[Postprocessing.ADVANTAGES]) for part in parts)
+        order = np.random.permutation(count)  # noqa: NPY002 - see the class
         batch = {column: np.concatenate([part[column] for part in parts])[order] for column in parts[0]}
         advantage = batch[Postprocessing.ADVANTAGES]
-        batch[Postprocessing.ADVANTAGES] = (advantage - advantage.mean()) / max(1e-4, advantage.std())
+        learned = advantage[batch.get(Columns.LOSS_MASK, ...)]
+        batch[Postprocessing.ADVANTAGES] = (advantage - learned.mean()) / max(1e-4, learned.std())
         return {names[0]: {column: torch.from_numpy(values) for column, values in batch.items()}}
 
-    def _columns(self, module: Any, rollout: Rollout) -> dict[str, NDArray[Any]]:
-        value = _values(module, rollout.observation)
+    def _entries(self, module: Any, rollout: Rollout) -> dict[str, NDArray[Any]]:
+        """Return the columns of a rollout's decisions, (decisions, ...) each."""
+        columns = self._columns(module, rollout, _values(module, rollout.observation))
+        return {column: values[rollout.decided] for column, values in columns.items()}
+
+    def _columns(self, module: Any, rollout: Rollout, value: Floats) -> dict[str, NDArray[Any]]:
+        """Return the columns of all steps, (T, R, ...) each; `value` (T + 1, R) is the critic's of each observation."""
         next_value = value[1:].copy()
-        next_value[rollout.final_step, rollout.final_row] = _values(module, rollout.final_observation)
+        if len(rollout.final_step):
+            next_value[rollout.final_step, rollout.final_row] = _values(module, rollout.final_observation)
         advantage = generalized_advantages(
             value[:-1],
             next_value,
@@ -115,7 +123,7 @@ class GeneralizedAdvantages(ConnectorV2):
         }
         if rollout.action_mask is not None:
             columns[ACTION_MASK] = rollout.action_mask
-        return {column: values[rollout.decided] for column, values in columns.items()}
+        return columns
 
 
 def _values(module: Any, observation: Floats) -> Floats:

@@ -11,10 +11,11 @@ from ray.rllib.core import DEFAULT_MODULE_ID
 from ray.rllib.core.rl_module.default_model_config import DefaultModelConfig
 from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 
-from marl_market.agents.rllib.actor_critic import ActorCritic, initialize_policy_head
+from marl_market.agents.rllib.actor_critic import ActorCritic
 from marl_market.agents.rllib.group_learner import GroupLearner
 from marl_market.agents.rllib.learner import newborn, observation_space
 from marl_market.agents.rllib.masked_module import MaskedAPPOModule
+from marl_market.agents.rllib.network import MarketCatalog, initialize_policy_head
 from marl_market.agents.rllib.sequences import Sequences, entries_of
 from marl_market.env.agent import External
 from marl_market.env.environment import Environment
@@ -32,6 +33,8 @@ class APPO(External):
 
     Attributes:
         hidden: widths of the hidden layers of policy and critic, tanh units.
+        memory: cells of an LSTM behind them, in policy and critic each, which begins each session anew; None: what is
+            not observed is forgotten. Gradients flow back in time through a whole session.
         learning_rate: step of Adam.
         discount: worth of the next step's reward.
         clip: how far an update may move an action's probability ratio from 1 and still gain.
@@ -46,6 +49,7 @@ class APPO(External):
     """
 
     hidden: Sequence[int] = (64, 64)
+    memory: int | None = None
     learning_rate: float = 1e-3
     discount: float = 0.99
     clip: float = 0.2
@@ -66,6 +70,7 @@ class APPO(External):
         for name in ("value_coefficient", "entropy_coefficient", "output_scale"):
             self._require(name, getattr(self, name) >= 0, "zero or more")
         self._require("discount", 0 <= self.discount <= 1, "in [0, 1]")
+        self._require("memory", self.memory is None or self.memory > 0, "above zero or None")
         self._require("gradient_clip", self.gradient_clip is None or self.gradient_clip > 0, "above zero or None")
 
     def _require(self, name: str, condition: bool, wanted: str) -> None:
@@ -82,9 +87,7 @@ class APPO(External):
         learner = newborn(self._configuration(action, steps), observation_space(observation_size), action, seed)
         # RLlib's thread would update while the next session is sampled, and no two runs would be alike.
         learner.shutdown()
-        initialize_policy_head(
-            learner.module[DEFAULT_MODULE_ID], action, self.output_scale, self.initial_log_std, free_log_std=True
-        )
+        initialize_policy_head(learner.module[DEFAULT_MODULE_ID], action, self.output_scale, self.initial_log_std)
         learner.module[DEFAULT_MODULE_ID].make_target_networks()
         return ActorCritic(
             learner, seed, entries_of, num_epochs=self.epochs, minibatch_size=self.minibatch_rows * steps
@@ -96,11 +99,18 @@ class APPO(External):
             fcnet_activation="tanh",
             free_log_std=isinstance(action, Box),
             vf_share_layers=False,
+            use_lstm=self.memory is not None,
+            lstm_cell_size=self.memory or 0,
+            max_seq_len=steps,
         )
         return (
             APPOConfig()
             .env_runners(rollout_fragment_length=steps)
-            .rl_module(rl_module_spec=RLModuleSpec(module_class=MaskedAPPOModule, model_config=network))
+            .rl_module(
+                rl_module_spec=RLModuleSpec(
+                    module_class=MaskedAPPOModule, catalog_class=MarketCatalog, model_config=network
+                )
+            )
             .learners(
                 learner_connector=lambda *_: Sequences(steps, self.discount),
                 add_default_connectors_to_learner_pipeline=False,

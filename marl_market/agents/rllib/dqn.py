@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import torch
 from gymnasium.spaces import Discrete
-from numpy.typing import NDArray
 from ray.rllib.algorithms.dqn import DQNConfig
 from ray.rllib.algorithms.dqn.dqn_learner import QF_PREDS
 from ray.rllib.core.columns import Columns
@@ -17,7 +16,7 @@ from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 
 from marl_market.agents.evolution.frozen import FrozenPolicy
 from marl_market.agents.evolution.genome import MultilayerPerceptron
-from marl_market.agents.learner import Experience, Floats, Masks
+from marl_market.agents.learner import Decision, Experience, Floats, Masks
 from marl_market.agents.rllib.categorical import draw_greedily, mask_scores
 from marl_market.agents.rllib.learner import layers_of, newborn, observation_space
 from marl_market.agents.rllib.masked_module import MaskedDQNModule
@@ -105,13 +104,11 @@ class DQNLearner(OffPolicyLearner):
         passed = min(self._learner.decisions / settings.epsilon_decisions, 1.0)
         return settings.first_epsilon + passed * (settings.last_epsilon - settings.first_epsilon)
 
-    def act(
-        self, observation: Floats, noise: Floats | None, mask: Masks | None = None
-    ) -> tuple[Floats, dict[str, NDArray[Any]]]:
+    def act(self, observation: Floats, memory: Floats, noise: Floats | None, mask: Masks | None = None) -> Decision:
         """Return choices (R, 1), the best but where `noise` explores, and no columns."""
         with torch.no_grad():
             values = self._module.compute_q_values({Columns.OBS: torch.from_numpy(observation)})[QF_PREDS].numpy()
-        return draw_greedily(mask_scores(values, mask), noise, mask, self.epsilon), {}
+        return Decision(draw_greedily(mask_scores(values, mask), noise, mask, self.epsilon), memory, {})
 
     def learn(self, experience: Experience) -> dict[str, float]:
         """Remember one session and learn; return `METRICS` and how much was explored."""

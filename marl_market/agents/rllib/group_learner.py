@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from marl_market.agents.evolution.frozen import FrozenPolicy
-from marl_market.agents.learner import Experience, Floats, Masks
+from marl_market.agents.learner import Decision, Experience, Floats, Masks
 from marl_market.agents.rllib.actor_critic import ActorCritic
 from marl_market.agents.rllib.rollout import Rollout
 from marl_market.env.batch_market import BatchMarket
@@ -21,15 +20,17 @@ class GroupLearner:
         """Wrap a learner."""
         self._learner = learner
 
+    @property
+    def memory_size(self) -> int:
+        """Return how many numbers a row remembers."""
+        return self._learner.memory_size
+
     def prepare(self, batch: BatchMarket) -> None:
         """Write nothing: the mind is outside the step."""
 
-    def act(
-        self, observation: Floats, noise: Floats | None, mask: Masks | None = None
-    ) -> tuple[Floats, dict[str, NDArray[Any]]]:
+    def act(self, observation: Floats, memory: Floats, noise: Floats | None, mask: Masks | None = None) -> Decision:
         """Return the policy's actions and the columns its rollouts need."""
-        action, columns = self._learner.act(observation, noise, mask)
-        return action, dict(columns)
+        return self._learner.act(observation, memory, noise, mask)
 
     def learn(self, experience: Experience) -> dict[str, float]:
         """Update policy and critic from one session, unless none of its seats was in the market then."""

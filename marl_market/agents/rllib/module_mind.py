@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from ray.rllib.core.columns import Columns
 
-from marl_market.agents.learner import Floats, Masks
+from marl_market.agents.learner import Decision, Floats, Masks
 from marl_market.agents.rllib.masked_module import ACTION_MASK
 from marl_market.env.batch_market import BatchMarket
 
@@ -24,6 +23,8 @@ class ModuleMind:
         env_steps: how many steps have been sampled so far, by which some modules schedule how they explore.
     """
 
+    memory_size = 0
+
     def __init__(self) -> None:
         self.module: Any = None
         self.explore = True
@@ -33,16 +34,14 @@ class ModuleMind:
     def prepare(self, batch: BatchMarket) -> None:
         """Write nothing: the mind is outside the step."""
 
-    def act(
-        self, observation: Floats, noise: Floats | None, mask: Masks | None = None
-    ) -> tuple[Floats, dict[str, NDArray[Any]]]:
+    def act(self, observation: Floats, memory: Floats, noise: Floats | None, mask: Masks | None = None) -> Decision:
         """Return actions (R, A) and the columns that a loss needs beside them; `noise` is not used.
 
         RLlib's modules and distributions draw from torch's global stream. Of RLlib's own modules only those of
         `marl_market.agents.rllib.masked_module` heed `mask`.
         """
         if self.random:
-            return _numbers([self.module.action_space.sample() for _ in observation]), {}
+            return Decision(_numbers([self.module.action_space.sample() for _ in observation]), memory, {})
         batch = {Columns.OBS: torch.from_numpy(observation)}
         if mask is not None:
             batch[ACTION_MASK] = torch.from_numpy(mask)
@@ -51,15 +50,15 @@ class ModuleMind:
         with torch.no_grad():
             output = forward(batch, t=self.env_steps)
             if Columns.ACTIONS in output:
-                return _numbers(output[Columns.ACTIONS]), {}
+                return Decision(_numbers(output[Columns.ACTIONS]), memory, {})
             inputs = output[Columns.ACTION_DIST_INPUTS]
             if not self.explore:
                 distribution = self.module.get_inference_action_dist_cls().from_logits(inputs)
-                return _numbers(distribution.to_deterministic().sample()), {}
+                return Decision(_numbers(distribution.to_deterministic().sample()), memory, {})
             distribution = self.module.get_exploration_action_dist_cls().from_logits(inputs)
             action = distribution.sample()
             columns = {Columns.ACTION_LOGP: distribution.logp(action), Columns.ACTION_DIST_INPUTS: inputs}
-        return _numbers(action), {name: column.numpy() for name, column in columns.items()}
+        return Decision(_numbers(action), memory, {name: column.numpy() for name, column in columns.items()})
 
 
 def _numbers(action: Any) -> Floats:

@@ -80,6 +80,8 @@ class OffPolicy(External):
 class OffPolicyLearner:
     """Remember the sessions of one group and learn from what it remembers."""
 
+    memory_size = 0
+
     def __init__(self, settings: OffPolicy, learner: Any, metrics: Mapping[str, str], seed: int) -> None:
         """Wrap a built RLlib learner; `metrics` are what `learn` reports and what RLlib calls it."""
         self._settings = settings

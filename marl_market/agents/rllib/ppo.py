@@ -12,11 +12,13 @@ from ray.rllib.core import DEFAULT_MODULE_ID
 from ray.rllib.core.rl_module.default_model_config import DefaultModelConfig
 from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 
-from marl_market.agents.rllib.actor_critic import ActorCritic, initialize_policy_head
+from marl_market.agents.rllib.actor_critic import ActorCritic
 from marl_market.agents.rllib.advantages import GeneralizedAdvantages
 from marl_market.agents.rllib.group_learner import GroupLearner
 from marl_market.agents.rllib.learner import newborn, observation_space
 from marl_market.agents.rllib.masked_module import MaskedPPOModule
+from marl_market.agents.rllib.network import MarketCatalog, initialize_policy_head
+from marl_market.agents.rllib.recurrence import RememberedAdvantages
 from marl_market.env.agent import External
 from marl_market.env.environment import Environment
 from marl_market.env.scheme import ActionSpace
@@ -33,6 +35,10 @@ class PPO(External):
     Attributes:
         hidden: widths of the hidden layers of policy and critic.
         activation: hidden units, "tanh" or "relu"; only tanh can be exported to a compiled mind.
+        memory: cells of an LSTM behind the hidden layers, in policy and critic each, which begins each session anew
+            (Hochreiter and Schmidhuber 1997, Neural Computation 9); None: what is not observed is forgotten.
+        sequence: decisions through which gradients flow back in time, where there is a memory; what is remembered at
+            the first of them is given.
         learning_rate: step of Adam.
         discount: worth of the next step's reward.
         trace_decay: lambda of the generalized advantages: 0 trusts the critic, 1 the rewards.
@@ -57,6 +63,8 @@ class PPO(External):
 
     hidden: Sequence[int] = (64, 64)
     activation: str = "tanh"
+    memory: int | None = None
+    sequence: int = 20
     learning_rate: float = 3e-4
     discount: float = 0.99
     trace_decay: float = 0.95
@@ -78,12 +86,17 @@ class PPO(External):
         object.__setattr__(self, "hidden", tuple(int(width) for width in self.hidden))
         self._require("hidden", len(self.hidden) > 0 and min(self.hidden) > 0, "one or more widths above zero")
         self._require("activation", self.activation in ("tanh", "relu"), "tanh or relu")
-        for name in ("learning_rate", "clip", "value_clip", "kl_target", "log_std_limit", "epochs", "minibatch_size"):
+        for name in ("learning_rate", "clip", "value_clip", "kl_target", "log_std_limit"):
+            self._require(name, getattr(self, name) > 0, "above zero")
+        for name in ("epochs", "minibatch_size", "sequence"):
             self._require(name, getattr(self, name) > 0, "above zero")
         for name in ("value_coefficient", "entropy_coefficient", "kl_coefficient", "output_scale"):
             self._require(name, getattr(self, name) >= 0, "zero or more")
         for name in ("discount", "trace_decay"):
             self._require(name, 0 <= getattr(self, name) <= 1, "in [0, 1]")
+        self._require("memory", self.memory is None or self.memory > 0, "above zero or None")
+        fits = self.memory is None or self.sequence <= self.minibatch_size
+        self._require("sequence", fits, "no longer than a minibatch")
         self._require("gradient_clip", self.gradient_clip is None or self.gradient_clip > 0, "above zero or None")
         self._require("initial_log_std", abs(self.initial_log_std) < self.log_std_limit, "within log_std_limit")
 
@@ -98,13 +111,7 @@ class PPO(External):
     def build(self, observation_size: int, action: ActionSpace, seed: int) -> ActorCritic:
         """Return a newborn learner; the same seed gives the same weights, and the same rollouts the same learning."""
         learner = newborn(self._configuration(action), observation_space(observation_size), action, seed)
-        initialize_policy_head(
-            learner.module[DEFAULT_MODULE_ID],
-            action,
-            self.output_scale,
-            self.initial_log_std,
-            free_log_std=not self.state_dependent_std,
-        )
+        initialize_policy_head(learner.module[DEFAULT_MODULE_ID], action, self.output_scale, self.initial_log_std)
         return ActorCritic(
             learner,
             seed,
@@ -120,12 +127,19 @@ class PPO(External):
             free_log_std=isinstance(action, Box) and not self.state_dependent_std,
             log_std_clip_param=self.log_std_limit,
             vf_share_layers=False,
+            use_lstm=self.memory is not None,
+            lstm_cell_size=self.memory or 0,
+            max_seq_len=self.sequence,
         )
         return (
             PPOConfig()
-            .rl_module(rl_module_spec=RLModuleSpec(module_class=MaskedPPOModule, model_config=network))
+            .rl_module(
+                rl_module_spec=RLModuleSpec(
+                    module_class=MaskedPPOModule, catalog_class=MarketCatalog, model_config=network
+                )
+            )
             .learners(
-                learner_connector=lambda *_: GeneralizedAdvantages(self.discount, self.trace_decay),
+                learner_connector=lambda *_: self._advantages(),
                 add_default_connectors_to_learner_pipeline=False,
             )
             .training(
@@ -141,3 +155,8 @@ class PPO(External):
                 grad_clip_by="global_norm",
             )
         )
+
+    def _advantages(self) -> GeneralizedAdvantages:
+        if self.memory is None:
+            return GeneralizedAdvantages(self.discount, self.trace_decay)
+        return RememberedAdvantages(self.discount, self.trace_decay, self.sequence)

@@ -40,6 +40,7 @@ class Rollout:
         final_step: step of each of those, (N,).
         final_row: row of each of those, (N,).
         action_mask: which choices of a discrete action were allowed, (T, R, choices) uint8; None: all.
+        memory: what each row remembered before each decision, (T, R, M); None for minds without a memory.
     """
 
     observation: Floats
@@ -54,6 +55,7 @@ class Rollout:
     final_step: NDArray[np.int64]
     final_row: NDArray[np.int64]
     action_mask: Masks | None = None
+    memory: Floats | None = None
 
     def __post_init__(self) -> None:
         if self.observation.ndim != 3 or self.action.ndim != 3:
@@ -66,6 +68,8 @@ class Rollout:
         self._check_shape("action_dist_inputs", (steps, rows, self.action_dist_inputs.shape[-1]))
         if self.action_mask is not None:
             self._check_shape("action_mask", self.action_dist_inputs.shape)
+        if self.memory is not None:
+            self._check_shape("memory", (steps, rows, self.memory.shape[-1]))
         for name in ("action_logp", "reward", "decided", "terminated", "truncated"):
             self._check_shape(name, (steps, rows))
         self._check_shape("final_observation", (len(self.final_step), size))

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import torch
 from gymnasium.spaces import Box
-from numpy.typing import NDArray
 from ray.rllib.algorithms.sac import SACConfig
 from ray.rllib.core.columns import Columns
 from ray.rllib.core.models.base import ENCODER_OUT
@@ -16,7 +15,7 @@ from ray.rllib.core.rl_module.default_model_config import DefaultModelConfig
 
 from marl_market.agents.evolution.frozen import FrozenPolicy
 from marl_market.agents.evolution.genome import MultilayerPerceptron
-from marl_market.agents.learner import Floats, Masks
+from marl_market.agents.learner import Decision, Floats, Masks
 from marl_market.agents.rllib.gaussian import draw
 from marl_market.agents.rllib.learner import layers_of, newborn, observation_space
 from marl_market.agents.rllib.off_policy import OffPolicy, OffPolicyLearner
@@ -101,14 +100,12 @@ class SACLearner(OffPolicyLearner):
         """Wrap a built RLlib learner."""
         super().__init__(settings, learner, METRICS, seed)
 
-    def act(
-        self, observation: Floats, noise: Floats | None, mask: Masks | None = None
-    ) -> tuple[Floats, dict[str, NDArray[Any]]]:
+    def act(self, observation: Floats, memory: Floats, noise: Floats | None, mask: Masks | None = None) -> Decision:
         """Return actions (R, A) within [-1, 1] and no columns."""
         with torch.no_grad():
             encoded = self._module.pi_encoder({Columns.OBS: torch.from_numpy(observation)})
             inputs = self._module.pi(encoded[ENCODER_OUT]).numpy()
-        return np.tanh(draw(inputs, noise)[0]), {}
+        return Decision(np.tanh(draw(inputs, noise)[0]), memory, {})
 
     def policy(self) -> FrozenPolicy:
         """Return the squashed mean of the policy as a compiled network."""

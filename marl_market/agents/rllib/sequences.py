@@ -10,11 +10,13 @@ import torch
 from numpy.typing import NDArray
 from ray.rllib.connectors.connector_v2 import ConnectorV2
 from ray.rllib.core.columns import Columns
+from ray.rllib.core.models.base import ACTOR, CRITIC
 from ray.rllib.core.rl_module.multi_rl_module import MultiRLModule
 
 from marl_market.agents.rllib.categorical import as_space
 from marl_market.agents.rllib.decisions import ends, following_decision, gained
 from marl_market.agents.rllib.masked_module import ACTION_MASK
+from marl_market.agents.rllib.recurrence import as_state, memory_size_of, padded_key
 from marl_market.agents.rllib.rollout import Rollout
 
 
@@ -28,6 +30,8 @@ class Sequences(ConnectorV2):
 
     Where a row decides again only after k steps, the rewards of all of them are the decision's and what follows is
     worth discount ** k. V-trace discounts by one step and by what has not terminated: the rest is in the latter.
+
+    Recurrent networks get the rows as sequences, (R, T, ...).
     """
 
     def __init__(self, steps: int, discount: float) -> None:
@@ -37,13 +41,21 @@ class Sequences(ConnectorV2):
 
     # RLlib hands on whatever `Learner.update` was given as episodes.
     def __call__(  # type: ignore[override]
-        self, *, rl_module: MultiRLModule, episodes: Sequence[Rollout], **_: Any
-    ) -> dict[str, dict[str, torch.Tensor]]:
+        self, *, rl_module: MultiRLModule, episodes: Sequence[Rollout], shared_data: dict[str, Any], **_: Any
+    ) -> dict[str, dict[str, Any]]:
         """Return the train batch of `episodes`; raises ValueError for rows that V-trace cannot read."""
         (name,) = rl_module.keys()
         parts = [self._columns(rl_module[name].action_space, rollout) for rollout in episodes]
         order = np.random.permutation(sum(map(entries_of, episodes)) // self.steps)  # noqa: NPY002
         batch = {column: np.concatenate([part[column] for part in parts])[order] for column in parts[0]}
+        if rl_module[name].is_stateful():
+            # Each row is a session, which begins without a memory.
+            nothing = as_state(np.zeros((len(order), memory_size_of(rl_module[name])), np.float32))
+            lengths = torch.full((len(order),), self.steps, dtype=torch.int32)
+            shared_data[padded_key(name)] = True
+            sequences = {column: torch.from_numpy(values) for column, values in batch.items()}
+            state = {ACTOR: nothing, CRITIC: nothing}
+            return {name: {**sequences, Columns.SEQ_LENS: lengths, Columns.STATE_IN: state}}
         return {
             name: {column: torch.from_numpy(values.reshape(-1, *values.shape[2:])) for column, values in batch.items()}
         }

@@ -14,6 +14,7 @@ from marl_market.agents.rllib.ppo import PPO
 from marl_market.env.scheme import continuous
 from marl_market.env.trader import DECODE, MIND, call_trader
 from marl_market.exchange.records import PUBLIC, SEAT, SEAT_ACTIONS
+from tests.agents.answers import answer
 
 
 @njit
@@ -61,7 +62,7 @@ def test_decisions_equal_those_of_torch(sizes: tuple[int, ...]) -> None:
 def test_a_policy_learned_with_rllib_plays_compiled() -> None:
     learner = PPO(hidden=(32, 20), output_scale=1.0).build(observation_size=12, action=continuous(3), seed=0)
     observation = np.random.default_rng(0).standard_normal((50, 12), dtype=np.float32)
-    action, _ = learner.act(observation, None)
+    action = answer(learner, observation, None).action
     np.testing.assert_allclose(decide(*learner.network(), observation), action, atol=1e-5)
 
 

@@ -1,5 +1,6 @@
 """Rollouts of a task without a market: the best action is a known function of the observation."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,7 @@ import numpy as np
 from marl_market.agents.rllib.actor_critic import ActorCritic
 from marl_market.agents.rllib.rollout import Floats, Rollout
 from marl_market.env.scheme import continuous
+from tests.agents.answers import answer
 
 OBSERVATION_SIZE, ACTION_SIZE = 5, 2
 ACTION = continuous(ACTION_SIZE)
@@ -26,7 +28,7 @@ def collect(
     action_dist_inputs = np.empty((steps, rows, 2 * ACTION_SIZE), np.float32)
     for step in range(steps):
         noise = random.standard_normal((rows, ACTION_SIZE), dtype=np.float32)
-        action[step], columns = learner.act(observation[step], noise)
+        action[step], _, columns = answer(learner, observation[step], noise)
         action_logp[step] = columns["action_logp"]
         action_dist_inputs[step] = columns["action_dist_inputs"]
     truncated = random.random((steps, rows)) < end_probability
@@ -47,7 +49,7 @@ def collect(
     )
 
 
-def closed_rollout(observation: Floats, action: Floats, reward: Floats, columns: list[dict[str, Any]]) -> Rollout:
+def closed_rollout(observation: Floats, action: Floats, reward: Floats, columns: list[Mapping[str, Any]]) -> Rollout:
     """Return the rollout of a session in which everybody decides in each step and which its last step terminates."""
     ended = np.zeros(action.shape[:2], np.bool_)
     ended[-1] = True

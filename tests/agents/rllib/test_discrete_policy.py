@@ -17,6 +17,7 @@ from marl_market.agents.rllib.masked_module import ACTION_MASK
 from marl_market.agents.rllib.ppo import PPO
 from marl_market.agents.rllib.rollout import Rollout
 from marl_market.env.scheme import continuous
+from tests.agents.answers import answer
 from tests.agents.rllib.synthetic import OBSERVATION_SIZE, best_action, closed_rollout
 from tests.agents.rllib.test_ppo import assert_equal_states
 
@@ -53,7 +54,7 @@ def collect(learner: ActorCritic, random: np.random.Generator, counts: list[int]
     columns = []
     for step in range(STEPS):
         noise = random.standard_normal((ROWS, len(counts)), dtype=np.float32)
-        action[step], extra = learner.act(observation[step], noise, mask[step])
+        action[step], _, extra = answer(learner, observation[step], noise, mask[step])
         columns.append(extra)
     reward = (action == wanted(observation[:-1], mask, counts)).mean(-1).astype(np.float32)
     return replace(closed_rollout(observation, action, reward, columns), action_mask=mask)
@@ -118,10 +119,10 @@ def test_appo_learns_continuous_actions_and_says_what_it_cannot_read() -> None:
     for _ in range(40):
         observation = random.standard_normal((STEPS + 1, ROWS, OBSERVATION_SIZE), dtype=np.float32)
         noise = random.standard_normal((STEPS, ROWS, 2), dtype=np.float32)
-        played = [learner.act(observation[step], noise[step]) for step in range(STEPS)]
-        action = np.stack([each for each, _ in played])
+        played = [answer(learner, observation[step], noise[step]) for step in range(STEPS)]
+        action = np.stack([each.action for each in played])
         reward = -((action - best_action(observation[:-1])) ** 2).sum(axis=-1)
-        rollout = closed_rollout(observation, action, reward, [extra for _, extra in played])
+        rollout = closed_rollout(observation, action, reward, [each.columns for each in played])
         rewards.append(rollout.reward.mean())
         learner.learn(rollout)
     assert rewards[0] < -1.5

@@ -23,6 +23,7 @@ from marl_market.env.actions.market_discrete import MarketDiscrete
 from marl_market.env.agent import Group
 from marl_market.env.paces.chosen_delay import ChosenDelay
 from marl_market.env.scheme import continuous
+from tests.agents.answers import answer
 from tests.agents.rllib.synthetic import OBSERVATION_SIZE, best_action
 from tests.agents.rllib.test_ppo import assert_equal_states
 from tests.builders import environment
@@ -55,11 +56,9 @@ def collect(kind: str, learner: Any, random: np.random.Generator, explores: bool
     noise = random.standard_normal((STEPS, ROWS, 1 if kind == "dqn" else SIZE), dtype=np.float32)
     mask = (random.random((STEPS + 1, ROWS, CHOICES)) < 0.7).astype(np.uint8)
     mask[..., 0] = 1
+    explored, allowed = noise if explores else [None] * STEPS, mask if kind == "dqn" else [None] * STEPS
     action = np.stack(
-        [
-            learner.act(observation[step], noise[step] if explores else None, mask[step] if kind == "dqn" else None)[0]
-            for step in range(STEPS)
-        ]
+        [answer(learner, observation[step], explored[step], allowed[step]).action for step in range(STEPS)]
     )
     if kind == "sac":
         reward = -((action - 0.5 * np.tanh(best_action(observation[:-1]))) ** 2).sum(-1)
@@ -173,7 +172,7 @@ def test_sac_acts_as_rllibs_squashed_distribution() -> None:
     inputs = learner._module.forward_inference({Columns.OBS: torch.from_numpy(observation)})
     distribution = learner._module.get_exploration_action_dist_cls().from_logits(inputs[Columns.ACTION_DIST_INPUTS])
     sampled = distribution._squash(distribution._dist.loc + distribution._dist.scale * torch.from_numpy(noise))
-    np.testing.assert_allclose(learner.act(observation, noise)[0], sampled.detach().numpy(), atol=1e-6)  # type: ignore[attr-defined]
+    np.testing.assert_allclose(answer(learner, observation, noise)[0], sampled.detach().numpy(), atol=1e-6)  # type: ignore[attr-defined]
 
 
 def test_the_temperature_is_learned_towards_the_target_entropy() -> None:

@@ -10,6 +10,7 @@ from ray.rllib.core.columns import Columns
 
 from marl_market.agents.rllib.actor_critic import ActorCritic
 from marl_market.agents.rllib.ppo import PPO
+from tests.agents.answers import answer
 from tests.agents.rllib.synthetic import ACTION, ACTION_SIZE, OBSERVATION_SIZE, best_action, collect
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
@@ -43,7 +44,7 @@ def test_it_learns_the_best_action_without_a_ray_cluster() -> None:
     assert rewards[0] < -1.5
     assert np.mean(rewards[-3:]) > -0.35
     observation = random.standard_normal((500, OBSERVATION_SIZE), dtype=np.float32)
-    action, _ = learner.act(observation, None)
+    action = answer(learner, observation, None).action
     assert ((action - best_action(observation)) ** 2).mean() < 0.1
     assert set(metrics) > {"policy_loss", "value_loss", "entropy", "mean_kl"}
     assert all(type(value) is float for value in metrics.values())
@@ -54,7 +55,7 @@ def test_it_learns_the_best_action_without_a_ray_cluster() -> None:
 def test_acting_equals_rllibs_forward_pass(state_dependent_std: bool) -> None:
     learner = build(state_dependent_std=state_dependent_std, output_scale=1.0, initial_log_std=-0.7)
     observation = np.random.default_rng(0).standard_normal((9, OBSERVATION_SIZE), dtype=np.float32)
-    _, columns = learner.act(observation, None)
+    columns = answer(learner, observation, None).columns
     theirs = learner._module.forward_inference({Columns.OBS: torch.from_numpy(observation)})
     np.testing.assert_array_equal(columns["action_dist_inputs"], theirs[Columns.ACTION_DIST_INPUTS].numpy())
 
@@ -63,7 +64,7 @@ def test_acting_equals_rllibs_forward_pass(state_dependent_std: bool) -> None:
 def test_a_newborn_acts_alike_everywhere_with_the_initial_deviation(state_dependent_std: bool) -> None:
     learner = build(state_dependent_std=state_dependent_std, initial_log_std=-0.7)
     observation = np.random.default_rng(0).standard_normal((100, OBSERVATION_SIZE), dtype=np.float32)
-    _, columns = learner.act(observation, None)
+    columns = answer(learner, observation, None).columns
     mean, log_std = np.split(columns["action_dist_inputs"], 2, axis=1)
     assert np.abs(mean).max() < 0.02
     np.testing.assert_allclose(log_std, -0.7, atol=0.02)
@@ -128,7 +129,7 @@ def test_the_mean_network_is_the_policy() -> None:
     for weight, bias in layers[:-1]:
         hidden = np.tanh(hidden @ weight + bias)
     weight, bias = layers[-1]
-    action, _ = learner.act(observation, None)
+    action = answer(learner, observation, None).action
     np.testing.assert_allclose(hidden @ weight + bias, action, atol=1e-5)
 
 

@@ -12,6 +12,7 @@ from marl_market.agents.rllib.advantages import generalized_advantages
 from marl_market.agents.rllib.appo import APPO
 from marl_market.agents.rllib.rollout import Rollout
 from marl_market.agents.rllib.sequences import entries_of
+from tests.agents.answers import answer
 from tests.agents.rllib.synthetic import OBSERVATION_SIZE
 
 STEPS, ROWS, CHOICES, DISCOUNT = 12, 9, 4, 0.7
@@ -25,7 +26,7 @@ def sleepy(learner: Any) -> Rollout:
     random = np.random.default_rng(3)
     observation = random.standard_normal((STEPS + 1, ROWS, OBSERVATION_SIZE), dtype=np.float32)
     played = [
-        learner.act(seen, random.standard_normal((ROWS, 1), dtype=np.float32), np.ones((ROWS, CHOICES), np.uint8))
+        answer(learner, seen, random.standard_normal((ROWS, 1), dtype=np.float32), np.ones((ROWS, CHOICES), np.uint8))
         for seen in observation[:-1]
     ]
     decided = random.random((STEPS, ROWS)) < 0.4
@@ -36,7 +37,7 @@ def sleepy(learner: Any) -> Rollout:
     reward[7:, 1] = 0
     return Rollout(
         observation=observation,
-        action=np.stack([action for action, _ in played]),
+        action=np.stack([each.action for each in played]),
         reward=reward,
         decided=decided,
         terminated=terminated,
@@ -45,7 +46,7 @@ def sleepy(learner: Any) -> Rollout:
         final_step=np.zeros(0, np.int64),
         final_row=np.zeros(0, np.int64),
         action_mask=np.ones((STEPS, ROWS, CHOICES), np.uint8),
-        **{key: np.stack([extra[key] for _, extra in played]) for key in played[0][1]},
+        **{key: np.stack([each.columns[key] for each in played]) for key in played[0].columns},
     )
 
 

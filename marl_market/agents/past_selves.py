@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from marl_market.agents.evolution.compiled_policy import play
 from marl_market.agents.evolution.frozen import FrozenPolicy
-from marl_market.agents.learner import Floats, Learner, LearningAgent, Masks
+from marl_market.agents.learner import Decision, Floats, Learner, LearningAgent, Masks
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import Environment
 from marl_market.env.scheme import require
@@ -68,6 +67,8 @@ class PastSelves:
 class Gallery:
     """Keep versions of a mind and play one of them in each pair of markets."""
 
+    memory_size = 0
+
     def __init__(self, settings: PastSelves, group: str, seed: int) -> None:
         """Begin without a version."""
         self._settings = settings
@@ -91,9 +92,7 @@ class Gallery:
         for number, version in enumerate(self._versions):
             version.network.write_minds(batch.minds, markets[drawn == number], version.weights)
 
-    def act(
-        self, observation: Floats, noise: Floats | None, mask: Masks | None = None
-    ) -> tuple[Floats, dict[str, NDArray[Any]]]:
+    def act(self, observation: Floats, memory: Floats, noise: Floats | None, mask: Masks | None = None) -> Decision:
         """Raise TypeError: the versions play inside the step."""
         raise TypeError("past selves play inside the step; nobody asks them for actions")
 

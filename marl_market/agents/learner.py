@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,9 @@ from marl_market.env.environment import Environment
 
 Floats = NDArray[np.float32]
 Masks = NDArray[np.uint8]
+
+LEARNERS = 10
+"""Spawn key of what newborns are drawn from, behind the run's seed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,11 +69,22 @@ class Experience:
     trajectory: Trajectory | None = None
 
 
+class Portion(NamedTuple):
+    """Which of a run's markets a batch plays: those from `start` to before `stop`, of `total`."""
+
+    start: int
+    stop: int
+    total: int
+
+
 class Mind(Protocol):
     """What plays one group while a session is sampled."""
 
-    def prepare(self, batch: BatchMarket) -> None:
-        """Write what plays inside the step into the batch's minds; called before each session."""
+    def prepare(self, batch: BatchMarket, portion: Portion | None = None) -> None:
+        """Write what plays inside the step into the batch's minds; called before each session.
+
+        `portion` says which of the run's markets the batch plays; None: all.
+        """
 
     def act(
         self, observation: Floats, noise: Floats | None, mask: Masks | None = None
@@ -91,6 +105,12 @@ class Learner(Mind, Protocol):
     def policy(self) -> FrozenPolicy:
         """Return what the mind has learned so far, as a policy that plays compiled."""
 
+    def share(self) -> Any:
+        """Return what a learner born alike needs in order to act as this one does now; picklable, to be read only."""
+
+    def adopt(self, shared: Any) -> None:
+        """Act as the learner does whose `share` this is; what it learned from stays with that one."""
+
     def get_state(self) -> dict[str, Any]:
         """Return all that the next session depends on, as a picklable copy."""
 
@@ -104,3 +124,13 @@ class LearningAgent(Agent, Protocol):
 
     def learner(self, environment: Environment, group: str, seed: int) -> Learner:
         """Return a newborn learner for the group of this name; the same seed gives the same one."""
+
+
+def newborn_learners(environment: Environment, seed: int) -> dict[str, Learner]:
+    """Return a newborn learner for each group that learns, by name; the same seed gives the same ones."""
+    words = np.random.SeedSequence(seed, spawn_key=(LEARNERS,)).generate_state(len(environment.groups), np.uint32)
+    return {
+        group.name: group.agent.learner(environment, group.name, int(word))
+        for group, word in zip(environment.groups, words, strict=True)
+        if isinstance(group.agent, LearningAgent)
+    }

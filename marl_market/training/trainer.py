@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import time
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numba
 import numpy as np
 
 from marl_market.agents.evolution.frozen import FrozenPolicy
-from marl_market.agents.learner import Learner, LearningAgent
+from marl_market.agents.learner import newborn_learners
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import Environment
 from marl_market.env.kernels import reset_markets
@@ -27,7 +30,11 @@ from marl_market.training.metrics import session_metrics, speed_metrics
 from marl_market.training.progress import Progress, is_compiled
 from marl_market.training.sampler import Sampler
 
-LEARNERS, EVALUATION = 10, 11
+if TYPE_CHECKING:
+    from marl_market.training.workers import Workers
+
+EVALUATION = 11
+"""Spawn key of the sessions of the final comparison, behind the run's seed."""
 
 
 @dataclass(frozen=True)
@@ -37,10 +44,12 @@ class Training:
     Attributes:
         iterations: sessions to train for; each is played in every market.
         markets: markets in lock-step, an even number.
-        threads: cores that step the markets; 0 takes all that numba may use.
+        threads: cores that step the markets in this process; 0 takes all that numba may use.
         torch_threads: cores of the gradient learners.
         checkpoint_every: iterations between checkpoints.
         evaluation_seeds: sessions of the final comparison with the untrained selves.
+        workers: processes that sample, each on one core with its portion of the markets; 0: this process does.
+        address: of the Ray that the workers run on; "local" starts one on this machine, "auto" joins the one there is.
     """
 
     iterations: int = 100
@@ -49,10 +58,20 @@ class Training:
     torch_threads: int = 1
     checkpoint_every: int = 25
     evaluation_seeds: int = 64
+    workers: int = 0
+    address: str = "local"
 
     def __post_init__(self) -> None:
         _require_whole("training.iterations", self.iterations, 1)
         _require_whole("training.markets", self.markets, 2)
+        _require_whole("training.workers", self.workers, 0)
+        if self.workers > self.markets // 2:
+            raise ValueError(
+                f"training.workers is {self.workers}; {self.markets} markets are {self.markets // 2} pairs, and each "
+                "worker plays one or more"
+            )
+        if not re.fullmatch(r"local|auto|[^:]+:\d+", str(self.address)):
+            raise ValueError(f"training.address is {self.address!r}; it must be local, auto or host:port")
         _require_whole("training.threads", self.threads, 0)
         _require_whole("training.torch_threads", self.torch_threads, 1)
         _require_whole("training.checkpoint_every", self.checkpoint_every, 1)
@@ -74,16 +93,8 @@ class Trainer:
         self._training = training
         self._seed = seed
         self._folder = folder
-        words = np.random.SeedSequence(seed, spawn_key=(LEARNERS,)).generate_state(len(environment.groups), np.uint32)
-        self._learners: dict[str, Learner] = {
-            group.name: group.agent.learner(environment, group.name, int(word))
-            for group, word in zip(environment.groups, words, strict=True)
-            if isinstance(group.agent, LearningAgent)
-        }
-        batch = BatchMarket(environment, training.markets, training.threads)
-        # Pairs are for evolving minds; to gradients, a pair's equal luck is half the samples.
-        pairs = any(group.agent.mind_per_market for group in environment.groups)
-        self._sampler = Sampler(batch, self._learners, seed, pairs)
+        self._learners = newborn_learners(environment, seed)
+        self._sampling = self._prepare_sampling()
         self._identity = identity_of(environment, training.markets, seed)
         self._untrained = self.policies()
         self._done = 0
@@ -110,9 +121,10 @@ class Trainer:
         progress = Progress(iterations, env_steps * self._environment.seats)
         if not is_compiled(reset_markets):
             progress.say("compiling the market (once, up to a minute)")
-        with interruptible() as interrupted:
+        with self._sampling as sampler, interruptible() as interrupted:
+            progress.say(f"sampling: {sampler.where()}; learning: this process")
             while self._done < iterations and not interrupted:
-                metrics = self._iterate()
+                metrics = self._iterate(sampler)
                 sink.log(metrics, self._done)
                 progress.show(self._done, {name: metrics[f"group/{name}/reward"] for name in self._learners})
                 if self._done % self._training.checkpoint_every == 0:
@@ -127,10 +139,24 @@ class Trainer:
         """Return what each learning group has learned so far, by name."""
         return {name: learner.policy() for name, learner in self._learners.items()}
 
-    def _iterate(self) -> dict[str, float]:
+    def _prepare_sampling(self) -> AbstractContextManager[Sampler | Workers]:
+        """Return the context within which something samples: this process, or workers that live as long."""
+        environment, training = self._environment, self._training
+        # Pairs are for evolving minds; to gradients, a pair's equal luck is half the samples.
+        pairs = any(group.agent.mind_per_market for group in environment.groups)
+        if training.workers == 0:
+            batch = BatchMarket(environment, training.markets, training.threads)
+            return nullcontext(Sampler(batch, self._learners, self._seed, pairs))
+        from marl_market.training.workers import Workers  # and with it Ray, which a run without workers does not need
+
+        return Workers(
+            environment, training.markets, self._learners, self._seed, pairs, training.workers, training.address
+        )
+
+    def _iterate(self, sampler: Sampler | Workers) -> dict[str, float]:
         """Sample one session of every market, let every group learn from it, and return the metrics."""
         begin = time.perf_counter()
-        session = self._sampler.sample(self._done)
+        session = sampler.sample(self._done)
         sampled = time.perf_counter()
         learned = {name: learner.learn(session.experience[name]) for name, learner in self._learners.items()}
         end = time.perf_counter()
@@ -159,6 +185,7 @@ class Trainer:
         made = {
             "markets": self._training.markets,
             "seats_a_market": self._environment.seats,
+            "workers": self._training.workers,
             "threads": self._training.threads,
         }
         facts = {"title": title, "seed": self._seed, **market_facts(self._environment.spec), **made}

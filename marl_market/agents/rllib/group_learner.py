@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marl_market.agents.evolution.frozen import FrozenPolicy
-from marl_market.agents.learner import Experience, Floats, Masks
+from marl_market.agents.learner import Experience, Floats, Masks, Portion
 from marl_market.agents.rllib.actor_critic import ActorCritic
 from marl_market.agents.rllib.rollout import Rollout
 from marl_market.env.batch_market import BatchMarket
@@ -21,7 +21,7 @@ class GroupLearner:
         """Wrap a learner."""
         self._learner = learner
 
-    def prepare(self, batch: BatchMarket) -> None:
+    def prepare(self, batch: BatchMarket, portion: Portion | None = None) -> None:
         """Write nothing: the mind is outside the step."""
 
     def act(
@@ -57,6 +57,14 @@ class GroupLearner:
     def policy(self) -> FrozenPolicy:
         """Return what the policy does without exploring as a compiled network."""
         return FrozenPolicy(*self._learner.network())
+
+    def share(self) -> dict[str, Any]:
+        """Return the policy's weights."""
+        return self._learner.share()
+
+    def adopt(self, shared: dict[str, Any]) -> None:
+        """Act with another's weights."""
+        self._learner.adopt(shared)
 
     def get_state(self) -> dict[str, Any]:
         """Return weights, optimizer and counters."""

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from ray.rllib.core.columns import Columns
 
-from marl_market.agents.learner import Floats, Masks
+from marl_market.agents.learner import Floats, Masks, Portion
 from marl_market.agents.rllib.masked_module import ACTION_MASK
 from marl_market.env.batch_market import BatchMarket
 
@@ -30,7 +30,7 @@ class ModuleMind:
         self.random = False
         self.env_steps = 0
 
-    def prepare(self, batch: BatchMarket) -> None:
+    def prepare(self, batch: BatchMarket, portion: Portion | None = None) -> None:
         """Write nothing: the mind is outside the step."""
 
     def act(

@@ -80,6 +80,14 @@ class Decision(NamedTuple):
     columns: Mapping[str, NDArray[Any]]
 
 
+class Portion(NamedTuple):
+    """Which of a run's markets a batch plays: those from `start` to before `stop`, of `total`."""
+
+    start: int
+    stop: int
+    total: int
+
+
 class Mind(Protocol):
     """What plays one group while a session is sampled.
 
@@ -93,8 +101,11 @@ class Mind(Protocol):
     @property
     def memory_size(self) -> int: ...
 
-    def prepare(self, batch: BatchMarket) -> None:
-        """Write what plays inside the step into the batch's minds; called before each session."""
+    def prepare(self, batch: BatchMarket, portion: Portion | None = None) -> None:
+        """Write what plays inside the step into the batch's minds; called before each session.
+
+        `portion` says which of the run's markets the batch plays; None: all.
+        """
 
     def act(self, observation: Floats, memory: Floats, noise: Floats | None, mask: Masks | None = None) -> Decision:
         """Return what each row does, having seen `observation` (R, D) and remembering `memory` (R, M).
@@ -109,7 +120,17 @@ def no_memory(mind: Mind, rows: int) -> Floats:
     return np.zeros((rows, mind.memory_size), np.float32)
 
 
-class Learner(Mind, Protocol):
+class SharedMind(Mind, Protocol):
+    """A mind that can play elsewhere."""
+
+    def share(self) -> Any:
+        """Return what a mind born alike needs in order to act as this one does now; picklable, to be read only."""
+
+    def adopt(self, shared: Any) -> None:
+        """Act as the mind does whose `share` this is; what it learned from stays with that one."""
+
+
+class Learner(SharedMind, Protocol):
     """The mind of one group while it learns."""
 
     def learn(self, experience: Experience) -> dict[str, float]:

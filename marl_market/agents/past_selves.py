@@ -14,7 +14,7 @@ import numpy as np
 
 from marl_market.agents.evolution.compiled_policy import play
 from marl_market.agents.evolution.frozen import FrozenPolicy
-from marl_market.agents.learner import Decision, Floats, Learner, LearningAgent, Masks
+from marl_market.agents.learner import Decision, Floats, Learner, LearningAgent, Masks, Portion
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import Environment
 from marl_market.env.scheme import require
@@ -83,14 +83,14 @@ class Gallery:
         if iteration % self._settings.every == 0:
             self._versions = [*self._versions, minds[self._settings.of].policy()][-self._settings.keep :]
 
-    def prepare(self, batch: BatchMarket) -> None:
+    def prepare(self, batch: BatchMarket, portion: Portion | None = None) -> None:
         """Write a version, drawn at random, into each pair of markets."""
         rows = batch.mind_rows[self._group]
-        markets = np.arange(rows.start, rows.stop)
+        start, stop, total = portion or (0, rows.stop - rows.start, rows.stop - rows.start)
         random = np.random.default_rng(np.random.SeedSequence(self._seed, spawn_key=(self._iteration,)))
-        drawn = random.integers(len(self._versions), size=(markets.size + 1) // 2).repeat(2)[: markets.size]
+        drawn = random.integers(len(self._versions), size=(total + 1) // 2).repeat(2)[start:stop]
         for number, version in enumerate(self._versions):
-            version.network.write_minds(batch.minds, markets[drawn == number], version.weights)
+            version.network.write_minds(batch.minds, rows.start + np.flatnonzero(drawn == number), version.weights)
 
     def act(self, observation: Floats, memory: Floats, noise: Floats | None, mask: Masks | None = None) -> Decision:
         """Raise TypeError: the versions play inside the step."""
@@ -99,6 +99,14 @@ class Gallery:
     def policy(self) -> FrozenPolicy:
         """Return the last version kept."""
         return self._versions[-1]
+
+    def share(self) -> dict[str, Any]:
+        """Return what decides which version plays where."""
+        return self.get_state()
+
+    def adopt(self, shared: dict[str, Any]) -> None:
+        """Play the versions of another gallery."""
+        self.set_state(shared)
 
     def get_state(self) -> dict[str, Any]:
         """Return the versions kept."""

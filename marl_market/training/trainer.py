@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import time
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numba
 import numpy as np
 
 from marl_market.agents.evolution.frozen import FrozenPolicy
-from marl_market.agents.learner import Learner, LearningAgent
-from marl_market.agents.past_selves import Gallery, PastSelves
+from marl_market.agents.learner import Learner
+from marl_market.agents.newborn import newborn_galleries, newborn_learners
+from marl_market.agents.past_selves import Gallery
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import Environment
 from marl_market.env.kernels import reset_markets
@@ -28,7 +32,11 @@ from marl_market.training.metrics import session_metrics, speed_metrics
 from marl_market.training.progress import Progress, is_compiled
 from marl_market.training.sampler import Sampler
 
-LEARNERS, EVALUATION = 10, 11
+if TYPE_CHECKING:
+    from marl_market.training.workers import Workers
+
+EVALUATION = 11
+"""Spawn key of the sessions of the final comparison, behind the run's seed."""
 
 
 @dataclass(frozen=True)
@@ -38,10 +46,12 @@ class Training:
     Attributes:
         iterations: sessions to train for; each is played in every market.
         markets: markets in lock-step, an even number.
-        threads: cores that step the markets; 0 takes all that numba may use.
+        threads: cores that step the markets in this process; 0 takes all that numba may use.
         torch_threads: cores of the gradient learners.
         checkpoint_every: iterations between checkpoints.
         evaluation_seeds: sessions of the final comparison with the untrained selves.
+        workers: processes that sample, each on one core with its portion of the markets; 0: this process does.
+        address: of the Ray that the workers run on; "local" starts one on this machine, "auto" joins the one there is.
     """
 
     iterations: int = 100
@@ -50,10 +60,20 @@ class Training:
     torch_threads: int = 1
     checkpoint_every: int = 25
     evaluation_seeds: int = 64
+    workers: int = 0
+    address: str = "local"
 
     def __post_init__(self) -> None:
         _require_whole("training.iterations", self.iterations, 1)
         _require_whole("training.markets", self.markets, 2)
+        _require_whole("training.workers", self.workers, 0)
+        if self.workers > self.markets // 2:
+            raise ValueError(
+                f"training.workers is {self.workers}; {self.markets} markets are {self.markets // 2} pairs, and each "
+                "worker plays one or more"
+            )
+        if not re.fullmatch(r"local|auto|[^:]+:\d+", str(self.address)):
+            raise ValueError(f"training.address is {self.address!r}; it must be local, auto or host:port")
         _require_whole("training.threads", self.threads, 0)
         _require_whole("training.torch_threads", self.torch_threads, 1)
         _require_whole("training.checkpoint_every", self.checkpoint_every, 1)
@@ -75,23 +95,10 @@ class Trainer:
         self._training = training
         self._seed = seed
         self._folder = folder
-        words = np.random.SeedSequence(seed, spawn_key=(LEARNERS,)).generate_state(len(environment.groups), np.uint32)
-        seeded = {group.name: (group.agent, int(word)) for group, word in zip(environment.groups, words, strict=True)}
-        self._learners: dict[str, Learner] = {
-            name: agent.learner(environment, name, word)
-            for name, (agent, word) in seeded.items()
-            if isinstance(agent, LearningAgent)
-        }
-        self._galleries: dict[str, Gallery] = {
-            name: agent.gallery(environment, name, word)
-            for name, (agent, word) in seeded.items()
-            if isinstance(agent, PastSelves)
-        }
-        batch = BatchMarket(environment, training.markets, training.threads)
-        # Pairs are for evolving minds; to gradients, a pair's equal luck is half the samples.
-        pairs = any(seeded[name][0].mind_per_market for name in self._learners)
+        self._learners = newborn_learners(environment, seed)
+        self._galleries = newborn_galleries(environment, seed)
         self._minds: dict[str, Learner | Gallery] = {**self._learners, **self._galleries}
-        self._sampler = Sampler(batch, self._minds, seed, pairs)
+        self._sampling = self._prepare_sampling()
         self._identity = identity_of(environment, training.markets, seed)
         self._untrained = {name: learner.policy() for name, learner in self._learners.items()}
         self._done = 0
@@ -119,9 +126,10 @@ class Trainer:
         progress = Progress(iterations, env_steps * self._environment.seats)
         if not is_compiled(reset_markets):
             progress.say("compiling the market (once, up to a minute)")
-        with interruptible() as interrupted:
+        with self._sampling as sampler, interruptible() as interrupted:
+            progress.say(f"sampling: {sampler.where()}; learning: this process")
             while self._done < iterations and not interrupted:
-                metrics = self._iterate()
+                metrics = self._iterate(sampler)
                 sink.log(metrics, self._done)
                 progress.show(self._done, {name: metrics[f"group/{name}/reward"] for name in self._learners})
                 if self._done % self._training.checkpoint_every == 0:
@@ -136,10 +144,24 @@ class Trainer:
         """Return what each learning group has learned so far, and past selves last kept of it, by name."""
         return {name: mind.policy() for name, mind in self._minds.items()}
 
-    def _iterate(self) -> dict[str, float]:
+    def _prepare_sampling(self) -> AbstractContextManager[Sampler | Workers]:
+        """Return the context within which something samples: this process, or workers that live as long."""
+        environment, training = self._environment, self._training
+        # Pairs are for evolving minds; to gradients, a pair's equal luck is half the samples.
+        pairs = any(group.agent.mind_per_market for group in environment.groups if group.name in self._learners)
+        if training.workers == 0:
+            batch = BatchMarket(environment, training.markets, training.threads)
+            return nullcontext(Sampler(batch, self._minds, self._seed, pairs))
+        from marl_market.training.workers import Workers  # and with it Ray, which a run without workers does not need
+
+        return Workers(
+            environment, training.markets, self._minds, self._seed, pairs, training.workers, training.address
+        )
+
+    def _iterate(self, sampler: Sampler | Workers) -> dict[str, float]:
         """Sample one session of every market, let every group learn from it, and return the metrics."""
         begin = time.perf_counter()
-        session = self._sampler.sample(self._done)
+        session = sampler.sample(self._done)
         sampled = time.perf_counter()
         learned = {name: learner.learn(session.experience[name]) for name, learner in self._learners.items()}
         self._done += 1
@@ -173,6 +195,7 @@ class Trainer:
         made = {
             "markets": self._training.markets,
             "seats_a_market": self._environment.seats,
+            "workers": self._training.workers,
             "threads": self._training.threads,
         }
         facts = {"title": title, "seed": self._seed, **market_facts(self._environment.spec), **made}

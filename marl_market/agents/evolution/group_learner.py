@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from marl_market.agents.evolution.frozen import FrozenPolicy
 from marl_market.agents.evolution.genome import MultilayerPerceptron
 from marl_market.agents.evolution.strategies import SearchState, Strategy
-from marl_market.agents.learner import Decision, Experience, Floats, Masks
+from marl_market.agents.learner import Decision, Experience, Floats, Masks, Portion
 from marl_market.env.batch_market import BatchMarket
 
 STRETCHES = 8
@@ -45,17 +45,17 @@ class GroupLearner:
         self._sessions = sessions
         self._risk_aversion = risk_aversion
 
-    def prepare(self, batch: BatchMarket) -> None:
+    def prepare(self, batch: BatchMarket, portion: Portion | None = None) -> None:
         """Write a candidate into each market; raises ValueError where markets do not suffice for pairs of them."""
         rows = batch.mind_rows[self._group]
-        markets = np.arange(rows.stop - rows.start)
+        start, stop, total = portion or (0, rows.stop - rows.start, rows.stop - rows.start)
         pair = 2 * self._sessions
-        if markets.size % pair:
+        if total % pair:
             raise ValueError(
-                f"{markets.size} markets for {self._group}, whose candidates play {self._sessions} sessions each; "
+                f"{total} markets for {self._group}, whose candidates play {self._sessions} sessions each; "
                 f"it must be a multiple of {pair}"
             )
-        candidates = self._strategy.ask(self._state, markets.size // self._sessions)
+        candidates, markets = self._strategy.ask(self._state, total // self._sessions), np.arange(start, stop)
         self._network.write_minds(batch.minds, rows, candidates[2 * (markets // pair) + markets % 2])
 
     def act(self, observation: Floats, memory: Floats, noise: Floats | None, mask: Masks | None = None) -> Decision:
@@ -83,6 +83,14 @@ class GroupLearner:
     def policy(self) -> FrozenPolicy:
         """Return the center of the search."""
         return FrozenPolicy(self._network, self._state.center.astype(np.float32))
+
+    def share(self) -> SearchState:
+        """Return the state of the search, from which the same candidates are asked anywhere."""
+        return self._state
+
+    def adopt(self, shared: SearchState) -> None:
+        """Ask the candidates of another's search."""
+        self._state = shared
 
     def get_state(self) -> dict[str, Any]:
         """Return the state of the search."""

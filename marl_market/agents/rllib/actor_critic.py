@@ -86,6 +86,14 @@ class ActorCritic:
         schedule["minibatch_size"] = min(schedule["minibatch_size"], sum(map(self._size, rollouts)))
         return self._learner.update(decisions, episodes=list(rollouts), **schedule)
 
+    def share(self) -> dict[str, Any]:
+        """Return what another needs in order to act as this one does now."""
+        return self._learner.share()
+
+    def adopt(self, shared: dict[str, Any]) -> None:
+        """Act as the one does whose `share` this is."""
+        self._learner.adopt(shared)
+
     def get_state(self) -> dict[str, Any]:
         """Return all that the next update depends on, as a picklable copy."""
         return self._learner.get_state()

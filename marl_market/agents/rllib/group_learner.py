@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from marl_market.agents.evolution.frozen import FrozenPolicy
-from marl_market.agents.learner import Decision, Experience, Floats, Masks
+from marl_market.agents.learner import Decision, Experience, Floats, Masks, Portion
 from marl_market.agents.rllib.actor_critic import ActorCritic
 from marl_market.agents.rllib.rollout import Rollout
 from marl_market.env.batch_market import BatchMarket
@@ -25,7 +25,7 @@ class GroupLearner:
         """Return how many numbers a row remembers."""
         return self._learner.memory_size
 
-    def prepare(self, batch: BatchMarket) -> None:
+    def prepare(self, batch: BatchMarket, portion: Portion | None = None) -> None:
         """Write nothing: the mind is outside the step."""
 
     def act(self, observation: Floats, memory: Floats, noise: Floats | None, mask: Masks | None = None) -> Decision:
@@ -58,6 +58,14 @@ class GroupLearner:
     def policy(self) -> FrozenPolicy:
         """Return what the policy does without exploring as a compiled network."""
         return FrozenPolicy(*self._learner.network())
+
+    def share(self) -> dict[str, Any]:
+        """Return the policy's weights."""
+        return self._learner.share()
+
+    def adopt(self, shared: dict[str, Any]) -> None:
+        """Act with another's weights."""
+        self._learner.adopt(shared)
 
     def get_state(self) -> dict[str, Any]:
         """Return weights, optimizer and counters."""

@@ -63,6 +63,15 @@ class RLlibLearner:
             raise FloatingPointError(f"{type(self._learner).__name__} diverged in update {self.updates}: {metrics}")
         return metrics
 
+    def share(self) -> dict[str, Any]:
+        """Return the weights that act, no critic's or target's, and how many decisions have been learned from."""
+        return {"decisions": self.decisions, "module": self.module.get_state(inference_only=True)}
+
+    def adopt(self, shared: dict[str, Any]) -> None:
+        """Act as the learner does whose `share` this is."""
+        self.module.set_state(shared["module"])
+        self.decisions = shared["decisions"]
+
     def get_state(self) -> dict[str, Any]:
         """Return all that the next update depends on, as a picklable copy."""
         learned = self._learner.get_state(components=COMPONENTS)

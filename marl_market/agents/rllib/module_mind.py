@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from ray.rllib.core.columns import Columns
 
-from marl_market.agents.learner import Decision, Floats, Masks
+from marl_market.agents.learner import Decision, Floats, Masks, Portion
 from marl_market.agents.rllib.masked_module import ACTION_MASK
 from marl_market.env.batch_market import BatchMarket
 
@@ -31,7 +31,7 @@ class ModuleMind:
         self.random = False
         self.env_steps = 0
 
-    def prepare(self, batch: BatchMarket) -> None:
+    def prepare(self, batch: BatchMarket, portion: Portion | None = None) -> None:
         """Write nothing: the mind is outside the step."""
 
     def act(self, observation: Floats, memory: Floats, noise: Floats | None, mask: Masks | None = None) -> Decision:

@@ -10,7 +10,7 @@ import numpy as np
 from ray.rllib.core import DEFAULT_MODULE_ID
 from ray.rllib.policy.sample_batch import MultiAgentBatch, SampleBatch
 
-from marl_market.agents.learner import Experience
+from marl_market.agents.learner import Experience, Portion
 from marl_market.agents.rllib.categorical import as_space
 from marl_market.agents.rllib.learner import RLlibLearner
 from marl_market.agents.rllib.replay import Replay, transitions
@@ -93,7 +93,7 @@ class OffPolicyLearner:
     def _module(self) -> Any:
         return self._learner.module
 
-    def prepare(self, batch: BatchMarket) -> None:
+    def prepare(self, batch: BatchMarket, portion: Portion | None = None) -> None:
         """Write nothing: the mind is outside the step."""
 
     def learn(self, experience: Experience) -> dict[str, float]:
@@ -120,6 +120,14 @@ class OffPolicyLearner:
             batch = MultiAgentBatch({DEFAULT_MODULE_ID: SampleBatch(columns)}, env_steps=settings.batch_size)
             metrics = self._learner.update(passed, batch=batch)
         return {**metrics, "remembered": float(len(self._replay))}
+
+    def share(self) -> dict[str, Any]:
+        """Return the weights that act and how many decisions they have learned from."""
+        return self._learner.share()
+
+    def adopt(self, shared: dict[str, Any]) -> None:
+        """Act with another's weights, exploring as much as it does."""
+        self._learner.adopt(shared)
 
     def get_state(self) -> dict[str, Any]:
         """Return networks, their targets, optimizers, counters and all that is remembered."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,13 +22,14 @@ from marl_market.reporting.report import write_report
 from marl_market.reporting.run_folder import TAPE_FILE, write_evaluation, write_facts
 from marl_market.reporting.sink import Sink
 from marl_market.training.checkpoint import identity_of, load_checkpoint, require_same_run, save_checkpoint
+from marl_market.training.cloning import clone_teachers
 from marl_market.training.evaluation import evaluate_training
 from marl_market.training.interrupt import interruptible
 from marl_market.training.metrics import session_metrics, speed_metrics
 from marl_market.training.progress import Progress, is_compiled
 from marl_market.training.sampler import Sampler
 
-LEARNERS, EVALUATION = 10, 11
+LEARNERS, EVALUATION, CLONING = 10, 11, 12
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,7 @@ class Trainer:
         self._sampler = Sampler(batch, self._learners, seed, pairs)
         self._identity = identity_of(environment, training.markets, seed)
         self._untrained = self.policies()
+        self._cloned = False
         self._done = 0
         self._seconds = 0.0
 
@@ -100,6 +103,7 @@ class Trainer:
         for name, learner in self._learners.items():
             learner.set_state(state["learners"][name])
         self._done, self._seconds = state["done"], state["seconds"]
+        self._cloned = True  # before anything was saved
 
     def run(self, title: str, sink: Sink) -> Path:
         """Train, evaluate and write the report; return its path.
@@ -110,9 +114,11 @@ class Trainer:
         progress = Progress(iterations, env_steps * self._environment.seats)
         if not is_compiled(reset_markets):
             progress.say("compiling the market (once, up to a minute)")
+        cloned = {} if self._cloned else self._clone()
         with interruptible() as interrupted:
             while self._done < iterations and not interrupted:
-                metrics = self._iterate()
+                metrics = {**self._iterate(), **cloned}
+                cloned = {}
                 sink.log(metrics, self._done)
                 progress.show(self._done, {name: metrics[f"group/{name}/reward"] for name in self._learners})
                 if self._done % self._training.checkpoint_every == 0:
@@ -126,6 +132,13 @@ class Trainer:
     def policies(self) -> dict[str, FrozenPolicy]:
         """Return what each learning group has learned so far, by name."""
         return {name: learner.policy() for name, learner in self._learners.items()}
+
+    def _clone(self) -> dict[str, float]:
+        """Let those learners imitate their teachers that have one; return what goes with the first iteration."""
+        seed = int(np.random.SeedSequence(self._seed, spawn_key=(CLONING,)).generate_state(1)[0])
+        found = clone_teachers(self._environment, self._learners, self._training.markets, self._training.threads, seed)
+        self._cloned = True
+        return _by_learner(found)
 
     def _iterate(self) -> dict[str, float]:
         """Sample one session of every market, let every group learn from it, and return the metrics."""
@@ -142,7 +155,7 @@ class Trainer:
             "seconds": self._seconds,
             **speed_metrics(self._env_steps(1), self._environment.seats, sampled - begin, end - sampled),
             **session_metrics(session, self._environment),
-            **{f"learner/{name}/{key}": value for name, found in learned.items() for key, value in found.items()},
+            **_by_learner(learned),
         }
 
     def _env_steps(self, iterations: int) -> int:
@@ -176,6 +189,10 @@ class Trainer:
         write_evaluation(self._folder, evaluation)
         save_tape(self._folder / TAPE_FILE, tape)
         return evaluation
+
+
+def _by_learner(found: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+    return {f"learner/{name}/{key}": value for name, said in found.items() for key, value in said.items()}
 
 
 def _require_whole(name: str, value: object, least: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ from marl_market.reporting.report import write_report
 from marl_market.reporting.run_folder import TAPE_FILE, write_evaluation, write_facts
 from marl_market.reporting.sink import Sink
 from marl_market.training.checkpoint import identity_of, load_checkpoint, require_same_run, save_checkpoint
+from marl_market.training.cloning import clone_teachers
 from marl_market.training.evaluation import evaluate_training
 from marl_market.training.interrupt import interruptible
 from marl_market.training.metrics import session_metrics, speed_metrics
@@ -35,8 +37,8 @@ from marl_market.training.sampler import Sampler
 if TYPE_CHECKING:
     from marl_market.training.workers import Workers
 
-EVALUATION = 11
-"""Spawn key of the sessions of the final comparison, behind the run's seed."""
+EVALUATION, CLONING = 11, 12
+"""Spawn keys, behind the run's seed, of the sessions of the final comparison and of those that teachers play."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,7 @@ class Trainer:
         self._sampling = self._prepare_sampling()
         self._identity = identity_of(environment, training.markets, seed)
         self._untrained = {name: learner.policy() for name, learner in self._learners.items()}
+        self._cloned = False
         self._done = 0
         self._seconds = 0.0
         self._show_galleries()
@@ -116,6 +119,7 @@ class Trainer:
         for name, mind in self._minds.items():
             mind.set_state(state["minds"][name])
         self._done, self._seconds = state["done"], state["seconds"]
+        self._cloned = True  # before anything was saved
 
     def run(self, title: str, sink: Sink) -> Path:
         """Train, evaluate and write the report; return its path.
@@ -126,10 +130,12 @@ class Trainer:
         progress = Progress(iterations, env_steps * self._environment.seats)
         if not is_compiled(reset_markets):
             progress.say("compiling the market (once, up to a minute)")
+        cloned = {} if self._cloned else self._clone()
         with self._sampling as sampler, interruptible() as interrupted:
             progress.say(f"sampling: {sampler.where()}; learning: this process")
             while self._done < iterations and not interrupted:
-                metrics = self._iterate(sampler)
+                metrics = {**self._iterate(sampler), **cloned}
+                cloned = {}
                 sink.log(metrics, self._done)
                 progress.show(self._done, {name: metrics[f"group/{name}/reward"] for name in self._learners})
                 if self._done % self._training.checkpoint_every == 0:
@@ -158,6 +164,13 @@ class Trainer:
             environment, training.markets, self._minds, self._seed, pairs, training.workers, training.address
         )
 
+    def _clone(self) -> dict[str, float]:
+        """Let those learners imitate their teachers that have one; return what goes with the first iteration."""
+        seed = int(np.random.SeedSequence(self._seed, spawn_key=(CLONING,)).generate_state(1)[0])
+        found = clone_teachers(self._environment, self._minds, self._training.markets, self._training.threads, seed)
+        self._cloned = True
+        return _by_learner(found)
+
     def _iterate(self, sampler: Sampler | Workers) -> dict[str, float]:
         """Sample one session of every market, let every group learn from it, and return the metrics."""
         begin = time.perf_counter()
@@ -174,7 +187,7 @@ class Trainer:
             "seconds": self._seconds,
             **speed_metrics(self._env_steps(1), self._environment.seats, sampled - begin, end - sampled),
             **session_metrics(session, self._environment),
-            **{f"learner/{name}/{key}": value for name, found in learned.items() for key, value in found.items()},
+            **_by_learner(learned),
         }
 
     def _show_galleries(self) -> None:
@@ -213,6 +226,10 @@ class Trainer:
         write_evaluation(self._folder, evaluation)
         save_tape(self._folder / TAPE_FILE, tape)
         return evaluation
+
+
+def _by_learner(found: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+    return {f"learner/{name}/{key}": value for name, said in found.items() for key, value in said.items()}
 
 
 def _require_whole(name: str, value: object, least: int) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
@@ -28,7 +29,11 @@ MARKETS, STEPS = 8, 20
 
 
 def load(name: str) -> Any:
-    return instantiate(OmegaConf.load(CONF / "agent" / f"{name}.yaml"), _convert_="all")
+    config = OmegaConf.load(CONF / "agent" / f"{name}.yaml")
+    if "defaults" in config:  # made of others
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            config = compose("config", [f"+agent@loaded={name}"]).loaded
+    return instantiate(config, _convert_="all")
 
 
 LEARNING = [

@@ -6,14 +6,17 @@ Markets 2i and 2i + 1 share their random numbers, and so do the candidates of an
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from marl_market.agents.evolution.cloning import clone_network
 from marl_market.agents.evolution.frozen import FrozenPolicy
 from marl_market.agents.evolution.genome import MultilayerPerceptron
 from marl_market.agents.evolution.strategies import SearchState, Strategy
+from marl_market.agents.imitation.fitting import Fitting
 from marl_market.agents.learner import Decision, Experience, Floats, Masks, Portion
 from marl_market.env.batch_market import BatchMarket
 
@@ -79,6 +82,13 @@ class GroupLearner:
         """Return the mean over seats of summed rewards (steps, markets * seats) as (candidates, sessions)."""
         earned = reward.sum(0, dtype=np.float64).reshape(-1, self._seats).mean(1)
         return earned.reshape(-1, self._sessions, 2).swapaxes(1, 2).reshape(-1, self._sessions)
+
+    def imitate(self, sessions: Sequence[Experience], fitting: Fitting) -> dict[str, float]:
+        """Do as was done in `sessions`, the last of which is held out: the search begins anew around the clone."""
+        seed = self._state.seed
+        center, metrics = clone_network(self._network, self._state.center, sessions, fitting, seed)
+        self._state = self._strategy.initial(center, seed)
+        return metrics
 
     def policy(self) -> FrozenPolicy:
         """Return the center of the search."""

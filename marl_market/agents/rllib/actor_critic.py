@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from ray.rllib.core.columns import Columns
 from ray.rllib.core.models.base import ENCODER_OUT
+from ray.rllib.core.rl_module.apis import TargetNetworkAPI
 
 from marl_market.agents.evolution.genome import MultilayerPerceptron
-from marl_market.agents.learner import Decision
+from marl_market.agents.imitation.fitting import Fitting
+from marl_market.agents.learner import Decision, Experience
 from marl_market.agents.rllib import categorical, gaussian
+from marl_market.agents.rllib.cloning import clone_actor_critic
 from marl_market.agents.rllib.learner import RLlibLearner, layers_of
 from marl_market.agents.rllib.recurrence import as_memory, as_state, memory_size_of
 from marl_market.agents.rllib.rollout import Floats, Masks, Rollout
@@ -40,6 +43,7 @@ class ActorCritic:
         `size` says how many entries of a batch the connector makes of a rollout.
         """
         self._learner = RLlibLearner(learner, METRICS, seed)
+        self._seed = seed
         self._size = size
         self._schedule = schedule
         choices = choices_of(self._module.action_space)
@@ -93,6 +97,13 @@ class ActorCritic:
     def adopt(self, shared: dict[str, Any]) -> None:
         """Act as the one does whose `share` this is."""
         self._learner.adopt(shared)
+
+    def imitate(self, sessions: Sequence[Experience], fitting: Fitting) -> dict[str, float]:
+        """Do as was done in `sessions`, see `marl_market.agents.imitation.cloned.Imitator`."""
+        metrics = clone_actor_critic(self._module, self._choices, self._learner.discount, sessions, fitting, self._seed)
+        if isinstance(self._module, TargetNetworkAPI):
+            self._module.make_target_networks()
+        return metrics
 
     def get_state(self) -> dict[str, Any]:
         """Return all that the next update depends on, as a picklable copy."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,8 +17,10 @@ from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 
 from marl_market.agents.evolution.frozen import FrozenPolicy
 from marl_market.agents.evolution.genome import MultilayerPerceptron
+from marl_market.agents.imitation.fitting import Fitting
 from marl_market.agents.learner import Decision, Experience, Floats, Masks
 from marl_market.agents.rllib.categorical import draw_greedily, mask_scores
+from marl_market.agents.rllib.cloning import clone_values
 from marl_market.agents.rllib.learner import layers_of, newborn, observation_space
 from marl_market.agents.rllib.masked_module import MaskedDQNModule
 from marl_market.agents.rllib.off_policy import OffPolicy, OffPolicyLearner
@@ -114,6 +117,9 @@ class DQNLearner(OffPolicyLearner):
         """Remember one session and learn; return `METRICS` and how much was explored."""
         epsilon = self.epsilon
         return {**super().learn(experience), "epsilon": epsilon}
+
+    def _clone(self, sessions: Sequence[Experience], fitting: Fitting) -> dict[str, float]:
+        return clone_values(self._module, sessions, fitting, self._seed)
 
     def policy(self) -> FrozenPolicy:
         """Return the network that scores choices: of dueling networks, the one of advantages."""

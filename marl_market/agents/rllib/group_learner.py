@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from marl_market.agents.evolution.frozen import FrozenPolicy
+from marl_market.agents.imitation.fitting import Fitting
 from marl_market.agents.learner import Decision, Experience, Floats, Masks, Portion
 from marl_market.agents.rllib.actor_critic import ActorCritic
 from marl_market.agents.rllib.rollout import Rollout
@@ -54,6 +56,10 @@ class GroupLearner:
             **trajectory.columns,
         )
         return self._learner.learn(rollout)
+
+    def imitate(self, sessions: Sequence[Experience], fitting: Fitting) -> dict[str, float]:
+        """Do as was done in `sessions`, the last of which is held out."""
+        return self._learner.imitate(sessions, fitting)
 
     def policy(self) -> FrozenPolicy:
         """Return what the policy does without exploring as a compiled network."""

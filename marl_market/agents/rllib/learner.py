@@ -42,6 +42,11 @@ class RLlibLearner:
         """Return the module that learns."""
         return self._learner.module[DEFAULT_MODULE_ID]
 
+    @property
+    def discount(self) -> float:
+        """Return the worth of the next step's reward."""
+        return float(self._learner.config.gamma)
+
     def update(self, decisions: int, **arguments: Any) -> dict[str, float]:
         """Let RLlib update once, `decisions` further on; return the metrics of its last minibatch.
 

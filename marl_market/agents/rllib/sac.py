@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,9 @@ from ray.rllib.core.rl_module.default_model_config import DefaultModelConfig
 
 from marl_market.agents.evolution.frozen import FrozenPolicy
 from marl_market.agents.evolution.genome import MultilayerPerceptron
-from marl_market.agents.learner import Decision, Floats, Masks
+from marl_market.agents.imitation.fitting import Fitting
+from marl_market.agents.learner import Decision, Experience, Floats, Masks
+from marl_market.agents.rllib.cloning import clone_squashed
 from marl_market.agents.rllib.gaussian import draw
 from marl_market.agents.rllib.learner import layers_of, newborn, observation_space
 from marl_market.agents.rllib.off_policy import OffPolicy, OffPolicyLearner
@@ -106,6 +109,9 @@ class SACLearner(OffPolicyLearner):
             encoded = self._module.pi_encoder({Columns.OBS: torch.from_numpy(observation)})
             inputs = self._module.pi(encoded[ENCODER_OUT]).numpy()
         return Decision(np.tanh(draw(inputs, noise)[0]), memory, {})
+
+    def _clone(self, sessions: Sequence[Experience], fitting: Fitting) -> dict[str, float]:
+        return clone_squashed(self._module, sessions, fitting, self._seed)
 
     def policy(self) -> FrozenPolicy:
         """Return the squashed mean of the policy as a compiled network."""

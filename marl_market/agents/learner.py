@@ -9,7 +9,6 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from marl_market.agents.evolution.frozen import FrozenPolicy
 from marl_market.env.agent import Agent
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import Environment
@@ -80,11 +79,11 @@ class Decision(NamedTuple):
     columns: Mapping[str, NDArray[Any]]
 
 
-class Mind(Protocol):
-    """What plays one group while a session is sampled.
+class Outside(Protocol):
+    """What can be asked for the actions of seats, outside the step.
 
-    It keeps nothing of what it saw: its memory is a value that whoever asks it carries from decision to decision, one
-    row of numbers for each seat of each market.
+    It keeps nothing of what it saw: its memory is a value that whoever asks carries from decision to decision, one row
+    of numbers for each seat of each market.
 
     Attributes:
         memory_size: how many numbers a row remembers, M; 0 for most.
@@ -93,18 +92,42 @@ class Mind(Protocol):
     @property
     def memory_size(self) -> int: ...
 
-    def prepare(self, batch: BatchMarket) -> None:
-        """Write what plays inside the step into the batch's minds; called before each session."""
-
     def act(self, observation: Floats, memory: Floats, noise: Floats | None, mask: Masks | None = None) -> Decision:
         """Return what each row does, having seen `observation` (R, D) and remembering `memory` (R, M).
 
         `noise` (R, A) is standard normal and explores; None asks for what the mind thinks best. `mask` (R, choices)
-        says which choices of a discrete action are allowed; None: all. Called for external groups only.
+        says which choices of a discrete action are allowed; None: all.
         """
+        ...
 
 
-def no_memory(mind: Mind, rows: int) -> Floats:
+class Mind(Outside, Protocol):
+    """What plays one group while a session is sampled; it is asked for actions where the group is external."""
+
+    def prepare(self, batch: BatchMarket) -> None:
+        """Write what plays inside the step into the batch's minds; called before each session."""
+
+
+class Policy(Agent, Protocol):
+    """What a mind has learned, as an agent that plays and learns no more.
+
+    It plays compiled, inside the step (`marl_market.agents.evolution.frozen.FrozenPolicy`), or it is an
+    `OutsidePolicy`.
+
+    Attributes:
+        weights: all that it has learned, flat (N,).
+    """
+
+    @property
+    def weights(self) -> Floats: ...
+
+
+@runtime_checkable
+class OutsidePolicy(Policy, Outside, Protocol):
+    """A policy that does not compile: whoever plays a session asks it for the actions of its seats."""
+
+
+def no_memory(mind: Outside, rows: int) -> Floats:
     """Return what `rows` remember that have decided nothing yet, (rows, M)."""
     return np.zeros((rows, mind.memory_size), np.float32)
 
@@ -115,8 +138,9 @@ class Learner(Mind, Protocol):
     def learn(self, experience: Experience) -> dict[str, float]:
         """Get better from one session; return metrics."""
 
-    def policy(self) -> FrozenPolicy:
-        """Return what the mind has learned so far, as a policy that plays compiled."""
+    def policy(self) -> Policy:
+        """Return what the mind has learned so far."""
+        ...
 
     def get_state(self) -> dict[str, Any]:
         """Return all that the next session depends on, as a picklable copy."""

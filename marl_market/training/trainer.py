@@ -9,8 +9,7 @@ from pathlib import Path
 import numba
 import numpy as np
 
-from marl_market.agents.evolution.frozen import FrozenPolicy
-from marl_market.agents.learner import Learner, LearningAgent
+from marl_market.agents.learner import Learner, LearningAgent, Policy
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import Environment
 from marl_market.env.kernels import reset_markets
@@ -123,7 +122,7 @@ class Trainer:
         progress.say(f"comparing each learner with its untrained self over {self._training.evaluation_seeds} sessions")
         return self._finish(title, sink)
 
-    def policies(self) -> dict[str, FrozenPolicy]:
+    def policies(self) -> dict[str, Policy]:
         """Return what each learning group has learned so far, by name."""
         return {name: learner.policy() for name, learner in self._learners.items()}
 

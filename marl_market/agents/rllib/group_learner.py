@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from marl_market.agents.evolution.frozen import FrozenPolicy
-from marl_market.agents.learner import Decision, Experience, Floats, Masks
+from marl_market.agents.learner import Decision, Experience, Floats, Masks, Policy
 from marl_market.agents.rllib.actor_critic import ActorCritic
 from marl_market.agents.rllib.rollout import Rollout
 from marl_market.env.batch_market import BatchMarket
@@ -55,9 +54,9 @@ class GroupLearner:
         )
         return self._learner.learn(rollout)
 
-    def policy(self) -> FrozenPolicy:
-        """Return what the policy does without exploring as a compiled network."""
-        return FrozenPolicy(*self._learner.network())
+    def policy(self) -> Policy:
+        """Return what is done without exploring, compiled where it can be."""
+        return self._learner.policy()
 
     def get_state(self) -> dict[str, Any]:
         """Return weights, optimizer and counters."""

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from marl_market.agents.evolution.frozen import FrozenPolicy
 from marl_market.env.agent import Agent
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import Environment
@@ -88,11 +87,11 @@ class Portion(NamedTuple):
     total: int
 
 
-class Mind(Protocol):
-    """What plays one group while a session is sampled.
+class Outside(Protocol):
+    """What can be asked for the actions of seats, outside the step.
 
-    It keeps nothing of what it saw: its memory is a value that whoever asks it carries from decision to decision, one
-    row of numbers for each seat of each market.
+    It keeps nothing of what it saw: its memory is a value that whoever asks carries from decision to decision, one row
+    of numbers for each seat of each market.
 
     Attributes:
         memory_size: how many numbers a row remembers, M; 0 for most.
@@ -101,21 +100,45 @@ class Mind(Protocol):
     @property
     def memory_size(self) -> int: ...
 
+    def act(self, observation: Floats, memory: Floats, noise: Floats | None, mask: Masks | None = None) -> Decision:
+        """Return what each row does, having seen `observation` (R, D) and remembering `memory` (R, M).
+
+        `noise` (R, A) is standard normal and explores; None asks for what the mind thinks best. `mask` (R, choices)
+        says which choices of a discrete action are allowed; None: all.
+        """
+        ...
+
+
+class Mind(Outside, Protocol):
+    """What plays one group while a session is sampled; it is asked for actions where the group is external."""
+
     def prepare(self, batch: BatchMarket, portion: Portion | None = None) -> None:
         """Write what plays inside the step into the batch's minds; called before each session.
 
         `portion` says which of the run's markets the batch plays; None: all.
         """
 
-    def act(self, observation: Floats, memory: Floats, noise: Floats | None, mask: Masks | None = None) -> Decision:
-        """Return what each row does, having seen `observation` (R, D) and remembering `memory` (R, M).
 
-        `noise` (R, A) is standard normal and explores; None asks for what the mind thinks best. `mask` (R, choices)
-        says which choices of a discrete action are allowed; None: all. Called for external groups only.
-        """
+class Policy(Agent, Protocol):
+    """What a mind has learned, as an agent that plays and learns no more.
+
+    It plays compiled, inside the step (`marl_market.agents.evolution.frozen.FrozenPolicy`), or it is an
+    `OutsidePolicy`.
+
+    Attributes:
+        weights: all that it has learned, flat (N,).
+    """
+
+    @property
+    def weights(self) -> Floats: ...
 
 
-def no_memory(mind: Mind, rows: int) -> Floats:
+@runtime_checkable
+class OutsidePolicy(Policy, Outside, Protocol):
+    """A policy that does not compile: whoever plays a session asks it for the actions of its seats."""
+
+
+def no_memory(mind: Outside, rows: int) -> Floats:
     """Return what `rows` remember that have decided nothing yet, (rows, M)."""
     return np.zeros((rows, mind.memory_size), np.float32)
 
@@ -136,8 +159,9 @@ class Learner(SharedMind, Protocol):
     def learn(self, experience: Experience) -> dict[str, float]:
         """Get better from one session; return metrics."""
 
-    def policy(self) -> FrozenPolicy:
-        """Return what the mind has learned so far, as a policy that plays compiled."""
+    def policy(self) -> Policy:
+        """Return what the mind has learned so far."""
+        ...
 
     def get_state(self) -> dict[str, Any]:
         """Return all that the next session depends on, as a picklable copy."""

@@ -78,10 +78,19 @@ class Gallery:
         self._versions: list[FrozenPolicy] = []
 
     def follow(self, iteration: int, minds: Mapping[str, Learner]) -> None:
-        """Go on to an iteration and take a version where one is due, of the learners by name in `minds`."""
+        """Go on to an iteration and take a version where one is due, of the learners by name in `minds`.
+
+        Raises ValueError where the policy does not compile.
+        """
         self._iteration = iteration
         if iteration % self._settings.every == 0:
-            self._versions = [*self._versions, minds[self._settings.of].policy()][-self._settings.keep :]
+            version = minds[self._settings.of].policy()
+            if not isinstance(version, FrozenPolicy):
+                raise ValueError(
+                    f"population.{self._group}.agent.of is {self._settings.of!r}, whose policy does not compile; it "
+                    "must be a group whose network does: tanh layers without memory or attention"
+                )
+            self._versions = [*self._versions, version][-self._settings.keep :]
 
     def prepare(self, batch: BatchMarket, portion: Portion | None = None) -> None:
         """Write a version, drawn at random, into each pair of markets."""

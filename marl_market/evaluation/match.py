@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from marl_market.agents.evolution.frozen import FrozenPolicy
+from marl_market.agents.learner import OutsidePolicy, Policy
+from marl_market.agents.seated import Seated
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import Environment
 from marl_market.env.recorder import TapeRecorder
@@ -45,30 +46,40 @@ class Match:
     tape: Tape
 
 
-def with_policies(environment: Environment, policies: Mapping[str, FrozenPolicy]) -> Environment:
-    """Return the environment in which the named groups play frozen policies."""
+def with_policies(environment: Environment, policies: Mapping[str, Policy]) -> Environment:
+    """Return the environment in which the named groups play what has been learned."""
     groups = [replace(group, agent=policies.get(group.name, group.agent)) for group in environment.groups]
     return replace(environment, groups=groups)
 
 
 def play_match(environment: Environment, seeds: Sequence[int], threads: int = 1) -> Match:
-    """Play one session for each seed; every mind must play by itself.
+    """Play one session for each seed; every mind must play by itself or be a policy that can be asked.
 
-    Raises ValueError where a seat waits for actions from outside, or its network has another number of inputs.
+    Nobody explores. Raises ValueError where a seat waits for actions from outside, or its network has another number of
+    inputs.
     """
     batch = BatchMarket(environment, len(seeds), threads)
-    if batch.external.size:
-        raise ValueError(f"seats {batch.external.tolist()} wait for actions from outside; give their groups a policy")
     for group in environment.groups:
+        seats = environment.seats_of(group.name)
+        if seats.start in batch.external and not isinstance(group.agent, OutsidePolicy):
+            raise ValueError(
+                f"seats {list(range(seats.start, seats.stop))} wait for actions from outside; "
+                f"give population.{group.name} a policy"
+            )
         if group.agent.mind_per_market:
             raise ValueError(f"population.{group.name} is still evolving; give it a policy to play a match")
     recorder = TapeRecorder(batch)
+    asked = [
+        Seated(batch, group.name, group.agent) for group in environment.groups if isinstance(group.agent, OutsidePolicy)
+    ]
     batch.reset(seeds)
     recorder.record()
-    action = np.zeros((len(seeds), 0, environment.action_size), np.float32)
+    action = np.zeros((len(seeds), batch.external.size, environment.action_size), np.float32)
     reward = np.zeros((len(seeds), environment.seats))
     truncated = False
     while not truncated:
+        for seated in asked:
+            seated.decide(action)
         step = batch.step(action)
         recorder.record()
         reward += step.reward

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from marl_market.agents.evolution.frozen import FrozenPolicy
+from marl_market.agents.learner import Policy
 from marl_market.env.environment import Environment
 from marl_market.evaluation.match import Match, play_match, with_policies
 from marl_market.evaluation.trading import Conservation, Evaluation, GroupOutcome, compare_paired, summarize_group
@@ -15,8 +15,8 @@ from marl_market.market.tape import Tape
 
 def evaluate_training(
     environment: Environment,
-    untrained: Mapping[str, FrozenPolicy],
-    trained: Mapping[str, FrozenPolicy],
+    untrained: Mapping[str, Policy],
+    trained: Mapping[str, Policy],
     seeds: Sequence[int],
     threads: int = 1,
 ) -> tuple[Evaluation, Tape]:

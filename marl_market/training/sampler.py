@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from marl_market.agents.learner import Experience, Masks, Mind, Portion, Trajectory, no_memory
+from marl_market.agents.learner import Experience, Mind, Portion, Trajectory
+from marl_market.agents.seated import Seated
 from marl_market.env.batch_market import BatchMarket
-from marl_market.env.scheme import mask_size_of
 
 SEEDS, NOISE = 0, 1
 
@@ -89,19 +89,16 @@ class Sampler:
         self._seed = seed
         self._portion = portion or Portion(0, batch.markets.size, batch.markets.size)
         environment = batch.environment
-        position = {seat: place for place, seat in enumerate(batch.external.tolist())}
-        self._places = {
-            name: slice(position[seats.start], position[seats.stop - 1] + 1)
-            for name, seats in ((name, environment.seats_of(name)) for name in learners)
-            if seats.start in position
+        self._seated = {
+            name: Seated(batch, name, learner)
+            for name, learner in learners.items()
+            if environment.seats_of(name).start in batch.external
         }
         steps, markets = environment.spec.session_steps, batch.markets.size
         external, size = batch.external.size, environment.observation_size
         self._observation = np.empty((steps + 1, markets, external, size), np.float32)
         self._mask = np.zeros((steps + 1, markets, external, environment.mask_size), np.uint8)
         self._action = np.zeros((steps, markets, external, environment.action_size), np.float32)
-        self._sizes = {name: environment.action_of(name).size for name in self._places}
-        self._choices = {name: mask_size_of(environment.action_of(name)) for name in self._places}
         self._reward = np.empty((steps, markets, environment.seats), np.float32)
         self._decided, self._left = np.empty((2, steps, markets, environment.seats), np.bool_)
 
@@ -114,11 +111,9 @@ class Sampler:
             learner.prepare(batch, self._portion)
         seeds = np.random.SeedSequence(self._seed, spawn_key=(SEEDS, iteration)).generate_state(different, np.uint64)
         random = np.random.default_rng(np.random.SeedSequence(self._seed, spawn_key=(NOISE, iteration)))
-        columns: dict[str, list[Mapping[str, NDArray[Any]]]] = {name: [] for name in self._places}
-        memory = {
-            name: no_memory(self._learners[name], batch.markets.size * (places.stop - places.start))
-            for name, places in self._places.items()
-        }
+        columns: dict[str, list[Mapping[str, NDArray[Any]]]] = {name: [] for name in self._seated}
+        for seated in self._seated.values():
+            seated.begin()
         market_rows = []
         self._observation[0] = batch.reset(np.repeat(seeds[start:stop], self._sharing))
         self._mask[0] = batch.mask
@@ -126,14 +121,9 @@ class Sampler:
         for t in range(steps):
             drawn = random.standard_normal((different, *self._action.shape[2:]), np.float32)
             noise = np.repeat(drawn[start:stop], self._sharing, axis=0)
+            for name, seated in self._seated.items():
+                columns[name].append(seated.decide(self._action[t], noise))
             self._decided[t] = batch.acts
-            awake = batch.acts[:, batch.external]
-            for name, places in self._places.items():
-                seen, explored = self._observation[t][:, places], noise[:, places, : self._sizes[name]]
-                decision = self._learners[name].act(_rows(seen), memory[name], _rows(explored), self._mask_of(name, t))
-                self._action[t][:, places, : self._sizes[name]] = decision.action.reshape(explored.shape)
-                memory[name] = np.where(awake[:, places].reshape(-1, 1), decision.memory, memory[name])
-                columns[name].append(decision.columns)
             step = batch.step(self._action[t])
             self._observation[t + 1] = step.observation
             self._mask[t + 1] = batch.mask
@@ -165,24 +155,21 @@ class Sampler:
         decided, left = (column[:, :, seats].reshape(rows.shape) for column in (self._decided, self._left))
         if columns is None:
             return Experience(rows)
-        places = self._places[name]
-        observation, action = self._observation[:, :, places], self._action[:, :, places, : self._sizes[name]]
-        masks = [self._mask_of(name, t) for t in range(len(self._mask))]
+        seated = self._seated[name]
+        observation, action = (
+            self._observation[:, :, seated.places],
+            self._action[:, :, seated.places, : seated.numbers],
+        )
+        mask = self._mask[:, :, seated.places, : seated.choices]
         trajectory = Trajectory(
             observation=observation.reshape(len(observation), -1, observation.shape[-1]),
             action=action.reshape(len(action), -1, action.shape[-1]),
             decided=decided,
             left=left,
             columns={key: np.stack([part[key] for part in columns]) for key in columns[0]},
-            mask=None if masks[0] is None else np.stack([mask for mask in masks if mask is not None]),
+            mask=mask.reshape(len(mask), -1, seated.choices) if seated.choices else None,
         )
         return Experience(rows, trajectory)
-
-    def _mask_of(self, name: str, step: int) -> Masks | None:
-        """Return the masks of a group's rows before the decision of a step, None where its actions have none."""
-        if self._choices[name] == 0:
-            return None
-        return _rows(self._mask[step][:, self._places[name], : self._choices[name]])
 
     def _check_conservation(self, iteration: int) -> None:
         position_error, cash_error = self._batch.conservation_errors()
@@ -197,8 +184,3 @@ def require_pairs(markets: int, pairs: bool) -> None:
     """Raise ValueError where markets go in pairs and their number is odd."""
     if pairs and markets % 2:
         raise ValueError(f"training.markets is {markets}; markets go in pairs, so it must be even")
-
-
-def _rows(values: NDArray[Any]) -> NDArray[Any]:
-    """Return (markets, seats, ...) as (rows, ...), market by market."""
-    return values.reshape(-1, values.shape[-1])

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 import numba
 import numpy as np
 
-from marl_market.agents.evolution.frozen import FrozenPolicy
-from marl_market.agents.learner import Learner
+from marl_market.agents.learner import Learner, Policy
 from marl_market.agents.newborn import newborn_galleries, newborn_learners
 from marl_market.agents.past_selves import Gallery
 from marl_market.env.batch_market import BatchMarket
@@ -146,7 +145,7 @@ class Trainer:
         progress.say(f"comparing each learner with its untrained self over {self._training.evaluation_seeds} sessions")
         return self._finish(title, sink)
 
-    def policies(self) -> dict[str, FrozenPolicy]:
+    def policies(self) -> dict[str, Policy]:
         """Return what each learning group has learned so far, and past selves last kept of it, by name."""
         return {name: mind.policy() for name, mind in self._minds.items()}
 

@@ -19,6 +19,10 @@ from marl_market.env.actions.quotes import Quotes
 from marl_market.env.agent import Group
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import Environment
+from marl_market.env.observations.account import Account
+from marl_market.env.observations.book import Book
+from marl_market.env.observations.clock import Clock
+from marl_market.env.observations.events import Events
 from marl_market.evaluation.match import play_match, with_policies
 from marl_market.training.sampler import Sampler
 from tests.builders import environment, market_spec
@@ -43,7 +47,9 @@ LEARNING = [
 
 def described(name: str, action: Any) -> Environment:
     groups = [Group("noise", ZeroIntelligence(), 6), Group("focal", load(name), 2, action=action)]
-    return environment(groups, spec=market_spec(session_steps=STEPS))
+    attends = getattr(groups[1].agent, "attention", None) is not None
+    parts = {"account": Account(), "book": Book(), "clock": Clock(), **({"events": Events()} if attends else {})}
+    return environment(groups, spec=market_spec(session_steps=STEPS), observation=parts)
 
 
 def newborn(environment: Environment, seed: int = 1) -> Learner | None:

@@ -1,10 +1,11 @@
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 
 from marl_market.agents.evolution.frozen import FrozenPolicy
 from marl_market.agents.evolution.genome import MultilayerPerceptron
+from marl_market.agents.learner import Decision, Floats, Masks
 from marl_market.agents.scripted.avellaneda_stoikov import AvellanedaStoikov
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
 from marl_market.env.agent import External, Group
@@ -123,6 +124,34 @@ def test_only_the_named_groups_play_a_policy() -> None:
     assert [group.name for group in described.groups] == ["noise", "makers", "learners"]
     assert [type(group.agent) for group in described.groups] == [ZeroIntelligence, AvellanedaStoikov, FrozenPolicy]
     assert [group.count for group in described.groups] == [5, 2, 3]
+
+
+@dataclass(frozen=True, eq=False)
+class Fading(External):
+    """A policy outside the step that quotes farther away with each step it remembers."""
+
+    memory_size = 1
+    weights = np.zeros(0, np.float32)
+
+    def act(self, observation: Floats, memory: Floats, noise: Floats | None, mask: Masks | None = None) -> Decision:
+        assert noise is None
+        action = np.clip(memory / 10 + np.array([-1.0, -1.0, 0.0, 0.0], np.float32), -1, 1).astype(np.float32)
+        return Decision(action, memory + 1, {})
+
+
+def test_a_policy_outside_the_step_is_asked_and_remembers() -> None:
+    described = population()
+    played = play_match(with_policies(described, {"learners": Fading()}), SEEDS)
+    batch = BatchMarket(described, len(SEEDS))
+    batch.reset(SEEDS)
+    reward = np.zeros_like(played.reward)
+    for step in range(40):
+        distance, size = min(step / 10 - 1, 1.0), min(step / 10, 1.0)
+        action = np.broadcast_to(np.array([distance, distance, size, size], np.float32), (len(SEEDS), 3, 4))
+        reward += batch.step(action.copy()).reward
+    np.testing.assert_array_equal(played.reward, reward)
+    assert (played.trades[:, 7:] > 0).any()
+    assert not played.position_error.any()
 
 
 def test_seats_that_wait_for_actions_are_named() -> None:

@@ -299,7 +299,7 @@ def test_advantages_equal_those_of_rllibs_connectors_on_the_same_trajectories() 
             final_row=np.flatnonzero(stays),
             **trajectory.columns,
         )
-        ours = GeneralizedAdvantages(discount, trace_decay)._columns(module, rollout)
+        ours = GeneralizedAdvantages(discount, trace_decay)._entries(module, rollout)
         real = theirs[name][Columns.LOSS_MASK].numpy()
         with torch.no_grad():
             value = module.compute_values(theirs[name]).numpy()

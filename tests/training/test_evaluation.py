@@ -2,12 +2,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
-from marl_market.agents.evolution.frozen import FrozenPolicy
-from marl_market.agents.learner import LearningAgent
+from marl_market.agents.learner import LearningAgent, OutsidePolicy
+from marl_market.agents.rllib.ppo import PPO
 from marl_market.env.actions.quotes import Quotes
+from marl_market.env.agent import Group
 from marl_market.env.environment import Environment
 from marl_market.evaluation.match import play_match, with_policies
 from marl_market.training.evaluation import evaluate_training
@@ -16,7 +18,7 @@ from tests.builders import market_spec
 SEEDS = (3, 5, 8)
 
 
-def newborn(environment: Environment, seed: int) -> dict[str, FrozenPolicy]:
+def newborn(environment: Environment, seed: int) -> dict[str, Any]:
     return {
         group.name: group.agent.learner(environment, group.name, seed).policy()
         for group in environment.groups
@@ -33,6 +35,18 @@ def test_a_mind_that_learned_nothing_gains_exactly_nothing(learning: Callable[..
         assert (each.difference_low, each.difference_mean, each.difference_high) == (0.0, 0.0, 0.0)
     first, second = (play_match(with_policies(environment, policies), SEEDS).reward for _ in range(2))
     np.testing.assert_array_equal(first, second)
+
+
+def test_a_mind_that_does_not_compile_is_compared_like_any_other(learning: Callable[..., Environment]) -> None:
+    environment = learning()
+    groups = [Group("lstm", PPO(hidden=(8,), memory=8, output_scale=1.0), 2), *environment.groups]
+    environment = replace(environment, groups=[group for group in groups if group.name in ("lstm", "noise", "ppo")])
+    assert isinstance(newborn(environment, 1)["lstm"], OutsidePolicy)
+    evaluation, _ = evaluate_training(environment, newborn(environment, 1), newborn(environment, 1), SEEDS)
+    assert [each.difference_mean for each in evaluation.comparisons] == [0.0, 0.0]
+    evaluation, _ = evaluate_training(environment, newborn(environment, 1), newborn(environment, 2), SEEDS)
+    assert all(each.difference_mean != 0 for each in evaluation.comparisons)
+    assert evaluation.conservation.holds
 
 
 def test_a_group_is_compared_with_everybody_else_as_trained(learning: Callable[..., Environment]) -> None:

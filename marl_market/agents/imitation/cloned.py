@@ -95,6 +95,8 @@ class Cloned:
         newborn = self.agent.learner(environment, group, seed)
         if not isinstance(newborn, Imitator):
             raise ValueError(f"population.{group}.agent.agent is {self.agent}; it cannot imitate a teacher")
+        if newborn.memory_size:
+            raise ValueError(f"population.{group}.agent.agent is {self.agent}; what has a memory cannot imitate")
         return newborn
 
 

@@ -6,18 +6,16 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import torch
-from ray.rllib.core.columns import Columns
-from ray.rllib.core.models.base import ENCODER_OUT
 from ray.rllib.core.rl_module.apis import TargetNetworkAPI
 
+from marl_market.agents.evolution.frozen import FrozenPolicy
 from marl_market.agents.evolution.genome import MultilayerPerceptron
 from marl_market.agents.imitation.fitting import Fitting
 from marl_market.agents.learner import Decision, Experience
-from marl_market.agents.rllib import categorical, gaussian
+from marl_market.agents.rllib.actor import Actor, FrozenActor, frozen
 from marl_market.agents.rllib.cloning import clone_actor_critic
 from marl_market.agents.rllib.learner import RLlibLearner, layers_of
-from marl_market.agents.rllib.recurrence import as_memory, as_state, memory_size_of
+from marl_market.agents.rllib.recurrence import memory_size_of
 from marl_market.agents.rllib.rollout import Floats, Masks, Rollout
 from marl_market.env.scheme import choices_of
 
@@ -46,42 +44,26 @@ class ActorCritic:
         self._seed = seed
         self._size = size
         self._schedule = schedule
-        choices = choices_of(self._module.action_space)
-        self._choices: tuple[int, ...] = () if choices is None else tuple(choices.tolist())
-        self.memory_size = memory_size_of(self._module)
+        module, choices = self._module, choices_of(self._module.action_space)
+        self._actor = Actor(
+            module.encoder.actor_encoder,
+            module.pi,
+            () if choices is None else tuple(choices.tolist()),
+            memory_size_of(module),
+        )
 
     @property
     def _module(self) -> Any:
         return self._learner.module
 
-    def act(self, observation: Floats, memory: Floats, noise: Floats | None, mask: Masks | None = None) -> Decision:
-        """Return actions (R, A), what is remembered of them, and the columns of a `Rollout` that go with them.
+    @property
+    def memory_size(self) -> int:
+        """Return how many numbers a row remembers."""
+        return self._actor.memory_size
 
-        Args:
-            observation: (R, D).
-            memory: (R, M).
-            noise: standard normal noise that explores, (R, A); None takes the mean or the most probable choice. The
-                same noise explores alike, so paired markets may share it.
-            mask: which choices of a discrete action are allowed, (R, C); None: all.
-        """
-        # Not forward_exploration: it would toggle train and eval mode on each call, and run the critic as well.
-        batch: dict[str, Any] = {Columns.OBS: torch.from_numpy(observation)}
-        if self.memory_size:  # a sequence of one
-            batch = {Columns.OBS: batch[Columns.OBS][:, None], Columns.STATE_IN: as_state(memory)}
-        with torch.no_grad():
-            encoded = self._module.encoder.actor_encoder(batch)
-            inputs = self._module.pi(encoded[ENCODER_OUT]).numpy()
-        if self.memory_size:
-            inputs = inputs[:, 0]
-        if self._choices:
-            inputs = categorical.mask_scores(inputs, mask)
-            action, logp = categorical.draw(inputs, noise, self._choices)
-        else:
-            action, logp = gaussian.draw(inputs, noise)
-        columns = {"action_logp": logp, "action_dist_inputs": inputs}
-        if not self.memory_size:
-            return Decision(action, memory, columns)
-        return Decision(action, as_memory(encoded[Columns.STATE_OUT]), {**columns, "memory": memory})
+    def act(self, observation: Floats, memory: Floats, noise: Floats | None, mask: Masks | None = None) -> Decision:
+        """Return what each row does, see `marl_market.agents.rllib.actor.Actor.act`."""
+        return self._actor.act(observation, memory, noise, mask)
 
     def learn(self, *rollouts: Rollout) -> dict[str, float]:
         """Update the policy and the critic; return `METRICS`, each of the last minibatch."""
@@ -100,7 +82,9 @@ class ActorCritic:
 
     def imitate(self, sessions: Sequence[Experience], fitting: Fitting) -> dict[str, float]:
         """Do as was done in `sessions`, see `marl_market.agents.imitation.cloned.Imitator`."""
-        metrics = clone_actor_critic(self._module, self._choices, self._learner.discount, sessions, fitting, self._seed)
+        metrics = clone_actor_critic(
+            self._module, self._actor.choices, self._learner.discount, sessions, fitting, self._seed
+        )
         if isinstance(self._module, TargetNetworkAPI):
             self._module.make_target_networks()
         return metrics
@@ -113,21 +97,27 @@ class ActorCritic:
         """Continue from a state of `get_state`, of this learner or of one built alike."""
         self._learner.set_state(state)
 
+    def policy(self) -> FrozenPolicy | FrozenActor:
+        """Return what is done without exploring, compiled where it can be."""
+        return frozen(self.network, self._actor)
+
     def network(self) -> tuple[MultilayerPerceptron, Floats]:
         """Return the network from observation to mean action or scores of choices, and its flat weights.
 
-        Raises ValueError for a memory, or hidden units, that compiled minds do not know.
+        Raises ValueError for a memory, attention, hidden units or widths that compiled minds do not know.
         """
-        if self.memory_size:
+        if self._actor.memory_size:
             raise ValueError("the policy has a memory; compiled minds have none")
+        if self._module.model_config["attention"] is not None:
+            raise ValueError("the policy attends to events; compiled minds have no attention")
         activation = self._module.model_config["fcnet_activation"]
         if activation != "tanh":
             raise ValueError(f"the policy's activation is {activation!r}; compiled minds know tanh only")
         layers = layers_of(self._module.encoder.actor_encoder, self._module.pi)
-        if not self._choices:
+        if not self._actor.choices:
             weight, bias = layers[-1]
             actions = self._module.action_space.shape[0]
             layers[-1] = (weight[:, :actions], bias[:actions])
         sizes = (layers[0][0].shape[0], *(bias.size for _, bias in layers))
-        network = MultilayerPerceptron(sizes, self._choices)
+        network = MultilayerPerceptron(sizes, self._actor.choices)
         return network, np.asarray(network.flatten(layers))

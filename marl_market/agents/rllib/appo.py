@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gymnasium.spaces import Box
 from ray.rllib.algorithms.appo import APPOConfig
 from ray.rllib.core import DEFAULT_MODULE_ID
-from ray.rllib.core.rl_module.default_model_config import DefaultModelConfig
-from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 
 from marl_market.agents.rllib.actor_critic import ActorCritic
+from marl_market.agents.rllib.attention import Attention, places_of_events
 from marl_market.agents.rllib.group_learner import GroupLearner
 from marl_market.agents.rllib.learner import newborn, observation_space
 from marl_market.agents.rllib.masked_module import MaskedAPPOModule
-from marl_market.agents.rllib.network import MarketCatalog, initialize_policy_head
+from marl_market.agents.rllib.network import initialize_policy_head, network_of
 from marl_market.agents.rllib.sequences import Sequences, entries_of
 from marl_market.env.agent import External
 from marl_market.env.environment import Environment
@@ -35,6 +34,8 @@ class APPO(External):
         hidden: widths of the hidden layers of policy and critic, tanh units.
         memory: cells of an LSTM behind them, in policy and critic each, which begins each session anew; None: what is
             not observed is forgotten. Gradients flow back in time through a whole session.
+        attention: over the events of the observation, in front of the hidden layers, in policy and critic each, such as
+            {heads: 2, width: 32}; None: events are like all other numbers.
         learning_rate: step of Adam.
         discount: worth of the next step's reward.
         clip: how far an update may move an action's probability ratio from 1 and still gain.
@@ -50,6 +51,7 @@ class APPO(External):
 
     hidden: Sequence[int] = (64, 64)
     memory: int | None = None
+    attention: Attention | None = None
     learning_rate: float = 1e-3
     discount: float = 0.99
     clip: float = 0.2
@@ -64,6 +66,8 @@ class APPO(External):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "hidden", tuple(int(width) for width in self.hidden))
+        if isinstance(self.attention, Mapping):
+            object.__setattr__(self, "attention", Attention(**self.attention))
         self._require("hidden", len(self.hidden) > 0 and min(self.hidden) > 0, "one or more widths above zero")
         for name in ("learning_rate", "clip", "epochs", "minibatch_rows", "target_every"):
             self._require(name, getattr(self, name) > 0, "above zero")
@@ -80,11 +84,17 @@ class APPO(External):
     def learner(self, environment: Environment, group: str, seed: int) -> GroupLearner:
         """Return a newborn learner for the group of this name."""
         space, steps = environment.action_of(group).space, environment.spec.session_steps
-        return GroupLearner(self.build(environment.observation_size, space, steps, seed))
+        events = () if self.attention is None else places_of_events(environment, group)
+        return GroupLearner(self.build(environment.observation_size, space, steps, seed, events))
 
-    def build(self, observation_size: int, action: ActionSpace, steps: int, seed: int) -> ActorCritic:
-        """Return a newborn learner of sessions of `steps` steps; the same seed gives the same weights."""
-        learner = newborn(self._configuration(action, steps), observation_space(observation_size), action, seed)
+    def build(
+        self, observation_size: int, action: ActionSpace, steps: int, seed: int, events: Sequence[int] = ()
+    ) -> ActorCritic:
+        """Return a newborn learner of sessions of `steps` steps; the same seed gives the same weights.
+
+        `events` says where `attention` finds events in an observation.
+        """
+        learner = newborn(self._configuration(action, steps, events), observation_space(observation_size), action, seed)
         # RLlib's thread would update while the next session is sampled, and no two runs would be alike.
         learner.shutdown()
         initialize_policy_head(learner.module[DEFAULT_MODULE_ID], action, self.output_scale, self.initial_log_std)
@@ -93,24 +103,21 @@ class APPO(External):
             learner, seed, entries_of, num_epochs=self.epochs, minibatch_size=self.minibatch_rows * steps
         )
 
-    def _configuration(self, action: ActionSpace, steps: int) -> APPOConfig:
-        network = DefaultModelConfig(
-            fcnet_hiddens=list(self.hidden),
-            fcnet_activation="tanh",
+    def _configuration(self, action: ActionSpace, steps: int, events: Sequence[int]) -> APPOConfig:
+        network = network_of(
+            MaskedAPPOModule,
+            self.hidden,
+            "tanh",
+            self.memory,
+            steps,
+            self.attention,
+            events,
             free_log_std=isinstance(action, Box),
-            vf_share_layers=False,
-            use_lstm=self.memory is not None,
-            lstm_cell_size=self.memory or 0,
-            max_seq_len=steps,
         )
         return (
             APPOConfig()
             .env_runners(rollout_fragment_length=steps)
-            .rl_module(
-                rl_module_spec=RLModuleSpec(
-                    module_class=MaskedAPPOModule, catalog_class=MarketCatalog, model_config=network
-                )
-            )
+            .rl_module(rl_module_spec=network)
             .learners(
                 learner_connector=lambda *_: Sequences(steps, self.discount),
                 add_default_connectors_to_learner_pipeline=False,

@@ -15,10 +15,10 @@ from ray.rllib.core.columns import Columns
 from ray.rllib.core.rl_module.default_model_config import DefaultModelConfig
 from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 
-from marl_market.agents.evolution.frozen import FrozenPolicy
 from marl_market.agents.evolution.genome import MultilayerPerceptron
 from marl_market.agents.imitation.fitting import Fitting
-from marl_market.agents.learner import Decision, Experience, Floats, Masks
+from marl_market.agents.learner import Decision, Experience, Floats, Masks, Policy
+from marl_market.agents.rllib.actor import Actor, frozen
 from marl_market.agents.rllib.categorical import draw_greedily, mask_scores
 from marl_market.agents.rllib.cloning import clone_values
 from marl_market.agents.rllib.learner import layers_of, newborn, observation_space
@@ -121,9 +121,17 @@ class DQNLearner(OffPolicyLearner):
     def _clone(self, sessions: Sequence[Experience], fitting: Fitting) -> dict[str, float]:
         return clone_values(self._module, sessions, fitting, self._seed)
 
-    def policy(self) -> FrozenPolicy:
-        """Return the network that scores choices: of dueling networks, the one of advantages."""
+    def policy(self) -> Policy:
+        """Return what is done without exploring, compiled where it can be."""
+        choices = (int(self._module.action_space.n),)
+        return frozen(self.network, Actor(self._module.encoder, self._module.af, choices))
+
+    def network(self) -> tuple[MultilayerPerceptron, Floats]:
+        """Return the network that scores choices, of dueling networks the one of advantages, and its flat weights.
+
+        Raises ValueError for more than compiled minds hold.
+        """
         layers = layers_of(self._module.encoder, self._module.af)
         sizes = (layers[0][0].shape[0], *(bias.size for _, bias in layers))
         network = MultilayerPerceptron(sizes, (sizes[-1],))
-        return FrozenPolicy(network, np.asarray(network.flatten(layers)))
+        return network, np.asarray(network.flatten(layers))

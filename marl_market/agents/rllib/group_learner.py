@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from marl_market.agents.evolution.frozen import FrozenPolicy
 from marl_market.agents.imitation.fitting import Fitting
-from marl_market.agents.learner import Decision, Experience, Floats, Masks, Portion
+from marl_market.agents.learner import Decision, Experience, Floats, Masks, Policy, Portion
 from marl_market.agents.rllib.actor_critic import ActorCritic
 from marl_market.agents.rllib.rollout import Rollout
 from marl_market.env.batch_market import BatchMarket
@@ -61,9 +60,9 @@ class GroupLearner:
         """Do as was done in `sessions`, the last of which is held out."""
         return self._learner.imitate(sessions, fitting)
 
-    def policy(self) -> FrozenPolicy:
-        """Return what the policy does without exploring as a compiled network."""
-        return FrozenPolicy(*self._learner.network())
+    def policy(self) -> Policy:
+        """Return what is done without exploring, compiled where it can be."""
+        return self._learner.policy()
 
     def share(self) -> dict[str, Any]:
         """Return the policy's weights."""

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from typing import Any
 
 import torch
 from gymnasium.spaces import Box
 from ray.rllib.algorithms.ppo.ppo_catalog import PPOCatalog
+from ray.rllib.core.rl_module.default_model_config import DefaultModelConfig
+from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 
+from marl_market.agents.rllib.attention import Attention, AttentionConfig
 from marl_market.env.scheme import ActionSpace
 
 
@@ -43,7 +48,18 @@ class NormalHead(torch.nn.Module):
 
 
 class MarketCatalog(PPOCatalog):
-    """Build what RLlib builds for PPO and APPO, but for the head of continuous actions."""
+    """Build what RLlib builds for PPO and APPO, but for the head of continuous actions and attention over events."""
+
+    @classmethod
+    def _get_encoder_config(cls, observation_space: Any, model_config_dict: Any, action_space: Any = None) -> Any:
+        """Return what describes the encoder; that in front of a recurrent layer is asked for here as well."""
+        config: Any = super()._get_encoder_config(observation_space, model_config_dict, action_space)
+        attention, places = model_config_dict["attention"], model_config_dict["events"]
+        if attention is None or model_config_dict["use_lstm"]:
+            return config
+        (size,) = observation_space.shape
+        behind = replace(config, input_dims=(size - len(places) + attention["width"],))
+        return AttentionConfig((size,), attention=Attention(**attention), places=places, hidden=behind)
 
     def build_pi_head(self, framework: str) -> Any:
         """Return the policy's head."""
@@ -55,6 +71,41 @@ class MarketCatalog(PPOCatalog):
             self._model_config_dict["free_log_std"],
             self._model_config_dict["log_std_clip_param"],
         )
+
+
+def network_of(
+    module: type,
+    hidden: Sequence[int],
+    activation: str,
+    memory: int | None,
+    sequence: int,
+    attention: Attention | None,
+    events: Sequence[int],
+    **settings: Any,
+) -> RLModuleSpec:
+    """Return what RLlib builds policy and critic from, two networks of one shape.
+
+    Args:
+        module: class of the module.
+        hidden: widths of the hidden layers.
+        activation: of their units.
+        memory: cells of the LSTM behind them; None: there is none.
+        sequence: entries of a sequence that it learns from.
+        attention: over the events of an observation, in front of the hidden layers; None: they are like other numbers.
+        events: where those are in an observation, see `marl_market.agents.rllib.attention.places_of_events`.
+        settings: further ones of RLlib's `DefaultModelConfig`.
+    """
+    network = DefaultModelConfig(
+        fcnet_hiddens=list(hidden),
+        fcnet_activation=activation,
+        vf_share_layers=False,
+        use_lstm=memory is not None,
+        lstm_cell_size=memory or 0,
+        max_seq_len=sequence,
+        **settings,
+    )
+    more = {"attention": None if attention is None else asdict(attention), "events": tuple(events)}
+    return RLModuleSpec(module_class=module, catalog_class=MarketCatalog, model_config={**asdict(network), **more})
 
 
 def initialize_policy_head(module: Any, action: ActionSpace, scale: float, log_std: float) -> None:

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gymnasium.spaces import Box
 from ray.rllib.algorithms.ppo import PPOConfig
 from ray.rllib.core import DEFAULT_MODULE_ID
-from ray.rllib.core.rl_module.default_model_config import DefaultModelConfig
-from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 
 from marl_market.agents.rllib.actor_critic import ActorCritic
 from marl_market.agents.rllib.advantages import GeneralizedAdvantages
+from marl_market.agents.rllib.attention import Attention, places_of_events
 from marl_market.agents.rllib.group_learner import GroupLearner
 from marl_market.agents.rllib.learner import newborn, observation_space
 from marl_market.agents.rllib.masked_module import MaskedPPOModule
-from marl_market.agents.rllib.network import MarketCatalog, initialize_policy_head
+from marl_market.agents.rllib.network import initialize_policy_head, network_of
 from marl_market.agents.rllib.recurrence import RememberedAdvantages
 from marl_market.env.agent import External
 from marl_market.env.environment import Environment
@@ -39,6 +38,8 @@ class PPO(External):
             (Hochreiter and Schmidhuber 1997, Neural Computation 9); None: what is not observed is forgotten.
         sequence: decisions through which gradients flow back in time, where there is a memory; what is remembered at
             the first of them is given.
+        attention: over the events of the observation, in front of the hidden layers, in policy and critic each, such as
+            {heads: 2, width: 32}; None: events are like all other numbers.
         learning_rate: step of Adam.
         discount: worth of the next step's reward.
         trace_decay: lambda of the generalized advantages: 0 trusts the critic, 1 the rewards.
@@ -65,6 +66,7 @@ class PPO(External):
     activation: str = "tanh"
     memory: int | None = None
     sequence: int = 20
+    attention: Attention | None = None
     learning_rate: float = 3e-4
     discount: float = 0.99
     trace_decay: float = 0.95
@@ -84,6 +86,8 @@ class PPO(External):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "hidden", tuple(int(width) for width in self.hidden))
+        if isinstance(self.attention, Mapping):
+            object.__setattr__(self, "attention", Attention(**self.attention))
         self._require("hidden", len(self.hidden) > 0 and min(self.hidden) > 0, "one or more widths above zero")
         self._require("activation", self.activation in ("tanh", "relu"), "tanh or relu")
         for name in ("learning_rate", "clip", "value_clip", "kl_target", "log_std_limit"):
@@ -106,11 +110,15 @@ class PPO(External):
 
     def learner(self, environment: Environment, group: str, seed: int) -> GroupLearner:
         """Return a newborn learner for the group of this name."""
-        return GroupLearner(self.build(environment.observation_size, environment.action_of(group).space, seed))
+        events = () if self.attention is None else places_of_events(environment, group)
+        return GroupLearner(self.build(environment.observation_size, environment.action_of(group).space, seed, events))
 
-    def build(self, observation_size: int, action: ActionSpace, seed: int) -> ActorCritic:
-        """Return a newborn learner; the same seed gives the same weights, and the same rollouts the same learning."""
-        learner = newborn(self._configuration(action), observation_space(observation_size), action, seed)
+    def build(self, observation_size: int, action: ActionSpace, seed: int, events: Sequence[int] = ()) -> ActorCritic:
+        """Return a newborn learner; the same seed gives the same weights, and the same rollouts the same learning.
+
+        `events` says where `attention` finds events in an observation.
+        """
+        learner = newborn(self._configuration(action, events), observation_space(observation_size), action, seed)
         initialize_policy_head(learner.module[DEFAULT_MODULE_ID], action, self.output_scale, self.initial_log_std)
         return ActorCritic(
             learner,
@@ -120,24 +128,21 @@ class PPO(External):
             shuffle_batch_per_epoch=True,
         )
 
-    def _configuration(self, action: ActionSpace) -> PPOConfig:
-        network = DefaultModelConfig(
-            fcnet_hiddens=list(self.hidden),
-            fcnet_activation=self.activation,
+    def _configuration(self, action: ActionSpace, events: Sequence[int]) -> PPOConfig:
+        network = network_of(
+            MaskedPPOModule,
+            self.hidden,
+            self.activation,
+            self.memory,
+            self.sequence,
+            self.attention,
+            events,
             free_log_std=isinstance(action, Box) and not self.state_dependent_std,
             log_std_clip_param=self.log_std_limit,
-            vf_share_layers=False,
-            use_lstm=self.memory is not None,
-            lstm_cell_size=self.memory or 0,
-            max_seq_len=self.sequence,
         )
         return (
             PPOConfig()
-            .rl_module(
-                rl_module_spec=RLModuleSpec(
-                    module_class=MaskedPPOModule, catalog_class=MarketCatalog, model_config=network
-                )
-            )
+            .rl_module(rl_module_spec=network)
             .learners(
                 learner_connector=lambda *_: self._advantages(),
                 add_default_connectors_to_learner_pipeline=False,

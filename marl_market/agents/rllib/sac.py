@@ -14,10 +14,10 @@ from ray.rllib.core.columns import Columns
 from ray.rllib.core.models.base import ENCODER_OUT
 from ray.rllib.core.rl_module.default_model_config import DefaultModelConfig
 
-from marl_market.agents.evolution.frozen import FrozenPolicy
 from marl_market.agents.evolution.genome import MultilayerPerceptron
 from marl_market.agents.imitation.fitting import Fitting
-from marl_market.agents.learner import Decision, Experience, Floats, Masks
+from marl_market.agents.learner import Decision, Experience, Floats, Masks, Policy
+from marl_market.agents.rllib.actor import Actor, frozen
 from marl_market.agents.rllib.cloning import clone_squashed
 from marl_market.agents.rllib.gaussian import draw
 from marl_market.agents.rllib.learner import layers_of, newborn, observation_space
@@ -113,11 +113,18 @@ class SACLearner(OffPolicyLearner):
     def _clone(self, sessions: Sequence[Experience], fitting: Fitting) -> dict[str, float]:
         return clone_squashed(self._module, sessions, fitting, self._seed)
 
-    def policy(self) -> FrozenPolicy:
-        """Return the squashed mean of the policy as a compiled network."""
+    def policy(self) -> Policy:
+        """Return what is done without exploring, compiled where it can be."""
+        return frozen(self.network, Actor(self._module.pi_encoder, self._module.pi, squashes=True))
+
+    def network(self) -> tuple[MultilayerPerceptron, Floats]:
+        """Return the network of the policy's squashed mean, and its flat weights.
+
+        Raises ValueError for more than compiled minds hold.
+        """
         layers = layers_of(self._module.pi_encoder, self._module.pi)
         weight, bias = layers[-1]
         actions = self._module.action_space.shape[0]
         layers[-1] = (weight[:, :actions], bias[:actions])
         network = MultilayerPerceptron((layers[0][0].shape[0], *(bias.size for _, bias in layers)), squashes=True)
-        return FrozenPolicy(network, np.asarray(network.flatten(layers)))
+        return network, np.asarray(network.flatten(layers))

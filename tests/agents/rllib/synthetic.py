@@ -60,7 +60,7 @@ def closed_rollout(observation: Floats, action: Floats, reward: Floats, columns:
         decided=np.ones_like(ended),
         terminated=ended,
         truncated=np.zeros_like(ended),
-        final_observation=np.zeros((0, OBSERVATION_SIZE), np.float32),
+        final_observation=np.zeros((0, observation.shape[2]), np.float32),
         final_step=np.zeros(0, np.int64),
         final_row=np.zeros(0, np.int64),
         **{key: np.stack([extra[key] for extra in columns]) for key in columns[0]},

@@ -13,7 +13,9 @@ from ray.rllib.algorithms.dqn.dqn_learner import QF_NEXT_PREDS, QF_TARGET_NEXT_P
 from ray.rllib.core.columns import Columns
 from ray.rllib.utils.schedules.scheduler import Scheduler
 
+from marl_market.agents.evolution.frozen import FrozenPolicy
 from marl_market.agents.learner import Experience, Trajectory
+from marl_market.agents.rllib.actor import FrozenActor
 from marl_market.agents.rllib.categorical import MASKED
 from marl_market.agents.rllib.dqn import DQN
 from marl_market.agents.rllib.masked_module import NEXT_ACTION_MASK
@@ -227,3 +229,16 @@ def test_dqn_makes_one_choice_and_says_so_where_a_pace_adds_another() -> None:
 def test_a_wrong_field_is_named(agent: Any, field: str, value: Any) -> None:
     with pytest.raises(ValueError, match=f"{agent.__name__}.{field} is"):
         agent(**{field: value})
+
+
+@pytest.mark.parametrize("kind", ["dqn", "sac"])
+def test_networks_that_are_too_large_to_compile_play_the_same_outside_the_step(kind: str) -> None:
+    learner, random = build(kind, hidden=(128, 128)), np.random.default_rng(0)
+    observation = random.standard_normal((9, OBSERVATION_SIZE), dtype=np.float32)
+    mask = (random.random((9, CHOICES)) < 0.5).astype(np.uint8) if kind == "dqn" else None
+    policy = learner.policy()  # type: ignore[attr-defined]
+    assert isinstance(policy, FrozenActor)
+    wanted = answer(learner, observation, None, mask).action
+    assert np.ptp(wanted) > 0
+    np.testing.assert_array_equal(answer(policy, observation, None, mask).action, wanted)
+    assert isinstance(build(kind).policy(), FrozenPolicy)  # type: ignore[attr-defined]

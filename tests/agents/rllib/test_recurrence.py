@@ -1,5 +1,6 @@
 """A network with a memory learns from sequences of decisions what no other can."""
 
+import pickle
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +13,9 @@ from ray.rllib.core.columns import Columns
 from ray.rllib.core.models.base import ENCODER_OUT
 from ray.rllib.evaluation.postprocessing import Postprocessing
 
+from marl_market.agents.evolution.frozen import FrozenPolicy
 from marl_market.agents.learner import no_memory
+from marl_market.agents.rllib.actor import FrozenActor
 from marl_market.agents.rllib.actor_critic import ActorCritic
 from marl_market.agents.rllib.advantages import generalized_advantages
 from marl_market.agents.rllib.appo import APPO
@@ -20,6 +23,7 @@ from marl_market.agents.rllib.ppo import PPO
 from marl_market.agents.rllib.recurrence import as_memory, as_state, memory_size_of, parts_of
 from marl_market.agents.rllib.rollout import Rollout
 from marl_market.env.scheme import continuous
+from tests.agents.answers import answer
 from tests.agents.rllib.test_ppo import assert_equal_states
 
 STEPS, ROWS, CELLS, LENGTH, SIZE = 11, 24, 16, 4, 3
@@ -29,7 +33,7 @@ pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 
 def ppo(space: Any = SPACES["discrete"], seed: int = 7, **fields: Any) -> ActorCritic:
-    chosen = {"hidden": (16,), "memory": CELLS, "sequence": LENGTH, "minibatch_size": 64, "output_scale": 1.0}
+    chosen = {"hidden": (16,), "memory": CELLS, "sequence": LENGTH, "minibatch_size": 264, "output_scale": 1.0}
     return PPO(**{**chosen, **fields}).build(SIZE, space, seed)
 
 
@@ -82,13 +86,13 @@ def batch_of(learner: ActorCritic, rollout: Rollout) -> Any:
     ]
 
 
-@pytest.mark.parametrize("build", [ppo, appo])
-def test_it_learns_to_remember_what_it_saw_at_first(build: Callable[..., ActorCritic]) -> None:
+@pytest.mark.parametrize(("build", "epochs"), [(ppo, 8), (appo, 4)])
+def test_it_learns_to_remember_what_it_saw_at_first(build: Callable[..., ActorCritic], epochs: int) -> None:
     late = []
     for memory in (CELLS, None):
-        learner, random = build(memory=memory, learning_rate=1e-2, discount=0.5, entropy_coefficient=0.01), 0
-        random = np.random.default_rng(random)
-        for _ in range(40):
+        learner = build(memory=memory, learning_rate=1e-2, discount=0.5, epochs=epochs)
+        random = np.random.default_rng(0)
+        for _ in range(10):
             rollout = play(learner, random, cue)
             learner.learn(rollout)
         late.append(rollout.reward[1:].mean())
@@ -176,6 +180,26 @@ def test_a_memory_is_a_value(build: Callable[..., ActorCritic]) -> None:
     np.testing.assert_array_equal(again[0].columns["action_dist_inputs"], again[1].columns["action_dist_inputs"])
     fresh = learner.act(observation[1], no_memory(learner, 5), None)
     assert (fresh.columns["action_dist_inputs"] != again[0].columns["action_dist_inputs"]).any()
+
+
+@pytest.mark.parametrize("build", [ppo, appo])
+def test_a_policy_is_what_had_been_learned_when_it_was_asked_for(build: Callable[..., ActorCritic]) -> None:
+    learner, random = build(), np.random.default_rng(0)
+    observation = random.standard_normal((5, SIZE), dtype=np.float32)
+    wanted, policy = answer(learner, observation, None), learner.policy()
+    assert isinstance(policy, FrozenActor)
+    learner.learn(play(learner, random))
+    for each in (policy, pickle.loads(pickle.dumps(policy))):
+        np.testing.assert_array_equal(answer(each, observation, None).memory, wanted.memory)
+        np.testing.assert_array_equal(each.weights, policy.weights)
+    later = learner.policy()
+    assert (later.weights != policy.weights).any()
+    assert (answer(later, observation, None).memory != wanted.memory).any()
+
+
+def test_hidden_units_that_do_not_compile_play_outside_the_step() -> None:
+    assert isinstance(ppo(memory=None, activation="relu").policy(), FrozenActor)
+    assert isinstance(ppo(memory=None).policy(), FrozenPolicy)
 
 
 @pytest.mark.parametrize("build", [ppo, appo])

@@ -1,0 +1,107 @@
+"""The policy of an actor-critic module: what it does, and that as an agent that learns no more."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from ray.rllib.core.columns import Columns
+from ray.rllib.core.models.base import ENCODER_OUT
+
+from marl_market.agents.evolution.frozen import FrozenPolicy
+from marl_market.agents.evolution.genome import MultilayerPerceptron
+from marl_market.agents.learner import Decision
+from marl_market.agents.rllib import categorical, gaussian
+from marl_market.agents.rllib.recurrence import as_memory, as_state
+from marl_market.agents.rllib.rollout import Floats, Masks
+from marl_market.env.agent import External
+
+
+@dataclass(frozen=True, eq=False)
+class Actor:
+    """Act by two networks.
+
+    Attributes:
+        encoder: from observations, and what is remembered, to what the head takes.
+        head: from there to what actions are drawn from.
+        choices: how many choices each number of a discrete action has; none for a continuous one.
+        memory_size: how many numbers a row remembers.
+        squashes: whether continuous actions go through tanh.
+    """
+
+    encoder: Any
+    head: Any
+    choices: Sequence[int] = ()
+    memory_size: int = 0
+    squashes: bool = False
+
+    def act(self, observation: Floats, memory: Floats, noise: Floats | None, mask: Masks | None = None) -> Decision:
+        """Return actions (R, A), what is remembered of them, and the columns of a `Rollout` that go with them.
+
+        Args:
+            observation: (R, D).
+            memory: (R, M).
+            noise: standard normal noise that explores, (R, A); None takes the mean or the most probable choice. The
+                same noise explores alike, so paired markets may share it.
+            mask: which choices of a discrete action are allowed, (R, C); None: all.
+        """
+        batch: dict[str, Any] = {Columns.OBS: torch.from_numpy(observation)}
+        if self.memory_size:  # a sequence of one
+            batch = {Columns.OBS: batch[Columns.OBS][:, None], Columns.STATE_IN: as_state(memory)}
+        # Not forward_exploration: it would toggle train and eval mode on each call, and run the critic as well.
+        with torch.no_grad():
+            encoded = self.encoder(batch)
+            inputs = self.head(encoded[ENCODER_OUT]).numpy()
+        if self.memory_size:
+            inputs = inputs[:, 0]
+        if self.choices:
+            inputs = categorical.mask_scores(inputs, mask)
+            action, logp = categorical.draw(inputs, noise, self.choices)
+        else:
+            action, logp = gaussian.draw(inputs, noise)
+            action = np.tanh(action) if self.squashes else action
+        columns = {"action_logp": logp, "action_dist_inputs": inputs}
+        if not self.memory_size:
+            return Decision(action, memory, columns)
+        return Decision(action, as_memory(encoded[Columns.STATE_OUT]), {**columns, "memory": memory})
+
+
+@dataclass(frozen=True, eq=False)
+class FrozenActor(External):
+    """Play what has been learned outside the step, where it does not compile.
+
+    Sees: its observation, and what it remembers of earlier ones.
+    Does: what its networks say; asked without noise, it does not explore.
+
+    Attributes:
+        actor: the networks, its own.
+    """
+
+    actor: Actor
+
+    @property
+    def memory_size(self) -> int:
+        """Return how many numbers a row remembers."""
+        return self.actor.memory_size
+
+    @property
+    def weights(self) -> Floats:
+        """Return all parameters of its networks, flat."""
+        networks = torch.nn.ModuleList([self.actor.encoder, self.actor.head])
+        return np.concatenate([part.detach().numpy().ravel() for part in networks.parameters()])
+
+    def act(self, observation: Floats, memory: Floats, noise: Floats | None, mask: Masks | None = None) -> Decision:
+        """Return what each row does, see `Actor.act`."""
+        return self.actor.act(observation, memory, noise, mask)
+
+
+def frozen(network: Callable[[], tuple[MultilayerPerceptron, Floats]], actor: Actor) -> FrozenPolicy | FrozenActor:
+    """Return what has been learned: `network` and its weights where they compile, else a copy of `actor`."""
+    try:
+        return FrozenPolicy(*network())
+    except ValueError:
+        return FrozenActor(copy.deepcopy(actor))

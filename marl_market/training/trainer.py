@@ -28,7 +28,7 @@ from marl_market.training.evaluation import evaluate_training
 from marl_market.training.interrupt import interruptible
 from marl_market.training.metrics import session_metrics, speed_metrics
 from marl_market.training.progress import Progress, is_compiled
-from marl_market.training.sampler import Sampler
+from marl_market.training.sampler import Sampler, Session
 
 if TYPE_CHECKING:
     from marl_market.training.workers import Workers
@@ -97,6 +97,7 @@ class Trainer:
         self._sampling = self._prepare_sampling()
         self._identity = identity_of(environment, training.markets, seed)
         self._untrained = self.policies()
+        self._is_sampling = False
         self._done = 0
         self._seconds = 0.0
 
@@ -121,7 +122,7 @@ class Trainer:
         progress = Progress(iterations, env_steps * self._environment.seats)
         if not is_compiled(reset_markets):
             progress.say("compiling the market (once, up to a minute)")
-        with self._sampling as sampler, interruptible() as interrupted:
+        with self._sampling as sampler, interruptible(self._save_at_once) as interrupted:
             progress.say(f"sampling: {sampler.where()}; learning: this process")
             while self._done < iterations and not interrupted:
                 metrics = self._iterate(sampler)
@@ -156,7 +157,7 @@ class Trainer:
     def _iterate(self, sampler: Sampler | Workers) -> dict[str, float]:
         """Sample one session of every market, let every group learn from it, and return the metrics."""
         begin = time.perf_counter()
-        session = sampler.sample(self._done)
+        session = self._sample(sampler)
         sampled = time.perf_counter()
         learned = {name: learner.learn(session.experience[name]) for name, learner in self._learners.items()}
         end = time.perf_counter()
@@ -170,6 +171,22 @@ class Trainer:
             **session_metrics(session, self._environment),
             **{f"learner/{name}/{key}": value for name, found in learned.items() for key, value in found.items()},
         }
+
+    def _sample(self, sampler: Sampler | Workers) -> Session:
+        """Return a session; where an interrupt or an error comes in between, what was learned before it is saved."""
+        self._is_sampling = True
+        try:
+            return sampler.sample(self._done)
+        except BaseException:
+            self._save()
+            raise
+        finally:
+            self._is_sampling = False
+
+    def _save_at_once(self) -> None:
+        """Save unless somebody is just learning: sampling may take long, and Ray may not survive the interrupt."""
+        if self._is_sampling:
+            self._save()
 
     def _env_steps(self, iterations: int) -> int:
         return iterations * self._environment.spec.session_steps * self._training.markets

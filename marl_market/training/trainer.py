@@ -31,7 +31,7 @@ from marl_market.training.evaluation import evaluate_training
 from marl_market.training.interrupt import interruptible
 from marl_market.training.metrics import session_metrics, speed_metrics
 from marl_market.training.progress import Progress, is_compiled
-from marl_market.training.sampler import Sampler
+from marl_market.training.sampler import Sampler, Session
 
 if TYPE_CHECKING:
     from marl_market.training.workers import Workers
@@ -103,6 +103,7 @@ class Trainer:
         self._identity = identity_of(environment, training.markets, seed)
         self._untrained = {name: learner.policy() for name, learner in self._learners.items()}
         self._cloned = False
+        self._is_sampling = False
         self._done = 0
         self._seconds = 0.0
         self._show_galleries()
@@ -130,7 +131,7 @@ class Trainer:
         if not is_compiled(reset_markets):
             progress.say("compiling the market (once, up to a minute)")
         cloned = {} if self._cloned else self._clone()
-        with self._sampling as sampler, interruptible() as interrupted:
+        with self._sampling as sampler, interruptible(self._save_at_once) as interrupted:
             progress.say(f"sampling: {sampler.where()}; learning: this process")
             while self._done < iterations and not interrupted:
                 metrics = {**self._iterate(sampler), **cloned}
@@ -173,7 +174,7 @@ class Trainer:
     def _iterate(self, sampler: Sampler | Workers) -> dict[str, float]:
         """Sample one session of every market, let every group learn from it, and return the metrics."""
         begin = time.perf_counter()
-        session = sampler.sample(self._done)
+        session = self._sample(sampler)
         sampled = time.perf_counter()
         learned = {name: learner.learn(session.experience[name]) for name, learner in self._learners.items()}
         self._done += 1
@@ -188,6 +189,22 @@ class Trainer:
             **session_metrics(session, self._environment),
             **_by_learner(learned),
         }
+
+    def _sample(self, sampler: Sampler | Workers) -> Session:
+        """Return a session; where an interrupt or an error comes in between, what was learned before it is saved."""
+        self._is_sampling = True
+        try:
+            return sampler.sample(self._done)
+        except BaseException:
+            self._save()
+            raise
+        finally:
+            self._is_sampling = False
+
+    def _save_at_once(self) -> None:
+        """Save unless somebody is just learning: sampling may take long, and Ray may not survive the interrupt."""
+        if self._is_sampling:
+            self._save()
 
     def _show_galleries(self) -> None:
         for gallery in self._galleries.values():

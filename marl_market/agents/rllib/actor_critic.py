@@ -82,6 +82,13 @@ class ActorCritic:
         schedule["minibatch_size"] = min(schedule["minibatch_size"], sum(map(self._size, rollouts)))
         return self._learner.update(decisions, episodes=list(rollouts), **schedule)
 
+    def foretell(self, observation: Floats) -> dict[str, Floats]:
+        """Return what each auxiliary head says of observations (N, D), (N, outputs) each."""
+        with torch.no_grad():
+            return {
+                name: output.numpy() for name, output in self._module.foretell(torch.from_numpy(observation)).items()
+            }
+
     def imitate(self, sessions: Sequence[Experience], fitting: Fitting) -> dict[str, float]:
         """Do as was done in `sessions`, see `marl_market.agents.imitation.cloned.Imitator`."""
         metrics = clone_actor_critic(self._module, self._choices, self._learner.discount, sessions, fitting, self._seed)

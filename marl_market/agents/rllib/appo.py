@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from gymnasium.spaces import Box
 from ray.rllib.algorithms.appo import APPOConfig
@@ -12,6 +12,9 @@ from ray.rllib.core.rl_module.default_model_config import DefaultModelConfig
 from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 
 from marl_market.agents.rllib.actor_critic import ActorCritic, initialize_policy_head
+from marl_market.agents.rllib.auxiliary.group_learner import group_learner
+from marl_market.agents.rllib.auxiliary.heads import add_heads
+from marl_market.agents.rllib.auxiliary.target import AuxiliaryTarget, Head, heads_of
 from marl_market.agents.rllib.group_learner import GroupLearner
 from marl_market.agents.rllib.learner import newborn, observation_space
 from marl_market.agents.rllib.masked_module import MaskedAPPOModule
@@ -43,6 +46,7 @@ class APPO(External):
         gradient_clip: largest norm of the joint gradient of policy and critic; None does not clip.
         initial_log_std: log standard deviation a newborn explores with, in units of a continuous action.
         output_scale: scale of a newborn's last policy layer.
+        auxiliary: what the encoder of the policy also learns to foretell, by name.
     """
 
     hidden: Sequence[int] = (64, 64)
@@ -57,6 +61,7 @@ class APPO(External):
     gradient_clip: float | None = 0.5
     initial_log_std: float = -0.5
     output_scale: float = 0.01
+    auxiliary: Mapping[str, AuxiliaryTarget] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "hidden", tuple(int(width) for width in self.hidden))
@@ -75,11 +80,16 @@ class APPO(External):
     def learner(self, environment: Environment, group: str, seed: int) -> GroupLearner:
         """Return a newborn learner for the group of this name."""
         space, steps = environment.action_of(group).space, environment.spec.session_steps
-        return GroupLearner(self.build(environment.observation_size, space, steps, seed))
+        heads = heads_of(self.auxiliary, environment)
+        learner = self.build(environment.observation_size, space, steps, seed, heads)
+        return group_learner(learner, self.auxiliary, environment, group)
 
-    def build(self, observation_size: int, action: ActionSpace, steps: int, seed: int) -> ActorCritic:
+    def build(
+        self, observation_size: int, action: ActionSpace, steps: int, seed: int, heads: Mapping[str, Head] | None = None
+    ) -> ActorCritic:
         """Return a newborn learner of sessions of `steps` steps; the same seed gives the same weights."""
-        learner = newborn(self._configuration(action, steps), observation_space(observation_size), action, seed)
+        configuration = add_heads(self._configuration(action, steps), heads or {})
+        learner = newborn(configuration, observation_space(observation_size), action, seed)
         # RLlib's thread would update while the next session is sampled, and no two runs would be alike.
         learner.shutdown()
         initialize_policy_head(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from gymnasium.spaces import Box
 from ray.rllib.algorithms.ppo import PPOConfig
@@ -14,6 +14,9 @@ from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 
 from marl_market.agents.rllib.actor_critic import ActorCritic, initialize_policy_head
 from marl_market.agents.rllib.advantages import GeneralizedAdvantages
+from marl_market.agents.rllib.auxiliary.group_learner import group_learner
+from marl_market.agents.rllib.auxiliary.heads import add_heads
+from marl_market.agents.rllib.auxiliary.target import AuxiliaryTarget, Head, heads_of
 from marl_market.agents.rllib.group_learner import GroupLearner
 from marl_market.agents.rllib.learner import newborn, observation_space
 from marl_market.agents.rllib.masked_module import MaskedPPOModule
@@ -53,6 +56,7 @@ class PPO(External):
         log_std_limit: largest absolute log standard deviation.
         output_scale: scale of a newborn's last policy layer; small values make it act alike in all states, which
             Andrychowicz et al. 2021 (arXiv:2006.05990, section 3.2) found to matter most among initializations.
+        auxiliary: what the encoder of the policy also learns to foretell, by name.
     """
 
     hidden: Sequence[int] = (64, 64)
@@ -73,6 +77,7 @@ class PPO(External):
     state_dependent_std: bool = False
     log_std_limit: float = 5.0
     output_scale: float = 0.01
+    auxiliary: Mapping[str, AuxiliaryTarget] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "hidden", tuple(int(width) for width in self.hidden))
@@ -93,11 +98,16 @@ class PPO(External):
 
     def learner(self, environment: Environment, group: str, seed: int) -> GroupLearner:
         """Return a newborn learner for the group of this name."""
-        return GroupLearner(self.build(environment.observation_size, environment.action_of(group).space, seed))
+        heads = heads_of(self.auxiliary, environment)
+        learner = self.build(environment.observation_size, environment.action_of(group).space, seed, heads)
+        return group_learner(learner, self.auxiliary, environment, group)
 
-    def build(self, observation_size: int, action: ActionSpace, seed: int) -> ActorCritic:
+    def build(
+        self, observation_size: int, action: ActionSpace, seed: int, heads: Mapping[str, Head] | None = None
+    ) -> ActorCritic:
         """Return a newborn learner; the same seed gives the same weights, and the same rollouts the same learning."""
-        learner = newborn(self._configuration(action), observation_space(observation_size), action, seed)
+        configuration = add_heads(self._configuration(action), heads or {})
+        learner = newborn(configuration, observation_space(observation_size), action, seed)
         initialize_policy_head(
             learner.module[DEFAULT_MODULE_ID],
             action,

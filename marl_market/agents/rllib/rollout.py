@@ -10,7 +10,9 @@ the first one of its next episode.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +42,7 @@ class Rollout:
         final_step: step of each of those, (N,).
         final_row: row of each of those, (N,).
         action_mask: which choices of a discrete action were allowed, (T, R, choices) uint8; None: all.
+        extra: what else goes into the batch, by its name there, (T, R, ...) each.
     """
 
     observation: Floats
@@ -54,6 +57,7 @@ class Rollout:
     final_step: NDArray[np.int64]
     final_row: NDArray[np.int64]
     action_mask: Masks | None = None
+    extra: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.observation.ndim != 3 or self.action.ndim != 3:

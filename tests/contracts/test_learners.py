@@ -13,6 +13,7 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 from marl_market.agents.learner import Learner, LearningAgent
+from marl_market.agents.rllib.ppo import PPO
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
 from marl_market.env.actions.limit_grid import LimitGrid
 from marl_market.env.actions.quotes import Quotes
@@ -30,6 +31,9 @@ from tests.builders import environment, market_spec
 CONF = Path(__file__).parents[2] / "conf"
 ACTIONS = (Quotes(), LimitGrid())
 MARKETS, STEPS = 8, 20
+
+
+AUXILIARY = sorted(path.stem for path in (CONF / "auxiliary").glob("*.yaml"))
 
 
 def load(name: str) -> Any:
@@ -66,6 +70,22 @@ def newborn(environment: Environment, seed: int = 1) -> Learner | None:
 
 def test_there_are_learning_agents() -> None:
     assert {"ppo", "appo", "dqn", "sac", "evolution_strategy", "snes", "cma_es"} <= set(LEARNING)
+
+
+@pytest.mark.parametrize("name", AUXILIARY)
+def test_every_auxiliary_target_is_foretold_and_learned(name: str) -> None:
+    targets = instantiate(OmegaConf.load(CONF / "auxiliary" / f"{name}.yaml"), _convert_="all")
+    assert list(targets) == [name]
+    groups = [Group("noise", ZeroIntelligence(), 6), Group("focal", PPO(hidden=(8,), auxiliary=targets), 2)]
+    market = environment(groups, spec=market_spec(session_steps=STEPS))
+    learner = newborn(market)
+    assert learner is not None
+    sampler = Sampler(BatchMarket(market, MARKETS), {"focal": learner}, 1)
+    losses = [
+        learner.learn(sampler.sample(0).experience["focal"])[f"auxiliary_{name}_loss"] for _ in range(5)
+    ]  # the same session again and again
+    assert np.isfinite(losses).all()
+    assert losses[-1] < losses[0]
 
 
 @pytest.mark.parametrize("name", LEARNING)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from ray.rllib.core.rl_module.apis import TargetNetworkAPI
 
 from marl_market.agents.evolution.frozen import FrozenPolicy
@@ -79,6 +80,13 @@ class ActorCritic:
     def adopt(self, shared: dict[str, Any]) -> None:
         """Act as the one does whose `share` this is."""
         self._learner.adopt(shared)
+
+    def foretell(self, observation: Floats) -> dict[str, Floats]:
+        """Return what each auxiliary head says of observations (N, D), (N, outputs) each."""
+        with torch.no_grad():
+            return {
+                name: output.numpy() for name, output in self._module.foretell(torch.from_numpy(observation)).items()
+            }
 
     def imitate(self, sessions: Sequence[Experience], fitting: Fitting) -> dict[str, float]:
         """Do as was done in `sessions`, see `marl_market.agents.imitation.cloned.Imitator`."""

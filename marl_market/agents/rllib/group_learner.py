@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from marl_market.agents.imitation.fitting import Fitting
-from marl_market.agents.learner import Decision, Experience, Floats, Masks, Policy, Portion
+from marl_market.agents.learner import Decision, Experience, Floats, Masks, Policy, Portion, Trajectory
 from marl_market.agents.rllib.actor_critic import ActorCritic
 from marl_market.agents.rllib.rollout import Rollout
 from marl_market.env.batch_market import BatchMarket
@@ -40,11 +40,16 @@ class GroupLearner:
             raise TypeError("experience has no trajectory; an RLlib group learns from what it saw and did")
         if not trajectory.decided.any():
             return {}
+        return self._learner.learn(self._rollout(trajectory, experience.reward))
+
+    def _rollout(self, trajectory: Trajectory, reward: Floats) -> Rollout:
+        """Return a session as the learner takes it."""
         ended = trajectory.ended
-        rollout = Rollout(
+        columns: Mapping[str, Any] = trajectory.columns
+        return Rollout(
             observation=trajectory.observation,
             action=trajectory.action,
-            reward=experience.reward,
+            reward=reward,
             decided=trajectory.decided,
             terminated=ended,
             truncated=np.zeros_like(ended),
@@ -52,9 +57,8 @@ class GroupLearner:
             final_step=np.zeros(0, np.int64),
             final_row=np.zeros(0, np.int64),
             action_mask=None if trajectory.mask is None else trajectory.mask[:-1],
-            **trajectory.columns,
+            **columns,
         )
-        return self._learner.learn(rollout)
 
     def imitate(self, sessions: Sequence[Experience], fitting: Fitting) -> dict[str, float]:
         """Do as was done in `sessions`, the last of which is held out."""

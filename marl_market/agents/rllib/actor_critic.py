@@ -90,7 +90,7 @@ class ActorCritic:
             }
 
     def imitate(self, sessions: Sequence[Experience], fitting: Fitting) -> dict[str, float]:
-        """Do as was done in `sessions`, see `marl_market.agents.imitation.cloned.Imitator`."""
+        """Do as was done in `sessions`, see `marl_market.agents.imitation.cloned.CloningLearner`."""
         metrics = clone_actor_critic(self._module, self._choices, self._learner.discount, sessions, fitting, self._seed)
         if isinstance(self._module, TargetNetworkAPI):
             self._module.make_target_networks()

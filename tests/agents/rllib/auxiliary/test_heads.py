@@ -154,7 +154,8 @@ def test_scores_compare_with_what_one_knows_without_looking() -> None:
     kinds = np.array([[1.0], [0.0], [0.0], [1.0]], np.float32)
     found = scores_of(CLASS, scores, kinds)
     assert (found["accuracy"], found["base_rate"], found["auc"]) == (0.75, 0.5, 0.75)
-    assert "auc" not in scores_of(CLASS, scores, np.ones_like(kinds))
+    assert found["explained_entropy"] == pytest.approx(1 - found["loss"] / np.log(2))
+    assert set(scores_of(CLASS, scores, np.ones_like(kinds))) == {"loss", "accuracy", "base_rate"}
 
 
 def test_ties_count_half() -> None:

@@ -85,9 +85,8 @@ class ActorCritic:
     def foretell(self, observation: Floats) -> dict[str, Floats]:
         """Return what each auxiliary head says of observations (N, D), (N, outputs) each."""
         with torch.no_grad():
-            return {
-                name: output.numpy() for name, output in self._module.foretell(torch.from_numpy(observation)).items()
-            }
+            outputs = self._module.foretell({Columns.OBS: torch.from_numpy(observation)})
+        return {name: output.numpy() for name, output in outputs.items()}
 
     def imitate(self, sessions: Sequence[Experience], fitting: Fitting) -> dict[str, float]:
         """Do as was done in `sessions`, see `marl_market.agents.imitation.cloned.CloningLearner`."""

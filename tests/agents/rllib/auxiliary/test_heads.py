@@ -87,7 +87,7 @@ def test_heads_learn_what_can_be_foretold(algorithm: str) -> None:
 def test_the_heads_teach_the_encoder_of_the_policy_and_nothing_else() -> None:
     module = build(HEADS)._module
     played = torch.randn(64, OBSERVATION_SIZE)
-    outputs = module.foretell(played)
+    outputs = module.foretell({"obs": played})
     sum(head_loss(head, outputs[name], torch.ones(64, 2)) for name, head in HEADS.items()).backward()
     taught = {name for name, parameter in module.named_parameters() if parameter.grad is not None}
     assert {name.split(".")[0] for name in taught} == {"encoder", "head_layers"}

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Mapping
 from dataclasses import replace
 
-from marl_market.agents.imitation.cloned import Cloned, Imitator, Taught
+from marl_market.agents.imitation.cloned import Cloned, CloningLearner, Taught
 from marl_market.agents.imitation.demonstrator import Demonstrator
 from marl_market.agents.learner import Experience, Mind
 from marl_market.env.batch_market import BatchMarket
@@ -47,7 +47,7 @@ def clone_teachers(
     found = {}
     for name, agent in agents.items():
         learner = minds[name]
-        if not isinstance(learner, Imitator):
+        if not isinstance(learner, CloningLearner):
             raise TypeError(f"the learner of {name} cannot imitate its teacher")
         metrics = learner.imitate(sessions[name], agent.fitting)
         found[name] = {**metrics, "teacher_reward": sum(earned[name]) / len(earned[name])}

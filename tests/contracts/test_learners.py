@@ -14,6 +14,8 @@ from omegaconf import OmegaConf
 
 from marl_market.agents.learner import Learner, LearningAgent
 from marl_market.agents.rllib.ppo import PPO
+from marl_market.agents.rllib.sac import SAC
+from marl_market.agents.scripted.glft import GLFT
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
 from marl_market.env.actions.limit_grid import LimitGrid
 from marl_market.env.actions.quotes import Quotes
@@ -70,6 +72,14 @@ def newborn(environment: Environment, seed: int = 1) -> Learner | None:
 
 def test_there_are_learning_agents() -> None:
     assert {"ppo", "appo", "dqn", "sac", "evolution_strategy", "snes", "cma_es"} <= set(LEARNING)
+
+
+def test_a_clone_is_composed_of_any_learner_and_any_teacher() -> None:
+    place = "agent@population.ppo.agent"
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = compose("config", [f"{place}=cloned", f"{place}.agent=sac", f"{place}.teacher=glft"])
+    cloned = instantiate(config.population.ppo.agent, _convert_="all")
+    assert (type(cloned.agent), type(cloned.teacher)) == (SAC, GLFT)
 
 
 @pytest.mark.parametrize("name", AUXILIARY)

@@ -15,7 +15,7 @@ from marl_market.market.spec import MarketSpec
 
 
 @runtime_checkable
-class Imitator(Learner, Protocol):
+class CloningLearner(Learner, Protocol):
     """A learner that can begin as somebody else."""
 
     def imitate(self, sessions: Sequence[Experience], fitting: Fitting) -> dict[str, float]:
@@ -33,7 +33,9 @@ class Cloned:
     Behavior cloning (Pomerleau 1991, "Efficient training of artificial neural networks for autonomous navigation").
     Before the first iteration the teacher decides in the group's seats, in the run's own market and among its own
     others; what the seats saw and what it did, told in their own action scheme, is what is imitated. The newborn, with
-    which the run is compared at its end, has imitated nobody.
+    which the run is compared at its end, has imitated nobody. A clone knows only what its seats see: of a teacher that
+    remembers, or that seldom acts, it may keep no more than the commonest action; `clone_accuracy` beside
+    `clone_base_rate` tells.
 
     Attributes:
         agent: who learns.
@@ -90,10 +92,10 @@ class Cloned:
         """Return those of the agent."""
         return self.agent.parameters(spec, seats)
 
-    def learner(self, environment: Environment, group: str, seed: int) -> Imitator:
+    def learner(self, environment: Environment, group: str, seed: int) -> CloningLearner:
         """Return a newborn learner for the group of this name; raises ValueError for one that cannot imitate."""
         newborn = self.agent.learner(environment, group, seed)
-        if not isinstance(newborn, Imitator):
+        if not isinstance(newborn, CloningLearner):
             raise ValueError(f"population.{group}.agent.agent is {self.agent}; it cannot imitate a teacher")
         if newborn.memory_size:
             raise ValueError(f"population.{group}.agent.agent is {self.agent}; what has a memory cannot imitate")

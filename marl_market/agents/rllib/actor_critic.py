@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from ray.rllib.core.columns import Columns
 from ray.rllib.core.rl_module.apis import TargetNetworkAPI
 
 from marl_market.agents.evolution.frozen import FrozenPolicy
@@ -84,12 +85,11 @@ class ActorCritic:
     def foretell(self, observation: Floats) -> dict[str, Floats]:
         """Return what each auxiliary head says of observations (N, D), (N, outputs) each."""
         with torch.no_grad():
-            return {
-                name: output.numpy() for name, output in self._module.foretell(torch.from_numpy(observation)).items()
-            }
+            outputs = self._module.foretell({Columns.OBS: torch.from_numpy(observation)})
+        return {name: output.numpy() for name, output in outputs.items()}
 
     def imitate(self, sessions: Sequence[Experience], fitting: Fitting) -> dict[str, float]:
-        """Do as was done in `sessions`, see `marl_market.agents.imitation.cloned.Imitator`."""
+        """Do as was done in `sessions`, see `marl_market.agents.imitation.cloned.CloningLearner`."""
         metrics = clone_actor_critic(
             self._module, self._actor.choices, self._learner.discount, sessions, fitting, self._seed
         )

@@ -71,9 +71,9 @@ class AuxiliaryHeads:
         layers = {name: torch.nn.Linear(width, head.outputs) for name, head in self.heads.items()}
         self.head_layers = torch.nn.ModuleDict(layers)
 
-    def foretell(self: Any, observation: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Return the outputs of all heads for observations (N, D), (N, outputs) each."""
-        encoded = self.encoder.actor_encoder({Columns.OBS: observation})[ENCODER_OUT]
+    def foretell(self: Any, batch: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """Return the outputs of all heads for the observations (..., D) of a batch, (..., outputs) each."""
+        encoded = self.encoder.actor_encoder(batch)[ENCODER_OUT]
         return {name: layer(encoded) for name, layer in self.head_layers.items()}
 
 
@@ -86,9 +86,8 @@ class AuxiliaryLosses:
             module_id=module_id, config=config, batch=batch, fwd_out=fwd_out
         )
         module = self.module[module_id].unwrapped()
-        mask = batch.get(Columns.LOSS_MASK)
-        rows = slice(None) if mask is None else mask.bool()
-        outputs = module.foretell(batch[Columns.OBS][rows])
+        outputs, mask = module.foretell(batch), batch.get(Columns.LOSS_MASK)
+        rows = ... if mask is None else mask.bool()
         for name, head in module.heads.items():
-            loss = loss + head.weight * head_loss(head, outputs[name], batch[column_of(name)][rows])
+            loss = loss + head.weight * head_loss(head, outputs[name][rows], batch[column_of(name)][rows])
         return loss

@@ -62,8 +62,9 @@ def test_every_head_is_scored_on_each_session(agent: Any) -> None:
         found = {name.removeprefix("auxiliary_") for name in metrics if name.startswith("auxiliary_")}
         assert found >= {
             "price_loss", "price_explained_variance", "volatility_loss", "volatility_explained_variance",
-            "flow_loss", "flow_explained_variance", "who_loss", "who_accuracy", "who_base_rate",
-            "fill_loss", "fill_accuracy", "fill_base_rate", "fill_auc",
+            "flow_loss", "flow_explained_variance",
+            "who_loss", "who_accuracy", "who_base_rate", "who_explained_entropy",
+            "fill_accuracy", "fill_base_rate", "fill_auc",
         }  # fmt: skip
 
 

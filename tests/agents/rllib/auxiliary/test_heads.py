@@ -87,7 +87,7 @@ def test_heads_learn_what_can_be_foretold(algorithm: str) -> None:
 def test_the_heads_teach_the_encoder_of_the_policy_and_nothing_else() -> None:
     module = build(HEADS)._module
     played = torch.randn(64, OBSERVATION_SIZE)
-    outputs = module.foretell(played)
+    outputs = module.foretell({"obs": played})
     sum(head_loss(head, outputs[name], torch.ones(64, 2)) for name, head in HEADS.items()).backward()
     taught = {name for name, parameter in module.named_parameters() if parameter.grad is not None}
     assert {name.split(".")[0] for name in taught} == {"encoder", "head_layers"}
@@ -154,7 +154,8 @@ def test_scores_compare_with_what_one_knows_without_looking() -> None:
     kinds = np.array([[1.0], [0.0], [0.0], [1.0]], np.float32)
     found = scores_of(CLASS, scores, kinds)
     assert (found["accuracy"], found["base_rate"], found["auc"]) == (0.75, 0.5, 0.75)
-    assert "auc" not in scores_of(CLASS, scores, np.ones_like(kinds))
+    assert found["explained_entropy"] == pytest.approx(1 - found["loss"] / np.log(2))
+    assert set(scores_of(CLASS, scores, np.ones_like(kinds))) == {"loss", "accuracy", "base_rate"}
 
 
 def test_ties_count_half() -> None:

@@ -37,7 +37,7 @@ def market() -> Environment:
 
 
 def told(target: AuxiliaryTarget, *watched: float) -> list[float]:
-    """Return the targets of one seat; a price scale is 4 ticks, a size scale 6 lots."""
+    """Return the targets of one seat; the price changes by 2 ticks in a step, usually, and a size scale is 6 lots."""
     column = np.array(watched, np.float32).reshape(-1, 1, 1)
     found = target.targets(column, market(), "focal")
     assert found.shape == column.shape
@@ -45,14 +45,15 @@ def told(target: AuxiliaryTarget, *watched: float) -> list[float]:
 
 
 def test_the_mid_price_of_some_steps_ahead() -> None:
-    np.testing.assert_array_equal(told(MidPrice(horizon=2), 1000, 1002, 996, 998, 999), [-1, -1, 0.75, NAN, NAN])
-    np.testing.assert_array_equal(told(MidPrice(horizon=1), 1000, 1002, 996), [0.5, -1.5, NAN])
+    np.testing.assert_array_equal(told(MidPrice(horizon=1), 1000, 1002, 996), [1, -3, NAN])
+    expected = np.array([-4, -4, 3, NAN, NAN]) / np.sqrt(8)
+    np.testing.assert_allclose(told(MidPrice(horizon=2), 1000, 1002, 996, 998, 999), expected, rtol=1e-6)
 
 
 def test_the_root_of_the_mean_squared_change_of_the_steps_ahead() -> None:
-    expected = [np.sqrt((0.5**2 + 1.5**2) / 2), np.sqrt((1.5**2 + 0.5**2) / 2), np.sqrt(0.5**2 / 2), NAN, NAN]
+    expected = [np.sqrt((1 + 9) / 2), np.sqrt((9 + 1) / 2), np.sqrt(1 / 2), NAN, NAN]
     np.testing.assert_allclose(told(Volatility(horizon=2), 1000, 1002, 996, 998, 998), expected, rtol=1e-6)
-    np.testing.assert_array_equal(told(Volatility(horizon=1), 1000, 1002, 1002), [0.5, 0, NAN])
+    np.testing.assert_array_equal(told(Volatility(horizon=1), 1000, 1002, 1002), [1, 0, NAN])
 
 
 def test_a_fill_within_the_steps_ahead() -> None:

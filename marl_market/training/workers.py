@@ -132,7 +132,7 @@ class Workers:
         return f"{len(places)} workers of one thread (nodes: {shares}), each of up to {memory:.0f} MB"
 
     def _born(self, number: int) -> Any:
-        """Return a new worker for a portion: one on every node before a node gets its second one, as far as cores go."""
+        """Return a new worker for a portion; each node gets one before any gets its second, as far as cores go."""
         cores = sorted(
             (core, node["NodeID"])
             for node in ray.nodes()

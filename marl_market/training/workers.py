@@ -20,6 +20,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 import ray
 from ray.exceptions import NodeDiedError, ObjectLostError, OutOfMemoryError, RayActorError, WorkerCrashedError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from marl_market.agents.learner import Portion, SharedMind
 from marl_market.agents.newborn import newborn_galleries, newborn_learners
@@ -29,6 +30,8 @@ from marl_market.training.sampler import Sampler, Session, require_pairs
 
 LOST = (NodeDiedError, ObjectLostError, OutOfMemoryError, RayActorError, WorkerCrashedError)
 """What Ray raises where a worker, or what it returned, is gone."""
+ONE_THREAD = {"NUMBA_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+"""What keeps numba, torch and NumPy of a worker on one core: where cores are busy, a second thread is a brake."""
 LIVES = 3
 """Workers that may die over one portion of one iteration before the run gives up."""
 
@@ -100,7 +103,7 @@ class Workers:
         self._owns_ray = not ray.is_initialized()
         if self._owns_ray:
             connect(address, workers)
-        self._workers = [self._born(portion) for portion in self._portions]
+        self._workers = [self._born(number) for number in range(workers)]
 
     def __enter__(self) -> Self:
         return self
@@ -132,9 +135,19 @@ class Workers:
         memory = max(place.memory for place in places) / 1e6
         return f"{len(places)} workers of one thread (nodes: {shares}), each of up to {memory:.0f} MB"
 
-    def _born(self, portion: Portion) -> Any:
-        # It asks for no core of its own: where a node is lost, the others take its workers on.
-        return ray.remote(Worker).options(scheduling_strategy="SPREAD").remote(*self._born_with, portion)
+    def _born(self, number: int) -> Any:
+        """Return a new worker for a portion; each node gets one before any gets its second, as far as cores go."""
+        cores = sorted(
+            (core, node["NodeID"])
+            for node in ray.nodes()
+            if node["Alive"]
+            for core in range(int(node["Resources"].get("CPU", 0)))
+        )
+        _, node = cores[number % len(cores)]
+        # Softly, and it asks for no core of its own: where a node is lost, the others take its workers on.
+        place = NodeAffinitySchedulingStrategy(node, soft=True)
+        actor = ray.remote(Worker).options(scheduling_strategy=place, runtime_env={"env_vars": ONE_THREAD})
+        return actor.remote(*self._born_with, self._portions[number])
 
     def _ask(self, method: str, *arguments: Any) -> list[Any]:
         """Return what each worker answers; one that dies is replaced and asked again."""
@@ -148,7 +161,7 @@ class Workers:
             except LOST as error:
                 last = error
             ray.kill(self._workers[number])
-            self._workers[number] = self._born(self._portions[number])
+            self._workers[number] = self._born(number)
             pending = getattr(self._workers[number], method).remote(*arguments)
         portion = self._portions[number]
         raise WorkersError(

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import hydra
 from benchmarks.measurement import REPEATS, Figure, best_seconds
 
-from marl_market.agents.learner import LearningAgent
+from marl_market.agents.learner import newborn_learners
 from marl_market.agents.rllib.process import prepare_process
 from marl_market.env.agent import Group
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import Environment
 from marl_market.training.sampler import Sampler
+from marl_market.training.trainer import Training
 
 CONFIG = Path(__file__).resolve().parents[2] / "conf"
 QUICK = ("training.markets=2", "market.session_steps=4", "market.warmup_steps=4", "training.threads=1")
@@ -21,21 +22,9 @@ QUICK = ("training.markets=2", "market.session_steps=4", "market.warmup_steps=4"
 
 def measure(quick: bool) -> Iterator[Figure]:
     """Measure what conf/config.yaml composes to with the mixed population; with `quick` a session too short."""
-    with hydra.initialize_config_dir(str(CONFIG), version_base="1.3"):
-        config = hydra.compose("config", ["population=mixed", *(QUICK if quick else ())])
-    parts = hydra.utils.instantiate(
-        {name: config[name] for name in ("market", "population", "observation", "action", "reward", "training")},
-        _convert_="all",
-    )
-    training = parts["training"]
+    environment, training = mixed(QUICK if quick else ())
     prepare_process(training.torch_threads)
-    groups = [Group(name, **group) for name, group in parts["population"].items()]
-    environment = Environment(parts["market"], groups, parts["observation"], parts["action"], parts["reward"])
-    learners = {
-        group.name: group.agent.learner(environment, group.name, 1)
-        for group in groups
-        if isinstance(group.agent, LearningAgent)
-    }
+    learners = newborn_learners(environment, 1)
     batch = BatchMarket(environment, training.markets, training.threads)
     sampler = Sampler(batch, learners, seed=1)
     agent_steps = training.markets * environment.spec.session_steps * environment.seats
@@ -57,3 +46,16 @@ def measure(quick: bool) -> Iterator[Figure]:
     for name, work in (("", lambda: sampler.sample(0)), (".with_learning", sample_and_learn)):
         seconds = best_seconds(work, lambda: None)
         yield Figure(f"sampler.agent_steps_per_second{name}", agent_steps / seconds, "agent steps/s", conditions)
+
+
+def mixed(overrides: Sequence[str]) -> tuple[Environment, Training]:
+    """Return what conf/config.yaml composes to with the mixed population."""
+    with hydra.initialize_config_dir(str(CONFIG), version_base="1.3"):
+        config = hydra.compose("config", ["population=mixed", *overrides])
+    parts = hydra.utils.instantiate(
+        {name: config[name] for name in ("market", "population", "observation", "action", "reward", "training")},
+        _convert_="all",
+    )
+    groups = [Group(name, **group) for name, group in parts["population"].items()]
+    environment = Environment(parts["market"], groups, parts["observation"], parts["action"], parts["reward"])
+    return environment, parts["training"]

@@ -49,6 +49,14 @@ UNITS = {
         "sampler.agent_steps_per_second": "agent steps/s",
         "sampler.agent_steps_per_second.with_learning": "agent steps/s",
     },
+    "workers": {
+        **{
+            f"workers.agent_steps_per_second.{population}.{number}": "agent steps/s"
+            for population in ("mixed", "evolution")
+            for number in (0, 1, 2)
+        },
+        **{f"workers.bytes_per_worker.{population}": "bytes" for population in ("mixed", "evolution")},
+    },
     "learners": {
         f"learners.{figure}{modules}": unit
         for modules in ("", ".modules_8")
@@ -109,7 +117,7 @@ def module(name: str) -> ModuleType:
             pytest.param(name, marks=pytest.mark.slow)
             for name in ("exchange", "sampler", "evolution", "crowd", "kernels")
         ),
-        pytest.param("learners", marks=pytest.mark.ray),
+        *(pytest.param(name, marks=pytest.mark.ray) for name in ("workers", "learners")),
     ],
 )
 def test_a_suite_prints_its_figures_and_writes_them_as_json_lines(suite: str, tmp_path: Path) -> None:
@@ -137,7 +145,7 @@ def test_an_unknown_suite_is_refused_with_the_known_ones(capsys: pytest.CaptureF
     with pytest.raises(SystemExit):
         module("benchmark").main(["engine"])
     assert (
-        "there is no suite 'engine'; choose from exchange, env, sampler, learners, evolution, crowd, kernels"
+        "there is no suite 'engine'; choose from exchange, env, sampler, workers, learners, evolution, crowd, kernels"
         in capsys.readouterr().err
     )
 

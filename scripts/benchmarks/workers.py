@@ -1,0 +1,49 @@
+"""Workers: agent steps a second of as many processes, beside one process with all its threads, and their memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from benchmarks.measurement import REPEATS, Figure, best_seconds
+from benchmarks.sampler import QUICK, mixed
+
+from marl_market.agents.learner import newborn_learners
+from marl_market.agents.rllib.process import prepare_process
+from marl_market.env.batch_market import BatchMarket
+from marl_market.env.environment import Environment
+from marl_market.training.sampler import Sampler
+from marl_market.training.trainer import Training
+from marl_market.training.workers import Workers
+
+WORKERS = (1, 2)
+
+
+def measure(quick: bool) -> Iterator[Figure]:
+    """Measure the mixed population and the same without PPO; with `quick` a session too short."""
+    environment, training = mixed((*QUICK, "training.markets=4") if quick else ())
+    prepare_process()
+    groups = [group for group in environment.groups if group.name != "ppo"]
+    yield from measured("mixed", environment, training)
+    yield from measured("evolution", replace(environment, groups=groups), training)
+
+
+def measured(population: str, environment: Environment, training: Training) -> Iterator[Figure]:
+    """Measure sampling, sending of weights and joining included, by this process and by workers."""
+    learners, markets = newborn_learners(environment, 1), training.markets
+    agent_steps = markets * environment.spec.session_steps * environment.seats
+    name = f"workers.agent_steps_per_second.{population}"
+    conditions = {"markets": markets, "seats": environment.seats, "session_steps": environment.spec.session_steps}
+    alone = Sampler(BatchMarket(environment, markets, training.threads), learners, seed=1)
+    seconds = best_seconds(lambda: alone.sample(0), lambda: None)
+    threads = {"threads": training.threads, "best_of": REPEATS}
+    yield Figure(f"{name}.0", agent_steps / seconds, "agent steps/s", {**conditions, **threads})
+    for number in WORKERS:
+        with Workers(environment, markets, learners, 1, True, number, "local") as workers:
+            seconds = best_seconds(lambda: workers.sample(0), lambda: None)
+            threads = {"threads": number, "best_of": REPEATS}
+            yield Figure(f"{name}.{number}", agent_steps / seconds, "agent steps/s", {**conditions, **threads})
+            memory = max(place.memory for place in workers.places())
+    yield Figure(
+        f"workers.bytes_per_worker.{population}", memory, "bytes", {**conditions, "markets": markets // number}
+    )

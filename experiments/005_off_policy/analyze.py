@@ -30,6 +30,7 @@ def main(folders: list[str]) -> None:
         panel.set(title=group, xlabel="iteration", ylabel="reward per seat and session, exploring")
         panel.grid(alpha=0.3)
         panel.legend()
+    FIGURE.parent.mkdir(exist_ok=True)
     figure.savefig(FIGURE, dpi=110)
     print(f"figure: {FIGURE}")
 

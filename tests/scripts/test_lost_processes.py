@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,32 +26,46 @@ TINY = (
 )  # fmt: skip
 EVERYBODY = "population=all_learners"
 FOR_EVER = "training.iterations=100000"
+Process = subprocess.Popen[str]
+Start = Callable[..., Process]
 TIMES = ["seconds", "sampling_share", "env_steps_per_second", "agent_steps_per_second"]
 
 
-def start(folder: Path, *overrides: str) -> subprocess.Popen[str]:
-    """Start a run in a process group of its own, in which Ray's processes are as well."""
-    return subprocess.Popen(
-        [sys.executable, str(ROOT / "scripts" / "train.py"), *TINY, *overrides],
-        cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)}, start_new_session=True,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Return what starts a run in a process group of its own, in which Ray's processes are as well."""
+    started: list[Process] = []
+
+    def run(*overrides: str) -> Process:
+        process = subprocess.Popen(
+            [sys.executable, str(ROOT / "scripts" / "train.py"), *TINY, *overrides],
+            cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, start_new_session=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )  # fmt: skip
+        started.append(process)
+        return process
+
+    yield run
+    for process in started:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
 
 
-def wait_for_rows(process: subprocess.Popen[str], folder: Path, rows: int) -> None:
-    metrics, deadline = folder / "metrics.jsonl", time.monotonic() + 180
+def wait_for_rows(process: Process, folder: Path, rows: int) -> None:
+    metrics, deadline = folder / "metrics.jsonl", time.monotonic() + 400  # the first run of all compiles the market
     while process.poll() is None and not (metrics.exists() and len(metrics.read_text().splitlines()) >= rows):
         assert time.monotonic() < deadline
         time.sleep(0.1)
 
 
-def finish(process: subprocess.Popen[str]) -> str:
-    said, _ = process.communicate(timeout=180)
+def finish(process: Process) -> str:
+    said, _ = process.communicate(timeout=400)
     assert process.returncode == 0, said
     return said
 
 
-def wait_for_the_end(process: subprocess.Popen[str], *leaving: str) -> None:
+def wait_for_the_end(process: Process, *leaving: str) -> None:
     """Wait until nobody of its process group is left but those `leaving` of themselves, some time later."""
     deadline = time.monotonic() + 30
     left = [""]
@@ -80,8 +95,8 @@ def same(found: Any, wanted: Any) -> None:
         np.testing.assert_array_equal(np.asarray(found), np.asarray(wanted))
 
 
-def test_a_run_whose_driver_is_killed_goes_on_as_if_nothing_had_happened(tmp_path: Path) -> None:
-    killed = start(tmp_path, EVERYBODY, FOR_EVER, "hydra.run.dir=killed")
+def test_a_run_whose_driver_is_killed_goes_on_as_if_nothing_had_happened(tmp_path: Path, start: Start) -> None:
+    killed = start(EVERYBODY, FOR_EVER, "hydra.run.dir=killed")
     wait_for_rows(killed, tmp_path / "killed", 3)
     killed.kill()
     killed.communicate(timeout=60)
@@ -91,12 +106,12 @@ def test_a_run_whose_driver_is_killed_goes_on_as_if_nothing_had_happened(tmp_pat
     saved = load_checkpoint(tmp_path / "killed")["done"]
     assert max(2, rows - 2) <= saved <= rows
     iterations = f"training.iterations={saved + 3}"
-    said = finish(start(tmp_path, EVERYBODY, iterations, "resume=killed"))
+    said = finish(start(EVERYBODY, iterations, "resume=killed"))
     assert "sampling: 2 workers" in said
-    finish(start(tmp_path, EVERYBODY, iterations, "hydra.run.dir=whole"))
+    finish(start(EVERYBODY, iterations, "hydra.run.dir=whole"))
     found, wanted = (load_checkpoint(tmp_path / name) for name in ("killed", "whole"))
     assert found["done"] == saved + 3
-    same(found["learners"], wanted["learners"])
+    same(found["minds"], wanted["minds"])
     first, second = (
         read_metrics(tmp_path / name / "metrics.jsonl").drop(columns=TIMES) for name in ("killed", "whole")
     )
@@ -104,10 +119,10 @@ def test_a_run_whose_driver_is_killed_goes_on_as_if_nothing_had_happened(tmp_pat
     assert np.isfinite(first.filter(like="loss").iloc[-1]).all()
 
 
-def test_a_control_c_while_workers_sample_saves_reports_and_leaves_nobody_behind(tmp_path: Path) -> None:
+def test_a_control_c_while_workers_sample_saves_reports_and_leaves_nobody_behind(tmp_path: Path, start: Start) -> None:
     # Evolution learns in no time, so that a run of long sessions is nearly always sampling.
     alone, long = "~population.ppo", "market.session_steps=5000"
-    process = start(tmp_path, alone, long, FOR_EVER, "hydra.run.dir=run")
+    process = start(alone, long, FOR_EVER, "hydra.run.dir=run")
     wait_for_rows(process, tmp_path / "run", 1)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does
     said = finish(process)

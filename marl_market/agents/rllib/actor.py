@@ -39,6 +39,13 @@ class Actor:
     memory_size: int = 0
     squashes: bool = False
 
+    def batch(self, observation: Floats, memory: Floats) -> dict[str, Any]:
+        """Return what the encoder takes, of observations (R, D) and memories (R, M)."""
+        seen = torch.from_numpy(observation)
+        if not self.memory_size:
+            return {Columns.OBS: seen}
+        return {Columns.OBS: seen[:, None], Columns.STATE_IN: as_state(memory)}  # a sequence of one
+
     def act(self, observation: Floats, memory: Floats, noise: Floats | None, mask: Masks | None = None) -> Decision:
         """Return actions (R, A), what is remembered of them, and the columns of a `Rollout` that go with them.
 
@@ -49,9 +56,7 @@ class Actor:
                 same noise explores alike, so paired markets may share it.
             mask: which choices of a discrete action are allowed, (R, C); None: all.
         """
-        batch: dict[str, Any] = {Columns.OBS: torch.from_numpy(observation)}
-        if self.memory_size:  # a sequence of one
-            batch = {Columns.OBS: batch[Columns.OBS][:, None], Columns.STATE_IN: as_state(memory)}
+        batch = self.batch(observation, memory)
         # Not forward_exploration: it would toggle train and eval mode on each call, and run the critic as well.
         with torch.no_grad():
             encoded = self.encoder(batch)

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from ray.rllib.core.columns import Columns
 from ray.rllib.core.rl_module.apis import TargetNetworkAPI
 
 from marl_market.agents.evolution.frozen import FrozenPolicy
@@ -82,11 +81,11 @@ class ActorCritic:
         """Act as the one does whose `share` this is."""
         self._learner.adopt(shared)
 
-    def foretell(self, observation: Floats) -> dict[str, Floats]:
-        """Return what each auxiliary head says of observations (N, D), (N, outputs) each."""
+    def foretell(self, observation: Floats, memory: Floats) -> dict[str, Floats]:
+        """Return what each auxiliary head says of observations (N, D) and memories (N, M), (N, outputs) each."""
         with torch.no_grad():
-            outputs = self._module.foretell({Columns.OBS: torch.from_numpy(observation)})
-        return {name: output.numpy() for name, output in outputs.items()}
+            outputs = self._module.foretell(self._actor.batch(observation, memory))
+        return {name: output.numpy().reshape(len(observation), output.shape[-1]) for name, output in outputs.items()}
 
     def imitate(self, sessions: Sequence[Experience], fitting: Fitting) -> dict[str, float]:
         """Do as was done in `sessions`, see `marl_market.agents.imitation.cloned.CloningLearner`."""

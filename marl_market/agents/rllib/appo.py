@@ -50,7 +50,7 @@ class APPO(External):
         gradient_clip: largest norm of the joint gradient of policy and critic; None does not clip.
         initial_log_std: log standard deviation a newborn explores with, in units of a continuous action.
         output_scale: scale of a newborn's last policy layer.
-        auxiliary: what the encoder of the policy also learns to foretell, by name; for networks without a memory.
+        auxiliary: what the encoder of the policy also learns to foretell, by name.
     """
 
     hidden: Sequence[int] = (64, 64)
@@ -80,7 +80,6 @@ class APPO(External):
             self._require(name, getattr(self, name) >= 0, "zero or more")
         self._require("discount", 0 <= self.discount <= 1, "in [0, 1]")
         self._require("memory", self.memory is None or self.memory > 0, "above zero or None")
-        self._require("memory", self.memory is None or not self.auxiliary, "None beside auxiliary heads")
         self._require("gradient_clip", self.gradient_clip is None or self.gradient_clip > 0, "above zero or None")
 
     def _require(self, name: str, condition: bool, wanted: str) -> None:

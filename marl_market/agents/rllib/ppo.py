@@ -63,7 +63,7 @@ class PPO(External):
         log_std_limit: largest absolute log standard deviation.
         output_scale: scale of a newborn's last policy layer; small values make it act alike in all states, which
             Andrychowicz et al. 2021 (arXiv:2006.05990, section 3.2) found to matter most among initializations.
-        auxiliary: what the encoder of the policy also learns to foretell, by name; for networks without a memory.
+        auxiliary: what the encoder of the policy also learns to foretell, by name.
     """
 
     hidden: Sequence[int] = (64, 64)
@@ -104,7 +104,6 @@ class PPO(External):
         for name in ("discount", "trace_decay"):
             self._require(name, 0 <= getattr(self, name) <= 1, "in [0, 1]")
         self._require("memory", self.memory is None or self.memory > 0, "above zero or None")
-        self._require("memory", self.memory is None or not self.auxiliary, "None beside auxiliary heads")
         fits = self.memory is None or self.sequence <= self.minibatch_size
         self._require("sequence", fits, "no longer than a minibatch")
         self._require("gradient_clip", self.gradient_clip is None or self.gradient_clip > 0, "above zero or None")

@@ -83,6 +83,22 @@ def test_a_clone_explores_as_a_newborn_does_and_knows_what_its_sessions_bring() 
     assert "clone_value_explained_variance" in metrics
 
 
+def test_the_target_networks_of_a_clone_are_its_own() -> None:
+    for name in ("dqn", "appo"):
+        learner: Any = cloned(described(*LEARNERS[name]))[0]
+        wrapped = learner._learner if name == "appo" else learner
+        for main, target in wrapped._module.get_target_network_pairs():
+            for parameter, copied in zip(main.parameters(), target.parameters(), strict=True):
+                np.testing.assert_array_equal(parameter.detach(), copied.detach())
+
+
+def test_a_policy_with_a_memory_is_not_cloned() -> None:
+    market = described(PPO(hidden=(16,), memory=4), QUOTES)
+    agent: Any = market.groups[1].agent
+    with pytest.raises(ValueError, match="what has a memory cannot imitate"):
+        agent.learner(market, "focal", 1)
+
+
 def test_a_clone_is_described_by_who_learns_and_who_teaches() -> None:
     teacher = AvellanedaStoikov()
     for wrong, message in (

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from marl_market.agents.learner import Decision, Experience, Floats, Masks, Portion, Trajectory
+from marl_market.agents.learner import Decision, Experience, Floats, Masks, Portion, Trajectory, no_memory
 from marl_market.agents.rllib.actor_critic import ActorCritic
 from marl_market.agents.rllib.auxiliary.heads import column_of
 from marl_market.agents.rllib.auxiliary.scores import scores_of
@@ -71,7 +71,9 @@ class AuxiliaryGroupLearner(GroupLearner):
 
     def _foretold(self, trajectory: Trajectory) -> dict[str, float]:
         decided = trajectory.decided
-        outputs, targets = self._learner.foretell(trajectory.observation[:-1][decided]), self._columns(trajectory)
+        seen, targets = trajectory.observation[:-1][decided], self._columns(trajectory)
+        memory = trajectory.columns["memory"][decided] if self.memory_size else no_memory(self, len(seen))
+        outputs = self._learner.foretell(seen, memory)
         return {
             f"{column_of(name)}_{score}": value
             for name, target in self._targets.items()

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 from ray.rllib.core.columns import Columns
-from ray.rllib.core.models.base import ENCODER_OUT
+from ray.rllib.core.models.base import ACTOR, ENCODER_OUT
 from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 from torch.nn import functional
 
@@ -71,8 +71,11 @@ class AuxiliaryHeads:
         layers = {name: torch.nn.Linear(width, head.outputs) for name, head in self.heads.items()}
         self.head_layers = torch.nn.ModuleDict(layers)
 
-    def foretell(self: Any, batch: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        """Return the outputs of all heads for the observations (..., D) of a batch, (..., outputs) each."""
+    def foretell(self: Any, batch: Mapping[str, Any]) -> dict[str, torch.Tensor]:
+        """Return the outputs of all heads for the observations (..., D) of a batch, (..., outputs) each.
+
+        Where the policy has a memory, the batch is one of sequences and holds what the policy remembers before them.
+        """
         encoded = self.encoder.actor_encoder(batch)[ENCODER_OUT]
         return {name: layer(encoded) for name, layer in self.head_layers.items()}
 
@@ -86,7 +89,10 @@ class AuxiliaryLosses:
             module_id=module_id, config=config, batch=batch, fwd_out=fwd_out
         )
         module = self.module[module_id].unwrapped()
-        outputs, mask = module.foretell(batch), batch.get(Columns.LOSS_MASK)
+        seen = {Columns.OBS: batch[Columns.OBS]}
+        if Columns.STATE_IN in batch:
+            seen[Columns.STATE_IN] = batch[Columns.STATE_IN][ACTOR]
+        outputs, mask = module.foretell(seen), batch.get(Columns.LOSS_MASK)
         rows = ... if mask is None else mask.bool()
         for name, head in module.heads.items():
             loss = loss + head.weight * head_loss(head, outputs[name][rows], batch[column_of(name)][rows])

@@ -50,10 +50,12 @@ def newborn(agent: Any, seed: int = 1) -> tuple[Learner, Sampler]:
 AGENTS = [
     PPO(hidden=(8,), minibatch_size=64, auxiliary=TARGETS),
     APPO(hidden=(8,), minibatch_rows=4, auxiliary=TARGETS),
+    PPO(hidden=(8,), minibatch_size=64, auxiliary=TARGETS, memory=4, sequence=6),
+    APPO(hidden=(8,), minibatch_rows=4, auxiliary=TARGETS, memory=4),
 ]
 
 
-@pytest.mark.parametrize("agent", AGENTS, ids=["ppo", "appo"])
+@pytest.mark.parametrize("agent", AGENTS, ids=["ppo", "appo", "ppo lstm", "appo lstm"])
 def test_every_head_is_scored_on_each_session(agent: Any) -> None:
     learner, sampler = newborn(agent)
     for number in range(2):
@@ -66,6 +68,16 @@ def test_every_head_is_scored_on_each_session(agent: Any) -> None:
             "who_loss", "who_accuracy", "who_base_rate", "who_explained_entropy",
             "fill_accuracy", "fill_base_rate", "fill_auc",
         }  # fmt: skip
+
+
+def test_what_is_foretold_depends_on_what_the_policy_remembers() -> None:
+    learner, _ = newborn(AGENTS[2])
+    assert isinstance(learner, AuxiliaryGroupLearner)
+    seen = np.ones((1, described(AGENTS[2]).observation_size), np.float32)
+    memories = [np.full((1, learner.memory_size), value, np.float32) for value in (0.0, 0.5)]
+    first, second = (learner._learner.foretell(seen, memory)["price"] for memory in memories)
+    assert first.shape == (1, 1)
+    assert first != second
 
 
 def test_a_session_is_foretold_before_anything_is_learned_from_it() -> None:

@@ -11,6 +11,7 @@ import torch
 from ray.rllib.algorithms.appo.torch.appo_torch_learner import APPOTorchLearner
 from ray.rllib.algorithms.ppo.torch.ppo_torch_learner import PPOTorchLearner
 
+from marl_market.agents.learner import no_memory
 from marl_market.agents.rllib.actor_critic import ActorCritic
 from marl_market.agents.rllib.appo import APPO
 from marl_market.agents.rllib.auxiliary.heads import AuxiliaryHeads, AuxiliaryLosses, column_of, head_loss
@@ -44,6 +45,10 @@ def targets(observation: Floats) -> dict[str, Floats]:
     }
 
 
+def foretold(learner: ActorCritic, observation: Floats) -> dict[str, Floats]:
+    return learner.foretell(observation, no_memory(learner, len(observation)))
+
+
 def rollout(learner: ActorCritic, random: np.random.Generator) -> Rollout:
     played = collect(learner, random, STEPS)
     return replace(played, extra=targets(played.observation[:-1]))
@@ -74,7 +79,7 @@ def test_heads_learn_what_can_be_foretold(algorithm: str) -> None:
         played = rollout(learner, random)
         learner.learn(closed(played) if algorithm == "appo" else played)
     fresh = collect(learner, random, STEPS).observation[:-1]
-    outputs, wanted = learner.foretell(fresh.reshape(-1, OBSERVATION_SIZE)), targets(fresh)
+    outputs, wanted = foretold(learner, fresh.reshape(-1, OBSERVATION_SIZE)), targets(fresh)
     number, kind = (
         scores_of(head, outputs[name], wanted[column_of(name)].reshape(-1, wanted[column_of(name)].shape[-1]))
         for name, head in HEADS.items()
@@ -126,8 +131,8 @@ def test_a_resumed_learner_foretells_the_same() -> None:
     other = build(HEADS)
     other.set_state(learner.get_state())
     seen = random.standard_normal((5, OBSERVATION_SIZE), dtype=np.float32)
-    for name, output in learner.foretell(seen).items():
-        np.testing.assert_array_equal(output, other.foretell(seen)[name])
+    for name, output in foretold(learner, seen).items():
+        np.testing.assert_array_equal(output, foretold(other, seen)[name])
 
 
 def test_what_is_not_known_counts_for_nothing() -> None:

@@ -10,6 +10,7 @@ import numba
 import numpy as np
 
 from marl_market.agents.learner import Learner, LearningAgent, Policy
+from marl_market.agents.per_seat import learner_of
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import Environment
 from marl_market.env.kernels import reset_markets
@@ -75,7 +76,7 @@ class Trainer:
         self._folder = folder
         words = np.random.SeedSequence(seed, spawn_key=(LEARNERS,)).generate_state(len(environment.groups), np.uint32)
         self._learners: dict[str, Learner] = {
-            group.name: group.agent.learner(environment, group.name, int(word))
+            group.name: learner_of(environment, group, int(word))
             for group, word in zip(environment.groups, words, strict=True)
             if isinstance(group.agent, LearningAgent)
         }

@@ -14,6 +14,7 @@ from omegaconf import OmegaConf
 from marl_market.agents.learner import Learner, LearningAgent
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
 from marl_market.env.actions.limit_grid import LimitGrid
+from marl_market.env.actions.order_mixed import OrderMixed
 from marl_market.env.actions.quotes import Quotes
 from marl_market.env.agent import Group
 from marl_market.env.batch_market import BatchMarket
@@ -27,7 +28,7 @@ from marl_market.training.sampler import Sampler
 from tests.builders import environment, market_spec
 
 CONF = Path(__file__).parents[2] / "conf"
-ACTIONS = (Quotes(), LimitGrid())
+ACTIONS = (Quotes(), LimitGrid(), OrderMixed())
 MARKETS, STEPS = 8, 20
 
 

@@ -12,6 +12,7 @@ from marl_market.agents.evolution.genome import MultilayerPerceptron
 from marl_market.agents.learner import Decision
 from marl_market.agents.rllib.actor import Actor, FrozenActor, frozen
 from marl_market.agents.rllib.learner import RLlibLearner, layers_of
+from marl_market.agents.rllib.mixture import mixture_of, outputs_of
 from marl_market.agents.rllib.recurrence import memory_size_of
 from marl_market.agents.rllib.rollout import Floats, Masks, Rollout
 from marl_market.env.scheme import choices_of
@@ -40,12 +41,9 @@ class ActorCritic:
         self._learner = RLlibLearner(learner, METRICS, seed)
         self._size = size
         self._schedule = schedule
-        module, choices = self._module, choices_of(self._module.action_space)
+        module = self._module
         self._actor = Actor(
-            module.encoder.actor_encoder,
-            module.pi,
-            () if choices is None else tuple(choices.tolist()),
-            memory_size_of(module),
+            module.encoder.actor_encoder, module.pi, mixture_of(module.action_space), memory_size_of(module)
         )
 
     @property
@@ -93,10 +91,10 @@ class ActorCritic:
         if activation != "tanh":
             raise ValueError(f"the policy's activation is {activation!r}; compiled minds know tanh only")
         layers = layers_of(self._module.encoder.actor_encoder, self._module.pi)
-        if not self._actor.choices:
-            weight, bias = layers[-1]
-            actions = self._module.action_space.shape[0]
-            layers[-1] = (weight[:, :actions], bias[:actions])
+        space = self._module.action_space
+        choices, (weight, bias) = choices_of(space), layers[-1]
+        outputs = outputs_of(space)
+        layers[-1] = (weight[:, :outputs], bias[:outputs])
         sizes = (layers[0][0].shape[0], *(bias.size for _, bias in layers))
-        network = MultilayerPerceptron(sizes, self._actor.choices)
+        network = MultilayerPerceptron(sizes, () if choices is None else tuple(choices.tolist()))
         return network, np.asarray(network.flatten(layers))

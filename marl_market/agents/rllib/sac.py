@@ -18,6 +18,7 @@ from marl_market.agents.learner import Decision, Floats, Masks, Policy
 from marl_market.agents.rllib.actor import Actor, frozen
 from marl_market.agents.rllib.gaussian import draw
 from marl_market.agents.rllib.learner import layers_of, newborn, observation_space
+from marl_market.agents.rllib.mixture import mixture_of
 from marl_market.agents.rllib.off_policy import OffPolicy, OffPolicyLearner
 from marl_market.env.environment import Environment
 from marl_market.env.scheme import ActionSpace
@@ -109,7 +110,8 @@ class SACLearner(OffPolicyLearner):
 
     def policy(self) -> Policy:
         """Return what is done without exploring, compiled where it can be."""
-        return frozen(self.network, Actor(self._module.pi_encoder, self._module.pi, squashes=True))
+        mixture = mixture_of(self._module.action_space)
+        return frozen(self.network, Actor(self._module.pi_encoder, self._module.pi, mixture, squashes=True))
 
     def network(self) -> tuple[MultilayerPerceptron, Floats]:
         """Return the network of the policy's squashed mean, and its flat weights.

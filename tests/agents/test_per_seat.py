@@ -30,10 +30,10 @@ from tests.builders import actions, environment, market_spec
 
 MARKETS, SEATS, STEPS = 4, 3, 12
 AGENTS: dict[str, tuple[Any, Any]] = {
-    "ppo": (PPO(hidden=(8,), learning_rate=0.02), None),
-    "chooser": (PPO(hidden=(8,), learning_rate=0.02), LimitGrid()),
+    "ppo": (PPO(hidden=(8,), epochs=1, learning_rate=0.02), None),
+    "chooser": (PPO(hidden=(8,), epochs=1, learning_rate=0.02), LimitGrid()),
     "dqn": (DQN(hidden=(8,), learning_starts=0, decisions_per_update=8, batch_size=16), MarketDiscrete()),
-    "lstm": (PPO(hidden=(8,), memory=8, learning_rate=0.02), LimitGrid()),
+    "lstm": (PPO(hidden=(8,), memory=8, sequence=6, epochs=1, learning_rate=0.02), LimitGrid()),
 }
 
 

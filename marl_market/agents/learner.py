@@ -79,6 +79,14 @@ class Decision(NamedTuple):
     columns: Mapping[str, NDArray[Any]]
 
 
+class Portion(NamedTuple):
+    """Which of a run's markets a batch plays: those from `start` to before `stop`, of `total`."""
+
+    start: int
+    stop: int
+    total: int
+
+
 class Outside(Protocol):
     """What can be asked for the actions of seats, outside the step.
 
@@ -104,8 +112,11 @@ class Outside(Protocol):
 class Mind(Outside, Protocol):
     """What plays one group while a session is sampled; it is asked for actions where the group is external."""
 
-    def prepare(self, batch: BatchMarket) -> None:
-        """Write what plays inside the step into the batch's minds; called before each session."""
+    def prepare(self, batch: BatchMarket, portion: Portion | None = None) -> None:
+        """Write what plays inside the step into the batch's minds; called before each session.
+
+        `portion` says which of the run's markets the batch plays; None: all.
+        """
 
 
 class Policy(Agent, Protocol):
@@ -132,7 +143,17 @@ def no_memory(mind: Outside, rows: int) -> Floats:
     return np.zeros((rows, mind.memory_size), np.float32)
 
 
-class Learner(Mind, Protocol):
+class SharedMind(Mind, Protocol):
+    """A mind that can play elsewhere."""
+
+    def share(self) -> Any:
+        """Return what a mind born alike needs in order to act as this one does now; picklable, to be read only."""
+
+    def adopt(self, shared: Any) -> None:
+        """Act as the mind does whose `share` this is; what it learned from stays with that one."""
+
+
+class Learner(SharedMind, Protocol):
     """The mind of one group while it learns."""
 
     def learn(self, experience: Experience) -> dict[str, float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from marl_market.agents.evolution.compiled_policy import play
 from marl_market.agents.evolution.frozen import FrozenPolicy
+from marl_market.agents.imitation.fitting import Fitting
 from marl_market.agents.learner import (
     Decision,
     Experience,
@@ -21,6 +22,7 @@ from marl_market.agents.learner import (
     Outside,
     OutsidePolicy,
     Policy,
+    Portion,
 )
 from marl_market.env.agent import External, Group
 from marl_market.env.batch_market import BatchMarket
@@ -31,8 +33,8 @@ from marl_market.market.spec import MarketSpec
 def learner_of(environment: Environment, group: Group, seed: int) -> Learner:
     """Return the newborn learner of a group, or one of each of its seats where they share none.
 
-    Raises TypeError for an agent that cannot learn, ValueError for seats that should evolve each for itself: those of a
-    group are a candidate's together.
+    Raises TypeError for an agent that cannot learn, and ValueError for seats that should each evolve, since those of a
+    group are a candidate's together, or have auxiliary heads, which watch the group as a whole.
     """
     if not isinstance(group.agent, LearningAgent):
         raise TypeError(f"population.{group.name}.agent is {group.agent}, which cannot learn")
@@ -42,6 +44,10 @@ def learner_of(environment: Environment, group: Group, seed: int) -> Learner:
         raise ValueError(
             f"population.{group.name}.shared is {group.shared} and its agent evolves; it must be true: make a group of "
             "each seat that evolves for itself"
+        )
+    if getattr(getattr(group.agent, "agent", group.agent), "auxiliary", None):
+        raise ValueError(
+            f"population.{group.name}.shared is {group.shared} and its agent has auxiliary heads; it must be true"
         )
     seeds = np.random.SeedSequence(seed).generate_state(group.count, np.uint32).tolist()
     return LearnerPerSeat([group.agent.learner(environment, group.name, own) for own in seeds])
@@ -55,7 +61,7 @@ class LearnerPerSeat:
         self._learners = tuple(learners)
         self.memory_size = learners[0].memory_size
 
-    def prepare(self, batch: BatchMarket) -> None:
+    def prepare(self, batch: BatchMarket, portion: Portion | None = None) -> None:
         """Write nothing: the minds are outside the step."""
 
     def act(self, observation: Floats, memory: Floats, noise: Floats | None, mask: Masks | None = None) -> Decision:
@@ -64,9 +70,7 @@ class LearnerPerSeat:
 
     def learn(self, experience: Experience) -> dict[str, float]:
         """Let each learn from what its own seat lived through; return the means of their metrics."""
-        found = [learner.learn(self._of(experience, seat)) for seat, learner in enumerate(self._learners)]
-        names = dict.fromkeys(name for metrics in found for name in metrics)
-        return {name: float(np.mean([metrics[name] for metrics in found if name in metrics])) for name in names}
+        return _means(learner.learn(self._of(experience, seat)) for seat, learner in enumerate(self._learners))
 
     def _of(self, experience: Experience, seat: int) -> Experience:
         """Return the rows of one seat, which has as many as there are markets."""
@@ -95,6 +99,22 @@ class LearnerPerSeat:
         if len(compiled) == len(policies):
             return FrozenPerSeat(tuple(compiled))
         return OutsidePerSeat(tuple(policy for policy in policies if isinstance(policy, OutsidePolicy)))
+
+    def imitate(self, sessions: Sequence[Experience], fitting: Fitting) -> dict[str, float]:
+        """Let each imitate what was done in its own seat, see `marl_market.agents.imitation.cloned.CloningLearner`."""
+        return _means(
+            learner.imitate([self._of(session, seat) for session in sessions], fitting)  # type: ignore[attr-defined]
+            for seat, learner in enumerate(self._learners)
+        )
+
+    def share(self) -> list[Any]:
+        """Return what minds born alike need in order to act as these do now."""
+        return [learner.share() for learner in self._learners]
+
+    def adopt(self, shared: Sequence[Any]) -> None:
+        """Act as those do whose `share` this is."""
+        for learner, own in zip(self._learners, shared, strict=True):
+            learner.adopt(own)
 
     def get_state(self) -> dict[str, Any]:
         """Return the states of all learners."""
@@ -164,6 +184,13 @@ class OutsidePerSeat(External):
     def act(self, observation: Floats, memory: Floats, noise: Floats | None, mask: Masks | None = None) -> Decision:
         """Return what each row does, as the policy of its seat says."""
         return _ask(self.policies, observation, memory, noise, mask)
+
+
+def _means(metrics: Iterable[Mapping[str, float]]) -> dict[str, float]:
+    """Return the mean of each metric over those who report it."""
+    found = list(metrics)
+    names = dict.fromkeys(name for each in found for name in each)
+    return {name: float(np.mean([each[name] for each in found if name in each])) for name in names}
 
 
 def _ask(

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from marl_market.env.imitation import missing_order, nearest_number, order_price, place_of, unwanted_order
 from marl_market.env.scheme import require, whole_lots
-from marl_market.exchange.compiled import inlined
+from marl_market.exchange.compiled import compiled, inlined
 from marl_market.market.spec import MarketSpec
 
 FIRST_LEVEL = 3
@@ -26,6 +27,30 @@ def level_of(mind, level):  # type: ignore[no-untyped-def]
 def quantity_of(mind, size):  # type: ignore[no-untyped-def]
     """Return the lots of a size."""
     return mind.parameter[FIRST_LEVEL + int(mind.parameter[0]) + size]
+
+
+@compiled
+def level_named(public, mind, command):  # type: ignore[no-untyped-def]
+    """Return the level that comes closest to the price of an order."""
+    return place_of(public, mind, FIRST_LEVEL, int(mind.parameter[0]), command.side, order_price(command))
+
+
+@compiled
+def size_named(mind, lots):  # type: ignore[no-untyped-def]
+    """Return the size that comes closest to a quantity."""
+    return nearest_number(mind.parameter, FIRST_LEVEL + int(mind.parameter[0]), int(mind.parameter[1]), lots)
+
+
+@compiled
+def order_missing(public, seat, mind):  # type: ignore[no-untyped-def]
+    """Return which command is an order at a level where none is open, see `marl_market.env.imitation`."""
+    return missing_order(public, seat, mind, FIRST_LEVEL, int(mind.parameter[0]))
+
+
+@compiled
+def order_unwanted(public, seat, mind):  # type: ignore[no-untyped-def]
+    """Return the slot of an order at a level where the commands want none, see `marl_market.env.imitation`."""
+    return unwanted_order(public, seat, mind, FIRST_LEVEL, int(mind.parameter[0]))
 
 
 @dataclass(frozen=True)

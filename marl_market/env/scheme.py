@@ -58,6 +58,8 @@ class ActionScheme(Protocol):
 
     Attributes:
         decoder: compiled function of signature `marl_market.env.trader.TRADER` that turns seat.action into commands.
+        imitator: compiled function of the same signature that turns the commands of a seat into the action that comes
+            closest, see `marl_market.env.imitation`; None where nobody can be imitated.
         mask: compiled function of the same signature that writes into seat.mask which choices do something; None
             where every action does.
         size: how many numbers an action has.
@@ -67,6 +69,8 @@ class ActionScheme(Protocol):
 
     @property
     def decoder(self) -> Any: ...
+    @property
+    def imitator(self) -> Any | None: ...
     @property
     def mask(self) -> Any | None: ...
     @property
@@ -93,6 +97,11 @@ class WrappedAction:
     def decoder(self) -> Any:
         """Return the action's own decoder."""
         return self.action.decoder
+
+    @property
+    def imitator(self) -> Any | None:
+        """Return the action's own imitator."""
+        return self.action.imitator
 
     @property
     def mask(self) -> Any | None:

@@ -16,7 +16,7 @@ import numba
 
 KEPT_CACHES = 8
 
-NEVER_COMPILED = ("agents/rllib", "calibration", "evaluation", "reporting", "training")
+NEVER_COMPILED = ("agents/imitation", "agents/rllib", "calibration", "evaluation", "reporting", "training")
 """Folders without compiled functions, in which nothing is imported by one: a change there leaves all kernels valid."""
 
 

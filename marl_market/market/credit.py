@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
-from marl_market.market.spec_error import require
+from marl_market.market.spec_error import is_number, require
 from marl_market.market.units import to_steps
 
 HIGHEST_MARGIN = 2.0
@@ -67,7 +66,7 @@ class Credit:
     def __post_init__(self) -> None:
         for name in ("initial_cash", "initial_units"):
             value = getattr(self, name)
-            require(math.isfinite(value) and value >= 0, f"credit.{name}", value, "zero or more")
+            require(is_number(value) and value >= 0, f"credit.{name}", value, "zero or more")
         margin = self.initial_margin
         require(0 <= margin <= HIGHEST_MARGIN, "credit.initial_margin", margin, f"between 0 and {HIGHEST_MARGIN}")
         require(
@@ -84,7 +83,7 @@ class Credit:
         )
         limit = self.short_limit
         require(
-            limit is None or (math.isfinite(limit) and limit >= 0),
+            limit is None or (is_number(limit) and limit >= 0),
             "credit.short_limit",
             limit,
             "zero or more, or null for none",

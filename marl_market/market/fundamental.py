@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from marl_market.market.spec_error import require
+from marl_market.market.spec_error import is_number, require
 
 if TYPE_CHECKING:
     from marl_market.market.spec import MarketSpec
@@ -120,7 +120,7 @@ class PriceSeries:
 
     def __post_init__(self) -> None:
         prices = tuple(float(price) for price in self.prices)
-        good = len(prices) >= 2 and all(math.isfinite(price) and price > 0 for price in prices)
+        good = len(prices) >= 2 and all(is_number(price) and price > 0 for price in prices)
         require(good, "fundamental.prices", f"{prices[:3]}... ({len(prices)})", "two or more finite prices above zero")
         require(self.steps_per_price >= 1, "fundamental.steps_per_price", self.steps_per_price, "one or more")
         object.__setattr__(self, "prices", prices)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field, fields
 
+from marl_market.market.spec_error import is_number
+
 LONGEST_NS = 3_600_000_000_000
 EXPONENTIAL_LONGEST = 16.0
 NORMAL_LONGEST = 5.2
@@ -35,7 +37,7 @@ class Delay:
     def __post_init__(self) -> None:
         for part in fields(self):
             value = getattr(self, part.name)
-            if not (math.isfinite(value) and 0 <= value <= LONGEST_NS):
+            if not (is_number(value) and 0 <= value <= LONGEST_NS):
                 raise ValueError(f"delay.{part.name} is {value!r}; it must be between 0 and {LONGEST_NS}")
         if self.sigma > 3:
             raise ValueError(f"delay.sigma is {self.sigma!r}; it must be at most 3")
@@ -76,7 +78,7 @@ class Latency:
     compute_ns: float = 0.0
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.compute_ns) and 0 <= self.compute_ns <= LONGEST_NS):
+        if not (is_number(self.compute_ns) and 0 <= self.compute_ns <= LONGEST_NS):
             raise ValueError(f"latency.compute_ns is {self.compute_ns!r}; it must be between 0 and {LONGEST_NS}")
 
     @property

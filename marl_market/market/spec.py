@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -10,7 +9,7 @@ from itertools import pairwise
 from marl_market.market.credit import Credit
 from marl_market.market.fundamental import Fundamental
 from marl_market.market.latency import Latency
-from marl_market.market.spec_error import SpecError, require
+from marl_market.market.spec_error import SpecError, is_number, is_whole, require
 from marl_market.market.units import decimal, to_steps
 
 QUANTILES = 17
@@ -49,7 +48,7 @@ class Fees:
         for name in ("maker_rate", "taker_rate"):
             require(-0.1 <= getattr(self, name) <= 0.1, f"fees.{name}", getattr(self, name), "between -0.1 and 0.1")
         for name in ("maker_per_unit", "taker_per_unit"):
-            require(math.isfinite(getattr(self, name)), f"fees.{name}", getattr(self, name), "a finite number")
+            require(is_number(getattr(self, name)), f"fees.{name}", getattr(self, name), "a finite number")
 
 
 @dataclass(frozen=True)
@@ -84,20 +83,20 @@ class OrderFlow:
     def __post_init__(self) -> None:
         for name in ("limit_rate", "market_rate", "cancel_rate"):
             value = getattr(self, name)
-            require(math.isfinite(value) and value >= 0, f"flow.{name}", value, "zero or more a second")
+            require(is_number(value) and value >= 0, f"flow.{name}", value, "zero or more a second")
         for name in ("spread_ticks", "volatility_ticks", "depth_lots"):
             value = getattr(self, name)
-            require(math.isfinite(value) and value > 0, f"flow.{name}", value, "above zero")
+            require(is_number(value) and value > 0, f"flow.{name}", value, "above zero")
         for name in ("limit_size_lots", "market_size_lots", "limit_offset_ticks"):
-            values = tuple(float(value) for value in getattr(self, name))
-            rising = all(low <= high for low, high in pairwise(values))
+            values = tuple(getattr(self, name))
+            numbers = len(values) == QUANTILES and all(map(is_number, values))
             require(
-                len(values) == QUANTILES and rising and all(map(math.isfinite, values)),
+                numbers and all(low <= high for low, high in pairwise(values)),
                 f"flow.{name}",
                 values,
                 f"{QUANTILES} finite numbers that never fall",
             )
-            object.__setattr__(self, name, values)
+            object.__setattr__(self, name, tuple(float(value) for value in values))
         for name in ("limit_size_lots", "market_size_lots"):
             require(getattr(self, name)[0] > 0, f"flow.{name}", getattr(self, name), "above zero")
 
@@ -129,9 +128,13 @@ class Rules:
     def __post_init__(self) -> None:
         require(self.self_trade in SELF_TRADE, "rules.self_trade", self.self_trade, f"one of {', '.join(SELF_TRADE)}")
         for name in ("price_band_ticks", "opening_auction_steps", "closing_auction_steps", "halt_move_ticks"):
-            require(getattr(self, name) >= 0, f"rules.{name}", getattr(self, name), "zero or more")
+            require(
+                is_whole(getattr(self, name), 0), f"rules.{name}", getattr(self, name), "a whole number of zero or more"
+            )
         for name in ("halt_window_steps", "halt_steps"):
-            require(getattr(self, name) >= 1, f"rules.{name}", getattr(self, name), "one or more")
+            require(
+                is_whole(getattr(self, name), 1), f"rules.{name}", getattr(self, name), "a whole number of one or more"
+            )
 
 
 @dataclass(frozen=True)
@@ -209,9 +212,9 @@ class MarketSpec:
     def __post_init__(self) -> None:
         for name in ("tick_size", "lot_size", "initial_price", "cash_unit"):
             value = getattr(self, name)
-            require(math.isfinite(value) and value > 0, name, value, "a finite number above zero")
+            require(is_number(value) and value > 0, name, value, "a finite number above zero")
         for name in ("step_ns", "session_steps"):
-            require(int(getattr(self, name)) >= 1, name, getattr(self, name), "a whole number of one or more")
+            require(is_whole(getattr(self, name), 1), name, getattr(self, name), "a whole number of one or more")
         object.__setattr__(self, "fee_tiers", tuple(self.fee_tiers))
         thresholds = [fees.from_quantity for fees in (self.fees, *self.fee_tiers)]
         require(
@@ -222,14 +225,14 @@ class MarketSpec:
         )
         auctions = self.rules.opening_auction_steps + self.rules.closing_auction_steps
         require(auctions <= self.session_steps, "rules", auctions, "auctions that fit the session")
-        object.__setattr__(self, "candle_steps", tuple(int(steps) for steps in self.candle_steps))
+        object.__setattr__(self, "candle_steps", tuple(self.candle_steps))
         require(
-            len(self.candle_steps) == 3 and min(self.candle_steps) >= 1,
+            len(self.candle_steps) == 3 and all(is_whole(steps, 1) for steps in self.candle_steps),
             "candle_steps",
             self.candle_steps,
             "three whole numbers of one or more",
         )
-        require(self.warmup_steps >= 0, "warmup_steps", self.warmup_steps, "zero or more")
+        require(is_whole(self.warmup_steps, 0), "warmup_steps", self.warmup_steps, "a whole number of zero or more")
         try:
             self.initial_price_ticks, self.cash_per_tick_lot  # noqa: B018 - both convert, and raise, here
             self.credit.in_steps(self.cash_unit, self.lot_size)

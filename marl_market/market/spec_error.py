@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+import math
+from numbers import Integral, Real
+
 
 class SpecError(ValueError):
     """A market spec field has a value no market can have."""
+
+
+def is_number(value: object) -> bool:
+    """Return whether `value` is a finite number; what a config says may be anything."""
+    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def is_whole(value: object, least: int) -> bool:
+    """Return whether `value` is a whole number of `least` or more."""
+    return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= least
 
 
 def require(condition: bool, field_name: str, value: object, wanted: str) -> None:

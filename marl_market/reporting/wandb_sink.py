@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -13,6 +14,9 @@ import wandb
 from marl_market.evaluation.trading import Comparison, Evaluation, GroupOutcome
 
 MODES = ("online", "offline", "disabled")
+
+ID_FILE = "wandb_id"
+"""Where in its folder a run keeps by which name W&B knows it."""
 
 INLINE_REPORT_BYTES = 10_000_000
 """Largest report shown as a panel; a larger one is kept as an artifact only."""
@@ -30,19 +34,17 @@ class WandbSink:
         job_type: str = "train",
         tags: Sequence[str] = (),
         config: Mapping[str, Any] | None = None,
-        run_id: str | None = None,
     ) -> None:
-        """Start a run.
+        """Start a run, or go on with the one that was started in the same folder.
 
         Args:
-            folder: where W&B keeps its files.
+            folder: of the run; W&B keeps its files there.
             mode: "online", "offline" (files only, no connection is opened) or "disabled" (nothing at all).
             project: the study.
             group: the experiment: one population and its set of seeds.
             job_type: what the process does, such as train or evaluate.
             tags: words to filter by.
             config: the resolved config, plain values only.
-            run_id: identity that a resumed run keeps; None starts a new one.
 
         Raises ValueError where `mode` is none of the three.
         """
@@ -63,8 +65,8 @@ class WandbSink:
             job_type=job_type,
             tags=list(tags),
             config=dict(config or {}),
-            id=run_id,
-            resume="allow" if run_id else None,
+            id=_identity(folder / ID_FILE),
+            resume="allow",
             settings=wandb.Settings(silent=True, console="off"),
         )
         self._run.define_metric("env_steps")
@@ -101,6 +103,13 @@ class WandbSink:
         artifact = wandb.Artifact(f"report-{run.id}", type="report")
         artifact.add_file(str(report), name=report.name)
         run.log_artifact(artifact)
+
+
+def _identity(path: Path) -> str:
+    """Return what is written in `path`, or write there a new identity of a run and return it."""
+    if not path.exists():
+        path.write_text(uuid.uuid4().hex, encoding="utf-8")
+    return path.read_text(encoding="utf-8")
 
 
 def _table(kind: type, rows: Sequence[Any]) -> wandb.Table:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from marl_market.agents.learner import Experience, Mind, Trajectory
+from marl_market.agents.learner import Experience, Mind, Portion, Trajectory
 from marl_market.agents.seated import Seated
 from marl_market.env.batch_market import BatchMarket
 
@@ -36,34 +36,58 @@ class Session:
         reward: (markets, seats) sum of each seat's rewards.
         profit: (markets, seats) cash plus position at the mark at the close, in cash units, after fees.
         fees: (markets, seats) fees paid less rebates, in cash units.
-        spread_ticks: mean spread over steps and markets while both sides were quoted, NaN where they never were.
-        trades_per_step: mean number of trades of a market in a step.
-        volatility_ticks: standard deviation of the reference price's change in a step.
+        spread: (steps, markets) spread in ticks, NaN while a side was not quoted.
+        trades: (steps, markets) number of trades.
+        price: (steps, markets) reference price in ticks.
     """
 
     experience: Mapping[str, Experience]
     reward: NDArray[np.float64]
     profit: NDArray[np.float64]
     fees: NDArray[np.int64]
-    spread_ticks: float
-    trades_per_step: float
-    volatility_ticks: float
+    spread: NDArray[np.float64]
+    trades: NDArray[np.int64]
+    price: NDArray[np.float64]
+
+    @property
+    def spread_ticks(self) -> float:
+        """Return the mean spread over steps and markets while both sides were quoted, NaN where they never were."""
+        quoted = self.spread[~np.isnan(self.spread)]
+        return float(quoted.mean()) if quoted.size else math.nan
+
+    @property
+    def trades_per_step(self) -> float:
+        """Return the mean number of trades of a market in a step."""
+        return float(self.trades.mean())
+
+    @property
+    def volatility_ticks(self) -> float:
+        """Return the standard deviation of the reference price's change in a step."""
+        return float(np.diff(self.price, axis=0).std())
 
 
 class Sampler:
     """Samples sessions from one batch."""
 
-    def __init__(self, batch: BatchMarket, learners: Mapping[str, Mind], seed: int, pairs: bool = True) -> None:
+    def __init__(
+        self,
+        batch: BatchMarket,
+        learners: Mapping[str, Mind],
+        seed: int,
+        pairs: bool = True,
+        portion: Portion | None = None,
+    ) -> None:
         """Sample from `batch`; `learners` are by group name; `pairs` of markets share their luck, or none does.
 
+        `portion` says which of the run's markets the batch plays, exactly as if it played all; None: it does.
         Raises ValueError for an odd number of markets where they go in pairs.
         """
-        if pairs and batch.markets.size % 2:
-            raise ValueError(f"training.markets is {batch.markets.size}; markets go in pairs, so it must be even")
+        require_pairs(batch.markets.size, pairs)
         self._batch = batch
         self._learners = learners
         self._sharing = 2 if pairs else 1
         self._seed = seed
+        self._portion = portion or Portion(0, batch.markets.size, batch.markets.size)
         environment = batch.environment
         self._seated = {
             name: Seated(batch, name, learner)
@@ -81,21 +105,22 @@ class Sampler:
     def sample(self, iteration: int) -> Session:
         """Play one session in every market; raises ConservationError where one makes or loses anything."""
         batch, steps = self._batch, len(self._reward)
-        different = batch.markets.size // self._sharing
+        # Luck is drawn for all markets of the run, wherever they are played, so that each gets what it would anywhere.
+        start, stop, different = (number // self._sharing for number in self._portion)
         for learner in self._learners.values():
-            learner.prepare(batch)
+            learner.prepare(batch, self._portion)
         seeds = np.random.SeedSequence(self._seed, spawn_key=(SEEDS, iteration)).generate_state(different, np.uint64)
         random = np.random.default_rng(np.random.SeedSequence(self._seed, spawn_key=(NOISE, iteration)))
         columns: dict[str, list[Mapping[str, NDArray[Any]]]] = {name: [] for name in self._seated}
         for seated in self._seated.values():
             seated.begin()
         market_rows = []
-        self._observation[0] = batch.reset(np.repeat(seeds, self._sharing))
+        self._observation[0] = batch.reset(np.repeat(seeds[start:stop], self._sharing))
         self._mask[0] = batch.mask
         public = batch.markets["public"]
         for t in range(steps):
             drawn = random.standard_normal((different, *self._action.shape[2:]), np.float32)
-            noise = np.repeat(drawn, self._sharing, axis=0)
+            noise = np.repeat(drawn[start:stop], self._sharing, axis=0)
             for name, seated in self._seated.items():
                 columns[name].append(seated.decide(self._action[t], noise))
             self._decided[t] = batch.acts
@@ -107,18 +132,21 @@ class Sampler:
             spread = np.where((public["depth"] > 0).all(1), public["best_ask"] - public["best_bid"], np.nan)
             market_rows.append((spread, public["step_trades"].copy(), public["reference_ticks"].copy()))
         self._check_conservation(iteration)
-        spreads, trades, price = (np.array(column) for column in zip(*market_rows, strict=True))
-        quoted = spreads[~np.isnan(spreads)]
+        spread, trades, price = (np.array(column) for column in zip(*market_rows, strict=True))
         balances = batch.balances()
         return Session(
             experience={name: self._experience(name, columns.get(name)) for name in self._learners},
             reward=self._reward.sum(0, dtype=np.float64),
             profit=balances.profit,
             fees=balances.fees,
-            spread_ticks=float(quoted.mean()) if quoted.size else math.nan,
-            trades_per_step=float(trades.mean()),
-            volatility_ticks=float(np.diff(price, axis=0).std()),
+            spread=spread,
+            trades=trades,
+            price=price,
         )
+
+    def where(self) -> str:
+        """Return where it samples, for people."""
+        return f"this process (threads: {self._batch.threads})"
 
     def _experience(self, name: str, columns: list[Mapping[str, NDArray[Any]]] | None) -> Experience:
         """Return the rows of one group, market by market."""
@@ -147,6 +175,12 @@ class Sampler:
         position_error, cash_error = self._batch.conservation_errors()
         for market in np.flatnonzero((position_error != 0) | (cash_error != 0))[:1]:
             raise ConservationError(
-                f"iteration {iteration}, market {market}: positions sum to {position_error[market]} lots, cash and "
-                f"fees to {cash_error[market]} cash units; both must be 0"
+                f"iteration {iteration}, market {self._portion.start + market}: positions sum to "
+                f"{position_error[market]} lots, cash and fees to {cash_error[market]} cash units; both must be 0"
             )
+
+
+def require_pairs(markets: int, pairs: bool) -> None:
+    """Raise ValueError where markets go in pairs and their number is odd."""
+    if pairs and markets % 2:
+        raise ValueError(f"training.markets is {markets}; markets go in pairs, so it must be even")

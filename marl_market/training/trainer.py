@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import time
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numba
 import numpy as np
 
-from marl_market.agents.learner import Learner, LearningAgent, Policy
-from marl_market.agents.per_seat import learner_of
+from marl_market.agents.learner import Learner, Policy
+from marl_market.agents.newborn import newborn_galleries, newborn_learners
+from marl_market.agents.past_selves import Gallery
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import Environment
 from marl_market.env.kernels import reset_markets
@@ -21,13 +26,18 @@ from marl_market.reporting.report import write_report
 from marl_market.reporting.run_folder import TAPE_FILE, write_evaluation, write_facts
 from marl_market.reporting.sink import Sink
 from marl_market.training.checkpoint import identity_of, load_checkpoint, require_same_run, save_checkpoint
+from marl_market.training.cloning import clone_teachers
 from marl_market.training.evaluation import evaluate_training
 from marl_market.training.interrupt import interruptible
 from marl_market.training.metrics import session_metrics, speed_metrics
 from marl_market.training.progress import Progress, is_compiled
-from marl_market.training.sampler import Sampler
+from marl_market.training.sampler import Sampler, Session
 
-LEARNERS, EVALUATION = 10, 11
+if TYPE_CHECKING:
+    from marl_market.training.workers import Workers
+
+EVALUATION, CLONING = 11, 12
+"""Spawn keys, behind the run's seed, of the sessions of the final comparison and of those that teachers play."""
 
 
 @dataclass(frozen=True)
@@ -37,10 +47,12 @@ class Training:
     Attributes:
         iterations: sessions to train for; each is played in every market.
         markets: markets in lock-step, an even number.
-        threads: cores that step the markets; 0 takes all that numba may use.
+        threads: cores that step the markets in this process; 0 takes all that numba may use.
         torch_threads: cores of the gradient learners.
         checkpoint_every: iterations between checkpoints.
         evaluation_seeds: sessions of the final comparison with the untrained selves.
+        workers: processes that sample, each on one core with its portion of the markets; 0: this process does.
+        address: of the Ray that the workers run on; "local" starts one on this machine, "auto" joins the one there is.
     """
 
     iterations: int = 100
@@ -49,10 +61,20 @@ class Training:
     torch_threads: int = 1
     checkpoint_every: int = 25
     evaluation_seeds: int = 64
+    workers: int = 0
+    address: str = "local"
 
     def __post_init__(self) -> None:
         _require_whole("training.iterations", self.iterations, 1)
         _require_whole("training.markets", self.markets, 2)
+        _require_whole("training.workers", self.workers, 0)
+        if self.workers > self.markets // 2:
+            raise ValueError(
+                f"training.workers is {self.workers}; {self.markets} markets are {self.markets // 2} pairs, and each "
+                "worker plays one or more"
+            )
+        if not re.fullmatch(r"local|auto|[^:]+:\d+", str(self.address)):
+            raise ValueError(f"training.address is {self.address!r}; it must be local, auto or host:port")
         _require_whole("training.threads", self.threads, 0)
         _require_whole("training.torch_threads", self.torch_threads, 1)
         _require_whole("training.checkpoint_every", self.checkpoint_every, 1)
@@ -74,20 +96,17 @@ class Trainer:
         self._training = training
         self._seed = seed
         self._folder = folder
-        words = np.random.SeedSequence(seed, spawn_key=(LEARNERS,)).generate_state(len(environment.groups), np.uint32)
-        self._learners: dict[str, Learner] = {
-            group.name: learner_of(environment, group, int(word))
-            for group, word in zip(environment.groups, words, strict=True)
-            if isinstance(group.agent, LearningAgent)
-        }
-        batch = BatchMarket(environment, training.markets, training.threads)
-        # Pairs are for evolving minds; to gradients, a pair's equal luck is half the samples.
-        pairs = any(group.agent.mind_per_market for group in environment.groups)
-        self._sampler = Sampler(batch, self._learners, seed, pairs)
+        self._learners = newborn_learners(environment, seed)
+        self._galleries = newborn_galleries(environment, seed)
+        self._minds: dict[str, Learner | Gallery] = {**self._learners, **self._galleries}
+        self._sampling = self._prepare_sampling()
         self._identity = identity_of(environment, training.markets, seed)
-        self._untrained = self.policies()
+        self._untrained = {name: learner.policy() for name, learner in self._learners.items()}
+        self._cloned = False
+        self._is_sampling = False
         self._done = 0
         self._seconds = 0.0
+        self._show_galleries()
 
     def resume(self) -> None:
         """Continue from the checkpoint in the run's folder.
@@ -97,9 +116,10 @@ class Trainer:
         """
         state = load_checkpoint(self._folder)
         require_same_run(self._folder, state["identity"], self._identity)
-        for name, learner in self._learners.items():
-            learner.set_state(state["learners"][name])
+        for name, mind in self._minds.items():
+            mind.set_state(state["minds"][name])
         self._done, self._seconds = state["done"], state["seconds"]
+        self._cloned = True  # before anything was saved
 
     def run(self, title: str, sink: Sink) -> Path:
         """Train, evaluate and write the report; return its path.
@@ -110,9 +130,12 @@ class Trainer:
         progress = Progress(iterations, env_steps * self._environment.seats)
         if not is_compiled(reset_markets):
             progress.say("compiling the market (once, up to a minute)")
-        with interruptible() as interrupted:
+        cloned = {} if self._cloned else self._clone()
+        with self._sampling as sampler, interruptible(self._save_at_once) as interrupted:
+            progress.say(f"sampling: {sampler.where()}; learning: this process")
             while self._done < iterations and not interrupted:
-                metrics = self._iterate()
+                metrics = {**self._iterate(sampler), **cloned}
+                cloned = {}
                 sink.log(metrics, self._done)
                 progress.show(self._done, {name: metrics[f"group/{name}/reward"] for name in self._learners})
                 if self._done % self._training.checkpoint_every == 0:
@@ -124,17 +147,39 @@ class Trainer:
         return self._finish(title, sink)
 
     def policies(self) -> dict[str, Policy]:
-        """Return what each learning group has learned so far, by name."""
-        return {name: learner.policy() for name, learner in self._learners.items()}
+        """Return what each learning group has learned so far, and past selves last kept of it, by name."""
+        return {name: mind.policy() for name, mind in self._minds.items()}
 
-    def _iterate(self) -> dict[str, float]:
+    def _prepare_sampling(self) -> AbstractContextManager[Sampler | Workers]:
+        """Return the context within which something samples: this process, or workers that live as long."""
+        environment, training = self._environment, self._training
+        # Pairs are for evolving minds; to gradients, a pair's equal luck is half the samples.
+        pairs = any(group.agent.mind_per_market for group in environment.groups if group.name in self._learners)
+        if training.workers == 0:
+            batch = BatchMarket(environment, training.markets, training.threads)
+            return nullcontext(Sampler(batch, self._minds, self._seed, pairs))
+        from marl_market.training.workers import Workers  # and with it Ray, which a run without workers does not need
+
+        return Workers(
+            environment, training.markets, self._minds, self._seed, pairs, training.workers, training.address
+        )
+
+    def _clone(self) -> dict[str, float]:
+        """Let those learners imitate their teachers that have one; return what goes with the first iteration."""
+        seed = int(np.random.SeedSequence(self._seed, spawn_key=(CLONING,)).generate_state(1)[0])
+        found = clone_teachers(self._environment, self._minds, self._training.markets, self._training.threads, seed)
+        self._cloned = True
+        return _by_learner(found)
+
+    def _iterate(self, sampler: Sampler | Workers) -> dict[str, float]:
         """Sample one session of every market, let every group learn from it, and return the metrics."""
         begin = time.perf_counter()
-        session = self._sampler.sample(self._done)
+        session = self._sample(sampler)
         sampled = time.perf_counter()
         learned = {name: learner.learn(session.experience[name]) for name, learner in self._learners.items()}
-        end = time.perf_counter()
         self._done += 1
+        self._show_galleries()
+        end = time.perf_counter()
         self._seconds += end - begin
         return {
             "iteration": self._done,
@@ -142,15 +187,35 @@ class Trainer:
             "seconds": self._seconds,
             **speed_metrics(self._env_steps(1), self._environment.seats, sampled - begin, end - sampled),
             **session_metrics(session, self._environment),
-            **{f"learner/{name}/{key}": value for name, found in learned.items() for key, value in found.items()},
+            **_by_learner(learned),
         }
+
+    def _sample(self, sampler: Sampler | Workers) -> Session:
+        """Return a session; where an interrupt or an error comes in between, what was learned before it is saved."""
+        self._is_sampling = True
+        try:
+            return sampler.sample(self._done)
+        except BaseException:
+            self._save()
+            raise
+        finally:
+            self._is_sampling = False
+
+    def _save_at_once(self) -> None:
+        """Save unless somebody is just learning: sampling may take long, and Ray may not survive the interrupt."""
+        if self._is_sampling:
+            self._save()
+
+    def _show_galleries(self) -> None:
+        for gallery in self._galleries.values():
+            gallery.follow(self._done, self._learners)
 
     def _env_steps(self, iterations: int) -> int:
         return iterations * self._environment.spec.session_steps * self._training.markets
 
     def _save(self) -> None:
-        learners = {name: learner.get_state() for name, learner in self._learners.items()}
-        state = {"identity": self._identity, "done": self._done, "seconds": self._seconds, "learners": learners}
+        minds = {name: mind.get_state() for name, mind in self._minds.items()}
+        state = {"identity": self._identity, "done": self._done, "seconds": self._seconds, "minds": minds}
         save_checkpoint(self._folder, state)
 
     def _finish(self, title: str, sink: Sink) -> Path:
@@ -159,6 +224,7 @@ class Trainer:
         made = {
             "markets": self._training.markets,
             "seats_a_market": self._environment.seats,
+            "workers": self._training.workers,
             "threads": self._training.threads,
         }
         facts = {"title": title, "seed": self._seed, **market_facts(self._environment.spec), **made}
@@ -176,6 +242,10 @@ class Trainer:
         write_evaluation(self._folder, evaluation)
         save_tape(self._folder / TAPE_FILE, tape)
         return evaluation
+
+
+def _by_learner(found: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+    return {f"learner/{name}/{key}": value for name, said in found.items() for key, value in said.items()}
 
 
 def _require_whole(name: str, value: object, least: int) -> None:

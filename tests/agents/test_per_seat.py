@@ -11,10 +11,13 @@ import pytest
 
 from marl_market.agents.evolution.evolution_strategy import EvolutionStrategy
 from marl_market.agents.evolution.strategies import OpenAIES
+from marl_market.agents.imitation.cloned import Cloned
 from marl_market.agents.learner import Experience, Learner
 from marl_market.agents.per_seat import FrozenPerSeat, LearnerPerSeat, OutsidePerSeat, learner_of
+from marl_market.agents.rllib.auxiliary.volatility import Volatility
 from marl_market.agents.rllib.dqn import DQN
 from marl_market.agents.rllib.ppo import PPO
+from marl_market.agents.scripted.avellaneda_stoikov import AvellanedaStoikov
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
 from marl_market.env.actions.limit_grid import LimitGrid
 from marl_market.env.actions.market_discrete import MarketDiscrete
@@ -24,6 +27,7 @@ from marl_market.env.environment import Environment
 from marl_market.env.scheme import mask_size_of
 from marl_market.evaluation.match import play_match, with_policies
 from marl_market.training.checkpoint import identity_of
+from marl_market.training.cloning import clone_teachers
 from marl_market.training.sampler import Sampler
 from tests.agents.answers import answer
 from tests.builders import actions, environment, market_spec
@@ -134,6 +138,29 @@ def test_a_group_shares_one_mind_unless_told_otherwise() -> None:
     assert not isinstance(newborn(described("ppo", shared=True)), LearnerPerSeat)
     one, many = (identity_of(described("ppo", shared=shared), MARKETS, 1) for shared in (True, False))
     assert {name for name in one if one[name] != many[name]} == {"population.focal.shared"}
+
+
+def test_auxiliary_heads_watch_a_group_as_a_whole() -> None:
+    market = environment([Group("focal", PPO(auxiliary={"volatility": Volatility()}), 2, shared=False)])
+    with pytest.raises(ValueError, match=r"population\.focal\.shared is False and its agent has auxiliary heads"):
+        newborn(market)
+
+
+def test_what_one_learner_shares_another_acts_by() -> None:
+    market = described("ppo")
+    learner, other = newborn(market), newborn(market, seed=9)
+    other.adopt(learner.share())
+    np.testing.assert_array_equal(other.policy().weights, learner.policy().weights)
+
+
+def test_each_seat_can_begin_as_a_clone() -> None:
+    agent = Cloned(PPO(hidden=(8,), epochs=1), AvellanedaStoikov(), sessions=2, epochs=2)
+    market = environment([Group("noise", ZeroIntelligence(), 4), Group("focal", agent, 2, shared=False)])
+    learner, untaught = newborn(market), newborn(market)
+    found = clone_teachers(market, {"focal": learner}, MARKETS, 1, 1)
+    assert np.isfinite(found["focal"]["clone_loss"])
+    own, before = (np.split(each.policy().weights, 2) for each in (learner, untaught))
+    assert all((mine != first).any() for mine, first in zip(own, before, strict=True))
 
 
 def test_candidates_of_an_evolution_share_their_seats() -> None:

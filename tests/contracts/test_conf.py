@@ -41,10 +41,11 @@ def choices(group: str) -> list[str]:
 
 @cache
 def load(group: str, name: str) -> Any:
-    if group == "market":  # one may be made of others
-        with initialize_config_dir(str(CONF), version_base=None):
-            return instantiate(compose("config", [f"market={name}"]).market, _convert_="all")
-    return instantiate(OmegaConf.load(CONF / group / f"{name}.yaml"), _convert_="all")
+    config = OmegaConf.load(CONF / group / f"{name}.yaml")
+    if group == "market" or "defaults" in config:  # one may be made of others
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            config = compose("config", [f"+{group}@loaded={name}"]).loaded
+    return instantiate(config, _convert_="all")
 
 
 def part(group: str, name: str) -> Any:

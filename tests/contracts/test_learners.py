@@ -8,10 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 from marl_market.agents.learner import Learner, LearningAgent
+from marl_market.agents.rllib.ppo import PPO
+from marl_market.agents.rllib.sac import SAC
+from marl_market.agents.scripted.glft import GLFT
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
 from marl_market.env.actions.limit_grid import LimitGrid
 from marl_market.env.actions.order_mixed import OrderMixed
@@ -32,8 +36,15 @@ ACTIONS = (Quotes(), LimitGrid(), OrderMixed())
 MARKETS, STEPS = 8, 20
 
 
+AUXILIARY = sorted(path.stem for path in (CONF / "auxiliary").glob("*.yaml"))
+
+
 def load(name: str) -> Any:
-    return instantiate(OmegaConf.load(CONF / "agent" / f"{name}.yaml"), _convert_="all")
+    config = OmegaConf.load(CONF / "agent" / f"{name}.yaml")
+    if "defaults" in config:  # made of others
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            config = compose("config", [f"+agent@loaded={name}"]).loaded
+    return instantiate(config, _convert_="all")
 
 
 LEARNING = [
@@ -62,6 +73,30 @@ def newborn(environment: Environment, seed: int = 1) -> Learner | None:
 
 def test_there_are_learning_agents() -> None:
     assert {"ppo", "appo", "dqn", "sac", "evolution_strategy", "snes", "cma_es"} <= set(LEARNING)
+
+
+def test_a_clone_is_composed_of_any_learner_and_any_teacher() -> None:
+    place = "agent@population.ppo.agent"
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = compose("config", [f"{place}=cloned", f"{place}.agent=sac", f"{place}.teacher=glft"])
+    cloned = instantiate(config.population.ppo.agent, _convert_="all")
+    assert (type(cloned.agent), type(cloned.teacher)) == (SAC, GLFT)
+
+
+@pytest.mark.parametrize("name", AUXILIARY)
+def test_every_auxiliary_target_is_foretold_and_learned(name: str) -> None:
+    targets = instantiate(OmegaConf.load(CONF / "auxiliary" / f"{name}.yaml"), _convert_="all")
+    assert list(targets) == [name]
+    groups = [Group("noise", ZeroIntelligence(), 6), Group("focal", PPO(hidden=(8,), auxiliary=targets), 2)]
+    market = environment(groups, spec=market_spec(session_steps=STEPS))
+    learner = newborn(market)
+    assert learner is not None
+    sampler = Sampler(BatchMarket(market, MARKETS), {"focal": learner}, 1)
+    losses = [
+        learner.learn(sampler.sample(0).experience["focal"])[f"auxiliary_{name}_loss"] for _ in range(5)
+    ]  # the same session again and again
+    assert np.isfinite(losses).all()
+    assert losses[-1] < losses[0]
 
 
 @pytest.mark.parametrize("name", LEARNING)

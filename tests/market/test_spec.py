@@ -48,6 +48,9 @@ def test_a_satoshi_at_a_cent_needs_a_finer_cash_unit() -> None:
     ("field", "value"),
     [
         ("tick_size", 0.0),
+        ("tick_size", "abc"),
+        ("candle_steps", (1, 10, "abc")),
+        ("session_steps", "abc"),
         ("tick_size", math.nan),
         ("lot_size", -1.0),
         ("initial_price", math.inf),

@@ -32,7 +32,7 @@ def test_an_offline_run_holds_every_row_against_environment_steps(
 ) -> None:
     sink = WandbSink(
         tmp_path, "offline", "study", group="mixed", job_type="train", tags=("btc", "long"),
-        config={"seed": 7, "market": {"name": "btc_usd"}}, run_id="seven",
+        config={"seed": 7, "market": {"name": "btc_usd"}},
     )  # fmt: skip
     rows = {step: row(step) for step in (1, 2, 50)}
     for step, metrics in rows.items():
@@ -42,7 +42,7 @@ def test_an_offline_run_holds_every_row_against_environment_steps(
     assert capfd.readouterr() == ("", "")
     assert os.environ["WANDB_ERROR_REPORTING"] == "false"
     (run,) = (each.run for each in records(tmp_path) if each.WhichOneof("record_type") == "run")
-    assert (run.project, run.run_group, run.job_type, run.run_id) == ("study", "mixed", "train", "seven")
+    assert (run.project, run.run_group, run.job_type) == ("study", "mixed", "train")
     assert list(run.tags) == ["btc", "long"]
     config = items(run.config.update)
     assert (config["seed"], config["market"]) == (7, {"name": "btc_usd"})
@@ -92,6 +92,21 @@ def test_a_value_that_is_not_finite_is_kept(tmp_path: Path) -> None:
     sink.log({"env_steps": 1.0, "learner/ppo/loss": math.nan}, 1)
     sink.finish(None, None)
     assert str(history(tmp_path)[0]["learner/ppo/loss"]).lower() == "nan"
+
+
+def test_a_resumed_run_is_the_same_run(tmp_path: Path) -> None:
+    names = []
+    for step in (1, 2):
+        sink = WandbSink(tmp_path, "offline", "study")
+        assert sink._run is not None
+        names.append(sink._run.id)
+        sink.log({"env_steps": float(step)}, step)
+        sink.finish(None, None)
+    other = WandbSink(tmp_path / "other", "offline", "study")
+    assert other._run is not None
+    names.append(other._run.id)
+    other.finish(None, None)
+    assert names[0] == names[1] != names[2]
 
 
 def test_a_disabled_sink_leaves_nothing(tmp_path: Path, evaluation: Evaluation) -> None:

@@ -18,6 +18,7 @@ from marl_market.evaluation.trading import Evaluation
 from marl_market.market.tape_file import load_tape
 from marl_market.reporting.run_folder import read_metrics
 from marl_market.training.checkpoint import load_checkpoint, save_checkpoint
+from marl_market.training.sampler import Sampler, Session
 from marl_market.training.trainer import Trainer, Training
 
 Train = Callable[..., Trainer]
@@ -189,6 +190,8 @@ def test_groups_that_do_not_learn_are_compared_with_nobody(
         ("checkpoint_every", 0, "1 or more"),
         ("evaluation_seeds", 1, "2 or more"),
         ("evaluation_seeds", True, "2 or more"),
+        ("workers", -1, "0 or more"),
+        ("workers", 1.0, "0 or more"),
     ],
 )
 def test_a_bad_training_value_is_named(field: str, value: object, wanted: str) -> None:
@@ -201,6 +204,15 @@ def test_threads_are_all_or_as_many_as_there_are() -> None:
     assert Training(threads=0).threads == most
     with pytest.raises(ValueError, match=f"training.threads is {most + 1}; this machine offers up to {most}"):
         Training(threads=most + 1)
+
+
+def test_workers_are_no_more_than_pairs_and_have_an_address() -> None:
+    with pytest.raises(ValueError, match=r"training\.workers is 3; 4 markets are 2 pairs, and each worker plays one"):
+        Training(markets=4, workers=3)
+    for address in ("", "somewhere", "ray://10.0.0.1:10001", None):
+        with pytest.raises(ValueError, match=rf"training\.address is {address!r}; it must be local, auto or host:port"):
+            Training(address=address)  # type: ignore[arg-type]
+    assert Training(address="10.0.0.1:6379").address == "10.0.0.1:6379"
 
 
 @pytest.mark.parametrize("seed", [-1, 1.5, None])
@@ -219,3 +231,34 @@ def test_the_yaml_shows_every_training_parameter_with_its_default() -> None:
     target = shown.pop("_target_")
     assert target == f"{Training.__module__}.{Training.__name__}"
     assert Training(**shown) == Training()
+
+
+@pytest.mark.parametrize("error", [None, KeyError("lost")])
+def test_what_was_learned_is_saved_as_soon_as_a_session_is_disturbed(
+    finished: tuple[Trainer, Path],
+    learning: Callable[..., Environment],
+    train: Train,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception | None,
+) -> None:
+    sample, saved = Sampler.sample, []
+
+    def disturbed(sampler: Sampler, iteration: int) -> Session:
+        if iteration == 1:
+            if error:
+                raise error
+            os.kill(os.getpid(), signal.SIGTERM)
+            saved.append(load_checkpoint(tmp_path)["done"])
+        return sample(sampler, iteration)
+
+    monkeypatch.setattr(Sampler, "sample", disturbed)
+    if error:
+        with pytest.raises(KeyError, match="lost"):
+            train(tmp_path, checkpoint_every=100)
+    else:
+        train(tmp_path, checkpoint_every=100)
+        assert saved == [1]
+    monkeypatch.undo()
+    assert load_checkpoint(tmp_path)["done"] == (1 if error else 2)
+    assert weights(train(tmp_path, resume=True)) == weights(finished[0])

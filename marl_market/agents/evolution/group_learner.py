@@ -6,15 +6,18 @@ Markets 2i and 2i + 1 share their random numbers, and so do the candidates of an
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from marl_market.agents.evolution.cloning import clone_network
 from marl_market.agents.evolution.frozen import FrozenPolicy
 from marl_market.agents.evolution.genome import MultilayerPerceptron
 from marl_market.agents.evolution.strategies import SearchState, Strategy
-from marl_market.agents.learner import Decision, Experience, Floats, Masks
+from marl_market.agents.imitation.fitting import Fitting
+from marl_market.agents.learner import Decision, Experience, Floats, Masks, Portion
 from marl_market.env.batch_market import BatchMarket
 
 STRETCHES = 8
@@ -45,17 +48,17 @@ class GroupLearner:
         self._sessions = sessions
         self._risk_aversion = risk_aversion
 
-    def prepare(self, batch: BatchMarket) -> None:
+    def prepare(self, batch: BatchMarket, portion: Portion | None = None) -> None:
         """Write a candidate into each market; raises ValueError where markets do not suffice for pairs of them."""
         rows = batch.mind_rows[self._group]
-        markets = np.arange(rows.stop - rows.start)
+        start, stop, total = portion or (0, rows.stop - rows.start, rows.stop - rows.start)
         pair = 2 * self._sessions
-        if markets.size % pair:
+        if total % pair:
             raise ValueError(
-                f"{markets.size} markets for {self._group}, whose candidates play {self._sessions} sessions each; "
+                f"{total} markets for {self._group}, whose candidates play {self._sessions} sessions each; "
                 f"it must be a multiple of {pair}"
             )
-        candidates = self._strategy.ask(self._state, markets.size // self._sessions)
+        candidates, markets = self._strategy.ask(self._state, total // self._sessions), np.arange(start, stop)
         self._network.write_minds(batch.minds, rows, candidates[2 * (markets // pair) + markets % 2])
 
     def act(self, observation: Floats, memory: Floats, noise: Floats | None, mask: Masks | None = None) -> Decision:
@@ -80,9 +83,24 @@ class GroupLearner:
         earned = reward.sum(0, dtype=np.float64).reshape(-1, self._seats).mean(1)
         return earned.reshape(-1, self._sessions, 2).swapaxes(1, 2).reshape(-1, self._sessions)
 
+    def imitate(self, sessions: Sequence[Experience], fitting: Fitting) -> dict[str, float]:
+        """Do as was done in `sessions`, the last of which is held out: the search begins anew around the clone."""
+        seed = self._state.seed
+        center, metrics = clone_network(self._network, self._state.center, sessions, fitting, seed)
+        self._state = self._strategy.initial(center, seed)
+        return metrics
+
     def policy(self) -> FrozenPolicy:
         """Return the center of the search."""
         return FrozenPolicy(self._network, self._state.center.astype(np.float32))
+
+    def share(self) -> SearchState:
+        """Return the state of the search, from which the same candidates are asked anywhere."""
+        return self._state
+
+    def adopt(self, shared: SearchState) -> None:
+        """Ask the candidates of another's search."""
+        self._state = shared
 
     def get_state(self) -> dict[str, Any]:
         """Return the state of the search."""

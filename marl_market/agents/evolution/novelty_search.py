@@ -33,6 +33,11 @@ class NoveltyState:
         """Return the mean of the search distribution, (parameters,)."""
         return self.search.center
 
+    @property
+    def seed(self) -> int:
+        """Return the origin of all noise."""
+        return self.search.seed
+
 
 @dataclass(frozen=True)
 class NoveltySearch:

@@ -25,6 +25,11 @@ class SearchState(Protocol):
         """Return the parameters that stand for what has been found, (parameters,)."""
         ...
 
+    @property
+    def seed(self) -> int:
+        """Return the origin of all noise."""
+        ...
+
 
 class Strategy(Protocol):
     """How weights are searched. States are handed back to the strategy that made them, and to no other."""

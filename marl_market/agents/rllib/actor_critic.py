@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import torch
+from ray.rllib.core.columns import Columns
+from ray.rllib.core.rl_module.apis import TargetNetworkAPI
 
 from marl_market.agents.evolution.frozen import FrozenPolicy
 from marl_market.agents.evolution.genome import MultilayerPerceptron
-from marl_market.agents.learner import Decision
+from marl_market.agents.imitation.fitting import Fitting
+from marl_market.agents.learner import Decision, Experience
 from marl_market.agents.rllib.actor import Actor, FrozenActor, frozen
+from marl_market.agents.rllib.cloning import clone_actor_critic
 from marl_market.agents.rllib.learner import RLlibLearner, layers_of
 from marl_market.agents.rllib.mixture import mixture_of, outputs_of
 from marl_market.agents.rllib.recurrence import memory_size_of
@@ -39,6 +44,7 @@ class ActorCritic:
         `size` says how many entries of a batch the connector makes of a rollout.
         """
         self._learner = RLlibLearner(learner, METRICS, seed)
+        self._seed = seed
         self._size = size
         self._schedule = schedule
         module = self._module
@@ -65,6 +71,29 @@ class ActorCritic:
         schedule = dict(self._schedule)
         schedule["minibatch_size"] = min(schedule["minibatch_size"], sum(map(self._size, rollouts)))
         return self._learner.update(decisions, episodes=list(rollouts), **schedule)
+
+    def share(self) -> dict[str, Any]:
+        """Return what another needs in order to act as this one does now."""
+        return self._learner.share()
+
+    def adopt(self, shared: dict[str, Any]) -> None:
+        """Act as the one does whose `share` this is."""
+        self._learner.adopt(shared)
+
+    def foretell(self, observation: Floats) -> dict[str, Floats]:
+        """Return what each auxiliary head says of observations (N, D), (N, outputs) each."""
+        with torch.no_grad():
+            outputs = self._module.foretell({Columns.OBS: torch.from_numpy(observation)})
+        return {name: output.numpy() for name, output in outputs.items()}
+
+    def imitate(self, sessions: Sequence[Experience], fitting: Fitting) -> dict[str, float]:
+        """Do as was done in `sessions`, see `marl_market.agents.imitation.cloned.CloningLearner`."""
+        choices = choices_of(self._module.action_space)
+        known = () if choices is None else tuple(choices.tolist())
+        metrics = clone_actor_critic(self._module, known, self._learner.discount, sessions, fitting, self._seed)
+        if isinstance(self._module, TargetNetworkAPI):
+            self._module.make_target_networks()
+        return metrics
 
     def get_state(self) -> dict[str, Any]:
         """Return all that the next update depends on, as a picklable copy."""

@@ -124,6 +124,7 @@ class GeneralizedAdvantages(ConnectorV2):
         }
         if rollout.action_mask is not None:
             columns[ACTION_MASK] = rollout.action_mask
+        columns.update(rollout.extra)
         return columns
 
 

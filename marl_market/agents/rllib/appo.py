@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gymnasium.spaces import Discrete, MultiDiscrete
 from ray.rllib.algorithms.appo import APPOConfig
@@ -11,6 +11,9 @@ from ray.rllib.core import DEFAULT_MODULE_ID
 
 from marl_market.agents.rllib.actor_critic import ActorCritic
 from marl_market.agents.rllib.attention import Attention, places_of_events
+from marl_market.agents.rllib.auxiliary.group_learner import group_learner
+from marl_market.agents.rllib.auxiliary.heads import add_heads
+from marl_market.agents.rllib.auxiliary.target import AuxiliaryTarget, Head, heads_of
 from marl_market.agents.rllib.group_learner import GroupLearner
 from marl_market.agents.rllib.learner import newborn, observation_space
 from marl_market.agents.rllib.masked_module import MaskedAPPOModule
@@ -47,6 +50,7 @@ class APPO(External):
         gradient_clip: largest norm of the joint gradient of policy and critic; None does not clip.
         initial_log_std: log standard deviation a newborn explores with, in units of a continuous action.
         output_scale: scale of a newborn's last policy layer.
+        auxiliary: what the encoder of the policy also learns to foretell, by name; for networks without a memory.
     """
 
     hidden: Sequence[int] = (64, 64)
@@ -63,6 +67,7 @@ class APPO(External):
     gradient_clip: float | None = 0.5
     initial_log_std: float = -0.5
     output_scale: float = 0.01
+    auxiliary: Mapping[str, AuxiliaryTarget] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "hidden", tuple(int(width) for width in self.hidden))
@@ -75,6 +80,7 @@ class APPO(External):
             self._require(name, getattr(self, name) >= 0, "zero or more")
         self._require("discount", 0 <= self.discount <= 1, "in [0, 1]")
         self._require("memory", self.memory is None or self.memory > 0, "above zero or None")
+        self._require("memory", self.memory is None or not self.auxiliary, "None beside auxiliary heads")
         self._require("gradient_clip", self.gradient_clip is None or self.gradient_clip > 0, "above zero or None")
 
     def _require(self, name: str, condition: bool, wanted: str) -> None:
@@ -85,16 +91,25 @@ class APPO(External):
         """Return a newborn learner for the group of this name."""
         space, steps = environment.action_of(group).space, environment.spec.session_steps
         events = () if self.attention is None else places_of_events(environment, group)
-        return GroupLearner(self.build(environment.observation_size, space, steps, seed, events))
+        heads = heads_of(self.auxiliary, environment)
+        learner = self.build(environment.observation_size, space, steps, seed, events, heads)
+        return group_learner(learner, self.auxiliary, environment, group)
 
     def build(
-        self, observation_size: int, action: ActionSpace, steps: int, seed: int, events: Sequence[int] = ()
+        self,
+        observation_size: int,
+        action: ActionSpace,
+        steps: int,
+        seed: int,
+        events: Sequence[int] = (),
+        heads: Mapping[str, Head] | None = None,
     ) -> ActorCritic:
         """Return a newborn learner of sessions of `steps` steps; the same seed gives the same weights.
 
-        `events` says where `attention` finds events in an observation.
+        `events` says where `attention` finds events in an observation, `heads` what the encoder also foretells.
         """
-        learner = newborn(self._configuration(action, steps, events), observation_space(observation_size), action, seed)
+        configuration = add_heads(self._configuration(action, steps, events), heads or {})
+        learner = newborn(configuration, observation_space(observation_size), action, seed)
         # RLlib's thread would update while the next session is sampled, and no two runs would be alike.
         learner.shutdown()
         initialize_policy_head(learner.module[DEFAULT_MODULE_ID], self.output_scale, self.initial_log_std)

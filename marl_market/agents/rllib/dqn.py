@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,9 +16,11 @@ from ray.rllib.core.rl_module.default_model_config import DefaultModelConfig
 from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 
 from marl_market.agents.evolution.genome import MultilayerPerceptron
+from marl_market.agents.imitation.fitting import Fitting
 from marl_market.agents.learner import Decision, Experience, Floats, Masks, Policy
 from marl_market.agents.rllib.actor import Actor, frozen
 from marl_market.agents.rllib.categorical import draw_greedily, mask_scores
+from marl_market.agents.rllib.cloning import clone_values
 from marl_market.agents.rllib.learner import layers_of, newborn, observation_space
 from marl_market.agents.rllib.masked_module import MaskedDQNModule
 from marl_market.agents.rllib.mixture import mixture_of
@@ -115,6 +118,9 @@ class DQNLearner(OffPolicyLearner):
         """Remember one session and learn; return `METRICS` and how much was explored."""
         epsilon = self.epsilon
         return {**super().learn(experience), "epsilon": epsilon}
+
+    def _clone(self, sessions: Sequence[Experience], fitting: Fitting) -> dict[str, float]:
+        return clone_values(self._module, sessions, fitting, self._seed)
 
     def policy(self) -> Policy:
         """Return what is done without exploring, compiled where it can be."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from marl_market.agents.learner import Decision, Experience, Floats, Masks, Policy
+from marl_market.agents.imitation.fitting import Fitting
+from marl_market.agents.learner import Decision, Experience, Floats, Masks, Policy, Portion, Trajectory
 from marl_market.agents.rllib.actor_critic import ActorCritic
 from marl_market.agents.rllib.rollout import Rollout
 from marl_market.env.batch_market import BatchMarket
@@ -24,7 +26,7 @@ class GroupLearner:
         """Return how many numbers a row remembers."""
         return self._learner.memory_size
 
-    def prepare(self, batch: BatchMarket) -> None:
+    def prepare(self, batch: BatchMarket, portion: Portion | None = None) -> None:
         """Write nothing: the mind is outside the step."""
 
     def act(self, observation: Floats, memory: Floats, noise: Floats | None, mask: Masks | None = None) -> Decision:
@@ -38,11 +40,16 @@ class GroupLearner:
             raise TypeError("experience has no trajectory; an RLlib group learns from what it saw and did")
         if not trajectory.decided.any():
             return {}
+        return self._learner.learn(self._rollout(trajectory, experience.reward))
+
+    def _rollout(self, trajectory: Trajectory, reward: Floats) -> Rollout:
+        """Return a session as the learner takes it."""
         ended = trajectory.ended
-        rollout = Rollout(
+        columns: Mapping[str, Any] = trajectory.columns
+        return Rollout(
             observation=trajectory.observation,
             action=trajectory.action,
-            reward=experience.reward,
+            reward=reward,
             decided=trajectory.decided,
             terminated=ended,
             truncated=np.zeros_like(ended),
@@ -50,13 +57,24 @@ class GroupLearner:
             final_step=np.zeros(0, np.int64),
             final_row=np.zeros(0, np.int64),
             action_mask=None if trajectory.mask is None else trajectory.mask[:-1],
-            **trajectory.columns,
+            **columns,
         )
-        return self._learner.learn(rollout)
+
+    def imitate(self, sessions: Sequence[Experience], fitting: Fitting) -> dict[str, float]:
+        """Do as was done in `sessions`, the last of which is held out."""
+        return self._learner.imitate(sessions, fitting)
 
     def policy(self) -> Policy:
         """Return what is done without exploring, compiled where it can be."""
         return self._learner.policy()
+
+    def share(self) -> dict[str, Any]:
+        """Return the policy's weights."""
+        return self._learner.share()
+
+    def adopt(self, shared: dict[str, Any]) -> None:
+        """Act with another's weights."""
+        self._learner.adopt(shared)
 
     def get_state(self) -> dict[str, Any]:
         """Return weights, optimizer and counters."""

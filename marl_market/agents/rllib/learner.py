@@ -42,6 +42,11 @@ class RLlibLearner:
         """Return the module that learns."""
         return self._learner.module[DEFAULT_MODULE_ID]
 
+    @property
+    def discount(self) -> float:
+        """Return the worth of the next step's reward."""
+        return float(self._learner.config.gamma)
+
     def update(self, decisions: int, **arguments: Any) -> dict[str, float]:
         """Let RLlib update once, `decisions` further on; return the metrics of its last minibatch.
 
@@ -62,6 +67,15 @@ class RLlibLearner:
         if not np.isfinite(metrics["total_loss"]):
             raise FloatingPointError(f"{type(self._learner).__name__} diverged in update {self.updates}: {metrics}")
         return metrics
+
+    def share(self) -> dict[str, Any]:
+        """Return the weights that act, no critic's or target's, and how many decisions have been learned from."""
+        return {"decisions": self.decisions, "module": self.module.get_state(inference_only=True)}
+
+    def adopt(self, shared: dict[str, Any]) -> None:
+        """Act as the learner does whose `share` this is."""
+        self.module.set_state(shared["module"])
+        self.decisions = shared["decisions"]
 
     def get_state(self) -> dict[str, Any]:
         """Return all that the next update depends on, as a picklable copy."""

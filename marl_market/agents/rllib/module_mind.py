@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from ray.rllib.core.columns import Columns
 
-from marl_market.agents.learner import Decision, Floats, Masks
+from marl_market.agents.learner import Decision, Floats, Masks, Portion
 from marl_market.agents.rllib.masked_module import ACTION_MASK
 from marl_market.env.batch_market import BatchMarket
 
@@ -37,7 +37,7 @@ class ModuleMind:
         """Return how many numbers the states of the module have, 0 where it has none."""
         return sum(leaf.numel() for leaf in _leaves(self.module)[0])
 
-    def prepare(self, batch: BatchMarket) -> None:
+    def prepare(self, batch: BatchMarket, portion: Portion | None = None) -> None:
         """Write nothing: the mind is outside the step."""
 
     def act(self, observation: Floats, memory: Floats, noise: Floats | None, mask: Masks | None = None) -> Decision:

@@ -10,7 +10,8 @@ import numpy as np
 from ray.rllib.core import DEFAULT_MODULE_ID
 from ray.rllib.policy.sample_batch import MultiAgentBatch, SampleBatch
 
-from marl_market.agents.learner import Experience
+from marl_market.agents.imitation.fitting import Fitting
+from marl_market.agents.learner import Experience, Portion
 from marl_market.agents.rllib.learner import RLlibLearner
 from marl_market.agents.rllib.mixture import as_space
 from marl_market.agents.rllib.replay import Replay, transitions
@@ -96,7 +97,7 @@ class OffPolicyLearner:
     def _module(self) -> Any:
         return self._learner.module
 
-    def prepare(self, batch: BatchMarket) -> None:
+    def prepare(self, batch: BatchMarket, portion: Portion | None = None) -> None:
         """Write nothing: the mind is outside the step."""
 
     def learn(self, experience: Experience) -> dict[str, float]:
@@ -104,12 +105,7 @@ class OffPolicyLearner:
 
         To RLlib, which counts decisions to update target networks, the updates are spread over the session.
         """
-        trajectory, settings = experience.trajectory, self._settings
-        if trajectory is None:
-            raise TypeError("experience has no trajectory; an RLlib group learns from what it saw and did")
-        action = as_space(trajectory.action, self._module.action_space)
-        self._replay.add(transitions(trajectory, experience.reward, action, settings.lookahead, settings.discount))
-        decisions = int(np.count_nonzero(trajectory.decided))
+        settings, decisions = self._settings, self._remember(experience)
         updates = decisions // settings.decisions_per_update
         if len(self._replay) < settings.learning_starts or updates == 0:
             self._learner.decisions += decisions
@@ -123,6 +119,38 @@ class OffPolicyLearner:
             batch = MultiAgentBatch({DEFAULT_MODULE_ID: SampleBatch(columns)}, env_steps=settings.batch_size)
             metrics = self._learner.update(passed, batch=batch)
         return {**metrics, "remembered": float(len(self._replay))}
+
+    def share(self) -> dict[str, Any]:
+        """Return the weights that act and how many decisions they have learned from."""
+        return self._learner.share()
+
+    def adopt(self, shared: dict[str, Any]) -> None:
+        """Act with another's weights, exploring as much as it does."""
+        self._learner.adopt(shared)
+
+    def imitate(self, sessions: Sequence[Experience], fitting: Fitting) -> dict[str, float]:
+        """Do as was done in `sessions`, and remember them: values begin with what the teacher's choices brought.
+
+        That is how deep Q-learning from demonstrations begins (Hester et al. 2018, arXiv:1704.03732). The last session
+        is held out from the fit.
+        """
+        metrics = self._clone(sessions, fitting)
+        for session in sessions:
+            self._remember(session)
+        return metrics
+
+    def _clone(self, sessions: Sequence[Experience], fitting: Fitting) -> dict[str, float]:
+        """Fit what acts to all but the last of `sessions`."""
+        raise NotImplementedError
+
+    def _remember(self, experience: Experience) -> int:
+        """Put a session into the replay buffer; return how many decisions it has."""
+        trajectory, settings = experience.trajectory, self._settings
+        if trajectory is None:
+            raise TypeError("experience has no trajectory; an RLlib group learns from what it saw and did")
+        action = as_space(trajectory.action, self._module.action_space)
+        self._replay.add(transitions(trajectory, experience.reward, action, settings.lookahead, settings.discount))
+        return int(np.count_nonzero(trajectory.decided))
 
     def get_state(self) -> dict[str, Any]:
         """Return networks, their targets, optimizers, counters and all that is remembered."""

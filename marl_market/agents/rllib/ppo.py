@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gymnasium.spaces import Discrete, MultiDiscrete
 from ray.rllib.algorithms.ppo import PPOConfig
@@ -13,6 +13,9 @@ from ray.rllib.core import DEFAULT_MODULE_ID
 from marl_market.agents.rllib.actor_critic import ActorCritic
 from marl_market.agents.rllib.advantages import GeneralizedAdvantages
 from marl_market.agents.rllib.attention import Attention, places_of_events
+from marl_market.agents.rllib.auxiliary.group_learner import group_learner
+from marl_market.agents.rllib.auxiliary.heads import add_heads
+from marl_market.agents.rllib.auxiliary.target import AuxiliaryTarget, Head, heads_of
 from marl_market.agents.rllib.group_learner import GroupLearner
 from marl_market.agents.rllib.learner import newborn, observation_space
 from marl_market.agents.rllib.masked_module import MaskedPPOModule
@@ -60,6 +63,7 @@ class PPO(External):
         log_std_limit: largest absolute log standard deviation.
         output_scale: scale of a newborn's last policy layer; small values make it act alike in all states, which
             Andrychowicz et al. 2021 (arXiv:2006.05990, section 3.2) found to matter most among initializations.
+        auxiliary: what the encoder of the policy also learns to foretell, by name; for networks without a memory.
     """
 
     hidden: Sequence[int] = (64, 64)
@@ -83,6 +87,7 @@ class PPO(External):
     state_dependent_std: bool = False
     log_std_limit: float = 5.0
     output_scale: float = 0.01
+    auxiliary: Mapping[str, AuxiliaryTarget] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "hidden", tuple(int(width) for width in self.hidden))
@@ -99,6 +104,7 @@ class PPO(External):
         for name in ("discount", "trace_decay"):
             self._require(name, 0 <= getattr(self, name) <= 1, "in [0, 1]")
         self._require("memory", self.memory is None or self.memory > 0, "above zero or None")
+        self._require("memory", self.memory is None or not self.auxiliary, "None beside auxiliary heads")
         fits = self.memory is None or 1 < self.sequence <= self.minibatch_size
         self._require("sequence", fits, "2 or more, and no longer than a minibatch")
         self._require("gradient_clip", self.gradient_clip is None or self.gradient_clip > 0, "above zero or None")
@@ -111,14 +117,24 @@ class PPO(External):
     def learner(self, environment: Environment, group: str, seed: int) -> GroupLearner:
         """Return a newborn learner for the group of this name."""
         events = () if self.attention is None else places_of_events(environment, group)
-        return GroupLearner(self.build(environment.observation_size, environment.action_of(group).space, seed, events))
+        heads, space = heads_of(self.auxiliary, environment), environment.action_of(group).space
+        learner = self.build(environment.observation_size, space, seed, events, heads)
+        return group_learner(learner, self.auxiliary, environment, group)
 
-    def build(self, observation_size: int, action: ActionSpace, seed: int, events: Sequence[int] = ()) -> ActorCritic:
+    def build(
+        self,
+        observation_size: int,
+        action: ActionSpace,
+        seed: int,
+        events: Sequence[int] = (),
+        heads: Mapping[str, Head] | None = None,
+    ) -> ActorCritic:
         """Return a newborn learner; the same seed gives the same weights, and the same rollouts the same learning.
 
-        `events` says where `attention` finds events in an observation.
+        `events` says where `attention` finds events in an observation, `heads` what the encoder also foretells.
         """
-        learner = newborn(self._configuration(action, events), observation_space(observation_size), action, seed)
+        configuration = add_heads(self._configuration(action, events), heads or {})
+        learner = newborn(configuration, observation_space(observation_size), action, seed)
         initialize_policy_head(learner.module[DEFAULT_MODULE_ID], self.output_scale, self.initial_log_std)
         return ActorCritic(
             learner,

@@ -10,7 +10,9 @@ the first one of its next episode.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +43,7 @@ class Rollout:
         final_row: row of each of those, (N,).
         action_mask: which choices of a discrete action were allowed, (T, R, choices) uint8; None: all.
         memory: what each row remembered before each decision, (T, R, M); None for minds without a memory.
+        extra: what else goes into the batch, by its name there, (T, R, ...) each.
     """
 
     observation: Floats
@@ -56,6 +59,7 @@ class Rollout:
     final_row: NDArray[np.int64]
     action_mask: Masks | None = None
     memory: Floats | None = None
+    extra: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.observation.ndim != 3 or self.action.ndim != 3:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,16 +14,18 @@ from ray.rllib.algorithms.sac import SACConfig
 from ray.rllib.core.columns import Columns
 from ray.rllib.core.models.base import ENCODER_OUT
 from ray.rllib.core.rl_module.default_model_config import DefaultModelConfig
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from marl_market.agents.evolution.genome import MultilayerPerceptron
-from marl_market.agents.learner import Decision, Floats, Masks, Policy
+from marl_market.agents.imitation.fitting import Fitting
+from marl_market.agents.learner import Decision, Experience, Floats, Masks, Policy
 from marl_market.agents.rllib.actor import Actor, frozen
+from marl_market.agents.rllib.cloning import clone_squashed
 from marl_market.agents.rllib.gaussian import draw
 from marl_market.agents.rllib.learner import layers_of, newborn, observation_space
 from marl_market.agents.rllib.mixture import mixture_of
 from marl_market.agents.rllib.off_policy import OffPolicy, OffPolicyLearner
 from marl_market.env.environment import Environment
-from marl_market.env.scheme import ActionSpace
 
 METRICS = {
     "total_loss": "total_loss",
@@ -47,19 +51,27 @@ class SAC(OffPolicy):
         value_learning_rate: step of the values' Adam.
         temperature_learning_rate: step of the temperature's Adam.
         first_temperature: worth of entropy to a newborn, in reward.
-        target_entropy: entropy that the temperature aims for; None: minus one for each number of the action.
+        target_entropy: entropy of each number of an action that the temperature aims for, below that of an even
+            distribution, ln 2; the smaller, the less it explores, and the less it sees of what its actions change.
+        average: how much of the policy that is compared, met and exported is that of before the last session, the rest
+            being the policy that explores; 0 takes the latter. Values learned from rewards that are mostly luck send a
+            policy hither and thither, and its average stays (Polyak and Juditsky 1992, SIAM Journal on Control and
+            Optimization 30).
     """
 
     policy_learning_rate: float = 3e-4
     value_learning_rate: float = 5e-4
     temperature_learning_rate: float = 5e-4
     first_temperature: float = 0.1
-    target_entropy: float | None = None
+    target_entropy: float = -1.0
+    average: float = 0.9
 
     def __post_init__(self) -> None:
         super().__post_init__()
         for name in ("policy_learning_rate", "value_learning_rate", "temperature_learning_rate", "first_temperature"):
             self._require(name, getattr(self, name) > 0, "above zero")
+        self._require("target_entropy", self.target_entropy < math.log(2), "below ln 2")
+        self._require("average", 0 <= self.average < 1, "zero or more and below 1")
 
     def learner(self, environment: Environment, group: str, seed: int) -> SACLearner:
         """Return a newborn learner for the group of this name; raises ValueError where its action is discrete."""
@@ -71,7 +83,7 @@ class SAC(OffPolicy):
             )
         return self.build(environment.observation_size, action.space, seed)
 
-    def build(self, observation_size: int, action: ActionSpace, seed: int) -> SACLearner:
+    def build(self, observation_size: int, action: Box, seed: int) -> SACLearner:
         """Return a newborn learner; the same seed gives the same weights, and the same sessions the same learning."""
         network = DefaultModelConfig(
             fcnet_hiddens=list(self.hidden),
@@ -87,7 +99,7 @@ class SAC(OffPolicy):
                 critic_lr=self.value_learning_rate,
                 alpha_lr=self.temperature_learning_rate,
                 initial_alpha=self.first_temperature,
-                target_entropy="auto" if self.target_entropy is None else self.target_entropy,
+                target_entropy=self.target_entropy * action.shape[0],
                 **self._settings(),
             )
         )
@@ -100,6 +112,23 @@ class SACLearner(OffPolicyLearner):
     def __init__(self, settings: SAC, learner: Any, seed: int) -> None:
         """Wrap a built RLlib learner."""
         super().__init__(settings, learner, METRICS, seed)
+        self._average = AveragedModel(self._policy, multi_avg_fn=get_ema_multi_avg_fn(settings.average))
+
+    @property
+    def _policy(self) -> torch.nn.Module:
+        """Return the networks of the policy that explores."""
+        return torch.nn.ModuleList([self._module.pi_encoder, self._module.pi])
+
+    def _averaged(self) -> tuple[Any, Any]:
+        encoder, head = self._average.module.children()
+        return encoder, head
+
+    def learn(self, experience: Experience) -> dict[str, float]:
+        """Remember one session and learn; return `METRICS`."""
+        updates, metrics = self._learner.updates, super().learn(experience)
+        if self._learner.updates > updates:
+            self._average.update_parameters(self._policy)
+        return metrics
 
     def act(self, observation: Floats, memory: Floats, noise: Floats | None, mask: Masks | None = None) -> Decision:
         """Return actions (R, A) within [-1, 1] and no columns."""
@@ -108,19 +137,35 @@ class SACLearner(OffPolicyLearner):
             inputs = self._module.pi(encoded[ENCODER_OUT]).numpy()
         return Decision(np.tanh(draw(inputs, noise)[0]), memory, {})
 
+    def _clone(self, sessions: Sequence[Experience], fitting: Fitting) -> dict[str, float]:
+        metrics = clone_squashed(self._module, sessions, fitting, self._seed)
+        self._average.n_averaged.zero_()
+        self._average.update_parameters(self._policy)
+        return metrics
+
     def policy(self) -> Policy:
-        """Return what is done without exploring, compiled where it can be."""
+        """Return what the average does without exploring, compiled where it can be."""
         mixture = mixture_of(self._module.action_space)
-        return frozen(self.network, Actor(self._module.pi_encoder, self._module.pi, mixture, squashes=True))
+        return frozen(self.network, Actor(*self._averaged(), mixture, squashes=True))
 
     def network(self) -> tuple[MultilayerPerceptron, Floats]:
-        """Return the network of the policy's squashed mean, and its flat weights.
+        """Return the network of the average policy's squashed mean, and its flat weights.
 
         Raises ValueError for more than compiled minds hold.
         """
-        layers = layers_of(self._module.pi_encoder, self._module.pi)
+        layers = layers_of(*self._averaged())
         weight, bias = layers[-1]
         actions = self._module.action_space.shape[0]
         layers[-1] = (weight[:, :actions], bias[:actions])
         network = MultilayerPerceptron((layers[0][0].shape[0], *(bias.size for _, bias in layers)), squashes=True)
         return network, np.asarray(network.flatten(layers))
+
+    def get_state(self) -> dict[str, Any]:
+        """Return what `OffPolicyLearner` does, and the average."""
+        average = {name: value.numpy().copy() for name, value in self._average.state_dict().items()}
+        return {**super().get_state(), "average": average}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Continue from a state of `get_state`."""
+        super().set_state(state)
+        self._average.load_state_dict({name: torch.tensor(value) for name, value in state["average"].items()})

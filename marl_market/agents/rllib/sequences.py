@@ -81,6 +81,7 @@ class Sequences(ConnectorV2):
         }
         if rollout.action_mask is not None:
             columns[ACTION_MASK] = rollout.action_mask
+        columns.update(rollout.extra)
         rows = np.flatnonzero(decided.any(axis=0))
         order = np.argsort(~decided, axis=0, kind="stable")[:, rows]
         return {column: values[order, rows].swapaxes(0, 1) for column, values in columns.items()}

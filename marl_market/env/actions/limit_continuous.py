@@ -6,9 +6,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from gymnasium.spaces import Box
 
 from marl_market.env.decoding import between, clipped, room
+from marl_market.env.imitation import centered, missing_order, order_price, unwanted_order
 from marl_market.env.scheme import continuous, require, whole_lots
 from marl_market.env.trader import DECIDED, trader
 from marl_market.exchange.commands import cancel_all, submit_limit
@@ -35,6 +37,23 @@ def decode(public, seat, mind):  # type: ignore[no-untyped-def]
     return DECIDED
 
 
+@trader
+def imitate(public, seat, mind):  # type: ignore[no-untyped-def]
+    """Withdraw all where an open order is wanted no more, and send one order that is wanted and not there."""
+    withdraws = unwanted_order(public, seat, mind, 0, 0) >= 0
+    seat.action[0] = np.nan
+    seat.action[1] = 0.0
+    seat.action[2] = 1.0 if withdraws else -1.0
+    number = missing_order(public, seat, mind, 0, 0)
+    if number >= 0:
+        command = seat.command[number]
+        side = np.int64(command.side)
+        distance = side * (public.reference_ticks - order_price(command))
+        seat.action[0] = centered(distance, mind.parameter[0], mind.parameter[1])
+        seat.action[1] = centered(np.float64(side * command.quantity_lots), -mind.parameter[2], mind.parameter[2])
+    return DECIDED
+
+
 @dataclass(frozen=True)
 class LimitContinuous:
     """A limit order of a chosen level and signed size, added to those that are open or instead of them.
@@ -47,6 +66,7 @@ class LimitContinuous:
     """
 
     decoder = decode
+    imitator = imitate
     mask = None
     size = 3
     nearest: float = -0.5

@@ -9,7 +9,7 @@ import numpy as np
 from gymnasium.spaces import Discrete
 
 from marl_market.env.decoding import choice, has_free_slot, room
-from marl_market.env.grid import Grid, level_of, quantity_of
+from marl_market.env.grid import Grid, level_named, level_of, order_missing, order_unwanted, quantity_of, size_named
 from marl_market.env.trader import DECIDED, trader
 from marl_market.exchange.commands import cancel_all, submit_limit
 
@@ -31,6 +31,22 @@ def decode(public, seat, mind):  # type: ignore[no-untyped-def]
         if quantity >= 1.0:
             distance = level_of(mind, cell // sizes % levels)
             submit_limit(seat, side, public.reference_ticks - side * distance, quantity)
+    return DECIDED
+
+
+@trader
+def imitate(public, seat, mind):  # type: ignore[no-untyped-def]
+    """Cancel all where an open order is wanted no more, else send an order that is wanted and not there."""
+    levels = np.int64(mind.parameter[0])
+    sizes = np.int64(mind.parameter[1])
+    number = order_missing(public, seat, mind)
+    seat.action[0] = HOLD
+    if order_unwanted(public, seat, mind) >= 0:
+        seat.action[0] = CANCEL_ALL
+    elif number >= 0:
+        command = seat.command[number]
+        cell = level_named(public, mind, command) * sizes + size_named(mind, command.quantity_lots)
+        seat.action[0] = FIRST_ORDER + (levels * sizes if command.side < 0 else 0) + cell
     return DECIDED
 
 
@@ -60,6 +76,7 @@ class LimitGrid(Grid):
     """
 
     decoder = decode
+    imitator = imitate
     mask = show_choices
     size = 1
     levels: Sequence[float] = (-0.5, 0.25, 0.5, 1.0, 2.0)

@@ -9,6 +9,7 @@ import numpy as np
 from gymnasium.spaces import Discrete
 
 from marl_market.env.decoding import choice, room
+from marl_market.env.imitation import taken_lots
 from marl_market.env.scheme import require, whole_lots
 from marl_market.env.trader import DECIDED, trader
 from marl_market.exchange.commands import submit_market
@@ -35,6 +36,16 @@ def decode(public, seat, mind):  # type: ignore[no-untyped-def]
 
 
 @trader
+def imitate(public, seat, mind):  # type: ignore[no-untyped-def]
+    """Buy or sell where that is nearer to what is taken than to hold."""
+    lots = taken_lots(public, seat)
+    seat.action[0] = 0.0
+    if 2 * abs(lots) > mind.parameter[0]:
+        seat.action[0] = 1.0 if lots > 0 else 2.0
+    return DECIDED
+
+
+@trader
 def show_choices(public, seat, mind):  # type: ignore[no-untyped-def]
     """Offer buying and selling where there is room and somebody to trade with."""
     seat.mask[0] = 1
@@ -53,6 +64,7 @@ class MarketDiscrete:
     """
 
     decoder = decode
+    imitator = imitate
     mask = show_choices
     size = 1
     quantity: float = 1.0

@@ -6,9 +6,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from gymnasium.spaces import Box
 
 from marl_market.env.decoding import clipped, room
+from marl_market.env.imitation import centered, taken_lots
 from marl_market.env.scheme import continuous, require, whole_lots
 from marl_market.env.trader import DECIDED, trader
 from marl_market.exchange.commands import submit_market
@@ -26,6 +28,13 @@ def decode(public, seat, mind):  # type: ignore[no-untyped-def]
     return DECIDED
 
 
+@trader
+def imitate(public, seat, mind):  # type: ignore[no-untyped-def]
+    """Trade what is taken."""
+    seat.action[0] = centered(np.float64(taken_lots(public, seat)), -mind.parameter[0], mind.parameter[0])
+    return DECIDED
+
+
 @dataclass(frozen=True)
 class MarketSize:
     """A signed size, bought or sold at market each step.
@@ -36,6 +45,7 @@ class MarketSize:
     """
 
     decoder = decode
+    imitator = imitate
     mask = None
     size = 1
     largest: float = 2.0

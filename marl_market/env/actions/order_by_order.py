@@ -9,7 +9,7 @@ import numpy as np
 from gymnasium.spaces import MultiDiscrete
 
 from marl_market.env.decoding import choice, has_free_slot, room
-from marl_market.env.grid import Grid, level_of, quantity_of
+from marl_market.env.grid import Grid, level_named, level_of, order_missing, order_unwanted, quantity_of, size_named
 from marl_market.env.own_orders import OWN_ORDERS, own_order
 from marl_market.env.trader import DECIDED, trader
 from marl_market.exchange.commands import cancel, replace, submit_limit
@@ -44,6 +44,36 @@ def decode(public, seat, mind):  # type: ignore[no-untyped-def]
                 replace(seat, order, public.reference_ticks - own * distance, quantity)
             else:
                 cancel(seat, order.order_id)
+    return DECIDED
+
+
+@trader
+def imitate(public, seat, mind):  # type: ignore[no-untyped-def]
+    """Send an order that is wanted and not there, in place of one of its side that is wanted no more where one is.
+
+    Without an order to send, cancel one that is wanted no more; one that cannot be named is left for later.
+    """
+    seat.action[0] = HOLD
+    for number in range(1, 4):
+        seat.action[number] = np.nan
+    slot = order_unwanted(public, seat, mind)
+    place = -1
+    for candidate in range(PLACES):
+        if slot >= 0 and own_order(seat, candidate) == slot:
+            place = candidate
+    if place >= 0:
+        seat.action[0] = CANCEL
+        seat.action[1] = place
+    number = order_missing(public, seat, mind)
+    if number >= 0:
+        command = seat.command[number]
+        replaces = place >= 0 and seat.order[slot].side == command.side
+        if replaces or place < 0:
+            seat.action[0] = BID if command.side > 0 else ASK
+            if replaces:
+                seat.action[0] = REPLACE
+            seat.action[2] = level_named(public, mind, command)
+            seat.action[3] = size_named(mind, command.quantity_lots)
     return DECIDED
 
 
@@ -83,6 +113,7 @@ class OrderByOrder(Grid):
     """
 
     decoder = decode
+    imitator = imitate
     mask = show_choices
     size = 4
     levels: Sequence[float] = (-0.5, 0.25, 0.5, 1.0, 2.0)

@@ -66,6 +66,7 @@ class OrderMixed:
     """
 
     decoder = decode
+    imitator = None
     mask = show_choices
     size = 3
     nearest: float = -0.5

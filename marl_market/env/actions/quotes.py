@@ -6,8 +6,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from gymnasium.spaces import Box
 
+from marl_market.env.imitation import best_quote, centered
 from marl_market.env.scheme import continuous
 from marl_market.env.trader import DECIDED, trader
 from marl_market.exchange.commands import cancel_all, submit_limit
@@ -39,6 +41,20 @@ def decode(public, seat, mind):  # type: ignore[no-untyped-def]
     return DECIDED
 
 
+@trader
+def imitate(public, seat, mind):  # type: ignore[no-untyped-def]
+    """Quote as the best order on each side is priced; the distance of a side without one makes no difference."""
+    for index in range(2):
+        side = 1 - 2 * index
+        price, lots = best_quote(seat, side)
+        seat.action[index] = np.nan
+        if lots > 0:
+            distance = side * (public.reference_ticks - price)
+            seat.action[index] = centered(distance, mind.parameter[0], mind.parameter[1])
+        seat.action[2 + index] = centered(np.float64(lots), 0.0, mind.parameter[2])
+    return DECIDED
+
+
 @dataclass(frozen=True)
 class Quotes:
     """One bid and one ask, replaced each step.
@@ -51,6 +67,7 @@ class Quotes:
     """
 
     decoder = decode
+    imitator = imitate
     mask = None
     size = 4
     nearest: float = 0.0

@@ -6,9 +6,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from gymnasium.spaces import Box
 
 from marl_market.env.decoding import clipped
+from marl_market.env.imitation import centered, taken_lots
 from marl_market.env.scheme import continuous, require, whole_lots
 from marl_market.env.trader import DECIDED, trader
 from marl_market.exchange.commands import submit_market
@@ -25,6 +27,14 @@ def decode(public, seat, mind):  # type: ignore[no-untyped-def]
     return DECIDED
 
 
+@trader
+def imitate(public, seat, mind):  # type: ignore[no-untyped-def]
+    """Aim for the position that there will be once all is traded that is taken."""
+    target = np.float64(seat.account.position + taken_lots(public, seat))
+    seat.action[0] = centered(target, -mind.parameter[0], mind.parameter[0])
+    return DECIDED
+
+
 @dataclass(frozen=True)
 class TargetPosition:
     """A position to be in, reached by market orders.
@@ -35,6 +45,7 @@ class TargetPosition:
     """
 
     decoder = decode
+    imitator = imitate
     mask = None
     size = 1
     position_limit: float = 3.0

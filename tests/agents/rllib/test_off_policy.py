@@ -184,6 +184,19 @@ def test_the_temperature_is_learned_towards_the_target_entropy() -> None:
     assert metrics["temperature"] < 0.3
 
 
+def test_the_policy_of_sac_is_the_average_of_those_that_explored() -> None:
+    averaging, last = (build("sac", average=average) for average in (0.75, 0.0))
+    played = [collect("sac", last, np.random.default_rng(number)) for number in range(3)]
+    expected = None
+    for each in played:
+        for learner in (averaging, last):
+            learner.learn(each)
+        weights = last.policy().weights  # type: ignore[attr-defined]
+        expected = weights if expected is None else 0.75 * expected + 0.25 * weights
+        np.testing.assert_allclose(averaging.policy().weights, expected, atol=1e-6)  # type: ignore[attr-defined]
+    assert np.abs(expected - weights).max() > 1e-3
+
+
 def test_before_it_starts_nothing_is_learned() -> None:
     learner, random = build("dqn", learning_starts=600), np.random.default_rng(0)
     before = learner.get_state()["learner"]["rl_module"]
@@ -224,6 +237,7 @@ def test_dqn_makes_one_choice_and_says_so_where_a_pace_adds_another() -> None:
     [
         (DQN, "hidden", ()), (DQN, "capacity", 0), (DQN, "target_rate", 0.0), (DQN, "first_epsilon", 1.5),
         (SAC, "discount", 1.5), (SAC, "gradient_clip", 0.0), (SAC, "first_temperature", 0.0),
+        (SAC, "average", 1.0), (SAC, "target_entropy", 0.7),
     ],
 )  # fmt: skip
 def test_a_wrong_field_is_named(agent: Any, field: str, value: Any) -> None:

@@ -1,0 +1,1 @@
+"""Learning from a teacher: any scripted trader, imitated before anything is learned from rewards."""

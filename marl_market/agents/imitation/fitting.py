@@ -1,0 +1,170 @@
+"""Supervised learning from a teacher's sessions, whatever the network: one loop, two losses, two scores.
+
+A continuous action is fitted by its mean (least squares, the likeliest mean of a normal policy of any one width): the
+width is left as it is, since a policy as sure as its teacher would explore nothing later. Choices are fitted by
+cross entropy, their likelihood.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional
+
+from marl_market.agents.learner import Experience, Floats
+
+Columns = dict[str, torch.Tensor]
+Forward = Callable[[torch.Tensor], torch.Tensor]
+"""From observations (N, D) to mean actions (N, A), or to the scores of all choices (N, C)."""
+
+MASKED = -1e9
+CONSTANT = 1e-8
+"""Variance up to which a number does not vary."""
+FITTING = 7
+"""Spawn key of the stream that shuffles decisions."""
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """How decisions are imitated.
+
+    Attributes:
+        epochs: passes over the decisions.
+        minibatch_size: decisions of one gradient step.
+        learning_rate: step of Adam.
+    """
+
+    epochs: int
+    minibatch_size: int
+    learning_rate: float
+
+
+def lessons_of(sessions: Sequence[Experience], choices: Sequence[int]) -> Columns:
+    """Return the decisions of sessions in columns of N rows: observation, action, matters and mask.
+
+    A choice that was masked did nothing, so that it does not matter; `choices` are those of each number of the action,
+    none where it is continuous.
+    """
+    parts: dict[str, list[NDArray[Any]]] = {}
+    for session in sessions:
+        trajectory = session.trajectory
+        if trajectory is None:
+            raise TypeError("a session has no trajectory; only what was played from outside can be imitated")
+        decided = trajectory.decided
+        matters = trajectory.columns["matters"][decided]
+        action = trajectory.action[decided]
+        if trajectory.mask is not None:
+            mask = trajectory.mask[:-1][decided].astype(np.bool_)
+            matters = matters & _allowed(action, mask, choices)
+            parts.setdefault("mask", []).append(mask)
+        parts.setdefault("observation", []).append(trajectory.observation[:-1][decided])
+        parts.setdefault("action", []).append(action)
+        parts.setdefault("matters", []).append(matters)
+    return {name: torch.from_numpy(np.concatenate(values)) for name, values in parts.items()}
+
+
+def fit(
+    loss: Callable[[Columns], torch.Tensor],
+    parameters: Iterable[torch.nn.Parameter],
+    lessons: Columns,
+    fitting: Fitting,
+    seed: int,
+) -> None:
+    """Lower `loss` of minibatches of `lessons` by Adam; the same seed shuffles alike."""
+    optimizer = torch.optim.Adam(list(parameters), fitting.learning_rate)
+    random = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(FITTING,)))
+    count = len(lessons["observation"])
+    for _ in range(fitting.epochs):
+        order = torch.from_numpy(random.permutation(count))
+        for rows in order.split(fitting.minibatch_size):
+            optimizer.zero_grad()
+            loss({name: values[rows] for name, values in lessons.items()}).backward()
+            optimizer.step()
+    optimizer.zero_grad()
+
+
+def imitate(
+    forward: Forward,
+    parameters: Iterable[torch.nn.Parameter],
+    choices: Sequence[int],
+    sessions: Sequence[Experience],
+    fitting: Fitting,
+    seed: int,
+    loss: Callable[[torch.Tensor, Columns], torch.Tensor] | None = None,
+) -> dict[str, float]:
+    """Fit a network to all but the last of `sessions`; return its loss and score on that one.
+
+    The score of a continuous action is the share of variance that is explained, mean over its numbers; that of choices
+    is the share that is the same, beside the share of the choice that the teacher makes most often. `loss`, of outputs
+    and lessons, replaces the losses that the module names.
+    """
+    lessons, held_out = (lessons_of(part, choices) for part in (sessions[:-1], sessions[-1:]))
+    if loss is None:
+        loss = _squared_error if not choices else lambda scores, batch: _cross_entropy(scores, batch, choices)
+    chosen = loss
+    fit(lambda batch: chosen(forward(batch["observation"]), batch), parameters, lessons, fitting, seed)
+    with torch.no_grad():
+        output = forward(held_out["observation"])
+        metrics = {"clone_loss": float(chosen(output, held_out))}
+        if not choices:
+            return {**metrics, "clone_explained_variance": _mean_explained_variance(output, held_out)}
+        return {**metrics, **_agreement(output, held_out, choices)}
+
+
+def explained_variance(predicted: torch.Tensor, actual: torch.Tensor) -> float:
+    """Return 1 - mean squared error / variance of `actual`, both (N,): 0 for a guess of the mean, 1 for the truth."""
+    return float(1.0 - ((predicted - actual) ** 2).mean() / actual.var(correction=0))
+
+
+def masked(scores: torch.Tensor, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    """Return scores (N, C) in which no masked choice can be taken."""
+    return torch.where(batch["mask"], scores, MASKED) if "mask" in batch else scores
+
+
+def _squared_error(mean: torch.Tensor, batch: Columns) -> torch.Tensor:
+    error = (mean - batch["action"]) ** 2 * batch["matters"]
+    return error.sum() / batch["matters"].sum().clamp(min=1)
+
+
+def _cross_entropy(scores: torch.Tensor, batch: Columns, choices: Sequence[int]) -> torch.Tensor:
+    total = scores.new_zeros(())
+    for number, part in enumerate(masked(scores, batch).split(list(choices), dim=1)):
+        each = functional.cross_entropy(part, batch["action"][:, number].long(), reduction="none")
+        # Not a product with zeros: what does not matter may have no probability at all.
+        total = total + each[batch["matters"][:, number]].sum()
+    return total / batch["matters"].sum().clamp(min=1)
+
+
+def _mean_explained_variance(mean: torch.Tensor, batch: Columns) -> float:
+    """Return the share of variance that is explained, mean over the numbers that vary; NaN where none does."""
+    shares = []
+    for number in range(mean.shape[1]):
+        rows = batch["matters"][:, number]
+        done = batch["action"][rows, number]
+        if len(done) > 1 and done.var() > CONSTANT:
+            shares.append(explained_variance(mean[rows, number], done))
+    return float(np.mean(shares)) if shares else math.nan
+
+
+def _agreement(scores: torch.Tensor, batch: Columns, choices: Sequence[int]) -> dict[str, float]:
+    """Return how often the best choice is the teacher's, and how often the teacher's most frequent one would be."""
+    same = most = 0
+    for number, part in enumerate(masked(scores, batch).split(list(choices), dim=1)):
+        rows = batch["matters"][:, number]
+        done = batch["action"][rows, number].long()
+        same += int((part[rows].argmax(dim=1) == done).sum())
+        most += int(done.bincount().max()) if len(done) else 0
+    count = max(1, int(batch["matters"].sum()))
+    return {"clone_accuracy": same / count, "clone_base_rate": most / count}
+
+
+def _allowed(action: Floats, mask: NDArray[np.bool_], choices: Sequence[int]) -> NDArray[np.bool_]:
+    """Return which numbers of actions (N, A) name a choice that `mask` (N, C) allows."""
+    first = np.concatenate([[0], np.cumsum(choices)[:-1]]).astype(np.int64)
+    return np.take_along_axis(mask, action.astype(np.int64) + first, axis=1)

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from marl_market.agents.imitation.fitting import Fitting, explained_variance, imitate, lessons_of
+from marl_market.agents.learner import Experience, Trajectory
+
+STEPS, ROWS, SEEN = 6, 50, 3
+FITTING = Fitting(epochs=25, minibatch_size=32, learning_rate=0.03)
+
+
+def session(seed: int, choices: tuple[int, ...] = (), masks: bool = False) -> Experience:
+    """Return a session in which the first number follows the first observation and the second the other ones."""
+    random = np.random.default_rng(seed)
+    observation = random.standard_normal((STEPS + 1, ROWS, SEEN), dtype=np.float32)
+    first, second = observation[:-1, :, 0], observation[:-1, :, 1] - observation[:-1, :, 2]
+    action = np.stack([first, 0.5 * second], axis=-1)
+    if choices:
+        action = np.stack([np.digitize(first, [-0.5, 0.5]), second > 0], axis=-1).astype(np.float32)
+    decided = random.random((STEPS, ROWS)) < 0.8
+    action[~decided] = 0
+    return Experience(
+        np.zeros((STEPS, ROWS), np.float32),
+        Trajectory(
+            observation=observation,
+            action=action.astype(np.float32),
+            decided=decided,
+            left=np.zeros_like(decided),
+            columns={"matters": np.ones(action.shape, np.bool_)},
+            mask=random.integers(0, 2, (STEPS + 1, ROWS, sum(choices)), np.uint8) if masks else None,
+        ),
+    )
+
+
+def linear(outputs: int) -> torch.nn.Linear:
+    torch.manual_seed(0)
+    return torch.nn.Linear(SEEN, outputs)
+
+
+def fitted(outputs: int, choices: tuple[int, ...], **changes: Any) -> tuple[dict[str, float], torch.nn.Linear]:
+    network = linear(outputs)
+    sessions = [session(number, choices, **changes) for number in range(3)]
+    return imitate(network, network.parameters(), choices, sessions, FITTING, seed=1), network
+
+
+def test_numbers_are_fitted_until_their_variance_is_explained() -> None:
+    metrics, network = fitted(2, ())
+    assert metrics["clone_explained_variance"] > 0.999
+    np.testing.assert_allclose(network.weight.detach(), [[1, 0, 0], [0, 0.5, -0.5]], atol=0.02)
+
+
+def test_choices_are_fitted_above_the_base_rate() -> None:
+    metrics, _ = fitted(5, (3, 2))
+    assert metrics["clone_accuracy"] > 0.9
+    assert 0.35 < metrics["clone_base_rate"] < 0.6
+
+
+def test_the_last_session_is_held_out() -> None:
+    network = linear(2)
+    other = session(2)
+    assert other.trajectory is not None
+    other.trajectory.action[:] *= -1
+    metrics = imitate(network, network.parameters(), (), [session(0), session(1), other], FITTING, seed=1)
+    assert metrics["clone_explained_variance"] < -2
+
+
+def test_what_does_not_matter_teaches_nothing() -> None:
+    sessions = [session(number) for number in range(3)]
+    for each in sessions:
+        assert each.trajectory is not None
+        each.trajectory.columns["matters"][..., 1] = False
+        each.trajectory.action[..., 1] = 1e6
+    network = linear(2)
+    before = network.weight[1].detach().clone()
+    metrics = imitate(network, network.parameters(), (), sessions, FITTING, seed=1)
+    torch.testing.assert_close(network.weight[1].detach(), before)
+    assert metrics["clone_explained_variance"] > 0.999
+
+
+def test_a_masked_choice_does_not_matter_and_a_seat_that_slept_is_left_out() -> None:
+    each = session(0, (3, 2), masks=True)
+    trajectory = each.trajectory
+    assert trajectory is not None
+    assert trajectory.mask is not None
+    lessons = lessons_of([each], (3, 2))
+    assert len(lessons["observation"]) == np.count_nonzero(trajectory.decided)
+    step, row = np.argwhere(trajectory.decided)[7]
+    for number, first in ((0, 0), (1, 3)):
+        choice = first + int(trajectory.action[step, row, number])
+        assert bool(lessons["matters"][7, number]) == bool(trajectory.mask[step, row, choice])
+    assert 0.3 < lessons["matters"].float().mean() < 0.7
+    metrics, _ = fitted(5, (3, 2), masks=True)
+    assert np.isfinite(list(metrics.values())).all()
+    assert metrics["clone_accuracy"] > 0.9
+
+
+def test_the_same_seed_gives_the_same_clone() -> None:
+    (_, first), (_, again) = fitted(2, ()), fitted(2, ())
+    assert torch.equal(first.weight, again.weight)
+
+
+def test_a_guess_of_the_mean_explains_nothing() -> None:
+    actual = torch.tensor([1.0, 2.0, 6.0])
+    assert explained_variance(torch.full((3,), 3.0), actual) == pytest.approx(0.0)
+    assert explained_variance(actual, actual) == 1.0

@@ -1,0 +1,162 @@
+"""Heads learn what can be foretold, through the policy's encoder, and leave RLlib's loss as it is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from ray.rllib.algorithms.appo.torch.appo_torch_learner import APPOTorchLearner
+from ray.rllib.algorithms.ppo.torch.ppo_torch_learner import PPOTorchLearner
+
+from marl_market.agents.rllib.actor_critic import ActorCritic
+from marl_market.agents.rllib.appo import APPO
+from marl_market.agents.rllib.auxiliary.heads import AuxiliaryHeads, AuxiliaryLosses, column_of, head_loss
+from marl_market.agents.rllib.auxiliary.scores import area_under_curve, scores_of
+from marl_market.agents.rllib.auxiliary.target import Head
+from marl_market.agents.rllib.masked_module import MaskedPPOModule
+from marl_market.agents.rllib.ppo import PPO
+from marl_market.agents.rllib.rollout import Floats, Rollout
+from tests.agents.rllib.synthetic import ACTION, OBSERVATION_SIZE, collect
+
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
+
+NUMBER, CLASS = Head(2, scores=False, weight=1.0), Head(2, scores=True, weight=1.0)
+HEADS = {"number": NUMBER, "class": CLASS}
+STEPS = 16
+
+
+def build(heads: dict[str, Head] | None = None, **fields: Any) -> ActorCritic:
+    agent = PPO(**{"hidden": (32,), "minibatch_size": 256, "learning_rate": 0.005, **fields})
+    return agent.build(OBSERVATION_SIZE, ACTION, 7, heads=heads)
+
+
+def targets(observation: Floats) -> dict[str, Floats]:
+    """Return what can be foretold from an observation, but for a fifth of the decisions."""
+    number = np.stack([observation[..., 3] * 0.5, np.tanh(observation[..., 4] - observation[..., 0])], axis=-1)
+    kind = (observation[..., 3:4] + observation[..., 1:2] > 0).astype(np.float32)
+    unknown = np.arange(observation.shape[1]) % 5 == 0
+    return {
+        column_of(name): np.where(unknown[:, None], np.nan, values).astype(np.float32)
+        for name, values in (("number", number), ("class", kind))
+    }
+
+
+def rollout(learner: ActorCritic, random: np.random.Generator) -> Rollout:
+    played = collect(learner, random, STEPS)
+    return replace(played, extra=targets(played.observation[:-1]))
+
+
+def closed(played: Rollout) -> Rollout:
+    """Return a rollout whose episodes end at its close, as V-trace wants them."""
+    ended = np.zeros_like(played.terminated)
+    ended[-1] = True
+    return replace(
+        played,
+        terminated=ended,
+        truncated=np.zeros_like(ended),
+        final_observation=np.zeros((0, OBSERVATION_SIZE), np.float32),
+        final_step=np.zeros(0, np.int64),
+        final_row=np.zeros(0, np.int64),
+    )
+
+
+@pytest.mark.parametrize("algorithm", ["ppo", "appo"])
+def test_heads_learn_what_can_be_foretold(algorithm: str) -> None:
+    learner = build(HEADS)
+    if algorithm == "appo":
+        agent = APPO(hidden=(32,), learning_rate=0.005, minibatch_rows=8)
+        learner = agent.build(OBSERVATION_SIZE, ACTION, STEPS, 7, heads=HEADS)
+    random = np.random.default_rng(1)
+    for _ in range(20):
+        played = rollout(learner, random)
+        learner.learn(closed(played) if algorithm == "appo" else played)
+    fresh = collect(learner, random, STEPS).observation[:-1]
+    outputs, wanted = learner.foretell(fresh.reshape(-1, OBSERVATION_SIZE)), targets(fresh)
+    number, kind = (
+        scores_of(head, outputs[name], wanted[column_of(name)].reshape(-1, wanted[column_of(name)].shape[-1]))
+        for name, head in HEADS.items()
+    )
+    assert number["explained_variance"] > 0.8
+    assert kind["accuracy"] > kind["base_rate"] + 0.3
+    assert kind["auc"] > 0.95
+
+
+def test_the_heads_teach_the_encoder_of_the_policy_and_nothing_else() -> None:
+    module = build(HEADS)._module
+    played = torch.randn(64, OBSERVATION_SIZE)
+    outputs = module.foretell({"obs": played})
+    sum(head_loss(head, outputs[name], torch.ones(64, 2)) for name, head in HEADS.items()).backward()
+    taught = {name for name, parameter in module.named_parameters() if parameter.grad is not None}
+    assert {name.split(".")[0] for name in taught} == {"encoder", "head_layers"}
+    assert all("actor_encoder" in name for name in taught if name.startswith("encoder"))
+    assert all(float(module.get_parameter(name).grad.abs().sum()) > 0 for name in taught)
+
+
+def test_heads_of_no_weight_change_nothing_and_others_do() -> None:
+    def learned(heads: dict[str, Head] | None) -> bytes:
+        # The norm by which gradients are clipped is rounded in another order where there are more of them.
+        learner, random = build(heads, gradient_clip=None), np.random.default_rng(1)
+        for _ in range(3):
+            played = collect(learner, random, STEPS)
+            learner.learn(replace(played, extra=targets(played.observation[:-1]) if heads else {}))
+        return learner.network()[1].tobytes()
+
+    weightless = {name: replace(head, weight=0.0) for name, head in HEADS.items()}
+    assert learned(weightless) == learned(None)
+    assert learned(HEADS) != learned(None)
+
+
+def test_without_heads_the_learner_and_its_module_are_as_before() -> None:
+    learner = build()
+    assert type(learner._learner._learner) is PPOTorchLearner
+    assert type(learner._module) is MaskedPPOModule
+    other = APPO().build(OBSERVATION_SIZE, ACTION, STEPS, 7)
+    assert type(other._learner._learner) is APPOTorchLearner
+    headed = build(HEADS)
+    assert {PPOTorchLearner, AuxiliaryLosses} < set(type(headed._learner._learner).__mro__)
+    assert {MaskedPPOModule, AuxiliaryHeads} < set(type(headed._module).__mro__)
+
+
+def test_a_resumed_learner_foretells_the_same() -> None:
+    learner, random = build(HEADS), np.random.default_rng(1)
+    learner.learn(rollout(learner, random))
+    other = build(HEADS)
+    other.set_state(learner.get_state())
+    seen = random.standard_normal((5, OBSERVATION_SIZE), dtype=np.float32)
+    for name, output in learner.foretell(seen).items():
+        np.testing.assert_array_equal(output, other.foretell(seen)[name])
+
+
+def test_what_is_not_known_counts_for_nothing() -> None:
+    output = torch.tensor([[1.0, 3.0], [5.0, 5.0]], requires_grad=True)
+    some = torch.tensor([[2.0, 1.0], [torch.nan, 0.0]])
+    loss = head_loss(NUMBER, output, some)
+    assert loss.item() == pytest.approx(2.5)
+    loss.backward()
+    assert output.grad is not None
+    assert torch.equal(output.grad, torch.tensor([[-1.0, 2.0], [0.0, 0.0]]))
+    assert head_loss(NUMBER, output, torch.full((2, 2), torch.nan)).item() == 0.0
+    assert head_loss(CLASS, output, torch.tensor([[1.0], [torch.nan]])).item() == pytest.approx(np.log1p(np.exp(-2)))
+
+
+def test_scores_compare_with_what_one_knows_without_looking() -> None:
+    target = np.array([[0.0], [1.0], [2.0], [np.nan]], np.float32)
+    mean, truth = np.ones((4, 1), np.float32), np.nan_to_num(target)
+    one = Head(1, scores=False, weight=1.0)
+    assert scores_of(one, mean, target) == pytest.approx({"loss": 2 / 3, "explained_variance": 0.0})
+    assert scores_of(one, truth, target) == pytest.approx({"loss": 0.0, "explained_variance": 1.0})
+    assert scores_of(one, mean[:1], target[3:]) == {}
+    assert set(scores_of(one, mean[:2], np.ones((2, 1), np.float32))) == {"loss"}
+    scores = np.array([[0, 1], [0, 2], [0, -1], [0, 3]], np.float32)
+    kinds = np.array([[1.0], [0.0], [0.0], [1.0]], np.float32)
+    found = scores_of(CLASS, scores, kinds)
+    assert (found["accuracy"], found["base_rate"], found["auc"]) == (0.75, 0.5, 0.75)
+    assert found["explained_entropy"] == pytest.approx(1 - found["loss"] / np.log(2))
+    assert set(scores_of(CLASS, scores, np.ones_like(kinds))) == {"loss", "accuracy", "base_rate"}
+
+
+def test_ties_count_half() -> None:
+    assert area_under_curve(np.zeros(4, np.float32), np.array([True, False, True, False])) == 0.5

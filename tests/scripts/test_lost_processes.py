@@ -1,0 +1,117 @@
+"""Runs whose processes are killed or interrupted, as their user would see it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from marl_market.reporting.run_folder import read_metrics
+from marl_market.training.checkpoint import load_checkpoint
+
+pytestmark = pytest.mark.ray
+ROOT = Path(__file__).parents[2]
+TINY = (
+    "training.workers=2", "training.markets=4", "training.threads=1", "training.evaluation_seeds=2",
+    "training.checkpoint_every=2", "market.session_steps=20", "market.warmup_steps=10",
+)  # fmt: skip
+EVERYBODY = "population=all_learners"
+FOR_EVER = "training.iterations=100000"
+TIMES = ["seconds", "sampling_share", "env_steps_per_second", "agent_steps_per_second"]
+
+
+def start(folder: Path, *overrides: str) -> subprocess.Popen[str]:
+    """Start a run in a process group of its own, in which Ray's processes are as well."""
+    return subprocess.Popen(
+        [sys.executable, str(ROOT / "scripts" / "train.py"), *TINY, *overrides],
+        cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)}, start_new_session=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+
+
+def wait_for_rows(process: subprocess.Popen[str], folder: Path, rows: int) -> None:
+    metrics, deadline = folder / "metrics.jsonl", time.monotonic() + 180
+    while process.poll() is None and not (metrics.exists() and len(metrics.read_text().splitlines()) >= rows):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def finish(process: subprocess.Popen[str]) -> str:
+    said, _ = process.communicate(timeout=180)
+    assert process.returncode == 0, said
+    return said
+
+
+def wait_for_the_end(process: subprocess.Popen[str], *leaving: str) -> None:
+    """Wait until nobody of its process group is left but those `leaving` of themselves, some time later."""
+    deadline = time.monotonic() + 30
+    left = [""]
+    while left and time.monotonic() < deadline:
+        time.sleep(0.5)
+        listed = subprocess.run(["ps", "-eo", "pgid,stat,args"], capture_output=True, text=True, check=True).stdout
+        rows = [row.split(maxsplit=2) for row in listed.splitlines()]
+        left = [name for group, status, name in rows if group == str(process.pid) and status[0] != "Z"]
+        left = [name for name in left if not name.startswith(leaving)]
+    assert left == []
+
+
+def same(found: Any, wanted: Any) -> None:
+    """Assert that two states are equal bit for bit, whatever they consist of."""
+    assert type(found) is type(wanted)
+    if isinstance(found, dict):
+        assert found.keys() == wanted.keys()
+        for key in found:
+            same(found[key], wanted[key])
+    elif isinstance(found, list | tuple):
+        assert len(found) == len(wanted)
+        for one, other in zip(found, wanted, strict=True):
+            same(one, other)
+    elif hasattr(found, "__dict__") and not isinstance(found, np.ndarray):
+        same(vars(found), vars(wanted))
+    else:
+        np.testing.assert_array_equal(np.asarray(found), np.asarray(wanted))
+
+
+def test_a_run_whose_driver_is_killed_goes_on_as_if_nothing_had_happened(tmp_path: Path) -> None:
+    killed = start(tmp_path, EVERYBODY, FOR_EVER, "hydra.run.dir=killed")
+    wait_for_rows(killed, tmp_path / "killed", 3)
+    killed.kill()
+    killed.communicate(timeout=60)
+    assert killed.returncode == -signal.SIGKILL
+    wait_for_the_end(killed, "ray::DashboardAgent", "ray::RuntimeEnvAgent")  # Ray's own, within a minute
+    rows = len((tmp_path / "killed" / "metrics.jsonl").read_text().splitlines())
+    saved = load_checkpoint(tmp_path / "killed")["done"]
+    assert max(2, rows - 2) <= saved <= rows
+    iterations = f"training.iterations={saved + 3}"
+    said = finish(start(tmp_path, EVERYBODY, iterations, "resume=killed"))
+    assert "sampling: 2 workers" in said
+    finish(start(tmp_path, EVERYBODY, iterations, "hydra.run.dir=whole"))
+    found, wanted = (load_checkpoint(tmp_path / name) for name in ("killed", "whole"))
+    assert found["done"] == saved + 3
+    same(found["learners"], wanted["learners"])
+    first, second = (
+        read_metrics(tmp_path / name / "metrics.jsonl").drop(columns=TIMES) for name in ("killed", "whole")
+    )
+    pd.testing.assert_frame_equal(first, second, check_exact=True)
+    assert np.isfinite(first.filter(like="loss").iloc[-1]).all()
+
+
+def test_a_control_c_while_workers_sample_saves_reports_and_leaves_nobody_behind(tmp_path: Path) -> None:
+    # Evolution learns in no time, so that a run of long sessions is nearly always sampling.
+    alone, long = "~population.ppo", "market.session_steps=5000"
+    process = start(tmp_path, alone, long, FOR_EVER, "hydra.run.dir=run")
+    wait_for_rows(process, tmp_path / "run", 1)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    said = finish(process)
+    done = load_checkpoint(tmp_path / "run")["done"]
+    assert f"interrupted after iteration {done} and saved; resume=" in said
+    assert said.endswith("report: run/report.html\n")
+    wait_for_the_end(process)

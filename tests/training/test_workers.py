@@ -1,0 +1,217 @@
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import ray
+import torch
+
+from marl_market.agents.evolution.evolution_strategy import EvolutionStrategy
+from marl_market.agents.evolution.genetic_algorithm import GeneticAlgorithm
+from marl_market.agents.learner import Portion
+from marl_market.agents.newborn import newborn_learners
+from marl_market.agents.rllib.process import prepare_process
+from marl_market.agents.scripted.momentum import Momentum
+from marl_market.env.agent import Group
+from marl_market.env.batch_market import BatchMarket
+from marl_market.env.environment import Environment
+from marl_market.reporting.run_folder import read_metrics
+from marl_market.training.sampler import Sampler, Session
+from marl_market.training.trainer import Trainer
+from marl_market.training.workers import LIVES, Workers, WorkersError, connect, join_sessions, portions_of
+from tests.builders import environment, market_spec
+
+SEED, MARKETS = 3, 8
+TIMES = ["seconds", "sampling_share", "env_steps_per_second", "agent_steps_per_second"]
+
+
+def starts_ray(test: Callable[..., None]) -> Any:
+    """Mark a test that starts Ray, which warns of itself."""
+    return pytest.mark.ray(pytest.mark.filterwarnings("ignore")(test))
+
+
+@pytest.fixture(scope="module")
+def own_ray() -> Iterator[None]:
+    """Run Ray, quietly, for all the tests that do not ask for one of their own."""
+    before = torch.get_num_threads()
+    prepare_process()
+    ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    yield
+    ray.shutdown()
+    torch.set_num_threads(before)
+
+
+def evolving(**changes: Any) -> Environment:
+    """Return an environment of scripted and evolving minds, two of which share out the markets differently."""
+    groups = (
+        Group("evolution", EvolutionStrategy((4,)), 2),
+        Group("genetic", EvolutionStrategy((4,), GeneticAlgorithm(), sessions=2), 1),
+        Group("momentum", Momentum(), 2),
+    )
+    flow = environment().groups[0]
+    return environment(groups=(flow, *groups), **changes)
+
+
+def whole(described: Environment, markets: int = MARKETS) -> Sampler:
+    """Return what samples all markets in this process."""
+    return Sampler(BatchMarket(described, markets), newborn_learners(described, SEED), SEED)
+
+
+def workers_of(described: Environment, workers: int, markets: int = MARKETS) -> Workers:
+    return Workers(described, markets, newborn_learners(described, SEED), SEED, True, workers, "local")
+
+
+def same(found: Session, wanted: Session, **tolerance: float) -> None:
+    """Assert that two sessions are equal bit for bit, or within a tolerance."""
+    for name in ("reward", "profit", "fees", "spread", "trades", "price"):
+        np.testing.assert_allclose(getattr(found, name), getattr(wanted, name), **{"rtol": 0, **tolerance})
+    assert found.experience.keys() == wanted.experience.keys()
+    for name, experience in found.experience.items():
+        np.testing.assert_allclose(experience.reward, wanted.experience[name].reward, **{"rtol": 0, **tolerance})
+        trajectory, other = experience.trajectory, wanted.experience[name].trajectory
+        assert (trajectory is None) == (other is None)
+        if trajectory is not None and other is not None:
+            columns = {"observation", "action", "decided", "left"}
+            pairs = [(getattr(trajectory, column), getattr(other, column)) for column in columns]
+            pairs += [(trajectory.columns[column], other.columns[column]) for column in other.columns]
+            pairs += [] if other.mask is None else [(trajectory.mask, other.mask)]
+            for one, two in pairs:
+                assert one.dtype == two.dtype
+                assert one.flags.writeable
+                np.testing.assert_allclose(one, two, **{"rtol": 0, **tolerance})
+
+
+@pytest.mark.parametrize(
+    ("markets", "workers", "sharing", "edges"),
+    [(8, 1, 2, [0, 8]), (8, 3, 2, [0, 2, 4, 8]), (6, 3, 2, [0, 2, 4, 6]), (5, 2, 1, [0, 2, 5])],
+)
+def test_portions_are_even_and_part_no_pair(markets: int, workers: int, sharing: int, edges: list[int]) -> None:
+    assert portions_of(markets, workers, sharing) == [Portion(start, stop, markets) for start, stop in pairwise(edges)]
+
+
+def in_portions(described: Environment, workers: int, iteration: int) -> Session:
+    """Return a session played portion by portion, each by minds of its own that adopt what is shared."""
+    shared = {name: learner.share() for name, learner in newborn_learners(described, SEED).items()}
+    sessions = []
+    for portion in portions_of(MARKETS, workers, 2):
+        learners = newborn_learners(described, SEED + 1)
+        for name, learner in learners.items():
+            learner.adopt(shared[name])
+        batch = BatchMarket(described, portion.stop - portion.start)
+        sessions.append(Sampler(batch, learners, SEED, True, portion).sample(iteration))
+    return join_sessions(sessions)
+
+
+def test_evolving_and_scripted_minds_live_the_same_in_any_portion() -> None:
+    described = evolving()
+    wanted = whole(described).sample(2)
+    assert np.unique(wanted.reward[:, described.seats_of("evolution")], axis=0).shape[0] > MARKETS // 2
+    for workers in (1, 2, 3):
+        same(in_portions(described, workers, 2), wanted)
+    found = in_portions(described, 2, 2)
+    for name in ("spread_ticks", "trades_per_step", "volatility_ticks"):
+        assert getattr(found, name) == getattr(wanted, name)
+
+
+def test_minds_outside_the_step_live_the_same_but_for_rounding(learning: Callable[..., Environment]) -> None:
+    described = learning()
+    same(in_portions(described, 2, 2), whole(described).sample(2), atol=1e-4, rtol=1e-4)
+
+
+def test_what_is_adopted_explores_as_much_as_what_is_shared(learning: Callable[..., Environment]) -> None:
+    described = learning()
+    learners, others = newborn_learners(described, SEED), newborn_learners(described, SEED + 1)
+    session = Sampler(BatchMarket(described, MARKETS), learners, SEED).sample(0)
+    learners["dqn"].learn(session.experience["dqn"])
+    others["dqn"].adopt(learners["dqn"].share())
+    epsilon = learners["dqn"].epsilon  # type: ignore[attr-defined]
+    assert others["dqn"].epsilon == epsilon < 1  # type: ignore[attr-defined]
+
+
+def test_an_odd_number_of_markets_is_refused_before_anything_starts() -> None:
+    with pytest.raises(ValueError, match=r"training\.markets is 7; markets go in pairs"):
+        workers_of(evolving(), 2, markets=7)
+    assert not ray.is_initialized()
+
+
+def test_a_ray_that_does_not_answer_is_named() -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{unused.getsockname()[1]}"
+        with pytest.raises(WorkersError, match=rf"training\.address is '{address}', and no Ray answers there: start"):
+            connect(address, 1)
+
+
+@starts_ray
+def test_workers_play_what_one_process_would(own_ray: None, learning: Callable[..., Environment]) -> None:
+    for described, tolerance in ((evolving(), {}), (learning(), {"atol": 1e-4, "rtol": 1e-4})):
+        with workers_of(described, 2) as workers:
+            places = workers.places()
+            for iteration in (0, 5):
+                same(workers.sample(iteration), whole(described).sample(iteration), **tolerance)
+            said = workers.where()
+        assert len({place.process for place in places} | {os.getpid()}) == 3
+        assert all(1e8 < place.memory < 4e9 for place in places)
+        assert said.startswith("2 workers of one thread (nodes: ")
+        assert re.search(r": 2\), each of up to [1-9]\d\d MB$", said)
+
+
+@starts_ray
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_run_learns_the_same_with_any_number_of_workers(
+    own_ray: None, train: Callable[..., Trainer], tmp_path: Path, workers: int
+) -> None:
+    changes = {"groups": evolving().groups}
+    sizes = {"markets": 8, "iterations": 3}
+    alone = train(tmp_path / "alone", changes=changes, **sizes)
+    shared = train(tmp_path / "shared", changes=changes, workers=workers, **sizes)
+    for name, policy in alone.policies().items():
+        np.testing.assert_array_equal(shared.policies()[name].weights, policy.weights)
+    first, second = (
+        read_metrics(tmp_path / each / "metrics.jsonl").drop(columns=TIMES) for each in ("alone", "shared")
+    )
+    pd.testing.assert_frame_equal(first, second, check_exact=True)
+
+
+@starts_ray
+def test_a_killed_worker_is_replaced_and_nobody_can_tell(own_ray: None) -> None:
+    described = evolving(spec=market_spec(session_steps=3000))
+    sampler = whole(described)
+    with workers_of(described, 2) as workers:
+        begin = time.monotonic()
+        workers.sample(0)
+        seconds = time.monotonic() - begin
+        before = workers.places()
+        # One dies in the middle of an iteration, the other between two.
+        killing = threading.Timer(seconds / 3, os.kill, (before[1].process, signal.SIGKILL))
+        killing.start()
+        same(workers.sample(1), sampler.sample(1))
+        killing.join()
+        os.kill(before[0].process, signal.SIGKILL)
+        same(workers.sample(2), sampler.sample(2))
+        after = workers.places()
+    assert not {place.process for place in before} & {place.process for place in after}
+
+
+@starts_ray
+def test_workers_that_die_as_fast_as_they_are_replaced_end_the_run(
+    own_ray: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with workers_of(evolving(), 2) as workers:
+        monkeypatch.setattr(workers, "_portions", [Portion(0, 4, 8), Portion(4, 7, 8)])  # whose worker cannot be born
+        os.kill(workers.places()[1].process, signal.SIGKILL)
+        with pytest.raises(
+            WorkersError, match=rf"(?s){LIVES} workers died in turn over markets 4 to 6; .*must be even"
+        ):
+            workers.sample(0)

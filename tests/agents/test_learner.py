@@ -21,7 +21,6 @@ from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
 from marl_market.env.actions.limit_grid import LimitGrid
 from marl_market.env.actions.market_discrete import MarketDiscrete
 from marl_market.env.actions.order_by_order import OrderByOrder
-from marl_market.env.actions.order_mixed import OrderMixed
 from marl_market.env.agent import External, Group
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import Environment
@@ -35,14 +34,13 @@ OFF_POLICY: dict[str, Any] = {"hidden": (8,), "learning_starts": 0, "decisions_p
 AGENTS: dict[str, Any] = {
     "ppo": PPO(hidden=(8,), epochs=1, learning_rate=0.01),
     "chooser": PPO(hidden=(8,), epochs=1, learning_rate=0.01),
-    "mixed": PPO(hidden=(8,), epochs=1, learning_rate=0.01),
     "appo": APPO(hidden=(8,), epochs=1, learning_rate=0.01),
     "dqn": DQN(**OFF_POLICY),
     "sac": SAC(**OFF_POLICY),
     "evolution": EvolutionStrategy((4,), OpenAIES(sigma=0.1, learning_rate=0.05, weight_decay=0.0)),
     "selector": EvolutionStrategy((4,), OpenAIES(sigma=0.1, learning_rate=0.05, weight_decay=0.0)),
 }
-ACTIONS = {"chooser": OrderByOrder(), "mixed": OrderMixed(), "dqn": MarketDiscrete(), "selector": LimitGrid()}
+ACTIONS = {"chooser": OrderByOrder(), "dqn": MarketDiscrete(), "selector": LimitGrid()}
 INSIDE = ("evolution", "selector")
 
 

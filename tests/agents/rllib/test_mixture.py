@@ -9,15 +9,22 @@ import torch
 from gymnasium.spaces import Discrete, MultiDiscrete, Tuple
 from ray.rllib.core.columns import Columns
 
+from marl_market.agents.evolution.frozen import FrozenPolicy
 from marl_market.agents.rllib.actor_critic import ActorCritic
 from marl_market.agents.rllib.appo import APPO
 from marl_market.agents.rllib.mixture import as_space, as_tensors, draw, mixture_of, outputs_of, widen
 from marl_market.agents.rllib.network import PolicyHead
 from marl_market.agents.rllib.ppo import PPO
 from marl_market.agents.rllib.rollout import Rollout
+from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
+from marl_market.env.actions.order_mixed import OrderMixed
+from marl_market.env.agent import Group
+from marl_market.env.batch_market import BatchMarket
 from marl_market.env.scheme import choices_of, continuous
+from marl_market.evaluation.match import with_policies
 from tests.agents.answers import answer
 from tests.agents.rllib.synthetic import OBSERVATION_SIZE, closed_rollout
+from tests.builders import environment, market_spec
 
 STEPS, ROWS = 8, 32
 SPACES: dict[str, Any] = {
@@ -123,3 +130,24 @@ def test_what_is_learned_from_is_what_was_done(algorithm: str) -> None:
         output = learner._module.forward_train(batch)[Columns.ACTION_DIST_INPUTS]
     logp = learner._module.get_train_action_dist_cls().from_logits(output).logp(batch[Columns.ACTIONS])
     np.testing.assert_allclose(logp, batch[Columns.ACTION_LOGP], atol=1e-5)
+
+
+def test_a_mixed_policy_plays_compiled_what_its_learner_would_do() -> None:
+    agent, kinds = PPO(hidden=(8,), output_scale=8.0), set()
+    groups = [Group("noise", ZeroIntelligence(), 4), Group("focal", agent, 2)]
+    described = environment(groups, action=OrderMixed(), spec=market_spec(session_steps=STEPS))
+    for seed in (1, 2, 3):
+        learner = agent.learner(described, "focal", seed)
+        policy = learner.policy()
+        assert isinstance(policy, FrozenPolicy)
+        batch = BatchMarket(with_policies(described, {"focal": policy}), 3)
+        batch.reset([1, 2, 3])
+        seats = batch.markets["seat"][:, described.seats_of("focal")]
+        for _ in range(STEPS):
+            seen = seats["observation"][..., : described.observation_size].reshape(6, -1).copy()
+            mask = seats["mask"][..., :3].reshape(6, -1).copy()
+            batch.step(np.zeros((3, 0, 3), np.float32))
+            wanted = answer(learner, seen, None, mask).action
+            np.testing.assert_allclose(seats["action"][..., :3].reshape(6, 3), wanted, atol=1e-5)
+            kinds |= set(wanted[:, 0].tolist())
+    assert len(kinds) > 1

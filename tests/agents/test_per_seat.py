@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from marl_market.agents.evolution.evolution_strategy import EvolutionStrategy
 from marl_market.agents.evolution.strategies import OpenAIES
@@ -39,6 +41,14 @@ AGENTS: dict[str, tuple[Any, Any]] = {
     "dqn": (DQN(hidden=(8,), learning_starts=0, decisions_per_update=8, batch_size=16), MarketDiscrete()),
     "lstm": (PPO(hidden=(8,), memory=8, sequence=6, epochs=1, learning_rate=0.02), LimitGrid()),
 }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_torch_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def described(name: str, shared: bool = False) -> Environment:

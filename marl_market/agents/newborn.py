@@ -8,6 +8,7 @@ import numpy as np
 
 from marl_market.agents.learner import Learner, LearningAgent
 from marl_market.agents.past_selves import Gallery, PastSelves
+from marl_market.agents.per_seat import learner_of
 from marl_market.env.agent import Group
 from marl_market.env.environment import Environment
 
@@ -18,7 +19,7 @@ NEWBORNS = 10
 def newborn_learners(environment: Environment, seed: int) -> dict[str, Learner]:
     """Return a learner for each group that learns, by name."""
     return {
-        group.name: group.agent.learner(environment, group.name, word)
+        group.name: learner_of(environment, group, word)
         for group, word in _seeded(environment, seed)
         if isinstance(group.agent, LearningAgent)
     }

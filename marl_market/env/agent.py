@@ -34,9 +34,9 @@ class Agent(Protocol):
         warms_up: whether it acts before the session opens.
         mind_per_market: whether every market has a mind of its own (a candidate of an evolution).
 
-    Two more attributes are for the few that need them: `sees`, a tuple of what else the seat is shown ("events": the
-    public history is kept up to date; "fundamental": `seat.signal` is the fundamental value in ticks), and `steers`,
-    whether `seat.drift` moves the fundamental value.
+    More attributes are for the few that need them: `sees`, a tuple of what else the seat is shown ("events": the
+    public history is kept up to date; "fundamental": `seat.signal` is the fundamental value in ticks), `steers`,
+    whether `seat.drift` moves the fundamental value, and `mind_per_seat`, whether every seat has a mind of its own.
     """
 
     @property
@@ -94,6 +94,7 @@ class Group:
         presence: when each of them comes and goes; None: it is there for the whole session.
         latency: how far they are from the venue; None for what the market says.
         action: what its seats can do; None: what the environment says.
+        shared: whether its seats learn with one mind, if they learn; else each has its own and learns for itself.
     """
 
     name: str
@@ -102,6 +103,7 @@ class Group:
     presence: Presence | None = None
     latency: Latency | None = None
     action: ActionScheme | None = None
+    shared: bool = True
 
     def __post_init__(self) -> None:
         if self.count < 1:
@@ -113,6 +115,11 @@ class Group:
     def sees(self) -> tuple[str, ...]:
         """Return what the seats are shown beyond what every seat sees."""
         return tuple(getattr(self.agent, "sees", ()))
+
+    @property
+    def mind_per_seat(self) -> bool:
+        """Return whether every seat has a mind of its own in the market's records."""
+        return bool(getattr(self.agent, "mind_per_seat", False))
 
     @property
     def steers(self) -> bool:

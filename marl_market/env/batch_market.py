@@ -70,7 +70,8 @@ class BatchMarket:
         instruments: (instruments, B) market records, see `marl_market.exchange.records`.
         markets: (B,) those of the market's own instrument, the first.
         lines: what lies between seats and venues, see `marl_market.exchange.latency`; None where nothing is late.
-        minds: mind records; `mind_rows[name]` are the rows of a group, one, or B where each market has its own.
+        minds: mind records; `mind_rows[name]` are the rows of a group: one, or B where each market has its own, or one
+            a seat where each seat has.
         external: (E,) seats whose actions come from outside, in the order of the action and observation arrays.
         choices: (E, action size) int64, how many choices each number has, 0 where it may be any; None if all may.
         mask: (B, E, choices) uint8, 1 for each choice of a discrete action that does something now, those of each

@@ -9,12 +9,12 @@ import gymnasium
 import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import Environment
 from marl_market.env.playable import ActionError
-from marl_market.env.scheme import mask_size_of
+from marl_market.env.scheme import flat_action, mask_size_of
 from marl_market.env.sessions import Sessions
 
 Floats = NDArray[np.float32]
@@ -92,15 +92,13 @@ class FocalEnv(VectorEnv[Floats, NDArray[Any], NDArray[Any]]):
             self._sessions.begin(self._seeds(seed))
         return self._open(), self._infos()
 
-    def step(self, actions: ArrayLike) -> Stepped:
+    def step(self, actions: Any) -> Stepped:
         """Play one action for each sub-environment, or open the next sessions where the last ones have ended.
 
         Raises ActionError, before anything is played, for another shape than the action space's or a value that no
         seat can play, and RuntimeError before the first reset.
         """
-        played = np.asarray(actions, np.float32)
-        if played.shape != self.action_space.shape:
-            raise ActionError(f"actions has shape {played.shape}; it must be {self.action_space.shape}")
+        played = self._read(actions)
         if self._over:
             nothing = np.zeros(self.num_envs, np.bool_)
             return self._open(), np.zeros(self.num_envs, np.float32), nothing, nothing.copy(), self._infos()
@@ -110,6 +108,19 @@ class FocalEnv(VectorEnv[Floats, NDArray[Any], NDArray[Any]]):
         reward, terminated = step.reward[:, self._seats].flatten(), step.terminated[:, self._seats].flatten()
         truncated = np.full(self.num_envs, step.truncated)
         return self._rows(step.observation), reward, terminated, truncated, self._infos()
+
+    def _read(self, actions: Any) -> Floats:
+        """Return the numbers of actions; raises ActionError where they are not those of every sub-environment."""
+        single: Any = self.single_action_space
+        try:
+            played = flat_action(actions, single)
+        except (ValueError, TypeError) as error:
+            raise ActionError(f"actions cannot be read: {error}; it must be of {self.action_space}") from error
+        mixed = isinstance(single, gymnasium.spaces.Tuple)
+        wanted = (self.num_envs, self._own.shape[-1]) if mixed else self.action_space.shape
+        if played.shape != wanted:
+            raise ActionError(f"actions has shape {played.shape}; it must be {wanted}")
+        return played
 
     def _open(self) -> Floats:
         """Open the session that follows in every market and return the first observations."""

@@ -15,11 +15,11 @@ from marl_market.env.playable import ActionError, require_playable
 from marl_market.env.render import MarketView
 from marl_market.env.render_text import render_text
 from marl_market.env.roster import Roster
-from marl_market.env.scheme import ActionSpace, choices_of
+from marl_market.env.scheme import ActionSpace, flat_action, mask_size_of, shaped_mask
 from marl_market.env.sessions import Sessions
 
 Observation = NDArray[np.float32]
-Action = NDArray[np.generic] | int
+Action = NDArray[np.generic] | int | tuple[Any, ...]
 
 
 class MarketEnv(ParallelEnv[str, Observation, Action]):
@@ -27,11 +27,11 @@ class MarketEnv(ParallelEnv[str, Observation, Action]):
 
     | Agents       | one for each seat of the external groups, "<group>_<number>"; all others play themselves |
     | Observations | Box of shape (observation size,), float32, see `marl_market.env.observations`            |
-    | Actions      | the space of the group's action scheme: Box in [-1, 1], Discrete or MultiDiscrete        |
+    | Actions      | the space of the group's action scheme: Box in [-1, 1], Discrete, MultiDiscrete, Tuple   |
     | Rewards      | the reward scheme's, see `marl_market.env.rewards`                                       |
 
     Where actions are discrete, each info has an "action_mask" of the choices that do something now, in the form that
-    the space's `sample` takes: one int8 array, or a tuple of them for MultiDiscrete.
+    the space's `sample` takes: one int8 array, or a tuple of them for MultiDiscrete and Tuple.
 
     An agent is among `agents` while its seat is in the market. It is terminated when it leaves, in the step that also
     brings its last reward and observation, and does not come back. Where actions have a pace, an agent that sleeps is
@@ -73,14 +73,23 @@ class MarketEnv(ParallelEnv[str, Observation, Action]):
         watched = dict(zip(self._seats, self.possible_agents, strict=True))
         self._view = None if render_mode is None else MarketView(self.batch, watched)
         self._observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (environment.observation_size,), np.float32)
-        self._shapes = [self._spaces[agent].shape or () for agent in self.possible_agents]
-        self._masked = self._describe_masks()
+        mixed = [isinstance(self._spaces[agent], gymnasium.spaces.Tuple) for agent in self.possible_agents]
+        self._shapes = [
+            (self._schemes[agent].size,) if several else self._spaces[agent].shape or ()
+            for agent, several in zip(self.possible_agents, mixed, strict=True)
+        ]
+        self._masked = [
+            (place, agent, size)
+            for place, agent in enumerate(self.possible_agents)
+            if (size := mask_size_of(self._schemes[agent])) > 0
+        ]
         self._sessions = Sessions(1)
         self._roster = Roster(self.batch)
         self._full = True
         self._idle = np.zeros((1, len(self._seats), environment.action_size), np.float32)
         row = (environment.action_size,)
-        self._row = row if set(self._shapes) == {row} else None  # the shape of every action, where they share one
+        # The shape of every action, where they share one.
+        self._row = row if set(self._shapes) == {row} and not any(mixed) else None
         self._sleeps = environment.pace.choices > 0
         self._never = dict.fromkeys(self.possible_agents, False)
         self._always = dict.fromkeys(self.possible_agents, True)
@@ -149,12 +158,13 @@ class MarketEnv(ParallelEnv[str, Observation, Action]):
                 pass  # what is wrong, or merely another kind of sequence, is for the loop below to say
         played = self._idle.copy()
         for place in self._roster.acts.nonzero()[0].tolist():
+            agent = self.possible_agents[place]
             try:
-                action = np.asarray(actions[self.possible_agents[place]], np.float32)
+                action = flat_action(actions[agent], self._spaces[agent])
             except (KeyError, ValueError, TypeError):
-                raise self._refusal(self.possible_agents[place], actions) from None
+                raise self._refusal(agent, actions) from None
             if action.shape != self._shapes[place]:
-                raise self._refusal(self.possible_agents[place], actions)
+                raise self._refusal(agent, actions)
             played[0, place, : action.size] = action
         return played
 
@@ -204,16 +214,9 @@ class MarketEnv(ParallelEnv[str, Observation, Action]):
         if agent not in actions:
             return ActionError(f"actions has no entry for {agent!r}; every agent acts each step")
         wanted = f"{self._schemes[agent].size} numbers" if self._spaces[agent].shape else "one number"
+        if isinstance(self._spaces[agent], gymnasium.spaces.Tuple):
+            wanted = f"a tuple as of {self._spaces[agent]}"
         return ActionError(f"action of {agent!r} is {actions[agent]!r}; it must be {wanted}")
-
-    def _describe_masks(self) -> list[tuple[int, str, NDArray[np.int64]]]:
-        """Return place and name of each agent whose actions have a mask, and where its numbers' choices end."""
-        masked = []
-        for place, agent in enumerate(self.possible_agents):
-            choices = choices_of(self._spaces[agent])
-            if choices is not None and self._schemes[agent].mask is not None:
-                masked.append((place, agent, choices.cumsum()))
-        return masked
 
     def _share(self, observation: NDArray[np.float32]) -> dict[str, Observation]:
         """Give each agent its own row of a copy."""
@@ -224,10 +227,8 @@ class MarketEnv(ParallelEnv[str, Observation, Action]):
         infos: dict[str, dict[str, Any]] = {agent: {} for agent in self.possible_agents}
         if self._masked:
             mask = self.batch.mask[0].astype(np.int8)
-            for place, agent, ends in self._masked:
-                parts = np.split(mask[place, : ends[-1]], ends[:-1])
-                several = isinstance(self._spaces[agent], gymnasium.spaces.MultiDiscrete)
-                infos[agent]["action_mask"] = tuple(parts) if several else parts[0]
+            for place, agent, size in self._masked:
+                infos[agent]["action_mask"] = shaped_mask(mask[place, :size], self._spaces[agent])
         return infos
 
     def render(self) -> str | NDArray[np.uint8] | None:

@@ -6,10 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from gymnasium.spaces import Box, MultiDiscrete
+from gymnasium.spaces import Box, Discrete, MultiDiscrete, Tuple
 
 from marl_market.env.decoding import between, choice
-from marl_market.env.scheme import ActionScheme, ActionSpace, PaceScheme, WrappedAction, choices_of, continuous
+from marl_market.env.scheme import (
+    ActionScheme,
+    ActionSpace,
+    PaceScheme,
+    WrappedAction,
+    choices_of,
+    continuous,
+    parts_of,
+)
 from marl_market.env.trader import PACE_PARAMETERS
 from marl_market.exchange.compiled import inlined
 from marl_market.market.spec import MarketSpec
@@ -22,7 +30,7 @@ MOST_PARAMETERS = PACE_PARAMETERS - FIRST_PARAMETER
 def chosen(seat, mind):  # type: ignore[no-untyped-def]
     """Return which of a pace's choices an action names.
 
-    Its number is a choice where actions are discrete; else the choices share [-1, 1] evenly.
+    Its number is a choice where actions are discrete or mixed; else the choices share [-1, 1] evenly.
     """
     count = mind.pace_parameter[CHOICES]
     number = seat.action[np.int64(mind.pace_parameter[PLACE])]
@@ -52,6 +60,8 @@ class Paced(WrappedAction):
     @property
     def space(self) -> ActionSpace:
         """Return the space of the action's numbers and of the choice."""
+        if isinstance(self.action.space, Tuple):
+            return Tuple((*parts_of(self.action.space), Discrete(self.pace.choices)))
         choices = choices_of(self.action.space)
         return continuous(self.size) if choices is None else MultiDiscrete([*choices.tolist(), self.pace.choices])
 

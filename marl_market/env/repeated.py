@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gymnasium.spaces import MultiDiscrete
+from gymnasium.spaces import MultiDiscrete, Tuple
 
-from marl_market.env.scheme import ActionSpace, WrappedAction, choices_of, continuous
+from marl_market.env.scheme import ActionSpace, WrappedAction, choices_of, continuous, parts_of
 
 
 @dataclass(frozen=True)
@@ -27,5 +27,7 @@ class Repeated(WrappedAction):
     @property
     def space(self) -> ActionSpace:
         """Return the space of all instruments' numbers."""
+        if isinstance(self.action.space, Tuple):
+            return Tuple(self.instruments * parts_of(self.action.space))
         choices = choices_of(self.action.space)
         return continuous(self.size) if choices is None else MultiDiscrete(self.instruments * choices.tolist())

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-from gymnasium.spaces import Box, Discrete, MultiDiscrete
+from gymnasium.spaces import Box, Discrete, MultiDiscrete, Tuple
 from numpy.typing import NDArray
 
 from marl_market.market.spec import MarketSpec
 
-ActionSpace = Box | Discrete[np.int64] | MultiDiscrete
+ActionSpace = Box | Discrete[np.int64] | MultiDiscrete | Tuple
 
 
 class ObservationScheme(Protocol):
@@ -63,7 +63,8 @@ class ActionScheme(Protocol):
         mask: compiled function of the same signature that writes into seat.mask which choices do something; None
             where every action does.
         size: how many numbers an action has.
-        space: what actions lie in: a Box of [-1, 1], or Discrete or MultiDiscrete, whose choices are numbers too.
+        space: what actions lie in: a Box of [-1, 1], or Discrete or MultiDiscrete, whose choices are numbers too, or a
+            Tuple of such, whose numbers follow each other.
     """
 
     @property
@@ -164,11 +165,52 @@ def continuous(size: int) -> Box:
     return Box(-1.0, 1.0, (size,), np.float32)
 
 
+def parts_of(space: ActionSpace) -> tuple[Any, ...]:
+    """Return the simple spaces that an action space consists of, in the order of their numbers."""
+    return tuple(space.spaces) if isinstance(space, Tuple) else (space,)
+
+
 def choices_of(space: ActionSpace) -> NDArray[np.int64] | None:
-    """Return how many choices each number of a discrete action has, or None where actions are continuous."""
+    """Return how many choices each number of an action has, 0 where it is continuous; None where all are."""
     if isinstance(space, Box):
         return None
+    if isinstance(space, Tuple):
+        return np.concatenate([_counts(part) for part in space.spaces])
     return np.atleast_1d(np.asarray(space.nvec if isinstance(space, MultiDiscrete) else space.n, np.int64))
+
+
+def _counts(part: Any) -> NDArray[np.int64]:
+    found = choices_of(part)
+    return np.zeros(part.shape, np.int64) if found is None else found
+
+
+def flat_action(action: Any, space: ActionSpace) -> NDArray[np.float32]:
+    """Return the numbers of an action of `space`, or of several of equal leading shape, in one row each.
+
+    Raises ValueError or TypeError for what has another shape than the space's.
+    """
+    if not isinstance(space, Tuple):
+        return np.asarray(action, np.float32)
+    parts = [np.asarray(part, np.float32) for part in action]
+    shapes = [part.shape or () for part in space.spaces]
+    leading = parts[0].shape[: parts[0].ndim - len(shapes[0])] if parts else ()
+    if [part.shape for part in parts] != [(*leading, *shape) for shape in shapes]:
+        raise ValueError(f"it has parts of shapes {[part.shape for part in parts]}")
+    return np.concatenate([part.reshape(*leading, -1) for part in parts], axis=-1)
+
+
+def shaped_mask(mask: NDArray[np.int8], space: ActionSpace) -> Any:
+    """Return a mask (choices,) in the form that the space's `sample` takes."""
+    if isinstance(space, MultiDiscrete):
+        return tuple(np.split(mask, space.nvec.cumsum()[:-1]))
+    if not isinstance(space, Tuple):
+        return mask
+    parts = parts_of(space)
+    ends = np.cumsum([_counts(part).sum() for part in parts])
+    own = np.split(mask, ends[:-1])
+    return tuple(
+        None if isinstance(part, Box) else shaped_mask(each, part) for part, each in zip(parts, own, strict=True)
+    )
 
 
 def mask_size_of(action: ActionScheme) -> int:

@@ -33,7 +33,8 @@ def seat_groups(
     rows: dict[str, slice] = {}
     used = 0
     for group in environment.groups:
-        rows[group.name] = slice(used, used + (count if group.agent.mind_per_market else 1))
+        own_minds = group.count if group.mind_per_seat else 1
+        rows[group.name] = slice(used, used + (count if group.agent.mind_per_market else own_minds))
         used = rows[group.name].stop
     # What follows belongs to the further instruments: in each, a group has one row for its rule or its decoder.
     own, further = used, len(environment.spec.instruments) - 1
@@ -87,7 +88,9 @@ def _place_groups(
         seat["informed"] = "fundamental" in group.sees
         seat["steers"] = group.steers
         seat["place"] = np.arange(group.count)
-        seat["mind"] = np.broadcast_to(np.arange(mind_rows.start, mind_rows.stop)[:, None], (records.size, group.count))
+        mind = np.arange(mind_rows.start, mind_rows.stop)
+        mind = mind[None, :] if group.mind_per_seat else mind[:, None]
+        seat["mind"] = np.broadcast_to(mind, (records.size, group.count))
         for place, (name, part) in enumerate(environment.reward.items()):
             parameters = part.parameters(spec)
             if len(parameters) > REWARD_PARAMETERS:

@@ -56,6 +56,7 @@ def identity_of(environment: Environment, markets: int, seed: int) -> dict[str, 
             "agent": group.agent,
             "action": group.action,
             "presence": group.presence,
+            "shared": group.shared,
         }
         for group in environment.groups
     }

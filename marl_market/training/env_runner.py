@@ -163,7 +163,7 @@ class MarketEnvRunner(EnvRunner, Checkpointable):
             agents, space = self._environment.agents_of(name), self._space_of(name)
             for row in range(self._markets * len(agents)):
                 market, number = divmod(row, len(agents))
-                add_seat(episodes[market], agents[number], experience, row, space)
+                add_seat(episodes[market], agents[number], experience, row, space, self._minds[name].module)
         for number, episode in enumerate(episodes):
             episode.env_t, episode.is_truncated = self._environment.spec.session_steps, True
             self._call("on_episode_end", episode=episode, prev_episode_chunks=[], env=None, env_index=number)

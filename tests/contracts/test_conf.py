@@ -17,7 +17,7 @@ from marl_market.env.agent import External, Group
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import Environment
 from marl_market.env.market_env import MarketEnv
-from marl_market.env.scheme import ObservationScheme, PrivilegedScheme, RewardScheme
+from marl_market.env.scheme import ObservationScheme, PrivilegedScheme, RewardScheme, flat_action
 from marl_market.env.trader import MIND_PARAMETERS, REWARD_PARAMETERS, decide
 from marl_market.exchange.codes import CommandKind, EventKind, Reason
 from marl_market.exchange.records import SEAT_ACTIONS, SEAT_COMMANDS, SEAT_OBSERVATION
@@ -207,7 +207,7 @@ def test_every_encoder_sees_an_empty_market(observation: str) -> None:
 def test_every_decoder_turns_any_action_into_valid_commands(action: str, market: str) -> None:
     scheme = load("action", action)
     assert 1 <= scheme.size <= SEAT_ACTIONS
-    assert np.atleast_1d(scheme.space.sample()).shape == (scheme.size,)
+    assert np.atleast_1d(flat_action(scheme.space.sample(), scheme.space)).shape == (scheme.size,)
     parameters = scheme.parameters(short(market))
     assert len(parameters) <= MIND_PARAMETERS
     assert np.isfinite(parameters).all()

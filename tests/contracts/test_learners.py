@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
@@ -18,6 +20,7 @@ from marl_market.agents.rllib.sac import SAC
 from marl_market.agents.scripted.glft import GLFT
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
 from marl_market.env.actions.limit_grid import LimitGrid
+from marl_market.env.actions.order_mixed import OrderMixed
 from marl_market.env.actions.quotes import Quotes
 from marl_market.env.agent import Group
 from marl_market.env.batch_market import BatchMarket
@@ -31,11 +34,19 @@ from marl_market.training.sampler import Sampler
 from tests.builders import environment, market_spec
 
 CONF = Path(__file__).parents[2] / "conf"
-ACTIONS = (Quotes(), LimitGrid())
+ACTIONS = (Quotes(), LimitGrid(), OrderMixed())
 MARKETS, STEPS = 8, 20
 
 
 AUXILIARY = sorted(path.stem for path in (CONF / "auxiliary").glob("*.yaml"))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_torch_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def load(name: str) -> Any:

@@ -17,6 +17,7 @@ from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
 from marl_market.env.actions.limit_grid import LimitGrid
 from marl_market.env.actions.market_discrete import MarketDiscrete
 from marl_market.env.actions.order_by_order import OrderByOrder
+from marl_market.env.actions.order_mixed import OrderMixed
 from marl_market.env.actions.quotes import Quotes
 from marl_market.env.agent import External, Group
 from marl_market.env.batch_market import ActionError
@@ -26,7 +27,7 @@ from marl_market.env.market_env import MarketEnv
 from tests.builders import environment, market_spec
 
 STEPS = 12
-SCHEMES = [Quotes(), MarketDiscrete(), LimitGrid(), OrderByOrder()]
+SCHEMES = [Quotes(), MarketDiscrete(), LimitGrid(), OrderByOrder(), OrderMixed()]
 
 
 def population(seats: int = 2, action: Any = None) -> Environment:
@@ -38,9 +39,10 @@ def population(seats: int = 2, action: Any = None) -> Environment:
     return environment(groups, action=action or Quotes())
 
 
-def sampled(env: Any, seed: int = 0) -> NDArray[Any]:
+def sampled(env: Any, seed: int = 0) -> Any:
     env.action_space.seed(seed)
-    return np.array([env.action_space.sample() for _ in range(STEPS + 5)])
+    drawn = [env.action_space.sample() for _ in range(STEPS + 5)]
+    return drawn if isinstance(drawn[0], tuple) else np.array(drawn)
 
 
 class OneSeat(gymnasium.Env[NDArray[np.float32], Any]):
@@ -65,7 +67,9 @@ class OneSeat(gymnasium.Env[NDArray[np.float32], Any]):
 
     def _info(self, infos: dict[str, dict[str, Any]]) -> dict[str, Any]:
         mask = infos[self._agent].get("action_mask")
-        return {} if mask is None else {"action_mask": np.concatenate(mask) if isinstance(mask, tuple) else mask}
+        if isinstance(mask, tuple):
+            mask = np.concatenate([part for part in mask if part is not None])
+        return {} if mask is None else {"action_mask": mask}
 
 
 @pytest.mark.parametrize("action", SCHEMES, ids=lambda scheme: type(scheme).__name__)
@@ -236,3 +240,12 @@ def test_a_bad_call_is_named_and_plays_nothing() -> None:
     with pytest.raises(ActionError, match=r"action\[1, 0, 1\] is nan"):
         env.step(bad)
     assert env.batch.markets.tobytes() == before
+
+
+@pytest.mark.parametrize("actions", [np.zeros((2, 3)), (np.zeros(2), np.zeros((2, 3))), (np.zeros(2),), "buy", ()])
+def test_a_mixed_action_of_another_shape_is_refused(actions: Any) -> None:
+    env = FocalEnv(population(action=OrderMixed()), markets=1)
+    env.reset(seed=1)
+    with pytest.raises(ActionError, match="actions"):
+        env.step(actions)
+    env.step((np.zeros(2, np.int64), np.zeros((2, 2), np.float32)))

@@ -20,8 +20,10 @@ from ray.rllib.algorithms.ppo import PPOConfig
 from ray.rllib.algorithms.sac import SACConfig
 from ray.rllib.callbacks.callbacks import RLlibCallback
 from ray.rllib.core.columns import Columns
+from ray.rllib.core.rl_module.default_model_config import DefaultModelConfig
 from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 from ray.rllib.evaluation.postprocessing import Postprocessing
+from torch.utils._pytree import tree_leaves
 
 from marl_market.agents.evolution.evolution_strategy import EvolutionStrategy
 from marl_market.agents.rllib.advantages import GeneralizedAdvantages
@@ -30,6 +32,8 @@ from marl_market.agents.rllib.process import prepare_process
 from marl_market.agents.rllib.rollout import Rollout
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
 from marl_market.env.actions.limit_grid import LimitGrid
+from marl_market.env.actions.order_mixed import OrderMixed
+from marl_market.env.actions.quotes import Quotes
 from marl_market.env.agent import External, Group
 from marl_market.env.environment import Environment
 from marl_market.env.market_env import MarketEnv
@@ -80,7 +84,10 @@ def played_again(described: Environment, market: int, episodes: list[Any]) -> di
     env = MarketEnv(described)
     env._sessions.following = lambda: [int(sequence.generate_state(MARKETS, np.uint64)[market])]
     observations, _ = env.reset()
-    actions = {agent: iter(seat.actions.data) for agent, seat in episodes[market].agent_episodes.items()}
+    data = {agent: seat.actions.data for agent, seat in episodes[market].agent_episodes.items()}
+    actions = {
+        agent: zip(*each, strict=True) if isinstance(each, tuple) else iter(each) for agent, each in data.items()
+    }
     handed: dict[str, list[Any]] = {agent: [seen] for agent, seen in observations.items()}
     ended: set[str] = set()
     while env.agents:
@@ -95,7 +102,9 @@ def played_again(described: Environment, market: int, episodes: list[Any]) -> di
     return handed
 
 
-@pytest.mark.parametrize("changes", [{}, {"pace": ChosenDelay((1, 2, 4))}, {"action": LimitGrid()}])
+@pytest.mark.parametrize(
+    "changes", [{}, {"pace": ChosenDelay((1, 2, 4))}, {"action": LimitGrid()}, {"action": OrderMixed()}]
+)
 def test_episodes_are_what_the_pettingzoo_market_hands_out(changes: dict[str, Any]) -> None:
     described = visited(**changes)
     episodes = runner(described).sample()
@@ -309,6 +318,30 @@ def test_advantages_equal_those_of_rllibs_connectors_on_the_same_trajectories() 
         given = ours[Postprocessing.ADVANTAGES][mine]
         np.testing.assert_allclose(given, advantage[real][other], atol=1e-5)
         assert np.abs(given).max() > 0.1
+
+
+@pytest.mark.parametrize("shared", [True, False])
+@pytest.mark.parametrize("action", [Quotes(), OrderMixed()])
+def test_a_recurrent_module_learns_from_what_it_remembered(action: Any, shared: bool) -> None:
+    network = DefaultModelConfig(
+        fcnet_hiddens=[8], use_lstm=True, lstm_cell_size=8, max_seq_len=4, vf_share_layers=shared
+    )
+    settings = configured(visited(action=action)).rl_module(model_config=network)
+    sampling = MarketEnvRunner(settings)
+    sampling.sample()
+    episodes = sampling.sample()
+    learner = settings.build_learner(spaces={name: sampling.get_spaces()[name] for name in ("staying", "passing")})
+    learner.module.set_state(sampling.module.get_state())
+    batch = learner._learner_connector(
+        rl_module=learner.module, batch={}, episodes=episodes, shared_data={}, metrics=learner.metrics
+    )
+    for name, columns in batch.items():
+        module, real = learner.module[name], columns[Columns.LOSS_MASK]
+        with torch.no_grad():
+            inputs = module.forward_train(columns)[Columns.ACTION_DIST_INPUTS]
+        logp = module.get_train_action_dist_cls().from_logits(inputs).logp(columns[Columns.ACTIONS])
+        np.testing.assert_allclose(logp[real], columns[Columns.ACTION_LOGP][real], atol=1e-5)
+        assert max(float(leaf.abs().max()) for leaf in tree_leaves(columns[Columns.STATE_IN])) > 0
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ machine.
 
 Assumptions: the mind was written by `marl_market.agents.evolution.genome`, which checks every width. Hidden units are
 tanh. Outputs are the numbers of a continuous action, which the seat's action decoder bounds, or the scores of all
-choices of a discrete one, of which the highest that is not masked is taken.
+choices of a discrete one, of which the highest that is not masked is taken; of mixed actions, both.
 """
 
 from __future__ import annotations
@@ -77,22 +77,29 @@ def _dense(source: Any, inputs: Any, weight: Any, offset: Any, target: Any, outp
 
 
 @compiled
-def choose(seat: Any, mind: Any, score: Any) -> None:
+def choose(seat: Any, mind: Any, output: Any) -> None:
     """Write the choice of the highest score of each number into seat.action, among those not masked if there are any.
 
-    Of equal scores the first is taken.
+    Of equal scores the first is taken. A number without choices is an output itself.
     """
-    first = 0
+    outputs = mind.layer_size[mind.layer_count - 1]
+    first, masked = 0, 0
     for number in range(mind.choice_count.size):
+        if first == outputs:
+            break
         count = mind.choice_count[number]
+        if count == 0:
+            seat.action[number] = output[first]
+            first += 1
+            continue
         best = 0
         for choice in range(1, count):
-            allowed, rival = seat.mask[first + choice], seat.mask[first + best]
-            if allowed > rival or (allowed == rival and score[first + choice] > score[first + best]):
+            allowed, rival = seat.mask[masked + choice], seat.mask[masked + best]
+            if allowed > rival or (allowed == rival and output[first + choice] > output[first + best]):
                 best = choice
-        if count > 0:
-            seat.action[number] = best
+        seat.action[number] = best
         first += count
+        masked += count
 
 
 @trader

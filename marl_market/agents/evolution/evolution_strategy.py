@@ -67,7 +67,8 @@ class EvolutionStrategy:
         choices = choices_of(action.space)
         if choices is None:
             return MultilayerPerceptron((observation_size, *self.hidden, action.size))
-        return MultilayerPerceptron((observation_size, *self.hidden, int(choices.sum())), tuple(choices.tolist()))
+        outputs = int(np.maximum(choices, 1).sum())
+        return MultilayerPerceptron((observation_size, *self.hidden, outputs), tuple(choices.tolist()))
 
     def initial(self, network: MultilayerPerceptron, seed: int) -> SearchState:
         """Return the state of a search that starts at a random network; the same seed gives the same search."""

@@ -31,8 +31,8 @@ class MultilayerPerceptron:
     Attributes:
         sizes: units of each layer: inputs, hidden widths, outputs. Raises ValueError where they exceed what
             `SEAT` and `MIND` records hold.
-        choices: how many choices each number of a discrete action has, of which the outputs are scores; none for a
-            continuous action, whose numbers are the outputs.
+        choices: how many choices each number of an action has, of which outputs are scores, 0 for a continuous number,
+            which is an output; none where all are continuous. The first number has choices if any has.
         squashes: whether the outputs are tanh units too; else they are linear.
     """
 
@@ -49,8 +49,10 @@ class MultilayerPerceptron:
         choices = tuple(int(count) for count in self.choices)
         object.__setattr__(self, "choices", choices)
         if choices:
-            _require(sum(choices) == sizes[-1], f"{sizes[-1]} outputs", sizes, f"a score for each of {choices} choices")
-            _require(sizes[-1] <= SEAT_CHOICES, f"{sizes[-1]} choices", sizes, f"up to {SEAT_CHOICES}")
+            outputs = sum(max(count, 1) for count in choices)
+            _require(outputs == sizes[-1], f"{sizes[-1]} outputs", sizes, f"a score for each of {choices} choices")
+            _require(sum(choices) <= SEAT_CHOICES, f"{sum(choices)} choices", sizes, f"up to {SEAT_CHOICES}")
+            _require(choices[0] > 0, f"choices {choices}", sizes, "a choice as the first number")
         numbers = len(choices) or sizes[-1]
         _require(numbers <= SEAT_ACTIONS, f"{numbers} outputs", sizes, f"up to {SEAT_ACTIONS}")
         count = self.parameter_count

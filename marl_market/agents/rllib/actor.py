@@ -15,7 +15,7 @@ from ray.rllib.core.models.base import ENCODER_OUT
 from marl_market.agents.evolution.frozen import FrozenPolicy
 from marl_market.agents.evolution.genome import MultilayerPerceptron
 from marl_market.agents.learner import Decision
-from marl_market.agents.rllib import categorical, gaussian
+from marl_market.agents.rllib.mixture import Part, draw
 from marl_market.agents.rllib.recurrence import as_memory, as_state
 from marl_market.agents.rllib.rollout import Floats, Masks
 from marl_market.env.agent import External
@@ -28,14 +28,14 @@ class Actor:
     Attributes:
         encoder: from observations, and what is remembered, to what the head takes.
         head: from there to what actions are drawn from.
-        choices: how many choices each number of a discrete action has; none for a continuous one.
+        mixture: what an action consists of.
         memory_size: how many numbers a row remembers.
         squashes: whether continuous actions go through tanh.
     """
 
     encoder: Any
     head: Any
-    choices: Sequence[int] = ()
+    mixture: Sequence[Part]
     memory_size: int = 0
     squashes: bool = False
 
@@ -63,12 +63,9 @@ class Actor:
             inputs = self.head(encoded[ENCODER_OUT]).numpy()
         if self.memory_size:
             inputs = inputs[:, 0]
-        if self.choices:
-            inputs = categorical.mask_scores(inputs, mask)
-            action, logp = categorical.draw(inputs, noise, self.choices)
-        else:
-            action, logp = gaussian.draw(inputs, noise)
-            action = np.tanh(action) if self.squashes else action
+        action, logp, inputs = draw(inputs, noise, mask, self.mixture)
+        if self.squashes:
+            action = np.tanh(action)
         columns = {"action_logp": logp, "action_dist_inputs": inputs}
         if not self.memory_size:
             return Decision(action, memory, columns)

@@ -16,6 +16,7 @@ from marl_market.agents.learner import Decision, Experience
 from marl_market.agents.rllib.actor import Actor, FrozenActor, frozen
 from marl_market.agents.rllib.cloning import clone_actor_critic
 from marl_market.agents.rllib.learner import RLlibLearner, layers_of
+from marl_market.agents.rllib.mixture import mixture_of, outputs_of
 from marl_market.agents.rllib.recurrence import memory_size_of
 from marl_market.agents.rllib.rollout import Floats, Masks, Rollout
 from marl_market.env.scheme import choices_of
@@ -45,12 +46,9 @@ class ActorCritic:
         self._seed = seed
         self._size = size
         self._schedule = schedule
-        module, choices = self._module, choices_of(self._module.action_space)
+        module = self._module
         self._actor = Actor(
-            module.encoder.actor_encoder,
-            module.pi,
-            () if choices is None else tuple(choices.tolist()),
-            memory_size_of(module),
+            module.encoder.actor_encoder, module.pi, mixture_of(module.action_space), memory_size_of(module)
         )
 
     @property
@@ -89,9 +87,9 @@ class ActorCritic:
 
     def imitate(self, sessions: Sequence[Experience], fitting: Fitting) -> dict[str, float]:
         """Do as was done in `sessions`, see `marl_market.agents.imitation.cloned.CloningLearner`."""
-        metrics = clone_actor_critic(
-            self._module, self._actor.choices, self._learner.discount, sessions, fitting, self._seed
-        )
+        choices = choices_of(self._module.action_space)
+        known = () if choices is None else tuple(choices.tolist())
+        metrics = clone_actor_critic(self._module, known, self._learner.discount, sessions, fitting, self._seed)
         if isinstance(self._module, TargetNetworkAPI):
             self._module.make_target_networks()
         return metrics
@@ -121,10 +119,10 @@ class ActorCritic:
         if activation != "tanh":
             raise ValueError(f"the policy's activation is {activation!r}; compiled minds know tanh only")
         layers = layers_of(self._module.encoder.actor_encoder, self._module.pi)
-        if not self._actor.choices:
-            weight, bias = layers[-1]
-            actions = self._module.action_space.shape[0]
-            layers[-1] = (weight[:, :actions], bias[:actions])
+        space = self._module.action_space
+        choices, (weight, bias) = choices_of(space), layers[-1]
+        outputs = outputs_of(space)
+        layers[-1] = (weight[:, :outputs], bias[:outputs])
         sizes = (layers[0][0].shape[0], *(bias.size for _, bias in layers))
-        network = MultilayerPerceptron(sizes, self._actor.choices)
+        network = MultilayerPerceptron(sizes, () if choices is None else tuple(choices.tolist()))
         return network, np.asarray(network.flatten(layers))

@@ -13,8 +13,8 @@ from ray.rllib.core.columns import Columns
 from ray.rllib.core.rl_module.multi_rl_module import MultiRLModule
 from ray.rllib.evaluation.postprocessing import Postprocessing
 
-from marl_market.agents.rllib.categorical import as_space
 from marl_market.agents.rllib.masked_module import ACTION_MASK
+from marl_market.agents.rllib.mixture import as_tensors
 from marl_market.agents.rllib.rollout import Floats, Rollout
 
 
@@ -91,7 +91,8 @@ class GeneralizedAdvantages(ConnectorV2):
         advantage = batch[Postprocessing.ADVANTAGES]
         learned = advantage[batch.get(Columns.LOSS_MASK, ...)]
         batch[Postprocessing.ADVANTAGES] = (advantage - learned.mean()) / max(1e-4, learned.std())
-        return {names[0]: {column: torch.from_numpy(values) for column, values in batch.items()}}
+        action = as_tensors(batch.pop(Columns.ACTIONS), module.action_space)
+        return {names[0]: {Columns.ACTIONS: action, **{key: torch.from_numpy(each) for key, each in batch.items()}}}
 
     def _entries(self, module: Any, rollout: Rollout) -> dict[str, NDArray[Any]]:
         """Return the columns of a rollout's decisions, (decisions, ...) each."""
@@ -115,7 +116,7 @@ class GeneralizedAdvantages(ConnectorV2):
         )
         columns: dict[str, NDArray[Any]] = {
             Columns.OBS: rollout.observation[:-1],
-            Columns.ACTIONS: as_space(rollout.action, module.action_space),
+            Columns.ACTIONS: rollout.action,
             Columns.ACTION_LOGP: rollout.action_logp,
             Columns.ACTION_DIST_INPUTS: rollout.action_dist_inputs,
             Postprocessing.ADVANTAGES: advantage,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from gymnasium.spaces import Box
+from gymnasium.spaces import Discrete, MultiDiscrete
 from ray.rllib.algorithms.appo import APPOConfig
 from ray.rllib.core import DEFAULT_MODULE_ID
 
@@ -111,7 +111,7 @@ class APPO(External):
         learner = newborn(configuration, observation_space(observation_size), action, seed)
         # RLlib's thread would update while the next session is sampled, and no two runs would be alike.
         learner.shutdown()
-        initialize_policy_head(learner.module[DEFAULT_MODULE_ID], action, self.output_scale, self.initial_log_std)
+        initialize_policy_head(learner.module[DEFAULT_MODULE_ID], self.output_scale, self.initial_log_std)
         learner.module[DEFAULT_MODULE_ID].make_target_networks()
         return ActorCritic(
             learner, seed, entries_of, num_epochs=self.epochs, minibatch_size=self.minibatch_rows * steps
@@ -126,7 +126,7 @@ class APPO(External):
             steps,
             self.attention,
             events,
-            free_log_std=isinstance(action, Box),
+            free_log_std=not isinstance(action, Discrete | MultiDiscrete),
         )
         return (
             APPOConfig()

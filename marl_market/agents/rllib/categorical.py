@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-from gymnasium.spaces import Box, Discrete
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from marl_market.agents.rllib.rollout import Floats, Masks
-from marl_market.env.scheme import ActionSpace
 
 MASKED = np.float32(-1e9)
 """Score of a masked choice: its probability is zero in float32, and no difference of two of them is undefined."""
@@ -76,14 +73,6 @@ def draw_greedily(scores: Floats, noise: Floats | None, mask: Masks | None, epsi
 def uniform(noise: Floats) -> NDArray[np.float64]:
     """Return uniform numbers in [0, 1) for standard normal ones, the greater the greater."""
     return np.minimum(ndtr(noise.astype(np.float64)), math.nextafter(1.0, 0.0))
-
-
-def as_space(action: Floats, space: ActionSpace) -> NDArray[Any]:
-    """Return actions (..., A) in the type and shape that RLlib's distributions of `space` take."""
-    if isinstance(space, Box):
-        return action
-    whole = action.astype(np.int64)
-    return whole[..., 0] if isinstance(space, Discrete) else whole
 
 
 def _parts(scores: Floats, choices: Sequence[int]) -> list[Floats]:

@@ -23,6 +23,7 @@ from marl_market.agents.rllib.categorical import draw_greedily, mask_scores
 from marl_market.agents.rllib.cloning import clone_values
 from marl_market.agents.rllib.learner import layers_of, newborn, observation_space
 from marl_market.agents.rllib.masked_module import MaskedDQNModule
+from marl_market.agents.rllib.mixture import mixture_of
 from marl_market.agents.rllib.off_policy import OffPolicy, OffPolicyLearner
 from marl_market.env.environment import Environment
 from marl_market.env.scheme import ActionSpace
@@ -123,8 +124,8 @@ class DQNLearner(OffPolicyLearner):
 
     def policy(self) -> Policy:
         """Return what is done without exploring, compiled where it can be."""
-        choices = (int(self._module.action_space.n),)
-        return frozen(self.network, Actor(self._module.encoder, self._module.af, choices))
+        mixture = mixture_of(self._module.action_space)
+        return frozen(self.network, Actor(self._module.encoder, self._module.af, mixture))
 
     def network(self) -> tuple[MultilayerPerceptron, Floats]:
         """Return the network that scores choices, of dueling networks the one of advantages, and its flat weights.

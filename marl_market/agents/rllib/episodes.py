@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import torch
+from ray.rllib.core.columns import Columns
 from ray.rllib.env.multi_agent_episode import MultiAgentEpisode
 from ray.rllib.env.single_agent_episode import SingleAgentEpisode
 from ray.rllib.env.utils.infinite_lookback_buffer import InfiniteLookbackBuffer
 
 from marl_market.agents.learner import Experience
-from marl_market.agents.rllib.categorical import as_space
 from marl_market.agents.rllib.masked_module import ACTION_MASK
+from marl_market.agents.rllib.mixture import as_space
+from marl_market.agents.rllib.module_mind import shaped_state
 from marl_market.env.scheme import ActionSpace
 
 
-def add_seat(episode: MultiAgentEpisode, agent: str, experience: Experience, row: int, space: ActionSpace) -> None:
+def add_seat(
+    episode: MultiAgentEpisode, agent: str, experience: Experience, row: int, space: ActionSpace, module: Any = None
+) -> None:
     """Add to a market's episode what one row of `experience` lived through, as a copy and under the name `agent`.
 
     It is what `marl_market.env.market_env.MarketEnv` hands out: a step for each decision, with the sum of the rewards
     until the next; terminated where the seat left the market, truncated at the close. A seat that never decided is
-    not in the episode. Raises TypeError for seats whose mind played inside the step.
+    not in the episode. `module` is what played it, for the structure of its states, if it has any.
+
+    Raises TypeError for seats whose mind played inside the step.
     """
     trajectory = experience.trajectory
     if trajectory is None:
@@ -29,6 +38,10 @@ def add_seat(episode: MultiAgentEpisode, agent: str, experience: Experience, row
     left, close = np.flatnonzero(trajectory.left[:, row]), len(trajectory.decided)
     seen = np.append(decided, left[0] + 1 if left.size else close)
     columns = {**trajectory.columns, **({} if trajectory.mask is None else {ACTION_MASK: trajectory.mask})}
+    outputs = {name: InfiniteLookbackBuffer(values[decided, row]) for name, values in columns.items()}
+    if Columns.STATE_OUT in columns:
+        state = shaped_state(columns[Columns.STATE_OUT][decided, row], module)
+        outputs[Columns.STATE_OUT] = InfiniteLookbackBuffer(torch.utils._pytree.tree_map(torch.Tensor.numpy, state))
     episode.agent_episodes[agent] = SingleAgentEpisode(
         observations=InfiniteLookbackBuffer(trajectory.observation[seen, row]),
         infos=InfiniteLookbackBuffer([{}] * seen.size),
@@ -36,7 +49,7 @@ def add_seat(episode: MultiAgentEpisode, agent: str, experience: Experience, row
         rewards=InfiniteLookbackBuffer(np.add.reduceat(experience.reward[:, row], decided)),
         terminated=bool(left.size),
         truncated=not left.size,
-        extra_model_outputs={name: InfiniteLookbackBuffer(values[decided, row]) for name, values in columns.items()},
+        extra_model_outputs=outputs,
         len_lookback_buffer=0,
         agent_id=agent,
         module_id=episode.module_for(agent),

@@ -17,6 +17,7 @@ from ray.rllib.core.columns import Columns
 from ray.rllib.core.rl_module.apis import TARGET_NETWORK_ACTION_DIST_INPUTS
 
 from marl_market.agents.rllib.categorical import MASKED
+from marl_market.agents.rllib.mixture import widen
 
 ACTION_MASK, NEXT_ACTION_MASK = "action_mask", "next_action_mask"
 
@@ -26,11 +27,11 @@ class MaskedPPOModule(DefaultPPOTorchRLModule):
 
     def _forward(self, batch: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
         output = super()._forward(batch, **kwargs)
-        return _mask(output, batch, ACTION_MASK, Columns.ACTION_DIST_INPUTS)
+        return _mask(output, batch, self.action_space, ACTION_MASK, Columns.ACTION_DIST_INPUTS)
 
     def _forward_train(self, batch: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
         output = super()._forward_train(batch, **kwargs)
-        return _mask(output, batch, ACTION_MASK, Columns.ACTION_DIST_INPUTS)
+        return _mask(output, batch, self.action_space, ACTION_MASK, Columns.ACTION_DIST_INPUTS)
 
 
 class MaskedAPPOModule(DefaultAPPOTorchRLModule):
@@ -38,11 +39,13 @@ class MaskedAPPOModule(DefaultAPPOTorchRLModule):
 
     def _forward_train(self, batch: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
         output = super()._forward_train(batch, **kwargs)
-        return _mask(output, batch, ACTION_MASK, Columns.ACTION_DIST_INPUTS)
+        return _mask(output, batch, self.action_space, ACTION_MASK, Columns.ACTION_DIST_INPUTS)
 
     def forward_target(self, batch: dict[str, Any]) -> dict[str, Any]:
         """Return the scores of the older policy."""
-        return _mask(super().forward_target(batch), batch, ACTION_MASK, TARGET_NETWORK_ACTION_DIST_INPUTS)
+        return _mask(
+            super().forward_target(batch), batch, self.action_space, ACTION_MASK, TARGET_NETWORK_ACTION_DIST_INPUTS
+        )
 
 
 class MaskedDQNModule(DefaultDQNTorchRLModule):
@@ -50,12 +53,12 @@ class MaskedDQNModule(DefaultDQNTorchRLModule):
 
     def _forward_train(self, batch: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
         output = super()._forward_train(batch)
-        return _mask(output, batch, NEXT_ACTION_MASK, QF_NEXT_PREDS, QF_TARGET_NEXT_PREDS)
+        return _mask(output, batch, self.action_space, NEXT_ACTION_MASK, QF_NEXT_PREDS, QF_TARGET_NEXT_PREDS)
 
 
-def _mask(output: dict[str, Any], batch: dict[str, Any], column: str, *names: str) -> dict[str, Any]:
+def _mask(output: dict[str, Any], batch: dict[str, Any], space: Any, column: str, *names: str) -> dict[str, Any]:
     if column in batch:
-        allowed = batch[column].bool()
+        allowed = widen(batch[column], space)
         for name in names:
             if name in output:
                 output[name] = torch.where(allowed, output[name], float(MASKED))

@@ -13,38 +13,60 @@ from ray.rllib.core.rl_module.default_model_config import DefaultModelConfig
 from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 
 from marl_market.agents.rllib.attention import Attention, AttentionConfig
-from marl_market.env.scheme import ActionSpace
+from marl_market.agents.rllib.mixture import mixture_of, outputs_of
+from marl_market.env.scheme import ActionSpace, parts_of
 
 
-class NormalHead(torch.nn.Module):
-    """Turn what an encoder says into means and log standard deviations, for one decision or a sequence of them.
+class PolicyHead(torch.nn.Module):
+    """Turn what an encoder says into what actions with continuous numbers are drawn from.
 
-    RLlib's own head with free deviations knows no sequences.
+    RLlib's own head with free deviations knows neither sequences nor mixed actions. One linear layer says the scores of
+    choices and the means of numbers, in the order of the action, and the log standard deviations behind them.
     """
 
-    def __init__(self, inputs: int, numbers: int, free: bool, limit: float) -> None:
-        """Build the head of an action of so many `numbers`.
+    order: torch.Tensor
+
+    def __init__(self, inputs: int, space: ActionSpace, free: bool, limit: float) -> None:
+        """Build the head of an action space.
 
         Args:
             inputs: width of the encoder.
-            numbers: of an action.
+            space: of actions, some of which are continuous.
             free: whether the deviations are parameters, alike in all states; else they are outputs.
             limit: largest absolute log standard deviation.
         """
         super().__init__()
-        self.numbers = numbers
         self.limit = limit
-        self.net = torch.nn.Linear(inputs, numbers if free else 2 * numbers)
+        self.outputs = outputs_of(space)
+        order: list[int] = []
+        output, deviation = 0, self.outputs
+        for part in mixture_of(space):
+            width = sum(part.choices) or part.numbers.stop - part.numbers.start
+            order += range(output, output + width)
+            output += width
+            if not part.choices:
+                order += range(deviation, deviation + width)
+                deviation += width
+        self.register_buffer("order", torch.tensor(order), persistent=False)
+        self.mixed = order != sorted(order)
+        numbers = deviation - self.outputs
+        self.net = torch.nn.Linear(inputs, self.outputs if free else deviation)
         self.log_std = torch.nn.Parameter(torch.zeros(numbers)) if free else None
 
     def forward(self, encoded: torch.Tensor) -> torch.Tensor:
-        """Return means and log standard deviations side by side, (..., 2 * numbers)."""
-        mean = self.net(encoded)
+        """Return what RLlib's distributions take, (..., N)."""
+        said = self.net(encoded)
         if self.log_std is None:
-            mean, log_std = mean.split(self.numbers, dim=-1)
+            said, log_std = said[..., : self.outputs], said[..., self.outputs :]
         else:
-            log_std = self.log_std.expand_as(mean)
-        return torch.cat([mean, log_std.clamp(-self.limit, self.limit)], dim=-1)
+            log_std = self.log_std.expand(*said.shape[:-1], -1)
+        said = torch.cat([said, log_std.clamp(-self.limit, self.limit)], dim=-1)
+        return said[..., self.order] if self.mixed else said
+
+    def explore(self, log_std: float) -> None:
+        """Set the log standard deviation of all numbers, in all states where the layer's weights are zero."""
+        with torch.no_grad():
+            (self.net.bias[self.outputs :] if self.log_std is None else self.log_std).fill_(log_std)
 
 
 class MarketCatalog(PPOCatalog):
@@ -63,14 +85,11 @@ class MarketCatalog(PPOCatalog):
 
     def build_pi_head(self, framework: str) -> Any:
         """Return the policy's head."""
-        if not isinstance(self.action_space, Box):
+        space: Any = self.action_space
+        if not any(isinstance(part, Box) for part in parts_of(space)):
             return super().build_pi_head(framework)
-        return NormalHead(
-            self.latent_dims[0],
-            self.action_space.shape[0],
-            self._model_config_dict["free_log_std"],
-            self._model_config_dict["log_std_clip_param"],
-        )
+        free, limit = (self._model_config_dict[name] for name in ("free_log_std", "log_std_clip_param"))
+        return PolicyHead(self.latent_dims[0], space, free, limit)
 
 
 def network_of(
@@ -108,11 +127,11 @@ def network_of(
     return RLModuleSpec(module_class=module, catalog_class=MarketCatalog, model_config={**asdict(network), **more})
 
 
-def initialize_policy_head(module: Any, action: ActionSpace, scale: float, log_std: float) -> None:
+def initialize_policy_head(module: Any, scale: float, log_std: float) -> None:
     """Scale the last policy layer of a newborn module and set the log standard deviation that it explores with."""
     last = [part for part in module.pi.modules() if isinstance(part, torch.nn.Linear)][-1]
     with torch.no_grad():
         last.weight.mul_(scale)
         last.bias.zero_()
-        if isinstance(action, Box):
-            (last.bias[action.shape[0] :] if module.pi.log_std is None else module.pi.log_std).fill_(log_std)
+    if isinstance(module.pi, PolicyHead):
+        module.pi.explore(log_std)

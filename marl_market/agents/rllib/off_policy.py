@@ -12,8 +12,8 @@ from ray.rllib.policy.sample_batch import MultiAgentBatch, SampleBatch
 
 from marl_market.agents.imitation.fitting import Fitting
 from marl_market.agents.learner import Experience, Portion
-from marl_market.agents.rllib.categorical import as_space
 from marl_market.agents.rllib.learner import RLlibLearner
+from marl_market.agents.rllib.mixture import as_space
 from marl_market.agents.rllib.replay import Replay, transitions
 from marl_market.env.agent import External
 from marl_market.env.batch_market import BatchMarket
@@ -30,6 +30,7 @@ class OffPolicy(External):
 
     Attributes:
         hidden: widths of the hidden layers, tanh units, of every network.
+        memory: None; what is remembered singly has no session around it. PPO and APPO can have one.
         discount: worth of the next step's reward.
         lookahead: decisions whose rewards are summed before the value of what follows is asked for.
         capacity: transitions that are remembered.
@@ -42,6 +43,7 @@ class OffPolicy(External):
     """
 
     hidden: Sequence[int] = (64, 64)
+    memory: None = None
     discount: float = 0.99
     lookahead: int = 1
     capacity: int = 100_000
@@ -55,6 +57,7 @@ class OffPolicy(External):
     def __post_init__(self) -> None:
         object.__setattr__(self, "hidden", tuple(int(width) for width in self.hidden))
         self._require("hidden", len(self.hidden) > 0 and min(self.hidden) > 0, "one or more widths above zero")
+        self._require("memory", self.memory is None, "None: only PPO and APPO can have one")
         for name in ("lookahead", "capacity", "batch_size", "decisions_per_update"):
             self._require(name, getattr(self, name) >= 1, "1 or more")
         for name in ("learning_starts", "target_every"):

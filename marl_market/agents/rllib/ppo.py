@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from gymnasium.spaces import Box
+from gymnasium.spaces import Discrete, MultiDiscrete
 from ray.rllib.algorithms.ppo import PPOConfig
 from ray.rllib.core import DEFAULT_MODULE_ID
 
@@ -97,15 +97,15 @@ class PPO(External):
         self._require("activation", self.activation in ("tanh", "relu"), "tanh or relu")
         for name in ("learning_rate", "clip", "value_clip", "kl_target", "log_std_limit"):
             self._require(name, getattr(self, name) > 0, "above zero")
-        for name in ("epochs", "minibatch_size", "sequence"):
+        for name in ("epochs", "minibatch_size"):
             self._require(name, getattr(self, name) > 0, "above zero")
         for name in ("value_coefficient", "entropy_coefficient", "kl_coefficient", "output_scale"):
             self._require(name, getattr(self, name) >= 0, "zero or more")
         for name in ("discount", "trace_decay"):
             self._require(name, 0 <= getattr(self, name) <= 1, "in [0, 1]")
         self._require("memory", self.memory is None or self.memory > 0, "above zero or None")
-        fits = self.memory is None or self.sequence <= self.minibatch_size
-        self._require("sequence", fits, "no longer than a minibatch")
+        fits = self.memory is None or 1 < self.sequence <= self.minibatch_size
+        self._require("sequence", fits, "2 or more, and no longer than a minibatch")
         self._require("gradient_clip", self.gradient_clip is None or self.gradient_clip > 0, "above zero or None")
         self._require("initial_log_std", abs(self.initial_log_std) < self.log_std_limit, "within log_std_limit")
 
@@ -134,7 +134,7 @@ class PPO(External):
         """
         configuration = add_heads(self._configuration(action, events), heads or {})
         learner = newborn(configuration, observation_space(observation_size), action, seed)
-        initialize_policy_head(learner.module[DEFAULT_MODULE_ID], action, self.output_scale, self.initial_log_std)
+        initialize_policy_head(learner.module[DEFAULT_MODULE_ID], self.output_scale, self.initial_log_std)
         return ActorCritic(
             learner,
             seed,
@@ -152,7 +152,7 @@ class PPO(External):
             self.sequence,
             self.attention,
             events,
-            free_log_std=isinstance(action, Box) and not self.state_dependent_std,
+            free_log_std=not isinstance(action, Discrete | MultiDiscrete) and not self.state_dependent_std,
             log_std_clip_param=self.log_std_limit,
         )
         return (

@@ -71,7 +71,7 @@ class Rollout:
         self._check_shape("observation", (steps + 1, rows, size))
         self._check_shape("action_dist_inputs", (steps, rows, self.action_dist_inputs.shape[-1]))
         if self.action_mask is not None:
-            self._check_shape("action_mask", self.action_dist_inputs.shape)
+            self._check_shape("action_mask", (steps, rows, self.action_mask.shape[-1]))
         if self.memory is not None:
             self._check_shape("memory", (steps, rows, self.memory.shape[-1]))
         for name in ("action_logp", "reward", "decided", "terminated", "truncated"):

@@ -23,6 +23,7 @@ from marl_market.agents.rllib.actor import Actor, frozen
 from marl_market.agents.rllib.cloning import clone_squashed
 from marl_market.agents.rllib.gaussian import draw
 from marl_market.agents.rllib.learner import layers_of, newborn, observation_space
+from marl_market.agents.rllib.mixture import mixture_of
 from marl_market.agents.rllib.off_policy import OffPolicy, OffPolicyLearner
 from marl_market.env.environment import Environment
 
@@ -144,7 +145,8 @@ class SACLearner(OffPolicyLearner):
 
     def policy(self) -> Policy:
         """Return what the average does without exploring, compiled where it can be."""
-        return frozen(self.network, Actor(*self._averaged(), squashes=True))
+        mixture = mixture_of(self._module.action_space)
+        return frozen(self.network, Actor(*self._averaged(), mixture, squashes=True))
 
     def network(self) -> tuple[MultilayerPerceptron, Floats]:
         """Return the network of the average policy's squashed mean, and its flat weights.

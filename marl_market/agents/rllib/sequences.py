@@ -13,9 +13,9 @@ from ray.rllib.core.columns import Columns
 from ray.rllib.core.models.base import ACTOR, CRITIC
 from ray.rllib.core.rl_module.multi_rl_module import MultiRLModule
 
-from marl_market.agents.rllib.categorical import as_space
 from marl_market.agents.rllib.decisions import ends, following_decision, gained
 from marl_market.agents.rllib.masked_module import ACTION_MASK
+from marl_market.agents.rllib.mixture import as_tensors
 from marl_market.agents.rllib.recurrence import as_state, memory_size_of, padded_key
 from marl_market.agents.rllib.rollout import Rollout
 
@@ -45,22 +45,23 @@ class Sequences(ConnectorV2):
     ) -> dict[str, dict[str, Any]]:
         """Return the train batch of `episodes`; raises ValueError for rows that V-trace cannot read."""
         (name,) = rl_module.keys()
-        parts = [self._columns(rl_module[name].action_space, rollout) for rollout in episodes]
+        parts = [self._columns(rollout) for rollout in episodes]
         order = np.random.permutation(sum(map(entries_of, episodes)) // self.steps)  # noqa: NPY002
         batch = {column: np.concatenate([part[column] for part in parts])[order] for column in parts[0]}
-        if rl_module[name].is_stateful():
+        module = rl_module[name]
+        if not module.is_stateful():
+            batch = {column: values.reshape(-1, *values.shape[2:]) for column, values in batch.items()}
+        action = as_tensors(batch.pop(Columns.ACTIONS), module.action_space)
+        given = {Columns.ACTIONS: action, **{column: torch.from_numpy(each) for column, each in batch.items()}}
+        if module.is_stateful():
             # Each row is a session, which begins without a memory.
-            nothing = as_state(np.zeros((len(order), memory_size_of(rl_module[name])), np.float32))
+            nothing = as_state(np.zeros((len(order), memory_size_of(module)), np.float32))
             lengths = torch.full((len(order),), self.steps, dtype=torch.int32)
             shared_data[padded_key(name)] = True
-            sequences = {column: torch.from_numpy(values) for column, values in batch.items()}
-            state = {ACTOR: nothing, CRITIC: nothing}
-            return {name: {**sequences, Columns.SEQ_LENS: lengths, Columns.STATE_IN: state}}
-        return {
-            name: {column: torch.from_numpy(values.reshape(-1, *values.shape[2:])) for column, values in batch.items()}
-        }
+            given |= {Columns.SEQ_LENS: lengths, Columns.STATE_IN: {ACTOR: nothing, CRITIC: nothing}}
+        return {name: given}
 
-    def _columns(self, space: Any, rollout: Rollout) -> dict[str, NDArray[Any]]:
+    def _columns(self, rollout: Rollout) -> dict[str, NDArray[Any]]:
         """Return the columns of a rollout, (R, T, ...) each."""
         steps = len(rollout.reward)
         if steps != self.steps or rollout.truncated.any() or not rollout.terminated[-1].all():
@@ -71,7 +72,7 @@ class Sequences(ConnectorV2):
         worth = (self.discount ** (elapsed - 1.0)).astype(np.float32)
         columns: dict[str, NDArray[Any]] = {
             Columns.OBS: rollout.observation[:-1],
-            Columns.ACTIONS: as_space(rollout.action, space),
+            Columns.ACTIONS: rollout.action,
             Columns.ACTION_LOGP: rollout.action_logp,
             Columns.ACTION_DIST_INPUTS: rollout.action_dist_inputs,
             Columns.REWARDS: gained(rollout.reward, elapsed, self.discount),

@@ -83,7 +83,7 @@ def choose(scores: Sequence[float], mask: Sequence[int], choices: Sequence[int])
     seats["mask"][0, : len(mask)] = mask
     assert call(play.address, np.zeros(1, PUBLIC)[0], seats[0], minds[0]) == DECODE
     assert (seats["action"][0, len(choices) :] == -7).all()
-    return seats["action"][0, : len(choices)].tolist()
+    return [float(number) for number in seats["action"][0, : len(choices)]]
 
 
 def test_the_best_choice_that_is_not_masked_is_taken() -> None:
@@ -92,6 +92,13 @@ def test_the_best_choice_that_is_not_masked_is_taken() -> None:
     assert choose([0.1, 0.3, 0.2], [0, 0, 0], (3,)) == [1]  # nothing allowed: as if everything were
     assert choose([0.5, 0.5, 0.5], [0, 1, 1], (3,)) == [1]
     assert choose([0.0, 1.0, -1.0, -2.0, -3.0], [1, 0, 0, 1, 1], (2, 3)) == [0, 1]
+
+
+def test_numbers_without_choices_are_outputs() -> None:
+    assert choose([0.0, 1.0, 0.5, -0.25], [1, 0], (2, 0, 0)) == [0, 0.5, -0.25]
+    assert choose([0.0, 1.0, 0.5, 3.0, 2.0], [1, 1, 0, 1], (2, 0, 2)) == [1, 0.5, 1]
+    with pytest.raises(ValueError, match="a choice as the first number"):
+        MultilayerPerceptron((1, 3), (0, 2))
 
 
 def test_the_hyperbolic_tangent_is_exact_to_a_few_parts_in_ten_million() -> None:

@@ -6,7 +6,8 @@ import torch
 from gymnasium.spaces import Discrete, MultiDiscrete
 from ray.rllib.core.distribution.torch.torch_distribution import TorchCategorical, TorchMultiCategorical
 
-from marl_market.agents.rllib.categorical import MASKED, as_space, draw, draw_greedily, mask_scores, uniform
+from marl_market.agents.rllib.categorical import MASKED, draw, draw_greedily, mask_scores, uniform
+from marl_market.agents.rllib.mixture import as_space
 from marl_market.env.scheme import continuous
 
 ROWS, CHOICES = 400, (4, 3)

@@ -12,8 +12,9 @@ from ray.rllib.core.rl_module.apis import TARGET_NETWORK_ACTION_DIST_INPUTS
 
 from marl_market.agents.rllib.actor_critic import ActorCritic
 from marl_market.agents.rllib.appo import APPO
-from marl_market.agents.rllib.categorical import MASKED, as_space
+from marl_market.agents.rllib.categorical import MASKED
 from marl_market.agents.rllib.masked_module import ACTION_MASK
+from marl_market.agents.rllib.mixture import as_space
 from marl_market.agents.rllib.ppo import PPO
 from marl_market.agents.rllib.rollout import Rollout
 from marl_market.env.scheme import continuous

@@ -245,6 +245,14 @@ def test_a_wrong_field_is_named(agent: Any, field: str, value: Any) -> None:
         agent(**{field: value})
 
 
+@pytest.mark.parametrize("kind", [DQN, SAC])
+def test_a_memory_is_refused(kind: Any) -> None:
+    with pytest.raises(
+        ValueError, match=f"{kind.__name__}.memory is 8; it must be None: only PPO and APPO can have one"
+    ):
+        kind(memory=8)
+
+
 @pytest.mark.parametrize("kind", ["dqn", "sac"])
 def test_networks_that_are_too_large_to_compile_play_the_same_outside_the_step(kind: str) -> None:
     learner, random = build(kind, hidden=(128, 128)), np.random.default_rng(0)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from gymnasium.spaces import Discrete, MultiDiscrete
+from gymnasium.spaces import Discrete, MultiDiscrete, Tuple
 from ray.rllib.core import DEFAULT_MODULE_ID
 from ray.rllib.core.columns import Columns
 from ray.rllib.core.models.base import ENCODER_OUT
@@ -19,6 +19,7 @@ from marl_market.agents.rllib.actor import FrozenActor
 from marl_market.agents.rllib.actor_critic import ActorCritic
 from marl_market.agents.rllib.advantages import generalized_advantages
 from marl_market.agents.rllib.appo import APPO
+from marl_market.agents.rllib.mixture import mixture_of
 from marl_market.agents.rllib.ppo import PPO
 from marl_market.agents.rllib.recurrence import as_memory, as_state, memory_size_of, parts_of
 from marl_market.agents.rllib.rollout import Rollout
@@ -27,7 +28,12 @@ from tests.agents.answers import answer
 from tests.agents.rllib.test_ppo import assert_equal_states
 
 STEPS, ROWS, CELLS, LENGTH, SIZE = 11, 24, 16, 4, 3
-SPACES = {"continuous": continuous(2), "discrete": Discrete(3), "multi": MultiDiscrete([3, 2])}
+SPACES = {
+    "continuous": continuous(2),
+    "discrete": Discrete(3),
+    "multi": MultiDiscrete([3, 2]),
+    "mixed": Tuple((Discrete(3), continuous(2))),
+}
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
@@ -50,8 +56,9 @@ def play(
     reward_of = None if seen is None else seen(observation, random)
     decided = random.random((STEPS, ROWS)) >= sleeps
     memory, played = no_memory(learner, ROWS), []
+    numbers = mixture_of(learner._module.action_space)[-1].numbers.stop
     for step in range(STEPS):
-        noise = random.standard_normal((ROWS, 2), dtype=np.float32)[:, : np.size(learner._module.action_space.sample())]
+        noise = random.standard_normal((ROWS, 3), dtype=np.float32)[:, :numbers]
         decision = learner.act(observation[step], memory, noise)
         memory = np.where(decided[step][:, None], decision.memory, memory)
         played.append(decision)
@@ -215,7 +222,7 @@ def test_a_resumed_learner_goes_on_as_if_never_stopped(build: Callable[..., Acto
     assert_equal_states(resumed.get_state(), learner.get_state())
 
 
-@pytest.mark.parametrize(("field", "value"), [("memory", 0), ("sequence", 0), ("sequence", 2000)])
+@pytest.mark.parametrize(("field", "value"), [("memory", 0), ("sequence", 1), ("sequence", 2000)])
 def test_a_wrong_field_is_named(field: str, value: Any) -> None:
     with pytest.raises(ValueError, match=f"PPO.{field} is"):
         PPO(**{"memory": 8, field: value})

@@ -2,16 +2,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+from gymnasium.spaces import Discrete, Tuple
 from pettingzoo.test import parallel_api_test
 
 from marl_market.env.actions.limit_grid import LimitGrid
 from marl_market.env.actions.market_discrete import MarketDiscrete
 from marl_market.env.actions.order_by_order import OrderByOrder
+from marl_market.env.actions.order_mixed import OrderMixed
 from marl_market.env.batch_market import ActionError, BatchMarket
 from marl_market.env.market_env import MarketEnv
-from tests.builders import environment
+from marl_market.env.paces.chosen_delay import ChosenDelay
+from tests.builders import environment, market_spec
 
-SCHEMES = [MarketDiscrete(), LimitGrid(), OrderByOrder()]
+SCHEMES = [MarketDiscrete(), LimitGrid(), OrderByOrder(), OrderMixed()]
 
 
 @pytest.mark.parametrize("scheme", SCHEMES, ids=lambda scheme: type(scheme).__name__)
@@ -69,6 +72,39 @@ def test_a_batch_names_the_market_seat_and_number() -> None:
     action[1, 0, 2] = 5
     with pytest.raises(ActionError, match=r"action\[1, 0, 2\] is 5.0; it must be a whole number from 0 to 4"):
         batch.step(action)
+
+
+@pytest.mark.parametrize(
+    ("value", "complaint"),
+    [
+        (1, "must be a tuple as of Tuple"),
+        (np.zeros(3, np.float32), "must be a tuple as of Tuple"),
+        ((1, np.zeros(3)), "must be a tuple as of Tuple"),
+        ((3, np.zeros(2)), "number 0, is 3.0; it must be a whole number from 0 to 2"),
+        ((1, np.array([0, np.inf])), "number 2, is inf; it must be finite"),
+    ],
+)
+def test_a_mixed_action_is_a_choice_and_numbers(value: Any, complaint: str) -> None:
+    env = MarketEnv(environment(action=OrderMixed()))
+    env.reset(seed=1)
+    fine = (0, np.zeros(2))
+    with pytest.raises(ActionError, match=rf"(?s)action of 'outside_1'.*{complaint}"):
+        env.step({"outside_0": fine, "outside_1": value})
+    assert env.batch.markets["public"]["step"][0] == 0
+    env.step({"outside_0": fine, "outside_1": fine})
+
+
+def test_a_mixed_action_is_repeated_and_paced() -> None:
+    single = OrderMixed().space
+    pair = market_spec(further_instruments={"second": market_spec(name="second")})
+    assert environment(action=OrderMixed(), spec=pair).action_of("outside").space == Tuple((*single, *single))
+    paced = environment(action=OrderMixed(), pace=ChosenDelay((1, 3)))
+    assert paced.action_of("outside").space == Tuple((*single, Discrete(2)))
+    env = MarketEnv(paced)
+    _, infos = env.reset(seed=1)
+    assert [part is None for part in infos["outside_0"]["action_mask"]] == [False, True, False]
+    _, _, _, _, infos = env.step({"outside_0": (1, np.zeros(2), 1), "outside_1": (2, np.zeros(2), 0)})
+    assert set(infos) == {"outside_1"}, "the other sleeps"
 
 
 @pytest.mark.parametrize("value", [[1], np.array([0, 1]), "buy"])

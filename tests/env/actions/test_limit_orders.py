@@ -7,6 +7,7 @@ import pytest
 from marl_market.env.actions.limit_continuous import LimitContinuous
 from marl_market.env.actions.limit_grid import LimitGrid
 from marl_market.env.actions.order_by_order import OrderByOrder
+from marl_market.env.actions.order_mixed import OrderMixed
 from marl_market.exchange.codes import CommandKind
 from marl_market.exchange.records import BUY_STOPS, SEAT_ORDERS
 from tests.builders import public_record, seat_record
@@ -160,3 +161,30 @@ def test_order_by_order_masks_kinds_and_places() -> None:
 def test_a_grid_that_is_none_is_named(build: Any, complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
         build()
+
+
+# -2 to 6 ticks, 12 lots at most, of which the position may be 18.
+MIXED = OrderMixed(nearest=-0.5, farthest=1.5, largest=2.0, position_limit=3.0)
+
+
+def test_order_mixed_keeps_or_replaces_what_is_open() -> None:
+    public, withdraw = public_record(), (CANCEL_ALL, 0, 0, 0)
+    assert decide_by(MIXED, [0, 1, 1], public, seat_with([(1, 990, 2)])) == []
+    assert decide_by(MIXED, [1, -1, 1], public, seat_with()) == [withdraw, (LIMIT, 1, 1002, 12)]
+    assert decide_by(MIXED, [2, 1, -1], public, seat_with()) == [withdraw, (LIMIT, -1, 1006, 1)]
+    assert decide_by(MIXED, [2, 0, 0], public, seat_with()) == [withdraw, (LIMIT, -1, 1002, 7)]
+
+
+def test_order_mixed_has_the_room_of_what_it_withdraws() -> None:
+    public, seat = public_record(), seat_with([(1, 990, 10)], position=13)
+    assert decide_by(MIXED, [1, 0, 1], public, seat)[1:] == [(LIMIT, 1, 998, 5)]
+    assert mask_of(MIXED, public, seat) == [1, 1, 1]
+    assert mask_of(MIXED, public, seat_with(position=18)) == [1, 0, 1]
+    assert mask_of(MIXED, public, seat_with(position=-18)) == [1, 1, 0]
+    assert decide_by(MIXED, [1, 0, 1], public, seat_with(position=18)) == [(CANCEL_ALL, 0, 0, 0)]
+
+
+@pytest.mark.parametrize(("field", "value"), [("nearest", 2.0), ("largest", 0.0), ("position_limit", -1.0)])
+def test_order_mixed_names_a_wrong_field(field: str, value: float) -> None:
+    with pytest.raises(ValueError, match=f"action.{field} is {value}"):
+        OrderMixed(**{field: value})

@@ -1,0 +1,91 @@
+"""Hold, buy or sell, with a level and a size of one's own: a choice and two numbers at once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from gymnasium.spaces import Discrete, Tuple
+
+from marl_market.env.decoding import between, choice, room
+from marl_market.env.scheme import continuous, require, whole_lots
+from marl_market.env.trader import DECIDED, trader
+from marl_market.exchange.commands import cancel_all, submit_limit
+from marl_market.exchange.compiled import inlined
+from marl_market.market.spec import MarketSpec
+
+HOLD, BUY, SELL = range(3)
+KINDS = 3
+
+
+@inlined
+def room_for(seat, mind, side):  # type: ignore[no-untyped-def]
+    """Return the lots that an order may have that takes the place of all open ones."""
+    return room(seat, side, mind.parameter[3]) + seat.account.open_lots[(1 - side) >> 1]
+
+
+@trader
+def decode(public, seat, mind):  # type: ignore[no-untyped-def]
+    """Keep what is open (kind 0), or replace it by a bid (1) or an ask (2).
+
+    The action is (kind, level, size). The level goes from `nearest` to `farthest` ticks behind the reference price, the
+    size from one to `largest` lots.
+    """
+    kind = choice(seat.action[0], KINDS)
+    if kind != HOLD:
+        side = 1 if kind == BUY else -1
+        wanted = math.floor(between(seat.action[2], 1.0, mind.parameter[2]) + 0.5)
+        quantity = min(wanted, room_for(seat, mind, side))
+        cancel_all(seat)
+        if quantity >= 1.0:
+            distance = between(seat.action[1], mind.parameter[0], mind.parameter[1])
+            submit_limit(seat, side, public.reference_ticks - side * distance, quantity)
+    return DECIDED
+
+
+@trader
+def show_choices(public, seat, mind):  # type: ignore[no-untyped-def]
+    """Offer buying and selling where the position leaves room."""
+    seat.mask[HOLD] = 1
+    seat.mask[BUY] = np.uint8(room_for(seat, mind, 1) >= 1.0)
+    seat.mask[SELL] = np.uint8(room_for(seat, mind, -1) >= 1.0)
+    return KINDS
+
+
+@dataclass(frozen=True)
+class OrderMixed:
+    """Keep the open order, or replace it by another of a chosen side, level and size.
+
+    Attributes:
+        nearest: distance of an order for level -1, in price scales from the mid price; below zero to take.
+        farthest: distance of an order for level +1, in price scales from the mid price.
+        largest: quantity of an order for size +1, in size scales; for -1 it is one lot.
+        position_limit: largest position, long or short, that an order may build, in size scales.
+    """
+
+    decoder = decode
+    imitator = None
+    mask = show_choices
+    size = 3
+    nearest: float = -0.5
+    farthest: float = 1.5
+    largest: float = 2.0
+    position_limit: float = 3.0
+
+    def __post_init__(self) -> None:
+        require(self.nearest < self.farthest, "action.nearest", self.nearest, f"below action.farthest {self.farthest}")
+        for name in ("largest", "position_limit"):
+            require(getattr(self, name) > 0, f"action.{name}", getattr(self, name), "above zero")
+
+    @property
+    def space(self) -> Tuple:
+        """Return the space of (kind, (level, size))."""
+        return Tuple((Discrete(KINDS), continuous(2)))
+
+    def parameters(self, spec: MarketSpec) -> Sequence[float]:
+        """Return nearest and farthest in ticks, and largest and position limit in whole lots."""
+        price = spec.price_scale_ticks
+        lots = (whole_lots(scales, spec) for scales in (self.largest, self.position_limit))
+        return (self.nearest * price, self.farthest * price, *lots)

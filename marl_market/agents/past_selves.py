@@ -88,7 +88,7 @@ class Gallery:
             if not isinstance(version, FrozenPolicy):
                 raise ValueError(
                     f"population.{self._group}.agent.of is {self._settings.of!r}, whose policy does not compile; it "
-                    "must be a group whose network does: tanh layers without memory or attention"
+                    "must be a group that shares one network of tanh layers, without memory or attention"
                 )
             self._versions = [*self._versions, version][-self._settings.keep :]
 

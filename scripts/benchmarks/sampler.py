@@ -8,7 +8,7 @@ from pathlib import Path
 import hydra
 from benchmarks.measurement import REPEATS, Figure, best_seconds
 
-from marl_market.agents.learner import newborn_learners
+from marl_market.agents.newborn import newborn_learners
 from marl_market.agents.rllib.process import prepare_process
 from marl_market.env.agent import Group
 from marl_market.env.batch_market import BatchMarket

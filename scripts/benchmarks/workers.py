@@ -8,7 +8,7 @@ from dataclasses import replace
 from benchmarks.measurement import REPEATS, Figure, best_seconds
 from benchmarks.sampler import QUICK, mixed
 
-from marl_market.agents.learner import newborn_learners
+from marl_market.agents.newborn import newborn_learners
 from marl_market.agents.rllib.process import prepare_process
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import Environment

@@ -29,7 +29,7 @@ from marl_market.env.environment import Environment
 from marl_market.reporting.run_folder import read_metrics
 from marl_market.training.sampler import Sampler, Session
 from marl_market.training.trainer import Trainer
-from marl_market.training.workers import LIVES, Workers, WorkersError, connect, join_sessions, portions_of
+from marl_market.training.workers import Workers, WorkersError, connect, join_sessions, portions_of
 from tests.builders import environment, market_spec
 
 SEED, MARKETS = 3, 8
@@ -208,10 +208,9 @@ def test_a_killed_worker_is_replaced_and_nobody_can_tell(own_ray: None) -> None:
 def test_workers_that_die_as_fast_as_they_are_replaced_end_the_run(
     own_ray: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with workers_of(evolving(), 2) as workers:
-        monkeypatch.setattr(workers, "_portions", [Portion(0, 4, 8), Portion(4, 7, 8)])  # whose worker cannot be born
-        os.kill(workers.places()[1].process, signal.SIGKILL)
-        with pytest.raises(
-            WorkersError, match=rf"(?s){LIVES} workers died in turn over markets 4 to 6; .*must be even"
-        ):
+    monkeypatch.setattr("marl_market.training.workers.LIVES", 2)  # each takes seconds to be born
+    with workers_of(evolving(), 1) as workers:
+        monkeypatch.setattr(workers, "_portions", [Portion(4, 7, 8)])  # whose worker cannot be born
+        os.kill(workers.places()[0].process, signal.SIGKILL)
+        with pytest.raises(WorkersError, match=r"(?s)2 workers died in turn over markets 4 to 6; .*must be even"):
             workers.sample(0)

@@ -1,5 +1,8 @@
-"""What holds for every test: hypothesis draws the same examples each time."""
+"""What holds for every test: hypothesis draws the same examples each time; and one torch thread for those that ask."""
 
+from collections.abc import Iterator
+
+import pytest
 from hypothesis import HealthCheck, settings
 
 settings.register_profile(
@@ -11,3 +14,16 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 settings.load_profile("deterministic")
+
+
+@pytest.fixture(scope="module")
+def one_torch_thread() -> Iterator[None]:
+    """Let a module's tests learn with one thread; imported here, since most tests need neither torch nor RLlib."""
+    import torch
+
+    from marl_market.agents.rllib.process import prepare_process
+
+    before = torch.get_num_threads()
+    prepare_process(torch_threads=1)
+    yield
+    torch.set_num_threads(before)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from marl_market.agents.evolution.compiled_policy import play
 from marl_market.agents.evolution.frozen import FrozenPolicy
-from marl_market.agents.imitation.fitting import Fitting
+from marl_market.agents.imitation.cloned import Fitting
 from marl_market.agents.learner import (
     Decision,
     Experience,

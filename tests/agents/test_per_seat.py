@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from marl_market.agents.evolution.evolution_strategy import EvolutionStrategy
 from marl_market.agents.evolution.strategies import OpenAIES
@@ -34,6 +32,8 @@ from marl_market.training.sampler import Sampler
 from tests.agents.answers import answer
 from tests.builders import actions, environment, market_spec
 
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
+
 MARKETS, SEATS, STEPS = 4, 3, 12
 AGENTS: dict[str, tuple[Any, Any]] = {
     "ppo": (PPO(hidden=(8,), epochs=1, learning_rate=0.02), None),
@@ -41,14 +41,6 @@ AGENTS: dict[str, tuple[Any, Any]] = {
     "dqn": (DQN(hidden=(8,), learning_starts=0, decisions_per_update=8, batch_size=16), MarketDiscrete()),
     "lstm": (PPO(hidden=(8,), memory=8, sequence=6, epochs=1, learning_rate=0.02), LimitGrid()),
 }
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_torch_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def described(name: str, shared: bool = False) -> Environment:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
@@ -33,20 +31,14 @@ from marl_market.evaluation.match import play_match, with_policies
 from marl_market.training.sampler import Sampler
 from tests.builders import environment, market_spec
 
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
+
 CONF = Path(__file__).parents[2] / "conf"
 ACTIONS = (Quotes(), LimitGrid(), OrderMixed())
 MARKETS, STEPS = 8, 20
 
 
 AUXILIARY = sorted(path.stem for path in (CONF / "auxiliary").glob("*.yaml"))
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_torch_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def load(name: str) -> Any:

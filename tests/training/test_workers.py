@@ -4,6 +4,8 @@ import os
 import re
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -214,3 +216,9 @@ def test_workers_that_die_as_fast_as_they_are_replaced_end_the_run(
         os.kill(workers.places()[0].process, signal.SIGKILL)
         with pytest.raises(WorkersError, match=r"(?s)2 workers died in turn over markets 4 to 6; .*must be even"):
             workers.sample(0)
+
+
+def test_a_worker_whose_minds_are_compiled_needs_no_torch() -> None:
+    program = "import sys; import marl_market.agents.evolution.evolution_strategy, marl_market.training.workers\n"
+    program += "assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", program], cwd=Path(__file__).parents[2], check=True)

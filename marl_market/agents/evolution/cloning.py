@@ -9,7 +9,8 @@ import torch
 from numpy.typing import NDArray
 
 from marl_market.agents.evolution.genome import MultilayerPerceptron
-from marl_market.agents.imitation.fitting import Fitting, imitate
+from marl_market.agents.imitation.cloned import Fitting
+from marl_market.agents.imitation.fitting import imitate
 from marl_market.agents.learner import Experience
 
 

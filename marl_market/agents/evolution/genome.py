@@ -24,12 +24,16 @@ Layer = tuple[NDArray[np.float32], NDArray[np.float32]]
 OUTPUT_SCALE = 0.01
 
 
+class NotCompiledError(ValueError):
+    """A network is of a kind, or a size, that no compiled mind holds."""
+
+
 @dataclass(frozen=True)
 class MultilayerPerceptron:
     """Describe a network with tanh hidden units that fits the records of a compiled seat.
 
     Attributes:
-        sizes: units of each layer: inputs, hidden widths, outputs. Raises ValueError where they exceed what
+        sizes: units of each layer: inputs, hidden widths, outputs. Raises NotCompiledError where they exceed what
             `SEAT` and `MIND` records hold.
         choices: how many choices each number of an action has, of which outputs are scores, 0 for a continuous number,
             which is an output; none where all are continuous. The first number has choices if any has.
@@ -130,4 +134,4 @@ class MultilayerPerceptron:
 
 def _require(condition: bool, found: str, sizes: tuple[int, ...], wanted: str) -> None:
     if not condition:
-        raise ValueError(f"network {sizes} has {found}; a compiled mind holds {wanted}")
+        raise NotCompiledError(f"network {sizes} has {found}; a compiled mind holds {wanted}")

@@ -12,11 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from marl_market.agents.evolution.cloning import clone_network
 from marl_market.agents.evolution.frozen import FrozenPolicy
 from marl_market.agents.evolution.genome import MultilayerPerceptron
 from marl_market.agents.evolution.strategies import SearchState, Strategy
-from marl_market.agents.imitation.fitting import Fitting
+from marl_market.agents.imitation.cloned import Fitting
 from marl_market.agents.learner import Decision, Experience, Floats, Masks, Portion
 from marl_market.env.batch_market import BatchMarket
 
@@ -85,6 +84,8 @@ class GroupLearner:
 
     def imitate(self, sessions: Sequence[Experience], fitting: Fitting) -> dict[str, float]:
         """Do as was done in `sessions`, the last of which is held out: the search begins anew around the clone."""
+        from marl_market.agents.evolution.cloning import clone_network  # and with it torch, which no search needs
+
         seed = self._state.seed
         center, metrics = clone_network(self._network, self._state.center, sessions, fitting, seed)
         self._state = self._strategy.initial(center, seed)

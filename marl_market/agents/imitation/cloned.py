@@ -6,12 +6,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
-from marl_market.agents.imitation.fitting import Fitting
 from marl_market.agents.learner import Experience, Learner, LearningAgent
 from marl_market.env.agent import Agent, External
 from marl_market.env.environment import Environment
 from marl_market.env.scheme import require
 from marl_market.market.spec import MarketSpec
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """How decisions are imitated.
+
+    Attributes:
+        epochs: passes over the decisions.
+        minibatch_size: decisions of one gradient step.
+        learning_rate: step of Adam.
+    """
+
+    epochs: int
+    minibatch_size: int
+    learning_rate: float
 
 
 @runtime_checkable

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
+from marl_market.agents.imitation.cloned import Fitting
 from marl_market.agents.learner import Experience, Floats
 
 Columns = dict[str, torch.Tensor]
@@ -28,21 +28,6 @@ CONSTANT = 1e-8
 """Variance up to which a number does not vary."""
 FITTING = 7
 """Spawn key of the stream that shuffles decisions."""
-
-
-@dataclass(frozen=True)
-class Fitting:
-    """How decisions are imitated.
-
-    Attributes:
-        epochs: passes over the decisions.
-        minibatch_size: decisions of one gradient step.
-        learning_rate: step of Adam.
-    """
-
-    epochs: int
-    minibatch_size: int
-    learning_rate: float
 
 
 def lessons_of(sessions: Sequence[Experience], choices: Sequence[int]) -> Columns:

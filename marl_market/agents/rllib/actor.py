@@ -13,12 +13,14 @@ from ray.rllib.core.columns import Columns
 from ray.rllib.core.models.base import ENCODER_OUT
 
 from marl_market.agents.evolution.frozen import FrozenPolicy
-from marl_market.agents.evolution.genome import MultilayerPerceptron
+from marl_market.agents.evolution.genome import MultilayerPerceptron, NotCompiledError
 from marl_market.agents.learner import Decision
-from marl_market.agents.rllib.mixture import Part, draw
+from marl_market.agents.rllib.learner import layers_of
+from marl_market.agents.rllib.mixture import Part, draw, outputs_of
 from marl_market.agents.rllib.recurrence import as_memory, as_state
 from marl_market.agents.rllib.rollout import Floats, Masks
 from marl_market.env.agent import External
+from marl_market.env.scheme import ActionSpace, choices_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,9 +103,25 @@ class FrozenActor(External):
         return self.actor.act(observation, memory, noise, mask)
 
 
+def perceptron_of(
+    encoder: Any, head: Any, space: ActionSpace, squashes: bool = False
+) -> tuple[MultilayerPerceptron, Floats]:
+    """Return the network from observation to means and scores of choices, and its flat weights.
+
+    What else the head says, such as deviations, comes behind and is left out. Raises NotCompiledError for more than
+    compiled minds hold.
+    """
+    layers, outputs, choices = layers_of(encoder, head), outputs_of(space), choices_of(space)
+    weight, bias = layers[-1]
+    layers[-1] = (weight[:, :outputs], bias[:outputs])
+    sizes = (layers[0][0].shape[0], *(bias.size for _, bias in layers))
+    network = MultilayerPerceptron(sizes, () if choices is None else tuple(choices.tolist()), squashes)
+    return network, np.asarray(network.flatten(layers))
+
+
 def frozen(network: Callable[[], tuple[MultilayerPerceptron, Floats]], actor: Actor) -> FrozenPolicy | FrozenActor:
     """Return what has been learned: `network` and its weights where they compile, else a copy of `actor`."""
     try:
         return FrozenPolicy(*network())
-    except ValueError:
+    except NotCompiledError:
         return FrozenActor(copy.deepcopy(actor))

@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from ray.rllib.core.rl_module.apis import TargetNetworkAPI
 
 from marl_market.agents.evolution.frozen import FrozenPolicy
-from marl_market.agents.evolution.genome import MultilayerPerceptron
-from marl_market.agents.imitation.fitting import Fitting
+from marl_market.agents.evolution.genome import MultilayerPerceptron, NotCompiledError
+from marl_market.agents.imitation.cloned import Fitting
 from marl_market.agents.learner import Decision, Experience
-from marl_market.agents.rllib.actor import Actor, FrozenActor, frozen
+from marl_market.agents.rllib.actor import Actor, FrozenActor, frozen, perceptron_of
 from marl_market.agents.rllib.cloning import clone_actor_critic
-from marl_market.agents.rllib.learner import RLlibLearner, layers_of
-from marl_market.agents.rllib.mixture import mixture_of, outputs_of
+from marl_market.agents.rllib.learner import RLlibLearner
+from marl_market.agents.rllib.mixture import mixture_of
 from marl_market.agents.rllib.recurrence import memory_size_of
 from marl_market.agents.rllib.rollout import Floats, Masks, Rollout
 from marl_market.env.scheme import choices_of
@@ -109,20 +108,13 @@ class ActorCritic:
     def network(self) -> tuple[MultilayerPerceptron, Floats]:
         """Return the network from observation to mean action or scores of choices, and its flat weights.
 
-        Raises ValueError for a memory, attention, hidden units or widths that compiled minds do not know.
+        Raises NotCompiledError for a memory, attention, hidden units or widths that compiled minds do not know.
         """
         if self._actor.memory_size:
-            raise ValueError("the policy has a memory; compiled minds have none")
+            raise NotCompiledError("the policy has a memory; compiled minds have none")
         if self._module.model_config["attention"] is not None:
-            raise ValueError("the policy attends to events; compiled minds have no attention")
+            raise NotCompiledError("the policy attends to events; compiled minds have no attention")
         activation = self._module.model_config["fcnet_activation"]
         if activation != "tanh":
-            raise ValueError(f"the policy's activation is {activation!r}; compiled minds know tanh only")
-        layers = layers_of(self._module.encoder.actor_encoder, self._module.pi)
-        space = self._module.action_space
-        choices, (weight, bias) = choices_of(space), layers[-1]
-        outputs = outputs_of(space)
-        layers[-1] = (weight[:, :outputs], bias[:outputs])
-        sizes = (layers[0][0].shape[0], *(bias.size for _, bias in layers))
-        network = MultilayerPerceptron(sizes, () if choices is None else tuple(choices.tolist()))
-        return network, np.asarray(network.flatten(layers))
+            raise NotCompiledError(f"the policy's activation is {activation!r}; compiled minds know tanh only")
+        return perceptron_of(self._actor.encoder, self._actor.head, self._module.action_space)

@@ -11,7 +11,8 @@ from ray.rllib.algorithms.dqn.dqn_learner import QF_PREDS
 from ray.rllib.core.columns import Columns
 from ray.rllib.core.models.base import ENCODER_OUT
 
-from marl_market.agents.imitation.fitting import Fitting, explained_variance, fit, imitate, lessons_of, masked
+from marl_market.agents.imitation.cloned import Fitting
+from marl_market.agents.imitation.fitting import explained_variance, fit, imitate, lessons_of, masked
 from marl_market.agents.learner import Experience
 from marl_market.agents.rllib.advantages import generalized_advantages
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from gymnasium.spaces import Discrete
 from ray.rllib.algorithms.dqn import DQNConfig
@@ -16,12 +15,12 @@ from ray.rllib.core.rl_module.default_model_config import DefaultModelConfig
 from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 
 from marl_market.agents.evolution.genome import MultilayerPerceptron
-from marl_market.agents.imitation.fitting import Fitting
+from marl_market.agents.imitation.cloned import Fitting
 from marl_market.agents.learner import Decision, Experience, Floats, Masks, Policy
-from marl_market.agents.rllib.actor import Actor, frozen
+from marl_market.agents.rllib.actor import Actor, frozen, perceptron_of
 from marl_market.agents.rllib.categorical import draw_greedily, mask_scores
 from marl_market.agents.rllib.cloning import clone_values
-from marl_market.agents.rllib.learner import layers_of, newborn, observation_space
+from marl_market.agents.rllib.learner import newborn, observation_space
 from marl_market.agents.rllib.masked_module import MaskedDQNModule
 from marl_market.agents.rllib.mixture import mixture_of
 from marl_market.agents.rllib.off_policy import OffPolicy, OffPolicyLearner
@@ -130,9 +129,6 @@ class DQNLearner(OffPolicyLearner):
     def network(self) -> tuple[MultilayerPerceptron, Floats]:
         """Return the network that scores choices, of dueling networks the one of advantages, and its flat weights.
 
-        Raises ValueError for more than compiled minds hold.
+        Raises NotCompiledError for more than compiled minds hold.
         """
-        layers = layers_of(self._module.encoder, self._module.af)
-        sizes = (layers[0][0].shape[0], *(bias.size for _, bias in layers))
-        network = MultilayerPerceptron(sizes, (sizes[-1],))
-        return network, np.asarray(network.flatten(layers))
+        return perceptron_of(self._module.encoder, self._module.af, self._module.action_space)

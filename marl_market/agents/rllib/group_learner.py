@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from marl_market.agents.imitation.fitting import Fitting
+from marl_market.agents.imitation.cloned import Fitting
 from marl_market.agents.learner import Decision, Experience, Floats, Masks, Policy, Portion, Trajectory
 from marl_market.agents.rllib.actor_critic import ActorCritic
 from marl_market.agents.rllib.rollout import Rollout

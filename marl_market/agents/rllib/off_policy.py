@@ -10,7 +10,7 @@ import numpy as np
 from ray.rllib.core import DEFAULT_MODULE_ID
 from ray.rllib.policy.sample_batch import MultiAgentBatch, SampleBatch
 
-from marl_market.agents.imitation.fitting import Fitting
+from marl_market.agents.imitation.cloned import Fitting
 from marl_market.agents.learner import Experience, Portion
 from marl_market.agents.rllib.learner import RLlibLearner
 from marl_market.agents.rllib.mixture import as_space

@@ -95,9 +95,7 @@ class PPO(External):
             object.__setattr__(self, "attention", Attention(**self.attention))
         self._require("hidden", len(self.hidden) > 0 and min(self.hidden) > 0, "one or more widths above zero")
         self._require("activation", self.activation in ("tanh", "relu"), "tanh or relu")
-        for name in ("learning_rate", "clip", "value_clip", "kl_target", "log_std_limit"):
-            self._require(name, getattr(self, name) > 0, "above zero")
-        for name in ("epochs", "minibatch_size"):
+        for name in ("learning_rate", "clip", "value_clip", "kl_target", "log_std_limit", "epochs", "minibatch_size"):
             self._require(name, getattr(self, name) > 0, "above zero")
         for name in ("value_coefficient", "entropy_coefficient", "kl_coefficient", "output_scale"):
             self._require(name, getattr(self, name) >= 0, "zero or more")

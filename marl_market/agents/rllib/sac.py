@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 import torch
 from gymnasium.spaces import Box
 from ray.rllib.algorithms.sac import SACConfig
-from ray.rllib.core.columns import Columns
-from ray.rllib.core.models.base import ENCODER_OUT
 from ray.rllib.core.rl_module.default_model_config import DefaultModelConfig
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from marl_market.agents.evolution.genome import MultilayerPerceptron
-from marl_market.agents.imitation.fitting import Fitting
+from marl_market.agents.imitation.cloned import Fitting
 from marl_market.agents.learner import Decision, Experience, Floats, Masks, Policy
-from marl_market.agents.rllib.actor import Actor, frozen
+from marl_market.agents.rllib.actor import Actor, frozen, perceptron_of
 from marl_market.agents.rllib.cloning import clone_squashed
-from marl_market.agents.rllib.gaussian import draw
-from marl_market.agents.rllib.learner import layers_of, newborn, observation_space
+from marl_market.agents.rllib.learner import newborn, observation_space
 from marl_market.agents.rllib.mixture import mixture_of
 from marl_market.agents.rllib.off_policy import OffPolicy, OffPolicyLearner
 from marl_market.env.environment import Environment
@@ -112,12 +108,14 @@ class SACLearner(OffPolicyLearner):
     def __init__(self, settings: SAC, learner: Any, seed: int) -> None:
         """Wrap a built RLlib learner."""
         super().__init__(settings, learner, METRICS, seed)
+        module = self._module
+        self._actor = Actor(module.pi_encoder, module.pi, mixture_of(module.action_space), squashes=True)
         self._average = AveragedModel(self._policy, multi_avg_fn=get_ema_multi_avg_fn(settings.average))
 
     @property
     def _policy(self) -> torch.nn.Module:
         """Return the networks of the policy that explores."""
-        return torch.nn.ModuleList([self._module.pi_encoder, self._module.pi])
+        return torch.nn.ModuleList([self._actor.encoder, self._actor.head])
 
     def _averaged(self) -> tuple[Any, Any]:
         encoder, head = self._average.module.children()
@@ -132,10 +130,7 @@ class SACLearner(OffPolicyLearner):
 
     def act(self, observation: Floats, memory: Floats, noise: Floats | None, mask: Masks | None = None) -> Decision:
         """Return actions (R, A) within [-1, 1] and no columns."""
-        with torch.no_grad():
-            encoded = self._module.pi_encoder({Columns.OBS: torch.from_numpy(observation)})
-            inputs = self._module.pi(encoded[ENCODER_OUT]).numpy()
-        return Decision(np.tanh(draw(inputs, noise)[0]), memory, {})
+        return self._actor.act(observation, memory, noise, mask)._replace(columns={})
 
     def _clone(self, sessions: Sequence[Experience], fitting: Fitting) -> dict[str, float]:
         metrics = clone_squashed(self._module, sessions, fitting, self._seed)
@@ -145,20 +140,15 @@ class SACLearner(OffPolicyLearner):
 
     def policy(self) -> Policy:
         """Return what the average does without exploring, compiled where it can be."""
-        mixture = mixture_of(self._module.action_space)
-        return frozen(self.network, Actor(*self._averaged(), mixture, squashes=True))
+        encoder, head = self._averaged()
+        return frozen(self.network, replace(self._actor, encoder=encoder, head=head))
 
     def network(self) -> tuple[MultilayerPerceptron, Floats]:
         """Return the network of the average policy's squashed mean, and its flat weights.
 
-        Raises ValueError for more than compiled minds hold.
+        Raises NotCompiledError for more than compiled minds hold.
         """
-        layers = layers_of(*self._averaged())
-        weight, bias = layers[-1]
-        actions = self._module.action_space.shape[0]
-        layers[-1] = (weight[:, :actions], bias[:actions])
-        network = MultilayerPerceptron((layers[0][0].shape[0], *(bias.size for _, bias in layers)), squashes=True)
-        return network, np.asarray(network.flatten(layers))
+        return perceptron_of(*self._averaged(), self._module.action_space, squashes=True)
 
     def get_state(self) -> dict[str, Any]:
         """Return what `OffPolicyLearner` does, and the average."""

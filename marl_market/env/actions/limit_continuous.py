@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,10 +10,10 @@ from gymnasium.spaces import Box
 
 from marl_market.env.decoding import between, clipped, room
 from marl_market.env.imitation import centered, missing_order, order_price, unwanted_order
-from marl_market.env.scheme import continuous, require, whole_lots
+from marl_market.env.order_range import OrderRange
+from marl_market.env.scheme import continuous
 from marl_market.env.trader import DECIDED, trader
 from marl_market.exchange.commands import cancel_all, submit_limit
-from marl_market.market.spec import MarketSpec
 
 
 @trader
@@ -55,12 +54,10 @@ def imitate(public, seat, mind):  # type: ignore[no-untyped-def]
 
 
 @dataclass(frozen=True)
-class LimitContinuous:
+class LimitContinuous(OrderRange):
     """A limit order of a chosen level and signed size, added to those that are open or instead of them.
 
-    Attributes:
-        nearest: distance of an order for level -1, in price scales from the mid price; below zero to take.
-        farthest: distance of an order for level +1, in price scales from the mid price.
+    Attributes (levels as of `OrderRange`):
         largest: quantity of an order for size +1 (bid) or -1 (ask), in size scales.
         position_limit: largest position, long or short, that all open orders may build, in size scales.
     """
@@ -69,23 +66,8 @@ class LimitContinuous:
     imitator = imitate
     mask = None
     size = 3
-    nearest: float = -0.5
-    farthest: float = 1.5
-    largest: float = 2.0
-    position_limit: float = 3.0
-
-    def __post_init__(self) -> None:
-        require(self.nearest < self.farthest, "action.nearest", self.nearest, f"below action.farthest {self.farthest}")
-        for name in ("largest", "position_limit"):
-            require(getattr(self, name) > 0, f"action.{name}", getattr(self, name), "above zero")
 
     @property
     def space(self) -> Box:
         """Return the space of (level, signed size, cancel)."""
         return continuous(self.size)
-
-    def parameters(self, spec: MarketSpec) -> Sequence[float]:
-        """Return nearest and farthest in ticks, and largest and position limit in whole lots."""
-        price = spec.price_scale_ticks
-        lots = (whole_lots(scales, spec) for scales in (self.largest, self.position_limit))
-        return (self.nearest * price, self.farthest * price, *lots)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from marl_market.agents.imitation.fitting import Fitting, explained_variance, imitate, lessons_of
+from marl_market.agents.imitation.cloned import Fitting
+from marl_market.agents.imitation.fitting import explained_variance, imitate, lessons_of
 from marl_market.agents.learner import Experience, Trajectory
 
 STEPS, ROWS, SEEN = 6, 50, 3

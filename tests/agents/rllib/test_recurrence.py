@@ -2,6 +2,7 @@
 
 import pickle
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from marl_market.agents.rllib.recurrence import as_memory, as_state, memory_size
 from marl_market.agents.rllib.rollout import Rollout
 from marl_market.env.scheme import continuous
 from tests.agents.answers import answer
+from tests.agents.rllib.synthetic import closed_rollout
 from tests.agents.rllib.test_ppo import assert_equal_states
 
 STEPS, ROWS, CELLS, LENGTH, SIZE = 11, 24, 16, 4, 3
@@ -62,20 +64,9 @@ def play(
         decision = learner.act(observation[step], memory, noise)
         memory = np.where(decided[step][:, None], decision.memory, memory)
         played.append(decision)
-    action, ended = np.stack([each.action for each in played]), np.zeros((STEPS, ROWS), np.bool_)
-    ended[-1] = True
-    return Rollout(
-        observation=observation,
-        action=action,
-        reward=random.standard_normal((STEPS, ROWS)).astype(np.float32) if reward_of is None else reward_of(action),
-        decided=decided,
-        terminated=ended,
-        truncated=np.zeros_like(ended),
-        final_observation=np.zeros((0, SIZE), np.float32),
-        final_step=np.zeros(0, np.int64),
-        final_row=np.zeros(0, np.int64),
-        **{key: np.stack([each.columns[key] for each in played]) for key in played[0].columns},
-    )
+    action = np.stack([each.action for each in played])
+    reward = random.standard_normal((STEPS, ROWS)).astype(np.float32) if reward_of is None else reward_of(action)
+    return replace(closed_rollout(observation, action, reward, [each.columns for each in played]), decided=decided)
 
 
 def cue(observation: Any, random: np.random.Generator) -> Callable[[Any], Any]:

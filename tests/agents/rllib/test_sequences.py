@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from marl_market.agents.rllib.appo import APPO
 from marl_market.agents.rllib.rollout import Rollout
 from marl_market.agents.rllib.sequences import entries_of
 from tests.agents.answers import answer
-from tests.agents.rllib.synthetic import OBSERVATION_SIZE
+from tests.agents.rllib.synthetic import OBSERVATION_SIZE, closed_rollout
 
 STEPS, ROWS, CHOICES, DISCOUNT = 12, 9, 4, 0.7
 
@@ -35,18 +36,12 @@ def sleepy(learner: Any) -> Rollout:
     terminated[-1] = terminated[6, 1] = True
     reward = random.standard_normal((STEPS, ROWS)).astype(np.float32)
     reward[7:, 1] = 0
-    return Rollout(
-        observation=observation,
-        action=np.stack([each.action for each in played]),
-        reward=reward,
+    action = np.stack([each.action for each in played])
+    return replace(
+        closed_rollout(observation, action, reward, [each.columns for each in played]),
         decided=decided,
         terminated=terminated,
-        truncated=np.zeros_like(terminated),
-        final_observation=np.zeros((0, OBSERVATION_SIZE), np.float32),
-        final_step=np.zeros(0, np.int64),
-        final_row=np.zeros(0, np.int64),
         action_mask=np.ones((STEPS, ROWS, CHOICES), np.uint8),
-        **{key: np.stack([each.columns[key] for each in played]) for key in played[0].columns},
     )
 
 

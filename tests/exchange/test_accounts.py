@@ -11,7 +11,7 @@ FILLS = st.lists(st.tuples(st.integers(-(2**31), 2**31).filter(bool), st.integer
 def booked(fills: list[tuple[int, int]]) -> np.recarray:
     account = np.zeros(1, ACCOUNT).view(np.recarray)[0]
     for quantity, price in fills:
-        book_position.py_func(account, np.int64(quantity), np.int64(price))
+        book_position.__wrapped__(account, np.int64(quantity), np.int64(price))
         account.cash -= quantity * price
     return account
 

@@ -2,10 +2,11 @@ import ast
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from marl_market.exchange import compiled
-from marl_market.exchange.compiled import KEPT_CACHES, NEVER_COMPILED, choose_cache_folder, source_digest
+from marl_market.exchange.compiled import KEPT_CACHES, NEVER_COMPILED, choose_cache_folder, inlined, source_digest
 
 
 @pytest.fixture
@@ -88,3 +89,20 @@ def test_kernels_of_this_process_are_kept_below_the_digest_of_its_sources() -> N
     if "NUMBA_CACHE_DIR" in os.environ and "marl_market" not in os.environ["NUMBA_CACHE_DIR"]:
         pytest.skip("NUMBA_CACHE_DIR is set: the user has chosen another folder")
     assert Path(compiled.numba.config.CACHE_DIR).parts[-3:-1] == ("marl_market", "kernels")
+
+
+@inlined
+def half_of_square(number):  # type: ignore[no-untyped-def]
+    return number * number / 2
+
+
+@compiled.compiled
+def halves_of_squares(small, large, real):  # type: ignore[no-untyped-def]
+    return half_of_square(small) + half_of_square(large) + half_of_square(real)
+
+
+def test_a_function_is_compiled_for_one_kind_of_whole_numbers_and_python_can_call_it() -> None:
+    assert halves_of_squares(np.int16(300), np.int64(3), np.float64(0.5)) == 45000 + 4.5 + 0.125
+    assert [str(kind) for kind, *_ in half_of_square.inner.signatures] == ["int64", "float64"]
+    assert halves_of_squares.inner.signatures == []
+    assert half_of_square(np.int16(300)) == 45000

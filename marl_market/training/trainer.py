@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numba
 import numpy as np
 
+from marl_market.agents.device import learning_on
 from marl_market.agents.learner import Learner, Policy
 from marl_market.agents.newborn import newborn_galleries, newborn_learners
 from marl_market.agents.past_selves import Gallery
@@ -49,6 +50,7 @@ class Training:
         markets: markets in lock-step, an even number.
         threads: cores that step the markets in this process; 0 takes all that numba may use.
         torch_threads: cores of the gradient learners.
+        device: what they learn on: cpu, cuda, or auto, a GPU where this process finds one; who acts, acts on the CPU.
         checkpoint_every: iterations between checkpoints.
         evaluation_seeds: sessions of the final comparison with the untrained selves.
         workers: processes that sample, each on one core with its portion of the markets; 0: this process does.
@@ -59,6 +61,7 @@ class Training:
     markets: int = 32
     threads: int = 0
     torch_threads: int = 1
+    device: str = "cpu"
     checkpoint_every: int = 25
     evaluation_seeds: int = 64
     workers: int = 0
@@ -84,6 +87,7 @@ class Training:
             raise ValueError(f"training.threads is {self.threads}; this machine offers up to {most}, 0 takes them all")
         if self.threads == 0:
             object.__setattr__(self, "threads", most)
+        object.__setattr__(self, "device", _device_here(self.device))
 
 
 class Trainer:
@@ -96,7 +100,8 @@ class Trainer:
         self._training = training
         self._seed = seed
         self._folder = folder
-        self._learners = newborn_learners(environment, seed)
+        with learning_on(training.device):
+            self._learners = newborn_learners(environment, seed)
         self._galleries = newborn_galleries(environment, seed)
         self._minds: dict[str, Learner | Gallery] = {**self._learners, **self._galleries}
         self._sampling = self._prepare_sampling()
@@ -132,7 +137,8 @@ class Trainer:
             progress.say("compiling the market (once, up to a minute)")
         cloned = {} if self._cloned else self._clone()
         with self._sampling as sampler, interruptible(self._save_at_once) as interrupted:
-            progress.say(f"sampling: {sampler.where()}; learning: this process")
+            where = "" if self._training.device == "cpu" else f", gradients on {self._training.device}"
+            progress.say(f"sampling: {sampler.where()}; learning: this process{where}")
             while self._done < iterations and not interrupted:
                 metrics = {**self._iterate(sampler), **cloned}
                 cloned = {}
@@ -246,6 +252,21 @@ class Trainer:
 
 def _by_learner(found: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
     return {f"learner/{name}/{key}": value for name, said in found.items() for key, value in said.items()}
+
+
+def _device_here(device: str) -> str:
+    """Return "cpu" or "cuda", whichever `training.device` means here."""
+    if device not in ("cpu", "cuda", "auto"):
+        raise ValueError(f"training.device is {device!r}; it must be cpu, cuda or auto")
+    if device == "cpu":
+        return device
+    import torch  # which a run on processors alone may not need
+
+    if torch.cuda.is_available():
+        return "cuda"
+    if device == "cuda":
+        raise ValueError("training.device is 'cuda', and torch finds no GPU here; it must be cpu or auto")
+    return "cpu"
 
 
 def _require_whole(name: str, value: object, least: int) -> None:

@@ -206,6 +206,22 @@ def test_threads_are_all_or_as_many_as_there_are() -> None:
         Training(threads=most + 1)
 
 
+def test_gradients_are_computed_on_a_gpu_where_there_is_one_and_it_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def devices() -> list[str]:
+        return [Training(device=device).device for device in ("cpu", "auto")]
+
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    assert [Training().device, *devices()] == ["cpu", "cpu", "cpu"]
+    with pytest.raises(ValueError, match=r"training\.device is 'cuda', and torch finds no GPU here; it must be cpu or"):
+        Training(device="cuda")
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    assert [Training().device, *devices(), Training(device="cuda").device] == ["cpu", "cpu", "cuda", "cuda"]
+    with pytest.raises(ValueError, match=r"training\.device is 'gpu'; it must be cpu, cuda or auto"):
+        Training(device="gpu")
+
+
 def test_workers_are_no_more_than_pairs_and_have_an_address() -> None:
     with pytest.raises(ValueError, match=r"training\.workers is 3; 4 markets are 2 pairs, and each worker plays one"):
         Training(markets=4, workers=3)

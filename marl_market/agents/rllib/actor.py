@@ -46,7 +46,7 @@ class Actor:
         seen = torch.from_numpy(observation)
         if not self.memory_size:
             return {Columns.OBS: seen}
-        return {Columns.OBS: seen[:, None], Columns.STATE_IN: as_state(memory)}  # a sequence of one
+        return {Columns.OBS: seen[:, None], Columns.STATE_IN: as_state(torch.from_numpy(memory))}  # a sequence of one
 
     def act(self, observation: Floats, memory: Floats, noise: Floats | None, mask: Masks | None = None) -> Decision:
         """Return actions (R, A), what is remembered of them, and the columns of a `Rollout` that go with them.

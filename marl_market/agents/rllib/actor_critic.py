@@ -91,6 +91,7 @@ class ActorCritic:
         metrics = clone_actor_critic(self._module, known, self._learner.discount, sessions, fitting, self._seed)
         if isinstance(self._module, TargetNetworkAPI):
             self._module.make_target_networks()
+        self._learner.take_over()
         return metrics
 
     def get_state(self) -> dict[str, Any]:

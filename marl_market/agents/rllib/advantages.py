@@ -13,6 +13,7 @@ from ray.rllib.core.columns import Columns
 from ray.rllib.core.rl_module.multi_rl_module import MultiRLModule
 from ray.rllib.evaluation.postprocessing import Postprocessing
 
+from marl_market.agents.rllib.device import beside
 from marl_market.agents.rllib.masked_module import ACTION_MASK
 from marl_market.agents.rllib.mixture import as_tensors
 from marl_market.agents.rllib.rollout import Floats, Rollout
@@ -92,7 +93,8 @@ class GeneralizedAdvantages(ConnectorV2):
         learned = advantage[batch.get(Columns.LOSS_MASK, ...)]
         batch[Postprocessing.ADVANTAGES] = (advantage - learned.mean()) / max(1e-4, learned.std())
         action = as_tensors(batch.pop(Columns.ACTIONS), module.action_space)
-        return {names[0]: {Columns.ACTIONS: action, **{key: torch.from_numpy(each) for key, each in batch.items()}}}
+        given = {Columns.ACTIONS: action, **{key: torch.from_numpy(each) for key, each in batch.items()}}
+        return {names[0]: beside(module, given)}
 
     def _entries(self, module: Any, rollout: Rollout) -> dict[str, NDArray[Any]]:
         """Return the columns of a rollout's decisions, (decisions, ...) each."""
@@ -130,6 +132,6 @@ class GeneralizedAdvantages(ConnectorV2):
 
 def _values(module: Any, observation: Floats) -> Floats:
     """Return the critic's value of each observation (..., D), shape (...)."""
-    flat = torch.from_numpy(observation.reshape(-1, observation.shape[-1]))
+    flat = beside(module, torch.from_numpy(observation.reshape(-1, observation.shape[-1])))
     with torch.no_grad():
-        return module.compute_values({Columns.OBS: flat}).numpy().reshape(observation.shape[:-1])
+        return module.compute_values({Columns.OBS: flat}).cpu().numpy().reshape(observation.shape[:-1])

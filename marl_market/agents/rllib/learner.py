@@ -13,6 +13,7 @@ from ray.rllib.core import COMPONENT_OPTIMIZER, COMPONENT_RL_MODULE, DEFAULT_MOD
 from ray.rllib.core.learner.learner import Learner
 from ray.rllib.utils.metrics import NUM_ENV_STEPS_SAMPLED_LIFETIME, NUM_ENV_STEPS_TRAINED_LIFETIME
 
+from marl_market.agents.device import learning_device
 from marl_market.agents.rllib.rollout import Floats
 from marl_market.agents.rllib.streams import global_streams
 
@@ -23,10 +24,11 @@ COUNTERS = ("last_update_ts_by_mid", "_last_update_ts_by_mid")
 
 
 class RLlibLearner:
-    """Wrap one unmodified RLlib `Learner` with one module, on the CPU.
+    """Wrap one unmodified RLlib `Learner` with one module; no Algorithm and no Ray cluster.
 
-    No Algorithm and no Ray cluster. Who acts, acts with the very module that learns, so that there are no weights to
-    keep in step.
+    Attributes:
+        module: what acts, on the CPU. Where that is where it learns, it is the very module that learns; elsewhere it is
+            a copy that is kept in step.
     """
 
     def __init__(self, learner: Any, metrics: Mapping[str, str], seed: int) -> None:
@@ -36,9 +38,10 @@ class RLlibLearner:
         self._seed = seed
         self.updates = 0
         self.decisions = 0
+        self.module = self._learning if learner.device.type == "cpu" else copy.deepcopy(self._learning).to("cpu")
 
     @property
-    def module(self) -> Any:
+    def _learning(self) -> Any:
         """Return the module that learns."""
         return self._learner.module[DEFAULT_MODULE_ID]
 
@@ -54,13 +57,14 @@ class RLlibLearner:
         loss is not finite: RLlib itself would go on with gradients set to zero.
         """
         total = self.decisions + decisions
-        with global_streams(np.random.SeedSequence(self._seed, spawn_key=(self.updates,))):
+        with global_streams(np.random.SeedSequence(self._seed, spawn_key=(self.updates,)), self._learner.device):
             # IMPALA and APPO would only put the batch into a queue of their own thread; this is what the thread calls.
             results = Learner.update(
                 self._learner,
                 timesteps={NUM_ENV_STEPS_SAMPLED_LIFETIME: total, NUM_ENV_STEPS_TRAINED_LIFETIME: total},
                 **arguments,
             )[DEFAULT_MODULE_ID]
+        _copy_weights(self._learning, self.module)
         self.updates += 1
         self.decisions = total
         metrics = {name: float(results[key].peek()) for name, key in self._metrics.items() if key in results}
@@ -75,7 +79,12 @@ class RLlibLearner:
     def adopt(self, shared: dict[str, Any]) -> None:
         """Act as the learner does whose `share` this is."""
         self.module.set_state(shared["module"])
+        self.take_over()
         self.decisions = shared["decisions"]
+
+    def take_over(self) -> None:
+        """Go on from the weights that act, which something other than `update` has changed."""
+        _copy_weights(self.module, self._learning)
 
     def get_state(self) -> dict[str, Any]:
         """Return all that the next update depends on, as a picklable copy."""
@@ -97,6 +106,7 @@ class RLlibLearner:
         # Without RLlib's weights_seq_no: given one, it silently keeps its own weights if they are newer.
         # A copy, since torch's optimizers go on to write into the arrays they are given.
         self._learner.set_state(copy.deepcopy({key: state[key] for key in COMPONENTS}))
+        _copy_weights(self._learning, self.module)
         for name, values in self._adapted(TENSORS).items():
             values[DEFAULT_MODULE_ID].data.fill_(state["adapted"][name])
         for name, values in self._adapted(COUNTERS).items():
@@ -107,8 +117,31 @@ class RLlibLearner:
         return {name: getattr(self._learner, name) for name in names if hasattr(self._learner, name)}
 
 
+def _copy_weights(source: Any, target: Any) -> None:
+    """Make the weights of one module those of another, in place."""
+    if target is not source:
+        target.load_state_dict(source.state_dict())
+
+
+class OnLearningDevice:
+    """A mixin of RLlib's learners: they are built on the `learning_device`.
+
+    RLlib's own way there, `num_gpus_per_learner`, asks Ray for its GPUs, and starts a cluster where there is none.
+    """
+
+    def _make_module(self: Any) -> Any:
+        self._device = torch.device(learning_device())
+        return super()._make_module()  # type: ignore[misc]
+
+
 def newborn(configuration: Any, observation: Any, action: Any, seed: int) -> Any:
-    """Return the learner that an RLlib configuration describes; the same seed gives the same weights."""
+    """Return the learner that an RLlib configuration describes, on the `learning_device`.
+
+    The same seed gives the same weights.
+    """
+    if learning_device() != "cpu":
+        own = configuration.learner_class
+        configuration.training(learner_class=type(own.__name__, (OnLearningDevice, own), {}))
     # RLlib's own seed would reseed the whole process, so the newborn's weights get a stream for themselves.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

@@ -135,6 +135,7 @@ class OffPolicyLearner:
         is held out from the fit.
         """
         metrics = self._clone(sessions, fitting)
+        self._learner.take_over()
         for session in sessions:
             self._remember(session)
         return metrics

@@ -18,6 +18,7 @@ from ray.rllib.core.models.base import ACTOR, CRITIC, ENCODER_OUT
 from ray.rllib.core.rl_module.multi_rl_module import MultiRLModule
 
 from marl_market.agents.rllib.advantages import GeneralizedAdvantages
+from marl_market.agents.rllib.device import beside
 from marl_market.agents.rllib.rollout import Floats, Rollout
 
 ACTOR_MEMORY, CRITIC_MEMORY = "actor_memory", "critic_memory"
@@ -28,15 +29,15 @@ def memory_size_of(module: Any) -> int:
     return 2 * int(module.model_config["lstm_cell_size"]) if module.is_stateful() else 0
 
 
-def as_state(memory: Floats) -> dict[str, torch.Tensor]:
+def as_state(memory: torch.Tensor) -> dict[str, torch.Tensor]:
     """Return memories (R, M) in the form that RLlib's recurrent encoders take, (R, layers, cells) each."""
-    hidden, cell = torch.from_numpy(memory[:, None]).chunk(2, dim=-1)
+    hidden, cell = memory[:, None].chunk(2, dim=-1)
     return {"h": hidden.contiguous(), "c": cell.contiguous()}
 
 
 def as_memory(state: dict[str, torch.Tensor]) -> Floats:
     """Return memories (R, M) of what RLlib's recurrent encoders hand out."""
-    return torch.cat([state["h"], state["c"]], dim=-1)[:, 0].numpy()
+    return torch.cat([state["h"], state["c"]], dim=-1)[:, 0].cpu().numpy()
 
 
 def padded_key(module: str) -> str:
@@ -108,10 +109,11 @@ def remembered_values(module: Any, observation: Floats, parts: Parts, rows: int)
     for number in range(int(parts.number.max()) + 1):
         here = np.flatnonzero(parts.number == number)
         begun[here] = memory[parts.row[here]]
-        batch = {Columns.OBS: torch.from_numpy(observation[here]), Columns.STATE_IN: as_state(begun[here])}
+        given, state = torch.from_numpy(observation[here]), as_state(torch.from_numpy(begun[here]))
+        batch = beside(module, {Columns.OBS: given, Columns.STATE_IN: state})
         with torch.no_grad():
             encoded = module.encoder.critic_encoder(batch)
-            value[here] = module.vf(encoded[ENCODER_OUT]).squeeze(-1).numpy()
+            value[here] = module.vf(encoded[ENCODER_OUT]).squeeze(-1).cpu().numpy()
         memory[parts.row[here]] = as_memory(encoded[Columns.STATE_OUT])
     return value, begun
 
@@ -132,9 +134,10 @@ class RememberedAdvantages(GeneralizedAdvantages):
     ) -> dict[str, dict[str, Any]]:
         """Return the train batch of `episodes`; raises ValueError for a learner of several modules."""
         ((name, batch),) = super().__call__(rl_module=rl_module, episodes=episodes).items()
-        state = {ACTOR: as_state(batch.pop(ACTOR_MEMORY).numpy()), CRITIC: as_state(batch.pop(CRITIC_MEMORY).numpy())}
+        state = {ACTOR: as_state(batch.pop(ACTOR_MEMORY)), CRITIC: as_state(batch.pop(CRITIC_MEMORY))}
+        lengths = batch[Columns.SEQ_LENS].cpu()  # RLlib reads them one by one
         shared_data[padded_key(name)] = True
-        return {name: {**batch, Columns.STATE_IN: state}}
+        return {name: {**batch, Columns.STATE_IN: state, Columns.SEQ_LENS: lengths}}
 
     def _entries(self, module: Any, rollout: Rollout) -> dict[str, NDArray[Any]]:
         if rollout.memory is None:

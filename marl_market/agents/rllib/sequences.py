@@ -14,6 +14,7 @@ from ray.rllib.core.models.base import ACTOR, CRITIC
 from ray.rllib.core.rl_module.multi_rl_module import MultiRLModule
 
 from marl_market.agents.rllib.decisions import ends, following_decision, gained
+from marl_market.agents.rllib.device import beside
 from marl_market.agents.rllib.masked_module import ACTION_MASK
 from marl_market.agents.rllib.mixture import as_tensors
 from marl_market.agents.rllib.recurrence import as_state, memory_size_of, padded_key
@@ -52,11 +53,12 @@ class Sequences(ConnectorV2):
         if not module.is_stateful():
             batch = {column: values.reshape(-1, *values.shape[2:]) for column, values in batch.items()}
         action = as_tensors(batch.pop(Columns.ACTIONS), module.action_space)
-        given = {Columns.ACTIONS: action, **{column: torch.from_numpy(each) for column, each in batch.items()}}
+        columns = {Columns.ACTIONS: action, **{column: torch.from_numpy(each) for column, each in batch.items()}}
+        given = beside(module, columns)
         if module.is_stateful():
             # Each row is a session, which begins without a memory.
-            nothing = as_state(np.zeros((len(order), memory_size_of(module)), np.float32))
-            lengths = torch.full((len(order),), self.steps, dtype=torch.int32)
+            nothing = beside(module, as_state(torch.zeros(len(order), memory_size_of(module))))
+            lengths = torch.full((len(order),), self.steps, dtype=torch.int32)  # RLlib reads them one by one
             shared_data[padded_key(name)] = True
             given |= {Columns.SEQ_LENS: lengths, Columns.STATE_IN: {ACTOR: nothing, CRITIC: nothing}}
         return {name: given}

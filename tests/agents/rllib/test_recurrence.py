@@ -130,7 +130,7 @@ def test_the_critic_remembers_whole_sessions() -> None:
     module, value = learner._module, np.zeros((STEPS + 1, ROWS), np.float32)
     for row in range(ROWS):
         steps = np.flatnonzero(rollout.decided[:, row])
-        state = as_state(np.zeros((1, memory_size_of(module)), np.float32))
+        state = as_state(torch.zeros(1, memory_size_of(module)))
         seen = torch.from_numpy(rollout.observation[steps, row])[None]
         with torch.no_grad():
             encoded = module.encoder.critic_encoder({Columns.OBS: seen, Columns.STATE_IN: state})
@@ -172,7 +172,7 @@ def test_a_memory_is_a_value(build: Callable[..., ActorCritic]) -> None:
     learner, random = build(), np.random.default_rng(0)
     observation = random.standard_normal((2, 5, SIZE), dtype=np.float32)
     first = learner.act(observation[0], no_memory(learner, 5), None)
-    np.testing.assert_array_equal(as_memory(as_state(first.memory)), first.memory)
+    np.testing.assert_array_equal(as_memory(as_state(torch.from_numpy(first.memory))), first.memory)
     again = [learner.act(observation[1], first.memory, None) for _ in range(2)]
     np.testing.assert_array_equal(again[0].memory, again[1].memory)
     np.testing.assert_array_equal(again[0].columns["action_dist_inputs"], again[1].columns["action_dist_inputs"])

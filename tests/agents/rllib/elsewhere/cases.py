@@ -1,0 +1,179 @@
+"""What is learned elsewhere is what is learned here, bit for bit; `test_elsewhere.py` runs this."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import ray
+import torch
+
+from marl_market.agents.device import learning_on
+from marl_market.agents.learner import Learner
+from marl_market.agents.rllib.appo import APPO
+from marl_market.agents.rllib.learner import RLlibLearner
+from marl_market.agents.rllib.ppo import PPO
+from marl_market.env.actions.limit_grid import LimitGrid
+from marl_market.env.actions.order_mixed import OrderMixed
+from marl_market.env.agent import Group
+from marl_market.env.batch_market import BatchMarket
+from marl_market.env.environment import Environment
+from marl_market.env.observations.account import Account
+from marl_market.env.observations.events import Events
+from marl_market.reporting.local_sink import LocalSink
+from marl_market.training import trainer
+from marl_market.training.sampler import Sampler
+from marl_market.training.trainer import Trainer, Training
+from tests.agents.imitation import test_cloned
+from tests.agents.rllib.auxiliary.test_group_learner import TARGETS
+from tests.agents.rllib.elsewhere.device import DEVICE
+from tests.agents.rllib.test_ppo import assert_equal_states, leaves
+from tests.builders import environment, market_spec
+from tests.training.conftest import SIZES, learning_environment
+
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
+
+MARKETS, STEPS = 4, 12
+SMALL: dict[str, Any] = {"hidden": (8,), "minibatch_size": 32, "epochs": 2}
+AGENTS: dict[str, tuple[Any, Any]] = {
+    "mixed": (PPO(**SMALL), OrderMixed()),
+    "attention": (PPO(**SMALL, attention={"heads": 2, "width": 8}), LimitGrid()),
+    "heads": (PPO(**SMALL, auxiliary=TARGETS), LimitGrid()),
+    "ppo lstm and heads": (PPO(**SMALL, auxiliary=TARGETS, memory=4, sequence=6), LimitGrid()),
+    "appo lstm and heads": (APPO(hidden=(8,), minibatch_rows=4, auxiliary=TARGETS, memory=4), LimitGrid()),
+}
+GRADIENTS = ("ppo", "other", "appo", "dqn", "sac")
+
+
+def described(name: str) -> Environment:
+    agent, action = AGENTS[name]
+    groups = [*learning_environment().groups[1:2], Group("focal", agent, 2, action=action)]
+    seen = {"account": Account(), "events": Events()}
+    return environment(groups, spec=market_spec(session_steps=STEPS), observation=seen)
+
+
+def born(market: Environment, seed: int = 1, device: str = "cpu") -> Any:
+    agent: Any = market.groups[1].agent
+    with learning_on(device):
+        return agent.learner(market, "focal", seed)
+
+
+def wrapped(learner: Any) -> RLlibLearner:
+    return learner if isinstance(learner, RLlibLearner) else wrapped(learner._learner)
+
+
+def assert_acts_by_what_it_learned(learner: Any) -> None:
+    inner = wrapped(learner)
+    acting, learning = inner.module.state_dict(), inner._learning.state_dict()
+    assert {values.device for values in acting.values()} == {torch.device("cpu")}
+    assert {values.device for values in learning.values()} == {DEVICE}
+    assert all(torch.equal(acting[name], learning[name].cpu()) for name in acting)
+
+
+def test_tensors_of_two_devices_do_not_meet() -> None:
+    here, there = torch.ones(2), torch.ones(2, device=DEVICE)
+    with pytest.raises(RuntimeError, match="several devices"):
+        here + there
+    with pytest.raises(RuntimeError, match="not supported"):
+        there.numpy()
+    np.testing.assert_array_equal((here.to(DEVICE) + there).cpu(), 2)
+
+
+def test_a_learner_is_born_where_it_was_told_to() -> None:
+    market = described("mixed")
+    here, there, again = born(market), born(market, device="elsewhere"), born(market)
+    assert [wrapped(each)._learner.device.type for each in (here, there, again)] == ["cpu", DEVICE.type, "cpu"]
+    assert wrapped(here).module is wrapped(here)._learning
+    assert_equal_states(there.get_state(), here.get_state())
+    assert_acts_by_what_it_learned(there)
+    assert not ray.is_initialized()
+
+
+def sampled(market: Environment, learner: Learner) -> Iterator[Any]:
+    sampler = Sampler(BatchMarket(market, MARKETS), {"focal": learner}, 1)
+    for number in range(2):
+        yield sampler.sample(number).experience["focal"]
+
+
+def assert_equal(first: Any, second: Any, but_for: float) -> None:
+    for one, other in zip(leaves(first), leaves(second), strict=True):
+        if but_for and one.dtype.kind == "f":
+            np.testing.assert_allclose(one, other, rtol=but_for, atol=but_for)
+        else:
+            np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("name", AGENTS)
+def test_it_learns_the_same_and_goes_on_on_either_device(name: str) -> None:
+    market = described(name)
+    but_for = 1e-5 if "lstm" in name else 0.0  # the cell of a GPU rounds otherwise
+    here, there = born(market), born(market, device="elsewhere")
+    for number, experience in enumerate(sampled(market, there)):
+        assert_equal(there.learn(experience), here.learn(experience), but_for)
+        assert_acts_by_what_it_learned(there)
+        if number == 0:
+            saved = [pickle.loads(pickle.dumps(each.get_state())) for each in (here, there)]
+            here, there = born(market, seed=2), born(market, seed=3, device="elsewhere")
+            there.set_state(saved[0])
+            here.set_state(saved[1])
+            assert_acts_by_what_it_learned(there)
+    assert_equal(there.get_state(), here.get_state(), but_for)
+    assert_equal(there.policy().weights, here.policy().weights, but_for)
+
+
+def test_it_adopts_weights_from_either_device() -> None:
+    market = described("mixed")
+    here, there = born(market, seed=1), born(market, seed=2, device="elsewhere")
+    there.adopt(here.share())
+    assert_acts_by_what_it_learned(there)
+    np.testing.assert_array_equal(there.policy().weights, here.policy().weights)
+    other = born(market, seed=3)
+    other.adopt(there.share())
+    np.testing.assert_array_equal(other.policy().weights, here.policy().weights)
+
+
+@pytest.mark.parametrize("name", ["ppo", "appo", "dqn", "sac"])
+def test_a_clone_learns_on_from_its_teacher(name: str) -> None:
+    market = test_cloned.described(*test_cloned.LEARNERS[name])
+    here, metrics = test_cloned.cloned(market)
+    with learning_on("elsewhere"):
+        there, same = test_cloned.cloned(market)
+    assert same == metrics
+    assert_acts_by_what_it_learned(there)
+    for experience in sampled(market, there):
+        assert there.learn(experience) == here.learn(experience)
+    assert_equal_states(there.get_state(), here.get_state())
+
+
+def test_a_run_ends_the_same_with_a_gpu_or_without_or_with_one_for_a_while(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(trainer, "learning_on", lambda name: learning_on({"cuda": "elsewhere"}.get(name, name)))
+
+    def train(folder: Path, iterations: int, device: str, resume: bool = False) -> Trainer:
+        training = Training(**{**SIZES, "iterations": iterations, "device": device})
+        run = Trainer(learning_environment(), training, 1, folder)
+        if resume:
+            run.resume()
+        run.run("tiny", LocalSink(folder))
+        return run
+
+    def assert_same(one: Trainer, other: Trainer) -> None:
+        for name in GRADIENTS:
+            assert_equal_states(one._learners[name].get_state(), other._learners[name].get_state())
+
+    here = train(tmp_path / "here", 2, "cpu")
+    assert "gradients on" not in capsys.readouterr().out
+    train(tmp_path / "there", 1, "auto")
+    assert "learning: this process, gradients on cuda" in capsys.readouterr().out
+    assert_same(train(tmp_path / "there", 2, "cpu", resume=True), here)
+    train(tmp_path / "thither", 1, "cpu")
+    there = train(tmp_path / "thither", 2, "cuda", resume=True)
+    assert_same(there, here)
+    for name in GRADIENTS:
+        assert_acts_by_what_it_learned(there._learners[name])

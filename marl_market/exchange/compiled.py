@@ -65,6 +65,17 @@ if "NUMBA_CACHE_DIR" not in os.environ:
     )
 
 
+@functools.cache
+def layout_name(record: types.Record) -> tuple[str, tuple[str]]:
+    """Return what names a record type in the symbols of compiled functions: its layout alone."""
+    return "Record", (hashlib.sha256(record.name.encode()).hexdigest()[:16],)
+
+
+# Numba names it by the order in which its process has met types. Kernels for two sizes of market, each compiled and
+# cached in a process of its own, would then share symbols; a process that loads both runs one on the other's memory.
+types.Record.mangling_args = property(layout_name)
+
+
 class Compiled:
     """A function that compiled functions call, and that gets an entrance from Python when Python first calls it.
 

@@ -1,7 +1,8 @@
-"""Evolution: decisions and evaluations a second of networks that play inside the step, and through torch beside it."""
+"""Evolution: decisions and evaluations a second of networks that play inside the step, torch and evotorch beside it."""
 
 from __future__ import annotations
 
+import importlib.util
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -10,6 +11,7 @@ import numpy as np
 import torch
 from benchmarks.measurement import REPEATS, Figure
 from numpy.typing import NDArray
+from torch.nn.utils import parameters_to_vector
 
 from marl_market.agents.evolution.evolution_strategy import EvolutionStrategy
 from marl_market.agents.evolution.genome import Layer
@@ -58,7 +60,9 @@ def measure(quick: bool) -> Iterator[Figure]:
     learner.prepare(inside)
     vectors = inside.minds["weight"][inside.mind_rows["maker"], : network.parameter_count]
     layers = [network.layers(vector.copy()) for vector in vectors]
-    policies = {"": batched(layers), ".a_call_a_candidate": one_by_one(layers)}
+    policies = {"torch": batched(layers), "torch.a_call_a_candidate": one_by_one(layers)}
+    if importlib.util.find_spec("evotorch") is not None:
+        policies["evotorch"] = by_evotorch(layers)
     require_same_decisions(inside, outside, list(policies.values()))
     nothing = np.zeros((candidates, 0, action.size), np.float32)
     seconds = seconds_in_turns(
@@ -81,9 +85,9 @@ def measure(quick: bool) -> Iterator[Figure]:
     yield Figure("evolution.decisions_per_second_per_core", rate, "decisions/s", conditions)
     yield Figure("evolution.evaluations_per_second", candidates / seconds["generation"], "sessions/s", conditions)
     for name in policies:
-        beside = {**conditions, "torch": torch.__version__, "torch_decisions": round(decisions / seconds[name])}
+        beside = {**conditions, "torch": torch.__version__, "its_decisions": round(decisions / seconds[name])}
         ratio = seconds[name] / seconds["inside"]
-        yield Figure(f"evolution.speedup_over_torch{name}", ratio, "times", beside)
+        yield Figure(f"evolution.speedup_over_{name}", ratio, "times", beside)
 
 
 def batched(layers: list[list[Layer]]) -> Policy:
@@ -105,16 +109,34 @@ def batched(layers: list[list[Layer]]) -> Policy:
     return decide
 
 
+def module_of(network: list[Layer]) -> torch.nn.Module:
+    """Return a candidate's network as a torch module."""
+    parts: list[torch.nn.Module] = []
+    for weight, bias in network:
+        linear = torch.nn.Linear(*weight.shape)
+        linear.weight.data, linear.bias.data = torch.from_numpy(weight.T.copy()), torch.from_numpy(bias)
+        parts += [linear, torch.nn.Tanh()]
+    return torch.nn.Sequential(*parts[:-1])
+
+
+def by_evotorch(layers: list[list[Layer]]) -> Policy:
+    """Return evotorch's vectorized policy of all candidates."""
+    from evotorch.neuroevolution.net.vecrl import Policy as VectorizedPolicy
+
+    modules = [module_of(network) for network in layers]
+    policy = VectorizedPolicy(modules[0])
+    policy.set_parameters(torch.stack([parameters_to_vector(module.parameters()).detach() for module in modules]))
+
+    @torch.inference_mode()
+    def decide(observation: Floats) -> Floats:
+        return np.asarray(policy(torch.from_numpy(observation)).numpy())
+
+    return decide
+
+
 def one_by_one(layers: list[list[Layer]]) -> Policy:
     """Return one torch module a candidate, each called with its own observation."""
-    modules = []
-    for network in layers:
-        parts: list[torch.nn.Module] = []
-        for weight, bias in network:
-            linear = torch.nn.Linear(*weight.shape)
-            linear.weight.data, linear.bias.data = torch.from_numpy(weight.T.copy()), torch.from_numpy(bias)
-            parts += [linear, torch.nn.Tanh()]
-        modules.append(torch.nn.Sequential(*parts[:-1]))
+    modules = [module_of(network) for network in layers]
 
     @torch.inference_mode()
     def decide(observation: Floats) -> Floats:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -26,7 +27,8 @@ def run(script: str, folder: Path, *paths: Path) -> str:
     program = folder / "program.py"
     program.write_text(script)
     command = [sys.executable, "-W", "error::UserWarning", str(program)]
-    environment = {"PYTHONPATH": ":".join(map(str, (*paths, ROOT))), "PATH": "", "HOME": str(Path.home())}
+    kept = {name: os.environ[name] for name in ("HOME", "XDG_CACHE_HOME") if name in os.environ}
+    environment = {"PYTHONPATH": ":".join(map(str, (*paths, ROOT))), "PATH": "", **kept}
     finished = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert finished.returncode == 0, finished.stderr
     return finished.stdout

@@ -1,5 +1,7 @@
 import ast
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -89,6 +91,22 @@ def test_kernels_of_this_process_are_kept_below_the_digest_of_its_sources() -> N
     if "NUMBA_CACHE_DIR" in os.environ and "marl_market" not in os.environ["NUMBA_CACHE_DIR"]:
         pytest.skip("NUMBA_CACHE_DIR is set: the user has chosen another folder")
     assert Path(compiled.numba.config.CACHE_DIR).parts[-3:-1] == ("marl_market", "kernels")
+
+
+def test_a_record_is_named_alike_in_every_process_and_unlike_any_other() -> None:
+    program = "import sys\nfrom marl_market.exchange.compiled import layout_name\nfrom numba import from_dtype\n"
+    program += "from marl_market.exchange.records import market_dtype\n"
+    program += "for name in sys.argv[1:]: print(from_dtype(market_dtype(name)).mangling_args[1][0])"
+    sizes = ["small", "medium", "large", "huge"]
+    root = Path(compiled.__file__).parents[2]
+    named = [
+        subprocess.run(
+            [sys.executable, "-c", program, *order], cwd=root, capture_output=True, text=True, check=True
+        ).stdout.split()
+        for order in (sizes, sizes[::-1])
+    ]
+    assert named[0] == named[1][::-1]
+    assert len(set(named[0])) == len(sizes)
 
 
 @inlined

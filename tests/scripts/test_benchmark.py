@@ -90,7 +90,8 @@ UNITS = {
         "kernels.cached_start_import_seconds": "seconds",
     },
 }
-OPTIONAL = {  # where there are two cores, and where bourse is installed
+OPTIONAL = {  # where there are two cores, and where bourse or evotorch is installed
+    "evolution.speedup_over_evotorch",
     "bourse.messages_per_second.call_a_message",
     "bourse.messages_per_second.arrays_of_1000",
     "exchange.speedup_over_bourse",

@@ -10,7 +10,7 @@ from marl_market.exchange.compiled import compiled
 from marl_market.exchange.lifecycle import allocate_markets, open_market
 from marl_market.exchange.order_entry import process
 from marl_market.exchange.publication import publish
-from marl_market.exchange.records import COMMAND, NIL, SLOT_BITS, SLOT_OF_REFERENCE
+from marl_market.exchange.records import COMMAND, SLOT_BITS, SLOT_OF_REFERENCE
 from marl_market.exchange.session import begin_step
 from marl_market.exchange.stream import pass_step
 from marl_market.market.spec import MarketSpec
@@ -121,16 +121,30 @@ class Venue:
 
     def levels(self, ladder: int) -> list[Any]:
         """Return the level records of a ladder, the first to be served first."""
+        return [self.market["book"]["level"][place] for place in self.places(ladder)]
+
+    def places(self, ladder: int) -> list[int]:
+        """Return the pool places of the levels of a ladder, the first to be served first."""
         book = self.market["book"]
-        keys = book["ladder"][ladder, : book["count"][ladder]][::-1]
-        return [book["level"][int(key) & SLOT_MASK] for key in keys]
+        return [int(key) & SLOT_MASK for key in book["ladder"][ladder, : book["count"][ladder]][::-1]]
+
+    def queue(self, place: int) -> list[int]:
+        """Return the references of a level's orders, the first to be served first; raises where the ring is broken."""
+        book = self.market["book"]
+        link, end = book["link"], len(book["level"]) + place
+        references, reference = [], int(link[end]["next"])
+        while reference != end:
+            references.append(reference)
+            reference = int(link[reference]["next"])
+        neighbors = zip([end, *references], [*references, end], strict=True)
+        assert all(int(link[later]["previous"]) == earlier for earlier, later in neighbors), "a ring is broken"
+        return references
 
     def resting(self, ladder: int) -> list[Resting]:
         """Return the orders of a ladder in the order in which they would be filled or wake."""
         orders = []
-        for level in self.levels(ladder):
-            reference = int(level["head"])
-            while reference != NIL:
+        for place, level in zip(self.places(ladder), self.levels(ladder), strict=True):
+            for reference in self.queue(place):
                 seat = reference >> SLOT_BITS
                 order = self.market["seat"][seat]["order"][reference & SLOT_OF_REFERENCE]
                 orders.append(
@@ -142,5 +156,4 @@ class Venue:
                         int(order["reserve_quantity"]),
                     )
                 )
-                reference = int(order["next"])
         return orders

@@ -14,17 +14,17 @@ def book_position(account, signed_quantity, price_in_cash):  # type: ignore[no-u
     """Change a position and what it cost at average cost.
 
     What a part that is closed leaves over by rounding stays in the cost of what is open. The profit that closing at
-    another price than the average cost realizes needs no booking: it is `realized`.
+    another price than the average cost realizes needs no booking: it is `realized`. All three cases are computed and
+    one is chosen: which it is cannot be foreseen.
     """
     position = account.position
     after = position + signed_quantity
+    added = account.cost + signed_quantity * price_in_cash
+    begun = after * price_in_cash
+    kept = np.int64(account.cost * (np.float64(after) / np.float64(position + (position == 0))))
+    closes, turns = (position ^ signed_quantity) < 0, (position ^ after) < 0
     account.position = after
-    if (position ^ signed_quantity) >= 0:
-        account.cost += signed_quantity * price_in_cash
-    elif (position ^ after) < 0:
-        account.cost = after * price_in_cash
-    else:
-        account.cost = np.int64(account.cost * (np.float64(after) / np.float64(position)))
+    account.cost = (begun if turns else kept) if closes else added
 
 
 @inlined
@@ -49,16 +49,15 @@ def settle(market, taker, maker, side, price_ticks, quantity_lots, called):  # t
     `side` is the taker's. In a call auction (`called`) nobody takes, and both pay as makers. Positions and cash plus
     fees keep their sums exactly.
     """
-    notional = np.int64(price_ticks) * quantity_lots * market.public.cash_per_tick_lot
+    price_in_cash = np.int64(price_ticks) * market.public.cash_per_tick_lot
+    notional = price_in_cash * quantity_lots
     maker_rates = market.public.fees[np.uint64(maker.fee_tier)]
     taker_rates = market.public.fees[np.uint64(taker.fee_tier)]
+    rate = taker_rates.maker_parts_per_billion if called else taker_rates.taker_parts_per_billion
+    per_lot = taker_rates.maker_per_lot if called else taker_rates.taker_per_lot
+    taker_fee = fee(notional, quantity_lots, rate, per_lot)
     maker_fee = fee(notional, quantity_lots, maker_rates.maker_parts_per_billion, maker_rates.maker_per_lot)
-    if called:
-        taker_fee = fee(notional, quantity_lots, taker_rates.maker_parts_per_billion, taker_rates.maker_per_lot)
-    else:
-        taker_fee = fee(notional, quantity_lots, taker_rates.taker_parts_per_billion, taker_rates.taker_per_lot)
     signed_notional = side * notional
-    price_in_cash = np.int64(price_ticks) * market.public.cash_per_tick_lot
     book_position(taker, side * quantity_lots, price_in_cash)
     book_position(maker, -side * quantity_lots, price_in_cash)
     taker.cash -= signed_notional + taker_fee

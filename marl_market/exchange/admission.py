@@ -60,7 +60,7 @@ def taking_key(market, kind, side, price_ticks):  # type: ignore[no-untyped-def]
     if kind == LIMIT:
         return limit_key(side, price_ticks)
     if market.price_band == 0:
-        return LOWEST_KEY
+        return LOWEST_KEY + 1
     return limit_key(side, band_edge(market, side))
 
 
@@ -133,13 +133,8 @@ def reserved_price_twice(market, command):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def rare_refusal(market, seat_index, command):  # type: ignore[no-untyped-def]
-    """Return why an order of a rarer kind, or in a rarer phase, cannot be accepted, or Reason.NONE."""
-    reason = kind_refusal(market, command)
-    if reason == NO_REASON:
-        reason = slot_refusal(market, seat_index, command)
-    if reason != NO_REASON or market.phase != CONTINUOUS:
-        return reason
+def book_refusal(market, seat_index, command):  # type: ignore[no-untyped-def]
+    """Return why the book, as it is, lets the venue refuse an order, or Reason.NONE."""
     kind = command.kind
     if command.time_in_force == POST_ONLY and would_take(market, command.side, command.price_ticks):
         return WOULD_TAKE
@@ -150,22 +145,25 @@ def rare_refusal(market, seat_index, command):  # type: ignore[no-untyped-def]
     return NO_REASON
 
 
-@compiled
-def special_refusal(market, seat_index, command):  # type: ignore[no-untyped-def]
-    """Do as `rare_refusal`, and then refuse also what the seat's account cannot carry."""
-    reason = rare_refusal(market, seat_index, command)
-    if reason != NO_REASON or market.limits_orders == 0:
-        return reason
-    return credit_refusal(
-        market.public, market.seat[seat_index], np.int64(command.side), command.quantity_lots,
-        reserved_price_twice(market, command), np.int64(-1),
-    )  # fmt: skip
-
-
 @inlined
+def is_plain(market, seat, kind, command):  # type: ignore[no-untyped-def]
+    """Return whether a limit or market order is one of those, nearly all, that need no closer look to be accepted.
+
+    It asks everything at once: one branch, which is nearly always taken.
+    """
+    side, quantity, limited = command.side, command.quantity_lots, kind == LIMIT
+    sound = (side * side == 1) & (quantity > 0) & (quantity <= market.maximum_quantity)
+    special = (command.time_in_force != GOOD_TILL_CANCEL) | (command.display_lots != 0)
+    venue = (market.phase != CONTINUOUS) | (market.limits_orders == 1) | (market.price_band > 0)
+    fits = (seat.live != ALL_SLOTS) & (command.price_ticks != LOWEST_PRICE)
+    return (seat.present == 1) & sound & (fits | (not limited)) & (not special) & (not venue)
+
+
+@compiled
 def refusal(market, seat_index, command):  # type: ignore[no-untyped-def]
     """Return why a new order cannot be accepted, or Reason.NONE."""
-    if market.seat[np.uint64(seat_index)].present == 0:
+    seat = market.seat[np.uint64(seat_index)]
+    if seat.present == 0:
         return SEAT_ABSENT
     if command.side != 1 and command.side != -1:
         return SIDE_UNKNOWN
@@ -179,7 +177,14 @@ def refusal(market, seat_index, command):  # type: ignore[no-untyped-def]
             return reason
     if (kind == STOP or kind == STOP_LIMIT) and command.trigger_ticks == LOWEST_PRICE:
         return PRICE_OUT_OF_RANGE
-    special = command.time_in_force != GOOD_TILL_CANCEL or command.display_lots != 0
-    if special or market.phase != CONTINUOUS or market.limits_orders == 1:
-        return special_refusal(market, seat_index, command)
-    return slot_refusal(market, seat_index, command)
+    reason = kind_refusal(market, command)
+    if reason == NO_REASON:
+        reason = slot_refusal(market, seat_index, command)
+    if reason == NO_REASON and market.phase == CONTINUOUS:
+        reason = book_refusal(market, seat_index, command)
+    if reason != NO_REASON or market.limits_orders == 0:
+        return reason
+    return credit_refusal(
+        market.public, seat, np.int64(command.side), command.quantity_lots, reserved_price_twice(market, command),
+        np.int64(-1),
+    )  # fmt: skip

@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from marl_market.exchange.accounts import settle
-from marl_market.exchange.book import SLOT_MASK
+from marl_market.exchange.book import SLOT_MASK, first_in
 from marl_market.exchange.codes import Liquidity
 from marl_market.exchange.compiled import compiled, inlined
 from marl_market.exchange.events import emit
@@ -79,11 +79,11 @@ def uncross(market):  # type: ignore[no-untyped-def]
         return
     price, left = clearing(market)
     while left > 0:
-        buying = book.level[book.ladder[BIDS, book.count[BIDS] - 1] & SLOT_MASK].head
-        selling = book.level[book.ladder[ASKS, book.count[ASKS] - 1] & SLOT_MASK].head
-        buyer_index, seller_index = np.int64(buying >> SLOT_BITS), np.int64(selling >> SLOT_BITS)
+        buying = first_in(book, book.ladder[BIDS, book.count[BIDS] - 1] & SLOT_MASK)
+        selling = first_in(book, book.ladder[ASKS, book.count[ASKS] - 1] & SLOT_MASK)
+        buyer_index, seller_index = buying >> SLOT_BITS, selling >> SLOT_BITS
         buyer, seller = market.seat[buyer_index], market.seat[seller_index]
-        bid_slot, ask_slot = np.int64(buying & SLOT_OF_REFERENCE), np.int64(selling & SLOT_OF_REFERENCE)
+        bid_slot, ask_slot = buying & SLOT_OF_REFERENCE, selling & SLOT_OF_REFERENCE
         bid, ask = buyer.order[bid_slot], seller.order[ask_slot]
         quantity = min(min(bid.leaves_quantity, ask.leaves_quantity), left)
         left -= quantity

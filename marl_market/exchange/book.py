@@ -1,16 +1,20 @@
 """Price levels of one book: four sorted ladders and a pool of FIFO queues.
 
 Why this structure: real books are sparse (a price in cents spans hundreds of thousands of ticks) and busy at the
-touch. Each side is one sorted array of 64-bit keys whose END is the touch: a search is a binary search in one or two
-cache lines, and a new level near the touch moves the few keys above it. The key's upper half is the level's rank: a
-higher rank is served first, so every function below serves all ladders; its lower half is the level's place in the
-pool. Any int32 price above the smallest can be expressed.
+touch. Each side is one sorted array of 64-bit keys whose END is the touch: what is near it is found and moved by a few
+vector instructions, and a search of the rest is binary. The key's upper half is the level's rank: a higher rank is
+served first, so every function below serves all ladders; its lower half is the level's place in the pool. Any int32
+price above the smallest can be expressed. Beyond the count of a ladder lies `LOWEST_KEY`.
 
 Ladders: bids (rank: price), asks (minus price), and the stops that wait for a trigger: those to buy (minus trigger,
 the lowest wakes first) and those to sell (trigger).
 
-Keys are moved by unsigned indices: numba then does not look for negative ones, and LLVM moves several keys at once.
-Without that, a message costs more than three times as much in a book of a thousand levels.
+A queue is a ring: its orders, from the first to the last, and the level's end, which stands between the last and the
+first. So joining and leaving it meet no special case, and no branch that depends on who stands where. The links of
+orders, by their references, and of ends lie in one array.
+
+Far keys are moved by unsigned indices: numba then does not look for negative ones, and LLVM moves several keys at
+once. Without that, a message costs more than three times as much in a book of a thousand levels.
 """
 
 from __future__ import annotations
@@ -18,12 +22,12 @@ from __future__ import annotations
 import numpy as np
 
 from marl_market.exchange.compiled import inlined
-from marl_market.exchange.records import ASKS, BUY_STOPS, NIL, SLOT_BITS, SLOT_OF_REFERENCE
+from marl_market.exchange.records import ASKS, BUY_STOPS, NIL
+from marl_market.exchange.window import NEAR_KEYS, count_not_below, move_down, move_up
 
 RANK_SHIFT = 32
 SLOT_MASK = (1 << RANK_SHIFT) - 1
 LOWEST_KEY = np.int64(-(2**63))
-NEAR_KEYS = 24
 
 
 @inlined
@@ -38,13 +42,12 @@ def rank_key(ladder, price_ticks):  # type: ignore[no-untyped-def]
 def ladder_position(book, ladder, key):  # type: ignore[no-untyped-def]
     """Return the first place in a ladder whose key is not below `key`; it is looked for near the touch first."""
     keys = book.ladder[np.uint64(ladder)]
-    high = book.count[np.uint64(ladder)]
-    near = max(high - NEAR_KEYS, 0)
-    while high > near and keys[np.uint64(high - 1)] >= key:
-        high -= 1
-    if high > near or near == 0:
-        return high
-    low = 0
+    count = np.int64(book.count[np.uint64(ladder)])
+    high = max(count - NEAR_KEYS, 0)
+    above = count_not_below(keys, high, key)
+    if above < NEAR_KEYS:
+        return count - above
+    low = np.int64(0)
     while low < high:
         middle = (low + high) >> 1
         if keys[np.uint64(middle)] < key:
@@ -55,6 +58,67 @@ def ladder_position(book, ladder, key):  # type: ignore[no-untyped-def]
 
 
 @inlined
+def insert_key(book, ladder, position, key):  # type: ignore[no-untyped-def]
+    """Put a key into a ladder, before the one at `position`."""
+    keys = book.ladder[np.uint64(ladder)]
+    count = np.int64(book.count[np.uint64(ladder)])
+    near = max(count + 1 - NEAR_KEYS, 0)
+    if position >= near:
+        move_up(keys, near, position)
+    else:
+        for i in range(count, position, -1):
+            keys[np.uint64(i)] = keys[np.uint64(i - 1)]
+    keys[np.uint64(position)] = key
+    book.best[np.uint64(ladder)] = max(book.best[np.uint64(ladder)], key)
+    book.count[np.uint64(ladder)] = count + 1
+
+
+@inlined
+def remove_key(book, ladder, key):  # type: ignore[no-untyped-def]
+    """Take the key of the level whose lowest key is `key` out of a ladder."""
+    keys = book.ladder[np.uint64(ladder)]
+    last = np.int64(book.count[np.uint64(ladder)]) - 1
+    if book.best[np.uint64(ladder)] >> RANK_SHIFT == key >> RANK_SHIFT:
+        book.best[np.uint64(ladder)] = keys[np.uint64(last - 1)] if last > 0 else LOWEST_KEY
+    else:  # trades end levels at the touch, cancels anywhere
+        position = ladder_position(book, ladder, key)
+        near = max(last + 1 - NEAR_KEYS, 0)
+        if position >= near:
+            move_down(keys, near, position)
+        else:
+            for i in range(position, last):
+                keys[np.uint64(i)] = keys[np.uint64(i + 1)]
+    keys[np.uint64(last)] = LOWEST_KEY
+    book.count[np.uint64(ladder)] = last
+
+
+@inlined
+def end_of(book, place):  # type: ignore[no-untyped-def]
+    """Return the link number of the end of level `place`: behind those of all orders."""
+    return np.int64(book.level.size) + place
+
+
+@inlined
+def first_in(book, place):  # type: ignore[no-untyped-def]
+    """Return the reference of the order that level `place` serves first; its end if it is empty."""
+    return np.int64(book.link[np.uint64(end_of(book, place))].next)
+
+
+@inlined
+def next_in(book, reference):  # type: ignore[no-untyped-def]
+    """Return the reference of the order behind one, NIL behind the last one."""
+    following = np.int64(book.link[np.uint64(reference)].next)
+    return following if following < book.level.size else np.int64(NIL)
+
+
+@inlined
+def earlier_in(book, reference):  # type: ignore[no-untyped-def]
+    """Return the reference of the order before one, NIL before the first one."""
+    earlier = np.int64(book.link[np.uint64(reference)].previous)
+    return earlier if earlier < book.level.size else np.int64(NIL)
+
+
+@inlined
 def find_or_insert_level(book, ladder, price_ticks):  # type: ignore[no-untyped-def]
     """Return the pool place of the level at `price_ticks`, making an empty one where there is none.
 
@@ -62,85 +126,63 @@ def find_or_insert_level(book, ladder, price_ticks):  # type: ignore[no-untyped-
     """
     key = rank_key(ladder, price_ticks)
     position = ladder_position(book, ladder, key)
-    count = book.count[np.uint64(ladder)]
-    if position < count:
-        found = book.ladder[np.uint64(ladder), np.uint64(position)]
-        if found >> RANK_SHIFT == key >> RANK_SHIFT:
-            return np.int32(found & SLOT_MASK)
-    place = book.free_level
+    found = book.ladder[np.uint64(ladder), np.uint64(position)]
+    if found >> RANK_SHIFT == key >> RANK_SHIFT:
+        return np.int64(found & SLOT_MASK)
+    place = np.int64(book.free_level)
     if place == NIL:
-        place = book.used_levels
+        place = np.int64(book.used_levels)
         book.used_levels = place + 1
     else:
-        book.free_level = book.level[place].head
-    keys = book.ladder[np.uint64(ladder)]
-    for i in range(count, position, -1):
-        keys[np.uint64(i)] = keys[np.uint64(i - 1)]
-    keys[np.uint64(position)] = key | np.int64(place)
-    book.count[np.uint64(ladder)] = count + 1
+        book.free_level = book.link[np.uint64(end_of(book, place))].next
+    insert_key(book, ladder, position, key | place)
+    end = end_of(book, place)
+    link = book.link[np.uint64(end)]
+    link.next = end
+    link.previous = end
     level = book.level[np.uint64(place)]
     level.quantity_lots = 0
     level.hidden_lots = 0
     level.count = 0
-    level.head = NIL
-    level.tail = NIL
     level.price_ticks = price_ticks
-    return np.int32(place)
+    return place
 
 
 @inlined
 def remove_level(book, ladder, place):  # type: ignore[no-untyped-def]
     """Take the empty level `place` out of its ladder and give it back to the pool."""
-    level = book.level[np.uint64(place)]
-    count = book.count[np.uint64(ladder)] - 1
-    position = count
-    key = rank_key(ladder, level.price_ticks)
-    if book.ladder[np.uint64(ladder), np.uint64(count)] >> RANK_SHIFT != key >> RANK_SHIFT:
-        position = ladder_position(book, ladder, key)
-        keys = book.ladder[np.uint64(ladder)]
-        for i in range(position, count):
-            keys[np.uint64(i)] = keys[np.uint64(i + 1)]
-    book.count[np.uint64(ladder)] = count
-    level.head = book.free_level
+    remove_key(book, ladder, rank_key(ladder, book.level[np.uint64(place)].price_ticks))
+    book.link[np.uint64(end_of(book, place))].next = book.free_level
     book.free_level = place
 
 
 @inlined
-def enqueue(market, place, reference, order):  # type: ignore[no-untyped-def]
+def enqueue(book, place, reference, order):  # type: ignore[no-untyped-def]
     """Put `order` last in the queue of level `place`."""
-    level = market.book.level[np.uint64(place)]
-    tail = level.tail
+    end = end_of(book, place)
+    last = book.link[np.uint64(end)].previous
+    book.link[np.uint64(reference)].next = end
+    book.link[np.uint64(reference)].previous = last
+    book.link[np.uint64(last)].next = reference
+    book.link[np.uint64(end)].previous = reference
     order.level = place
-    order.next = NIL
-    order.previous = tail
-    if tail == NIL:
-        level.head = reference
-    else:
-        market.seat[np.uint64(tail >> SLOT_BITS)].order[tail & SLOT_OF_REFERENCE].next = reference
-    level.tail = reference
+    level = book.level[np.uint64(place)]
     level.count += 1
     level.quantity_lots += order.leaves_quantity
     level.hidden_lots += order.reserve_quantity
 
 
 @inlined
-def dequeue(market, order):  # type: ignore[no-untyped-def]
+def dequeue(book, reference, order):  # type: ignore[no-untyped-def]
     """Take `order` out of its queue, wherever it stands, and remove its level if that was the last one."""
-    book = market.book
-    place = order.level
+    following = book.link[np.uint64(reference)].next
+    earlier = book.link[np.uint64(reference)].previous
+    book.link[np.uint64(earlier)].next = following
+    book.link[np.uint64(following)].previous = earlier
+    place = np.int64(order.level)
     level = book.level[np.uint64(place)]
-    following = order.next
-    previous = order.previous
-    if previous == NIL:
-        level.head = following
-    else:
-        market.seat[np.uint64(previous >> SLOT_BITS)].order[previous & SLOT_OF_REFERENCE].next = following
-    if following == NIL:
-        level.tail = previous
-    else:
-        market.seat[np.uint64(following >> SLOT_BITS)].order[following & SLOT_OF_REFERENCE].previous = previous
     level.count -= 1
     level.quantity_lots -= order.leaves_quantity
     level.hidden_lots -= order.reserve_quantity
     if level.count == 0:
-        remove_level(book, order.ladder, place)
+        remove_level(book, np.int64(order.ladder), place)

@@ -83,10 +83,10 @@ class Compiled:
     and the whole function compiled once more: with one for each, the first step takes half as long again to compile.
     """
 
-    def __init__(self, function: Callable[..., Any], **options: bool) -> None:
+    def __init__(self, function: Callable[..., Any], forceinline: bool = False) -> None:
         functools.update_wrapper(self, function)
         self._function = function
-        self.inner = numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **OPTIONS, **options)(function)
+        self.inner = numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=forceinline, **OPTIONS)(function)
 
     @functools.cached_property
     def entrance(self) -> Any:

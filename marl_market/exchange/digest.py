@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from marl_market.exchange.bits import lowest_bit
+from marl_market.exchange.book import earlier_in
 from marl_market.exchange.codes import EventKind, Liquidity, PublicKind
 from marl_market.exchange.compiled import compiled, inlined
 from marl_market.exchange.records import NIL, PUBLIC_EVENTS, SEAT_FILLS, SLOT_BITS, SLOT_OF_REFERENCE
@@ -65,18 +66,20 @@ def note_fill(seat, event):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def place_in_queue(market, seat):  # type: ignore[no-untyped-def]
+def place_in_queue(market, seat_index):  # type: ignore[no-untyped-def]
     """Measure the displayed quantity before each open order of a seat."""
+    seat = market.seat[seat_index]
     slots = seat.live
     while slots != 0:
-        order = seat.order[lowest_bit(slots)]
+        slot = lowest_bit(slots)
         slots &= slots - ONE
-        order.ahead_lots = 0
-        reference = order.previous
+        ahead = 0
+        reference = earlier_in(market.book, seat_index << SLOT_BITS | slot)
         while reference != NIL:
             earlier = market.seat[reference >> SLOT_BITS].order[reference & SLOT_OF_REFERENCE]
-            order.ahead_lots += earlier.leaves_quantity
-            reference = earlier.previous
+            ahead += earlier.leaves_quantity
+            reference = earlier_in(market.book, reference)
+        seat.ahead_lots[slot] = ahead
 
 
 @compiled
@@ -108,4 +111,4 @@ def digest(market):  # type: ignore[no-untyped-def]
             begin_candle(forming, forming.close_ticks)
     for i in range(market.seat_count):
         if market.seat[i].observes == 1:
-            place_in_queue(market, market.seat[i])
+            place_in_queue(market, i)

@@ -8,12 +8,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marl_market.exchange.accounts import clear_elsewhere
+from marl_market.exchange.book import LOWEST_KEY
 from marl_market.exchange.codes import Phase
 from marl_market.exchange.compiled import compiled
 from marl_market.exchange.credit import MILLION
 from marl_market.exchange.digest import begin_candle
 from marl_market.exchange.fees import BILLION
-from marl_market.exchange.records import CAPACITY_SEATS, NEVER, NIL, REWARD_MEMORY, REWARD_PARTS, market_dtype
+from marl_market.exchange.records import (
+    CAPACITY_SEATS,
+    LINE_BYTES,
+    NEVER,
+    NIL,
+    REWARD_MEMORY,
+    REWARD_PARTS,
+    market_dtype,
+)
 from marl_market.market.spec import SELF_TRADE, MarketSpec
 from marl_market.market.units import NANOSECONDS_PER_SECOND, decimal
 
@@ -39,7 +48,8 @@ def allocate_instruments(spec: MarketSpec, markets: int, seats: int) -> NDArray[
             f"market.capacity {spec.capacity!r} has {available} seats, the population needs {seats}; "
             f"choose a larger one of {CAPACITY_SEATS}"
         )
-    instruments = np.zeros((len(spec.instruments), markets), dtype)
+    instruments = zeros_in_lines((len(spec.instruments), markets), dtype)
+    instruments["book"]["ladder"] = LOWEST_KEY
     for number, (records, instrument) in enumerate(zip(instruments, spec.instruments, strict=True)):
         records["public"]["instrument"] = number
         records["instrument_count"] = len(instruments)
@@ -48,6 +58,14 @@ def allocate_instruments(spec: MarketSpec, markets: int, seats: int) -> NDArray[
         _write_constants(records, instrument, seats)
         open_markets(records, instrument.initial_price_ticks)
     return instruments
+
+
+def zeros_in_lines(shape: tuple[int, int], dtype: np.dtype[np.void]) -> NDArray[np.void]:
+    """Return an array of zeros that begins where a cache line does."""
+    size = math.prod(shape) * dtype.itemsize
+    memory = np.zeros(size + LINE_BYTES, np.uint8)
+    start = -memory.ctypes.data % LINE_BYTES
+    return memory[start : start + size].view(dtype).reshape(shape)
 
 
 def _write_constants(records: NDArray[np.void], spec: MarketSpec, seats: int) -> None:
@@ -124,7 +142,10 @@ def open_market(market, initial_price_ticks):  # type: ignore[no-untyped-def]
     """Empty the book, the accounts and the tape of one market; constants stay."""
     book = market.book
     for i in range(book.count.size):
+        for j in range(book.count[i]):
+            book.ladder[i, j] = LOWEST_KEY
         book.count[i] = 0
+        book.best[i] = LOWEST_KEY
     book.free_level = NIL
     book.used_levels = 0
     clear_accounts(market)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 
 from marl_market.exchange.accounts import settle
-from marl_market.exchange.book import SLOT_MASK, dequeue, enqueue, find_or_insert_level, rank_key
+from marl_market.exchange.book import SLOT_MASK, dequeue, enqueue, find_or_insert_level, first_in, next_in, rank_key
 from marl_market.exchange.codes import EventKind, Liquidity, Reason, SelfTrade
 from marl_market.exchange.compiled import compiled, inlined
 from marl_market.exchange.events import emit
@@ -35,21 +35,21 @@ def limit_key(side, price_ticks):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def close_order(market, seat, slot, order):  # type: ignore[no-untyped-def]
+def close_order(market, seat_index, slot, order):  # type: ignore[no-untyped-def]
     """Take an open order out of its ladder and free its slot."""
+    seat = market.seat[np.uint64(seat_index)]
     if order.ladder <= ASKS:
         seat.account.open_lots[np.uint64(order.ladder)] -= order.leaves_quantity + order.reserve_quantity
-    dequeue(market, order)
+    dequeue(market.book, seat_index << SLOT_BITS | slot, order)
     seat.live &= ~(ONE << np.uint64(slot))
 
 
 @compiled
 def end_order(market, seat_index, slot, kind, reason):  # type: ignore[no-untyped-def]
     """Close an open order and say so: CANCELED, or EXPIRED."""
-    seat = market.seat[np.uint64(seat_index)]
-    order = seat.order[np.uint64(slot)]
+    order = market.seat[np.uint64(seat_index)].order[np.uint64(slot)]
     quantity = order.leaves_quantity + order.reserve_quantity
-    close_order(market, seat, slot, order)
+    close_order(market, seat_index, slot, order)
     emit(
         market, kind, reason, seat_index, order.side, order.price_ticks, quantity, 0, order.order_id,
         order.client_order_id, 0, MAKER if order.ladder <= ASKS else 0,
@@ -70,7 +70,7 @@ def rest_order(market, seat_index, slot, quantity_lots, display_lots):  # type: 
     seat.live |= ONE << np.uint64(slot)
     seat.account.open_lots[np.uint64(order.ladder)] += quantity_lots
     place = find_or_insert_level(market.book, order.ladder, order.price_ticks)
-    enqueue(market, place, np.int32(seat_index << SLOT_BITS | slot), order)
+    enqueue(market.book, place, seat_index << SLOT_BITS | slot, order)
     emit(
         market, RESTED, NO_REASON, seat_index, order.side, order.price_ticks, order.leaves_quantity, quantity_lots,
         order.order_id, order.client_order_id, 0, 0,
@@ -106,7 +106,7 @@ def consume(market, seat_index, slot, quantity_lots):  # type: ignore[no-untyped
         reduce_order(market, seat, order, quantity_lots)
     else:
         reserve = order.reserve_quantity
-        close_order(market, seat, slot, order)
+        close_order(market, seat_index, slot, order)
         if reserve > 0:
             refresh_order(market, seat_index, slot, reserve)
 
@@ -154,18 +154,18 @@ def match(market, seat_index, side, threshold, quantity_lots, order_id, client_o
     taker = market.seat[np.uint64(seat_index)]
     opposite = ASKS if side > 0 else BIDS
     leaves = quantity_lots
-    while leaves > 0 and book.count[opposite] > 0:
-        best = book.ladder[np.uint64(opposite), np.uint64(book.count[opposite] - 1)]
+    while leaves > 0:
+        best = book.best[np.uint64(opposite)]
         if best < threshold:
             break
-        reference = book.level[best & SLOT_MASK].head
-        maker_index = np.int64(reference >> SLOT_BITS)
-        slot = np.int64(reference & SLOT_OF_REFERENCE)
+        reference = first_in(book, best & SLOT_MASK)
+        maker_index = reference >> SLOT_BITS
+        slot = reference & SLOT_OF_REFERENCE
         if maker_index == seat_index and market.self_trade != ALLOW:
             leaves = meet_oneself(market, seat_index, slot, order_id, client_order_id, leaves)
             continue
         maker = market.seat[np.uint64(maker_index)]
-        resting = maker.order[slot]
+        resting = maker.order[np.uint64(slot)]
         price = resting.price_ticks
         quantity = min(resting.leaves_quantity, leaves)
         leaves -= quantity
@@ -201,7 +201,7 @@ def can_fill(market, seat_index, side, threshold, quantity_lots):  # type: ignor
         key = book.ladder[opposite, position]
         if key < threshold:
             return False
-        reference = book.level[key & SLOT_MASK].head
+        reference = first_in(book, key & SLOT_MASK)
         hidden = 0
         while reference != NIL:
             owner = reference >> SLOT_BITS
@@ -213,7 +213,7 @@ def can_fill(market, seat_index, side, threshold, quantity_lots):  # type: ignor
                 return False
             if needed <= 0:
                 return True
-            reference = order.next
+            reference = next_in(book, reference)
         needed -= hidden
         if needed <= 0:
             return True

@@ -20,8 +20,8 @@ from marl_market.exchange.admission import (
     STOP,
     STOP_LIMIT,
     WOULD_TAKE,
+    is_plain,
     keeps_slot,
-    needs_slot,
     price_refusal,
     quantity_refusal,
     refusal,
@@ -29,7 +29,7 @@ from marl_market.exchange.admission import (
     would_take,
 )
 from marl_market.exchange.bits import lowest_bit
-from marl_market.exchange.book import SLOT_MASK, enqueue, find_or_insert_level
+from marl_market.exchange.book import SLOT_MASK, enqueue, find_or_insert_level, first_in
 from marl_market.exchange.codes import CommandKind, EventKind, Reason
 from marl_market.exchange.compiled import compiled, inlined
 from marl_market.exchange.credit import credit_refusal
@@ -38,7 +38,7 @@ from marl_market.exchange.matching import close_order, end_order, match, rest_or
 from marl_market.exchange.records import (
     ASKS,
     BUY_STOPS,
-    NEVER,
+    NO_LAST_STEP,
     REFERENCE_BITS,
     SELL_STOPS,
     SLOT_BITS,
@@ -66,26 +66,30 @@ def reject(market, seat_index, command, reason):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def execute(market, seat_index, slot, kind, side, price_ticks, quantity_lots, order_id, client_order_id):  # type: ignore[no-untyped-def]
-    """Match an accepted order; what is left rests in `slot`, or is canceled where the order has none."""
-    leaves = quantity_lots
-    if market.phase == CONTINUOUS:
-        key = taking_key(market, kind, side, price_ticks)
-        leaves = match(market, seat_index, side, key, quantity_lots, order_id, client_order_id)
+def trade(market, seat_index, kind, side, price_ticks, quantity_lots, order_id, client_order_id):  # type: ignore[no-untyped-def]
+    """Match an accepted order where the venue trades continuously; return what is left of it."""
+    if market.phase != CONTINUOUS:
+        return quantity_lots
+    key = taking_key(market, kind, side, price_ticks)
+    return match(market, seat_index, side, key, quantity_lots, order_id, client_order_id)
+
+
+@inlined
+def drop_rest(market, seat_index, side, price_ticks, leaves, order_id, client_order_id):  # type: ignore[no-untyped-def]
+    """Cancel what an order that may not rest has left."""
+    emit(market, CANCELED, NO_LIQUIDITY, seat_index, side, price_ticks, leaves, 0, order_id, client_order_id, 0, 0)
+
+
+@compiled
+def execute_again(market, seat_index, slot, kind, side, price_ticks, quantity_lots, order_id, client_order_id):  # type: ignore[no-untyped-def]
+    """Match an order that is no new command; what is left rests in `slot`, or is canceled where it has none (-1)."""
+    leaves = trade(market, seat_index, kind, side, price_ticks, quantity_lots, order_id, client_order_id)
     if leaves == 0:
         return
     if slot >= 0:
         rest_order(market, seat_index, slot, leaves, market.seat[seat_index].order[slot].display_lots)
     else:
-        emit(
-            market, CANCELED, NO_LIQUIDITY, seat_index, side, price_ticks, leaves, 0, order_id, client_order_id, 0, 0
-        )  # fmt: skip
-
-
-@compiled
-def execute_again(market, seat_index, slot, kind, side, price_ticks, quantity_lots, order_id, client_order_id):  # type: ignore[no-untyped-def]
-    """Do as `execute`, out of the hot path."""
-    execute(market, seat_index, slot, kind, side, price_ticks, quantity_lots, order_id, client_order_id)
+        drop_rest(market, seat_index, side, price_ticks, leaves, order_id, client_order_id)
 
 
 @compiled
@@ -98,51 +102,73 @@ def await_trigger(market, seat_index, slot, quantity_lots):  # type: ignore[no-u
     order.reserve_quantity = 0
     seat.live |= ONE << np.uint64(slot)
     place = find_or_insert_level(market.book, order.ladder, order.trigger_ticks)
-    enqueue(market, place, np.int32(seat_index << SLOT_BITS | slot), order)
+    enqueue(market.book, place, seat_index << SLOT_BITS | slot, order)
 
 
 @inlined
-def submit(market, seat_index, command):  # type: ignore[no-untyped-def]
-    """Accept or reject a new order and carry it out."""
-    reason = refusal(market, seat_index, command)
-    if reason != NO_REASON:
-        reject(market, seat_index, command, reason)
-        return
-    seat = market.seat[np.uint64(seat_index)]
-    kind = command.kind
-    slot = np.int64(-1)
-    reference = seat_index << SLOT_BITS
-    if needs_slot(kind, command.time_in_force):
-        slot = lowest_bit(~seat.live)
-        reference |= slot
+def accept(market, seat_index, slot, command):  # type: ignore[no-untyped-def]
+    """Say that a new order, which may rest in `slot` (-1: nowhere), is accepted; return its id."""
     market.order_sequence += 1
-    order_id = (market.order_sequence << REFERENCE_BITS) | reference
+    order_id = (market.order_sequence << REFERENCE_BITS) | (seat_index << SLOT_BITS) | max(slot, 0)
     emit(
         market, ACCEPTED, NO_REASON, seat_index, command.side, command.price_ticks, command.quantity_lots,
         command.quantity_lots, order_id, command.client_order_id, 0, 0,
     )  # fmt: skip
+    return order_id
+
+
+@inlined
+def write_order(market, seat_index, slot, order_id, command):  # type: ignore[no-untyped-def]
+    """Write what a new order is into its slot."""
+    order = market.seat[np.uint64(seat_index)].order[np.uint64(slot)]
+    order.order_id = order_id
+    order.display_lots = command.display_lots
+    order.price_ticks = command.price_ticks
+    order.trigger_ticks = command.trigger_ticks
+    order.client_order_id = command.client_order_id
+    order.kind = command.kind
+    order.side = command.side
+    order.time_in_force = command.time_in_force
+    order.last_step = NO_LAST_STEP
+    if command.lifetime_steps > 0:
+        order.last_step = min(market.public.step + command.lifetime_steps, NO_LAST_STEP - 1)
+        market.expiring = 1
+
+
+@inlined
+def submit(market, seat_index, command):  # type: ignore[no-untyped-def]
+    """Accept or reject a new limit or market order and carry it out."""
+    seat = market.seat[np.uint64(seat_index)]
+    kind = command.kind
+    if not is_plain(market, seat, kind, command):
+        reason = refusal(market, seat_index, command)
+        if reason != NO_REASON:
+            reject(market, seat_index, command, reason)
+            return
+    slot = lowest_bit(~seat.live) if keeps_slot(kind, command.time_in_force) else np.int64(-1)
+    order_id = accept(market, seat_index, slot, command)
+    side, price, client_order_id = np.int64(command.side), np.int64(command.price_ticks), command.client_order_id
+    leaves = trade(market, seat_index, kind, side, price, command.quantity_lots, order_id, client_order_id)
+    if leaves == 0:
+        return
     if slot >= 0:
-        order = seat.order[np.uint64(slot)]
-        order.order_id = order_id
-        order.display_lots = command.display_lots
-        order.time_ns = market.time_ns
-        order.price_ticks = command.price_ticks
-        order.trigger_ticks = command.trigger_ticks
-        order.side = command.side
-        order.client_order_id = command.client_order_id
-        order.kind = kind
-        order.time_in_force = command.time_in_force
-        order.last_step = NEVER
-        if command.lifetime_steps > 0:
-            order.last_step = market.public.step + command.lifetime_steps
-            market.expiring = 1
-    if kind == STOP or kind == STOP_LIMIT:
-        await_trigger(market, seat_index, slot, command.quantity_lots)
+        write_order(market, seat_index, slot, order_id, command)
+        rest_order(market, seat_index, slot, leaves, command.display_lots)
     else:
-        execute(
-            market, seat_index, slot, kind, command.side, command.price_ticks, command.quantity_lots, order_id,
-            command.client_order_id,
-        )  # fmt: skip
+        drop_rest(market, seat_index, side, price, leaves, order_id, client_order_id)
+
+
+@compiled
+def submit_stop(market, seat_index, command):  # type: ignore[no-untyped-def]
+    """Accept or reject a new order that waits for its trigger."""
+    reason = refusal(market, seat_index, command)
+    if reason != NO_REASON:
+        reject(market, seat_index, command, reason)
+        return
+    slot = lowest_bit(~market.seat[seat_index].live)
+    order_id = accept(market, seat_index, slot, command)
+    write_order(market, seat_index, slot, order_id, command)
+    await_trigger(market, seat_index, slot, command.quantity_lots)
 
 
 @inlined
@@ -152,15 +178,15 @@ def next_triggered(market):  # type: ignore[no-untyped-def]
     last = market.public.last_trade_ticks
     count = book.count[BUY_STOPS]
     if count > 0:
-        level = book.level[book.ladder[BUY_STOPS, count - 1] & SLOT_MASK]
-        if level.price_ticks <= last:
-            return level.head
+        place = book.ladder[BUY_STOPS, count - 1] & SLOT_MASK
+        if book.level[place].price_ticks <= last:
+            return first_in(book, place)
     count = book.count[SELL_STOPS]
     if count > 0:
-        level = book.level[book.ladder[SELL_STOPS, count - 1] & SLOT_MASK]
-        if level.price_ticks >= last:
-            return level.head
-    return np.int32(-1)
+        place = book.ladder[SELL_STOPS, count - 1] & SLOT_MASK
+        if book.level[place].price_ticks >= last:
+            return first_in(book, place)
+    return np.int64(-1)
 
 
 @compiled
@@ -170,12 +196,11 @@ def wake_stops(market):  # type: ignore[no-untyped-def]
         reference = next_triggered(market)
         if reference < 0:
             return
-        seat_index = np.int64(reference >> SLOT_BITS)
-        slot = np.int64(reference & SLOT_OF_REFERENCE)
-        seat = market.seat[seat_index]
-        order = seat.order[slot]
+        seat_index = reference >> SLOT_BITS
+        slot = reference & SLOT_OF_REFERENCE
+        order = market.seat[seat_index].order[slot]
         quantity = order.leaves_quantity
-        close_order(market, seat, slot, order)
+        close_order(market, seat_index, slot, order)
         emit(
             market, TRIGGERED, NO_REASON, seat_index, order.side, order.price_ticks, quantity, quantity,
             order.order_id, order.client_order_id, 0, 0,
@@ -279,7 +304,7 @@ def replace(market, seat_index, command):  # type: ignore[no-untyped-def]
     if keeps:
         shrink(market, seat, order, quantity)
     else:
-        close_order(market, seat, slot, order)
+        close_order(market, seat_index, slot, order)
         order.price_ticks = command.price_ticks
         order.trigger_ticks = trigger
     emit(
@@ -297,19 +322,29 @@ def replace(market, seat_index, command):  # type: ignore[no-untyped-def]
         )  # fmt: skip
 
 
-@inlined
-def process(market, seat_index, command):  # type: ignore[no-untyped-def]
-    """Carry out one command of a seat, and every stop order that it triggers."""
+@compiled
+def process_rare(market, seat_index, command):  # type: ignore[no-untyped-def]
+    """Carry out a command of one of the rarer kinds."""
     kind = command.kind
-    if kind == LIMIT or kind == MARKET or kind == STOP or kind == STOP_LIMIT:
-        submit(market, seat_index, command)
-    elif kind == CANCEL:
-        cancel(market, seat_index, command)
+    if kind == STOP or kind == STOP_LIMIT:
+        submit_stop(market, seat_index, command)
     elif kind == CANCEL_ALL:
         cancel_all(market, seat_index, BY_OWNER)
     elif kind == REPLACE:
         replace(market, seat_index, command)
     else:
         reject(market, seat_index, command, COMMAND_UNKNOWN)
-    if market.phase == CONTINUOUS and market.book.count[BUY_STOPS] + market.book.count[SELL_STOPS] > 0:
+
+
+@inlined
+def process(market, seat_index, command):  # type: ignore[no-untyped-def]
+    """Carry out one command of a seat, and every stop order that it triggers."""
+    kind = command.kind
+    if kind == LIMIT or kind == MARKET:
+        submit(market, seat_index, command)
+    elif kind == CANCEL:
+        cancel(market, seat_index, command)
+    else:
+        process_rare(market, seat_index, command)
+    if market.book.count[BUY_STOPS] + market.book.count[SELL_STOPS] > 0 and market.phase == CONTINUOUS:
         wake_stops(market)

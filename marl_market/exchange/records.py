@@ -8,11 +8,15 @@ Assumptions: prices are int32 ticks of any sign; quantities, cash and times are 
 `SEAT_ORDERS` open orders and sends at most `SEAT_COMMANDS` commands a decision; both limits reject with a reason. Its
 icebergs refresh at most `SEAT_REFRESHES` times a step and hide nothing after that.
 An order reference is `seat * SEAT_ORDERS + slot`; an order id is `sequence << REFERENCE_BITS | reference`.
+
+An order, a level's queue and what every step needs of a seat each fill few cache lines of `LINE_BYTES`, and begin
+where one begins: a step of many markets waits for memory more than it computes.
 """
 
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 import numpy as np
 
@@ -35,12 +39,32 @@ PUBLIC_CANDLES = 3
 REFERENCE_BITS = 20
 NIL = -1
 NEVER = 2**62
+NO_LAST_STEP = 2**31 - 1
+LINE_BYTES = 64
 FEE_TIERS = 4
 LADDERS = 4
 BIDS, ASKS, BUY_STOPS, SELL_STOPS = range(LADDERS)
 
 CAPACITY_SEATS = {"small": 16, "medium": 64, "large": 256, "huge": 1024}
 """Seats of each size class; every class is one compiled record type."""
+
+
+def in_lines(fields: list[tuple[Any, ...]]) -> np.dtype[np.void]:
+    """Return the aligned record type of these fields: it, and each record in it of whole cache lines, begins one."""
+    formats = [np.dtype([field])[0] for field in fields]
+    offsets, end = [], 0
+    for kind in formats:
+        in_line = kind.base.names is not None and kind.base.itemsize % LINE_BYTES == 0
+        end = rounded_up(end, LINE_BYTES if in_line else kind.alignment)
+        offsets.append(end)
+        end += kind.itemsize
+    layout = {"names": [name for name, *_ in fields], "formats": formats, "offsets": offsets}
+    return np.dtype({**layout, "itemsize": rounded_up(end, LINE_BYTES)}, align=True)
+
+
+def rounded_up(size: int, unit: int) -> int:
+    """Return the smallest multiple of `unit` that is not below `size`."""
+    return -(-size // unit) * unit
 
 
 COMMAND = np.dtype(
@@ -82,18 +106,15 @@ ORDER = np.dtype(
         ("reserve_quantity", np.int64),  # hidden part of an iceberg
         ("display_lots", np.int64),
         ("time_ns", np.int64),
-        ("last_step", np.int64),  # step at whose beginning it expires; NEVER where it does not
-        ("ahead_lots", np.int64),  # displayed quantity before it in its queue, as of the last digest
         ("price_ticks", np.int32),
         ("trigger_ticks", np.int32),
-        ("side", np.int32),
-        ("ladder", np.int32),  # BIDS or ASKS; BUY_STOPS or SELL_STOPS while it waits for its trigger
-        ("next", np.int32),
-        ("previous", np.int32),
-        ("level", np.int32),
         ("client_order_id", np.int32),
-        ("kind", np.int32),
-        ("time_in_force", np.int32),
+        ("level", np.int32),
+        ("last_step", np.int32),  # step at whose beginning it expires; NO_LAST_STEP where it does not
+        ("kind", np.int8),
+        ("side", np.int8),
+        ("ladder", np.int8),  # BIDS or ASKS; BUY_STOPS or SELL_STOPS while it waits for its trigger
+        ("time_in_force", np.int8),
     ],
     align=True,
 )
@@ -114,10 +135,10 @@ ACCOUNT = np.dtype(
         ("fees", np.int64),
         ("traded_lots", np.int64),
         ("trades", np.int64),
-        ("rejected", np.int64),
-        ("fee_tier", np.int64),
         ("cost", np.int64),  # what the open position was bought for (negative: sold for), average cost, before fees
+        ("fee_tier", np.int64),
         ("open_lots", np.int64, (2,)),
+        ("rejected", np.int64),
         ("worth_elsewhere_twice", np.int64),  # of the seat's other instruments, see `marl_market.exchange.portfolio`
         ("margin_elsewhere_twice", np.int64),
         ("maintenance_elsewhere_twice", np.int64),
@@ -137,65 +158,63 @@ WAKE = np.dtype(
     ],
     align=True,
 )
-SEAT = np.dtype(
+SEAT = in_lines(
     [
-        ("account", ACCOUNT),
         ("live", np.uint64),  # bit i is set while order[i] is open
-        ("refreshes", np.int64),  # of its icebergs in step `refresh_step`
-        ("refresh_step", np.int64),
+        ("time_of_last_fill_ns", np.int64),
+        ("command_count", np.int64),
+        ("present", np.int16),  # whether it is in the market
+        ("present_before", np.int16),  # whether it was as the last step began
+        ("asleep", np.int16),  # whether it waits to be woken before it decides again
+        ("observes", np.int16),
+        ("account", ACCOUNT),
         ("random", np.uint64),
         ("random_key", np.uint64),
-        ("time_of_last_fill_ns", np.int64),
         ("trader", np.int64),  # addresses of compiled functions
         ("decoder", np.int64),
         ("pace", np.int64),  # address of what decides how long it sleeps; 0 where it never does
         ("masker", np.int64),  # address of what tells its choices; 0 where any action goes
         ("mind", np.int32),  # row of the minds
         ("row", np.int32),  # its row among the seats whose actions come from outside; -1 where it plays itself
-        ("observes", np.int16),
         ("warms_up", np.int16),
-        ("present", np.int16),  # whether it is in the market
-        ("present_before", np.int16),  # whether it was as the last step began
         ("action_offset", np.int16),  # where in the action the numbers for this instrument begin
-        ("asleep", np.int16),  # whether it waits to be woken before it decides again
         ("closes", np.int16),  # whether it leaves with what it holds closed at market
-        ("entry_delay", np.float32),  # order of magnitude, see `marl_market.exchange.latency`
-        ("data_delay", np.float32),
         ("informed", np.int16),  # whether it is shown the fundamental value
         ("steers", np.int16),  # whether its drift moves the fundamental value
         ("place", np.int32),  # its number within its group
+        ("entry_delay", np.float32),  # order of magnitude, see `marl_market.exchange.latency`
+        ("data_delay", np.float32),
         ("signal", np.float64),  # fundamental value in ticks, where it is informed
         ("drift", np.float64),  # ticks a step by which it moves the fundamental value, where it steers
-        ("command_count", np.int64),
         ("action", np.float32, (SEAT_ACTIONS,)),
+        ("reward_memory", np.float64, (REWARD_PARTS, REWARD_MEMORY)),  # a row for each part of the reward
+        ("command", COMMAND, (SEAT_COMMANDS,)),
+        ("order", ORDER, (SEAT_ORDERS,)),
+        ("ahead_lots", np.int64, (SEAT_ORDERS,)),  # displayed quantity before each order, as of the last digest
+        ("refreshes", np.int64),  # of its icebergs in step `refresh_step`
+        ("refresh_step", np.int64),
         ("arrival_step", np.int64),  # first step in which it may decide; 0 or less: from the open
         ("departure_step", np.int64),  # first step in which it is gone again
         ("wake", WAKE),
-        ("command", COMMAND, (SEAT_COMMANDS,)),
-        ("order", ORDER, (SEAT_ORDERS,)),
         ("memory", np.float64, (SEAT_MEMORY,)),
-        ("reward_memory", np.float64, (REWARD_PARTS, REWARD_MEMORY)),  # a row for each part of the reward
         ("mask", np.uint8, (SEAT_CHOICES,)),  # 1 for each choice of a discrete action that does something
         ("fill_count", np.int64),  # fills so far; the last SEAT_FILLS of them are in `fill`, fill i at i % SEAT_FILLS
         ("fill", FILL, (SEAT_FILLS,)),
         ("observation", np.float32, (SEAT_OBSERVATION,)),
         ("activation", np.float32, (2, SEAT_OBSERVATION)),
-    ],
-    align=True,
+    ]
 )
-"""One place in the market. The exchange reads and writes account, live, order and command; the rest is the trader's.
+"""One place in the market. The exchange reads and writes account, live, order and command; the rest is the trader's."""
 
-What every step needs lies close together: a step of many markets waits for memory more than it computes.
-"""
+LINK = np.dtype([("next", np.int32), ("previous", np.int32)])
+"""The neighbours of an order, or of a level's end, in the ring of a queue, see `marl_market.exchange.book`."""
 
 LEVEL = np.dtype(
     [
         ("quantity_lots", np.int64),
-        ("head", np.int32),
-        ("tail", np.int32),
+        ("hidden_lots", np.int64),
         ("count", np.int32),
         ("price_ticks", np.int32),
-        ("hidden_lots", np.int64),
     ],
     align=True,
 )
@@ -294,15 +313,17 @@ def market_dtype(capacity: str) -> np.dtype[np.void]:
     events = 7 * orders + seats * (8 * SEAT_COMMANDS + 3 * SEAT_REFRESHES + SEAT_IN_FLIGHT + 6)
     book = np.dtype(
         [
+            ("best", np.int64, (LADDERS,)),
             ("count", np.int32, (LADDERS,)),
             ("free_level", np.int32),
             ("used_levels", np.int32),
-            ("ladder", np.int64, (LADDERS, orders)),
+            ("ladder", np.int64, (LADDERS, orders)),  # keys; LOWEST_KEY beyond the count
             ("level", LEVEL, (orders,)),
+            ("link", LINK, (2 * orders,)),  # of every order by its reference, then of every level's end
         ],
         align=True,
     )
-    return np.dtype(
+    return in_lines(
         [
             ("public", PUBLIC),
             ("fee_tiers", np.int64),
@@ -344,6 +365,5 @@ def market_dtype(capacity: str) -> np.dtype[np.void]:
             ("book", book),
             ("event", EVENT, (events,)),
             ("seat", SEAT, (seats,)),
-        ],
-        align=True,
+        ]
     )

@@ -13,7 +13,7 @@ from marl_market.exchange.matching import end_order
 from marl_market.exchange.order_entry import wake_stops
 from marl_market.exchange.presence import come_and_go
 from marl_market.exchange.publication import publish
-from marl_market.exchange.records import NEVER
+from marl_market.exchange.records import NO_LAST_STEP
 
 CONTINUOUS, AUCTION, HALTED = int(Phase.CONTINUOUS), int(Phase.AUCTION), int(Phase.HALTED)
 EXPIRED, NO_REASON = int(EventKind.EXPIRED), int(Reason.NONE)
@@ -33,7 +33,7 @@ def expire_orders(market):  # type: ignore[no-untyped-def]
             last_step = market.seat[i].order[slot].last_step
             if last_step <= step:
                 end_order(market, i, slot, EXPIRED, NO_REASON)
-            elif last_step != NEVER:
+            elif last_step != NO_LAST_STEP:
                 remaining = 1
     market.expiring = remaining
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from marl_market.exchange.book import RANK_SHIFT, SLOT_MASK
+from marl_market.exchange.book import LOWEST_KEY, RANK_SHIFT, SLOT_MASK
 from marl_market.exchange.codes import CommandKind, EventKind, Liquidity, Phase, Reason
 from marl_market.exchange.records import (
     ASKS,
@@ -50,16 +50,18 @@ def assert_book_is_whole(venue: Venue) -> None:
         assert keys == sorted(set(keys))
         ranks = [key >> RANK_SHIFT for key in keys]
         assert len(set(ranks)) == len(ranks), "two levels of one price"
+        assert (book["ladder"][ladder, len(keys) :] == LOWEST_KEY).all()
+        assert int(book["best"][ladder]) == max(keys, default=int(LOWEST_KEY))
         for key in keys:
             place = key & SLOT_MASK
             used_places.append(place)
             level = book["level"][place]
             assert int(level["price_ticks"]) == (key >> RANK_SHIFT) * (-1 if ladder in FALLING else 1)
-            orders, previous, reference = [], NIL, int(level["head"])
-            while reference != NIL:
+            orders = []
+            for reference in venue.queue(place):
                 seat, slot = reference >> SLOT_BITS, reference % SEAT_ORDERS
                 order = market["seat"][seat]["order"][slot]
-                assert (int(order["previous"]), int(order["level"])) == (previous, place)
+                assert int(order["level"]) == place
                 assert (int(order["ladder"]), int(order["side"])) == (ladder, side)
                 column = "price_ticks" if ladder <= ASKS else "trigger_ticks"
                 assert int(order[column]) == int(level["price_ticks"])
@@ -70,8 +72,6 @@ def assert_book_is_whole(venue: Venue) -> None:
                     open_lots[seat, ladder] += order["leaves_quantity"] + order["reserve_quantity"]
                 orders.append(order)
                 found.append((seat, slot))
-                previous, reference = reference, int(order["next"])
-            assert int(level["tail"]) == previous
             assert int(level["count"]) == len(orders) > 0
             assert int(level["quantity_lots"]) == sum(int(order["leaves_quantity"]) for order in orders)
             assert int(level["hidden_lots"]) == sum(int(order["reserve_quantity"]) for order in orders)
@@ -82,7 +82,7 @@ def assert_book_is_whole(venue: Venue) -> None:
     place = int(book["free_level"])
     while place != NIL:
         used_places.append(place)
-        place = int(book["level"][place]["head"])
+        place = int(book["link"][len(book["level"]) + place]["next"])
     assert sorted(used_places) == list(range(int(book["used_levels"]))), "a level is lost or doubly used"
 
 

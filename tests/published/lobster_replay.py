@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from marl_market.exchange.book import SLOT_MASK
+from marl_market.exchange.book import SLOT_MASK, first_in
 from marl_market.exchange.codes import CommandKind, EventKind
 from marl_market.exchange.compiled import compiled
 from marl_market.exchange.lifecycle import allocate_markets
@@ -155,7 +155,7 @@ def first_order(market, index):  # type: ignore[no-untyped-def]
     book = market.book
     if book.count[index] == 0:
         return np.int64(0)
-    reference = book.level[book.ladder[index, book.count[index] - 1] & SLOT_MASK].head
+    reference = first_in(book, book.best[index] & SLOT_MASK)
     return market.seat[reference >> SLOT_BITS].order[reference & SLOT_OF_REFERENCE].order_id
 
 

@@ -32,7 +32,8 @@ def encode(public, seat, offset):  # type: ignore[no-untyped-def]
                 order = seat.order[slot]
                 distance = (order.price_ticks - public.reference_ticks) / public.price_scale_ticks
                 open_share = order.leaves_quantity / (order.leaves_quantity + public.size_scale_lots)
-                ahead_share = order.ahead_lots / (order.ahead_lots + public.size_scale_lots)
+                ahead_lots = seat.ahead_lots[slot]
+                ahead_share = ahead_lots / (ahead_lots + public.size_scale_lots)
             seat.observation[offset] = np.float32(distance)
             seat.observation[offset + 1] = np.float32(open_share)
             seat.observation[offset + 2] = np.float32(ahead_share)

@@ -60,18 +60,18 @@ def test_queue_positions_are_the_lots_that_came_earlier() -> None:
             if int(seat["live"]) >> slot & 1
         ]
         own = [
-            order
+            (order, int(seat["ahead_lots"][slot]))
             for seat in market["seat"][batch.external]
             for slot, order in enumerate(seat["order"])
             if int(seat["live"]) >> slot & 1
         ]
-        for order in own:
+        for order, ahead_lots in own:
             ahead = sum(
                 int(other["leaves_quantity"])
                 for side, price, number, other in open_orders
                 if (side, price) == (order["side"], order["price_ticks"]) and number < order["order_id"]
             )
-            assert order["ahead_lots"] == ahead
+            assert ahead_lots == ahead
             queued += ahead > 0
     assert queued > 0
 

@@ -192,7 +192,7 @@ def test_orders_show_the_best_four_of_a_side_with_their_queues() -> None:
     for place, (side, price, lots, ahead) in enumerate(own):
         order = seat["order"][20 - place]
         order["order_id"], order["side"], order["price_ticks"] = place, side, price
-        order["leaves_quantity"], order["ahead_lots"] = lots, ahead
+        order["leaves_quantity"], seat["ahead_lots"][20 - place] = lots, ahead
         order["ladder"] = (1 - side) // 2
         seat["live"] |= np.uint64(1 << (20 - place))
     written = np.array(observe(Orders(), public_record(), seat)).reshape(2, 4, 3)

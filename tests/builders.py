@@ -103,6 +103,9 @@ def public_record(**fields: Any) -> Any:
     }
     for name, value in values.items():
         public[name] = value
+    price_scale, size_scale = 1.0 / public["price_scale_ticks"], 1.0 / public["size_scale_lots"]
+    public["per_price_scale"], public["per_size_scale"] = price_scale, size_scale
+    public["per_wealth_scale"] = 0.01 * size_scale * price_scale / public["cash_per_tick_lot"]
     return public
 
 

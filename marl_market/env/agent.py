@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from marl_market.env.presence import Presence
 from marl_market.env.scheme import ActionScheme
-from marl_market.env.trader import DECODE, trader
 from marl_market.market.latency import Latency
 from marl_market.market.spec import MarketSpec
 
@@ -19,17 +18,11 @@ PRIVILEGES = ("events", "fundamental")
 """What an agent may name in `sees`."""
 
 
-@trader
-def external(public, seat, mind):  # type: ignore[no-untyped-def]
-    """Play the action that the caller of the step put into the seat."""
-    return DECODE
-
-
 class Agent(Protocol):
     """A mind as parameters; its memory lives in the seat.
 
     Attributes:
-        trader: compiled function of signature `marl_market.env.trader.TRADER`.
+        trader: compiled function of signature `marl_market.env.trader.TRADER`; None where it decides outside the step.
         observes: whether the seat's observation is encoded for it each step.
         warms_up: whether it acts before the session opens.
         mind_per_market: whether every market has a mind of its own (a candidate of an evolution).
@@ -73,7 +66,7 @@ class TrainedAgent(Agent, Protocol):
 class External:
     """A mind outside the step: its actions are arguments of each step."""
 
-    trader = external
+    trader = None
     observes = True
     warms_up = False
     mind_per_market = False

@@ -21,10 +21,10 @@ from marl_market.env.environment import Environment
 from marl_market.env.fundamental import FundamentalPaths
 from marl_market.env.kernels import reset_markets, stages_of, step_parallel, step_serial
 from marl_market.env.plan import PLAN, address
-from marl_market.env.playable import ActionError, require_playable
+from marl_market.env.playable import ANY, ActionError, unplayable
 from marl_market.env.presence import write_stays
-from marl_market.env.seating import choices_of_seats, external_seats, part_of, seat_groups
-from marl_market.env.trader import PART, REWARD_PART
+from marl_market.env.seating import choices_of_seats, external_seats, parts_of_observation, seat_groups
+from marl_market.env.trader import REWARD_PART
 from marl_market.exchange.latency import connect
 from marl_market.exchange.lifecycle import allocate_instruments
 
@@ -98,7 +98,7 @@ class BatchMarket:
             FundamentalPaths(environment.spec, number, environment.groups, records)
             for number, records in enumerate(self.instruments)
         ]
-        self._parts = np.array([part_of(scheme) for scheme in environment.observation.values()], PART)
+        self._parts = parts_of_observation(environment)
         self.instruments["public"]["digests"] = any(part.digests for part in environment.observation.values()) or any(
             "events" in group.sees for group in environment.groups
         )
@@ -121,8 +121,10 @@ class BatchMarket:
         plan["step_ns"], plan["warmup_steps"] = self.environment.spec.step_ns, self.environment.spec.warmup_steps
         plan["seats"], plan["external"] = self.environment.seats, self.external.size
         plan["observation_size"], plan["mask_size"] = self.environment.observation_size, self.environment.mask_size
+        plan["instrument_size"] = self.environment.observation_size // len(self.instruments)
         plan["part_count"], plan["reward_count"] = self._parts.size, self._reward_parts.size
-        plan["mind_count"] = self.minds.size
+        plan["own_parts"] = np.count_nonzero(self._parts["shared"] == 0)
+        plan["mind_count"], plan["action_size"] = self.minds.size, self.environment.action_size
         for name, array in (
             ("parts", self._parts),
             ("rewards", self._reward_parts),
@@ -175,11 +177,11 @@ class BatchMarket:
             )
         if not action.flags.carray:  # another layout, or read-only memory, would compile another kernel
             action = action.copy(order="C")
-        require_playable(action, self.choices)
         kernel = step_serial if self.threads == 1 else step_parallel
         if self.threads > 1:
             numba.set_num_threads(self.threads)
-        kernel(self.markets, self._plan, action)
+        if not kernel(self.markets, self._plan, action, ANY if self.choices is None else self.choices):
+            raise unplayable(action, self.choices)
         self._steps_left -= 1
         return Step(self.observation, self._reward, self._terminated, self._steps_left == 0, self.acts)
 

@@ -11,7 +11,7 @@ from pettingzoo import ParallelEnv
 
 from marl_market.env.batch_market import BatchMarket, Step
 from marl_market.env.environment import Environment
-from marl_market.env.playable import ActionError, require_playable
+from marl_market.env.playable import ActionError, unplayable
 from marl_market.env.render import MarketView
 from marl_market.env.render_text import render_text
 from marl_market.env.roster import Roster
@@ -173,8 +173,7 @@ class MarketEnv(ParallelEnv[str, Observation, Action]):
         try:
             step = self.batch.step(played)
         except ActionError:
-            require_playable(played, self.batch.choices, self.possible_agents)  # says the same of an agent by name
-            raise
+            raise unplayable(played, self.batch.choices, self.possible_agents) from None  # by the agent's name
         if self._view is not None:
             self._view.record()
         return step

@@ -11,8 +11,8 @@ from numba import carray, types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from marl_market.env.trader import MIND, PART, REWARD_PART, generate_call
-from marl_market.exchange.compiled import inlined
+from marl_market.env.trader import MIND, PART, REWARD_PART
+from marl_market.exchange.compiled import generate_call, inlined
 from marl_market.exchange.memory import pointer
 
 PLAN = np.dtype(
@@ -22,9 +22,13 @@ PLAN = np.dtype(
         ("seats", np.int64),
         ("external", np.int64),  # seats of a market whose actions come from outside
         ("observation_size", np.int64),  # numbers a seat sees, of all instruments
+        ("instrument_size", np.int64),  # of each of them
         ("mask_size", np.int64),
+        ("action", np.int64),  # address of the actions of this step (markets, external seats, numbers)
+        ("action_size", np.int64),
         ("parts", np.int64),  # addresses of arrays, and how many rows they have
         ("part_count", np.int64),
+        ("own_parts", np.int64),  # of these, the first ones, in which seats see something else each
         ("rewards", np.int64),
         ("reward_count", np.int64),
         ("minds", np.int64),

@@ -8,18 +8,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marl_market.env.agent import TrainedAgent
-from marl_market.env.agent import external as external_trader
 from marl_market.env.environment import Environment
 from marl_market.env.paced import pace_parameters
-from marl_market.env.scheme import ObservationScheme, PrivilegedScheme, choices_of, mask_size_of
-from marl_market.env.trader import MIND, MIND_PARAMETERS, REWARD_PARAMETERS
+from marl_market.env.scheme import PrivilegedScheme, choices_of, mask_size_of
+from marl_market.env.trader import MIND, MIND_PARAMETERS, PART, REWARD_PARAMETERS
 
 
-def part_of(scheme: ObservationScheme | PrivilegedScheme) -> tuple[int, int, bool, bool]:
-    """Return the fields of PART for a part of the observation."""
-    if isinstance(scheme, PrivilegedScheme):
-        return scheme.privileged_encoder.address, scheme.size, False, True
-    return scheme.encoder.address, scheme.size, scheme.shared, False
+def parts_of_observation(environment: Environment) -> NDArray[np.void]:
+    """Return the PART rows of an environment's observation, those that differ from seat to seat first."""
+    rows, offset = [], 0
+    for scheme in environment.observation.values():
+        if isinstance(scheme, PrivilegedScheme):
+            rows.append((scheme.privileged_encoder.address, offset, scheme.size, False, True))
+        else:
+            rows.append((scheme.encoder.address, offset, scheme.size, scheme.shared, False))
+        offset += scheme.size
+    parts = np.array(rows, PART)
+    return parts[np.argsort(parts["shared"], kind="stable")]
 
 
 def seat_groups(
@@ -73,7 +78,7 @@ def _place_groups(
         minds["parameter"][mind_rows, : len(parameters)] = parameters
         seat = records["seat"][:, seats]
         follows = agent.observes and number > 0
-        seat["trader"] = (external_trader if follows else agent.trader).address
+        seat["trader"] = 0 if follows or agent.trader is None else agent.trader.address
         seat["decoder"] = action.decoder.address
         seat["action_offset"] = number * action.size
         seat["pace"] = environment.pace.pacer.address if agent.observes and environment.pace.pacer else 0
@@ -100,7 +105,7 @@ def _place_groups(
 
 def external_seats(environment: Environment) -> NDArray[np.int64]:
     """Return the seats whose actions come from outside, in rising order."""
-    outside = [group.agent.trader is external_trader for group in environment.groups for _ in range(group.count)]
+    outside = [group.agent.trader is None for group in environment.groups for _ in range(group.count)]
     return np.flatnonzero(outside).astype(np.int64)
 
 

@@ -36,9 +36,10 @@ from marl_market.exchange.latency import (
 )
 from marl_market.exchange.lifecycle import clear_accounts, open_market
 from marl_market.exchange.liquidation import withdraw_uncovered
+from marl_market.exchange.memory import copy_floats, floats_at
 from marl_market.exchange.order_entry import process
 from marl_market.exchange.portfolio import instrument, leave_everywhere, tell_elsewhere
-from marl_market.exchange.randomness import begin_stream, below
+from marl_market.exchange.randomness import UPPER_BITS, begin_stream, following, upper_bits
 from marl_market.exchange.session import begin_step, end_step
 
 INSTRUMENT_KEY = np.uint64(0x9E3779B97F4A7C15)
@@ -49,14 +50,14 @@ INSTRUMENT_KEY = np.uint64(0x9E3779B97F4A7C15)
 def shuffle_arrivals(market):  # type: ignore[no-untyped-def]
     """Draw the order in which seats arrive (Fisher and Yates)."""
     begin_stream(market, market.public.step)
-    count = market.seat_count
-    for i in range(count):
-        market.arrival[i] = i
-    for i in range(count - 1, 0, -1):
-        j = below(market, i + 1)
-        arrival = market.arrival[i]
-        market.arrival[i] = market.arrival[j]
-        market.arrival[j] = arrival
+    arrival, word = market.arrival, market.random
+    for i in range(market.seat_count):
+        arrival[np.uint64(i)] = i
+    for i in range(market.seat_count - 1, 0, -1):
+        word = following(word)
+        j = np.int64(upper_bits(word) * np.uint64(i + 1) >> np.uint64(UPPER_BITS))
+        arrival[np.uint64(i)], arrival[np.uint64(j)] = arrival[np.uint64(j)], arrival[np.uint64(i)]
+    market.random = word
 
 
 def open_venue(market, number, plan):  # type: ignore[no-untyped-def]
@@ -71,6 +72,15 @@ def close_venue(market, number, plan):  # type: ignore[no-untyped-def]
     return 0
 
 
+@inlined
+def take_action(seat, number, plan):  # type: ignore[no-untyped-def]
+    """Give an external seat of market `number` its row of the batch's action."""
+    row = number * plan.external + seat.row
+    action = floats_at(plan.action + 4 * plan.action_size * row)
+    for j in range(plan.action_size):
+        seat.action[np.uint64(j)] = action[j]
+
+
 def trade_once(market, number, plan):  # type: ignore[no-untyped-def]
     """Stage: carry out parts 1 to 3 of a step; before the session, only for the seats that warm up."""
     market.event_count = 0
@@ -83,6 +93,8 @@ def trade_once(market, number, plan):  # type: ignore[no-untyped-def]
         seat.present_before = seat.present
         begin_stream(seat, public.step)
         if acts(seat) and (not opening or seat.warms_up == 1):
+            if seat.row >= 0 and public.instrument == 0:
+                take_action(seat, number, plan)
             seen = public
             if market.history_steps > 0:
                 seen = history_of(market)[seen_row(market, i)]
@@ -124,28 +136,29 @@ def trade_once(market, number, plan):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def copy_numbers(target, at, source, start, count):  # type: ignore[no-untyped-def]
-    """Copy `count` numbers of `source` from `start` on to `target`, from `at` on."""
-    for j in range(count):
-        # Unsigned indices let LLVM copy several numbers at once.
-        target[np.uint64(at + j)] = source[np.uint64(start + j)]
+def shown_at(first, index, number, plan):  # type: ignore[no-untyped-def]
+    """Return where a seat of market `number` finds what it sees, instrument after instrument.
+
+    That is its row of the batch's observation if it is external, else its record of the first instrument.
+    """
+    seat = first.seat[np.uint64(index)]
+    if seat.row >= 0:
+        return plan.observation + 4 * plan.observation_size * (number * plan.external + seat.row)
+    return np.int64(seat.observation.ctypes.data)
 
 
 @compiled
 def see(first, told, number, plan):  # type: ignore[no-untyped-def]
     """Encode what observing seats see of instrument `told` of market `number`, and which choices they have in it.
 
-    `first` is the market's first instrument. What a seat sees goes, instrument after instrument, to its row of the
-    batch's observation if it is external, else to its record of the first instrument. What all seats see alike is
-    encoded once, in the record of the first seat that observes.
+    `first` is the market's first instrument. What all seats see alike is encoded once, for the first that observes.
     """
     market = instrument(first, told)
     public = market.public
     late = market.history_steps > 0
     parts = parts_of(plan)
-    size = plan.observation_size // first.instrument_count
-    base = told * size
-    earlier = -1
+    size = plan.instrument_size
+    earlier = 0
     for i in range(market.seat_count):
         seat = market.seat[i]
         if seat.observes == 0 or not sees(public, seat):
@@ -153,37 +166,29 @@ def see(first, told, number, plan):  # type: ignore[no-untyped-def]
         seen = public
         if late:
             seen = history_of(market)[seen_row(market, i)]
-        own = first.seat[i].observation
-        row = number_row(plan.observation, plan.observation_size, number * plan.external + seat.row)
-        alike = earlier >= 0 and not late
-        if alike:  # all of it at once, and then its own over it: short copies cost more than long ones
-            if seat.row >= 0:
-                copy_numbers(row, base, market.seat[earlier].observation, 0, size)
+        shown = shown_at(first, i, number, plan) + 4 * told * size
+        count = parts.size
+        if earlier != 0 and not late:  # all of it at once, and then its own over it: short copies cost more
+            copy_floats(floats_at(shown), floats_at(earlier), size)
+            count = plan.own_parts
+        for k in range(count):
+            part = parts[np.uint64(k)]
+            own = floats_at(shown + 4 * part.offset)
+            if part.privileged == 1:
+                seats = market.seat[: market.seat_count]
+                call_privileged_encoder(part.address, public, seats, i, own, part.size)
             else:
-                copy_numbers(own, base, market.seat[earlier].observation, 0, size)
-        offset = 0
-        for k in range(parts.size):
-            part = parts[k]
-            if part.shared == 0 or not alike:
-                if part.privileged == 1:
-                    seats = market.seat[: market.seat_count]
-                    call_privileged_encoder(part.address, public, seats, i, offset, part.size)
-                else:
-                    call_encoder(part.address, seen, seat, offset)
-                if seat.row >= 0:
-                    copy_numbers(row, base + offset, seat.observation, offset, part.size)
-                elif told > 0:
-                    copy_numbers(own, base + offset, seat.observation, offset, part.size)
-            offset += part.size
-        if earlier < 0:
-            earlier = i
+                call_encoder(part.address, seen, seat, own)
+        if earlier == 0:
+            earlier = shown
         choices = 0
         if seat.masker != 0:
             choices = call_trader(seat.masker, seen, seat, mind_of(plan, seat))
         if seat.row >= 0 and plan.mask_size > 0:
             allowed = flag_row(plan.mask, plan.mask_size, number * plan.external + seat.row)
             first_choice, count = (0, plan.mask_size) if told == 0 else (told * choices, choices)
-            copy_numbers(allowed, first_choice, seat.mask, 0, count)
+            for j in range(count):
+                allowed[first_choice + j] = seat.mask[j]
 
 
 @compiled
@@ -228,9 +233,9 @@ def step_market(first, number, plan):  # type: ignore[no-untyped-def]
                 for k in range(rewards.size):
                     part = rewards[k]
                     total += part.weight * call_reward(part.address, market.public, seat, mind, k)
-        reward[i] = total
-        decides[i] = acts(first.seat[i])
-        terminated[i] = first.seat[i].present < before
+        reward[np.uint64(i)] = total
+        decides[np.uint64(i)] = acts(first.seat[i])
+        terminated[np.uint64(i)] = first.seat[i].present < before
     for told in range(first.instrument_count):
         see(first, told, number, plan)
     return 0

@@ -12,14 +12,12 @@ first-class functions do the same, but unpacking a tuple of sixteen costs 0.7 ms
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from llvmlite import ir
-from numba import cfunc, from_dtype, types
+from numba import from_dtype, types
 from numba.extending import intrinsic
 
-from marl_market.exchange.compiled import compiled
+from marl_market.exchange.compiled import by_address, compiled, generate_call
+from marl_market.exchange.memory import FLOATS
 from marl_market.exchange.records import PUBLIC, REWARD_PARTS, SEAT, SEAT_ACTIONS
 
 DECIDED = 0
@@ -31,8 +29,17 @@ PACE_PARAMETERS = 16
 MIND_LAYERS = 8
 MIND_WEIGHTS = 16384
 
-PART = np.dtype([("address", np.int64), ("size", np.int64), ("shared", np.int64), ("privileged", np.int64)], align=True)
-"""One part of an observation: its encoder and how many numbers it writes."""
+PART = np.dtype(
+    [
+        ("address", np.int64),
+        ("offset", np.int64),
+        ("size", np.int64),
+        ("shared", np.int64),
+        ("privileged", np.int64),
+    ],
+    align=True,
+)
+"""One part of an observation: its encoder, and which of a seat's numbers it writes."""
 
 REWARD_PART = np.dtype([("address", np.int64), ("weight", np.float64)], align=True)
 """One part of a reward: its function and what its result is multiplied by in the sum."""
@@ -64,13 +71,13 @@ TRADER = types.int64(PUBLIC_RECORD, SEAT_RECORD, MIND_RECORD)
 An action mask has it too: it writes 1 or 0 for each choice into seat.mask and returns how many choices there are.
 """
 
-ENCODER = types.int64(PUBLIC_RECORD, SEAT_RECORD, types.int64)
-"""Signature of observation encoders: (public, seat, offset) -> offset after what was written to seat.observation."""
+ENCODER = types.void(PUBLIC_RECORD, SEAT_RECORD, FLOATS)
+"""Signature of observation encoders: (public, seat, observation); it writes its numbers from observation[0] on."""
 
-PRIVILEGED_ENCODER = types.int64(PUBLIC_RECORD, types.Array(SEAT_RECORD, 1, "C"), types.int64, types.int64, types.int64)
-"""Signature of encoders that see what no trader sees: (public, seats, index, offset, size) -> offset after.
+PRIVILEGED_ENCODER = types.void(PUBLIC_RECORD, types.Array(SEAT_RECORD, 1, "C"), types.int64, FLOATS, types.int64)
+"""Signature of encoders that see what no trader sees: (public, seats, index, observation, size).
 
-`seats` are all seats of the market; the encoder writes `size` numbers into seats[index].observation, from `offset` on.
+`seats` are all seats of the market; the encoder writes `size` numbers of what seats[index] sees.
 """
 
 REWARD = types.float64(PUBLIC_RECORD, SEAT_RECORD, MIND_RECORD, types.int64)
@@ -79,16 +86,10 @@ REWARD = types.float64(PUBLIC_RECORD, SEAT_RECORD, MIND_RECORD, types.int64)
 Its memory is seat.reward_memory[part], its parameters are mind.reward_parameter[part].
 """
 
-trader = cfunc(TRADER, cache=True, error_model="numpy")
-encoder = cfunc(ENCODER, cache=True, error_model="numpy")
-privileged_encoder = cfunc(PRIVILEGED_ENCODER, cache=True, error_model="numpy")
-reward = cfunc(REWARD, cache=True, error_model="numpy")
-
-
-def generate_call(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-    """Emit a call of the function at the address `arguments[0]` with the arguments that follow it."""
-    kind = ir.FunctionType(context.get_value_type(signature.return_type), [value.type for value in arguments[1:]])
-    return builder.call(builder.inttoptr(arguments[0], kind.as_pointer()), arguments[1:])
+trader = by_address(TRADER)
+encoder = by_address(ENCODER)
+privileged_encoder = by_address(PRIVILEGED_ENCODER)
+reward = by_address(REWARD)
 
 
 @intrinsic
@@ -98,15 +99,15 @@ def call_trader(_typing_context, address, public, seat, mind):  # type: ignore[n
 
 
 @intrinsic
-def call_encoder(_typing_context, address, public, seat, offset):  # type: ignore[no-untyped-def]
+def call_encoder(_typing_context, address, public, seat, observation):  # type: ignore[no-untyped-def]
     """Call an observation encoder by its address."""
-    return types.int64(types.int64, public, seat, types.int64), generate_call
+    return types.void(types.int64, public, seat, FLOATS), generate_call
 
 
 @intrinsic
-def call_privileged_encoder(_typing_context, address, public, seats, index, offset, size):  # type: ignore[no-untyped-def]
+def call_privileged_encoder(_typing_context, address, public, seats, index, observation, size):  # type: ignore[no-untyped-def]
     """Call a privileged observation encoder by its address."""
-    return types.int64(types.int64, public, seats, types.int64, types.int64, types.int64), generate_call
+    return types.void(types.int64, public, seats, types.int64, FLOATS, types.int64), generate_call
 
 
 @intrinsic
@@ -117,7 +118,10 @@ def call_reward(_typing_context, address, public, seat, mind, part):  # type: ig
 
 @compiled
 def decide(trader_address, decoder_address, public, seat, mind):  # type: ignore[no-untyped-def]
-    """Let one seat decide: afterwards its commands are in `seat.command`."""
+    """Let one seat decide: afterwards its commands are in `seat.command`.
+
+    Where there is no trader (address 0), what it does is in `seat.action` already.
+    """
     seat.command_count = 0
-    if call_trader(trader_address, public, seat, mind) == DECODE:
+    if trader_address == 0 or call_trader(trader_address, public, seat, mind) == DECODE:
         call_trader(decoder_address, public, seat, mind)

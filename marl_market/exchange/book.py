@@ -43,7 +43,7 @@ def ladder_position(book, ladder, key):  # type: ignore[no-untyped-def]
     """Return the first place in a ladder whose key is not below `key`; it is looked for near the touch first."""
     keys = book.ladder[np.uint64(ladder)]
     count = np.int64(book.count[np.uint64(ladder)])
-    high = max(count - NEAR_KEYS, 0)
+    high = max(count - NEAR_KEYS, np.int64(0))
     above = count_not_below(keys, high, key)
     if above < NEAR_KEYS:
         return count - above

@@ -16,8 +16,14 @@ from pathlib import Path
 from typing import Any
 
 import numba
+from llvmlite import ir
 from numba import types
+from numba.core import cgutils, registry
+from numba.core.caching import FunctionCache
+from numba.core.compiler import Compiler
+from numba.core.compiler_lock import global_compiler_lock
 from numba.core.datamodel.models import OpaqueModel
+from numba.core.dispatcher import _FunctionCompiler  # type: ignore[attr-defined]
 from numba.extending import register_model, typeof_impl
 
 KEPT_CACHES = 8
@@ -86,7 +92,10 @@ class Compiled:
     def __init__(self, function: Callable[..., Any], forceinline: bool = False) -> None:
         functools.update_wrapper(self, function)
         self._function = function
-        self.inner = numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=forceinline, **OPTIONS)(function)
+        # Said in either case: a function takes over what is not said from the one during whose compilation it is
+        # compiled, so that rare paths would be copied into the hot one.
+        inner = numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=forceinline, **OPTIONS)
+        self.inner = inner(function)
 
     @functools.cached_property
     def entrance(self) -> Any:
@@ -125,3 +134,60 @@ compiled = Compiled
 
 inlined = functools.partial(Compiled, forceinline=True)
 """Compile a function of the hot path into its callers: the engine is a fifth faster than with calls."""
+
+
+class NativeCompiler(_FunctionCompiler):
+    """Compile a function alone, without the wrappers by which Python and C would call it."""
+
+    def _customize_flags(self, flags: Any) -> Any:
+        flags.no_cpython_wrapper = True
+        flags.no_cfunc_wrapper = True
+        flags.no_compile = True
+        return flags
+
+
+class ByAddress:
+    """A function of a fixed signature that compiled functions call by its address, as numba's own calls go.
+
+    C's way, numba's `cfunc`, goes through one more function and drops exceptions.
+
+    Attributes:
+        address: of the compiled function.
+    """
+
+    def __init__(self, function: Callable[..., Any], signature: Any) -> None:
+        """Compile the function, or load it from the cache."""
+        functools.update_wrapper(self, function)
+        self._function = function
+        target, cache = registry.cpu_target, FunctionCache(function)
+        with global_compiler_lock:
+            result = cache.load_overload(signature, target.target_context)
+            if result is None:
+                compiler = NativeCompiler(function, target, {"nopython": True, **OPTIONS}, {}, Compiler)
+                result = compiler.compile(signature.args, signature.return_type)
+                cache.save_overload(signature, result)
+            self._library = result.library
+            self.address: int = self._library.get_pointer_to_function(result.fndesc.llvm_func_name)
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Call the function in plain Python."""
+        return self._function(*arguments)
+
+
+def by_address(signature: Any) -> Callable[[Callable[..., Any]], ByAddress]:
+    """Return what compiles functions of one signature, to be called by their `address`."""
+    return lambda function: ByAddress(function, signature)
+
+
+def generate_call(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    """Emit a call of the function at the address `arguments[0]` with the arguments that follow it.
+
+    What it raises is raised by the function that calls it.
+    """
+    returned, kinds = signature.return_type, signature.args[1:]
+    kind = context.call_conv.get_function_type(returned, kinds)
+    function = builder.inttoptr(arguments[0], ir.PointerType(kind))
+    status, result = context.call_conv.call_function(builder, function, returned, kinds, arguments[1:])
+    with cgutils.if_unlikely(builder, status.is_error):
+        context.call_conv.return_status_propagate(builder, status)
+    return result

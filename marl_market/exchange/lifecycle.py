@@ -94,6 +94,9 @@ def _write_constants(records: NDArray[np.void], spec: MarketSpec, seats: int) ->
     public["price_scale_ticks"] = spec.price_scale_ticks
     public["size_scale_lots"] = spec.size_scale_lots
     public["cash_per_tick_lot"] = spec.cash_per_tick_lot
+    price_scale, size_scale = 1.0 / spec.price_scale_ticks, 1.0 / spec.size_scale_lots
+    public["per_price_scale"], public["per_size_scale"] = price_scale, size_scale
+    public["per_wealth_scale"] = 0.01 * size_scale * price_scale / spec.cash_per_tick_lot
 
 
 def _write_fees(fees: NDArray[np.void], spec: MarketSpec) -> None:

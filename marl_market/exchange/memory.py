@@ -21,6 +21,31 @@ def pointer(_typing_context, address):  # type: ignore[no-untyped-def]
     return types.voidptr(types.int64), generate_pointer
 
 
+FLOATS = types.CPointer(types.float32)
+"""Numbers in a row, from wherever one is told on; compiled functions read and write them by index."""
+
+
+@intrinsic
+def floats_at(_typing_context, address):  # type: ignore[no-untyped-def]
+    """Return the float32 numbers that lie at an address."""
+    return FLOATS(types.int64), lambda _context, builder, _signature, arguments: builder.inttoptr(
+        arguments[0], ir.FloatType().as_pointer()
+    )
+
+
+def generate_float_copy(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    """Emit the copy of so many numbers."""
+    target, source, count = arguments
+    cgutils.raw_memcpy(builder, target, source, count, 4)
+    return context.get_dummy_value()
+
+
+@intrinsic
+def copy_floats(_typing_context, target, source, count):  # type: ignore[no-untyped-def]
+    """Copy `count` numbers to where none of them lies yet."""
+    return types.void(FLOATS, FLOATS, types.int64), generate_float_copy
+
+
 def generate_step(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
     """Emit the record that lies some bytes after another."""
     record, distance = arguments

@@ -17,7 +17,8 @@ import numpy as np
 from marl_market.exchange.compiled import inlined
 
 MULTIPLIER = np.uint64(0x2545F4914F6CDD1D)
-TO_UNIT = 1.0 / 9007199254740992.0
+UPPER_BITS = 53
+TO_UNIT = 1.0 / 2**UPPER_BITS
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 MIX_FIRST, MIX_SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 
@@ -32,20 +33,24 @@ def begin_stream(record, step):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def next_word(record):  # type: ignore[no-untyped-def]
-    """Return the next 64 random bits of a record's stream."""
-    word = record.random
+def following(word):  # type: ignore[no-untyped-def]
+    """Return the state of a stream that comes after the state `word`."""
     word ^= word >> np.uint64(12)
     word ^= word << np.uint64(25)
-    word ^= word >> np.uint64(27)
-    record.random = word
-    return word * MULTIPLIER
+    return word ^ (word >> np.uint64(27))
+
+
+@inlined
+def upper_bits(word):  # type: ignore[no-untyped-def]
+    """Return the `UPPER_BITS` random bits that a state of a stream stands for."""
+    return (word * MULTIPLIER) >> np.uint64(64 - UPPER_BITS)
 
 
 @inlined
 def uniform(record):  # type: ignore[no-untyped-def]
     """Return a number drawn evenly from [0, 1)."""
-    return np.float64(next_word(record) >> np.uint64(11)) * TO_UNIT
+    record.random = following(record.random)
+    return np.float64(upper_bits(record.random)) * TO_UNIT
 
 
 @inlined

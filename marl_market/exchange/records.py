@@ -58,8 +58,9 @@ def in_lines(fields: list[tuple[Any, ...]]) -> np.dtype[np.void]:
         end = rounded_up(end, LINE_BYTES if in_line else kind.alignment)
         offsets.append(end)
         end += kind.itemsize
-    layout = {"names": [name for name, *_ in fields], "formats": formats, "offsets": offsets}
-    return np.dtype({**layout, "itemsize": rounded_up(end, LINE_BYTES)}, align=True)
+    names = [name for name, *_ in fields]
+    size = rounded_up(end, LINE_BYTES)
+    return np.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": size}, align=True)
 
 
 def rounded_up(size: int, unit: int) -> int:
@@ -170,7 +171,7 @@ SEAT = in_lines(
         ("account", ACCOUNT),
         ("random", np.uint64),
         ("random_key", np.uint64),
-        ("trader", np.int64),  # addresses of compiled functions
+        ("trader", np.int64),  # addresses of compiled functions; no trader (0) where actions come from outside
         ("decoder", np.int64),
         ("pace", np.int64),  # address of what decides how long it sleeps; 0 where it never does
         ("masker", np.int64),  # address of what tells its choices; 0 where any action goes
@@ -283,6 +284,9 @@ PUBLIC = np.dtype(
         ("session_lots", np.int64),
         ("price_scale_ticks", np.float64),  # units of the spec by which observations are scaled
         ("size_scale_lots", np.float64),
+        ("per_price_scale", np.float64),  # their inverses: divisions take long
+        ("per_size_scale", np.float64),
+        ("per_wealth_scale", np.float64),  # of a cash unit; a wealth scale is a hundred price scales on a size scale
         ("cash_per_tick_lot", np.int64),
         ("fees", FEES, (FEE_TIERS,)),  # as the venue shows them to all
         ("credit", CREDIT),

@@ -1,7 +1,7 @@
 """The keys of a ladder next to its touch, read and moved all at once by vector instructions.
 
-Why no loops: where a price belongs differs from order to order, and the branch at the end of a search or a move is
-one that no processor foresees. Each costs as much as the rest of it. LLVM makes of these vectors what the processor has.
+Why no loops: where a price belongs differs from order to order, and no processor foresees when a search or a move
+ends, which costs as much as the rest of it. LLVM makes of these vectors what the processor has.
 
 `keys` is a row of sorted keys, and the window are the `NEAR_KEYS` of them that begin at number `first`.
 """
@@ -14,7 +14,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-NEAR_KEYS = 32
+NEAR_KEYS = 16
 KEY, WINDOW = ir.IntType(64), ir.VectorType(ir.IntType(64), NEAR_KEYS)
 PLACES = ir.Constant(WINDOW, list(range(NEAR_KEYS)))
 

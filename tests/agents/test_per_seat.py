@@ -85,7 +85,8 @@ def test_each_seat_learns_from_its_own_rows_alone(name: str) -> None:
         found = [each.learn(row_of(experience, seat)) for seat, each in enumerate(alone)]
         assert metrics["total_loss"] == pytest.approx(np.mean([each["total_loss"] for each in found]))
     weights = np.concatenate([each.policy().weights for each in alone])
-    np.testing.assert_array_equal(learner.policy().weights, weights)
+    # Equal but for rounding: on some processors a product of matrices rounds by how its rows lie in memory.
+    np.testing.assert_allclose(learner.policy().weights, weights, rtol=0, atol=1e-5)
     assert len({part.tobytes() for part in np.split(weights, SEATS)}) == SEATS
 
 

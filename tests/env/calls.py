@@ -4,10 +4,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from marl_market.env.scheme import PrivilegedScheme
 from marl_market.env.trader import call_encoder, call_privileged_encoder, call_reward, call_trader
 from marl_market.exchange.compiled import compiled
+from marl_market.exchange.memory import floats_at
+from marl_market.exchange.records import SEAT_OBSERVATION
 from tests.builders import commands_of, market_spec, mind_record, public_record, seat_record
 
 PART = 3
@@ -20,13 +23,13 @@ def call_reward_at(address, public, seat, mind, part):  # type: ignore[no-untype
 
 
 @compiled
-def call_encoder_at(address, public, seat, offset):  # type: ignore[no-untyped-def]
-    return call_encoder(address, public, seat, offset)
+def call_encoder_at(address, public, seat, shown):  # type: ignore[no-untyped-def]
+    call_encoder(address, public, seat, floats_at(shown))
 
 
 @compiled
-def call_privileged_encoder_at(address, public, seats, index, offset, size):  # type: ignore[no-untyped-def]
-    return call_privileged_encoder(address, public, seats, index, offset, size)
+def call_privileged_encoder_at(address, public, seats, index, shown, size):  # type: ignore[no-untyped-def]
+    call_privileged_encoder(address, public, seats, index, floats_at(shown), size)
 
 
 @compiled
@@ -59,26 +62,28 @@ class Scored:
         return float(call_reward_at(self._address, self.public, self.seat, self.mind, PART))
 
 
-def encode(scheme: Any, public: Any, seat: Any, offset: int) -> int:
-    """Let a scheme write into a seat; a privileged one sees a market of this seat alone."""
+def encode(scheme: Any, public: Any, seat: Any, numbers: NDArray[np.float32]) -> None:
+    """Let a scheme write `numbers` of what a seat sees; a privileged one sees a market of this seat alone."""
+    shown = numbers.ctypes.data
     if not isinstance(scheme, PrivilegedScheme):
-        return int(call_encoder_at(scheme.encoder.address, public, seat, offset))
+        call_encoder_at(scheme.encoder.address, public, seat, shown)
+        return
     seats = np.array([seat])
-    end = call_privileged_encoder_at(scheme.privileged_encoder.address, public, seats, 0, offset, scheme.size)
-    for name in seats.dtype.names or ():
-        seat[name] = seats[0][name]
-    return int(end)
+    before = seats.tobytes()
+    call_privileged_encoder_at(scheme.privileged_encoder.address, public, seats, 0, shown, scheme.size)
+    assert seats.tobytes() == before
 
 
 def observe(scheme: Any, public: Any, seat: Any, offset: int = 5) -> list[float]:
     """Return the finite numbers a scheme writes at `offset`, and fail where it writes anything else."""
-    seat["observation"][:] = 777.0
+    shown = np.full(SEAT_OBSERVATION, 777.0, np.float32)
     public_before, seat_before = public.tobytes(), seat.tobytes()
-    assert encode(scheme, public, seat, offset) == offset + scheme.size
-    written = seat["observation"][offset : offset + scheme.size].copy()
+    encode(scheme, public, seat, shown[offset:])
+    written = shown[offset : offset + scheme.size].copy()
     assert np.isfinite(written).all()
     assert (written != 777.0).all()
-    seat["observation"][offset : offset + scheme.size] = 777.0
+    shown[offset : offset + scheme.size] = 777.0
+    assert (shown == 777.0).all()
     assert seat.tobytes() == seat_before
     assert public.tobytes() == public_before
     return [float(number) for number in written]

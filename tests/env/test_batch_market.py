@@ -150,7 +150,7 @@ def test_an_action_array_of_any_memory_layout_is_read_alike_and_compiles_nothing
         batch.reset([1, 2])
         results.append(batch.step(given).observation.tobytes())
     assert results[0] == results[1] == results[2]
-    assert len(step_serial.entrance.signatures) == 1
+    assert len(step_serial.signatures) == 1
 
 
 def test_where_every_market_has_a_mind_its_seats_share_it() -> None:

@@ -4,11 +4,22 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numba
 import numpy as np
 import pytest
+from numba import types
+from numba.extending import intrinsic
 
 from marl_market.exchange import compiled
-from marl_market.exchange.compiled import KEPT_CACHES, NEVER_COMPILED, choose_cache_folder, inlined, source_digest
+from marl_market.exchange.compiled import (
+    KEPT_CACHES,
+    NEVER_COMPILED,
+    by_address,
+    choose_cache_folder,
+    generate_call,
+    inlined,
+    source_digest,
+)
 
 
 @pytest.fixture
@@ -49,7 +60,17 @@ def test_folders_without_compiled_functions_do_not_change_the_digest(package: Pa
 
 def test_folders_said_to_be_without_compiled_functions_have_none() -> None:
     package = Path(compiled.__file__).parents[1]
-    wanted = {"compiled", "inlined", "trader", "encoder", "privileged_encoder", "reward", "njit", "cfunc", "intrinsic"}
+    wanted = {
+        "compiled",
+        "inlined",
+        "trader",
+        "encoder",
+        "privileged_encoder",
+        "reward",
+        "njit",
+        "by_address",
+        "intrinsic",
+    }
     for folder in NEVER_COMPILED:
         sources = list((package / folder).rglob("*.py"))
         assert sources
@@ -114,7 +135,7 @@ def half_of_square(number):  # type: ignore[no-untyped-def]
     return number * number / 2
 
 
-@compiled.compiled
+@numba.njit(**compiled.OPTIONS)  # never cached: what is loaded from a cache compiles nothing
 def halves_of_squares(small, large, real):  # type: ignore[no-untyped-def]
     return half_of_square(small) + half_of_square(large) + half_of_square(real)
 
@@ -122,5 +143,45 @@ def halves_of_squares(small, large, real):  # type: ignore[no-untyped-def]
 def test_a_function_is_compiled_for_one_kind_of_whole_numbers_and_python_can_call_it() -> None:
     assert halves_of_squares(np.int16(300), np.int64(3), np.float64(0.5)) == 45000 + 4.5 + 0.125
     assert [str(kind) for kind, *_ in half_of_square.inner.signatures] == ["int64", "float64"]
-    assert halves_of_squares.inner.signatures == []
     assert half_of_square(np.int16(300)) == 45000
+    assert len(half_of_square.inner.signatures) == 2
+
+
+@compiled.compiled
+def tripled(number):  # type: ignore[no-untyped-def]
+    return 3 * number
+
+
+@inlined
+def nine_times(number):  # type: ignore[no-untyped-def]
+    return tripled(tripled(number))
+
+
+def test_what_an_inlined_function_calls_stays_a_function() -> None:
+    assert numba.njit(**compiled.OPTIONS)(lambda number: nine_times(number))(2) == 18
+    for function, copied in ((tripled, False), (nine_times, True)):
+        ((result,),) = [list(function.inner.overloads.values())]
+        assert result.fndesc.inline is copied
+
+
+@by_address(types.int64(types.int64))
+def even_half(number):  # type: ignore[no-untyped-def]
+    if number % 2 == 1:
+        raise ValueError("an odd number has no even half")
+    return number // 2
+
+
+@intrinsic
+def call(_typing_context, address, number):  # type: ignore[no-untyped-def]
+    return types.int64(types.int64, types.int64), generate_call
+
+
+@compiled.compiled
+def call_at(address, number):  # type: ignore[no-untyped-def]
+    return call(address, number)
+
+
+def test_a_function_called_by_address_returns_and_raises_through_its_caller() -> None:
+    assert call_at(even_half.address, 8) == 4 == even_half(8)
+    with pytest.raises(ValueError, match="an odd number has no even half"):
+        call_at(even_half.address, 7)

@@ -6,7 +6,7 @@ import pytest
 from numpy.typing import NDArray
 
 from marl_market.exchange.compiled import compiled
-from marl_market.exchange.randomness import begin_stream, below, exponential, next_word, poisson, quantile, uniform
+from marl_market.exchange.randomness import begin_stream, below, exponential, poisson, quantile, uniform
 from tests.builders import seat_record
 
 DRAWS = 40_000
@@ -46,7 +46,9 @@ def test_words_are_those_of_xorshift64_star() -> None:
         state ^= state >> 12
         state ^= state << 25 & mask
         state ^= state >> 27
-        assert int(next_word(record)) == state * 0x2545F4914F6CDD1D & mask
+        drawn = uniform(record)
+        assert int(record["random"]) == state
+        assert drawn == ((state * 0x2545F4914F6CDD1D & mask) >> 11) / 2**53
 
 
 def test_uniform_draws_lie_in_the_unit_interval_evenly() -> None:
@@ -77,12 +79,12 @@ def test_a_quantile_table_gives_back_its_quantiles() -> None:
 
 
 def test_a_stream_is_that_of_its_key_and_step_alone() -> None:
-    def first(key: int, step: int) -> int:
+    def first(key: int, step: int) -> float:
         record = seat_record(key)
         record["random"] = 99
         begin_stream(record, step)
         assert int(record["random"]) != 0
-        return int(next_word(record))
+        return float(uniform(record))
 
     pairs = [(key, step) for key in range(20) for step in range(-20, 20)]
     assert all(first(*pair) == first(*pair) for pair in pairs)

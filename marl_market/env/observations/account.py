@@ -13,27 +13,40 @@ from marl_market.exchange.compiled import inlined
 from marl_market.exchange.records import ASKS, BIDS
 
 NO_BID, NO_ASK = np.int64(-(2**62)), np.int64(2**62)
+ONE = np.uint64(1)
+FIRST_SLOTS = 4
+
+
+@inlined
+def better_quotes(seat, slot, is_open, best_bid, best_ask):  # type: ignore[no-untyped-def]
+    """Return the better of two prices each and those of the order in `slot`, where `is_open`."""
+    order = seat.order[np.uint64(slot)]
+    price = np.int64(order.price_ticks)
+    bid = price if is_open & (order.ladder == BIDS) else NO_BID
+    ask = price if is_open & (order.ladder == ASKS) else NO_ASK
+    return max(best_bid, bid), min(best_ask, ask)
 
 
 @inlined
 def best_own_quotes(seat):  # type: ignore[no-untyped-def]
     """Return the prices of the best own bid and ask, NO_BID and NO_ASK where there is none.
 
-    It selects instead of branching: which side an order is on cannot be predicted.
+    It selects instead of branching: which side an order is on, and how many of the first slots, which are used most,
+    are open, cannot be predicted.
     """
     best_bid, best_ask = NO_BID, NO_ASK
-    slots = seat.live
+    for slot in range(FIRST_SLOTS):
+        is_open = (seat.live >> np.uint64(slot)) & ONE == ONE
+        best_bid, best_ask = better_quotes(seat, slot, is_open, best_bid, best_ask)
+    slots = seat.live >> np.uint64(FIRST_SLOTS) << np.uint64(FIRST_SLOTS)
     while slots != 0:
-        order = seat.order[lowest_bit(slots)]
-        slots &= slots - np.uint64(1)
-        price = np.int64(order.price_ticks)
-        best_bid = max(best_bid, price if order.ladder == BIDS else NO_BID)
-        best_ask = min(best_ask, price if order.ladder == ASKS else NO_ASK)
+        best_bid, best_ask = better_quotes(seat, lowest_bit(slots), True, best_bid, best_ask)
+        slots &= slots - ONE
     return best_bid, best_ask
 
 
 @encoder
-def encode(public, seat, offset):  # type: ignore[no-untyped-def]
+def encode(public, seat, observation):  # type: ignore[no-untyped-def]
     """Write position, equity, fees, open lots, distances of the best own quotes, realized and unrealized profit.
 
     Lots are in size scales (a tenth of them for the position), money in price scales times size scales (a
@@ -41,25 +54,22 @@ def encode(public, seat, offset):  # type: ignore[no-untyped-def]
     are before fees.
     """
     account = seat.account
-    size_scale = 1.0 / public.size_scale_lots
-    price_scale = 1.0 / public.price_scale_ticks
-    money_scale = 0.01 * size_scale * price_scale / public.cash_per_tick_lot
+    size_scale, price_scale, money_scale = public.per_size_scale, public.per_price_scale, public.per_wealth_scale
     value = 0.5 * account.position * public.mark_twice_ticks * public.cash_per_tick_lot
     worth = account.cash + value
     unrealized = value - account.cost
     best_bid, best_ask = best_own_quotes(seat)
-    bid_distance = (best_bid - public.reference_ticks) * price_scale if best_bid > NO_BID else 0.0
-    ask_distance = (best_ask - public.reference_ticks) * price_scale if best_ask < NO_ASK else 0.0
-    seat.observation[offset] = np.float32(0.1 * account.position * size_scale)
-    seat.observation[offset + 1] = np.float32(worth * money_scale)
-    seat.observation[offset + 2] = np.float32(account.fees * money_scale)
-    seat.observation[offset + 3] = np.float32(account.open_lots[0] * size_scale)
-    seat.observation[offset + 4] = np.float32(account.open_lots[1] * size_scale)
-    seat.observation[offset + 5] = np.float32(bid_distance)
-    seat.observation[offset + 6] = np.float32(ask_distance)
-    seat.observation[offset + 7] = np.float32(realized(account) * money_scale)
-    seat.observation[offset + 8] = np.float32(unrealized * money_scale)
-    return offset + 9
+    bid_distance = (best_bid - public.reference_ticks) * price_scale
+    ask_distance = (best_ask - public.reference_ticks) * price_scale
+    observation[0] = np.float32(0.1 * account.position * size_scale)
+    observation[1] = np.float32(worth * money_scale)
+    observation[2] = np.float32(account.fees * money_scale)
+    observation[3] = np.float32(account.open_lots[0] * size_scale)
+    observation[4] = np.float32(account.open_lots[1] * size_scale)
+    observation[5] = np.float32(bid_distance if best_bid > NO_BID else 0.0)
+    observation[6] = np.float32(ask_distance if best_ask < NO_ASK else 0.0)
+    observation[7] = np.float32(realized(account) * money_scale)
+    observation[8] = np.float32(unrealized * money_scale)
 
 
 @dataclass(frozen=True)

@@ -11,22 +11,22 @@ from marl_market.exchange.records import PUBLIC_CANDLES
 
 
 @encoder
-def encode(public, seat, offset):  # type: ignore[no-untyped-def]
+def encode(public, seat, observation):  # type: ignore[no-untyped-def]
     """Write (open, high, low, close, volume) of the last closed window of each length.
 
     Prices are in price scales from the reference price, the volume is a mean step's: lots / (lots + size scale).
     """
+    offset = 0
     scale = 1.0 / public.price_scale_ticks
     for i in range(PUBLIC_CANDLES):
         candle = public.candle[i]
         lots = candle.volume_lots / candle.steps
-        seat.observation[offset] = np.float32((candle.open_ticks - public.reference_ticks) * scale)
-        seat.observation[offset + 1] = np.float32((candle.high_ticks - public.reference_ticks) * scale)
-        seat.observation[offset + 2] = np.float32((candle.low_ticks - public.reference_ticks) * scale)
-        seat.observation[offset + 3] = np.float32((candle.close_ticks - public.reference_ticks) * scale)
-        seat.observation[offset + 4] = np.float32(lots / (lots + public.size_scale_lots))
+        observation[offset] = np.float32((candle.open_ticks - public.reference_ticks) * scale)
+        observation[offset + 1] = np.float32((candle.high_ticks - public.reference_ticks) * scale)
+        observation[offset + 2] = np.float32((candle.low_ticks - public.reference_ticks) * scale)
+        observation[offset + 3] = np.float32((candle.close_ticks - public.reference_ticks) * scale)
+        observation[offset + 4] = np.float32(lots / (lots + public.size_scale_lots))
         offset += 5
-    return offset
 
 
 @dataclass(frozen=True)

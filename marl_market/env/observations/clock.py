@@ -10,10 +10,9 @@ from marl_market.env.trader import encoder
 
 
 @encoder
-def encode(public, seat, offset):  # type: ignore[no-untyped-def]
+def encode(public, seat, observation):  # type: ignore[no-untyped-def]
     """Write the share of the session that is left, from 1 at the open to 0 at the close."""
-    seat.observation[offset] = np.float32(1.0 - public.step / public.session_steps)
-    return offset + 1
+    observation[0] = np.float32(1.0 - public.step / public.session_steps)
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ def used(required, worth):  # type: ignore[no-untyped-def]
 
 
 @encoder
-def encode(public, seat, offset):  # type: ignore[no-untyped-def]
+def encode(public, seat, observation):  # type: ignore[no-untyped-def]
     """Write buying power, selling power, reserved share and margin level.
 
     Powers are the lots of one more order at the mark that would be accepted, as lots / (lots + size scale), 1 where
@@ -53,7 +53,7 @@ def encode(public, seat, offset):  # type: ignore[no-untyped-def]
         side = 1 - 2 * index
         lots = room(public, seat, side)
         power = lots / (lots + public.size_scale_lots) if lots < np.inf else 1.0
-        seat.observation[offset + index] = np.float32(power)
+        observation[index] = np.float32(power)
         opened, needed, lost = exposure(public, seat, side, 0, public.mark_twice_ticks, -1)
         if public.credit.initial_parts_per_million > 0:
             required = required_twice(public, account, side, max(opened, 0), needed, lost)
@@ -62,9 +62,8 @@ def encode(public, seat, offset):  # type: ignore[no-untyped-def]
     held = value(public, abs(holding(public, account)), public.mark_twice_ticks)
     kept = margin(held, public.credit.maintenance_parts_per_million) + account.maintenance_elsewhere_twice
     level = used(kept, worth)
-    seat.observation[offset + 2] = np.float32(reserved)
-    seat.observation[offset + 3] = np.float32(level if public.credit.maintenance_parts_per_million > 0 else 0.0)
-    return offset + 4
+    observation[2] = np.float32(reserved)
+    observation[3] = np.float32(level if public.credit.maintenance_parts_per_million > 0 else 0.0)
 
 
 @dataclass(frozen=True)

@@ -17,28 +17,26 @@ FARTHEST = 20.0
 
 
 @encoder
-def encode(public, seat, offset):  # type: ignore[no-untyped-def]
+def encode(public, seat, observation):  # type: ignore[no-untyped-def]
     """Write (rest, cancel, trade, recency, price, quantity) of each event, newest first.
 
     The first three are the side of the order, or of the aggressor, in the place of the event's kind and 0 elsewhere;
     recency is 1 / age in steps; the price is in price scales from the reference price, `FARTHEST` at most; the
     quantity is lots / (lots + size scale). An event there has not been is all zeros.
     """
+    offset = 0
     for i in range(PUBLIC_EVENTS):
         for j in range(NUMBERS):
-            seat.observation[offset + j] = 0.0
+            observation[offset + j] = 0.0
         if i < public.event_count:
             event = public.event[(public.event_count - 1 - i) % PUBLIC_EVENTS]
             age = max((public.time_ns - event.time_ns) / (1e9 * public.step_seconds), 1.0)
             distance = (event.price_ticks - public.reference_ticks) / public.price_scale_ticks
-            seat.observation[offset + event.kind - REST] = np.float32(event.side)
-            seat.observation[offset + 3] = np.float32(1.0 / age)
-            seat.observation[offset + 4] = np.float32(min(max(distance, -FARTHEST), FARTHEST))
-            seat.observation[offset + 5] = np.float32(
-                event.quantity_lots / (event.quantity_lots + public.size_scale_lots)
-            )
+            observation[offset + event.kind - REST] = np.float32(event.side)
+            observation[offset + 3] = np.float32(1.0 / age)
+            observation[offset + 4] = np.float32(min(max(distance, -FARTHEST), FARTHEST))
+            observation[offset + 5] = np.float32(event.quantity_lots / (event.quantity_lots + public.size_scale_lots))
         offset += NUMBERS
-    return offset
 
 
 @dataclass(frozen=True)

@@ -15,29 +15,25 @@ NUMBERS = 5
 
 
 @encoder
-def encode(public, seat, offset):  # type: ignore[no-untyped-def]
+def encode(public, seat, observation):  # type: ignore[no-untyped-def]
     """Write (made, taken, recency, price, quantity) of each fill, newest first.
 
     The first two are the side of the fill in the place of the seat's part in it and 0 in the other; recency is
     1 / age in steps; the price is in price scales from the reference price; the quantity is lots / (lots + size
     scale). A fill there has not been is all zeros.
     """
+    offset = 0
     for i in range(SEAT_FILLS):
         for j in range(NUMBERS):
-            seat.observation[offset + j] = 0.0
+            observation[offset + j] = 0.0
         if i < seat.fill_count:
             fill = seat.fill[(seat.fill_count - 1 - i) % SEAT_FILLS]
             age = max((public.time_ns - fill.time_ns) / (1e9 * public.step_seconds), 1.0)
-            seat.observation[offset + (0 if fill.liquidity == MAKER else 1)] = np.float32(fill.side)
-            seat.observation[offset + 2] = np.float32(1.0 / age)
-            seat.observation[offset + 3] = np.float32(
-                (fill.price_ticks - public.reference_ticks) / public.price_scale_ticks
-            )
-            seat.observation[offset + 4] = np.float32(
-                fill.quantity_lots / (fill.quantity_lots + public.size_scale_lots)
-            )
+            observation[offset + (0 if fill.liquidity == MAKER else 1)] = np.float32(fill.side)
+            observation[offset + 2] = np.float32(1.0 / age)
+            observation[offset + 3] = np.float32((fill.price_ticks - public.reference_ticks) / public.price_scale_ticks)
+            observation[offset + 4] = np.float32(fill.quantity_lots / (fill.quantity_lots + public.size_scale_lots))
         offset += NUMBERS
-    return offset
 
 
 @dataclass(frozen=True)

@@ -29,11 +29,10 @@ def flow(public, index):  # type: ignore[no-untyped-def]
 
 
 @encoder
-def encode(public, seat, offset):  # type: ignore[no-untyped-def]
+def encode(public, seat, observation):  # type: ignore[no-untyped-def]
     """Write lots / (|lots| + size scale) of what has come to the best bid less what has come to the best ask."""
     lots = np.float64(flow(public, 0) - flow(public, 1))
-    seat.observation[offset] = np.float32(lots / (abs(lots) + public.size_scale_lots))
-    return offset + 1
+    observation[0] = np.float32(lots / (abs(lots) + public.size_scale_lots))
 
 
 @dataclass(frozen=True)

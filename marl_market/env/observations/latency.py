@@ -8,11 +8,10 @@ from marl_market.env.trader import encoder
 
 
 @encoder
-def encode(public, seat, offset):  # type: ignore[no-untyped-def]
+def encode(public, seat, observation):  # type: ignore[no-untyped-def]
     """Write the orders of magnitude of the mean entry and data delays, log10(1 + microseconds) / 6."""
-    seat.observation[offset] = seat.entry_delay
-    seat.observation[offset + 1] = seat.data_delay
-    return offset + 2
+    observation[0] = seat.entry_delay
+    observation[1] = seat.data_delay
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,13 @@ NUMBERS = 3
 
 
 @encoder
-def encode(public, seat, offset):  # type: ignore[no-untyped-def]
+def encode(public, seat, observation):  # type: ignore[no-untyped-def]
     """Write (distance, quantity, quantity ahead) of the best four own bids, then asks; best price, then earliest first.
 
     Distances are in price scales from the reference price, quantities lots / (lots + size scale); a missing order is
     (0, 0, 0).
     """
+    offset = 0
     for index in range(2):
         side = 1 - 2 * index
         slot = np.int64(-1)
@@ -34,11 +35,10 @@ def encode(public, seat, offset):  # type: ignore[no-untyped-def]
                 open_share = order.leaves_quantity / (order.leaves_quantity + public.size_scale_lots)
                 ahead_lots = seat.ahead_lots[slot]
                 ahead_share = ahead_lots / (ahead_lots + public.size_scale_lots)
-            seat.observation[offset] = np.float32(distance)
-            seat.observation[offset + 1] = np.float32(open_share)
-            seat.observation[offset + 2] = np.float32(ahead_share)
+            observation[offset] = np.float32(distance)
+            observation[offset + 1] = np.float32(open_share)
+            observation[offset + 2] = np.float32(ahead_share)
             offset += NUMBERS
-    return offset
 
 
 @dataclass(frozen=True)

@@ -11,17 +11,15 @@ from marl_market.env.trader import privileged_encoder
 
 
 @privileged_encoder
-def encode(public, seats, index, offset, size):  # type: ignore[no-untyped-def]
+def encode(public, seats, index, observation, size):  # type: ignore[no-untyped-def]
     """Write the position of each other seat in seat order, in ten size scales; zero beyond the last one."""
-    observation = seats[index].observation
     place = 0
     for i in range(seats.size):
         if i != index and place < size:
-            observation[offset + place] = np.float32(0.1 * seats[i].account.position / public.size_scale_lots)
+            observation[place] = np.float32(0.1 * seats[i].account.position / public.size_scale_lots)
             place += 1
     for j in range(place, size):
-        observation[offset + j] = np.float32(0.0)
-    return offset + size
+        observation[j] = np.float32(0.0)
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,13 @@ from marl_market.env.trader import encoder
 
 
 @encoder
-def encode(public, seat, offset):  # type: ignore[no-untyped-def]
+def encode(public, seat, observation):  # type: ignore[no-untyped-def]
     """Write spread, last price, aggressors' bought and sold lots of the last step, and imbalance at the touch.
 
     Prices are in price scales, the last one relative to the reference price; lots are
     lots / (lots + size scale); the imbalance is (bid - ask) / (bid + ask) of the quantities at the touch.
     """
-    price_scale = 1.0 / public.price_scale_ticks
+    price_scale = public.per_price_scale
     spread = 0.0
     imbalance = 0.0
     if public.depth[0] > 0 and public.depth[1] > 0:
@@ -24,12 +24,11 @@ def encode(public, seat, offset):  # type: ignore[no-untyped-def]
         bid_lots = public.level[0, 0].quantity_lots
         ask_lots = public.level[1, 0].quantity_lots
         imbalance = (bid_lots - ask_lots) / (bid_lots + ask_lots)
-    seat.observation[offset] = np.float32(spread)
-    seat.observation[offset + 1] = np.float32((public.last_trade_ticks - public.reference_ticks) * price_scale)
-    seat.observation[offset + 2] = np.float32(public.step_lots[0] / (public.step_lots[0] + public.size_scale_lots))
-    seat.observation[offset + 3] = np.float32(public.step_lots[1] / (public.step_lots[1] + public.size_scale_lots))
-    seat.observation[offset + 4] = np.float32(imbalance)
-    return offset + 5
+    observation[0] = np.float32(spread)
+    observation[1] = np.float32((public.last_trade_ticks - public.reference_ticks) * price_scale)
+    observation[2] = np.float32(public.step_lots[0] / (public.step_lots[0] + public.size_scale_lots))
+    observation[3] = np.float32(public.step_lots[1] / (public.step_lots[1] + public.size_scale_lots))
+    observation[4] = np.float32(imbalance)
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,12 @@ from marl_market.env.trader import encoder
 
 
 @encoder
-def encode(public, seat, offset):  # type: ignore[no-untyped-def]
+def encode(public, seat, observation):  # type: ignore[no-untyped-def]
     """Write (distance from the reference price, quantity) of the best bid, then of the best ask.
 
     Distances are in price scales, quantities lots / (lots + size scale); a missing side is (0, 0).
     """
+    offset = 0
     for index in range(2):
         distance = 0.0
         share = 0.0
@@ -22,10 +23,9 @@ def encode(public, seat, offset):  # type: ignore[no-untyped-def]
             level = public.level[index, 0]
             distance = (level.price_ticks - public.reference_ticks) / public.price_scale_ticks
             share = level.quantity_lots / (level.quantity_lots + public.size_scale_lots)
-        seat.observation[offset] = np.float32(distance)
-        seat.observation[offset + 1] = np.float32(share)
+        observation[offset] = np.float32(distance)
+        observation[offset + 1] = np.float32(share)
         offset += 2
-    return offset
 
 
 @dataclass(frozen=True)

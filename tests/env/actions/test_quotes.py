@@ -3,7 +3,6 @@ from collections.abc import Sequence
 import pytest
 
 from marl_market.env.actions.quotes import Quotes
-from marl_market.env.agent import external
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.trader import decide
 from marl_market.exchange.codes import CommandKind
@@ -21,7 +20,7 @@ def decode(
     seat["action"][: len(action)] = action
     seat["account"]["position"] = position
     decide(
-        external.address,
+        0,
         Quotes().decoder.address,
         public_record(reference_ticks=reference_ticks),
         seat,

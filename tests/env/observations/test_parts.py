@@ -28,10 +28,9 @@ def test_every_seat_sees_its_own_account_and_the_same_market() -> None:
 
 
 @encoder
-def write_mind_row(public, seat, offset):  # type: ignore[no-untyped-def]
+def write_mind_row(public, seat, observation):  # type: ignore[no-untyped-def]
     """Write what differs from seat to seat."""
-    seat.observation[offset] = np.float32(seat.random_key % np.uint64(1000))
-    return offset + 1
+    observation[0] = np.float32(seat.random_key % np.uint64(1000))
 
 
 @dataclass(frozen=True)

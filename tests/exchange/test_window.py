@@ -28,7 +28,7 @@ def moved(keys, first, position, up):  # type: ignore[no-untyped-def]
 
 
 @given(KEYS, FIRST, st.data())
-def test_keys_of_the_window_that_are_not_below_one_are_counted(keys: list[int], first: int, data: st.DataObject) -> None:
+def test_keys_that_are_not_below_one_are_counted(keys: list[int], first: int, data: st.DataObject) -> None:
     window = keys[first : first + NEAR_KEYS]
     key = data.draw(st.sampled_from(window) | st.integers(-(2**63), 2**63 - 1))
     assert counted(np.array(keys), first, key) == sum(one >= key for one in window)

@@ -165,7 +165,8 @@ def test_a_run_ends_the_same_with_a_gpu_or_without_or_with_one_for_a_while(
 
     def assert_same(one: Trainer, other: Trainer) -> None:
         for name in GRADIENTS:
-            assert_equal_states(one._learners[name].get_state(), other._learners[name].get_state())
+            # On some processors a product of matrices rounds by how its rows lie in memory.
+            assert_equal(one._learners[name].get_state(), other._learners[name].get_state(), but_for=1e-4)
 
     here = train(tmp_path / "here", 2, "cpu")
     assert "gradients on" not in capsys.readouterr().out

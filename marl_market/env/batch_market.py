@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from marl_market.env.environment import Environment
 from marl_market.env.fundamental import FundamentalPaths
-from marl_market.env.kernels import reset_markets, stages_of, step_parallel, step_serial
+from marl_market.env.kernels import raised, reset_markets, stages_of, step_parallel, step_serial
 from marl_market.env.plan import PLAN, address
 from marl_market.env.playable import ANY, ActionError, unplayable
 from marl_market.env.presence import write_stays
@@ -157,7 +157,10 @@ class BatchMarket:
         for paths in self._paths:
             paths.draw(seeds)
         numba.set_num_threads(self.threads)
-        reset_markets(self.markets, self._plan)
+        try:
+            reset_markets(self.markets, self._plan)
+        except SystemError as failure:
+            raise raised(failure) from None
         self._steps_left = spec.session_steps
         return self.observation
 
@@ -166,7 +169,8 @@ class BatchMarket:
 
         Numbers beyond a seat's own action are not read. A choice of a discrete action is a whole number from 0 on.
         Raises ActionError for another shape, a type that is not float32, a value that is not finite or no such choice
-        (nothing is changed then), and RuntimeError when the session is over.
+        (nothing is changed then), RuntimeError when the session is over, and what a trader or another function in the
+        step has raised: the markets are then as it left them.
         """
         if self._steps_left == 0:
             raise RuntimeError("the session is over (or has not begun): call reset before step")
@@ -180,7 +184,11 @@ class BatchMarket:
         kernel = step_serial if self.threads == 1 else step_parallel
         if self.threads > 1:
             numba.set_num_threads(self.threads)
-        if not kernel(self.markets, self._plan, action, ANY if self.choices is None else self.choices):
+        try:
+            played = kernel(self.markets, self._plan, action, ANY if self.choices is None else self.choices)
+        except SystemError as failure:
+            raise raised(failure) from None
+        if not played:
             raise unplayable(action, self.choices)
         self._steps_left -= 1
         return Step(self.observation, self._reward, self._terminated, self._steps_left == 0, self.acts)

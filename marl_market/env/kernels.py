@@ -54,3 +54,8 @@ def reset_markets(markets, plans):  # type: ignore[no-untyped-def]
     """Open a session in every market of a batch."""
     for number in prange(markets.size):
         call_stage(plans[0].open_session, markets[number], number, plans[0])
+
+
+def raised(failure: SystemError) -> BaseException:
+    """Return what a function called in a step has raised: kernels of several threads wrap it in a SystemError."""
+    return failure.__cause__ or failure

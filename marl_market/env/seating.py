@@ -89,7 +89,7 @@ def _place_groups(
         paced = pace_parameters(action, environment.pace, spec)
         minds["pace_parameter"][mind_rows, : len(paced)] = paced
         seat["observes"] = agent.observes
-        seat["warms_up"] = agent.warms_up
+        seat["warms_up"] = agent.warms_up and agent.trader is not None  # nothing comes from outside before the open
         seat["informed"] = "fundamental" in group.sees
         seat["steers"] = group.steers
         seat["place"] = np.arange(group.count)

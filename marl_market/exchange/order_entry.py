@@ -123,6 +123,7 @@ def write_order(market, seat_index, slot, order_id, command):  # type: ignore[no
     order = market.seat[np.uint64(seat_index)].order[np.uint64(slot)]
     order.order_id = order_id
     order.display_lots = command.display_lots
+    order.time_ns = market.time_ns
     order.price_ticks = command.price_ticks
     order.trigger_ticks = command.trigger_ticks
     order.client_order_id = command.client_order_id

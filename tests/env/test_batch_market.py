@@ -41,6 +41,40 @@ class Busy:
         return ()
 
 
+@trader
+def lose_way(public, seat, mind):  # type: ignore[no-untyped-def]
+    """Fail in the third step."""
+    if public.step == 2:
+        raise ValueError("this trader has lost its way")
+    return DECIDED
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_what_a_trader_raises_is_raised_by_the_step(threads: int) -> None:
+    @dataclass(frozen=True)
+    class Lost(Busy):
+        trader = lose_way
+
+    batch = BatchMarket(environment([Group("lost", Lost(), 2), Group("mine", External(), 1)]), 2, threads)
+    batch.reset([1, 2])
+    action = np.zeros((2, 1, 4), np.float32)
+    batch.step(action)
+    batch.step(action)
+    with pytest.raises(ValueError, match="this trader has lost its way"):
+        batch.step(action)
+
+
+def test_nobody_acts_from_outside_before_the_session_opens() -> None:
+    @dataclass(frozen=True)
+    class Early(External):
+        warms_up = True
+
+    batch = BatchMarket(environment([Group("noise", ZeroIntelligence(), 2), Group("mine", Early(), 1)]), 2)
+    batch.reset([1, 2])
+    assert not batch.markets["seat"]["warms_up"][:, batch.external].any()
+    assert not batch.markets["seat"]["command_count"][:, batch.external].any()
+
+
 def test_shapes_and_types_are_those_of_the_contract() -> None:
     description = environment()
     batch = BatchMarket(description, 3)

@@ -132,3 +132,14 @@ def test_what_never_rested_in_the_book_is_no_public_cancel() -> None:
     assert [(int(row["kind"]), int(row["side"]), int(row["quantity_lots"])) for row in shown] == [
         (PublicKind.CANCEL, SELL, 5)
     ]
+
+
+def test_a_waiting_stop_keeps_the_time_at_which_it_came() -> None:
+    venue = Venue()
+    venue.market["time_ns"] = 12_345
+    accepted, *_ = venue.send(0, CommandKind.STOP, BUY, 0, 3, trigger_ticks=1010)
+    venue.market["time_ns"] = 20_000
+    venue.send(0, CommandKind.REPLACE, BUY, 0, 2, order_id=accepted.order_id, trigger_ticks=1011)
+    slot = accepted.order_id % 32
+    assert int(venue.market["seat"][0]["order"][slot]["time_ns"]) == 12_345
+    assert venue.resting(BUY_STOPS) == [Resting(accepted.order_id, 0, 1011, 2, 0)]

@@ -60,17 +60,14 @@ def taking_key(market, kind, side, price_ticks):  # type: ignore[no-untyped-def]
     if kind == LIMIT:
         return limit_key(side, price_ticks)
     if market.price_band == 0:
-        return LOWEST_KEY + 1
+        return LOWEST_KEY + 1  # above the best of an empty ladder, below every price
     return limit_key(side, band_edge(market, side))
 
 
 @inlined
 def would_take(market, side, price_ticks):  # type: ignore[no-untyped-def]
     """Return whether a limit order would trade at once."""
-    book = market.book
-    opposite = ASKS if side > 0 else BIDS
-    count = book.count[opposite]
-    return count > 0 and book.ladder[opposite, count - 1] >= limit_key(side, price_ticks)
+    return market.book.best[ASKS if side > 0 else BIDS] >= limit_key(side, price_ticks)
 
 
 @inlined

@@ -25,7 +25,7 @@ AUCTION = int(Liquidity.AUCTION)
 @inlined
 def best_price(book, ladder):  # type: ignore[no-untyped-def]
     """Return the price of the best level of a ladder that is not empty."""
-    return np.int64(book.level[book.ladder[ladder, book.count[ladder] - 1] & SLOT_MASK].price_ticks)
+    return np.int64(book.level[book.best[ladder] & SLOT_MASK].price_ticks)
 
 
 @compiled
@@ -79,8 +79,8 @@ def uncross(market):  # type: ignore[no-untyped-def]
         return
     price, left = clearing(market)
     while left > 0:
-        buying = first_in(book, book.ladder[BIDS, book.count[BIDS] - 1] & SLOT_MASK)
-        selling = first_in(book, book.ladder[ASKS, book.count[ASKS] - 1] & SLOT_MASK)
+        buying = first_in(book, book.best[BIDS] & SLOT_MASK)
+        selling = first_in(book, book.best[ASKS] & SLOT_MASK)
         buyer_index, seller_index = buying >> SLOT_BITS, selling >> SLOT_BITS
         buyer, seller = market.seat[buyer_index], market.seat[seller_index]
         bid_slot, ask_slot = buying & SLOT_OF_REFERENCE, selling & SLOT_OF_REFERENCE

@@ -177,14 +177,12 @@ def next_triggered(market):  # type: ignore[no-untyped-def]
     """Return the reference of the stop order that the last price wakes next, or -1."""
     book = market.book
     last = market.public.last_trade_ticks
-    count = book.count[BUY_STOPS]
-    if count > 0:
-        place = book.ladder[BUY_STOPS, count - 1] & SLOT_MASK
+    if book.count[BUY_STOPS] > 0:
+        place = book.best[BUY_STOPS] & SLOT_MASK
         if book.level[place].price_ticks <= last:
             return first_in(book, place)
-    count = book.count[SELL_STOPS]
-    if count > 0:
-        place = book.ladder[SELL_STOPS, count - 1] & SLOT_MASK
+    if book.count[SELL_STOPS] > 0:
+        place = book.best[SELL_STOPS] & SLOT_MASK
         if book.level[place].price_ticks >= last:
             return first_in(book, place)
     return np.int64(-1)

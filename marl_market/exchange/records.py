@@ -317,7 +317,7 @@ def market_dtype(capacity: str) -> np.dtype[np.void]:
     events = 7 * orders + seats * (8 * SEAT_COMMANDS + 3 * SEAT_REFRESHES + SEAT_IN_FLIGHT + 6)
     book = np.dtype(
         [
-            ("best", np.int64, (LADDERS,)),
+            ("best", np.int64, (LADDERS,)),  # the last key of each ladder, LOWEST_KEY where it is empty
             ("count", np.int32, (LADDERS,)),
             ("free_level", np.int32),
             ("used_levels", np.int32),

@@ -73,10 +73,15 @@ def close_venue(market, number, plan):  # type: ignore[no-untyped-def]
 
 
 @inlined
+def external_row(seat, number, plan):  # type: ignore[no-untyped-def]
+    """Return which row of the batch's actions, observations and masks is that of an external seat of a market."""
+    return number * plan.external + seat.row
+
+
+@inlined
 def take_action(seat, number, plan):  # type: ignore[no-untyped-def]
     """Give an external seat of market `number` its row of the batch's action."""
-    row = number * plan.external + seat.row
-    action = floats_at(plan.action + 4 * plan.action_size * row)
+    action = floats_at(plan.action + 4 * plan.action_size * external_row(seat, number, plan))
     for j in range(plan.action_size):
         seat.action[np.uint64(j)] = action[j]
 
@@ -143,7 +148,7 @@ def shown_at(first, index, number, plan):  # type: ignore[no-untyped-def]
     """
     seat = first.seat[np.uint64(index)]
     if seat.row >= 0:
-        return plan.observation + 4 * plan.observation_size * (number * plan.external + seat.row)
+        return plan.observation + 4 * plan.observation_size * external_row(seat, number, plan)
     return np.int64(seat.observation.ctypes.data)
 
 
@@ -185,7 +190,7 @@ def see(first, told, number, plan):  # type: ignore[no-untyped-def]
         if seat.masker != 0:
             choices = call_trader(seat.masker, seen, seat, mind_of(plan, seat))
         if seat.row >= 0 and plan.mask_size > 0:
-            allowed = flag_row(plan.mask, plan.mask_size, number * plan.external + seat.row)
+            allowed = flag_row(plan.mask, plan.mask_size, external_row(seat, number, plan))
             first_choice, count = (0, plan.mask_size) if told == 0 else (told * choices, choices)
             for j in range(count):
                 allowed[first_choice + j] = seat.mask[j]

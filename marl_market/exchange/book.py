@@ -4,7 +4,8 @@ Why this structure: real books are sparse (a price in cents spans hundreds of th
 touch. Each side is one sorted array of 64-bit keys whose END is the touch: what is near it is found and moved by a few
 vector instructions, and a search of the rest is binary. The key's upper half is the level's rank: a higher rank is
 served first, so every function below serves all ladders; its lower half is the level's place in the pool. Any int32
-price above the smallest can be expressed. Beyond the count of a ladder lies `LOWEST_KEY`.
+price above the smallest can be expressed. Beyond the count of a ladder lies `LOWEST_KEY`. The best key of each is kept
+beside it: a processor waits before it reads a key that a vector has just moved.
 
 Ladders: bids (rank: price), asks (minus price), and the stops that wait for a trigger: those to buy (minus trigger,
 the lowest wakes first) and those to sell (trigger).

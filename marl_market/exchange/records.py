@@ -9,8 +9,8 @@ Assumptions: prices are int32 ticks of any sign; quantities, cash and times are 
 icebergs refresh at most `SEAT_REFRESHES` times a step and hide nothing after that.
 An order reference is `seat * SEAT_ORDERS + slot`; an order id is `sequence << REFERENCE_BITS | reference`.
 
-An order, a level's queue and what every step needs of a seat each fill few cache lines of `LINE_BYTES`, and begin
-where one begins: a step of many markets waits for memory more than it computes.
+Orders, events, seats and markets are whole cache lines of `LINE_BYTES` and begin where one begins, and what every step
+needs of a seat lies close together: a step of very many markets waits for memory more than it computes.
 """
 
 from __future__ import annotations

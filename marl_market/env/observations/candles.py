@@ -17,7 +17,7 @@ def encode(public, seat, observation):  # type: ignore[no-untyped-def]
     Prices are in price scales from the reference price, the volume is a mean step's: lots / (lots + size scale).
     """
     offset = 0
-    scale = 1.0 / public.price_scale_ticks
+    scale = public.per_price_scale
     for i in range(PUBLIC_CANDLES):
         candle = public.candle[i]
         lots = candle.volume_lots / candle.steps

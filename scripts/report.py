@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from marl_market.reporting.report import write_report
+from marl_market.reporting.report.report import write_report
 from marl_market.reporting.run_folder import RunFolderError
 
 

@@ -7,11 +7,11 @@ from console import plain_errors, short_path
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from marl_market.agents.rllib.process import prepare_process
-from marl_market.env.agent import Group
+from marl_market.agents.rllib.learners.process import prepare_process
+from marl_market.env.population.group import Group
 from marl_market.env.environment import Environment
 from marl_market.reporting.run_folder import CONFIG_FILE
-from marl_market.reporting.sinks import open_sinks
+from marl_market.reporting.sinks.run_sinks import open_sinks
 from marl_market.training.trainer import Trainer
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
 from marl_market.env.actions.quotes import Quotes
-from marl_market.env.agent import External, Group
+from marl_market.env.population.group import External, Group
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import Environment
 from marl_market.env.observations.account import Account
@@ -16,7 +16,7 @@ from marl_market.env.observations.book import Book
 from marl_market.env.observations.clock import Clock
 from marl_market.env.observations.tape import TradeTape
 from marl_market.env.rewards.profit import Profit
-from marl_market.env.trader import MIND
+from marl_market.env.interface.signatures import MIND
 from marl_market.exchange.records import PUBLIC, SEAT
 from marl_market.market.spec import QUANTILES, Fees, MarketSpec, OrderFlow
 

@@ -21,7 +21,7 @@ def one_torch_thread() -> Iterator[None]:
     """Let a module's tests learn with one thread; imported here, since most tests need neither torch nor RLlib."""
     import torch
 
-    from marl_market.agents.rllib.process import prepare_process
+    from marl_market.agents.rllib.learners.process import prepare_process
 
     before = torch.get_num_threads()
     prepare_process(torch_threads=1)

@@ -19,9 +19,9 @@ from marl_market.agents.scripted.avellaneda_stoikov import AvellanedaStoikov
 from marl_market.agents.scripted.momentum import Momentum
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
 from marl_market.env.actions.quotes import Quotes
-from marl_market.env.agent import External, Group
+from marl_market.env.population.group import External, Group
 from marl_market.env.environment import Environment
-from marl_market.env.focal_env import FocalEnv
+from marl_market.env.vector_env import FocalEnv
 from marl_market.env.observations.account import Account
 from marl_market.env.observations.book import Book
 from marl_market.env.observations.clock import Clock

@@ -15,16 +15,16 @@ from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from numpy.typing import NDArray
 
-from marl_market.agents.rllib.process import prepare_process
+from marl_market.agents.rllib.learners.process import prepare_process
 from marl_market.agents.scripted.avellaneda_stoikov import AvellanedaStoikov
 from marl_market.agents.scripted.fixed_spread import FixedSpread
 from marl_market.agents.scripted.glft import GLFT
-from marl_market.env.agent import Agent, Group
+from marl_market.env.population.group import Agent, Group
 from marl_market.env.environment import Environment
 from marl_market.evaluation.match import play_match
-from marl_market.evaluation.truth import mean_truth
-from marl_market.evaluation.truths.avellaneda_stoikov import DECAY, certainty_equivalent
-from marl_market.reporting.local_sink import LocalSink
+from marl_market.evaluation.replication.replication import mean_truth
+from marl_market.evaluation.replication.avellaneda_stoikov import DECAY, certainty_equivalent
+from marl_market.reporting.sinks.local import LocalSink
 from marl_market.training.trainer import Trainer
 
 CONF = Path(__file__).parents[2] / "conf"

@@ -20,20 +20,20 @@ from ray.rllib.algorithms.ppo import PPOConfig
 from ray.rllib.core.rl_module.default_model_config import DefaultModelConfig
 from scipy.stats import ttest_ind
 
-from marl_market.agents.rllib.multi_agent_market import MultiAgentMarket
-from marl_market.agents.rllib.ppo import PPO
-from marl_market.agents.rllib.process import prepare_process
+from marl_market.agents.rllib.native.multi_agent_market import MultiAgentMarket
+from marl_market.agents.rllib.algorithms.ppo import PPO
+from marl_market.agents.rllib.learners.process import prepare_process
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
 from marl_market.env.actions.quotes import Quotes
-from marl_market.env.agent import Group
+from marl_market.env.population.group import Group
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import Environment
 from marl_market.env.observations.account import Account
 from marl_market.env.observations.book import Book
 from marl_market.env.observations.clock import Clock
 from marl_market.env.rewards.profit import Profit
-from marl_market.training.env_runner import MarketEnvRunner
-from marl_market.training.sampler import Sampler
+from marl_market.agents.rllib.native.env_runner import MarketEnvRunner
+from marl_market.agents.sampling.sampler import Sampler
 
 MARKET = Path(__file__).parents[2] / "conf/market/aapl_2012_06_21.yaml"
 SEATS, LAST = 4, 5
@@ -61,7 +61,7 @@ def described(size: Size) -> Environment:
 
 
 def configured(size: Size, seed: int) -> Any:
-    """Return RLlib's PPO with the settings of `marl_market.agents.rllib.ppo.PPO`."""
+    """Return RLlib's PPO with the settings of `marl_market.agents.rllib.algorithms.ppo.PPO`."""
     network = DefaultModelConfig(
         fcnet_hiddens=[64, 64],
         fcnet_activation="tanh",

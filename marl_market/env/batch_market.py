@@ -18,15 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marl_market.env.environment import Environment
-from marl_market.env.fundamental import FundamentalPaths
-from marl_market.env.kernels import raised, reset_markets, stages_of, step_parallel, step_serial
-from marl_market.env.plan import PLAN, address
-from marl_market.env.playable import ANY, ActionError, unplayable
-from marl_market.env.presence import write_stays
-from marl_market.env.seating import choices_of_seats, external_seats, parts_of_observation, seat_groups
-from marl_market.env.trader import REWARD_PART
+from marl_market.env.step.fundamental import FundamentalPaths
+from marl_market.env.step.kernels import raised, reset_markets, stages_of, step_parallel, step_serial
+from marl_market.env.step.context import PLAN, address
+from marl_market.env.actions.validation import ANY, ActionError, unplayable
+from marl_market.env.population.participation import write_stays
+from marl_market.env.step.setup import choices_of_seats, external_seats, parts_of_observation, seat_groups
+from marl_market.env.interface.signatures import REWARD_PART
 from marl_market.exchange.latency import connect
-from marl_market.exchange.lifecycle import allocate_instruments
+from marl_market.exchange.setup import allocate_instruments
 
 
 class Step(NamedTuple):

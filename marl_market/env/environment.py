@@ -6,11 +6,11 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from marl_market.env.agent import Group
-from marl_market.env.paced import Paced
-from marl_market.env.paces.every_step import EveryStep
-from marl_market.env.repeated import Repeated
-from marl_market.env.scheme import (
+from marl_market.env.population.group import Group
+from marl_market.env.actions.timed import Paced
+from marl_market.env.timing.every_step import EveryStep
+from marl_market.env.actions.per_instrument import Repeated
+from marl_market.env.interface.schemes import (
     ActionScheme,
     ObservationScheme,
     PaceScheme,

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from marl_market.agents.learner import OutsidePolicy, Policy
-from marl_market.agents.seated import Seated
+from marl_market.agents.interfaces import OutsidePolicy, Policy
+from marl_market.agents.sampling.group_actor import Seated
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import Environment
-from marl_market.env.recorder import TapeRecorder
+from marl_market.env.recording.tape import TapeRecorder
 from marl_market.market.tape import Tape
 from marl_market.market.units import decimal
 

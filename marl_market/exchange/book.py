@@ -24,7 +24,7 @@ import numpy as np
 
 from marl_market.exchange.compiled import inlined
 from marl_market.exchange.records import ASKS, BUY_STOPS, NIL
-from marl_market.exchange.window import NEAR_KEYS, count_not_below, move_down, move_up
+from marl_market.exchange.vectors import NEAR_KEYS, count_not_below, move_down, move_up
 
 RANK_SHIFT = 32
 SLOT_MASK = (1 << RANK_SHIFT) - 1

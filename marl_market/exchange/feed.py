@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marl_market.exchange.codes import EventKind, Liquidity
-from marl_market.exchange.stream import read_levels
+from marl_market.exchange.command_stream import read_levels
 from marl_market.market.feed import BookSnapshot, BookUpdate, Message, Trade
 from marl_market.market.spec import MarketSpec
 from marl_market.market.tape import Side

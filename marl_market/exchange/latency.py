@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 
 from marl_market.exchange.codes import Reason
 from marl_market.exchange.compiled import compiled, inlined
-from marl_market.exchange.memory import copy_record, pointer
+from marl_market.exchange.pointers import copy_record, pointer
 from marl_market.exchange.order_entry import reject
-from marl_market.exchange.randomness import begin_stream, exponential, normal, uniform
+from marl_market.exchange.random_streams import begin_stream, exponential, normal, uniform
 from marl_market.exchange.records import COMMAND, PUBLIC, SEAT_COMMANDS, SEAT_IN_FLIGHT
 from marl_market.market.latency import Delay, Latency
 

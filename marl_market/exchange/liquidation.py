@@ -14,7 +14,7 @@ from marl_market.exchange.compiled import compiled
 from marl_market.exchange.credit import credit_refusal, holding, margin, value, worth_twice
 from marl_market.exchange.matching import end_order
 from marl_market.exchange.order_entry import cancel_all
-from marl_market.exchange.presence import close_position, leave
+from marl_market.exchange.participation import close_position, leave
 from marl_market.exchange.publication import publish
 
 CANCELED = int(EventKind.CANCELED)

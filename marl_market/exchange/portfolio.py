@@ -10,8 +10,8 @@ from __future__ import annotations
 from marl_market.exchange.accounts import clear_elsewhere
 from marl_market.exchange.compiled import compiled, inlined
 from marl_market.exchange.credit import exposure, holding, margin, required_twice, value, worth_twice
-from marl_market.exchange.memory import record_after
-from marl_market.exchange.presence import leave
+from marl_market.exchange.pointers import record_after
+from marl_market.exchange.participation import leave
 
 
 @inlined

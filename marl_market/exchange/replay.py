@@ -17,7 +17,7 @@ from marl_market.exchange.compiled import compiled
 from marl_market.exchange.order_entry import NO_REASON, process, reject
 from marl_market.exchange.records import CAPACITY_SEATS, COMMAND, EVENT, market_dtype
 from marl_market.exchange.session import begin_step, end_step
-from marl_market.exchange.stream import EVENTS_PER_COMMAND, check_stream
+from marl_market.exchange.command_stream import EVENTS_PER_COMMAND, check_stream
 
 COUNTS = np.dtype(np.int64)
 COLUMNS = {"seat": np.dtype(np.int32), "command": COMMAND, "arrivals": COUNTS, "after_ns": COUNTS, "refusal": COUNTS}
@@ -65,7 +65,7 @@ def carry_out_steps(markets, seat, command, after_ns, refusal, arrivals, step_ns
     """Carry out steps from number `first` on until all are done or `collected` has no room for a full buffer.
 
     Returns the number of the next step, of the next command and of events collected. The order of what happens in a
-    step is that of `marl_market.env.step.trade_once`.
+    step is that of `marl_market.env.step.step.trade_once`.
     """
     market = markets[0]
     i = 0

@@ -11,7 +11,7 @@ from marl_market.exchange.compiled import compiled
 from marl_market.exchange.liquidation import watch_accounts
 from marl_market.exchange.matching import end_order
 from marl_market.exchange.order_entry import wake_stops
-from marl_market.exchange.presence import come_and_go
+from marl_market.exchange.participation import come_and_go
 from marl_market.exchange.publication import publish
 from marl_market.exchange.records import NO_LAST_STEP
 

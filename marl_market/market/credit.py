@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from marl_market.market.spec_error import is_number, require
+from marl_market.market.validation import is_number, require
 from marl_market.market.units import to_steps
 
 HIGHEST_MARGIN = 2.0

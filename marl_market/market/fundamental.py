@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from marl_market.market.spec_error import is_number, require
+from marl_market.market.validation import is_number, require
 
 if TYPE_CHECKING:
     from marl_market.market.spec import MarketSpec

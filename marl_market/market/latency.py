@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field, fields
 
-from marl_market.market.spec_error import is_number
+from marl_market.market.validation import is_number
 
 LONGEST_NS = 3_600_000_000_000
 EXPONENTIAL_LONGEST = 16.0

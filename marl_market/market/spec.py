@@ -9,7 +9,7 @@ from itertools import pairwise
 from marl_market.market.credit import Credit
 from marl_market.market.fundamental import Fundamental
 from marl_market.market.latency import Latency
-from marl_market.market.spec_error import SpecError, is_number, is_whole, require
+from marl_market.market.validation import SpecError, is_number, is_whole, require
 from marl_market.market.units import decimal, to_steps
 
 QUANTILES = 17

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from marl_market.agents.learner import Policy
+from marl_market.agents.interfaces import Policy
 from marl_market.env.environment import Environment
 from marl_market.evaluation.match import Match, play_match, with_policies
-from marl_market.evaluation.trading import Conservation, Evaluation, GroupOutcome, compare_paired, summarize_group
+from marl_market.evaluation.outcomes import Conservation, Evaluation, GroupOutcome, compare_paired, summarize_group
 from marl_market.market.tape import Tape
 
 

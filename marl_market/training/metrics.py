@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from marl_market.env.environment import Environment
 from marl_market.market.units import decimal
-from marl_market.training.sampler import Session
+from marl_market.agents.sampling.sampler import Session
 
 
 def session_metrics(session: Session, environment: Environment) -> dict[str, float]:

@@ -13,26 +13,26 @@ from typing import TYPE_CHECKING
 import numba
 import numpy as np
 
-from marl_market.agents.device import learning_on
-from marl_market.agents.learner import Learner, Policy
-from marl_market.agents.newborn import newborn_galleries, newborn_learners
-from marl_market.agents.past_selves import Gallery
+from marl_market.agents.learning_device import learning_on
+from marl_market.agents.interfaces import Learner, Policy
+from marl_market.agents.initial_learners import newborn_galleries, newborn_learners
+from marl_market.agents.opponents.snapshot_pool import Gallery
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import Environment
-from marl_market.env.kernels import reset_markets
-from marl_market.evaluation.trading import Evaluation
+from marl_market.env.step.kernels import reset_markets
+from marl_market.evaluation.outcomes import Evaluation
 from marl_market.market.tape_file import save_tape
-from marl_market.reporting.facts import market_facts, software_facts
-from marl_market.reporting.report import write_report
+from marl_market.reporting.metadata import market_facts, software_facts
+from marl_market.reporting.report.report import write_report
 from marl_market.reporting.run_folder import TAPE_FILE, write_evaluation, write_facts
-from marl_market.reporting.sink import Sink
+from marl_market.reporting.sinks.sink import Sink
 from marl_market.training.checkpoint import identity_of, load_checkpoint, require_same_run, save_checkpoint
-from marl_market.training.cloning import clone_teachers
+from marl_market.training.pretraining import clone_teachers
 from marl_market.training.evaluation import evaluate_training
 from marl_market.training.interrupt import interruptible
 from marl_market.training.metrics import session_metrics, speed_metrics
 from marl_market.training.progress import Progress, is_compiled
-from marl_market.training.sampler import Sampler, Session
+from marl_market.agents.sampling.sampler import Sampler, Session
 
 if TYPE_CHECKING:
     from marl_market.training.workers import Workers

@@ -22,11 +22,11 @@ import ray
 from ray.exceptions import NodeDiedError, ObjectLostError, OutOfMemoryError, RayActorError, WorkerCrashedError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from marl_market.agents.learner import Portion, SharedMind
-from marl_market.agents.newborn import newborn_galleries, newborn_learners
+from marl_market.agents.interfaces import Portion, SharedMind
+from marl_market.agents.initial_learners import newborn_galleries, newborn_learners
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import Environment
-from marl_market.training.sampler import Sampler, Session, require_pairs
+from marl_market.agents.sampling.sampler import Sampler, Session, require_pairs
 
 LOST = (NodeDiedError, ObjectLostError, OutOfMemoryError, RayActorError, WorkerCrashedError)
 """What Ray raises where a worker, or what it returned, is gone."""

@@ -14,7 +14,7 @@ from marl_market.agents.scripted.momentum import Momentum
 from marl_market.agents.scripted.value import Value
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
 from marl_market.env.actions.quotes import Quotes
-from marl_market.env.agent import Group
+from marl_market.env.population.group import Group
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import Environment
 from marl_market.env.observations.clock import Clock

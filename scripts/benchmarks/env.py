@@ -12,17 +12,17 @@ from gymnasium.spaces import Box
 from numpy.typing import NDArray
 
 from marl_market.env.actions.quotes import Quotes
-from marl_market.env.agent import External, Group
+from marl_market.env.population.group import External, Group
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import Environment
-from marl_market.env.market_env import MarketEnv
+from marl_market.env.parallel_env import MarketEnv
 from marl_market.env.observations.account import Account
 from marl_market.env.observations.book import Book
 from marl_market.env.observations.clock import Clock
 from marl_market.env.observations.tape import TradeTape
 from marl_market.env.rewards.profit import Profit
-from marl_market.env.scheme import ActionScheme, ObservationScheme, continuous
-from marl_market.env.trader import DECIDED, trader
+from marl_market.env.interface.schemes import ActionScheme, ObservationScheme, continuous
+from marl_market.env.interface.signatures import DECIDED, trader
 from marl_market.exchange.commands import cancel_all, submit_limit
 from marl_market.market.latency import Delay, Latency
 from marl_market.market.spec import QUANTILES, Fees, MarketSpec, OrderFlow

@@ -14,20 +14,20 @@ from numpy.typing import NDArray
 from torch.nn.utils import parameters_to_vector
 
 from marl_market.agents.evolution.evolution_strategy import EvolutionStrategy
-from marl_market.agents.evolution.genome import Layer
-from marl_market.agents.evolution.group_learner import GroupLearner
-from marl_market.agents.learner import Experience
-from marl_market.agents.rllib.process import prepare_process
+from marl_market.agents.policies.mlp import Layer
+from marl_market.agents.evolution.learner import GroupLearner
+from marl_market.agents.interfaces import Experience
+from marl_market.agents.rllib.learners.process import prepare_process
 from marl_market.env.actions.quotes import Quotes
-from marl_market.env.agent import External, Group
+from marl_market.env.population.group import External, Group
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import Environment
 from marl_market.env.observations.account import Account
 from marl_market.env.observations.clock import Clock
 from marl_market.env.observations.fees import FeeSchedule
-from marl_market.env.observations.touch import Touch
+from marl_market.env.observations.best_bid_offer import Touch
 from marl_market.env.rewards.profit import Profit
-from marl_market.evaluation.truths.avellaneda_stoikov import model_market, takers
+from marl_market.evaluation.replication.avellaneda_stoikov import model_market, takers
 
 CANDIDATES = 64
 HIDDEN = (64, 64)

@@ -18,7 +18,7 @@ from marl_market.agents.scripted.avellaneda_stoikov import AvellanedaStoikov  # 
 from marl_market.agents.scripted.momentum import Momentum  # noqa: E402
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence  # noqa: E402
 from marl_market.env.actions.quotes import Quotes  # noqa: E402
-from marl_market.env.agent import Group  # noqa: E402
+from marl_market.env.population.group import Group  # noqa: E402
 from marl_market.env.batch_market import BatchMarket, Environment  # noqa: E402
 from marl_market.env.observations.book import Book  # noqa: E402
 from marl_market.env.rewards.profit import Profit  # noqa: E402

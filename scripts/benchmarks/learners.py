@@ -17,15 +17,15 @@ from ray.rllib.algorithms.algorithm import Algorithm
 from ray.rllib.algorithms.ppo import PPOConfig
 from ray.rllib.core.rl_module.default_model_config import DefaultModelConfig
 
-from marl_market.agents.learner import LearningAgent
-from marl_market.agents.rllib.multi_agent_market import MultiAgentMarket
-from marl_market.agents.rllib.ppo import PPO
-from marl_market.agents.rllib.process import prepare_process
-from marl_market.env.agent import Group
+from marl_market.agents.interfaces import LearningAgent
+from marl_market.agents.rllib.native.multi_agent_market import MultiAgentMarket
+from marl_market.agents.rllib.algorithms.ppo import PPO
+from marl_market.agents.rllib.learners.process import prepare_process
+from marl_market.env.population.group import Group
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import Environment
-from marl_market.training.env_runner import MarketEnvRunner, group_of
-from marl_market.training.sampler import Sampler
+from marl_market.agents.rllib.native.env_runner import MarketEnvRunner, group_of
+from marl_market.agents.sampling.sampler import Sampler
 
 RATE = "learners.agent_steps_per_second"
 HIDDEN, EPOCHS, MINIBATCHES, LOG_STD_LIMIT = (64, 64), 4, 8, 5.0

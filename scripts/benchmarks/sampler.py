@@ -8,12 +8,12 @@ from pathlib import Path
 import hydra
 from benchmarks.measurement import REPEATS, Figure, best_seconds
 
-from marl_market.agents.newborn import newborn_learners
-from marl_market.agents.rllib.process import prepare_process
-from marl_market.env.agent import Group
+from marl_market.agents.initial_learners import newborn_learners
+from marl_market.agents.rllib.learners.process import prepare_process
+from marl_market.env.population.group import Group
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import Environment
-from marl_market.training.sampler import Sampler
+from marl_market.agents.sampling.sampler import Sampler
 from marl_market.training.trainer import Training
 
 CONFIG = Path(__file__).resolve().parents[2] / "conf"

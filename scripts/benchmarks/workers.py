@@ -8,11 +8,11 @@ from dataclasses import replace
 from benchmarks.measurement import REPEATS, Figure, best_seconds
 from benchmarks.sampler import QUICK, mixed
 
-from marl_market.agents.newborn import newborn_learners
-from marl_market.agents.rllib.process import prepare_process
+from marl_market.agents.initial_learners import newborn_learners
+from marl_market.agents.rllib.learners.process import prepare_process
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import Environment
-from marl_market.training.sampler import Sampler
+from marl_market.agents.sampling.sampler import Sampler
 from marl_market.training.trainer import Training
 from marl_market.training.workers import Workers
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from marl_market.agents.learner import Decision, Floats, Masks, no_memory
+from marl_market.agents.interfaces import Decision, Floats, Masks, no_memory
 
 
 def answer(mind: Any, observation: Floats, noise: Floats | None, mask: Masks | None = None) -> Decision:

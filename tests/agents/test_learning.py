@@ -10,12 +10,12 @@ import pytest
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
-from marl_market.env.agent import Group
+from marl_market.env.population.group import Group
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import Environment
-from marl_market.evaluation.trading import Comparison
+from marl_market.evaluation.outcomes import Comparison
 from marl_market.training.evaluation import evaluate_training
-from marl_market.training.sampler import Sampler
+from marl_market.agents.sampling.sampler import Sampler
 
 CONF = Path(__file__).parents[2] / "conf"
 STEPS, SEEDS = 100, 64

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from omegaconf import OmegaConf
 
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
-from marl_market.env.agent import External, Group
+from marl_market.env.population.group import External, Group
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import Environment
-from marl_market.env.market_env import MarketEnv
-from marl_market.env.scheme import ObservationScheme, PrivilegedScheme, RewardScheme, flat_action
-from marl_market.env.trader import MIND_PARAMETERS, REWARD_PARAMETERS, decide
+from marl_market.env.parallel_env import MarketEnv
+from marl_market.env.interface.schemes import ObservationScheme, PrivilegedScheme, RewardScheme, flat_action
+from marl_market.env.interface.signatures import MIND_PARAMETERS, REWARD_PARAMETERS, decide
 from marl_market.exchange.codes import CommandKind, EventKind, Reason
 from marl_market.exchange.records import SEAT_ACTIONS, SEAT_COMMANDS, SEAT_OBSERVATION
 from marl_market.market.spec import MarketSpec

@@ -12,15 +12,15 @@ from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
-from marl_market.agents.learner import Learner, LearningAgent
-from marl_market.agents.rllib.ppo import PPO
-from marl_market.agents.rllib.sac import SAC
+from marl_market.agents.interfaces import Learner, LearningAgent
+from marl_market.agents.rllib.algorithms.ppo import PPO
+from marl_market.agents.rllib.algorithms.sac import SAC
 from marl_market.agents.scripted.glft import GLFT
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
 from marl_market.env.actions.limit_grid import LimitGrid
 from marl_market.env.actions.order_mixed import OrderMixed
 from marl_market.env.actions.quotes import Quotes
-from marl_market.env.agent import Group
+from marl_market.env.population.group import Group
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import Environment
 from marl_market.env.observations.account import Account
@@ -28,7 +28,7 @@ from marl_market.env.observations.book import Book
 from marl_market.env.observations.clock import Clock
 from marl_market.env.observations.events import Events
 from marl_market.evaluation.match import play_match, with_policies
-from marl_market.training.sampler import Sampler
+from marl_market.agents.sampling.sampler import Sampler
 from tests.builders import environment, market_spec
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")

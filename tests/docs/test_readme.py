@@ -12,7 +12,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 
-from marl_market.env.agent import Group
+from marl_market.env.population.group import Group
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import Environment
 
@@ -59,7 +59,7 @@ from pathlib import Path
 from hydra.utils import instantiate
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
 from marl_market.env.actions.quotes import Quotes
-from marl_market.env.agent import Group
+from marl_market.env.population.group import Group
 from marl_market.env.environment import Environment
 from marl_market.env.observations.book import Book
 from marl_market.env.rewards.profit import Profit

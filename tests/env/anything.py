@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
-from marl_market.env.agent import External, Group
+from marl_market.env.population.group import External, Group
 from marl_market.env.environment import Environment
-from marl_market.env.trader import DECIDED, trader
+from marl_market.env.interface.signatures import DECIDED, trader
 from marl_market.exchange.bits import lowest_bit
 from marl_market.exchange.commands import (
     cancel,
@@ -18,7 +18,7 @@ from marl_market.exchange.commands import (
     submit_stop,
     submit_stop_limit,
 )
-from marl_market.exchange.randomness import below
+from marl_market.exchange.random_streams import below
 from marl_market.market.spec import MarketSpec
 from tests.builders import environment
 

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from marl_market.env.scheme import PrivilegedScheme
-from marl_market.env.trader import call_encoder, call_privileged_encoder, call_reward, call_trader
+from marl_market.env.interface.schemes import PrivilegedScheme
+from marl_market.env.interface.signatures import call_encoder, call_privileged_encoder, call_reward, call_trader
 from marl_market.exchange.compiled import compiled
-from marl_market.exchange.memory import floats_at
+from marl_market.exchange.pointers import floats_at
 from marl_market.exchange.records import SEAT_OBSERVATION
 from tests.builders import commands_of, market_spec, mind_record, public_record, seat_record
 

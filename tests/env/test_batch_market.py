@@ -7,12 +7,12 @@ import pytest
 from numpy.typing import NDArray
 
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
-from marl_market.env.agent import External, Group
+from marl_market.env.population.group import External, Group
 from marl_market.env.batch_market import ActionError, BatchMarket
-from marl_market.env.kernels import step_serial
+from marl_market.env.step.kernels import step_serial
 from marl_market.env.rewards.inventory import Inventory
 from marl_market.env.rewards.profit import Profit
-from marl_market.env.trader import DECIDED, trader
+from marl_market.env.interface.signatures import DECIDED, trader
 from marl_market.exchange.codes import EventKind
 from marl_market.exchange.commands import cancel_all, submit_limit
 from marl_market.exchange.records import SEAT_COMMANDS

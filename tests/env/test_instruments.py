@@ -8,11 +8,11 @@ import pytest
 from marl_market.agents.evolution.evolution_strategy import EvolutionStrategy
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
 from marl_market.env.actions.quotes import Quotes
-from marl_market.env.agent import Group
+from marl_market.env.population.group import Group
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import Environment
-from marl_market.env.market_env import MarketEnv
-from marl_market.env.paces.chosen_delay import ChosenDelay
+from marl_market.env.parallel_env import MarketEnv
+from marl_market.env.timing.chosen_delay import ChosenDelay
 from marl_market.exchange.codes import EventKind, Reason
 from marl_market.market.credit import Credit
 from marl_market.market.latency import Delay, Latency

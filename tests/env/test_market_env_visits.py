@@ -10,13 +10,13 @@ from pettingzoo.test import parallel_api_test, parallel_seed_test
 from marl_market.agents.scripted.momentum import Momentum
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
 from marl_market.env.actions.limit_grid import LimitGrid
-from marl_market.env.agent import External, Group
+from marl_market.env.population.group import External, Group
 from marl_market.env.batch_market import ActionError, BatchMarket
 from marl_market.env.environment import Environment
-from marl_market.env.market_env import MarketEnv
-from marl_market.env.paces.chosen_delay import ChosenDelay
-from marl_market.env.paces.chosen_trigger import ChosenTrigger
-from marl_market.env.presence import Exponential, Fixed, Presence, Uniform
+from marl_market.env.parallel_env import MarketEnv
+from marl_market.env.timing.chosen_delay import ChosenDelay
+from marl_market.env.timing.chosen_trigger import ChosenTrigger
+from marl_market.env.population.participation import Exponential, Fixed, Presence, Uniform
 from tests.builders import actions, environment, market_spec
 
 STEPS = 60

@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 
 from marl_market.calibration.readers.coinbase import CoinbaseReader
 from marl_market.env.batch_market import BatchMarket
-from marl_market.env.command_recorder import CommandRecorder
-from marl_market.env.feed_recorder import FeedRecorder
-from marl_market.env.recorder import TapeRecorder
+from marl_market.env.recording.commands import CommandRecorder
+from marl_market.env.recording.feed import FeedRecorder
+from marl_market.env.recording.tape import TapeRecorder
 from marl_market.exchange.codes import CommandKind, EventKind, Liquidity
 from marl_market.exchange.exchange import Exchange
 from marl_market.exchange.feed import FeedPublisher
 from marl_market.exchange.replay import CommandLog, load_log, replay, save_log
-from marl_market.exchange.stream import event_digest, read_levels
+from marl_market.exchange.command_stream import event_digest, read_levels
 from marl_market.market.candles import candles
 from marl_market.market.feed import BookSnapshot, BookUpdate, Message, Trade
 from marl_market.market.feed_file import read_feed

@@ -11,7 +11,7 @@ from marl_market.env.actions.limit_grid import LimitGrid
 from marl_market.env.actions.market_discrete import MarketDiscrete
 from marl_market.env.actions.order_by_order import OrderByOrder
 from marl_market.env.actions.quotes import Quotes
-from marl_market.env.market_env import MarketEnv
+from marl_market.env.parallel_env import MarketEnv
 from tests.builders import environment
 
 SCHEMES = pytest.mark.parametrize(

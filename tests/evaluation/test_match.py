@@ -3,15 +3,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from marl_market.agents.evolution.frozen import FrozenPolicy
-from marl_market.agents.evolution.genome import MultilayerPerceptron
-from marl_market.agents.learner import Decision, Floats, Masks
+from marl_market.agents.policies.fixed_policy import FrozenPolicy
+from marl_market.agents.policies.mlp import MultilayerPerceptron
+from marl_market.agents.interfaces import Decision, Floats, Masks
 from marl_market.agents.scripted.avellaneda_stoikov import AvellanedaStoikov
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
-from marl_market.env.agent import External, Group
+from marl_market.env.population.group import External, Group
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import Environment
-from marl_market.env.recorder import TapeRecorder
+from marl_market.env.recording.tape import TapeRecorder
 from marl_market.evaluation.match import Match, play_match, with_policies
 from tests.builders import environment, market_spec
 

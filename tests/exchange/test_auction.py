@@ -1,6 +1,6 @@
 from marl_market.exchange.codes import CommandKind as Kind
 from marl_market.exchange.codes import EventKind, Liquidity, Phase, PublicKind, Reason
-from marl_market.exchange.digest import digest
+from marl_market.exchange.market_history import digest
 from marl_market.exchange.records import BIDS
 from marl_market.market.spec import Rules
 from tests.builders import market_spec

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from marl_market.exchange.codes import CommandKind, EventKind, PublicKind, Reason, TimeInForce
-from marl_market.exchange.digest import digest
+from marl_market.exchange.market_history import digest
 from marl_market.exchange.records import ASKS, BIDS, BUY_STOPS, SEAT_REFRESHES, SELL_STOPS
 from marl_market.market.spec import Rules
 from tests.builders import market_spec

@@ -11,19 +11,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
-from marl_market.env.agent import External, Group
+from marl_market.env.population.group import External, Group
 from marl_market.env.batch_market import BatchMarket
-from marl_market.env.command_recorder import CommandRecorder, landed
+from marl_market.env.recording.commands import CommandRecorder, landed
 from marl_market.env.environment import Environment
 from marl_market.env.observations.book import Book
 from marl_market.env.observations.clock import Clock
 from marl_market.env.observations.latency import LatencyTier
-from marl_market.env.trader import DECIDED, trader
+from marl_market.env.interface.signatures import DECIDED, trader
 from marl_market.exchange.codes import EventKind, Reason, TimeInForce
 from marl_market.exchange.commands import cancel_all, submit_limit, submit_limit_order
 from marl_market.exchange.records import SEAT_COMMANDS, SEAT_IN_FLIGHT
 from marl_market.exchange.replay import replay
-from marl_market.exchange.stream import event_digest
+from marl_market.exchange.command_stream import event_digest
 from marl_market.market.latency import Delay, Latency
 from marl_market.market.spec import MarketSpec
 from tests.builders import actions, environment, market_spec

@@ -9,16 +9,16 @@ import pytest
 from numpy.typing import NDArray
 
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
-from marl_market.env.agent import External, Group
+from marl_market.env.population.group import External, Group
 from marl_market.env.batch_market import BatchMarket
-from marl_market.env.command_recorder import CommandRecorder
+from marl_market.env.recording.commands import CommandRecorder
 from marl_market.env.environment import Environment
-from marl_market.env.paces.chosen_trigger import ChosenTrigger
-from marl_market.env.presence import Exponential, Presence, Uniform
-from marl_market.env.recorder import TapeRecorder
+from marl_market.env.timing.chosen_trigger import ChosenTrigger
+from marl_market.env.population.participation import Exponential, Presence, Uniform
+from marl_market.env.recording.tape import TapeRecorder
 from marl_market.exchange.codes import CommandKind, Reason
 from marl_market.exchange.replay import replay
-from marl_market.exchange.stream import event_digest
+from marl_market.exchange.command_stream import event_digest
 from tests.builders import actions, environment, market_spec
 
 THREADS = pytest.param(

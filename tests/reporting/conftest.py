@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from marl_market.evaluation.trading import Conservation, Evaluation, compare_paired, summarize_group
+from marl_market.evaluation.outcomes import Conservation, Evaluation, compare_paired, summarize_group
 from marl_market.market.tape import FLOW, QUOTE, TRADE, Tape
 from marl_market.market.tape_file import save_tape
-from marl_market.reporting.local_sink import LocalSink
+from marl_market.reporting.sinks.local import LocalSink
 from marl_market.reporting.run_folder import CONFIG_FILE, write_evaluation, write_facts
 
 LEARNERS = ("ppo", "dqn", "evolution")

@@ -11,16 +11,16 @@ import torch
 
 from marl_market.agents.evolution.evolution_strategy import EvolutionStrategy
 from marl_market.agents.evolution.strategies import OpenAIES
-from marl_market.agents.rllib.appo import APPO
-from marl_market.agents.rllib.dqn import DQN
-from marl_market.agents.rllib.ppo import PPO
-from marl_market.agents.rllib.sac import SAC
+from marl_market.agents.rllib.algorithms.appo import APPO
+from marl_market.agents.rllib.algorithms.dqn import DQN
+from marl_market.agents.rllib.algorithms.ppo import PPO
+from marl_market.agents.rllib.algorithms.sac import SAC
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
 from marl_market.env.actions.limit_grid import LimitGrid
 from marl_market.env.actions.market_discrete import MarketDiscrete
-from marl_market.env.agent import Group
+from marl_market.env.population.group import Group
 from marl_market.env.environment import Environment
-from marl_market.reporting.local_sink import LocalSink
+from marl_market.reporting.sinks.local import LocalSink
 from marl_market.training.trainer import Trainer, Training
 from tests.builders import environment
 

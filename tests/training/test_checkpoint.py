@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from marl_market.env.agent import Group
+from marl_market.env.population.group import Group
 from marl_market.env.environment import Environment
 from marl_market.env.rewards.profit import Profit
 from marl_market.training.checkpoint import CheckpointError, load_checkpoint, save_checkpoint

@@ -13,9 +13,9 @@ import ray
 import torch
 from ray.cluster_utils import Cluster
 
-from marl_market.agents.rllib.process import prepare_process
+from marl_market.agents.rllib.learners.process import prepare_process
 from marl_market.env.environment import Environment
-from marl_market.reporting.local_sink import LocalSink
+from marl_market.reporting.sinks.local import LocalSink
 from marl_market.training.trainer import Trainer, Training
 from marl_market.training.workers import WorkersError
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from marl_market.agents.learner import LearningAgent, OutsidePolicy
-from marl_market.agents.rllib.ppo import PPO
+from marl_market.agents.interfaces import LearningAgent, OutsidePolicy
+from marl_market.agents.rllib.algorithms.ppo import PPO
 from marl_market.env.actions.quotes import Quotes
-from marl_market.env.agent import Group
+from marl_market.env.population.group import Group
 from marl_market.env.environment import Environment
 from marl_market.evaluation.match import play_match, with_policies
 from marl_market.training.evaluation import evaluate_training

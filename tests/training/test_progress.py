@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from marl_market.env.kernels import reset_markets
+from marl_market.env.step.kernels import reset_markets
 from marl_market.training import progress
 from marl_market.training.progress import Progress, is_compiled
 
@@ -76,7 +76,7 @@ def test_a_terminal_gets_one_line_over_itself_until_something_has_to_stay(clock:
 
 def test_a_kernel_is_compiled_once_an_earlier_process_has_run_it(tmp_path: Path) -> None:
     program = (
-        "from marl_market.exchange.randomness import uniform\n"
+        "from marl_market.exchange.random_streams import uniform\n"
         "from marl_market.training.progress import is_compiled\n"
         "print(is_compiled(uniform))"
     )

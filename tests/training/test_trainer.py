@@ -14,11 +14,11 @@ import pytest
 import yaml
 
 from marl_market.env.environment import Environment
-from marl_market.evaluation.trading import Evaluation
+from marl_market.evaluation.outcomes import Evaluation
 from marl_market.market.tape_file import load_tape
 from marl_market.reporting.run_folder import read_metrics
 from marl_market.training.checkpoint import load_checkpoint, save_checkpoint
-from marl_market.training.sampler import Sampler, Session
+from marl_market.agents.sampling.sampler import Sampler, Session
 from marl_market.training.trainer import Trainer, Training
 
 Train = Callable[..., Trainer]

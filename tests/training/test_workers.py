@@ -21,15 +21,15 @@ import torch
 
 from marl_market.agents.evolution.evolution_strategy import EvolutionStrategy
 from marl_market.agents.evolution.genetic_algorithm import GeneticAlgorithm
-from marl_market.agents.learner import Portion
-from marl_market.agents.newborn import newborn_learners
-from marl_market.agents.rllib.process import prepare_process
+from marl_market.agents.interfaces import Portion
+from marl_market.agents.initial_learners import newborn_learners
+from marl_market.agents.rllib.learners.process import prepare_process
 from marl_market.agents.scripted.momentum import Momentum
-from marl_market.env.agent import Group
+from marl_market.env.population.group import Group
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import Environment
 from marl_market.reporting.run_folder import read_metrics
-from marl_market.training.sampler import Sampler, Session
+from marl_market.agents.sampling.sampler import Sampler, Session
 from marl_market.training.trainer import Trainer
 from marl_market.training.workers import Workers, WorkersError, connect, join_sessions, portions_of
 from tests.builders import environment, market_spec

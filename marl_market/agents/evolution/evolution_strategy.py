@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from marl_market.agents.evolution.compiled_policy import play
-from marl_market.agents.evolution.genome import MultilayerPerceptron
-from marl_market.agents.evolution.group_learner import GroupLearner
+from marl_market.agents.policies.compiled_mlp import play
+from marl_market.agents.policies.mlp import MultilayerPerceptron
+from marl_market.agents.evolution.learner import GroupLearner
 from marl_market.agents.evolution.strategies import OpenAIES, SearchState, Strategy, require_field
 from marl_market.env.environment import Environment
-from marl_market.env.scheme import ActionScheme, choices_of
+from marl_market.env.interface.schemes import ActionScheme, choices_of
 from marl_market.market.spec import MarketSpec
 
 

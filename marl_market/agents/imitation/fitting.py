@@ -16,8 +16,8 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from marl_market.agents.imitation.cloned import Fitting
-from marl_market.agents.learner import Experience, Floats
+from marl_market.agents.imitation.behavior_cloning import Fitting
+from marl_market.agents.interfaces import Experience, Floats
 
 Columns = dict[str, torch.Tensor]
 Forward = Callable[[torch.Tensor], torch.Tensor]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from marl_market.agents.scripted.assignment import LIMIT, Assignments, attends, quote_assignment, work_on_assignment
-from marl_market.env.trader import DECIDED, trader
+from marl_market.env.interface.signatures import DECIDED, trader
 from marl_market.market.spec import MarketSpec
 
 

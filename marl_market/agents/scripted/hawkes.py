@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from marl_market.agents.scripted.calibrated_flow import flow_tables, offer_at_random, take_at_random
-from marl_market.env.scheme import require
-from marl_market.env.trader import DECIDED, trader
+from marl_market.env.interface.schemes import require
+from marl_market.env.interface.signatures import DECIDED, trader
 from marl_market.exchange.bits import lowest_bit
 from marl_market.exchange.commands import cancel
 from marl_market.exchange.compiled import compiled
-from marl_market.exchange.randomness import below, poisson
+from marl_market.exchange.random_streams import below, poisson
 from marl_market.market.spec import MarketSpec
 
 KINDS = 3  # limit orders, market orders, cancels

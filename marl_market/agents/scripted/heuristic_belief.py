@@ -15,7 +15,7 @@ from marl_market.agents.scripted.assignment import (
     quote_assignment,
     work_on_assignment,
 )
-from marl_market.env.trader import DECIDED, trader
+from marl_market.env.interface.signatures import DECIDED, trader
 from marl_market.exchange.codes import PublicKind
 from marl_market.exchange.compiled import compiled
 from marl_market.exchange.records import PUBLIC_EVENTS

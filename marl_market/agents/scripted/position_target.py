@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from marl_market.env.scheme import require
+from marl_market.env.interface.schemes import require
 from marl_market.exchange.commands import HIGHEST_PRICE, submit_limit, submit_market
 from marl_market.exchange.compiled import compiled
 

@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from marl_market.env.scheme import require
-from marl_market.env.trader import DECIDED, trader
+from marl_market.env.interface.schemes import require
+from marl_market.env.interface.signatures import DECIDED, trader
 from marl_market.exchange.codes import TimeInForce
 from marl_market.exchange.commands import submit_limit_order
 from marl_market.market.spec import MarketSpec

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from marl_market.agents.scripted.calibrated_flow import flow_tables, offer_at_random, take_at_random
-from marl_market.env.trader import DECIDED, trader
+from marl_market.env.interface.signatures import DECIDED, trader
 from marl_market.exchange.bits import lowest_bit
 from marl_market.exchange.commands import cancel
-from marl_market.exchange.randomness import poisson, uniform
+from marl_market.exchange.random_streams import poisson, uniform
 from marl_market.market.spec import MarketSpec
 
 TABLES = 4

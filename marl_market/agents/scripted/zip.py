@@ -18,10 +18,10 @@ from marl_market.agents.scripted.assignment import (
     quote_assignment,
     work_on_assignment,
 )
-from marl_market.env.scheme import require
-from marl_market.env.trader import DECIDED, trader
+from marl_market.env.interface.schemes import require
+from marl_market.env.interface.signatures import DECIDED, trader
 from marl_market.exchange.compiled import compiled
-from marl_market.exchange.randomness import uniform
+from marl_market.exchange.random_streams import uniform
 from marl_market.market.spec import MarketSpec
 
 LEAST, MOST, REACHES, _, ANCHORED, SPAN, BRISTOL, LOWEST, HIGHEST = range(OWN, OWN + 9)

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from gymnasium.spaces import Discrete
 
-from marl_market.env.decoding import choice, room
-from marl_market.env.imitation import taken_lots
-from marl_market.env.scheme import require, whole_lots
-from marl_market.env.trader import DECIDED, trader
+from marl_market.env.actions.decoding import choice, room
+from marl_market.env.actions.encoding import taken_lots
+from marl_market.env.interface.schemes import require, whole_lots
+from marl_market.env.interface.signatures import DECIDED, trader
 from marl_market.exchange.commands import submit_market
 from marl_market.exchange.compiled import inlined
 from marl_market.market.spec import MarketSpec

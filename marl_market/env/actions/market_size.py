@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from gymnasium.spaces import Box
 
-from marl_market.env.decoding import clipped, room
-from marl_market.env.imitation import centered, taken_lots
-from marl_market.env.scheme import continuous, require, whole_lots
-from marl_market.env.trader import DECIDED, trader
+from marl_market.env.actions.decoding import clipped, room
+from marl_market.env.actions.encoding import centered, taken_lots
+from marl_market.env.interface.schemes import continuous, require, whole_lots
+from marl_market.env.interface.signatures import DECIDED, trader
 from marl_market.exchange.commands import submit_market
 from marl_market.market.spec import MarketSpec
 

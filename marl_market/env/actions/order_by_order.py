@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from gymnasium.spaces import MultiDiscrete
 
-from marl_market.env.decoding import choice, has_free_slot, room
-from marl_market.env.grid import Grid, level_named, level_of, order_missing, order_unwanted, quantity_of, size_named
-from marl_market.env.own_orders import OWN_ORDERS, own_order
-from marl_market.env.trader import DECIDED, trader
+from marl_market.env.actions.decoding import choice, has_free_slot, room
+from marl_market.env.actions.order_grid import Grid, level_named, level_of, order_missing, order_unwanted, quantity_of, size_named
+from marl_market.env.interface.own_orders import OWN_ORDERS, own_order
+from marl_market.env.interface.signatures import DECIDED, trader
 from marl_market.exchange.commands import cancel, replace, submit_limit
 
 HOLD, BID, ASK, CANCEL, REPLACE = range(5)

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from gymnasium.spaces import Box
 
-from marl_market.env.imitation import best_quote, centered
-from marl_market.env.scheme import continuous
-from marl_market.env.trader import DECIDED, trader
+from marl_market.env.actions.encoding import best_quote, centered
+from marl_market.env.interface.schemes import continuous
+from marl_market.env.interface.signatures import DECIDED, trader
 from marl_market.exchange.commands import cancel_all, submit_limit
 from marl_market.market.spec import MarketSpec
 

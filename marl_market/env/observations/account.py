@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from marl_market.env.trader import encoder
+from marl_market.env.interface.signatures import encoder
 from marl_market.exchange.accounts import realized
 from marl_market.exchange.bits import lowest_bit
 from marl_market.exchange.compiled import inlined

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from marl_market.env.trader import encoder
+from marl_market.env.interface.signatures import encoder
 from marl_market.exchange.codes import Liquidity
 from marl_market.exchange.records import SEAT_FILLS
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from marl_market.env.trader import encoder
+from marl_market.env.interface.signatures import encoder
 
 
 @encoder

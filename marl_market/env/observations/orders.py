@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from marl_market.env.own_orders import OWN_ORDERS, next_own_order
-from marl_market.env.trader import encoder
+from marl_market.env.interface.own_orders import OWN_ORDERS, next_own_order
+from marl_market.env.interface.signatures import encoder
 
 NUMBERS = 3
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from marl_market.env.scheme import require
-from marl_market.env.trader import reward
+from marl_market.env.interface.schemes import require
+from marl_market.env.interface.signatures import reward
 from marl_market.market.spec import MarketSpec
 
 

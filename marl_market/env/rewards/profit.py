@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from marl_market.env.scheme import money_scale, require
-from marl_market.env.trader import reward
+from marl_market.env.interface.schemes import money_scale, require
+from marl_market.env.interface.signatures import reward
 from marl_market.exchange.publication import equity_twice
 from marl_market.market.spec import MarketSpec
 

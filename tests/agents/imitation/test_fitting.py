@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from marl_market.agents.imitation.cloned import Fitting
+from marl_market.agents.imitation.behavior_cloning import Fitting
 from marl_market.agents.imitation.fitting import explained_variance, imitate, lessons_of
-from marl_market.agents.learner import Experience, Trajectory
+from marl_market.agents.interfaces import Experience, Trajectory
 
 STEPS, ROWS, SEEN = 6, 50, 3
 FITTING = Fitting(epochs=25, minibatch_size=32, learning_rate=0.03)

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from marl_market.agents.rllib.actor_critic import ActorCritic
-from marl_market.agents.rllib.rollout import Floats, Rollout
-from marl_market.env.scheme import continuous
+from marl_market.agents.rllib.learners.on_policy import ActorCritic
+from marl_market.agents.rllib.batches.rollout import Floats, Rollout
+from marl_market.env.interface.schemes import continuous
 from tests.agents.answers import answer
 
 OBSERVATION_SIZE, ACTION_SIZE = 5, 2

@@ -10,14 +10,14 @@ from gymnasium.spaces import Discrete, MultiDiscrete
 from ray.rllib.core.columns import Columns
 from ray.rllib.core.rl_module.apis import TARGET_NETWORK_ACTION_DIST_INPUTS
 
-from marl_market.agents.rllib.actor_critic import ActorCritic
-from marl_market.agents.rllib.appo import APPO
-from marl_market.agents.rllib.categorical import MASKED
-from marl_market.agents.rllib.masked_module import ACTION_MASK
-from marl_market.agents.rllib.mixture import as_space
-from marl_market.agents.rllib.ppo import PPO
-from marl_market.agents.rllib.rollout import Rollout
-from marl_market.env.scheme import continuous
+from marl_market.agents.rllib.learners.on_policy import ActorCritic
+from marl_market.agents.rllib.algorithms.appo import APPO
+from marl_market.agents.rllib.networks.categorical import MASKED
+from marl_market.agents.rllib.networks.masked_module import ACTION_MASK
+from marl_market.agents.rllib.networks.action_distribution import as_space
+from marl_market.agents.rllib.algorithms.ppo import PPO
+from marl_market.agents.rllib.batches.rollout import Rollout
+from marl_market.env.interface.schemes import continuous
 from tests.agents.answers import answer
 from tests.agents.rllib.synthetic import OBSERVATION_SIZE, best_action, closed_rollout
 from tests.agents.rllib.test_ppo import assert_equal_states

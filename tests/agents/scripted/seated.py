@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from marl_market.env.agent import Agent
-from marl_market.env.trader import decide
+from marl_market.env.population.group import Agent
+from marl_market.env.interface.signatures import decide
 from marl_market.exchange.codes import CommandKind
-from marl_market.exchange.randomness import begin_stream
+from marl_market.exchange.random_streams import begin_stream
 from marl_market.market.spec import MarketSpec
 from tests.builders import commands_of, market_spec, mind_record, public_record, seat_record, show_levels
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from marl_market.agents.scripted.avellaneda_stoikov import AvellanedaStoikov
-from marl_market.env.trader import decide
+from marl_market.env.interface.signatures import decide
 from marl_market.exchange.codes import CommandKind
 from tests.builders import (
     commands_of,

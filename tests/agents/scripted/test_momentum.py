@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from marl_market.agents.scripted.momentum import Momentum
-from marl_market.env.trader import decide
+from marl_market.env.interface.signatures import decide
 from marl_market.exchange.codes import CommandKind
 from tests.builders import commands_of, market_spec, mind_record, public_record, seat_record
 

@@ -24,7 +24,7 @@ from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
 from marl_market.agents.scripted.zi_constrained import ZIConstrained
 from marl_market.agents.scripted.zi_unconstrained import ZIUnconstrained
 from marl_market.agents.scripted.zip import ZIP
-from marl_market.env.agent import Group
+from marl_market.env.population.group import Group
 from marl_market.env.batch_market import BatchMarket
 from marl_market.market.fundamental import MeanReverting, TwoValues
 from marl_market.market.spec import Fees

@@ -7,9 +7,9 @@ import pytest
 from numpy.typing import NDArray
 
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
-from marl_market.env.trader import decide
+from marl_market.env.interface.signatures import decide
 from marl_market.exchange.codes import CommandKind
-from marl_market.exchange.randomness import begin_stream
+from marl_market.exchange.random_streams import begin_stream
 from marl_market.exchange.records import SEAT_ORDERS
 from tests.builders import (
     LIMIT_SIZES,

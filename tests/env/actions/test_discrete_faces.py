@@ -10,8 +10,8 @@ from marl_market.env.actions.market_discrete import MarketDiscrete
 from marl_market.env.actions.order_by_order import OrderByOrder
 from marl_market.env.actions.order_mixed import OrderMixed
 from marl_market.env.batch_market import ActionError, BatchMarket
-from marl_market.env.market_env import MarketEnv
-from marl_market.env.paces.chosen_delay import ChosenDelay
+from marl_market.env.parallel_env import MarketEnv
+from marl_market.env.timing.chosen_delay import ChosenDelay
 from tests.builders import environment, market_spec
 
 SCHEMES = [MarketDiscrete(), LimitGrid(), OrderByOrder(), OrderMixed()]

@@ -4,7 +4,7 @@ import pytest
 
 from marl_market.env.actions.quotes import Quotes
 from marl_market.env.batch_market import BatchMarket
-from marl_market.env.trader import decide
+from marl_market.env.interface.signatures import decide
 from marl_market.exchange.codes import CommandKind
 from tests.builders import actions, commands_of, environment, market_spec, mind_record, public_record, seat_record
 

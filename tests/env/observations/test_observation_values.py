@@ -13,7 +13,7 @@ from marl_market.env.observations.fills import Fills
 from marl_market.env.observations.flow_imbalance import FlowImbalance
 from marl_market.env.observations.orders import Orders
 from marl_market.env.observations.tape import TradeTape
-from marl_market.env.observations.touch import Touch
+from marl_market.env.observations.best_bid_offer import Touch
 from marl_market.exchange.codes import Liquidity, PublicKind
 from marl_market.exchange.records import BUY_STOPS, PUBLIC_EVENTS, SEAT_FILLS, SELL_STOPS
 from tests.builders import public_record, seat_record, show_levels

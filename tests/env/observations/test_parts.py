@@ -7,7 +7,7 @@ import numpy as np
 
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.observations.clock import Clock
-from marl_market.env.trader import encoder
+from marl_market.env.interface.signatures import encoder
 from tests.builders import actions, environment, market_spec
 from tests.env.calls import observe
 

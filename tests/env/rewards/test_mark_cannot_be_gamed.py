@@ -3,10 +3,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from marl_market.env.agent import Group
+from marl_market.env.population.group import Group
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.rewards.profit import Profit
-from marl_market.env.trader import DECIDED, trader
+from marl_market.env.interface.signatures import DECIDED, trader
 from marl_market.exchange.commands import cancel_all, submit_limit, submit_market
 from marl_market.market.spec import Fees, MarketSpec
 from tests.builders import environment, market_spec

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from marl_market.agents.learner import Floats
-from marl_market.agents.rllib.auxiliary.target import Ahead, by_seat, group_of_seats
+from marl_market.agents.interfaces import Floats
+from marl_market.agents.rllib.auxiliary.task import Ahead, by_seat, group_of_seats
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import Environment
-from marl_market.env.scheme import require
+from marl_market.env.interface.schemes import require
 from marl_market.exchange.codes import EventKind, Liquidity
 
 NOBODY = -1.0

@@ -16,7 +16,7 @@ from ray.rllib.core.models.base import ACTOR, ENCODER_OUT
 from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 from torch.nn import functional
 
-from marl_market.agents.rllib.auxiliary.target import Head
+from marl_market.agents.rllib.auxiliary.task import Head
 
 HEADS = "auxiliary_heads"
 """Where a module's config says what heads it has: a `Head` by name."""

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from marl_market.agents.learner import Floats
-from marl_market.agents.rllib.auxiliary.target import Ahead, by_seat, change_ahead
+from marl_market.agents.interfaces import Floats
+from marl_market.agents.rllib.auxiliary.task import Ahead, by_seat, change_ahead
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import Environment
 

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from scipy.special import entr
 from scipy.stats import rankdata
 
-from marl_market.agents.learner import Floats
+from marl_market.agents.interfaces import Floats
 from marl_market.agents.rllib.auxiliary.heads import head_loss
-from marl_market.agents.rllib.auxiliary.target import Head
+from marl_market.agents.rllib.auxiliary.task import Head
 
 
 def scores_of(head: Head, output: Floats, target: Floats) -> dict[str, float]:

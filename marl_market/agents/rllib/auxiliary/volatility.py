@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from marl_market.agents.learner import Floats
+from marl_market.agents.interfaces import Floats
 from marl_market.agents.rllib.auxiliary.mid_price import MidPrice, usual_change
 from marl_market.env.environment import Environment
 

@@ -11,15 +11,15 @@ import torch
 from ray.rllib.algorithms.appo.torch.appo_torch_learner import APPOTorchLearner
 from ray.rllib.algorithms.ppo.torch.ppo_torch_learner import PPOTorchLearner
 
-from marl_market.agents.learner import no_memory
-from marl_market.agents.rllib.actor_critic import ActorCritic
-from marl_market.agents.rllib.appo import APPO
+from marl_market.agents.interfaces import no_memory
+from marl_market.agents.rllib.learners.on_policy import ActorCritic
+from marl_market.agents.rllib.algorithms.appo import APPO
 from marl_market.agents.rllib.auxiliary.heads import AuxiliaryHeads, AuxiliaryLosses, column_of, head_loss
 from marl_market.agents.rllib.auxiliary.scores import area_under_curve, scores_of
-from marl_market.agents.rllib.auxiliary.target import Head
-from marl_market.agents.rllib.masked_module import MaskedPPOModule
-from marl_market.agents.rllib.ppo import PPO
-from marl_market.agents.rllib.rollout import Floats, Rollout
+from marl_market.agents.rllib.auxiliary.task import Head
+from marl_market.agents.rllib.networks.masked_module import MaskedPPOModule
+from marl_market.agents.rllib.algorithms.ppo import PPO
+from marl_market.agents.rllib.batches.rollout import Floats, Rollout
 from tests.agents.rllib.synthetic import ACTION, OBSERVATION_SIZE, collect
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")

@@ -11,12 +11,12 @@ from marl_market.agents.rllib.auxiliary.aggressor import NOBODY, Aggressor
 from marl_market.agents.rllib.auxiliary.fill import Fill
 from marl_market.agents.rllib.auxiliary.mid_price import MidPrice
 from marl_market.agents.rllib.auxiliary.others_flow import OthersFlow
-from marl_market.agents.rllib.auxiliary.target import AuxiliaryTarget, Head, head_of, heads_of
+from marl_market.agents.rllib.auxiliary.task import AuxiliaryTarget, Head, head_of, heads_of
 from marl_market.agents.rllib.auxiliary.volatility import Volatility
 from marl_market.agents.scripted.momentum import Momentum
 from marl_market.agents.scripted.noise import Noise
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
-from marl_market.env.agent import External, Group
+from marl_market.env.population.group import External, Group
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import Environment
 from marl_market.exchange.codes import EventKind, Liquidity

@@ -12,21 +12,21 @@ import pytest
 import ray
 import torch
 
-from marl_market.agents.device import learning_on
-from marl_market.agents.learner import Learner
-from marl_market.agents.rllib.appo import APPO
-from marl_market.agents.rllib.learner import RLlibLearner
-from marl_market.agents.rllib.ppo import PPO
+from marl_market.agents.learning_device import learning_on
+from marl_market.agents.interfaces import Learner
+from marl_market.agents.rllib.algorithms.appo import APPO
+from marl_market.agents.rllib.learners.learner import RLlibLearner
+from marl_market.agents.rllib.algorithms.ppo import PPO
 from marl_market.env.actions.limit_grid import LimitGrid
 from marl_market.env.actions.order_mixed import OrderMixed
-from marl_market.env.agent import Group
+from marl_market.env.population.group import Group
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import Environment
 from marl_market.env.observations.account import Account
 from marl_market.env.observations.events import Events
-from marl_market.reporting.local_sink import LocalSink
+from marl_market.reporting.sinks.local import LocalSink
 from marl_market.training import trainer
-from marl_market.training.sampler import Sampler
+from marl_market.agents.sampling.sampler import Sampler
 from marl_market.training.trainer import Trainer, Training
 from tests.agents.imitation import test_cloned
 from tests.agents.rllib.auxiliary.test_group_learner import TARGETS

@@ -1,0 +1,124 @@
+"""A group of seats that evolves: the markets of a batch are shared out among the candidates.
+
+Markets 2i and 2i + 1 share their random numbers, and so do the candidates of an antithetic pair, session for session.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marl_market.agents.policies.fixed_policy import FrozenPolicy
+from marl_market.agents.policies.mlp import MultilayerPerceptron
+from marl_market.agents.evolution.strategies import SearchState, Strategy
+from marl_market.agents.imitation.behavior_cloning import Fitting
+from marl_market.agents.interfaces import Decision, Experience, Floats, Masks, Portion
+from marl_market.env.batch_market import BatchMarket
+
+STRETCHES = 8
+"""Parts of a session by which a candidate's behavior is told."""
+
+
+class GroupLearner:
+    """Search the weights of one group; an iteration is a generation, fitness the certainty equivalent of returns."""
+
+    memory_size = 0
+
+    def __init__(
+        self,
+        group: str,
+        seats: int,
+        network: MultilayerPerceptron,
+        strategy: Strategy,
+        state: SearchState,
+        sessions: int = 1,
+        risk_aversion: float = 0.0,
+    ) -> None:
+        """Begin at `state`, for `seats` seats of each market; each candidate plays in `sessions` markets."""
+        self._group = group
+        self._seats = seats
+        self._network = network
+        self._strategy = strategy
+        self._state = state
+        self._sessions = sessions
+        self._risk_aversion = risk_aversion
+
+    def prepare(self, batch: BatchMarket, portion: Portion | None = None) -> None:
+        """Write a candidate into each market; raises ValueError where markets do not suffice for pairs of them."""
+        rows = batch.mind_rows[self._group]
+        start, stop, total = portion or (0, rows.stop - rows.start, rows.stop - rows.start)
+        pair = 2 * self._sessions
+        if total % pair:
+            raise ValueError(
+                f"{total} markets for {self._group}, whose candidates play {self._sessions} sessions each; "
+                f"it must be a multiple of {pair}"
+            )
+        candidates, markets = self._strategy.ask(self._state, total // self._sessions), np.arange(start, stop)
+        self._network.write_minds(batch.minds, rows, candidates[2 * (markets // pair) + markets % 2])
+
+    def act(self, observation: Floats, memory: Floats, noise: Floats | None, mask: Masks | None = None) -> Decision:
+        """Raise TypeError: the candidates play inside the step."""
+        raise TypeError("an evolving group plays inside the step; nobody asks it for actions")
+
+    def learn(self, experience: Experience) -> dict[str, float]:
+        """Move on to the next generation; what a candidate did is what it earned in each stretch of the session."""
+        fitness = certainty_equivalent(self._by_candidate(experience.reward), self._risk_aversion)
+        stretches = np.array_split(experience.reward, min(STRETCHES, len(experience.reward)))
+        behavior = np.stack([self._by_candidate(part).mean(1) for part in stretches], axis=1)
+        before = self._state.center
+        self._state = self._strategy.tell(self._state, fitness, behavior)
+        return {
+            "fitness_best": float(fitness.max()),
+            "fitness_deviation": float(fitness.std()),
+            "step_length": float(np.linalg.norm(self._state.center - before)),
+        }
+
+    def _by_candidate(self, reward: Floats) -> NDArray[np.float64]:
+        """Return the mean over seats of summed rewards (steps, markets * seats) as (candidates, sessions)."""
+        earned = reward.sum(0, dtype=np.float64).reshape(-1, self._seats).mean(1)
+        return earned.reshape(-1, self._sessions, 2).swapaxes(1, 2).reshape(-1, self._sessions)
+
+    def imitate(self, sessions: Sequence[Experience], fitting: Fitting) -> dict[str, float]:
+        """Do as was done in `sessions`, the last of which is held out: the search begins anew around the clone."""
+        from marl_market.agents.evolution.pretraining import clone_network  # and with it torch, which no search needs
+
+        seed = self._state.seed
+        center, metrics = clone_network(self._network, self._state.center, sessions, fitting, seed)
+        self._state = self._strategy.initial(center, seed)
+        return metrics
+
+    def policy(self) -> FrozenPolicy:
+        """Return the center of the search."""
+        return FrozenPolicy(self._network, self._state.center.astype(np.float32))
+
+    def share(self) -> SearchState:
+        """Return the state of the search, from which the same candidates are asked anywhere."""
+        return self._state
+
+    def adopt(self, shared: SearchState) -> None:
+        """Ask the candidates of another's search."""
+        self._state = shared
+
+    def get_state(self) -> dict[str, Any]:
+        """Return the state of the search."""
+        return {"search": copy.deepcopy(self._state)}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Continue from a state of `get_state`."""
+        self._state = copy.deepcopy(state["search"])
+
+
+def certainty_equivalent(value: NDArray[np.float64], risk_aversion: float) -> NDArray[np.float64]:
+    """Return -ln(mean(exp(-risk_aversion * value))) / risk_aversion of each row of (n, samples).
+
+    Without risk aversion it is the mean.
+    """
+    if risk_aversion == 0:
+        return np.asarray(value.mean(1))
+    worst = value.min(1)  # what is above it cannot overflow
+    utility = np.exp(-risk_aversion * (value - worst[:, None])).mean(1)
+    return np.asarray(worst - np.log(utility) / risk_aversion)

@@ -1,0 +1,41 @@
+"""How a compiled network imitates: its weights are fitted by gradients before they are evolved."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from marl_market.agents.policies.mlp import MultilayerPerceptron
+from marl_market.agents.imitation.behavior_cloning import Fitting
+from marl_market.agents.imitation.fitting import imitate
+from marl_market.agents.interfaces import Experience
+
+
+def clone_network(
+    network: MultilayerPerceptron,
+    weights: NDArray[np.float64],
+    sessions: Sequence[Experience],
+    fitting: Fitting,
+    seed: int,
+) -> tuple[NDArray[np.float64], dict[str, float]]:
+    """Return flat weights (parameters,) that do as was done in `sessions`, starting from `weights`, and how well."""
+    layers = [
+        (torch.nn.Parameter(torch.from_numpy(weight.copy())), torch.nn.Parameter(torch.from_numpy(bias.copy())))
+        for weight, bias in network.layers(weights.astype(np.float32))
+    ]
+
+    def forward(observation: torch.Tensor) -> torch.Tensor:
+        units = observation
+        for place, (weight, bias) in enumerate(layers):
+            units = units @ weight + bias
+            if place + 1 < len(layers) or network.squashes:
+                units = torch.tanh(units)
+        return units
+
+    parameters = [parameter for layer in layers for parameter in layer]
+    metrics = imitate(forward, parameters, tuple(network.choices), sessions, fitting, seed)
+    fitted = network.flatten([(weight.detach().numpy(), bias.detach().numpy()) for weight, bias in layers])
+    return fitted.astype(np.float64), metrics

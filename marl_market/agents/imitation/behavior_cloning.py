@@ -1,0 +1,137 @@
+"""A learner that begins as the clone of a scripted trader."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+from marl_market.agents.interfaces import Experience, Learner, LearningAgent
+from marl_market.env.population.group import Agent, External
+from marl_market.env.environment import Environment
+from marl_market.env.interface.schemes import require
+from marl_market.market.spec import MarketSpec
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """How decisions are imitated.
+
+    Attributes:
+        epochs: passes over the decisions.
+        minibatch_size: decisions of one gradient step.
+        learning_rate: step of Adam.
+    """
+
+    epochs: int
+    minibatch_size: int
+    learning_rate: float
+
+
+@runtime_checkable
+class CloningLearner(Learner, Protocol):
+    """A learner that can begin as somebody else."""
+
+    def imitate(self, sessions: Sequence[Experience], fitting: Fitting) -> dict[str, float]:
+        """Do as was done in `sessions`, the last of which is held out; return how well that went there.
+
+        The column "matters", (T, R, A) bool, says which numbers of an action make a difference. A session is no part
+        of what the learner counts and schedules: it goes on as a newborn that acts like its teacher.
+        """
+
+
+@dataclass(frozen=True)
+class Cloned:
+    """Learn as `agent` does, beginning as a clone of `teacher`.
+
+    Behavior cloning (Pomerleau 1991, "Efficient training of artificial neural networks for autonomous navigation").
+    Before the first iteration the teacher decides in the group's seats, in the run's own market and among its own
+    others; what the seats saw and what it did, told in their own action scheme, is what is imitated. The newborn, with
+    which the run is compared at its end, has imitated nobody. A clone knows only what its seats see: of a teacher that
+    remembers, or that seldom acts, it may keep no more than the commonest action; `clone_accuracy` beside
+    `clone_base_rate` tells.
+
+    Attributes:
+        agent: who learns.
+        teacher: any scripted trader.
+        sessions: how many of them the teacher plays in every market; the last is not learned from but tells how close
+            the clone has come.
+        epochs: passes over the decisions of all others.
+        minibatch_size: decisions of one gradient step.
+        learning_rate: step of Adam.
+    """
+
+    agent: LearningAgent
+    teacher: Agent
+    sessions: int = 4
+    epochs: int = 10
+    minibatch_size: int = 256
+    learning_rate: float = 1e-3
+
+    def __post_init__(self) -> None:
+        name = "population agent"
+        require(isinstance(self.agent, LearningAgent), f"{name}.agent", self.agent, "one that learns")
+        rule = not self.teacher.observes and not isinstance(self.teacher, LearningAgent)
+        require(rule, f"{name}.teacher", self.teacher, "a scripted trader")
+        require(self.sessions >= 2, f"{name}.sessions", self.sessions, "2 or more: one is held out")
+        for field in ("epochs", "minibatch_size", "learning_rate"):
+            require(getattr(self, field) > 0, f"{name}.{field}", getattr(self, field), "above zero")
+
+    @property
+    def trader(self) -> Any:
+        """Return what plays while it learns."""
+        return self.agent.trader
+
+    @property
+    def observes(self) -> bool:
+        """Return whether the seats get observations."""
+        return self.agent.observes
+
+    @property
+    def warms_up(self) -> bool:
+        """Return whether it acts before the session opens."""
+        return self.agent.warms_up
+
+    @property
+    def mind_per_market(self) -> bool:
+        """Return whether every market has a mind of its own."""
+        return self.agent.mind_per_market
+
+    @property
+    def fitting(self) -> Fitting:
+        """Return how decisions are imitated."""
+        return Fitting(self.epochs, self.minibatch_size, self.learning_rate)
+
+    def parameters(self, spec: MarketSpec, seats: int) -> Sequence[float]:
+        """Return those of the agent."""
+        return self.agent.parameters(spec, seats)
+
+    def learner(self, environment: Environment, group: str, seed: int) -> CloningLearner:
+        """Return a newborn learner for the group of this name; raises ValueError for one that cannot imitate."""
+        newborn = self.agent.learner(environment, group, seed)
+        if not isinstance(newborn, CloningLearner):
+            raise ValueError(f"population.{group}.agent.agent is {self.agent}; it cannot imitate a teacher")
+        if newborn.memory_size:
+            raise ValueError(f"population.{group}.agent.agent is {self.agent}; what has a memory cannot imitate")
+        return newborn
+
+
+@dataclass(frozen=True)
+class Taught(External):
+    """A seat that is played from outside as its teacher says, and shown what the teacher is shown.
+
+    Attributes:
+        teacher: who decides.
+    """
+
+    teacher: Agent
+
+    @property
+    def sees(self) -> tuple[str, ...]:
+        """Return what the teacher is shown beyond what every seat sees."""
+        return tuple(getattr(self.teacher, "sees", ()))
+
+    @property
+    def steers(self) -> bool:
+        """Return whether the teacher moves the fundamental value."""
+        return bool(getattr(self.teacher, "steers", False))

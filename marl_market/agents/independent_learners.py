@@ -1,0 +1,219 @@
+"""A group each of whose seats learns for itself, whatever the algorithm."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marl_market.agents.policies.compiled_mlp import play
+from marl_market.agents.policies.fixed_policy import FrozenPolicy
+from marl_market.agents.imitation.behavior_cloning import Fitting
+from marl_market.agents.interfaces import (
+    Decision,
+    Experience,
+    Floats,
+    Learner,
+    LearningAgent,
+    Masks,
+    Outside,
+    OutsidePolicy,
+    Policy,
+    Portion,
+)
+from marl_market.env.population.group import External, Group
+from marl_market.env.batch_market import BatchMarket
+from marl_market.env.environment import Environment
+from marl_market.market.spec import MarketSpec
+
+
+def learner_of(environment: Environment, group: Group, seed: int) -> Learner:
+    """Return the newborn learner of a group, or one of each of its seats where they share none.
+
+    Raises TypeError for an agent that cannot learn, and ValueError for seats that should each evolve, since those of a
+    group are a candidate's together, or have auxiliary heads, which watch the group as a whole.
+    """
+    if not isinstance(group.agent, LearningAgent):
+        raise TypeError(f"population.{group.name}.agent is {group.agent}, which cannot learn")
+    if group.shared:
+        return group.agent.learner(environment, group.name, seed)
+    if group.agent.mind_per_market:
+        raise ValueError(
+            f"population.{group.name}.shared is {group.shared} and its agent evolves; it must be true: make a group of "
+            "each seat that evolves for itself"
+        )
+    if getattr(getattr(group.agent, "agent", group.agent), "auxiliary", None):
+        raise ValueError(
+            f"population.{group.name}.shared is {group.shared} and its agent has auxiliary heads; it must be true"
+        )
+    seeds = np.random.SeedSequence(seed).generate_state(group.count, np.uint32).tolist()
+    return LearnerPerSeat([group.agent.learner(environment, group.name, own) for own in seeds])
+
+
+class LearnerPerSeat:
+    """Hand what the seats of a group live through to one learner a seat."""
+
+    def __init__(self, learners: Sequence[Learner]) -> None:
+        """Begin with the learner of each seat, all built alike."""
+        self._learners = tuple(learners)
+        self.memory_size = learners[0].memory_size
+
+    def prepare(self, batch: BatchMarket, portion: Portion | None = None) -> None:
+        """Write nothing: the minds are outside the step."""
+
+    def act(self, observation: Floats, memory: Floats, noise: Floats | None, mask: Masks | None = None) -> Decision:
+        """Return what each row does, as the learner of its seat says."""
+        return _ask(self._learners, observation, memory, noise, mask)
+
+    def learn(self, experience: Experience) -> dict[str, float]:
+        """Let each learn from what its own seat lived through; return the means of their metrics."""
+        return _means(learner.learn(self._of(experience, seat)) for seat, learner in enumerate(self._learners))
+
+    def _of(self, experience: Experience, seat: int) -> Experience:
+        """Return the rows of one seat, which has as many as there are markets."""
+
+        def own(rows: NDArray[Any]) -> NDArray[Any]:
+            return rows[:, seat :: len(self._learners)]
+
+        trajectory = experience.trajectory
+        if trajectory is None:
+            raise TypeError("experience has no trajectory; a seat learns for itself from what it saw and did")
+        kept = replace(
+            trajectory,
+            observation=own(trajectory.observation),
+            action=own(trajectory.action),
+            decided=own(trajectory.decided),
+            left=own(trajectory.left),
+            columns={name: own(column) for name, column in trajectory.columns.items()},
+            mask=None if trajectory.mask is None else own(trajectory.mask),
+        )
+        return Experience(own(experience.reward), kept)
+
+    def policy(self) -> Policy:
+        """Return what the seats have learned, compiled where all of it can be."""
+        policies = [learner.policy() for learner in self._learners]
+        compiled = [policy for policy in policies if isinstance(policy, FrozenPolicy)]
+        if len(compiled) == len(policies):
+            return FrozenPerSeat(tuple(compiled))
+        return OutsidePerSeat(tuple(policy for policy in policies if isinstance(policy, OutsidePolicy)))
+
+    def imitate(self, sessions: Sequence[Experience], fitting: Fitting) -> dict[str, float]:
+        """Let each imitate what was done in its own seat, see `marl_market.agents.imitation.behavior_cloning.CloningLearner`."""
+        return _means(
+            learner.imitate([self._of(session, seat) for session in sessions], fitting)  # type: ignore[attr-defined]
+            for seat, learner in enumerate(self._learners)
+        )
+
+    def share(self) -> list[Any]:
+        """Return what minds born alike need in order to act as these do now."""
+        return [learner.share() for learner in self._learners]
+
+    def adopt(self, shared: Sequence[Any]) -> None:
+        """Act as those do whose `share` this is."""
+        for learner, own in zip(self._learners, shared, strict=True):
+            learner.adopt(own)
+
+    def get_state(self) -> dict[str, Any]:
+        """Return the states of all learners."""
+        return {"seats": [learner.get_state() for learner in self._learners]}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Continue from a state of `get_state`."""
+        for learner, own in zip(self._learners, state["seats"], strict=True):
+            learner.set_state(own)
+
+
+@dataclass(frozen=True, eq=False)
+class FrozenPerSeat:
+    """Play a compiled policy of its own in each seat.
+
+    Attributes:
+        policies: of the seats, in order.
+    """
+
+    trader = play
+    observes = True
+    warms_up = False
+    mind_per_market = False
+    mind_per_seat = True
+    policies: tuple[FrozenPolicy, ...]
+
+    @property
+    def observation_size(self) -> int:
+        """Return how many numbers the networks see."""
+        return self.policies[0].observation_size
+
+    @property
+    def weights(self) -> Floats:
+        """Return the weights of all networks, seat by seat."""
+        return np.concatenate([policy.weights for policy in self.policies])
+
+    def parameters(self, spec: MarketSpec, seats: int) -> Sequence[float]:
+        """Return none: what they know is in their weights."""
+        return ()
+
+    def write_minds(self, minds: NDArray[np.void], rows: slice) -> None:
+        """Write each network into the mind record of its seat."""
+        for row, policy in zip(range(rows.start, rows.stop), self.policies, strict=True):
+            policy.write_minds(minds, slice(row, row + 1))
+
+
+@dataclass(frozen=True, eq=False)
+class OutsidePerSeat(External):
+    """Ask a policy of its own for each seat.
+
+    Attributes:
+        policies: of the seats, in order.
+    """
+
+    policies: tuple[OutsidePolicy, ...]
+
+    @property
+    def memory_size(self) -> int:
+        """Return how many numbers a row remembers."""
+        return self.policies[0].memory_size
+
+    @property
+    def weights(self) -> Floats:
+        """Return the weights of all networks, seat by seat."""
+        return np.concatenate([policy.weights for policy in self.policies])
+
+    def act(self, observation: Floats, memory: Floats, noise: Floats | None, mask: Masks | None = None) -> Decision:
+        """Return what each row does, as the policy of its seat says."""
+        return _ask(self.policies, observation, memory, noise, mask)
+
+
+def _means(metrics: Iterable[Mapping[str, float]]) -> dict[str, float]:
+    """Return the mean of each metric over those who report it."""
+    found = list(metrics)
+    names = dict.fromkeys(name for each in found for name in each)
+    return {name: float(np.mean([each[name] for each in found if name in each])) for name in names}
+
+
+def _ask(
+    minds: Sequence[Outside], observation: Floats, memory: Floats, noise: Floats | None, mask: Masks | None
+) -> Decision:
+    """Return what rows do that belong to each of several minds in turn."""
+    count = len(minds)
+    found = [
+        mind.act(
+            observation[seat::count],
+            memory[seat::count],
+            None if noise is None else noise[seat::count],
+            None if mask is None else mask[seat::count],
+        )
+        for seat, mind in enumerate(minds)
+    ]
+    return Decision(
+        _interleaved([each.action for each in found]),
+        _interleaved([each.memory for each in found]),
+        {name: _interleaved([each.columns[name] for each in found]) for name in found[0].columns},
+    )
+
+
+def _interleaved(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    """Return the rows of several arrays in turn, as one array."""
+    return np.stack(parts, axis=1).reshape(len(parts) * len(parts[0]), *parts[0].shape[1:])

@@ -1,0 +1,1 @@
+"""Policies that play against learners and do not learn."""

@@ -1,0 +1,1 @@
+"""The algorithms, one config dataclass each."""

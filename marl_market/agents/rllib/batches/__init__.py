@@ -1,0 +1,1 @@
+"""Rollouts as the train batches of RLlib learners."""

@@ -1,0 +1,137 @@
+"""Generalized advantages of whole rollouts: the learner pipeline of RLlib's PPO, without a Python call an episode."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from ray.rllib.connectors.connector_v2 import ConnectorV2
+from ray.rllib.core.columns import Columns
+from ray.rllib.core.rl_module.multi_rl_module import MultiRLModule
+from ray.rllib.evaluation.postprocessing import Postprocessing
+
+from marl_market.agents.rllib.networks.device import beside
+from marl_market.agents.rllib.networks.masked_module import ACTION_MASK
+from marl_market.agents.rllib.networks.action_distribution import as_tensors
+from marl_market.agents.rllib.batches.rollout import Floats, Rollout
+
+
+def generalized_advantages(
+    value: Floats,
+    next_value: Floats,
+    reward: Floats,
+    decided: NDArray[np.bool_],
+    terminated: NDArray[np.bool_],
+    truncated: NDArray[np.bool_],
+    discount: float,
+    trace_decay: float,
+) -> Floats:
+    """Return the advantage of each decision, (T, R); what stands between decisions means nothing.
+
+    advantage_t = sum_l (discount * trace_decay)^l * delta_(t+l), summed to the end of the row's episode, where
+    delta_t = reward_t + discount * next_value_t - value_t (Schulman et al. 2016, arXiv:1506.02438, equation 16).
+
+    Where a row decides again only after k steps, all k rewards are the decision's, each discounted by its distance,
+    and what follows is worth discount^k: the action is an option in the sense of Sutton, Precup and Singh 1999
+    ("Between MDPs and semi-MDPs"). The trace decays by the decision, since it weighs values against rewards.
+
+    Args:
+        value: value of what each row saw before each decision, (T, R).
+        next_value: value of what it saw after; of the final observation where the row was truncated, (T, R).
+        reward: (T, R).
+        decided: whether a step began with a decision, (T, R).
+        terminated: no value follows here, (T, R).
+        truncated: value follows, but of another episode than the next step, (T, R).
+        discount: worth of the next step's reward.
+        trace_decay: the lambda of the paper: 0 trusts `value` (bias), 1 trusts the rewards (variance).
+    """
+    worth, goes_on = np.float32(discount), ~(terminated | truncated)
+    advantage = np.empty_like(reward)
+    following, waits = np.zeros_like(reward[0]), np.zeros_like(decided[0])
+    returned = following
+    for step in reversed(range(len(reward))):
+        # What comes after the step is worth its value or, in a sleep, what is earned until the row wakes and then is.
+        after = np.where(waits & goes_on[step], returned, next_value[step])
+        returned = reward[step] + worth * after * ~terminated[step]
+        decay = np.where(decided[step], np.float32(discount * trace_decay), worth) * goes_on[step]
+        following = np.where(decided[step], returned - value[step], np.float32(0)) + decay * following
+        advantage[step] = following
+        waits = ~decided[step]
+    return advantage
+
+
+class GeneralizedAdvantages(ConnectorV2):
+    """Turn rollouts into the train batch of the learner's one module: {module: {column: tensor (decisions, ...)}}.
+
+    Advantages are standardized over the batch, as RLlib's own pipeline does. Decisions are shuffled: RLlib goes
+    through a batch in its given order once before it shuffles for the first time, and in time order neighbors are
+    alike. Like RLlib's, the shuffle draws from NumPy's global stream; who calls the learner pins that stream.
+    """
+
+    def __init__(self, discount: float, trace_decay: float) -> None:
+        super().__init__()
+        self.discount = discount
+        self.trace_decay = trace_decay
+
+    # RLlib hands on whatever `Learner.update` was given as episodes.
+    def __call__(  # type: ignore[override]
+        self, *, rl_module: MultiRLModule, episodes: Sequence[Rollout], **_: Any
+    ) -> dict[str, dict[str, torch.Tensor]]:
+        """Return the train batch of `episodes`; raises ValueError for a learner of several modules."""
+        names = list(rl_module.keys())
+        if len(names) != 1:
+            raise ValueError(f"the learner has modules {names}; a group learns with exactly one")
+        module = rl_module[names[0]]
+        parts = [self._entries(module, rollout) for rollout in episodes]
+        count = sum(len(part[Postprocessing.ADVANTAGES]) for part in parts)
+        order = np.random.permutation(count)  # noqa: NPY002 - see the class
+        batch = {column: np.concatenate([part[column] for part in parts])[order] for column in parts[0]}
+        advantage = batch[Postprocessing.ADVANTAGES]
+        learned = advantage[batch.get(Columns.LOSS_MASK, ...)]
+        batch[Postprocessing.ADVANTAGES] = (advantage - learned.mean()) / max(1e-4, learned.std())
+        action = as_tensors(batch.pop(Columns.ACTIONS), module.action_space)
+        given = {Columns.ACTIONS: action, **{key: torch.from_numpy(each) for key, each in batch.items()}}
+        return {names[0]: beside(module, given)}
+
+    def _entries(self, module: Any, rollout: Rollout) -> dict[str, NDArray[Any]]:
+        """Return the columns of a rollout's decisions, (decisions, ...) each."""
+        columns = self._columns(module, rollout, _values(module, rollout.observation))
+        return {column: values[rollout.decided] for column, values in columns.items()}
+
+    def _columns(self, module: Any, rollout: Rollout, value: Floats) -> dict[str, NDArray[Any]]:
+        """Return the columns of all steps, (T, R, ...) each; `value` (T + 1, R) is the critic's of each observation."""
+        next_value = value[1:].copy()
+        if len(rollout.final_step):
+            next_value[rollout.final_step, rollout.final_row] = _values(module, rollout.final_observation)
+        advantage = generalized_advantages(
+            value[:-1],
+            next_value,
+            rollout.reward,
+            rollout.decided,
+            rollout.terminated,
+            rollout.truncated,
+            self.discount,
+            self.trace_decay,
+        )
+        columns: dict[str, NDArray[Any]] = {
+            Columns.OBS: rollout.observation[:-1],
+            Columns.ACTIONS: rollout.action,
+            Columns.ACTION_LOGP: rollout.action_logp,
+            Columns.ACTION_DIST_INPUTS: rollout.action_dist_inputs,
+            Postprocessing.ADVANTAGES: advantage,
+            Postprocessing.VALUE_TARGETS: advantage + value[:-1],
+        }
+        if rollout.action_mask is not None:
+            columns[ACTION_MASK] = rollout.action_mask
+        columns.update(rollout.extra)
+        return columns
+
+
+def _values(module: Any, observation: Floats) -> Floats:
+    """Return the critic's value of each observation (..., D), shape (...)."""
+    flat = beside(module, torch.from_numpy(observation.reshape(-1, observation.shape[-1])))
+    with torch.no_grad():
+        return module.compute_values({Columns.OBS: flat}).cpu().numpy().reshape(observation.shape[:-1])

@@ -1,0 +1,94 @@
+"""Whole rollouts as sequences: the learner pipeline of RLlib's IMPALA and APPO, without a Python call an episode."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from ray.rllib.connectors.connector_v2 import ConnectorV2
+from ray.rllib.core.columns import Columns
+from ray.rllib.core.models.base import ACTOR, CRITIC
+from ray.rllib.core.rl_module.multi_rl_module import MultiRLModule
+
+from marl_market.agents.rllib.batches.decisions import ends, following_decision, gained
+from marl_market.agents.rllib.networks.device import beside
+from marl_market.agents.rllib.networks.masked_module import ACTION_MASK
+from marl_market.agents.rllib.networks.action_distribution import as_tensors
+from marl_market.agents.rllib.batches.recurrent import as_state, memory_size_of, padded_key
+from marl_market.agents.rllib.batches.rollout import Rollout
+
+
+class Sequences(ConnectorV2):
+    """Turn rollouts into the train batch of the learner's one module, row after row: {module: {column: (R * T, ...)}}.
+
+    Every row is one sequence of `steps` entries as V-trace reads them: its decisions in time order, and behind them
+    entries that the loss leaves out, one for each step without a decision. Rows that never decided are left out
+    altogether; the order of the others is shuffled from NumPy's global stream. RLlib's V-trace knows no value of what
+    follows the last decision, so that each row has to terminate there.
+
+    Where a row decides again only after k steps, the rewards of all of them are the decision's and what follows is
+    worth discount ** k. V-trace discounts by one step and by what has not terminated: the rest is in the latter.
+
+    Recurrent networks get the rows as sequences, (R, T, ...).
+    """
+
+    def __init__(self, steps: int, discount: float) -> None:
+        super().__init__()
+        self.steps = steps
+        self.discount = discount
+
+    # RLlib hands on whatever `Learner.update` was given as episodes.
+    def __call__(  # type: ignore[override]
+        self, *, rl_module: MultiRLModule, episodes: Sequence[Rollout], shared_data: dict[str, Any], **_: Any
+    ) -> dict[str, dict[str, Any]]:
+        """Return the train batch of `episodes`; raises ValueError for rows that V-trace cannot read."""
+        (name,) = rl_module.keys()
+        parts = [self._columns(rollout) for rollout in episodes]
+        order = np.random.permutation(sum(map(entries_of, episodes)) // self.steps)  # noqa: NPY002
+        batch = {column: np.concatenate([part[column] for part in parts])[order] for column in parts[0]}
+        module = rl_module[name]
+        if not module.is_stateful():
+            batch = {column: values.reshape(-1, *values.shape[2:]) for column, values in batch.items()}
+        action = as_tensors(batch.pop(Columns.ACTIONS), module.action_space)
+        columns = {Columns.ACTIONS: action, **{column: torch.from_numpy(each) for column, each in batch.items()}}
+        given = beside(module, columns)
+        if module.is_stateful():
+            # Each row is a session, which begins without a memory.
+            nothing = beside(module, as_state(torch.zeros(len(order), memory_size_of(module))))
+            lengths = torch.full((len(order),), self.steps, dtype=torch.int32)  # RLlib reads them one by one
+            shared_data[padded_key(name)] = True
+            given |= {Columns.SEQ_LENS: lengths, Columns.STATE_IN: {ACTOR: nothing, CRITIC: nothing}}
+        return {name: given}
+
+    def _columns(self, rollout: Rollout) -> dict[str, NDArray[Any]]:
+        """Return the columns of a rollout, (R, T, ...) each."""
+        steps = len(rollout.reward)
+        if steps != self.steps or rollout.truncated.any() or not rollout.terminated[-1].all():
+            raise ValueError(f"rollout of {steps} steps; V-trace needs {self.steps}, the last of which terminates")
+        decided = rollout.decided
+        following = following_decision(decided, rollout.terminated)
+        elapsed = np.where(decided, following - np.arange(steps)[:, None], 1)
+        worth = (self.discount ** (elapsed - 1.0)).astype(np.float32)
+        columns: dict[str, NDArray[Any]] = {
+            Columns.OBS: rollout.observation[:-1],
+            Columns.ACTIONS: rollout.action,
+            Columns.ACTION_LOGP: rollout.action_logp,
+            Columns.ACTION_DIST_INPUTS: rollout.action_dist_inputs,
+            Columns.REWARDS: gained(rollout.reward, elapsed, self.discount),
+            Columns.TERMINATEDS: np.where(ends(rollout.terminated, following), np.float32(1), 1 - worth),
+            Columns.LOSS_MASK: decided,
+        }
+        if rollout.action_mask is not None:
+            columns[ACTION_MASK] = rollout.action_mask
+        columns.update(rollout.extra)
+        rows = np.flatnonzero(decided.any(axis=0))
+        order = np.argsort(~decided, axis=0, kind="stable")[:, rows]
+        return {column: values[order, rows].swapaxes(0, 1) for column, values in columns.items()}
+
+
+def entries_of(rollout: Rollout) -> int:
+    """Return how many entries a rollout takes in the batch, those that the loss leaves out included."""
+    return int(rollout.decided.any(axis=0).sum()) * len(rollout.decided)

@@ -1,0 +1,1 @@
+"""RLlib learners behind the project's own `Learner` protocol."""

@@ -1,0 +1,318 @@
+"""The shared sampler as an `EnvRunner`: Algorithms of RLlib, unmodified, sample whole batches of markets with it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import gymnasium
+import numpy as np
+import ray
+import torch
+from ray.rllib.callbacks.utils import make_callback
+from ray.rllib.core import COMPONENT_RL_MODULE
+from ray.rllib.env import INPUT_ENV_SINGLE_SPACES, INPUT_ENV_SPACES
+from ray.rllib.env.env_runner import EnvRunner
+from ray.rllib.env.multi_agent_episode import MultiAgentEpisode
+from ray.rllib.utils import force_list
+from ray.rllib.utils import metrics as names
+from ray.rllib.utils.checkpoints import Checkpointable
+
+from marl_market.agents.rllib.native.episodes import add_seat
+from marl_market.agents.rllib.learners.learner import observation_space
+from marl_market.agents.rllib.native.rl_module_policy import ModuleMind
+from marl_market.env.batch_market import BatchMarket
+from marl_market.env.environment import Environment
+from marl_market.env.interface.schemes import ActionSpace
+from marl_market.env.step.setup import external_seats
+from marl_market.agents.sampling.sampler import Sampler
+
+SETTINGS = {"environment", "markets", "threads"}
+NAMES = {
+    "agent": (
+        names.NUM_AGENT_STEPS_SAMPLED,
+        names.NUM_AGENT_STEPS_SAMPLED_LIFETIME,
+        names.EPISODE_AGENT_RETURN_MEAN,
+    ),
+    "module": (
+        names.NUM_MODULE_STEPS_SAMPLED,
+        names.NUM_MODULE_STEPS_SAMPLED_LIFETIME,
+        names.EPISODE_MODULE_RETURN_MEAN,
+    ),
+}
+"""What RLlib calls the steps now, the steps ever and the mean return of an agent and of a module."""
+Spaces = dict[str, tuple[gymnasium.Space[Any], gymnasium.Space[Any]]]
+
+
+def group_of(agent: str, *_: object, **__: object) -> str:
+    """Return the group of an agent that is called "<group>_<number>": a policy mapping of one policy a group."""
+    return agent.rsplit("_", 1)[0]
+
+
+def external_groups(environment: Environment) -> dict[str, range]:
+    """Return the seats of each group that acts from outside, by name."""
+    outside = external_seats(environment)
+    seats = {group.name: environment.seats_of(group.name) for group in environment.groups}
+    return {name: range(taken.start, taken.stop) for name, taken in seats.items() if taken.start in outside}
+
+
+class MarketEnvRunner(EnvRunner, Checkpointable):
+    """Sample sessions of many markets for an RLlib Algorithm; one RLModule plays each external group.
+
+    `config.environment(env_config=...)` takes "environment", a `marl_market.env.environment.Environment`, and may take
+    "markets" of one batch (32) and "threads" that step them (1). The agents of each market are those of
+    `marl_market.env.parallel_env.MarketEnv`, "<group>_<number>"; the policy mapping may choose another policy for a group
+    in each session, but one for all its seats. `MarketEnvRunner.policies(environment)` are the arguments of
+    `config.multi_agent` for one policy a group.
+
+    A call to `sample` plays whole sessions, as many as bring the steps or episodes that it was asked for, and returns
+    one MultiAgentEpisode a market. There are no connectors between environment and module; those of learners run.
+    """
+
+    def __init__(self, config: Any, **kwargs: Any) -> None:
+        """Read the configuration; raises ValueError for settings that it cannot sample with."""
+        super().__init__(config=config, **kwargs)
+        self._environment, self._markets, self._threads = _settings(self.config)
+        self._groups = external_groups(self._environment)
+        self._session_steps = self._markets * self._environment.spec.session_steps
+        entropy = np.random.SeedSequence().generate_state(1, np.uint64)[0]
+        self._sampling_seed = int(entropy) if self._seed is None else self._seed
+        self._callbacks = [made() for made in force_list(self.config.callbacks_class)]
+        self._minds = {name: ModuleMind() for name in self._groups}
+        self._sampler: Sampler | None = None
+        self._sessions = 0
+        self._weights_seq_no = 0
+        self._env_runner_state_server: Any = None
+        self.module: Any = None
+        self.make_module()
+
+    @staticmethod
+    def policies(environment: Environment) -> dict[str, Any]:
+        """Return what `config.multi_agent` takes for one policy for each external group."""
+        return {"policies": set(external_groups(environment)), "policy_mapping_fn": group_of}
+
+    def make_module(self) -> None:
+        """Build the modules that the configuration describes."""
+        specification = self.config.get_multi_rl_module_spec(spaces=self.get_spaces(), inference_only=True)
+        self.module = specification.build()
+
+    def assert_healthy(self) -> None:
+        """Raise AssertionError unless there are modules to sample with."""
+        assert self.module is not None
+
+    def get_spaces(self) -> Spaces:
+        """Return the spaces of the environment and of each module that has a seat, or could have any."""
+        observation = observation_space(self._environment.observation_size)
+        actions = {agent: self._space_of(name) for name in self._groups for agent in self._environment.agents_of(name)}
+        observations = gymnasium.spaces.Dict(dict.fromkeys(actions, observation))
+        whole = (observations, gymnasium.spaces.Dict(dict(actions)))
+        episode = self._new_episode()
+        mapped: Spaces = {str(episode.module_for(agent)): (observation, space) for agent, space in actions.items()}
+        first, *others = actions.values()
+        if all(space == first for space in others):
+            mapped = {**dict.fromkeys(self.config.policies, (observation, first)), **mapped}
+        return {INPUT_ENV_SPACES: whole, INPUT_ENV_SINGLE_SPACES: whole, **mapped}
+
+    def sample(
+        self,
+        *,
+        num_timesteps: int | None = None,
+        num_episodes: int | None = None,
+        explore: bool | None = None,
+        random_actions: bool = False,
+        **_: Any,
+    ) -> list[MultiAgentEpisode]:
+        """Return the episodes of whole sessions: one session, or as many as the number asked for takes.
+
+        Args:
+            num_timesteps: least number of steps of all markets together.
+            num_episodes: least number of episodes.
+            explore: whether modules explore; None for what the configuration says.
+            random_actions: whether actions are drawn evenly from their spaces.
+        """
+        self._pull_weights()
+        sessions = math.ceil((num_timesteps or 1) / self._session_steps)
+        if num_episodes is not None:
+            sessions = math.ceil(num_episodes / self._markets)
+        for mind in self._minds.values():
+            mind.explore = bool(self.config.explore if explore is None else explore)
+            mind.random = random_actions
+            mind.env_steps = self.num_env_steps_sampled_lifetime
+        self.metrics.log_value(names.WEIGHTS_SEQ_NO, self._weights_seq_no, window=1)
+        with self.metrics.log_time(names.SAMPLE_TIMER):
+            episodes = [episode for _ in range(sessions) for episode in self._play_session()]
+        self._call("on_sample_end", samples=episodes)
+        return episodes
+
+    def _play_session(self) -> list[MultiAgentEpisode]:
+        """Play the session that follows in every market, log it and return its episodes."""
+        if self._sampler is None:
+            batch = BatchMarket(self._environment, self._markets, self._threads)
+            self._sampler = Sampler(batch, self._minds, self._sampling_seed, pairs=False)
+        mapping = self._map_groups()
+        for name, mind in self._minds.items():
+            mind.module = self.module[mapping[name]]
+            if isinstance(mind.module, torch.nn.Module):
+                mind.module.eval()
+        session = self._sampler.sample(self._sessions)
+        self._sessions += 1
+        modules = {agent: mapping[name] for name in self._groups for agent in self._environment.agents_of(name)}
+        episodes = [self._new_episode(modules) for _ in range(self._markets)]
+        for name, experience in session.experience.items():
+            agents, space = self._environment.agents_of(name), self._space_of(name)
+            for row in range(self._markets * len(agents)):
+                market, number = divmod(row, len(agents))
+                add_seat(episodes[market], agents[number], experience, row, space, self._minds[name].module)
+        for number, episode in enumerate(episodes):
+            episode.env_t, episode.is_truncated = self._environment.spec.session_steps, True
+            self._call("on_episode_end", episode=episode, prev_episode_chunks=[], env=None, env_index=number)
+        self._log(episodes)
+        # A market in which nobody ever decided has nothing to learn from.
+        return [episode for episode in episodes if episode.agent_episodes]
+
+    def _map_groups(self) -> dict[str, str]:
+        """Return the module of each group for the next session; raises ValueError where its seats disagree."""
+        episode = self._new_episode()
+        mapping = {}
+        for name in self._groups:
+            modules = {agent: str(episode.module_for(agent)) for agent in self._environment.agents_of(name)}
+            if len(set(modules.values())) > 1:
+                raise ValueError(
+                    f"policy_mapping_fn maps the seats of population.{name} to {modules}; MarketEnvRunner plays a "
+                    "group by one policy: make a group of each"
+                )
+            mapping[name] = modules[self._environment.agents_of(name)[0]]
+        return mapping
+
+    def _log(self, episodes: list[MultiAgentEpisode]) -> None:
+        """Log what a session brought, under the names that RLlib's own runners use."""
+        metrics, count = self.metrics, len(episodes)
+        metrics.log_value(names.NUM_ENV_STEPS_SAMPLED, self._session_steps, reduce="sum")
+        metrics.log_value(
+            names.NUM_ENV_STEPS_SAMPLED_LIFETIME, self._session_steps, reduce="lifetime_sum", with_throughput=True
+        )
+        metrics.log_value(names.NUM_EPISODES, count, reduce="sum")
+        metrics.log_value(names.NUM_EPISODES_LIFETIME, count, reduce="lifetime_sum")
+        taken: dict[tuple[str, str], int] = {}
+        earned: dict[tuple[str, str], dict[int, float]] = {}
+        for number, episode in enumerate(episodes):
+            for agent, seat in episode.agent_episodes.items():
+                for who in (("agent", str(agent)), ("module", str(seat.module_id))):
+                    taken[who] = taken.get(who, 0) + len(seat)
+                    returns = earned.setdefault(who, {})
+                    returns[number] = returns.get(number, 0.0) + float(seat.get_return())
+        for (kind, name), steps in taken.items():
+            now, ever, _ = NAMES[kind]
+            metrics.log_value((now, name), steps, reduce="sum")
+            metrics.log_value((ever, name), steps, reduce="lifetime_sum")
+        # One value a session, the mean over its markets: the window counts sessions.
+        runners = self.config.num_env_runners or 1
+        window = max(1, math.ceil(self.config.metrics_num_episodes_for_smoothing / (runners * count)))
+        for (kind, name), returns in earned.items():
+            metrics.log_value((NAMES[kind][2], name), float(np.mean(list(returns.values()))), window=window)
+        whole, length = [float(episode.get_return()) for episode in episodes], self._environment.spec.session_steps
+        for reduce, key_of_return, key_of_length, best in (
+            ("mean", names.EPISODE_RETURN_MEAN, names.EPISODE_LEN_MEAN, np.mean(whole)),
+            ("min", names.EPISODE_RETURN_MIN, names.EPISODE_LEN_MIN, min(whole)),
+            ("max", names.EPISODE_RETURN_MAX, names.EPISODE_LEN_MAX, max(whole)),
+        ):
+            metrics.log_dict({key_of_return: float(best), key_of_length: length}, reduce=reduce, window=window)
+
+    def _call(self, event: str, **arguments: Any) -> None:
+        """Call the user's callbacks."""
+        make_callback(
+            event,
+            callbacks_objects=self._callbacks,
+            callbacks_functions=getattr(self.config, f"callbacks_{event}"),
+            kwargs={"env_runner": self, "metrics_logger": self.metrics, **arguments},
+        )
+
+    def get_metrics(self) -> Any:
+        """Return what has been logged since the last call."""
+        return self.metrics.reduce()
+
+    def get_state(
+        self,
+        components: str | Collection[str] | None = None,
+        *,
+        not_components: str | Collection[str] | None = None,
+        **kwargs: Any,
+    ) -> dict[str, Any]:
+        """Return weights and counters; no connectors, or RLlib would merge what is not there."""
+        state: dict[str, Any] = {names.NUM_ENV_STEPS_SAMPLED_LIFETIME: self.num_env_steps_sampled_lifetime}
+        if self._check_component(COMPONENT_RL_MODULE, components, not_components):
+            state[COMPONENT_RL_MODULE] = self.module.get_state(
+                components=self._get_subcomponents(COMPONENT_RL_MODULE, components),
+                not_components=self._get_subcomponents(COMPONENT_RL_MODULE, not_components),
+                **kwargs,
+            )
+            state[names.WEIGHTS_SEQ_NO] = self._weights_seq_no
+        return state
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Take over weights that are newer than those it has, or of no known age, and counters.
+
+        A runner that has not sampled yet goes on behind the sessions that were sampled before it.
+        """
+        if COMPONENT_RL_MODULE in state:
+            version = state.get(names.WEIGHTS_SEQ_NO, 0)
+            if version == 0 or self._weights_seq_no < version:
+                weights = state[COMPONENT_RL_MODULE]
+                self.module.set_state(ray.get(weights) if isinstance(weights, ray.ObjectRef) else weights)
+            self._weights_seq_no = max(self._weights_seq_no, version)
+        if names.NUM_ENV_STEPS_SAMPLED_LIFETIME in state:
+            self.num_env_steps_sampled_lifetime = state[names.NUM_ENV_STEPS_SAMPLED_LIFETIME]
+            if self._sampler is None:
+                self._sessions = math.ceil(self.num_env_steps_sampled_lifetime / self._session_steps)
+
+    def _pull_weights(self) -> None:
+        """Take newer weights from where IMPALA and APPO put them: they hand none to their runners."""
+        if self._env_runner_state_server is not None:
+            state = ray.get(self._env_runner_state_server.pull_if_newer.remote(self._weights_seq_no))
+            if state is not None:
+                self.set_state(state)
+
+    def get_ctor_args_and_kwargs(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Return what builds a runner like this one."""
+        return (), {"config": self.config}
+
+    def get_checkpointable_components(self) -> list[tuple[str, Any]]:
+        """Return the modules, which RLlib saves on their own."""
+        return [(COMPONENT_RL_MODULE, self.module)]
+
+    def _new_episode(self, modules: Mapping[str, str] | None = None) -> MultiAgentEpisode:
+        mapping: Any = self.config.policy_mapping_fn
+        return MultiAgentEpisode(agent_module_ids=dict[Any, str](modules or {}), agent_to_module_mapping_fn=mapping)
+
+    def _space_of(self, group: str) -> ActionSpace:
+        return self._environment.action_of(group).space
+
+
+def _settings(config: Any) -> tuple[Environment, int, int]:
+    """Return environment, markets and threads of an AlgorithmConfig; raises ValueError where they do not fit."""
+    given = dict(config.env_config)
+    if not isinstance(given.get("environment"), Environment) or not set(given) <= SETTINGS:
+        raise ValueError(
+            f"env_config has {sorted(given)}; it must have 'environment', a marl_market.env.environment.Environment, "
+            "and may have 'markets' and 'threads'"
+        )
+    environment = given["environment"]
+    if not external_groups(environment):
+        raise ValueError(
+            "population has no external group; MarketEnvRunner needs seats whose actions come from outside"
+        )
+    for group in environment.groups:
+        if group.agent.mind_per_market:
+            raise ValueError(f"population.{group.name} is still evolving; MarketEnvRunner needs a policy that plays")
+    if config._env_to_module_connector is not None or config._module_to_env_connector is not None:
+        raise ValueError(
+            "config has connectors between environment and module; MarketEnvRunner does not run them: put what they do "
+            "into the observation and action schemes of the environment"
+        )
+    if not config.is_multi_agent:
+        raise ValueError(
+            "config has no policies for the groups of a market; say "
+            "config.multi_agent(**MarketEnvRunner.policies(environment))"
+        )
+    return environment, given.get("markets", 32), given.get("threads", 1)

@@ -1,0 +1,1 @@
+"""Networks, action distributions and policies of RLlib modules."""

@@ -1,0 +1,1 @@
+"""The sampling path: sessions of a batch of markets, as rollouts."""

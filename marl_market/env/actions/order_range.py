@@ -1,0 +1,39 @@
+"""How far from the mid price, and how large, the orders of a continuous action may be."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from marl_market.env.interface.schemes import require, whole_lots
+from marl_market.market.spec import MarketSpec
+
+
+@dataclass(frozen=True)
+class OrderRange:
+    """Place orders at a level and of a size.
+
+    Raises ValueError, naming the field, for a value that leaves no order.
+
+    Attributes:
+        nearest: distance of an order for level -1, in price scales from the mid price; below zero to take.
+        farthest: distance of an order for level +1, in price scales from the mid price.
+        largest: largest quantity of an order, in size scales.
+        position_limit: largest position, long or short, that open orders may build, in size scales.
+    """
+
+    nearest: float = -0.5
+    farthest: float = 1.5
+    largest: float = 2.0
+    position_limit: float = 3.0
+
+    def __post_init__(self) -> None:
+        require(self.nearest < self.farthest, "action.nearest", self.nearest, f"below action.farthest {self.farthest}")
+        for name in ("largest", "position_limit"):
+            require(getattr(self, name) > 0, f"action.{name}", getattr(self, name), "above zero")
+
+    def parameters(self, spec: MarketSpec) -> Sequence[float]:
+        """Return nearest and farthest in ticks, and largest and position limit in whole lots."""
+        price = spec.price_scale_ticks
+        lots = (whole_lots(scales, spec) for scales in (self.largest, self.position_limit))
+        return (self.nearest * price, self.farthest * price, *lots)

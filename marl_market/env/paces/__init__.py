@@ -1,1 +1,0 @@
-"""When a seat acts again: one pace a file."""

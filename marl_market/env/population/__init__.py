@@ -1,0 +1,1 @@
+"""Who trades: groups of agents and their participation."""

@@ -1,0 +1,1 @@
+"""Recorders: what happened in one market of a batch, as values."""

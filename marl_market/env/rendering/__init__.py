@@ -1,0 +1,1 @@
+"""A market as text or as an image."""

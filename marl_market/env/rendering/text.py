@@ -1,0 +1,78 @@
+"""A market as text: the ladder of the book with the watched agents' orders, the last trades, their accounts."""
+
+from __future__ import annotations
+
+from marl_market.env.rendering.market_view import Level, MarketView
+from marl_market.market.tape import Side
+
+LEVELS = 8
+"""Levels shown of each side."""
+
+TRADES = 5
+"""Last trades shown."""
+
+SIDES = {1: "buy ", -1: "sell", 0: "call"}
+"""What a trade is called by the side of its aggressor."""
+
+
+def render_text(view: MarketView) -> str:
+    """Return the market as lines of text: asks above bids, the best of both in the middle."""
+    asks, bids = view.levels(Side.SELL)[:LEVELS], view.levels(Side.BUY)[:LEVELS]
+    return "\n".join(
+        [
+            f"{view.name}  {view.seconds[-1]:g} of {view.session_seconds():g} s  {view.currency}",
+            "",
+            *ladder(view, bids, asks),
+            "",
+            "last trades",
+            *last_trades(view),
+            "",
+            *accounts(view),
+        ]
+    )
+
+
+def ladder(view: MarketView, bids: list[Level], asks: list[Level]) -> list[str]:
+    """Return the lines of the book: bid quantity, price, ask quantity, and whose of it is how much."""
+    width = max([10, *(len(view.quantity(level.quantity)) for level in (*bids, *asks))])
+    center = max([10, *(len(view.price(level.price)) for level in (*bids, *asks))])
+    lines = [f"{'bid':>{width}}  {'price':^{center}}  {'ask':<{width}}"]
+    for level in reversed(asks):
+        line = f"{'':{width}}  {view.price(level.price):^{center}}  {view.quantity(level.quantity):<{width}}"
+        lines.append((line + owners(view, level)).rstrip())
+    spread = f"spread {view.price(asks[0].price - bids[0].price)}" if asks and bids else "one side is empty"
+    lines.append(f"{f' {spread} ':-^{2 * width + center + 4}}")
+    for level in bids:
+        line = f"{view.quantity(level.quantity):>{width}}  {view.price(level.price):^{center}}  {'':{width}}"
+        lines.append((line + owners(view, level)).rstrip())
+    return lines
+
+
+def owners(view: MarketView, level: Level) -> str:
+    """Return whose orders are in a level."""
+    return "".join(f"  * {agent} {view.quantity(quantity)}" for agent, quantity in level.own.items())
+
+
+def last_trades(view: MarketView) -> list[str]:
+    """Return a line for each of the last trades, the last one first."""
+    rows = [
+        f"{trade.seconds:>10g} s  {SIDES[trade.aggressor_side]}  "
+        f"{view.quantity(trade.quantity)} at {view.price(trade.price)}"
+        for trade in reversed(view.prints[-TRADES:])
+    ]
+    return rows or [f"{'none':>10}"]
+
+
+def accounts(view: MarketView) -> list[str]:
+    """Return a line for each watched agent."""
+    rows = [("account", "position", "profit", "fees", "orders")]
+    for balance in view.balances():
+        position = view.quantity(balance.position, "+")
+        rows.append((balance.agent, position, f"{balance.profit:+,.2f}", f"{balance.fees:,.2f}", str(balance.orders)))
+    widths = [max(len(row[column]) for row in rows) for column in range(5)]
+    return [
+        "  ".join(
+            [f"{row[0]:<{widths[0]}}", *(f"{text:>{width}}" for text, width in zip(row[1:], widths[1:], strict=True))]
+        )
+        for row in rows
+    ]

@@ -1,0 +1,106 @@
+"""What the step of a batch needs beside its markets, as one record of sizes and addresses.
+
+Why addresses and no array arguments: a compiled function counts the references of each array it is given, which for
+the dozen arrays of a step costs as much as matching several orders. A record is passed as a bare pointer.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import carray, types
+from numba.extending import intrinsic
+from numpy.typing import NDArray
+
+from marl_market.env.interface.signatures import MIND, PART, REWARD_PART
+from marl_market.exchange.compiled import generate_call, inlined
+from marl_market.exchange.pointers import pointer
+
+PLAN = np.dtype(
+    [
+        ("step_ns", np.int64),
+        ("warmup_steps", np.int64),
+        ("seats", np.int64),
+        ("external", np.int64),  # seats of a market whose actions come from outside
+        ("observation_size", np.int64),  # numbers a seat sees, of all instruments
+        ("instrument_size", np.int64),  # of each of them
+        ("mask_size", np.int64),
+        ("action", np.int64),  # address of the actions of this step (markets, external seats, numbers)
+        ("action_size", np.int64),
+        ("parts", np.int64),  # addresses of arrays, and how many rows they have
+        ("part_count", np.int64),
+        ("own_parts", np.int64),  # of these, the first ones, in which seats see something else each
+        ("rewards", np.int64),
+        ("reward_count", np.int64),
+        ("minds", np.int64),
+        ("mind_count", np.int64),
+        ("observation", np.int64),  # addresses of what a step writes, see `BatchMarket`
+        ("mask", np.int64),
+        ("reward", np.int64),
+        ("random", np.int64),  # keys: of each market's stream, then of its seats'; each instrument has its own from it
+        ("prices", np.int64),  # initial price of each instrument, in ticks
+        ("open_venue", np.int64),  # addresses of the stages, see `marl_market.env.step.step`
+        ("close_venue", np.int64),
+        ("trade_once", np.int64),
+        ("step_market", np.int64),
+        ("open_session", np.int64),
+        ("acts", np.int64),
+        ("terminated", np.int64),
+    ],
+    align=True,
+)
+
+
+def address(array: NDArray[np.generic]) -> int:
+    """Return where a contiguous array lies; whoever keeps the address keeps the array."""
+    if not array.flags.c_contiguous:
+        raise ValueError("array is not contiguous; what a step reaches by address must be")
+    return array.ctypes.data
+
+
+@inlined
+def parts_of(plan):  # type: ignore[no-untyped-def]
+    """Return the PART rows of an observation."""
+    return carray(pointer(plan.parts), (plan.part_count,), PART)
+
+
+@inlined
+def rewards_of(plan):  # type: ignore[no-untyped-def]
+    """Return the REWARD_PART rows of a reward."""
+    return carray(pointer(plan.rewards), (plan.reward_count,), REWARD_PART)
+
+
+@inlined
+def mind_of(plan, seat):  # type: ignore[no-untyped-def]
+    """Return the MIND row of a seat."""
+    return carray(pointer(plan.minds), (plan.mind_count,), MIND)[seat.mind]
+
+
+@inlined
+def number_row(start, size, row):  # type: ignore[no-untyped-def]
+    """Return row `row` of the float32 array of rows of `size` that begins at `start`."""
+    return carray(pointer(start + 4 * size * row), (size,), np.float32)
+
+
+@inlined
+def flag_row(start, size, row):  # type: ignore[no-untyped-def]
+    """Return row `row` of the array of rows of `size` bytes that begins at `start`."""
+    return carray(pointer(start + size * row), (size,), np.uint8)
+
+
+@inlined
+def random_row(plan, number):  # type: ignore[no-untyped-def]
+    """Return the keys of a market's random streams: its own, then its seats'."""
+    size = plan.seats + 1
+    return carray(pointer(plan.random + 8 * size * number), (size,), np.uint64)
+
+
+@inlined
+def prices_of(plan, count):  # type: ignore[no-untyped-def]
+    """Return the initial price of each of `count` instruments, in ticks."""
+    return carray(pointer(plan.prices), (count,), np.int64)
+
+
+@intrinsic
+def call_stage(_typing_context, address, market, number, plan):  # type: ignore[no-untyped-def]
+    """Call a stage of the step by its address."""
+    return types.int64(types.int64, market, types.int64, plan), generate_call

@@ -1,0 +1,85 @@
+"""The fundamental value inside a step: informed seats are shown it, seats that steer move it, nobody else has it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+from numpy.typing import NDArray
+
+from marl_market.env.population.group import Group
+from marl_market.exchange.compiled import compiled
+from marl_market.market.fundamental import Fundamental
+from marl_market.market.spec import MarketSpec
+
+STREAM = 1
+"""Spawn key of the random stream of the first instrument's process, beside the seed's words for market and seats."""
+
+
+class FundamentalPaths:
+    """The path of one instrument in every market of a batch, where its spec or one of its groups needs one.
+
+    The records hold addresses into the array, so it lives and stays in place as long as they are stepped.
+    """
+
+    def __init__(self, market: MarketSpec, number: int, groups: Sequence[Group], records: NDArray[np.void]) -> None:
+        """Allocate the paths of instrument `number` and give each of its market `records` the address of its own."""
+        spec, needed = market.instruments[number], any("fundamental" in group.sees or group.steers for group in groups)
+        self._spec, self._number = spec, number
+        self._process: Fundamental | None = spec.fundamental
+        self._path: NDArray[np.float64] | None = None
+        if self._process is None and not needed:
+            return
+        steps = spec.warmup_steps + spec.session_steps + 1
+        self._path = np.full((records.size, steps), float(spec.initial_price_ticks))
+        rows = self._path.ctypes.data + np.arange(records.size) * self._path.strides[0]
+        records["path"] = rows + spec.warmup_steps * self._path.itemsize
+        records["path_published"] = self._process is not None and self._process.published
+
+    def draw(self, seeds: Sequence[int] | NDArray[np.integer]) -> None:
+        """Write the path of each market's next session; without a process it stays at the initial price."""
+        if self._path is None or self._process is None:
+            return
+        for path, seed in zip(self._path, seeds, strict=True):
+            random = np.random.default_rng(np.random.SeedSequence(int(seed), spawn_key=(STREAM + self._number,)))
+            path[:] = self._process.path(self._spec, path.size, random)
+
+
+@intrinsic
+def number_at(_typing_context, address, place):  # type: ignore[no-untyped-def]
+    """Return the float64 `place` numbers after the one at `address`."""
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        pointer = builder.inttoptr(arguments[0], ir.DoubleType().as_pointer())
+        return builder.load(builder.gep(pointer, [arguments[1]]))
+
+    return types.float64(types.int64, types.int64), generate
+
+
+@compiled
+def reveal(market):  # type: ignore[no-untyped-def]
+    """Move the value by what steering seats decided, and show it to those who may see it."""
+    public = market.public
+    for i in range(market.seat_count):
+        if market.seat[i].steers == 1:
+            market.path_shift += market.seat[i].drift
+    value = number_at(market.path, public.step) + market.path_shift
+    for i in range(market.seat_count):
+        if market.seat[i].informed == 1:
+            market.seat[i].signal = value
+    if market.path_published == 1:
+        public.reference_ticks = value
+        public.mark_twice_ticks = np.int64(np.floor(2.0 * value + 0.5))
+
+
+@compiled
+def begin_path(market):  # type: ignore[no-untyped-def]
+    """Forget what steering seats did in an earlier session, and show the first value."""
+    market.path_shift = 0.0
+    for i in range(market.seat_count):
+        market.seat[i].drift = 0.0
+    reveal(market)

@@ -1,0 +1,1 @@
+"""When an agent acts next."""

@@ -1,0 +1,48 @@
+"""Acting again after as many steps as the action chooses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from marl_market.env.timing.wakeups import sleep
+from marl_market.env.actions.timed import FIRST_PARAMETER, MOST_PARAMETERS, chosen
+from marl_market.env.interface.schemes import require
+from marl_market.env.interface.signatures import DECIDED, trader
+from marl_market.market.spec import MarketSpec
+
+
+@trader
+def pace(public, seat, mind):  # type: ignore[no-untyped-def]
+    """Sleep for the chosen number of steps."""
+    sleep(public, seat, np.int64(mind.pace_parameter[FIRST_PARAMETER + chosen(seat, mind)]))
+    return DECIDED
+
+
+@dataclass(frozen=True)
+class ChosenDelay:
+    """The action chooses one of some numbers of steps.
+
+    Attributes:
+        delays: the numbers of steps there are to choose from; 1 acts in the next step.
+    """
+
+    pacer = pace
+    delays: Sequence[int] = (1, 2, 4, 8, 16)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "delays", tuple(self.delays))
+        wanted = f"1 to {MOST_PARAMETERS} whole numbers of one step or more"
+        whole = all(isinstance(steps, int) and steps >= 1 for steps in self.delays)
+        require(1 <= len(self.delays) <= MOST_PARAMETERS and whole, "pace.delays", self.delays, wanted)
+
+    @property
+    def choices(self) -> int:
+        """Return how many delays there are."""
+        return len(self.delays)
+
+    def parameters(self, spec: MarketSpec) -> Sequence[float]:
+        """Return the delays."""
+        return self.delays

@@ -1,0 +1,1 @@
+"""Published results beside those of this market."""

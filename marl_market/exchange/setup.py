@@ -1,0 +1,212 @@
+"""Opening a market: from a spec and a seed to an empty book."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marl_market.exchange.accounts import clear_elsewhere
+from marl_market.exchange.book import LOWEST_KEY
+from marl_market.exchange.codes import Phase
+from marl_market.exchange.compiled import compiled
+from marl_market.exchange.credit import MILLION
+from marl_market.exchange.market_history import begin_candle
+from marl_market.exchange.fees import BILLION
+from marl_market.exchange.records import (
+    CAPACITY_SEATS,
+    LINE_BYTES,
+    NEVER,
+    NIL,
+    REWARD_MEMORY,
+    REWARD_PARTS,
+    market_dtype,
+)
+from marl_market.market.spec import SELF_TRADE, MarketSpec
+from marl_market.market.units import NANOSECONDS_PER_SECOND, decimal
+
+CONTINUOUS = int(Phase.CONTINUOUS)
+NANOSECONDS_PER_YEAR = 365 * 24 * 60 * 60 * NANOSECONDS_PER_SECOND
+
+
+def allocate_markets(spec: MarketSpec, markets: int, seats: int) -> NDArray[np.void]:
+    """Return `markets` records of the spec's own instrument, the first; for the rest see `allocate_instruments`."""
+    records: NDArray[np.void] = allocate_instruments(spec, markets, seats)[0]
+    return records
+
+
+def allocate_instruments(spec: MarketSpec, markets: int, seats: int) -> NDArray[np.void]:
+    """Return market records of the spec's size class, for `seats` seats each, of shape (instruments, `markets`).
+
+    Raises ValueError when the size class has too few seats.
+    """
+    dtype = market_dtype(spec.capacity)
+    available = CAPACITY_SEATS[spec.capacity]
+    if not 1 <= seats <= available:
+        raise ValueError(
+            f"market.capacity {spec.capacity!r} has {available} seats, the population needs {seats}; "
+            f"choose a larger one of {CAPACITY_SEATS}"
+        )
+    instruments = zeros_in_lines((len(spec.instruments), markets), dtype)
+    instruments["book"]["ladder"] = LOWEST_KEY
+    for number, (records, instrument) in enumerate(zip(instruments, spec.instruments, strict=True)):
+        records["public"]["instrument"] = number
+        records["instrument_count"] = len(instruments)
+        # A market of one instrument is the same record in a batch of any size.
+        records["instrument_bytes"] = instruments.strides[0] if len(instruments) > 1 else 0
+        _write_constants(records, instrument, seats)
+        open_markets(records, instrument.initial_price_ticks)
+    return instruments
+
+
+def zeros_in_lines(shape: tuple[int, int], dtype: np.dtype[np.void]) -> NDArray[np.void]:
+    """Return an array of zeros that begins where a cache line does."""
+    size = math.prod(shape) * dtype.itemsize
+    memory = np.zeros(size + LINE_BYTES, np.uint8)
+    start = -memory.ctypes.data % LINE_BYTES
+    return memory[start : start + size].view(dtype).reshape(shape)
+
+
+def _write_constants(records: NDArray[np.void], spec: MarketSpec, seats: int) -> None:
+    """Write what one instrument's records (markets) keep from session to session."""
+    records["seat_count"] = seats
+    records["seat"]["departure_step"][:, :seats] = NEVER
+    records["maximum_quantity"] = max(1, 2**62 // (2**31 * spec.cash_per_tick_lot))
+    records["fee_tiers"] = 1 + len(spec.fee_tiers)
+    rules = spec.rules
+    records["self_trade"] = SELF_TRADE.index(rules.self_trade)
+    records["price_band"] = rules.price_band_ticks
+    records["opening_steps"] = rules.opening_auction_steps
+    records["closing_steps"] = rules.closing_auction_steps
+    records["halt_move"] = rules.halt_move_ticks
+    records["halt_window"] = rules.halt_window_steps
+    records["halt_steps"] = rules.halt_steps
+    records["limits_orders"] = spec.credit.limits_orders
+    records["watches_accounts"] = spec.credit.watches_accounts
+    public = records["public"]
+    _write_credit(public["credit"], spec)
+    _write_fees(public["fees"], spec)
+    public["candle"]["steps"] = spec.candle_steps
+    public["forming"]["steps"] = spec.candle_steps
+    public["session_steps"] = spec.session_steps
+    public["step_seconds"] = spec.step_seconds
+    public["price_scale_ticks"] = spec.price_scale_ticks
+    public["size_scale_lots"] = spec.size_scale_lots
+    public["cash_per_tick_lot"] = spec.cash_per_tick_lot
+    price_scale, size_scale = 1.0 / spec.price_scale_ticks, 1.0 / spec.size_scale_lots
+    public["per_price_scale"], public["per_size_scale"] = price_scale, size_scale
+    public["per_wealth_scale"] = 0.01 * size_scale * price_scale / spec.cash_per_tick_lot
+
+
+def _write_fees(fees: NDArray[np.void], spec: MarketSpec) -> None:
+    """Write the spec's fees (markets, tiers) in cash units and lots."""
+    cash_unit, lot_size = decimal(spec.cash_unit), decimal(spec.lot_size)
+    for tier, charged in enumerate((spec.fees, *spec.fee_tiers)):
+        row = fees[:, tier]
+        row["maker_parts_per_billion"] = round(decimal(charged.maker_rate) * BILLION)
+        row["taker_parts_per_billion"] = round(decimal(charged.taker_rate) * BILLION)
+        row["maker_per_lot"] = round(decimal(charged.maker_per_unit) * lot_size / cash_unit)
+        row["taker_per_lot"] = round(decimal(charged.taker_per_unit) * lot_size / cash_unit)
+        row["from_lots"] = math.ceil(decimal(charged.from_quantity) / lot_size)
+
+
+def _write_credit(credit: NDArray[np.void], spec: MarketSpec) -> None:
+    """Write the spec's credit (markets) in cash units, lots and steps."""
+    given = spec.credit
+    credit["initial_cash"], credit["initial_lots"], credit["short_limit"] = given.in_steps(
+        spec.cash_unit, spec.lot_size
+    )
+    credit["initial_parts_per_million"] = round(decimal(given.initial_margin) * MILLION)
+    credit["maintenance_parts_per_million"] = round(decimal(given.maintenance_margin) * MILLION)
+    credit["lending_rate"] = given.lending_rate * spec.step_ns / NANOSECONDS_PER_YEAR
+
+
+@compiled
+def clear_accounts(market):  # type: ignore[no-untyped-def]
+    """Start all accounts from what seats are given: positions and money sum to zero, and open orders stay open."""
+    market.fees_collected = 0
+    market.public.session_lots = 0
+    for i in range(market.seat_count):
+        account = market.seat[i].account
+        account.cash = 0
+        account.position = 0
+        account.fees = 0
+        account.traded_lots = 0
+        account.trades = 0
+        account.rejected = 0
+        account.fee_tier = 0
+        account.cost = 0
+        clear_elsewhere(account)
+
+
+@compiled
+def open_market(market, initial_price_ticks):  # type: ignore[no-untyped-def]
+    """Empty the book, the accounts and the tape of one market; constants stay."""
+    book = market.book
+    for i in range(book.count.size):
+        for j in range(book.count[i]):
+            book.ladder[i, j] = LOWEST_KEY
+        book.count[i] = 0
+        book.best[i] = LOWEST_KEY
+    book.free_level = NIL
+    book.used_levels = 0
+    clear_accounts(market)
+    market.order_sequence = 0
+    market.trade_sequence = 0
+    market.time_ns = 0
+    market.event_count = 0
+    market.phase = CONTINUOUS
+    market.expiring = 0
+    market.halt_reference = initial_price_ticks
+    market.halt_ends = 0
+    public = market.public
+    public.time_ns = 0
+    public.step = 0
+    public.best_bid = initial_price_ticks
+    public.best_ask = initial_price_ticks
+    public.depth[0] = 0
+    public.depth[1] = 0
+    public.earlier_touch[0].quantity_lots = 0
+    public.earlier_touch[1].quantity_lots = 0
+    public.reference_ticks = initial_price_ticks
+    public.earlier_reference_ticks = initial_price_ticks
+    public.mark_twice_ticks = 2 * np.int64(initial_price_ticks)
+    public.last_trade_ticks = initial_price_ticks
+    public.last_aggressor_side = 0
+    public.step_trades = 0
+    public.step_lots[0] = 0
+    public.step_lots[1] = 0
+    public.event_count = 0
+    for i in range(public.candle.size):
+        begin_candle(public.candle[i], initial_price_ticks)
+        begin_candle(public.forming[i], initial_price_ticks)
+    for i in range(market.seat_count):
+        seat = market.seat[i]
+        seat.account.open_lots[0] = 0
+        seat.account.open_lots[1] = 0
+        seat.live = np.uint64(0)
+        seat.present = np.int16(seat.arrival_step <= 0)
+        seat.present_before = 0
+        seat.asleep = 0
+        seat.refreshes = 0
+        seat.refresh_step = NEVER
+        seat.time_of_last_fill_ns = 0
+        seat.fill_count = 0
+        seat.command_count = 0
+        for j in range(seat.action.size):
+            seat.action[j] = 0.0
+        for j in range(seat.memory.size):
+            seat.memory[j] = 0.0
+        for j in range(REWARD_PARTS):
+            for k in range(REWARD_MEMORY):
+                seat.reward_memory[j, k] = 0.0
+        for j in range(seat.observation.size):
+            seat.observation[j] = 0.0
+
+
+@compiled
+def open_markets(markets, initial_price_ticks):  # type: ignore[no-untyped-def]
+    """Open every market of a batch."""
+    for i in range(markets.size):
+        open_market(markets[i], initial_price_ticks)

@@ -1,0 +1,187 @@
+"""Tell what a run did as one self-contained HTML page, from the files of its folder alone."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from marl_market.evaluation.outcomes import CONFIDENCE
+from marl_market.market.tape import Tape
+from marl_market.reporting.report import figures, text
+from marl_market.reporting.run_folder import (
+    CONFIG_FILE,
+    EVALUATION_FILE,
+    FACTS_FILE,
+    METRICS_FILE,
+    REPORT_FILE,
+    TAPE_FILE,
+    RunFolder,
+    RunFolderError,
+    load_run,
+    replace_file,
+)
+
+WIDE, NARROW = 1040, 440
+"""Widths in pixels of the market session's two drawings: a wide page shows one, a phone the other."""
+
+
+def write_report(run_folder: Path) -> Path:
+    """Write `report.html` into a run folder and return its path.
+
+    The page needs no other file and no connection. A part whose file is missing says so in one line.
+    Raises RunFolderError where the folder has no metrics or a file in it is broken.
+    """
+    run = load_run(Path(run_folder))
+    if run.metrics.empty:
+        raise RunFolderError(f"{run.path / METRICS_FILE} holds no rows; a report needs at least one step")
+    page = files("marl_market.reporting.report") / "page"
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
+    environment.globals.update(
+        number=text.number,
+        interval=text.interval,
+        decimals_for=text.decimals_for,
+        column_decimals=text.column_decimals,
+        confidence=CONFIDENCE,
+    )
+    html = environment.from_string((page / "report.html").read_text(encoding="utf-8")).render(
+        style=(page / "report.css").read_text(encoding="utf-8"),
+        title=_title(run),
+        tiles=_tiles(run),
+        evaluation=run.evaluation,
+        sentences=_sentences(run),
+        learning=_learning(run),
+        earnings=_earnings(run),
+        session=_session(run),
+        facts=_facts(run),
+        config=run.config,
+        missing=_missing(run),
+    )
+    path = run.path / REPORT_FILE
+    replace_file(path, html.encode())
+    return path
+
+
+def _title(run: RunFolder) -> str:
+    return str((run.facts or {}).get("title", f"Run {run.path.resolve().name}"))
+
+
+def _currency(run: RunFolder) -> str:
+    return str((run.facts or {}).get("currency", "currency"))
+
+
+def _sentences(run: RunFolder) -> dict[str, Any]:
+    if run.evaluation is None:
+        return {"verdicts": [], "conservation": None}
+    return {
+        "verdicts": [(each.verdict, text.comparison_sentence(each)) for each in run.evaluation.comparisons],
+        "conservation": text.conservation_sentence(run.evaluation.conservation),
+    }
+
+
+def _progress(run: RunFolder) -> dict[str, str]:
+    """Return how far and how fast the run went, as far as its metrics say."""
+    last = run.metrics.iloc[-1]
+    said: dict[str, str] = {}
+    for column, name in (("iteration", "iterations"), ("env_steps", "environment steps")):
+        if column in last:
+            said[name] = text.number(last[column])
+    if "seconds" in last:
+        said["training time"] = text.duration(last["seconds"])
+    for column, name in (
+        ("env_steps_per_second", "environment steps a second"),
+        ("agent_steps_per_second", "agent steps a second"),
+    ):
+        if column in last:
+            said[f"{name} (median)"] = text.number(round(float(run.metrics[column].median())))
+    return said
+
+
+def _tiles(run: RunFolder) -> list[tuple[str, str]]:
+    tiles = [(name.removesuffix(" (median)"), value) for name, value in _progress(run).items()]
+    if run.evaluation is not None:
+        conserved = run.evaluation.conservation.holds
+        tiles.append(("shares and cash", "conserved" if conserved else "NOT conserved"))
+    return tiles
+
+
+def _facts(run: RunFolder) -> dict[str, str]:
+    given = {name: value for name, value in (run.facts or {}).items() if name != "title"}
+    # A seed or a rate reads as it was typed, without thousands separators.
+    return {**{name.replace("_", " "): str(value) for name, value in given.items()}, **_progress(run)}
+
+
+def _learning_groups(run: RunFolder) -> list[str]:
+    """Return the groups that learn: those with a learner's metrics or a comparison, in order of first mention."""
+    columns = [str(name).split("/") for name in run.metrics]
+    learners = [parts[1] for parts in columns if parts[0] == "learner"]
+    compared = [each.group for each in run.evaluation.comparisons] if run.evaluation else []
+    return [group for group in dict.fromkeys(learners + compared) if f"group/{group}/reward" in run.metrics]
+
+
+def _learning(run: RunFolder) -> dict[str, Any] | None:
+    groups = _learning_groups(run)
+    if not groups or "env_steps" not in run.metrics:
+        return None
+    drawings = [
+        figures.learning_curve(
+            f"learning-{place}", group, run.metrics["env_steps"], run.metrics[f"group/{group}/reward"]
+        )
+        for place, group in enumerate(groups)
+    ]
+    return {"drawings": drawings, "window": figures.smoothing_window(len(run.metrics))}
+
+
+def _earnings(run: RunFolder) -> list[str]:
+    if run.evaluation is None or not run.evaluation.outcomes:
+        return []
+    outcomes = run.evaluation.outcomes
+    groups = [each.group for each in outcomes]
+    unit = f"{_currency(run)} per seat and session"
+    profit = figures.group_bars(
+        "profit", "Profit and loss, after fees", unit, groups,
+        [each.pnl_mean for each in outcomes], [(each.pnl_low, each.pnl_high) for each in outcomes],
+    )  # fmt: skip
+    fees = figures.group_bars("fees", "Fees paid", unit, groups, [each.fees_mean for each in outcomes])
+    return [profit, fees]
+
+
+def _session(run: RunFolder) -> dict[str, Any] | None:
+    tape = run.tape
+    if tape is None or len(tape.quotes) == 0:
+        return None
+    return {
+        "wide": figures.market_session("session-wide", tape, _currency(run), WIDE),
+        "narrow": figures.market_session("session-narrow", tape, _currency(run), NARROW),
+        "caption": _session_caption(tape),
+    }
+
+
+def _session_caption(tape: Tape) -> str:
+    said = (
+        f"The first session of the comparison, everybody as trained: {text.number(len(tape.trades))} trades; "
+        f"the touch, as it stood after each step, changed {text.number(max(len(tape.quotes) - 1, 0))} times; "
+        f"time-weighted mean spread {text.number(figures.mean_spread_ticks(tape), 2)} ticks (dashed)."
+    )
+    if len(tape.quotes) > NARROW:
+        said += " The touch is drawn as it stood at evenly spaced times, one a pixel."
+    if len(tape.trades) > figures.TRADES_SHOWN:
+        said += f" Only the {text.number(figures.TRADES_SHOWN)} largest trades are drawn."
+    return said
+
+
+def _missing(run: RunFolder) -> dict[str, str]:
+    """Return the one line that stands in for each part whose data the run did not leave."""
+    no_curve = f"{METRICS_FILE} holds no env_steps or no reward of a learning group, so there is no curve to draw."
+    no_tape = f"{TAPE_FILE} is missing, so no session can be shown."
+    return {
+        "evaluation": f"{EVALUATION_FILE} is missing: this run was not evaluated.",
+        "comparisons": f"{EVALUATION_FILE} holds no comparison: no group learned.",
+        "outcomes": f"{EVALUATION_FILE} holds no outcome of a group.",
+        "learning": no_curve,
+        "session": no_tape if run.tape is None else f"{TAPE_FILE} holds no quotes, so no session can be shown.",
+        "facts": f"{FACTS_FILE} is missing: seed, market and versions are unknown." if run.facts is None else "",
+        "config": f"{CONFIG_FILE} is missing.",
+    }

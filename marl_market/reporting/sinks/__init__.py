@@ -1,0 +1,1 @@
+"""Sinks: where the metrics and results of a run go."""

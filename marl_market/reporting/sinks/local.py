@@ -1,0 +1,51 @@
+"""Keep the metrics of a run in its folder: a line a step while it runs, one table when it ends."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping
+from numbers import Real
+from pathlib import Path
+
+from marl_market.evaluation.outcomes import Evaluation
+from marl_market.reporting.run_folder import METRICS_FILE, TABLE_FILE, read_metrics, replace_file, write_evaluation
+
+
+class LocalSink:
+    """Append each row to `metrics.jsonl`, flushed at once, so that a killed run loses nothing it logged.
+
+    A sink on a folder that already holds rows goes on after them: a step that is written stays as it was first
+    written, and half a line left by a kill is removed.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Open `folder`, made where missing; raises RunFolderError where its metrics are broken."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._path = folder / METRICS_FILE
+        self._path.touch()
+        self._written = set(read_metrics(self._path)["step"])
+        with self._path.open("r+b") as file:
+            file.truncate(file.read().rfind(b"\n") + 1)
+
+    def log(self, metrics: Mapping[str, float], step: int) -> None:
+        """Append one row unless `step` is already written; raises ValueError naming a metric that is no number."""
+        if step in self._written:
+            return
+        row: dict[str, float] = {"step": int(step)}
+        for name, value in metrics.items():
+            if name == "step" or not isinstance(value, Real):
+                raise ValueError(f"metric {name!r} is {value!r}; a metric is a number under a name other than 'step'")
+            row[name] = float(value)
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+        self._written.add(step)
+
+    def finish(self, evaluation: Evaluation | None, report: Path | None) -> None:
+        """Write `metrics.parquet` and, given an evaluation, `evaluation.json`; the report is already a file."""
+        table = io.BytesIO()
+        read_metrics(self._path).to_parquet(table, index=False)
+        replace_file(self._folder / TABLE_FILE, table.getvalue())
+        if evaluation is not None:
+            write_evaluation(self._folder, evaluation)

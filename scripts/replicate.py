@@ -1,0 +1,38 @@
+"""Check the market and its traders against published numbers: python scripts/truths.py [--quick] [--json FILE]."""
+
+import argparse
+import json
+import pkgutil
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import nullcontext
+from importlib import import_module
+from pathlib import Path
+
+from marl_market.evaluation import replication
+
+COLUMNS = f"{'truth':72} {'published':>10} {'ours':>10} {'interval':>24}  verdict"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print one line for each number and return 1 where one does not hold."""
+    parser = argparse.ArgumentParser(description="Check the market and its traders against published numbers.")
+    parser.add_argument("--quick", action="store_true", help="fewer numbers from fewer sessions, in wider intervals")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write one JSON object a number to FILE")
+    options = parser.parse_args(arguments)
+    began, verdicts = time.perf_counter(), []
+    print(COLUMNS)
+    with options.json.open("w") if options.json else nullcontext() as lines:
+        for module in pkgutil.iter_modules(truths.__path__, f"{truths.__name__}."):
+            for truth in import_module(module.name).measure(options.quick):
+                print(truth.line(), flush=True)
+                verdicts.append(truth.holds)
+                if lines:
+                    print(json.dumps(truth.row()), file=lines, flush=True)
+    print(f"{sum(verdicts)} of {len(verdicts)} hold, in {time.perf_counter() - began:.0f} s")
+    return 0 if all(verdicts) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,114 @@
+"""Every kind of learner comes close to a maker in a small market, and learns on from there."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from marl_market.agents.evolution.evolution_strategy import EvolutionStrategy
+from marl_market.agents.imitation.behavior_cloning import Cloned
+from marl_market.agents.rllib.algorithms.appo import APPO
+from marl_market.agents.rllib.algorithms.dqn import DQN
+from marl_market.agents.rllib.algorithms.ppo import PPO
+from marl_market.agents.rllib.algorithms.sac import SAC
+from marl_market.agents.scripted.avellaneda_stoikov import AvellanedaStoikov
+from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
+from marl_market.env.actions.limit_grid import LimitGrid
+from marl_market.env.actions.quotes import Quotes
+from marl_market.env.population.group import Group
+from marl_market.env.batch_market import BatchMarket
+from marl_market.env.environment import Environment
+from marl_market.training.pretraining import clone_teachers
+from marl_market.agents.sampling.sampler import Sampler
+from tests.agents.answers import answer
+from tests.builders import environment, market_spec
+
+MARKETS = 4
+QUOTES, GRID = Quotes(farthest=3.0), LimitGrid()
+OFF_POLICY: dict[str, Any] = {"hidden": (16,), "learning_starts": 0, "decisions_per_update": 32, "batch_size": 32}
+LEARNERS: dict[str, tuple[Any, Any]] = {
+    "ppo": (PPO(hidden=(16,)), QUOTES),
+    "chooser": (PPO(hidden=(16,)), GRID),
+    "appo": (APPO(hidden=(16,)), QUOTES),
+    "sac": (SAC(**OFF_POLICY), QUOTES),
+    "dqn": (DQN(**OFF_POLICY, first_epsilon=0.1), GRID),
+    "evolution": (EvolutionStrategy((16,)), QUOTES),
+    "selector": (EvolutionStrategy((16,)), GRID),
+}
+
+
+def described(agent: Any, action: Any) -> Environment:
+    # Without a spread of its own, a maker's quotes differ by its position and the clock.
+    teacher = AvellanedaStoikov(risk_aversion=0.5)
+    cloned = Cloned(agent, teacher, sessions=3, epochs=12, minibatch_size=32, learning_rate=0.01)
+    groups = [Group("noise", ZeroIntelligence(), 4), Group("focal", cloned, 2, action=action)]
+    return environment(groups, spec=market_spec(session_steps=20))
+
+
+def cloned(market: Environment, seed: int = 1) -> tuple[Any, dict[str, float]]:
+    agent: Any = market.groups[1].agent
+    learner = agent.learner(market, "focal", seed)
+    return learner, clone_teachers(market, {"focal": learner}, MARKETS, 1, seed)["focal"]
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+def test_every_learner_comes_close_to_its_teacher_and_learns_on(name: str) -> None:
+    agent, action = LEARNERS[name]
+    market = described(agent, action)
+    learner, metrics = cloned(market)
+    assert np.isfinite(list(metrics.values())).all()
+    if action is QUOTES:
+        assert metrics["clone_explained_variance"] > 0.5
+    else:
+        assert metrics["clone_accuracy"] > metrics["clone_base_rate"] + 0.1
+    weights = learner.policy().weights.copy()
+    sampler = Sampler(BatchMarket(market, MARKETS), {"focal": learner}, 1)
+    metrics = learner.learn(sampler.sample(0).experience["focal"])
+    assert np.isfinite(list(metrics.values())).all()
+    assert (learner.policy().weights != weights).any()
+
+
+def test_a_clone_explores_as_a_newborn_does_and_knows_what_its_sessions_bring() -> None:
+    agent, action = LEARNERS["ppo"]
+    market = described(agent, action)
+    learner, metrics = cloned(market)
+    weights = learner.policy().weights
+    np.testing.assert_array_equal(cloned(market)[0].policy().weights, weights, "the same seed gives the same clone")
+    assert (cloned(market, seed=2)[0].policy().weights != weights).any()
+    columns = answer(learner, np.zeros((1, market.observation_size), np.float32), None).columns
+    np.testing.assert_allclose(columns["action_dist_inputs"][0, 4:], agent.initial_log_std, atol=1e-6)
+    assert "clone_value_explained_variance" in metrics
+
+
+def test_the_target_networks_of_a_clone_are_its_own() -> None:
+    for name in ("dqn", "appo"):
+        learner: Any = cloned(described(*LEARNERS[name]))[0]
+        wrapped = learner._learner if name == "appo" else learner
+        for main, target in wrapped._module.get_target_network_pairs():
+            for parameter, copied in zip(main.parameters(), target.parameters(), strict=True):
+                np.testing.assert_array_equal(parameter.detach(), copied.detach())
+
+
+def test_a_policy_with_a_memory_is_not_cloned() -> None:
+    market = described(PPO(hidden=(16,), memory=4), QUOTES)
+    agent: Any = market.groups[1].agent
+    with pytest.raises(ValueError, match="what has a memory cannot imitate"):
+        agent.learner(market, "focal", 1)
+
+
+def test_a_clone_is_described_by_who_learns_and_who_teaches() -> None:
+    teacher = AvellanedaStoikov()
+    for wrong, message in (
+        ({"agent": teacher}, "one that learns"),
+        ({"teacher": PPO()}, "a scripted trader"),
+        ({"sessions": 1}, "one is held out"),
+        ({"epochs": 0}, "above zero"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            replace(Cloned(PPO(), teacher), **wrong)
+    evolved = Cloned(EvolutionStrategy(), teacher)
+    assert (evolved.mind_per_market, evolved.observes, evolved.warms_up) == (True, True, False)
+    assert evolved.trader is EvolutionStrategy.trader

@@ -1,0 +1,151 @@
+"""A teacher that is told in a scheme that can say all it does plays the very session that it would play itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from marl_market.agents.imitation.behavior_cloning import Taught
+from marl_market.agents.imitation.expert import Demonstrator
+from marl_market.agents.scripted.avellaneda_stoikov import AvellanedaStoikov
+from marl_market.agents.scripted.drift_adversary import DriftAdversary
+from marl_market.agents.scripted.heuristic_belief import HeuristicBelief
+from marl_market.agents.scripted.momentum import Momentum
+from marl_market.agents.scripted.noise import Noise
+from marl_market.agents.scripted.value import Value
+from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
+from marl_market.env.actions.limit_grid import LimitGrid
+from marl_market.env.actions.market_size import MarketSize
+from marl_market.env.actions.quotes import Quotes
+from marl_market.env.population.group import Group
+from marl_market.env.batch_market import BatchMarket
+from marl_market.env.environment import Environment
+from marl_market.env.timing.chosen_delay import ChosenDelay
+from marl_market.env.population.participation import Fixed, Presence
+from marl_market.market.latency import Delay, Latency
+from marl_market.market.spec import MarketSpec
+from marl_market.agents.sampling.sampler import Sampler
+from tests.builders import environment, market_spec, order_flow
+
+STEPS, MARKETS, SEED = 40, 3, 5
+
+
+@dataclass(frozen=True)
+class Follower(Momentum):
+    """A trend follower that begins with the session, as a seat that is played from outside does."""
+
+    warms_up = False
+    fast_seconds: float = 0.5
+    slow_seconds: float = 3.0
+    threshold: float = 0.05
+
+
+@dataclass(frozen=True)
+class Taker(Noise):
+    warms_up = False
+
+
+@dataclass(frozen=True)
+class Maker(AvellanedaStoikov):
+    warms_up = False
+
+
+def seated(teacher: Any, action: Any, **changes: Any) -> Environment:
+    presence = changes.pop("presence", None)
+    groups = [Group("noise", ZeroIntelligence(), 4), Group("focal", teacher, 2, presence, action=action)]
+    return environment(groups, **{"spec": market_spec(session_steps=STEPS), **changes})
+
+
+def taught(described: Environment) -> Environment:
+    noise, focal = described.groups
+    return replace(described, groups=[noise, replace(focal, agent=Taught(focal.agent))])
+
+
+def sampled(described: Environment, sessions: int = 1) -> tuple[BatchMarket, Any]:
+    batch = BatchMarket(taught(described), MARKETS)
+    teacher = described.groups[1].agent
+    sampler = Sampler(batch, {"focal": Demonstrator(taught(described), "focal", teacher)}, SEED, pairs=False)
+    session = None
+    for number in range(sessions):
+        session = sampler.sample(number)
+    assert session is not None
+    return batch, session.experience["focal"]
+
+
+def played(described: Environment, session: int = 0) -> BatchMarket:
+    """Return the batch after the session that a sampler would play, with the teacher itself in its seats."""
+    batch = BatchMarket(described, MARKETS)
+    batch.reset(np.random.SeedSequence(SEED, spawn_key=(0, session)).generate_state(MARKETS, np.uint64))
+    for _ in range(STEPS):
+        batch.step(np.zeros((MARKETS, 0, described.action_size), np.float32))
+    return batch
+
+
+WIDE = Quotes(nearest=-20.0, farthest=20.0, largest=4.0, position_limit=200.0)
+ANY_SIZE = MarketSize(largest=10.0, position_limit=200.0)
+LATE = Latency(data=Delay(floor_ns=1_500_000_000, exponential_ns=500_000_000))
+
+
+def pair() -> MarketSpec:
+    second = market_spec(name="second", initial_price=50.0, tick_size=0.05, session_steps=STEPS, flow=order_flow())
+    return market_spec(session_steps=STEPS, further_instruments={"second": second})
+
+
+@pytest.mark.parametrize(
+    ("teacher", "action", "changes"),
+    [
+        (Maker(), WIDE, {}),
+        (Follower(), ANY_SIZE, {}),
+        (Taker(), ANY_SIZE, {}),
+        (Follower(), ANY_SIZE, {"spec": market_spec(session_steps=STEPS, latency=LATE)}),
+        (Follower(), ANY_SIZE, {"presence": Presence(Fixed((3, 9)), Fixed((8, 20)))}),
+        (Follower(), ANY_SIZE, {"spec": pair()}),
+    ],
+    ids=["quotes", "remembers", "draws", "sees late", "visits", "two instruments"],
+)
+def test_the_session_is_the_one_that_the_teacher_would_play(teacher: Any, action: Any, changes: dict[str, Any]) -> None:
+    described = seated(teacher, action, **changes)
+    itself, (told, experience) = played(described), sampled(described)
+    accounts = [batch.instruments["seat"]["account"] for batch in (itself, told)]
+    assert (accounts[0]["traded_lots"][:, :, 4:6] > 0).any(axis=(1, 2)).all(), "one who does nothing shows nothing"
+    for name in ("position", "cash", "trades"):
+        np.testing.assert_array_equal(accounts[0][name], accounts[1][name])
+    assert experience.trajectory.action.shape == (STEPS, 2 * MARKETS, described.action_of("focal").size)
+    assert experience.trajectory.columns["matters"][experience.trajectory.decided].all()
+
+
+def test_a_teacher_begins_each_session_without_a_memory() -> None:
+    described = seated(Follower(), ANY_SIZE)
+    batch, _ = sampled(described, sessions=2)
+    np.testing.assert_array_equal(
+        batch.markets["seat"]["account"]["cash"], played(described, 1).markets["seat"]["account"]["cash"]
+    )
+
+
+def test_a_teacher_is_shown_what_it_is_shown_elsewhere_and_steers_what_it_steers() -> None:
+    assert Taught(Value()).sees == ("fundamental",)
+    assert Taught(HeuristicBelief()).sees == ("events",)
+    assert not Taught(Value()).steers
+    batch, _ = sampled(seated(DriftAdversary(), WIDE))
+    assert np.abs(batch.markets["path_shift"]).max() > 0
+
+
+def test_a_teacher_that_is_told_with_a_pace_acts_in_each_step() -> None:
+    for action, soon in ((WIDE, -0.5), (LimitGrid(), 0.0)):
+        described = seated(Maker(), action, pace=ChosenDelay(delays=(1, 3)))
+        _, experience = sampled(described)
+        trajectory = experience.trajectory
+        assert trajectory.decided.all()
+        assert (trajectory.action[..., -1] == np.float32(soon)).all()
+
+
+def test_a_scheme_without_an_imitator_cannot_be_taught() -> None:
+    @dataclass(frozen=True)
+    class Mute(Quotes):
+        imitator = None
+
+    with pytest.raises(ValueError, match=r"population\.focal has the action Mute, which has no imitator"):
+        sampled(seated(Maker(), Mute()))

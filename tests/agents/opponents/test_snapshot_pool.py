@@ -1,0 +1,102 @@
+"""Groups that play what a learning group was."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from marl_market.agents.opponents.snapshot_pool import PastSelves
+from marl_market.agents.rllib.algorithms.ppo import PPO
+from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
+from marl_market.env.actions.limit_grid import LimitGrid
+from marl_market.env.population.group import Group
+from marl_market.env.batch_market import BatchMarket
+from marl_market.env.environment import Environment
+from marl_market.reporting.sinks.local import LocalSink
+from marl_market.training.trainer import Trainer, Training
+from tests.builders import environment
+
+
+def population(every: int = 1, keep: int = 2, **changes: Any) -> Environment:
+    groups = (
+        Group("noise", ZeroIntelligence(), 4),
+        Group("ppo", PPO(hidden=(8,), minibatch_size=64, epochs=2, learning_rate=0.01), 2),
+        Group("past", PastSelves("ppo", every, keep), 2),
+    )
+    return environment(**{"groups": groups, **changes})
+
+
+def weights(batch: BatchMarket, count: int) -> np.ndarray[Any, Any]:
+    """Return the weights that play in each market, (markets, count)."""
+    return batch.minds["weight"][batch.mind_rows["past"], :count]
+
+
+def test_markets_play_the_versions_kept_and_those_of_a_pair_play_the_same() -> None:
+    described = population(every=2, keep=3)
+    learner = described.groups[1].agent.learner(described, "ppo", 1)
+    gallery = described.groups[2].agent.gallery(described, "past", 1)
+    batch = BatchMarket(described, 32)
+    known = []
+    for iteration in range(9):
+        if iteration % 2 == 0:
+            known.append(learner.policy().weights.copy())
+        gallery.follow(iteration, {"ppo": learner})
+        gallery.prepare(batch)
+        played = weights(batch, known[0].size)
+        kept = known[-3:]
+        assert {row.tobytes() for row in played} <= {version.tobytes() for version in kept}
+        np.testing.assert_array_equal(played[::2], played[1::2])
+        change(learner)
+    assert len({row.tobytes() for row in weights(batch, known[0].size)}) == 3, "sixteen pairs draw from three"
+    assert gallery.policy().weights.tobytes() == known[-1].tobytes()
+
+
+def change(learner: Any) -> None:
+    """Make the policy another one, as learning would."""
+    with torch.no_grad():
+        for parameter in learner._learner._module.parameters():
+            parameter.add_(0.01)
+
+
+def test_a_run_against_past_selves_resumes_as_if_it_had_never_stopped(tmp_path: Path) -> None:
+    sizes: dict[str, int] = {"markets": 4, "threads": 1, "evaluation_seeds": 2}
+
+    def run(folder: Path, iterations: int, resume: bool = False) -> tuple[Trainer, str]:
+        folder.mkdir(exist_ok=True)
+        trainer = Trainer(population(), Training(iterations=iterations, **sizes), 1, folder)
+        if resume:
+            trainer.resume()
+        trainer.run("self-play", LocalSink(folder))
+        return trainer, (folder / "evaluation.json").read_text()
+
+    whole, told = run(tmp_path / "whole", 4)
+    run(tmp_path / "parts", 2)
+    parts, told_again = run(tmp_path / "parts", 4, resume=True)
+    for name, policy in whole.policies().items():
+        np.testing.assert_array_equal(policy.weights, parts.policies()[name].weights)
+    assert told == told_again
+    assert whole.policies()["past"].weights.tobytes() == whole.policies()["ppo"].weights.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("agent", "action", "complaint"),
+    [
+        (PastSelves("nobody"), None, r"population\.past\.agent\.of is 'nobody'.*\['ppo'\]"),
+        (PastSelves("noise"), None, r"population\.past\.agent\.of is 'noise'.*\['ppo'\]"),
+        (PastSelves("ppo"), LimitGrid(), r"population\.past\.action is LimitGrid.*that of ppo"),
+    ],
+)
+def test_what_it_cannot_play_is_named(agent: PastSelves, action: Any, complaint: str, tmp_path: Path) -> None:
+    groups = [*population().groups[:2], Group("past", agent, 2, action=action)]
+    with pytest.raises(ValueError, match=complaint):
+        Trainer(population(groups=groups), Training(iterations=1, markets=2, threads=1), 1, tmp_path)
+
+
+@pytest.mark.parametrize("field", ["every", "keep"])
+def test_a_bad_field_is_named(field: str) -> None:
+    with pytest.raises(ValueError, match=rf"PastSelves\.{field} is 0; it must be one or more"):
+        PastSelves("ppo", **{field: 0})

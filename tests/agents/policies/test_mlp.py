@@ -1,0 +1,104 @@
+import numpy as np
+import pytest
+
+from marl_market.agents.evolution.evolution_strategy import EvolutionStrategy
+from marl_market.agents.policies.mlp import MultilayerPerceptron
+from marl_market.env.actions.order_by_order import OrderByOrder
+from marl_market.env.actions.quotes import Quotes
+from marl_market.env.interface.signatures import MIND
+
+
+def test_the_flat_layout_is_weight_then_bias_layer_by_layer() -> None:
+    network = MultilayerPerceptron((2, 3, 1))
+    vector = np.arange(13, dtype=np.float32)
+    (weight, bias), (last_weight, last_bias) = network.layers(vector)
+    np.testing.assert_array_equal(weight, [[0, 1, 2], [3, 4, 5]])
+    np.testing.assert_array_equal(bias, [6, 7, 8])
+    np.testing.assert_array_equal(last_weight, [[9], [10], [11]])
+    np.testing.assert_array_equal(last_bias, [12])
+    assert network.parameter_count == 13
+    np.testing.assert_array_equal(network.flatten(network.layers(vector)), vector)
+
+
+def test_a_newborn_is_random_within_and_near_zero_at_its_outputs() -> None:
+    network = MultilayerPerceptron((100, 64, 8))
+    (weight, bias), (last_weight, last_bias) = network.layers(network.initial(np.random.default_rng(0)))
+    assert weight.std() == pytest.approx(0.1, rel=0.03)
+    assert last_weight.std() == pytest.approx(0.01 / 8, rel=0.1)
+    assert not bias.any()
+    assert not last_bias.any()
+    np.testing.assert_array_equal(weight, network.layers(network.initial(np.random.default_rng(0)))[0][0])
+
+
+def test_minds_get_their_own_vector_and_others_stay_as_they_are() -> None:
+    network = MultilayerPerceptron((4, 3, 2))
+    minds = np.zeros(5, MIND)
+    minds["weight"] = 9
+    vectors = np.random.default_rng(0).standard_normal((2, network.parameter_count)).astype(np.float32)
+    network.write_minds(minds, [3, 1], vectors)
+    for row, vector in ((3, vectors[0]), (1, vectors[1])):
+        assert minds["layer_count"][row] == 3
+        np.testing.assert_array_equal(minds["layer_size"][row, :3], [4, 3, 2])
+        np.testing.assert_array_equal(minds["weight"][row, : network.parameter_count], vector)
+        assert (minds["weight"][row, network.parameter_count :] == 9).all()
+    assert not minds["layer_count"][[0, 2, 4]].any()
+    network.write_minds(minds, slice(3, 5), vectors[0])
+    np.testing.assert_array_equal(minds["weight"][3:, : network.parameter_count], vectors[[0, 0]])
+
+
+@pytest.mark.parametrize(
+    ("sizes", "complaint"),
+    [
+        ((4,), "1 layers"),
+        ((4, *[5] * 7, 1), "9 layers"),
+        ((769, 4), "a layer of 769 units"),
+        ((4, 0, 1), "a layer of 0 units"),
+        ((4, 17), "17 outputs"),
+        ((100, 120, 50, 1), "18221 parameters"),
+    ],
+)
+def test_a_network_that_no_compiled_mind_holds_is_refused(sizes: tuple[int, ...], complaint: str) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        MultilayerPerceptron(sizes)
+
+
+def test_wrong_vectors_and_layers_are_refused() -> None:
+    network = MultilayerPerceptron((2, 3, 1))
+    minds = np.zeros(1, MIND)
+    with pytest.raises(ValueError, match="length 12"):
+        network.write_minds(minds, [0], np.zeros(12, np.float32))
+    with pytest.raises(ValueError, match="not finite"):
+        network.write_minds(minds, [0], np.full(13, np.inf, np.float32))
+    with pytest.raises(ValueError, match="length 14"):
+        network.layers(np.zeros(14, np.float32))
+    with pytest.raises(ValueError, match="layers have shapes"):
+        network.flatten([(np.zeros((3, 2)), np.zeros(3)), (np.zeros((3, 1)), np.zeros(1))])
+    assert not minds["layer_count"].any()
+
+
+def test_an_evolution_strategy_makes_its_network_and_search() -> None:
+    agent = EvolutionStrategy(hidden=[6, 5])
+    network = agent.network(4, Quotes())
+    assert network.sizes == (4, 6, 5, 4)
+    state, again, other = (agent.initial(network, seed) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(state.center, again.center)
+    assert not np.array_equal(state.center, other.center)
+    candidates = agent.strategy.ask(state, 4)
+    assert candidates.shape == (4, network.parameter_count)
+    weights = state.center[: 4 * 6]
+    step = (candidates[0] - state.center)[: 4 * 6]
+    assert abs(np.corrcoef(weights, step)[0, 1]) < 0.9  # the search's noise is not the noise the newborn was made of
+
+
+def test_a_network_of_scores_has_one_for_each_choice() -> None:
+    network = EvolutionStrategy(hidden=[6]).network(4, OrderByOrder())
+    assert network == MultilayerPerceptron((4, 6, 21), (5, 8, 5, 3))
+    minds = np.zeros(2, MIND)
+    minds["choice_count"], minds["squashes"] = 9, 9
+    network.write_minds(minds, [0], np.zeros(network.parameter_count, np.float32))
+    assert minds["choice_count"].tolist() == [[5, 8, 5, 3, *[0] * 12], [9] * 16]
+    assert minds["squashes"].tolist() == [0, 9]
+    with pytest.raises(ValueError, match=r"14 outputs; a compiled mind holds a score for each of \(4, 3\) choices"):
+        MultilayerPerceptron((4, 14), (4, 3))
+    with pytest.raises(ValueError, match="65 choices; a compiled mind holds up to 64"):
+        MultilayerPerceptron((4, 65), (65,))

@@ -1,0 +1,127 @@
+"""A group that foretells in a market: what it watches, when it is scored, and what its policy does not see."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from marl_market.agents.interfaces import Experience, Learner
+from marl_market.agents.rllib.algorithms.appo import APPO
+from marl_market.agents.rllib.auxiliary.aggressor import Aggressor
+from marl_market.agents.rllib.auxiliary.fill import Fill
+from marl_market.agents.rllib.auxiliary.learner import WATCHED, AuxiliaryGroupLearner
+from marl_market.agents.rllib.auxiliary.mid_price import MidPrice
+from marl_market.agents.rllib.auxiliary.others_flow import OthersFlow
+from marl_market.agents.rllib.auxiliary.volatility import Volatility
+from marl_market.agents.rllib.learners.group_learner import GroupLearner
+from marl_market.agents.rllib.algorithms.ppo import PPO
+from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
+from marl_market.env.population.group import Group
+from marl_market.env.batch_market import BatchMarket
+from marl_market.env.environment import Environment
+from marl_market.env.population.participation import Fixed, Presence
+from marl_market.agents.sampling.sampler import Sampler
+from tests.agents.answers import answer
+from tests.builders import environment, market_spec
+
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
+
+STEPS, MARKETS = 20, 4
+TARGETS = {
+    "price": MidPrice(horizon=3), "volatility": Volatility(horizon=3), "fill": Fill(horizon=2),
+    "who": Aggressor(horizon=1), "flow": OthersFlow(horizon=2),
+}  # fmt: skip
+PRESENCE = Presence(Fixed((0, 5)), Fixed((STEPS, 6)))
+
+
+def described(agent: Any) -> Environment:
+    groups = [Group("noise", ZeroIntelligence(), 4), Group("focal", agent, 2, PRESENCE)]
+    return environment(groups, spec=market_spec(session_steps=STEPS))
+
+
+def newborn(agent: Any, seed: int = 1) -> tuple[Learner, Sampler]:
+    market = described(agent)
+    learner = agent.learner(market, "focal", seed)
+    return learner, Sampler(BatchMarket(market, MARKETS), {"focal": learner}, 1)
+
+
+AGENTS = [
+    PPO(hidden=(8,), minibatch_size=64, auxiliary=TARGETS),
+    APPO(hidden=(8,), minibatch_rows=4, auxiliary=TARGETS),
+    PPO(hidden=(8,), minibatch_size=64, auxiliary=TARGETS, memory=4, sequence=6),
+    APPO(hidden=(8,), minibatch_rows=4, auxiliary=TARGETS, memory=4),
+]
+
+
+@pytest.mark.parametrize("agent", AGENTS, ids=["ppo", "appo", "ppo lstm", "appo lstm"])
+def test_every_head_is_scored_on_each_session(agent: Any) -> None:
+    learner, sampler = newborn(agent)
+    for number in range(2):
+        metrics = learner.learn(sampler.sample(number).experience["focal"])
+        assert np.isfinite(list(metrics.values())).all()
+        found = {name.removeprefix("auxiliary_") for name in metrics if name.startswith("auxiliary_")}
+        assert found >= {
+            "price_loss", "price_explained_variance", "volatility_loss", "volatility_explained_variance",
+            "flow_loss", "flow_explained_variance",
+            "who_loss", "who_accuracy", "who_base_rate", "who_explained_entropy",
+            "fill_accuracy", "fill_base_rate", "fill_auc",
+        }  # fmt: skip
+
+
+def test_what_is_foretold_depends_on_what_the_policy_remembers() -> None:
+    learner, _ = newborn(AGENTS[2])
+    assert isinstance(learner, AuxiliaryGroupLearner)
+    seen = np.ones((1, described(AGENTS[2]).observation_size), np.float32)
+    memories = [np.full((1, learner.memory_size), value, np.float32) for value in (0.0, 0.5)]
+    first, second = (learner._learner.foretell(seen, memory)["price"] for memory in memories)
+    assert first.shape == (1, 1)
+    assert first != second
+
+
+def test_a_session_is_foretold_before_anything_is_learned_from_it() -> None:
+    learner, sampler = newborn(AGENTS[0])
+    experience = sampler.sample(0).experience["focal"]
+    other, _ = newborn(AGENTS[0])
+    other.set_state(learner.get_state())
+    first = learner.learn(experience)
+    again = learner.learn(experience)
+    assert again["auxiliary_price_loss"] != first["auxiliary_price_loss"]
+    assert isinstance(other, AuxiliaryGroupLearner)
+    assert experience.trajectory is not None
+    assert other._foretold(experience.trajectory)["auxiliary_price_loss"] == first["auxiliary_price_loss"]
+
+
+def test_what_is_watched_is_of_the_moment_and_the_policy_does_not_see_it() -> None:
+    learner, sampler = newborn(AGENTS[0])
+    plain, plain_sampler = newborn(PPO(hidden=(8,), minibatch_size=64))
+    assert type(plain) is GroupLearner
+    experience, same = sampler.sample(0).experience["focal"], plain_sampler.sample(0).experience["focal"]
+    assert experience.trajectory is not None
+    assert same.trajectory is not None
+    np.testing.assert_array_equal(experience.trajectory.action, same.trajectory.action)
+    columns = experience.trajectory.columns
+    assert {name for name in columns if name not in same.trajectory.columns} == {WATCHED + name for name in TARGETS}
+    price = columns[WATCHED + "price"]
+    assert price.shape == (STEPS, 2 * MARKETS, 1)
+    np.testing.assert_array_equal(price[:, ::2], price[:, 1::2], "both seats of a market see one price")
+    assert (np.diff(price, axis=0) != 0).any()
+    fills = columns[WATCHED + "fill"]
+    assert (np.diff(fills, axis=0) >= 0).all()
+    assert fills[-1].max() > 0
+    assert isinstance(learner, AuxiliaryGroupLearner)
+
+
+def test_a_seat_that_was_never_there_teaches_nothing() -> None:
+    learner, sampler = newborn(AGENTS[0])
+    experience = sampler.sample(0).experience["focal"]
+    assert experience.trajectory is not None
+    experience.trajectory.decided[:] = False
+    assert learner.learn(Experience(experience.reward, experience.trajectory)) == {}
+
+
+def test_it_needs_a_market_to_watch() -> None:
+    learner, _ = newborn(AGENTS[0])
+    with pytest.raises(RuntimeError, match="call prepare before act"):
+        answer(learner, np.zeros((2, learner.policy().observation_size), np.float32), None)

@@ -1,0 +1,219 @@
+"""A network with a memory learns from sequences of decisions what no other can."""
+
+import pickle
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from gymnasium.spaces import Discrete, MultiDiscrete, Tuple
+from ray.rllib.core import DEFAULT_MODULE_ID
+from ray.rllib.core.columns import Columns
+from ray.rllib.core.models.base import ENCODER_OUT
+from ray.rllib.evaluation.postprocessing import Postprocessing
+
+from marl_market.agents.policies.fixed_policy import FrozenPolicy
+from marl_market.agents.interfaces import no_memory
+from marl_market.agents.rllib.networks.policy import FrozenActor
+from marl_market.agents.rllib.learners.on_policy import ActorCritic
+from marl_market.agents.rllib.batches.advantages import generalized_advantages
+from marl_market.agents.rllib.algorithms.appo import APPO
+from marl_market.agents.rllib.networks.action_distribution import mixture_of
+from marl_market.agents.rllib.algorithms.ppo import PPO
+from marl_market.agents.rllib.batches.recurrent import as_memory, as_state, memory_size_of, parts_of
+from marl_market.agents.rllib.batches.rollout import Rollout
+from marl_market.env.interface.schemes import continuous
+from tests.agents.answers import answer
+from tests.agents.rllib.synthetic import closed_rollout
+from tests.agents.rllib.test_ppo import assert_equal_states
+
+STEPS, ROWS, CELLS, LENGTH, SIZE = 11, 24, 16, 4, 3
+SPACES = {
+    "continuous": continuous(2),
+    "discrete": Discrete(3),
+    "multi": MultiDiscrete([3, 2]),
+    "mixed": Tuple((Discrete(3), continuous(2))),
+}
+
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
+
+
+def ppo(space: Any = SPACES["discrete"], seed: int = 7, **fields: Any) -> ActorCritic:
+    chosen = {"hidden": (16,), "memory": CELLS, "sequence": LENGTH, "minibatch_size": 264, "output_scale": 1.0}
+    return PPO(**{**chosen, **fields}).build(SIZE, space, seed)
+
+
+def appo(space: Any = SPACES["discrete"], seed: int = 7, **fields: Any) -> ActorCritic:
+    chosen = {"hidden": (16,), "memory": CELLS, "minibatch_rows": 8, "output_scale": 1.0}
+    return APPO(**{**chosen, **fields}).build(SIZE, space, STEPS, seed)
+
+
+def play(
+    learner: ActorCritic, random: np.random.Generator, seen: Callable[..., Any] | None = None, sleeps: float = 0.0
+) -> Rollout:
+    """Return sessions of random observations, or of those of `seen`, in which rows sleep by chance."""
+    observation = random.standard_normal((STEPS + 1, ROWS, SIZE), dtype=np.float32)
+    reward_of = None if seen is None else seen(observation, random)
+    decided = random.random((STEPS, ROWS)) >= sleeps
+    memory, played = no_memory(learner, ROWS), []
+    numbers = mixture_of(learner._module.action_space)[-1].numbers.stop
+    for step in range(STEPS):
+        noise = random.standard_normal((ROWS, 3), dtype=np.float32)[:, :numbers]
+        decision = learner.act(observation[step], memory, noise)
+        memory = np.where(decided[step][:, None], decision.memory, memory)
+        played.append(decision)
+    action = np.stack([each.action for each in played])
+    reward = random.standard_normal((STEPS, ROWS)).astype(np.float32) if reward_of is None else reward_of(action)
+    return replace(closed_rollout(observation, action, reward, [each.columns for each in played]), decided=decided)
+
+
+def cue(observation: Any, random: np.random.Generator) -> Callable[[Any], Any]:
+    """Show the right choice at the beginning only."""
+    right = random.integers(0, 3, ROWS)
+    observation[:] = 0
+    observation[0] = np.eye(3)[right]
+    return lambda action: (action[..., 0] == right).astype(np.float32)
+
+
+def batch_of(learner: ActorCritic, rollout: Rollout) -> Any:
+    rllib = learner._learner._learner
+    return rllib._learner_connector(rl_module=rllib.module, batch={}, episodes=[rollout], shared_data={})[
+        DEFAULT_MODULE_ID
+    ]
+
+
+@pytest.mark.parametrize(("build", "epochs"), [(ppo, 8), (appo, 4)])
+def test_it_learns_to_remember_what_it_saw_at_first(build: Callable[..., ActorCritic], epochs: int) -> None:
+    late = []
+    for memory in (CELLS, None):
+        learner = build(memory=memory, learning_rate=1e-2, discount=0.5, epochs=epochs)
+        random = np.random.default_rng(0)
+        for _ in range(10):
+            rollout = play(learner, random, cue)
+            learner.learn(rollout)
+        late.append(rollout.reward[1:].mean())
+    assert late[0] > 0.9
+    assert late[1] < 0.5
+
+
+@pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
+@pytest.mark.parametrize("build", [ppo, appo])
+def test_what_is_learned_from_is_what_was_done(build: Callable[..., ActorCritic], space: Any) -> None:
+    learner = build(space)
+    rollout = play(learner, np.random.default_rng(3), sleeps=0.4)
+    batch, module = batch_of(learner, rollout), learner._module
+    with torch.no_grad():
+        output = module.forward_train(batch)
+    policy = module.get_train_action_dist_cls()
+    logp = policy.from_logits(output[Columns.ACTION_DIST_INPUTS]).logp(batch[Columns.ACTIONS])
+    learned = batch[Columns.LOSS_MASK]
+    assert int(learned.sum()) == len(rollout)
+    np.testing.assert_allclose(logp[learned], batch[Columns.ACTION_LOGP][learned], atol=1e-5)
+    np.testing.assert_array_equal(
+        np.sort(batch[Columns.ACTION_LOGP][learned].numpy()), np.sort(rollout.action_logp[rollout.decided])
+    )
+    # Memories matter, or the comparison says nothing.
+    for state in batch[Columns.STATE_IN].values():
+        for each in state.values():
+            each.fill_(0.5)
+    with torch.no_grad():
+        output = module.forward_train(batch)
+    other = policy.from_logits(output[Columns.ACTION_DIST_INPUTS])
+    assert (other.logp(batch[Columns.ACTIONS])[learned] - logp[learned]).abs().max() > 1e-3
+
+
+def test_the_critic_remembers_whole_sessions() -> None:
+    learner = ppo(discount=0.9, trace_decay=0.8)
+    rollout = play(learner, np.random.default_rng(3), sleeps=0.4)
+    module, value = learner._module, np.zeros((STEPS + 1, ROWS), np.float32)
+    for row in range(ROWS):
+        steps = np.flatnonzero(rollout.decided[:, row])
+        state = as_state(torch.zeros(1, memory_size_of(module)))
+        seen = torch.from_numpy(rollout.observation[steps, row])[None]
+        with torch.no_grad():
+            encoded = module.encoder.critic_encoder({Columns.OBS: seen, Columns.STATE_IN: state})
+            value[steps, row] = module.vf(encoded[ENCODER_OUT])[0, :, 0]
+    ended, cut = rollout.terminated, rollout.truncated
+    advantage = generalized_advantages(value[:-1], value[1:], rollout.reward, rollout.decided, ended, cut, 0.9, 0.8)
+    wanted = (advantage + value[:-1])[rollout.decided]
+    batch = batch_of(learner, rollout)
+    found = batch[Postprocessing.VALUE_TARGETS][batch[Columns.LOSS_MASK]].numpy()
+    np.testing.assert_allclose(np.sort(found), np.sort(wanted), atol=1e-5)
+    standardized = batch[Postprocessing.ADVANTAGES][batch[Columns.LOSS_MASK]]
+    assert abs(float(standardized.mean())) < 1e-5
+    assert float(standardized.std(correction=0)) == pytest.approx(1, abs=1e-5)
+
+
+def test_parts_are_all_decisions_in_their_order() -> None:
+    rollout = play(ppo(), np.random.default_rng(3), sleeps=0.4)
+    rollout.decided[:, 5] = False
+    parts = parts_of(rollout, LENGTH)
+    assert (np.diff(parts.number) >= 0).all()
+    for row in range(ROWS):
+        of_row = parts.row == row
+        steps = np.concatenate([*parts.step[of_row], []])[np.concatenate([*parts.valid[of_row], []]).astype(bool)]
+        np.testing.assert_array_equal(steps, np.flatnonzero(rollout.decided[:, row]))
+    taken = parts.take(rollout.reward)
+    np.testing.assert_array_equal(parts.put(taken, STEPS, ROWS), np.where(rollout.decided, rollout.reward, 0))
+
+
+def test_a_row_of_two_episodes_is_refused() -> None:
+    learner = ppo()
+    rollout = play(learner, np.random.default_rng(3))
+    rollout.terminated[4, 2] = True
+    with pytest.raises(ValueError, match="a memory begins and ends with the session"):
+        learner.learn(rollout)
+
+
+@pytest.mark.parametrize("build", [ppo, appo])
+def test_a_memory_is_a_value(build: Callable[..., ActorCritic]) -> None:
+    learner, random = build(), np.random.default_rng(0)
+    observation = random.standard_normal((2, 5, SIZE), dtype=np.float32)
+    first = learner.act(observation[0], no_memory(learner, 5), None)
+    np.testing.assert_array_equal(as_memory(as_state(torch.from_numpy(first.memory))), first.memory)
+    again = [learner.act(observation[1], first.memory, None) for _ in range(2)]
+    np.testing.assert_array_equal(again[0].memory, again[1].memory)
+    np.testing.assert_array_equal(again[0].columns["action_dist_inputs"], again[1].columns["action_dist_inputs"])
+    fresh = learner.act(observation[1], no_memory(learner, 5), None)
+    assert (fresh.columns["action_dist_inputs"] != again[0].columns["action_dist_inputs"]).any()
+
+
+@pytest.mark.parametrize("build", [ppo, appo])
+def test_a_policy_is_what_had_been_learned_when_it_was_asked_for(build: Callable[..., ActorCritic]) -> None:
+    learner, random = build(), np.random.default_rng(0)
+    observation = random.standard_normal((5, SIZE), dtype=np.float32)
+    wanted, policy = answer(learner, observation, None), learner.policy()
+    assert isinstance(policy, FrozenActor)
+    learner.learn(play(learner, random))
+    for each in (policy, pickle.loads(pickle.dumps(policy))):
+        np.testing.assert_array_equal(answer(each, observation, None).memory, wanted.memory)
+        np.testing.assert_array_equal(each.weights, policy.weights)
+    later = learner.policy()
+    assert (later.weights != policy.weights).any()
+    assert (answer(later, observation, None).memory != wanted.memory).any()
+
+
+def test_hidden_units_that_do_not_compile_play_outside_the_step() -> None:
+    assert isinstance(ppo(memory=None, activation="relu").policy(), FrozenActor)
+    assert isinstance(ppo(memory=None).policy(), FrozenPolicy)
+
+
+@pytest.mark.parametrize("build", [ppo, appo])
+def test_a_resumed_learner_goes_on_as_if_never_stopped(build: Callable[..., ActorCritic]) -> None:
+    learner, random = build(), np.random.default_rng(2)
+    learner.learn(play(learner, random, sleeps=0.3))
+    saved = learner.get_state()
+    rollout = play(learner, random, sleeps=0.3)
+    first = learner.learn(rollout)
+    resumed = build(seed=99)
+    resumed.set_state(saved)
+    assert resumed.learn(rollout) == first
+    assert_equal_states(resumed.get_state(), learner.get_state())
+
+
+@pytest.mark.parametrize(("field", "value"), [("memory", 0), ("sequence", 1), ("sequence", 2000)])
+def test_a_wrong_field_is_named(field: str, value: Any) -> None:
+    with pytest.raises(ValueError, match=f"PPO.{field} is"):
+        PPO(**{"memory": 8, field: value})

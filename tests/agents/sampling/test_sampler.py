@@ -1,0 +1,308 @@
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from marl_market.agents.interfaces import Decision, Experience, Floats, Learner, LearningAgent, Masks
+from marl_market.agents.scripted.momentum import Momentum
+from marl_market.env.population.group import Group
+from marl_market.env.batch_market import BatchMarket
+from marl_market.env.environment import Environment
+from marl_market.env.timing.chosen_delay import ChosenDelay
+from marl_market.env.population.participation import Exponential, Fixed, Presence, Uniform
+from marl_market.env.interface.schemes import mask_size_of
+from marl_market.agents.sampling.sampler import NOISE, SEEDS, ConservationError, Sampler, Session
+from tests.agents.answers import answer
+from tests.builders import environment, market_spec
+
+SEED, MARKETS = 7, 4
+SEATS = 7
+PLACES = {"ppo": slice(0, 2), "other": slice(2, 3), "appo": slice(3, 4), "dqn": slice(4, 6), "sac": slice(6, 7)}
+"""Of each group in the arrays of the external seats."""
+
+
+def learners_of(environment: Environment) -> dict[str, Learner]:
+    return {
+        group.name: group.agent.learner(environment, group.name, seed)
+        for seed, group in enumerate(environment.groups)
+        if isinstance(group.agent, LearningAgent)
+    }
+
+
+def build(environment: Environment, seed: int = SEED, markets: int = MARKETS) -> tuple[Sampler, BatchMarket]:
+    batch = BatchMarket(environment, markets)
+    return Sampler(batch, learners_of(environment), seed), batch
+
+
+def copy(session: Session) -> Session:
+    """Return a session that the next one does not overwrite."""
+
+    def kept(experience: Experience) -> Experience:
+        trajectory = experience.trajectory
+        return Experience(
+            experience.reward.copy(),
+            trajectory
+            and replace(trajectory, observation=trajectory.observation.copy(), action=trajectory.action.copy()),
+        )
+
+    return replace(session, experience={name: kept(each) for name, each in session.experience.items()})
+
+
+@pytest.fixture(scope="module")
+def played(learning: Callable[..., Environment]) -> tuple[Environment, Session, NDArray[np.uint64]]:
+    """Return an environment, its third iteration, and the seeds of that by the sampler's own rule."""
+    described = learning()
+    sampler, _ = build(described)
+    sequence = np.random.SeedSequence(SEED, spawn_key=(SEEDS, 3))
+    return described, sampler.sample(3), np.repeat(sequence.generate_state(MARKETS // 2, np.uint64), 2)
+
+
+def rows(values: NDArray[np.float32], seats: slice) -> NDArray[np.float32]:
+    """Return (steps, markets, seats, ...) of a group as (steps, rows, ...), market by market."""
+    own = values[:, :, seats]
+    return np.stack([own[:, market, seat] for market in range(own.shape[1]) for seat in range(own.shape[2])], axis=1)
+
+
+def test_a_learner_receives_what_its_seats_lived_through(
+    played: tuple[Environment, Session, NDArray[np.uint64]],
+) -> None:
+    described, session, seeds = played
+    batch = BatchMarket(described, MARKETS)
+    for learner in learners_of(described).values():
+        learner.prepare(batch)
+    action = np.zeros((described.spec.session_steps, MARKETS, SEATS, described.action_size), np.float32)
+    for name, place in PLACES.items():
+        trajectory, size = session.experience[name].trajectory, described.action_of(name).size
+        assert trajectory is not None
+        action[:, :, place, :size] = trajectory.action.reshape(len(action), MARKETS, -1, size)
+    observation, reward = [batch.reset(seeds).copy()], []
+    mask = [batch.mask.copy()]
+    for each in action:
+        step = batch.step(each)
+        observation.append(step.observation.copy())
+        mask.append(batch.mask.copy())
+        reward.append(step.reward.copy())
+    seen, scored = np.array(observation), np.array(reward)
+    for name, place in PLACES.items():
+        trajectory = session.experience[name].trajectory
+        assert trajectory is not None
+        np.testing.assert_array_equal(trajectory.observation, rows(seen, place))
+        if described.action_of(name).mask is None:
+            assert trajectory.mask is None
+        else:
+            own = np.array(mask)[..., : mask_size_of(described.action_of(name))]
+            np.testing.assert_array_equal(trajectory.mask, rows(own, place))
+    for name in (*PLACES, "evolution"):
+        np.testing.assert_array_equal(session.experience[name].reward, rows(scored, described.seats_of(name)))
+    np.testing.assert_allclose(session.reward, scored.sum(0), rtol=1e-5)
+    assert np.ptp(scored[:, :, described.seats_of("evolution")]) > 0
+    assert session.experience["evolution"].trajectory is None
+
+
+def test_an_action_is_the_learners_answer_to_the_observation_and_its_own_noise(
+    played: tuple[Environment, Session, NDArray[np.uint64]],
+) -> None:
+    described, session, _ = played
+    random = np.random.default_rng(np.random.SeedSequence(SEED, spawn_key=(NOISE, 3)))
+    noise = [random.standard_normal((MARKETS // 2, SEATS, described.action_size), np.float32) for _ in range(2)]
+    for name, place in PLACES.items():
+        trajectory, size = session.experience[name].trajectory, described.action_of(name).size
+        assert trajectory is not None
+        explored = np.repeat(noise[1], 2, axis=0)[:, place, :size].reshape(-1, size)
+        mask = None if trajectory.mask is None else trajectory.mask[1]
+        action, _, columns = answer(learners_of(described)[name], trajectory.observation[1], explored, mask)
+        np.testing.assert_array_equal(trajectory.action[1], action)
+        assert set(trajectory.columns) == set(columns)
+        for key, column in columns.items():
+            np.testing.assert_array_equal(trajectory.columns[key][1], column)
+
+
+def test_pairs_share_their_luck_and_differ_by_their_candidates_alone(learning: Callable[..., Environment]) -> None:
+    described = learning()
+    alone = replace(described, groups=[group for group in described.groups if group.name != "evolution"])
+    sampler, _ = build(alone)
+    reward = sampler.sample(0).reward
+    np.testing.assert_array_equal(reward[0::2], reward[1::2])
+    assert (reward[0] != reward[2]).any()
+    sampler, _ = build(described)
+    session = sampler.sample(0)
+    assert (session.reward[0] != session.reward[1]).any()
+    trajectory = session.experience["ppo"].trajectory
+    assert trajectory is not None
+    first = trajectory.observation[0].reshape(MARKETS, 2, -1)
+    np.testing.assert_array_equal(first[0::2], first[1::2])
+
+
+def test_an_iteration_follows_from_seed_and_number_alone(learning: Callable[..., Environment]) -> None:
+    sampler, _ = build(learning())
+    sampled = [copy(sampler.sample(iteration)) for iteration in (0, 1, 2)]
+    alone, _ = build(learning())
+    session = alone.sample(2)
+    np.testing.assert_array_equal(session.reward, sampled[2].reward)
+    for name, experience in session.experience.items():
+        np.testing.assert_array_equal(experience.reward, sampled[2].experience[name].reward)
+    assert (sampled[0].reward != sampled[1].reward).any()
+    other, _ = build(learning(), seed=SEED + 1)
+    assert (other.sample(2).reward != session.reward).any()
+
+
+def test_what_a_session_says_of_the_market_is_counted_over_all_its_steps(learning: Callable[..., Environment]) -> None:
+    sampler, batch = build(learning())
+    public, step = batch.markets["public"], batch.step
+    seen: list[tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]] = []
+
+    def spied(action: NDArray[np.float32]):  # type: ignore[no-untyped-def]
+        result = step(action)
+        spread = [market["best_ask"] - market["best_bid"] if market["depth"].all() else np.nan for market in public]
+        seen.append((np.array(spread, float), public["step_trades"] * 1.0, public["reference_ticks"].copy()))
+        return result
+
+    batch.step = spied  # type: ignore[method-assign]
+    session = sampler.sample(0)
+    spread, trades, price = map(np.array, zip(*seen, strict=True))
+    assert trades.std() > 0
+    assert session.trades_per_step == trades.mean()
+    assert session.spread_ticks == pytest.approx(np.nanmean(spread))
+    assert session.volatility_ticks == pytest.approx(np.diff(price, axis=0).std())
+
+
+def test_profit_and_fees_are_those_of_the_accounts(learning: Callable[..., Environment]) -> None:
+    sampler, batch = build(learning())
+    session = sampler.sample(0)
+    public, fees = batch.markets["public"], batch.markets["seat"]["account"]["fees"]
+    for market in range(MARKETS):
+        for seat in range(batch.environment.seats):
+            account = batch.markets["seat"]["account"][market, seat]
+            mark = public["mark_twice_ticks"][market] * public["cash_per_tick_lot"][market] / 2
+            assert session.profit[market, seat] == account["cash"] + account["position"] * mark
+    np.testing.assert_array_equal(session.fees, fees[:, : batch.environment.seats])
+    # Profits of all seats and the venue's fees add up to nothing but the half ticks of the mark.
+    np.testing.assert_allclose(session.profit.sum(1) + batch.markets["fees_collected"], 0, atol=1e-6)
+
+
+def test_decisions_of_seats_that_come_leave_and_sleep_are_marked(learning: Callable[..., Environment]) -> None:
+    described = learning(pace=ChosenDelay((1, 4)), spec=market_spec(session_steps=60))
+    presence = Presence(Uniform(0, 6), Exponential(40.0))
+    groups = [
+        replace(group, presence=None if group.name == "noise" else presence)
+        for group in described.groups
+        if group.name != "dqn"  # has no choice left for a pace
+    ]
+    described = replace(described, groups=groups)
+    sampler, batch = build(described)
+    acts, left = [], []
+    step = batch.step
+
+    def spied(action: NDArray[np.float32]):  # type: ignore[no-untyped-def]
+        acts.append(batch.acts.copy())
+        result = step(action)
+        left.append(result.terminated.copy())
+        return result
+
+    batch.step = spied  # type: ignore[method-assign]
+    session = sampler.sample(0)
+    for name in ("ppo", "other", "appo", "sac"):
+        experience, seats = session.experience[name], described.seats_of(name)
+        trajectory = experience.trajectory
+        assert trajectory is not None
+        np.testing.assert_array_equal(trajectory.decided, rows(np.array(acts), seats))
+        np.testing.assert_array_equal(trajectory.left, rows(np.array(left), seats))
+        decided = trajectory.decided
+        assert decided.any()
+        assert not decided.all()
+        before = np.cumsum(decided, axis=0) == 0
+        after = np.cumsum(trajectory.left, axis=0) - trajectory.left > 0
+        assert not decided[after].any()
+        assert not experience.reward[before | after].any(), "nobody earns who is not there"
+        assert (experience.reward[~decided & ~before & ~after] != 0).any(), "who sleeps does"
+        learners_of(described)[name].learn(experience)
+    np.testing.assert_allclose(
+        session.experience["evolution"].reward.sum(0).reshape(MARKETS, -1),
+        session.reward[:, described.seats_of("evolution")],
+        rtol=1e-4,
+        atol=1e-6,
+    )
+
+
+class Counting:
+    """A mind that remembers how often each row has decided, and acts as another one."""
+
+    memory_size = 1
+
+    def __init__(self, mind: Learner) -> None:
+        self._mind = mind
+        self.prepare = mind.prepare
+
+    def act(self, observation: Floats, memory: Floats, noise: Floats | None, mask: Masks | None = None) -> Decision:
+        return Decision(answer(self._mind, observation, noise, mask).action, memory + 1, {"memory": memory})
+
+
+def test_a_row_remembers_its_own_decisions_of_the_session(learning: Callable[..., Environment]) -> None:
+    described = learning(pace=ChosenDelay((1, 3)), spec=market_spec(session_steps=30))
+    described = replace(described, groups=[group for group in described.groups if group.name != "dqn"])
+    minds = {name: Counting(mind) for name, mind in learners_of(described).items() if name != "evolution"}
+    batch = BatchMarket(described, MARKETS)
+    sampler = Sampler(batch, {**learners_of(described), **minds}, SEED)
+    for iteration in range(2):
+        session = sampler.sample(iteration)
+        for name in minds:
+            trajectory = session.experience[name].trajectory
+            assert trajectory is not None
+            assert not trajectory.decided.all()
+            before = np.cumsum(trajectory.decided, axis=0) - trajectory.decided
+            np.testing.assert_array_equal(trajectory.columns["memory"][..., 0], before)
+
+
+def test_a_group_that_never_decided_learns_nothing(learning: Callable[..., Environment]) -> None:
+    described = learning()
+    groups = [
+        replace(group, presence=Presence(Fixed(99)) if group.name in PLACES else None) for group in described.groups
+    ]
+    sampler, _ = build(replace(described, groups=groups))
+    session = sampler.sample(0)
+    for name, learner in learners_of(described).items():
+        before = learner.policy().weights.copy()
+        metrics = learner.learn(session.experience[name])
+        if name in PLACES:
+            assert metrics.get("remembered", 0) == 0
+            np.testing.assert_array_equal(learner.policy().weights, before)
+
+
+def test_an_odd_number_of_markets_is_refused(learning: Callable[..., Environment]) -> None:
+    with pytest.raises(ValueError, match=r"training\.markets is 3; markets go in pairs"):
+        build(learning(), markets=3)
+
+
+@pytest.mark.parametrize(("field", "unit"), [("position", "lots"), ("cash", "cash units")])
+def test_what_is_made_from_nothing_stops_the_run(learning: Callable[..., Environment], field: str, unit: str) -> None:
+    sampler, batch = build(learning())
+    step = batch.step
+
+    def corrupt(action: NDArray[np.float32]):  # type: ignore[no-untyped-def]
+        result = step(action)
+        if result.truncated:
+            batch.markets["seat"]["account"][field][2, 1] += 5
+        return result
+
+    batch.step = corrupt  # type: ignore[method-assign]
+    with pytest.raises(ConservationError, match=rf"iteration 0, market 2: .* to .*5 {unit}"):
+        sampler.sample(0)
+
+
+def test_a_market_that_nobody_quotes_in_has_no_spread() -> None:
+    session = build(environment(groups=[Group("momentum", Momentum(), 2)]))[0].sample(0)
+    assert math.isnan(session.spread_ticks)
+    assert (session.trades_per_step, session.volatility_ticks) == (0, 0)
+
+
+def test_a_population_that_nobody_learns_in_is_played(learning: Callable[..., Environment]) -> None:
+    described = learning()
+    scripted = environment(groups=[group for group in described.groups if group.name == "noise"])
+    session = build(scripted)[0].sample(0)
+    assert session.experience == {}
+    assert session.reward.shape == (MARKETS, 4)

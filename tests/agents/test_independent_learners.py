@@ -1,0 +1,173 @@
+"""Seats of one group that learn each for itself."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from marl_market.agents.evolution.evolution_strategy import EvolutionStrategy
+from marl_market.agents.evolution.strategies import OpenAIES
+from marl_market.agents.imitation.behavior_cloning import Cloned
+from marl_market.agents.interfaces import Experience, Learner
+from marl_market.agents.independent_learners import FrozenPerSeat, LearnerPerSeat, OutsidePerSeat, learner_of
+from marl_market.agents.rllib.auxiliary.volatility import Volatility
+from marl_market.agents.rllib.algorithms.dqn import DQN
+from marl_market.agents.rllib.algorithms.ppo import PPO
+from marl_market.agents.scripted.avellaneda_stoikov import AvellanedaStoikov
+from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
+from marl_market.env.actions.limit_grid import LimitGrid
+from marl_market.env.actions.market_discrete import MarketDiscrete
+from marl_market.env.population.group import Group
+from marl_market.env.batch_market import BatchMarket
+from marl_market.env.environment import Environment
+from marl_market.env.interface.schemes import mask_size_of
+from marl_market.evaluation.match import play_match, with_policies
+from marl_market.training.checkpoint import identity_of
+from marl_market.training.pretraining import clone_teachers
+from marl_market.agents.sampling.sampler import Sampler
+from tests.agents.answers import answer
+from tests.builders import actions, environment, market_spec
+
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
+
+MARKETS, SEATS, STEPS = 4, 3, 12
+AGENTS: dict[str, tuple[Any, Any]] = {
+    "ppo": (PPO(hidden=(8,), epochs=1, learning_rate=0.02), None),
+    "chooser": (PPO(hidden=(8,), epochs=1, learning_rate=0.02), LimitGrid()),
+    "dqn": (DQN(hidden=(8,), learning_starts=0, decisions_per_update=8, batch_size=16), MarketDiscrete()),
+    "lstm": (PPO(hidden=(8,), memory=8, sequence=6, epochs=1, learning_rate=0.02), LimitGrid()),
+}
+
+
+def described(name: str, shared: bool = False) -> Environment:
+    agent, action = AGENTS[name]
+    groups = [
+        Group("before", PPO(hidden=(8,))),
+        Group("noise", ZeroIntelligence(), 4),
+        Group("focal", agent, SEATS, action=action, shared=shared),
+    ]
+    return environment(groups, spec=market_spec(session_steps=STEPS))
+
+
+def newborn(market: Environment, seed: int = 1) -> Learner:
+    return learner_of(market, market.groups[-1], seed)
+
+
+def lived(market: Environment, learner: Learner, iteration: int) -> Experience:
+    before = learner_of(market, market.groups[0], 5)
+    sampler = Sampler(BatchMarket(market, MARKETS), {"before": before, "focal": learner}, 1)
+    return sampler.sample(iteration).experience["focal"]
+
+
+def row_of(experience: Experience, seat: int) -> Experience:
+    rows, trajectory = np.arange(MARKETS) * SEATS + seat, experience.trajectory
+    assert trajectory is not None
+    names = ("observation", "action", "decided", "left")
+    kept: dict[str, Any] = {name: getattr(trajectory, name)[:, rows] for name in names}
+    columns = {name: column[:, rows] for name, column in trajectory.columns.items()}
+    mask = None if trajectory.mask is None else trajectory.mask[:, rows]
+    return Experience(experience.reward[:, rows], replace(trajectory, **kept, columns=columns, mask=mask))
+
+
+@pytest.mark.parametrize("name", AGENTS)
+def test_each_seat_learns_from_its_own_rows_alone(name: str) -> None:
+    market = described(name)
+    learner, agent = newborn(market), AGENTS[name][0]
+    seeds = np.random.SeedSequence(1).generate_state(SEATS, np.uint32).tolist()
+    alone = [agent.learner(market, "focal", seed) for seed in seeds]
+    for iteration in range(2):
+        experience = lived(market, learner, iteration)
+        metrics = learner.learn(experience)
+        found = [each.learn(row_of(experience, seat)) for seat, each in enumerate(alone)]
+        assert metrics["total_loss"] == pytest.approx(np.mean([each["total_loss"] for each in found]))
+    weights = np.concatenate([each.policy().weights for each in alone])
+    # Equal but for rounding: on some processors a product of matrices rounds by how its rows lie in memory.
+    np.testing.assert_allclose(learner.policy().weights, weights, rtol=0, atol=1e-5)
+    assert len({part.tobytes() for part in np.split(weights, SEATS)}) == SEATS
+
+
+@pytest.mark.parametrize("name", AGENTS)
+def test_a_state_continues_in_another_learner(name: str) -> None:
+    market = described(name)
+    learner = newborn(market)
+    learner.learn(lived(market, learner, 0))
+    other = newborn(market, seed=9)
+    other.set_state(pickle.loads(pickle.dumps(learner.get_state())))
+    experience = lived(market, learner, 1)
+    assert other.learn(experience) == learner.learn(experience)
+    np.testing.assert_array_equal(other.policy().weights, learner.policy().weights)
+
+
+@pytest.mark.parametrize("name", [name for name in AGENTS if name != "lstm"])
+def test_each_seat_plays_compiled_what_its_learner_would_do(name: str) -> None:
+    market = described(name)
+    learner = newborn(market)
+    learner.learn(lived(market, learner, 0))
+    policy = learner.policy()
+    assert isinstance(policy, FrozenPerSeat)
+    batch = BatchMarket(with_policies(market, {"focal": policy}), MARKETS)
+    batch.reset(range(MARKETS))
+    scheme, seats = market.action_of("focal"), batch.markets["seat"][:, market.seats_of("focal")]
+    compared = 0
+    for action in actions(batch, STEPS):
+        seen = seats["observation"][..., : market.observation_size].reshape(MARKETS * SEATS, -1).copy()
+        choices = mask_size_of(scheme)
+        mask = seats["mask"][..., :choices].reshape(MARKETS * SEATS, -1).copy() if choices else None
+        batch.step(action)
+        wanted = answer(learner, seen, None, mask).action
+        np.testing.assert_allclose(seats["action"][..., : scheme.size].reshape(wanted.shape), wanted, atol=1e-5)
+        compared += np.ptp(wanted, axis=0).max() > 0
+    assert compared
+
+
+def test_seats_that_do_not_compile_are_asked_each_for_itself() -> None:
+    market = described("lstm")
+    learner, before = newborn(market), learner_of(market, market.groups[0], 5).policy()
+    learner.learn(lived(market, learner, 0))
+    policy = learner.policy()
+    assert isinstance(policy, OutsidePerSeat)
+    played = play_match(with_policies(market, {"before": before, "focal": policy}), [1, 2])
+    assert np.isfinite(played.reward).all()
+    swapped = OutsidePerSeat(policy.policies[::-1])
+    other = play_match(with_policies(market, {"before": before, "focal": swapped}), [1, 2])
+    assert (other.reward != played.reward).any()
+
+
+def test_a_group_shares_one_mind_unless_told_otherwise() -> None:
+    assert not isinstance(newborn(described("ppo", shared=True)), LearnerPerSeat)
+    one, many = (identity_of(described("ppo", shared=shared), MARKETS, 1) for shared in (True, False))
+    assert {name for name in one if one[name] != many[name]} == {"population.focal.shared"}
+
+
+def test_auxiliary_heads_watch_a_group_as_a_whole() -> None:
+    market = environment([Group("focal", PPO(auxiliary={"volatility": Volatility()}), 2, shared=False)])
+    with pytest.raises(ValueError, match=r"population\.focal\.shared is False and its agent has auxiliary heads"):
+        newborn(market)
+
+
+def test_what_one_learner_shares_another_acts_by() -> None:
+    market = described("ppo")
+    learner, other = newborn(market), newborn(market, seed=9)
+    other.adopt(learner.share())
+    np.testing.assert_array_equal(other.policy().weights, learner.policy().weights)
+
+
+def test_each_seat_can_begin_as_a_clone() -> None:
+    agent = Cloned(PPO(hidden=(8,), epochs=1), AvellanedaStoikov(), sessions=2, epochs=2)
+    market = environment([Group("noise", ZeroIntelligence(), 4), Group("focal", agent, 2, shared=False)])
+    learner, untaught = newborn(market), newborn(market)
+    found = clone_teachers(market, {"focal": learner}, MARKETS, 1, 1)
+    assert np.isfinite(found["focal"]["clone_loss"])
+    own, before = (np.split(each.policy().weights, 2) for each in (learner, untaught))
+    assert all((mine != first).any() for mine, first in zip(own, before, strict=True))
+
+
+def test_candidates_of_an_evolution_share_their_seats() -> None:
+    agent = EvolutionStrategy((4,), OpenAIES(sigma=0.1, learning_rate=0.05))
+    market = environment([Group("focal", agent, 2, shared=False)])
+    with pytest.raises(ValueError, match=r"population\.focal\.shared is False and its agent evolves"):
+        newborn(market)

@@ -1,18 +1,16 @@
-"""Check the market and its traders against published numbers: python scripts/truths.py [--quick] [--json FILE]."""
+"""Check the market and its traders against published numbers: python scripts/replicate.py [--quick] [--json FILE]."""
 
 import argparse
 import json
-import pkgutil
 import sys
 import time
 from collections.abc import Sequence
 from contextlib import nullcontext
-from importlib import import_module
 from pathlib import Path
 
-from marl_market.evaluation import replication
+from marl_market.evaluation.replication.replication import families
 
-COLUMNS = f"{'truth':72} {'published':>10} {'ours':>10} {'interval':>24}  verdict"
+COLUMNS = f"{'quantity':72} {'published':>10} {'measured':>10} {'interval':>24}  verdict"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,12 +22,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     began, verdicts = time.perf_counter(), []
     print(COLUMNS)
     with options.json.open("w") if options.json else nullcontext() as lines:
-        for module in pkgutil.iter_modules(truths.__path__, f"{truths.__name__}."):
-            for truth in import_module(module.name).measure(options.quick):
-                print(truth.line(), flush=True)
-                verdicts.append(truth.holds)
+        for module in families().values():
+            for result in module.measure(options.quick):
+                print(result.to_text(), flush=True)
+                verdicts.append(result.holds)
                 if lines:
-                    print(json.dumps(truth.row()), file=lines, flush=True)
+                    print(json.dumps(result.to_dict()), file=lines, flush=True)
     print(f"{sum(verdicts)} of {len(verdicts)} hold, in {time.perf_counter() - began:.0f} s")
     return 0 if all(verdicts) else 1
 

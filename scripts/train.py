@@ -8,8 +8,8 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from marl_market.agents.rllib.learners.process import prepare_process
+from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.population.group import Group
-from marl_market.env.environment import Environment
 from marl_market.reporting.run_folder import CONFIG_FILE
 from marl_market.reporting.sinks.run_sinks import open_sinks
 from marl_market.training.trainer import Trainer
@@ -27,7 +27,7 @@ def main(config: DictConfig) -> None:
         name, seed, resume, training, reporting = map(parts.pop, ("name", "seed", "resume", "training", "reporting"))
         groups = [Group(group, **seats) for group, seats in parts.pop("population").items()]
         prepare_process(training.torch_threads)
-        trainer = Trainer(Environment(parts.pop("market"), groups, **parts), training, seed, folder)
+        trainer = Trainer(EnvironmentSpec(parts.pop("market"), groups, **parts), training, seed, folder)
         if resume:
             trainer.resume()
         sinks = open_sinks(folder, name, plain, **reporting)

@@ -8,16 +8,17 @@ from numpy.typing import NDArray
 
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
 from marl_market.env.actions.quotes import Quotes
-from marl_market.env.population.group import External, Group
 from marl_market.env.batch_market import BatchMarket
-from marl_market.env.environment import Environment
+from marl_market.env.environment import EnvironmentSpec
+from marl_market.env.interface.records import SEAT
+from marl_market.env.interface.signatures import PARAMS
 from marl_market.env.observations.account import Account
 from marl_market.env.observations.book import Book
 from marl_market.env.observations.clock import Clock
 from marl_market.env.observations.tape import TradeTape
+from marl_market.env.population.group import External, Group
 from marl_market.env.rewards.profit import Profit
-from marl_market.env.interface.signatures import MIND
-from marl_market.exchange.records import PUBLIC, SEAT
+from marl_market.exchange.records import PUBLIC
 from marl_market.market.spec import QUANTILES, Fees, MarketSpec, OrderFlow
 
 LIMIT_SIZES = tuple(1.0 + step for step in range(QUANTILES))
@@ -58,9 +59,9 @@ def market_spec(**changes: Any) -> MarketSpec:
     )
 
 
-def environment(groups: Sequence[Group] | None = None, **changes: Any) -> Environment:
+def environment(groups: Sequence[Group] | None = None, **changes: Any) -> EnvironmentSpec:
     """Return two seats that act from outside among four of order flow, or the `groups` given."""
-    return Environment(
+    return EnvironmentSpec(
         **{
             "spec": market_spec(),
             "groups": groups or (Group("noise", ZeroIntelligence(), 4), Group("outside", External(), 2)),
@@ -94,7 +95,7 @@ def public_record(**fields: Any) -> Any:
         "session_steps": 100,
         "step_seconds": 1.0,
         "reference_ticks": 1000.0,
-        "mark_twice_ticks": 2000,
+        "twice_mark_ticks": 2000,
         "last_trade_ticks": 1000,
         "price_scale_ticks": 4.0,
         "size_scale_lots": 6.0,
@@ -131,10 +132,10 @@ def seat_record(random_key: int = 0) -> Any:
 
 
 def mind_record(parameters: Sequence[float] = (), reward_parameters: Sequence[float] = (), part: int = 0) -> Any:
-    mind = np.zeros(1, MIND)[0]
-    mind["parameter"][: len(parameters)] = parameters
-    mind["reward_parameter"][part, : len(reward_parameters)] = reward_parameters
-    return mind
+    params = np.zeros(1, PARAMS)[0]
+    params["value"][: len(parameters)] = parameters
+    params["reward_value"][part, : len(reward_parameters)] = reward_parameters
+    return params
 
 
 def commands_of(seat: Any) -> list[tuple[int, int, int, int]]:

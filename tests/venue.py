@@ -6,13 +6,13 @@ import numpy as np
 
 from marl_market.exchange.book import SLOT_MASK
 from marl_market.exchange.codes import CommandKind
+from marl_market.exchange.command_stream import pass_step
 from marl_market.exchange.compiled import compiled
-from marl_market.exchange.setup import allocate_markets, open_market
 from marl_market.exchange.order_entry import process
 from marl_market.exchange.publication import publish
 from marl_market.exchange.records import COMMAND, SLOT_BITS, SLOT_OF_REFERENCE
 from marl_market.exchange.session import begin_step
-from marl_market.exchange.command_stream import pass_step
+from marl_market.exchange.setup import allocate_markets, open_market
 from marl_market.market.spec import MarketSpec
 from tests.builders import market_spec
 

@@ -19,14 +19,14 @@ from marl_market.agents.scripted.avellaneda_stoikov import AvellanedaStoikov
 from marl_market.agents.scripted.momentum import Momentum
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
 from marl_market.env.actions.quotes import Quotes
-from marl_market.env.population.group import External, Group
-from marl_market.env.environment import Environment
-from marl_market.env.vector_env import FocalEnv
+from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.observations.account import Account
 from marl_market.env.observations.book import Book
 from marl_market.env.observations.clock import Clock
 from marl_market.env.observations.tape import TradeTape
+from marl_market.env.population.group import External, Group
 from marl_market.env.rewards.profit import Profit
+from marl_market.env.vector_env import FocalEnv
 
 MARKET = Path(__file__).parents[2] / "conf/market/aapl_2012_06_21.yaml"
 TEST_SEED, TEST_SESSIONS = 1_000_000, 64
@@ -40,7 +40,7 @@ class Settings:
     iterations: int = 100
     learning_rate: float = 1e-3
     gamma: float = 0.99
-    trace_decay: float = 0.95  # lambda
+    gae_lambda: float = 0.95  # lambda
     epsilon: float = 0.2
     epochs: int = 4
     minibatch: int = 1600
@@ -48,7 +48,7 @@ class Settings:
     gradient_norm: float = 0.5
 
 
-class ActorCritic(nn.Module):
+class OnPolicyLearner(nn.Module):
     """A normal policy of state-independent deviation, and a value."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
@@ -76,7 +76,7 @@ def network(inputs: int, outputs: int, scale: float) -> nn.Sequential:
     return layers
 
 
-def market() -> Environment:
+def market() -> EnvironmentSpec:
     """Return an hour of AAPL with background traders, makers, trend followers and two seats that learn."""
     groups = [
         Group("noise", ZeroIntelligence(), 8),
@@ -86,10 +86,10 @@ def market() -> Environment:
     ]
     observation = {"book": Book(), "tape": TradeTape(), "account": Account(), "clock": Clock()}
     spec = instantiate(yaml.safe_load(MARKET.read_text()))
-    return Environment(spec, groups, observation, Quotes(), {"profit": Profit()})
+    return EnvironmentSpec(spec, groups, observation, Quotes(), {"profit": Profit()})
 
 
-def play_session(env: FocalEnv, agent: ActorCritic) -> tuple[Tensor, Tensor, Tensor]:
+def play_session(env: FocalEnv, agent: OnPolicyLearner) -> tuple[Tensor, Tensor, Tensor]:
     """Play a session; return observations (T + 1, N, D), actions (T, N, A) and rewards (T, N) of N seats."""
     seen, _ = env.reset()
     observations, actions, rewards = [torch.from_numpy(seen)], [], []
@@ -113,11 +113,11 @@ def advantages(reward: Tensor, value: Tensor, settings: Settings) -> Tensor:
     advantage = torch.zeros_like(delta)
     following = torch.zeros_like(delta[0])
     for t in reversed(range(len(delta))):
-        following = advantage[t] = delta[t] + settings.gamma * settings.trace_decay * following
+        following = advantage[t] = delta[t] + settings.gamma * settings.gae_lambda * following
     return advantage
 
 
-def learn(agent: ActorCritic, optimizer: torch.optim.Optimizer, session: tuple[Tensor, ...], use: Settings) -> None:
+def learn(agent: OnPolicyLearner, optimizer: torch.optim.Optimizer, session: tuple[Tensor, ...], use: Settings) -> None:
     """Climb the clipped surrogate (equation 7) less the squared error of the value (equation 9) for some epochs."""
     observation, action, reward = session
     with torch.no_grad():
@@ -140,7 +140,7 @@ def learn(agent: ActorCritic, optimizer: torch.optim.Optimizer, session: tuple[T
 
 
 @torch.no_grad()
-def examine(agent: ActorCritic, sessions: int = TEST_SESSIONS) -> NDArray[np.float32]:
+def examine(agent: OnPolicyLearner, sessions: int = TEST_SESSIONS) -> NDArray[np.float32]:
     """Return the reward per seat of each of the test sessions, (sessions,), played without exploring."""
     env = FocalEnv(market(), sessions)
     seen, _ = env.reset(seed=TEST_SEED)
@@ -156,7 +156,7 @@ def train(seed: int, settings: Settings) -> tuple[NDArray[np.float32], NDArray[n
     """Learn, printing ten lines on the way; return the test rewards of the newborn and of the trained agent."""
     torch.manual_seed(seed)
     env = FocalEnv(market(), settings.markets)
-    agent = ActorCritic(env.single_observation_space.shape[0], env.single_action_space.shape[0])
+    agent = OnPolicyLearner(env.single_observation_space.shape[0], env.single_action_space.shape[0])
     optimizer = torch.optim.Adam(agent.parameters(), settings.learning_rate, eps=1e-5)
     newborn = examine(agent)
     env.reset(seed=seed)

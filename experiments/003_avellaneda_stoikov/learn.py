@@ -19,11 +19,11 @@ from marl_market.agents.rllib.learners.process import prepare_process
 from marl_market.agents.scripted.avellaneda_stoikov import AvellanedaStoikov
 from marl_market.agents.scripted.fixed_spread import FixedSpread
 from marl_market.agents.scripted.glft import GLFT
+from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.population.group import Agent, Group
-from marl_market.env.environment import Environment
 from marl_market.evaluation.match import play_match
-from marl_market.evaluation.replication.replication import mean_truth
 from marl_market.evaluation.replication.avellaneda_stoikov import DECAY, certainty_equivalent
+from marl_market.evaluation.replication.replication import mean_replication
 from marl_market.reporting.sinks.local import LocalSink
 from marl_market.training.trainer import Trainer
 
@@ -39,15 +39,15 @@ RULES: dict[str, Agent] = {
 }
 
 
-def train(learner: str, overrides: list[str], folder: Path) -> tuple[Environment, dict[str, Agent]]:
+def train(learner: str, overrides: list[str], folder: Path) -> tuple[EnvironmentSpec, dict[str, Agent]]:
     """Return the environment, and the maker before and after training; print the time that training took."""
     with initialize_config_dir(str(CONF), version_base="1.3"):
         config = compose("config", [f"experiment=avellaneda_stoikov_{learner}", *overrides])
-    names = ("market", "population", "observation", "action", "pace", "reward", "training")
+    names = ("market", "population", "observation", "action", "timing", "reward", "training")
     parts = instantiate({name: config[name] for name in names}, _convert_="all")
     training = parts.pop("training")
     groups = [Group(name, **seats) for name, seats in parts.pop("population").items()]
-    environment = Environment(parts.pop("market"), groups, **parts)
+    environment = EnvironmentSpec(parts.pop("market"), groups, **parts)
     prepare_process(training.torch_threads)
     trainer = Trainer(environment, training, config.seed, folder)
     newborn, wall, processor = trainer.policies()["maker"], time.perf_counter(), time.process_time()
@@ -57,7 +57,7 @@ def train(learner: str, overrides: list[str], folder: Path) -> tuple[Environment
     return environment, {f"{learner}, untrained": newborn, f"{learner}, trained": trainer.policies()["maker"]}
 
 
-def wealth(environment: Environment, maker: Agent, sessions: int) -> NDArray[np.float64]:
+def wealth(environment: EnvironmentSpec, maker: Agent, sessions: int) -> NDArray[np.float64]:
     """Return what the maker has at the close of each test session, (sessions,)."""
     groups = [replace(group, agent=maker) if group.name == "maker" else group for group in environment.groups]
     described, seat = replace(environment, groups=groups), environment.seats_of("maker").start
@@ -68,7 +68,7 @@ def wealth(environment: Environment, maker: Agent, sessions: int) -> NDArray[np.
 
 def line(name: str, values: NDArray[np.float64]) -> str:
     """Return mean profit and certainty equivalent, each with its 95 % interval."""
-    figures = (mean_truth(name, 0.0, 0.0, values), certainty_equivalent(name, 0.0, 0.0, GAMMA, values))
+    figures = (mean_replication(name, 0.0, 0.0, values), certainty_equivalent(name, 0.0, 0.0, GAMMA, values))
     columns = (
         f"{figure.ours:7.2f} [{figure.ours - 1.96 * figure.error:.2f}, {figure.ours + 1.96 * figure.error:.2f}]"
         for figure in figures

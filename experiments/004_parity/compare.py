@@ -20,20 +20,20 @@ from ray.rllib.algorithms.ppo import PPOConfig
 from ray.rllib.core.rl_module.default_model_config import DefaultModelConfig
 from scipy.stats import ttest_ind
 
-from marl_market.agents.rllib.native.multi_agent_market import MultiAgentMarket
 from marl_market.agents.rllib.algorithms.ppo import PPO
 from marl_market.agents.rllib.learners.process import prepare_process
+from marl_market.agents.rllib.native.env_runner import MarketEnvRunner
+from marl_market.agents.rllib.native.multi_agent_market import MultiAgentMarket
+from marl_market.agents.sampling.sampler import Sampler
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
 from marl_market.env.actions.quotes import Quotes
-from marl_market.env.population.group import Group
 from marl_market.env.batch_market import BatchMarket
-from marl_market.env.environment import Environment
+from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.observations.account import Account
 from marl_market.env.observations.book import Book
 from marl_market.env.observations.clock import Clock
+from marl_market.env.population.group import Group
 from marl_market.env.rewards.profit import Profit
-from marl_market.agents.rllib.native.env_runner import MarketEnvRunner
-from marl_market.agents.sampling.sampler import Sampler
 
 MARKET = Path(__file__).parents[2] / "conf/market/aapl_2012_06_21.yaml"
 SEATS, LAST = 4, 5
@@ -49,13 +49,13 @@ class Size:
     iterations: int = 30
 
 
-def described(size: Size) -> Environment:
+def described(size: Size) -> EnvironmentSpec:
     """Return a market of background traders and four seats that share a policy."""
     # What RLlib's PPO begins with: no smaller last layer, and a standard deviation of one.
     learner = PPO(learning_rate=1e-3, minibatch_size=size.markets * size.steps, output_scale=1.0, initial_log_std=0.0)
     spec = replace(instantiate(yaml.safe_load(MARKET.read_text())), session_steps=size.steps)
     groups = [Group("noise", ZeroIntelligence(), 8), Group("maker", learner, SEATS)]
-    return Environment(
+    return EnvironmentSpec(
         spec, groups, {"book": Book(), "account": Account(), "clock": Clock()}, Quotes(), {"profit": Profit()}
     )
 

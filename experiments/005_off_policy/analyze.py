@@ -25,7 +25,7 @@ def main(folders: list[str]) -> None:
             )
         for panel, group in zip(panels, GROUPS, strict=True):
             reward = run.metrics.set_index("iteration")[f"group/{group}/reward"]
-            panel.plot(reward.rolling(3, center=True, min_periods=1).mean(), label=f"seed {seed}")
+            panel.plot(reward.rolling(3, mean=True, min_periods=1).mean(), label=f"seed {seed}")
     for panel, group in zip(panels, GROUPS, strict=True):
         panel.set(title=group, xlabel="iteration", ylabel="reward per seat and session, exploring")
         panel.grid(alpha=0.3)

@@ -9,28 +9,28 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from marl_market.agents.policies.compiled_mlp import play
-from marl_market.agents.policies.fixed_policy import FrozenPolicy
-from marl_market.agents.imitation.behavior_cloning import Fitting
+from marl_market.agents.imitation.behavior_cloning import BCConfig
 from marl_market.agents.interfaces import (
+    Actor,
     Decision,
     Experience,
+    ExternalPolicy,
     Floats,
     Learner,
     LearningAgent,
+    MarketShard,
     Masks,
-    Outside,
-    OutsidePolicy,
     Policy,
-    Portion,
 )
-from marl_market.env.population.group import External, Group
+from marl_market.agents.policies.compiled_mlp import play
+from marl_market.agents.policies.fixed_policy import CompiledPolicy
 from marl_market.env.batch_market import BatchMarket
-from marl_market.env.environment import Environment
+from marl_market.env.environment import EnvironmentSpec
+from marl_market.env.population.group import External, Group
 from marl_market.market.spec import MarketSpec
 
 
-def learner_of(environment: Environment, group: Group, seed: int) -> Learner:
+def build_learner(environment: EnvironmentSpec, group: Group, seed: int) -> Learner:
     """Return the newborn learner of a group, or one of each of its seats where they share none.
 
     Raises TypeError for an agent that cannot learn, and ValueError for seats that should each evolve, since those of a
@@ -38,35 +38,35 @@ def learner_of(environment: Environment, group: Group, seed: int) -> Learner:
     """
     if not isinstance(group.agent, LearningAgent):
         raise TypeError(f"population.{group.name}.agent is {group.agent}, which cannot learn")
-    if group.shared:
+    if group.parameter_sharing:
         return group.agent.learner(environment, group.name, seed)
-    if group.agent.mind_per_market:
+    if group.agent.params_per_market:
         raise ValueError(
-            f"population.{group.name}.shared is {group.shared} and its agent evolves; it must be true: make a group of "
+            f"population.{group.name}.parameter_sharing is {group.parameter_sharing} and its agent evolves; it must be true: make a group of "
             "each seat that evolves for itself"
         )
     if getattr(getattr(group.agent, "agent", group.agent), "auxiliary", None):
         raise ValueError(
-            f"population.{group.name}.shared is {group.shared} and its agent has auxiliary heads; it must be true"
+            f"population.{group.name}.parameter_sharing is {group.parameter_sharing} and its agent has auxiliary heads; it must be true"
         )
     seeds = np.random.SeedSequence(seed).generate_state(group.count, np.uint32).tolist()
-    return LearnerPerSeat([group.agent.learner(environment, group.name, own) for own in seeds])
+    return IndependentLearners([group.agent.learner(environment, group.name, own) for own in seeds])
 
 
-class LearnerPerSeat:
+class IndependentLearners:
     """Hand what the seats of a group live through to one learner a seat."""
 
     def __init__(self, learners: Sequence[Learner]) -> None:
         """Begin with the learner of each seat, all built alike."""
         self._learners = tuple(learners)
-        self.memory_size = learners[0].memory_size
+        self.state_size = learners[0].state_size
 
-    def prepare(self, batch: BatchMarket, portion: Portion | None = None) -> None:
+    def prepare(self, batch: BatchMarket, shard: MarketShard | None = None) -> None:
         """Write nothing: the minds are outside the step."""
 
-    def act(self, observation: Floats, memory: Floats, noise: Floats | None, mask: Masks | None = None) -> Decision:
+    def act(self, observation: Floats, state: Floats, noise: Floats | None, mask: Masks | None = None) -> Decision:
         """Return what each row does, as the learner of its seat says."""
-        return _ask(self._learners, observation, memory, noise, mask)
+        return _ask(self._learners, observation, state, noise, mask)
 
     def learn(self, experience: Experience) -> dict[str, float]:
         """Let each learn from what its own seat lived through; return the means of their metrics."""
@@ -95,26 +95,26 @@ class LearnerPerSeat:
     def policy(self) -> Policy:
         """Return what the seats have learned, compiled where all of it can be."""
         policies = [learner.policy() for learner in self._learners]
-        compiled = [policy for policy in policies if isinstance(policy, FrozenPolicy)]
+        compiled = [policy for policy in policies if isinstance(policy, CompiledPolicy)]
         if len(compiled) == len(policies):
-            return FrozenPerSeat(tuple(compiled))
-        return OutsidePerSeat(tuple(policy for policy in policies if isinstance(policy, OutsidePolicy)))
+            return IndependentCompiledPolicies(tuple(compiled))
+        return IndependentExternalPolicies(tuple(policy for policy in policies if isinstance(policy, ExternalPolicy)))
 
-    def imitate(self, sessions: Sequence[Experience], fitting: Fitting) -> dict[str, float]:
+    def pretrain(self, sessions: Sequence[Experience], fitting: BCConfig) -> dict[str, float]:
         """Let each imitate what was done in its own seat, see `marl_market.agents.imitation.behavior_cloning.CloningLearner`."""
         return _means(
-            learner.imitate([self._of(session, seat) for session in sessions], fitting)  # type: ignore[attr-defined]
+            learner.pretrain([self._of(session, seat) for session in sessions], fitting)  # type: ignore[attr-defined]
             for seat, learner in enumerate(self._learners)
         )
 
-    def share(self) -> list[Any]:
+    def get_weights(self) -> list[Any]:
         """Return what minds born alike need in order to act as these do now."""
-        return [learner.share() for learner in self._learners]
+        return [learner.get_weights() for learner in self._learners]
 
-    def adopt(self, shared: Sequence[Any]) -> None:
-        """Act as those do whose `share` this is."""
+    def set_weights(self, shared: Sequence[Any]) -> None:
+        """Act as those do whose `get_weights` this is."""
         for learner, own in zip(self._learners, shared, strict=True):
-            learner.adopt(own)
+            learner.set_weights(own)
 
     def get_state(self) -> dict[str, Any]:
         """Return the states of all learners."""
@@ -127,7 +127,7 @@ class LearnerPerSeat:
 
 
 @dataclass(frozen=True, eq=False)
-class FrozenPerSeat:
+class IndependentCompiledPolicies:
     """Play a compiled policy of its own in each seat.
 
     Attributes:
@@ -137,9 +137,9 @@ class FrozenPerSeat:
     trader = play
     observes = True
     warms_up = False
-    mind_per_market = False
-    mind_per_seat = True
-    policies: tuple[FrozenPolicy, ...]
+    params_per_market = False
+    params_per_seat = True
+    policies: tuple[CompiledPolicy, ...]
 
     @property
     def observation_size(self) -> int:
@@ -155,35 +155,35 @@ class FrozenPerSeat:
         """Return none: what they know is in their weights."""
         return ()
 
-    def write_minds(self, minds: NDArray[np.void], rows: slice) -> None:
+    def write_params(self, actors: NDArray[np.void], rows: slice) -> None:
         """Write each network into the mind record of its seat."""
         for row, policy in zip(range(rows.start, rows.stop), self.policies, strict=True):
-            policy.write_minds(minds, slice(row, row + 1))
+            policy.write_params(actors, slice(row, row + 1))
 
 
 @dataclass(frozen=True, eq=False)
-class OutsidePerSeat(External):
+class IndependentExternalPolicies(External):
     """Ask a policy of its own for each seat.
 
     Attributes:
         policies: of the seats, in order.
     """
 
-    policies: tuple[OutsidePolicy, ...]
+    policies: tuple[ExternalPolicy, ...]
 
     @property
-    def memory_size(self) -> int:
+    def state_size(self) -> int:
         """Return how many numbers a row remembers."""
-        return self.policies[0].memory_size
+        return self.policies[0].state_size
 
     @property
     def weights(self) -> Floats:
         """Return the weights of all networks, seat by seat."""
         return np.concatenate([policy.weights for policy in self.policies])
 
-    def act(self, observation: Floats, memory: Floats, noise: Floats | None, mask: Masks | None = None) -> Decision:
+    def act(self, observation: Floats, state: Floats, noise: Floats | None, mask: Masks | None = None) -> Decision:
         """Return what each row does, as the policy of its seat says."""
-        return _ask(self.policies, observation, memory, noise, mask)
+        return _ask(self.policies, observation, state, noise, mask)
 
 
 def _means(metrics: Iterable[Mapping[str, float]]) -> dict[str, float]:
@@ -194,22 +194,22 @@ def _means(metrics: Iterable[Mapping[str, float]]) -> dict[str, float]:
 
 
 def _ask(
-    minds: Sequence[Outside], observation: Floats, memory: Floats, noise: Floats | None, mask: Masks | None
+    actors: Sequence[Actor], observation: Floats, state: Floats, noise: Floats | None, mask: Masks | None
 ) -> Decision:
     """Return what rows do that belong to each of several minds in turn."""
-    count = len(minds)
+    count = len(actors)
     found = [
-        mind.act(
+        actor.act(
             observation[seat::count],
-            memory[seat::count],
+            state[seat::count],
             None if noise is None else noise[seat::count],
             None if mask is None else mask[seat::count],
         )
-        for seat, mind in enumerate(minds)
+        for seat, actor in enumerate(actors)
     ]
     return Decision(
         _interleaved([each.action for each in found]),
-        _interleaved([each.memory for each in found]),
+        _interleaved([each.state for each in found]),
         {name: _interleaved([each.columns[name] for each in found]) for name in found[0].columns},
     )
 

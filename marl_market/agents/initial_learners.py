@@ -6,35 +6,35 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from marl_market.agents.independent_learners import build_learner
 from marl_market.agents.interfaces import Learner, LearningAgent
-from marl_market.agents.opponents.snapshot_pool import Gallery, PastSelves
-from marl_market.agents.independent_learners import learner_of
+from marl_market.agents.opponents.snapshot_pool import HistoricalPolicies, SnapshotPool
+from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.population.group import Group
-from marl_market.env.environment import Environment
 
 NEWBORNS = 10
 """Spawn key of what newborns are drawn from, behind the run's seed."""
 
 
-def newborn_learners(environment: Environment, seed: int) -> dict[str, Learner]:
+def initial_learners(environment: EnvironmentSpec, seed: int) -> dict[str, Learner]:
     """Return a learner for each group that learns, by name."""
     return {
-        group.name: learner_of(environment, group, word)
+        group.name: build_learner(environment, group, word)
         for group, word in _seeded(environment, seed)
         if isinstance(group.agent, LearningAgent)
     }
 
 
-def newborn_galleries(environment: Environment, seed: int) -> dict[str, Gallery]:
+def initial_opponents(environment: EnvironmentSpec, seed: int) -> dict[str, SnapshotPool]:
     """Return a gallery for each group that plays what another was, by name."""
     return {
-        group.name: group.agent.gallery(environment, group.name, word)
+        group.name: group.agent.snapshot_pool(environment, group.name, word)
         for group, word in _seeded(environment, seed)
-        if isinstance(group.agent, PastSelves)
+        if isinstance(group.agent, HistoricalPolicies)
     }
 
 
-def _seeded(environment: Environment, seed: int) -> Iterator[tuple[Group, int]]:
+def _seeded(environment: EnvironmentSpec, seed: int) -> Iterator[tuple[Group, int]]:
     """Return each group and the seed of its mind."""
     words = np.random.SeedSequence(seed, spawn_key=(NEWBORNS,)).generate_state(len(environment.groups), np.uint32)
     return zip(environment.groups, map(int, words), strict=True)

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from marl_market.env.population.group import Agent
 from marl_market.env.batch_market import BatchMarket
-from marl_market.env.environment import Environment
+from marl_market.env.environment import EnvironmentSpec
+from marl_market.env.population.group import Agent
 
 Floats = NDArray[np.float32]
 Masks = NDArray[np.uint8]
@@ -75,11 +75,11 @@ class Decision(NamedTuple):
     """
 
     action: Floats
-    memory: Floats
+    state: Floats
     columns: Mapping[str, NDArray[Any]]
 
 
-class Portion(NamedTuple):
+class MarketShard(NamedTuple):
     """Which of a run's markets a batch plays: those from `start` to before `stop`, of `total`."""
 
     start: int
@@ -87,7 +87,7 @@ class Portion(NamedTuple):
     total: int
 
 
-class Outside(Protocol):
+class Actor(Protocol):
     """What can be asked for the actions of seats, outside the step.
 
     It keeps nothing of what it saw: its memory is a value that whoever asks carries from decision to decision, one row
@@ -98,10 +98,10 @@ class Outside(Protocol):
     """
 
     @property
-    def memory_size(self) -> int: ...
+    def state_size(self) -> int: ...
 
-    def act(self, observation: Floats, memory: Floats, noise: Floats | None, mask: Masks | None = None) -> Decision:
-        """Return what each row does, having seen `observation` (R, D) and remembering `memory` (R, M).
+    def act(self, observation: Floats, state: Floats, noise: Floats | None, mask: Masks | None = None) -> Decision:
+        """Return what each row does, having seen `observation` (R, D) and remembering `state` (R, M).
 
         `noise` (R, A) is standard normal and explores; None asks for what the mind thinks best. `mask` (R, choices)
         says which choices of a discrete action are allowed; None: all.
@@ -109,21 +109,21 @@ class Outside(Protocol):
         ...
 
 
-class Mind(Outside, Protocol):
+class EpisodeActor(Actor, Protocol):
     """What plays one group while a session is sampled; it is asked for actions where the group is external."""
 
-    def prepare(self, batch: BatchMarket, portion: Portion | None = None) -> None:
+    def prepare(self, batch: BatchMarket, shard: MarketShard | None = None) -> None:
         """Write what plays inside the step into the batch's minds; called before each session.
 
-        `portion` says which of the run's markets the batch plays; None: all.
+        `shard` says which of the run's markets the batch plays; None: all.
         """
 
 
 class Policy(Agent, Protocol):
     """What a mind has learned, as an agent that plays and learns no more.
 
-    It plays compiled, inside the step (`marl_market.agents.policies.fixed_policy.FrozenPolicy`), or it is an
-    `OutsidePolicy`.
+    It plays compiled, inside the step (`marl_market.agents.policies.fixed_policy.CompiledPolicy`), or it is an
+    `ExternalPolicy`.
 
     Attributes:
         weights: all that it has learned, flat (N,).
@@ -134,26 +134,26 @@ class Policy(Agent, Protocol):
 
 
 @runtime_checkable
-class OutsidePolicy(Policy, Outside, Protocol):
+class ExternalPolicy(Policy, Actor, Protocol):
     """A policy that does not compile: whoever plays a session asks it for the actions of its seats."""
 
 
-def no_memory(mind: Outside, rows: int) -> Floats:
+def initial_state(actor: Actor, rows: int) -> Floats:
     """Return what `rows` remember that have decided nothing yet, (rows, M)."""
-    return np.zeros((rows, mind.memory_size), np.float32)
+    return np.zeros((rows, actor.state_size), np.float32)
 
 
-class SharedMind(Mind, Protocol):
+class DistributedActor(EpisodeActor, Protocol):
     """A mind that can play elsewhere."""
 
-    def share(self) -> Any:
+    def get_weights(self) -> Any:
         """Return what a mind born alike needs in order to act as this one does now; picklable, to be read only."""
 
-    def adopt(self, shared: Any) -> None:
-        """Act as the mind does whose `share` this is; what it learned from stays with that one."""
+    def set_weights(self, shared: Any) -> None:
+        """Act as the mind does whose `get_weights` this is; what it learned from stays with that one."""
 
 
-class Learner(SharedMind, Protocol):
+class Learner(DistributedActor, Protocol):
     """The mind of one group while it learns."""
 
     def learn(self, experience: Experience) -> dict[str, float]:
@@ -174,5 +174,5 @@ class Learner(SharedMind, Protocol):
 class LearningAgent(Agent, Protocol):
     """An agent that can learn."""
 
-    def learner(self, environment: Environment, group: str, seed: int) -> Learner:
+    def learner(self, environment: EnvironmentSpec, group: str, seed: int) -> Learner:
         """Return a newborn learner for the group of this name; the same seed gives the same one."""

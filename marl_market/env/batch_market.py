@@ -17,14 +17,15 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from marl_market.env.environment import Environment
-from marl_market.env.step.fundamental import FundamentalPaths
-from marl_market.env.step.kernels import raised, reset_markets, stages_of, step_parallel, step_serial
-from marl_market.env.step.context import PLAN, address
-from marl_market.env.actions.validation import ANY, ActionError, unplayable
-from marl_market.env.population.participation import write_stays
-from marl_market.env.step.setup import choices_of_seats, external_seats, parts_of_observation, seat_groups
+from marl_market.env.actions.validation import NO_CHOICES, ActionError, action_error
+from marl_market.env.environment import EnvironmentSpec
+from marl_market.env.interface.records import AGENT
 from marl_market.env.interface.signatures import REWARD_PART
+from marl_market.env.population.participation import write_participation
+from marl_market.env.step.context import STEP_CONTEXT, address
+from marl_market.env.step.fundamental import FundamentalPaths
+from marl_market.env.step.kernels import reset_markets, stages_of, step_parallel, step_serial, unwrap_kernel_error
+from marl_market.env.step.setup import external_seats, num_choices_of_seats, observation_parts, seat_groups
 from marl_market.exchange.latency import connect
 from marl_market.exchange.setup import allocate_instruments
 
@@ -45,7 +46,7 @@ class Step(NamedTuple):
     reward: NDArray[np.float32]
     terminated: NDArray[np.bool_]
     truncated: bool
-    acts: NDArray[np.bool_]
+    active: NDArray[np.bool_]
 
 
 class Balances(NamedTuple):
@@ -70,7 +71,7 @@ class BatchMarket:
         instruments: (instruments, B) market records, see `marl_market.exchange.records`.
         markets: (B,) those of the market's own instrument, the first.
         lines: what lies between seats and venues, see `marl_market.exchange.latency`; None where nothing is late.
-        minds: mind records; `mind_rows[name]` are the rows of a group: one, or B where each market has its own, or one
+        minds: mind records; `param_rows[name]` are the rows of a group: one, or B where each market has its own, or one
             a seat where each seat has.
         external: (E,) seats whose actions come from outside, in the order of the action and observation arrays.
         choices: (E, action size) int64, how many choices each number has, 0 where it may be any; None if all may.
@@ -81,7 +82,7 @@ class BatchMarket:
         acts: (B, seats) bool, which seats decide in the next step, see `Step`; written anew by each reset and step.
     """
 
-    def __init__(self, environment: Environment, markets: int, threads: int = 1) -> None:
+    def __init__(self, environment: EnvironmentSpec, markets: int, threads: int = 1) -> None:
         """Allocate and fill `markets` markets; `threads` above one shares them out over cores."""
         if markets < 1:
             raise ValueError(f"markets is {markets}; a batch has one or more")
@@ -89,58 +90,61 @@ class BatchMarket:
             raise ValueError(f"threads is {threads}; this machine offers 1 to {numba.config.NUMBA_NUM_THREADS}")
         self.environment = environment
         self.threads = threads
-        self.instruments = allocate_instruments(environment.spec, markets, environment.seats)
+        self.instruments = allocate_instruments(environment.spec, markets, environment.seats, AGENT)
         self.markets = self.instruments[0]
-        self.lines = connect(self.instruments.reshape(-1), environment.latencies, environment.spec.step_ns)
+        self.connections = connect(self.instruments.reshape(-1), environment.latencies, environment.spec.step_ns)
         self.external = external_seats(environment)
-        self.minds, self.mind_rows = seat_groups(environment, self.instruments, self.external)
+        self.params, self.param_rows = seat_groups(environment, self.instruments, self.external)
         self._paths = [
             FundamentalPaths(environment.spec, number, environment.groups, records)
             for number, records in enumerate(self.instruments)
         ]
-        self._parts = parts_of_observation(environment)
-        self.instruments["public"]["digests"] = any(part.digests for part in environment.observation.values()) or any(
-            "events" in group.sees for group in environment.groups
-        )
+        self._parts = observation_parts(environment)
+        self.instruments["public"]["tracks_history"] = any(
+            part.tracks_history for part in environment.observation.values()
+        ) or any("events" in group.privileges for group in environment.groups)
         scores = [(part.reward.address, part.weight) for part in environment.reward.values()]
         self._reward_parts = np.array(scores, REWARD_PART)
         self.observation = np.zeros((markets, self.external.size, environment.observation_size), np.float32)
         self.mask = np.zeros((markets, self.external.size, environment.mask_size), np.uint8)
-        self.choices = choices_of_seats(environment, self.external)
+        self.choices = num_choices_of_seats(environment, self.external)
         self._reward = np.zeros((markets, environment.seats), np.float32)
-        self.acts, self._terminated = np.zeros((2, markets, environment.seats), np.bool_)
+        self.active, self._terminated = np.zeros((2, markets, environment.seats), np.bool_)
         self._action_shape = (markets, self.external.size, environment.action_size)
         self._steps_left = 0
         self._random = np.zeros((markets, environment.seats + 1), np.uint64)
         self._prices = np.array([instrument.initial_price_ticks for instrument in environment.spec.instruments])
-        self._plan = self._make_plan()
+        self._context = self._make_context()
 
-    def _make_plan(self) -> NDArray[np.void]:
-        """Return the one PLAN of this batch, whose arrays stay where they are as long as it lives."""
-        plan = np.zeros(1, PLAN)
-        plan["step_ns"], plan["warmup_steps"] = self.environment.spec.step_ns, self.environment.spec.warmup_steps
-        plan["seats"], plan["external"] = self.environment.seats, self.external.size
-        plan["observation_size"], plan["mask_size"] = self.environment.observation_size, self.environment.mask_size
-        plan["instrument_size"] = self.environment.observation_size // len(self.instruments)
-        plan["part_count"], plan["reward_count"] = self._parts.size, self._reward_parts.size
-        plan["own_parts"] = np.count_nonzero(self._parts["shared"] == 0)
-        plan["mind_count"], plan["action_size"] = self.minds.size, self.environment.action_size
+    def _make_context(self) -> NDArray[np.void]:
+        """Return the one STEP_CONTEXT of this batch, whose arrays stay where they are as long as it lives."""
+        context = np.zeros(1, STEP_CONTEXT)
+        context["step_ns"], context["warmup_steps"] = self.environment.spec.step_ns, self.environment.spec.warmup_steps
+        context["seats"], context["external"] = self.environment.seats, self.external.size
+        context["observation_size"], context["mask_size"] = (
+            self.environment.observation_size,
+            self.environment.mask_size,
+        )
+        context["instrument_size"] = self.environment.observation_size // len(self.instruments)
+        context["part_count"], context["reward_count"] = self._parts.size, self._reward_parts.size
+        context["own_parts"] = np.count_nonzero(self._parts["shared"] == 0)
+        context["params_count"], context["action_size"] = self.params.size, self.environment.action_size
         for name, array in (
             ("parts", self._parts),
             ("rewards", self._reward_parts),
-            ("minds", self.minds),
+            ("params", self.params),
             ("observation", self.observation),
             ("mask", self.mask),
             ("reward", self._reward),
-            ("acts", self.acts),
+            ("active", self.active),
             ("terminated", self._terminated),
             ("random", self._random),
             ("prices", self._prices),
         ):
-            plan[name] = address(array)
+            context[name] = address(array)
         for name, stage in stages_of(self.markets.dtype).items():
-            plan[name] = stage.address
-        return plan
+            context[name] = stage.address
+        return context
 
     def reset(self, seeds: Sequence[int] | NDArray[np.integer]) -> NDArray[np.float32]:
         """Open every market, market i from `seeds[i]`, warm it up, and return the first observation."""
@@ -150,17 +154,19 @@ class BatchMarket:
         random = self._random
         random[:] = [np.random.SeedSequence(int(seed)).generate_state(words, np.uint64) for seed in seeds]
         for group in self.environment.groups:
-            if group.presence is not None:
+            if group.participation is not None:
                 seats = self.environment.seats_of(group.name)
                 for records in self.instruments:
-                    write_stays(group.presence, random[:, 1:][:, seats], records["seat"][:, seats], spec.session_steps)
+                    write_participation(
+                        group.participation, random[:, 1:][:, seats], records["seat"][:, seats], spec.session_steps
+                    )
         for paths in self._paths:
             paths.draw(seeds)
         numba.set_num_threads(self.threads)
         try:
-            reset_markets(self.markets, self._plan)
+            reset_markets(self.markets, self._context)
         except SystemError as failure:
-            raise raised(failure) from None
+            raise unwrap_kernel_error(failure) from None
         self._steps_left = spec.session_steps
         return self.observation
 
@@ -185,18 +191,18 @@ class BatchMarket:
         if self.threads > 1:
             numba.set_num_threads(self.threads)
         try:
-            played = kernel(self.markets, self._plan, action, ANY if self.choices is None else self.choices)
+            played = kernel(self.markets, self._context, action, NO_CHOICES if self.choices is None else self.choices)
         except SystemError as failure:
-            raise raised(failure) from None
+            raise unwrap_kernel_error(failure) from None
         if not played:
-            raise unplayable(action, self.choices)
+            raise action_error(action, self.choices)
         self._steps_left -= 1
-        return Step(self.observation, self._reward, self._terminated, self._steps_left == 0, self.acts)
+        return Step(self.observation, self._reward, self._terminated, self._steps_left == 0, self.active)
 
     def balances(self) -> Balances:
         """Return what every seat has made in the session so far, in all instruments."""
         account, public = self.instruments["seat"]["account"][..., : self.environment.seats], self.instruments["public"]
-        half_worth = account["position"] * (public["mark_twice_ticks"] * public["cash_per_tick_lot"])[..., None]
+        half_worth = account["position"] * (public["twice_mark_ticks"] * public["cash_per_tick_lot"])[..., None]
         return Balances(
             profit=(account["cash"] + 0.5 * half_worth).sum(0),
             fees=account["fees"].sum(0),

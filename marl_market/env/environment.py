@@ -6,20 +6,20 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from marl_market.env.population.group import Group
-from marl_market.env.actions.timed import Paced
-from marl_market.env.timing.every_step import EveryStep
 from marl_market.env.actions.per_instrument import Repeated
+from marl_market.env.actions.timed import TimedAction
+from marl_market.env.interface.records import REWARD_PARTS, SEAT_ACTIONS, SEAT_CHOICES, SEAT_OBSERVATION
 from marl_market.env.interface.schemes import (
     ActionScheme,
     ObservationScheme,
-    PaceScheme,
     PrivilegedScheme,
     RewardScheme,
+    TimingScheme,
     mask_size_of,
     require,
 )
-from marl_market.exchange.records import REWARD_PARTS, SEAT_ACTIONS, SEAT_CHOICES, SEAT_OBSERVATION
+from marl_market.env.population.group import Group
+from marl_market.env.timing.every_step import EveryStep
 from marl_market.market.latency import Latency
 from marl_market.market.spec import MarketSpec
 
@@ -28,7 +28,7 @@ DATA_STEPS = 64
 
 
 @dataclass(frozen=True)
-class Environment:
+class EnvironmentSpec:
     """The whole description of an environment: what is traded, who trades, what is seen, done and scored.
 
     Attributes:
@@ -45,7 +45,7 @@ class Environment:
     observation: Mapping[str, ObservationScheme | PrivilegedScheme]
     action: ActionScheme
     reward: Mapping[str, RewardScheme]
-    pace: PaceScheme = field(default_factory=EveryStep)
+    timing: TimingScheme = field(default_factory=EveryStep)
 
     def __post_init__(self) -> None:
         if not self.groups:
@@ -67,7 +67,10 @@ class Environment:
             require(math.isfinite(part.weight), f"reward.{name}.weight", part.weight, "a finite number")
         several = len(self.spec.instruments) > 1
         require(
-            not several or self.pace.choices == 0, "pace", self.pace, "every_step where there are several instruments"
+            not several or self.timing.choices == 0,
+            "timing",
+            self.timing,
+            "every_step where there are several instruments",
         )
         for group in self.groups:
             late = self.latency_of(group).data
@@ -110,7 +113,7 @@ class Environment:
                 action = self.single_action_of(group)
                 if len(self.spec.instruments) > 1:
                     return Repeated(action, len(self.spec.instruments))
-                return action if self.pace.choices == 0 else Paced(action, self.pace)
+                return action if self.timing.choices == 0 else TimedAction(action, self.timing)
         raise KeyError(f"population has no group {name!r}; it has {[group.name for group in self.groups]}")
 
     def single_action_of(self, group: Group) -> ActionScheme:

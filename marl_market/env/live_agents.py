@@ -7,7 +7,7 @@ import numpy as np
 from marl_market.env.batch_market import BatchMarket, Step
 
 
-class Roster:
+class LiveAgents:
     """Keep account of the external seats of the first market of a batch between two hand-outs.
 
     All arrays are of the external seats, (E,).
@@ -25,36 +25,36 @@ class Roster:
         self._batch = batch
         self._seats = batch.external
         self._full = np.ones((1, batch.environment.seats), np.bool_).tobytes()
-        self._sleeps = batch.environment.pace.choices > 0
+        self._sleeps = batch.environment.timing.choices > 0
         seats = batch.external.size
-        self.met, self.left, self.acts = np.zeros((3, seats), np.bool_)
+        self.seen, self.left, self.active = np.zeros((3, seats), np.bool_)
         self.reward, self.elapsed = np.zeros(seats), np.zeros(seats, np.int64)
 
     def open(self) -> None:
         """Begin with the market as its reset has left it."""
-        self.met = self._present()
+        self.seen = self._present()
         self.left[:] = False
-        self.acts = self._batch.acts[0, self._seats]
+        self.active = self._batch.active[0, self._seats]
         self.reward[:] = 0.0
         self.elapsed[:] = 0
 
     def is_full(self) -> bool:
         """Return whether every seat of the market decides next and no agent ever sleeps, so that nothing is owed."""
-        return not self._sleeps and self._batch.acts.tobytes() == self._full
+        return not self._sleeps and self._batch.active.tobytes() == self._full
 
-    def follow(self, step: Step) -> None:
+    def update(self, step: Step) -> None:
         """Take over what a step has brought."""
         self.reward += step.reward[0, self._seats]
-        self.elapsed += self.met & ~self.left
+        self.elapsed += self.seen & ~self.left
         self.left |= step.terminated[0, self._seats]
-        self.met |= self._present()
-        self.acts = step.acts[0, self._seats]
+        self.seen |= self._present()
+        self.active = step.active[0, self._seats]
 
-    def hand_out(self) -> None:
+    def emit_results(self) -> None:
         """Forget what has been handed out to those who decide next and to those who have left."""
-        self.met &= ~self.left
-        self.reward[self.acts | self.left] = 0.0
-        self.elapsed[self.acts | self.left] = 0
+        self.seen &= ~self.left
+        self.reward[self.active | self.left] = 0.0
+        self.elapsed[self.active | self.left] = 0
         self.left[:] = False
 
     def _present(self) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:

@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 from pettingzoo import ParallelEnv
 
+from marl_market.env.actions.validation import ActionError, action_error
 from marl_market.env.batch_market import BatchMarket, Step
-from marl_market.env.environment import Environment
-from marl_market.env.actions.validation import ActionError, unplayable
+from marl_market.env.environment import EnvironmentSpec
+from marl_market.env.episode_seeds import Sessions
+from marl_market.env.interface.schemes import ActionSpace, flatten_action, mask_size_of, unflatten_mask
+from marl_market.env.live_agents import LiveAgents
 from marl_market.env.rendering.market_view import MarketView
 from marl_market.env.rendering.text import render_text
-from marl_market.env.live_agents import Roster
-from marl_market.env.interface.schemes import ActionSpace, flat_action, mask_size_of, shaped_mask
-from marl_market.env.episode_seeds import Sessions
 
 Observation = NDArray[np.float32]
 Action = NDArray[np.generic] | int | tuple[Any, ...]
@@ -50,7 +50,7 @@ class MarketEnv(ParallelEnv[str, Observation, Action]):
         "render_fps": 4,
     }
 
-    def __init__(self, environment: Environment, render_mode: str | None = None) -> None:
+    def __init__(self, environment: EnvironmentSpec, render_mode: str | None = None) -> None:
         """Build the market; raises ValueError where no seat is external or there is no such render mode.
 
         A `render_mode` of "ansi" or "rgb_array" says what `render` returns.
@@ -84,13 +84,13 @@ class MarketEnv(ParallelEnv[str, Observation, Action]):
             if (size := mask_size_of(self._schemes[agent])) > 0
         ]
         self._sessions = Sessions(1)
-        self._roster = Roster(self.batch)
+        self._roster = LiveAgents(self.batch)
         self._full = True
         self._idle = np.zeros((1, len(self._seats), environment.action_size), np.float32)
         row = (environment.action_size,)
         # The shape of every action, where they share one.
         self._row = row if set(self._shapes) == {row} and not any(mixed) else None
-        self._sleeps = environment.pace.choices > 0
+        self._sleeps = environment.timing.choices > 0
         self._never = dict.fromkeys(self.possible_agents, False)
         self._always = dict.fromkeys(self.possible_agents, True)
 
@@ -117,9 +117,9 @@ class MarketEnv(ParallelEnv[str, Observation, Action]):
             self.agents = list(self.possible_agents)
             return self._share(observation), self._infos()
         truncated = False
-        while not self._roster.acts.any() and not truncated:
+        while not self._roster.active.any() and not truncated:
             truncated = self._advance(self._idle).truncated
-        observations, _, _, _, infos = self._hand_out(truncated)
+        observations, _, _, _, infos = self._emit_results(truncated)
         return observations, infos
 
     def step(
@@ -138,7 +138,7 @@ class MarketEnv(ParallelEnv[str, Observation, Action]):
         step = self._play(played)
         self._full = self._roster.is_full()
         if not self._full:
-            self._roster.follow(step)
+            self._roster.update(step)
             return self._go_on(step)
         rewards = map(step.reward[0].tolist().__getitem__, self._seats)
         reward = dict(zip(self.possible_agents, rewards, strict=True))
@@ -157,10 +157,10 @@ class MarketEnv(ParallelEnv[str, Observation, Action]):
             except (AttributeError, KeyError, TypeError):
                 pass  # what is wrong, or merely another kind of sequence, is for the loop below to say
         played = self._idle.copy()
-        for place in self._roster.acts.nonzero()[0].tolist():
+        for place in self._roster.active.nonzero()[0].tolist():
             agent = self.possible_agents[place]
             try:
-                action = flat_action(actions[agent], self._spaces[agent])
+                action = flatten_action(actions[agent], self._spaces[agent])
             except (KeyError, ValueError, TypeError):
                 raise self._refusal(agent, actions) from None
             if action.shape != self._shapes[place]:
@@ -173,7 +173,7 @@ class MarketEnv(ParallelEnv[str, Observation, Action]):
         try:
             step = self.batch.step(played)
         except ActionError:
-            raise unplayable(played, self.batch.choices, self.possible_agents) from None  # by the agent's name
+            raise action_error(played, self.batch.choices, self.possible_agents) from None  # by the agent's name
         if self._view is not None:
             self._view.record()
         return step
@@ -181,30 +181,30 @@ class MarketEnv(ParallelEnv[str, Observation, Action]):
     def _advance(self, played: NDArray[np.float32]) -> Step:
         """Step the market and take over what it brings to whom."""
         step = self._play(played)
-        self._roster.follow(step)
+        self._roster.update(step)
         return step
 
     def _go_on(self, step: Step) -> tuple[Any, ...]:
         """Let the market go on until an agent decides or the session is over; return what is handed out then."""
-        while not self._roster.acts.any() and not step.truncated:
+        while not self._roster.active.any() and not step.truncated:
             step = self._advance(self._idle)
-        return self._hand_out(step.truncated)
+        return self._emit_results(step.truncated)
 
-    def _hand_out(self, truncated: bool) -> tuple[Any, ...]:
+    def _emit_results(self, truncated: bool) -> tuple[Any, ...]:
         """Return what a step returns, after steps in which not every seat took part."""
         roster = self._roster
-        handed = np.flatnonzero(roster.met & (roster.acts | roster.left | truncated)).tolist()
-        met = np.flatnonzero(roster.met).tolist()
+        handed = np.flatnonzero(roster.seen & (roster.active | roster.left | truncated)).tolist()
+        seen = np.flatnonzero(roster.seen).tolist()
         names, observation, infos = self.possible_agents, self.batch.observation[0].copy(), self._infos()
         observations = {names[place]: observation[place] for place in handed}
         rewards = {names[place]: float(roster.reward[place]) for place in handed}
-        terminations = {names[place]: bool(roster.left[place]) for place in met}
-        truncations = {names[place]: truncated and not roster.left[place] for place in met}
+        terminations = {names[place]: bool(roster.left[place]) for place in seen}
+        truncations = {names[place]: truncated and not roster.left[place] for place in seen}
         if self._sleeps:
             for place in handed:
                 infos[names[place]]["elapsed_steps"] = int(roster.elapsed[place])
-        self.agents = [] if truncated else [names[place] for place in met if not roster.left[place]]
-        roster.hand_out()
+        self.agents = [] if truncated else [names[place] for place in seen if not roster.left[place]]
+        roster.emit_results()
         self._full = roster.is_full()
         return observations, rewards, terminations, truncations, {names[place]: infos[names[place]] for place in handed}
 
@@ -227,7 +227,7 @@ class MarketEnv(ParallelEnv[str, Observation, Action]):
         if self._masked:
             mask = self.batch.mask[0].astype(np.int8)
             for place, agent, size in self._masked:
-                infos[agent]["action_mask"] = shaped_mask(mask[place, :size], self._spaces[agent])
+                infos[agent]["action_mask"] = unflatten_mask(mask[place, :size], self._spaces[agent])
         return infos
 
     def render(self) -> str | NDArray[np.uint8] | None:

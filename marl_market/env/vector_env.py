@@ -11,11 +11,11 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from marl_market.env.batch_market import BatchMarket
-from marl_market.env.environment import Environment
 from marl_market.env.actions.validation import ActionError
-from marl_market.env.interface.schemes import flat_action, mask_size_of
+from marl_market.env.batch_market import BatchMarket
+from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.episode_seeds import Sessions
+from marl_market.env.interface.schemes import flatten_action, mask_size_of
 
 Floats = NDArray[np.float32]
 Flags = NDArray[np.bool_]
@@ -42,7 +42,7 @@ class FocalEnv(VectorEnv[Floats, NDArray[Any], NDArray[Any]]):
         group: name of the group that learns.
     """
 
-    def __init__(self, environment: Environment, markets: int, threads: int = 1) -> None:
+    def __init__(self, environment: EnvironmentSpec, markets: int, threads: int = 1) -> None:
         """Build `markets` markets; `threads` above one shares them out over cores.
 
         Raises ValueError unless one group is external, naming those that are, and where a group is still evolving.
@@ -56,7 +56,7 @@ class FocalEnv(VectorEnv[Floats, NDArray[Any], NDArray[Any]]):
                 "the others must be scripted or frozen"
             )
         for group in environment.groups:
-            if group.agent.mind_per_market:
+            if group.agent.params_per_market:
                 raise ValueError(f"population.{group.name} is still evolving; FocalEnv needs a policy that plays")
         self.metadata = {"autoreset_mode": AutoresetMode.NEXT_STEP, "render_modes": []}
         self.group = names[0]
@@ -113,7 +113,7 @@ class FocalEnv(VectorEnv[Floats, NDArray[Any], NDArray[Any]]):
         """Return the numbers of actions; raises ActionError where they are not those of every sub-environment."""
         single: Any = self.single_action_space
         try:
-            played = flat_action(actions, single)
+            played = flatten_action(actions, single)
         except (ValueError, TypeError) as error:
             raise ActionError(f"actions cannot be read: {error}; it must be of {self.action_space}") from error
         mixed = isinstance(single, gymnasium.spaces.Tuple)

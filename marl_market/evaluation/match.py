@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from marl_market.agents.interfaces import OutsidePolicy, Policy
-from marl_market.agents.sampling.group_actor import Seated
+from marl_market.agents.interfaces import ExternalPolicy, Policy
+from marl_market.agents.sampling.group_actor import GroupActor
 from marl_market.env.batch_market import BatchMarket
-from marl_market.env.environment import Environment
+from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.recording.tape import TapeRecorder
 from marl_market.market.tape import Tape
 from marl_market.market.units import decimal
@@ -34,7 +34,7 @@ class Match:
         tape: what the first session showed.
     """
 
-    environment: Environment
+    environment: EnvironmentSpec
     reward: NDArray[np.float64]
     profit: NDArray[np.float64]
     fees: NDArray[np.float64]
@@ -46,13 +46,13 @@ class Match:
     tape: Tape
 
 
-def with_policies(environment: Environment, policies: Mapping[str, Policy]) -> Environment:
+def with_policies(environment: EnvironmentSpec, policies: Mapping[str, Policy]) -> EnvironmentSpec:
     """Return the environment in which the named groups play what has been learned."""
     groups = [replace(group, agent=policies.get(group.name, group.agent)) for group in environment.groups]
     return replace(environment, groups=groups)
 
 
-def play_match(environment: Environment, seeds: Sequence[int], threads: int = 1) -> Match:
+def play_match(environment: EnvironmentSpec, seeds: Sequence[int], threads: int = 1) -> Match:
     """Play one session for each seed; every mind must play by itself or be a policy that can be asked.
 
     Nobody explores. Raises ValueError where a seat waits for actions from outside, or its network has another number of
@@ -61,16 +61,18 @@ def play_match(environment: Environment, seeds: Sequence[int], threads: int = 1)
     batch = BatchMarket(environment, len(seeds), threads)
     for group in environment.groups:
         seats = environment.seats_of(group.name)
-        if seats.start in batch.external and not isinstance(group.agent, OutsidePolicy):
+        if seats.start in batch.external and not isinstance(group.agent, ExternalPolicy):
             raise ValueError(
                 f"seats {list(range(seats.start, seats.stop))} wait for actions from outside; "
                 f"give population.{group.name} a policy"
             )
-        if group.agent.mind_per_market:
+        if group.agent.params_per_market:
             raise ValueError(f"population.{group.name} is still evolving; give it a policy to play a match")
     recorder = TapeRecorder(batch)
     asked = [
-        Seated(batch, group.name, group.agent) for group in environment.groups if isinstance(group.agent, OutsidePolicy)
+        GroupActor(batch, group.name, group.agent)
+        for group in environment.groups
+        if isinstance(group.agent, ExternalPolicy)
     ]
     batch.reset(seeds)
     recorder.record()

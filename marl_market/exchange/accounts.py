@@ -28,11 +28,11 @@ def book_position(account, signed_quantity, price_in_cash):  # type: ignore[no-u
 
 
 @inlined
-def clear_elsewhere(account):  # type: ignore[no-untyped-def]
+def clear_cross_instrument(account):  # type: ignore[no-untyped-def]
     """Forget what an account has and needs in other instruments, see `marl_market.exchange.portfolio`."""
-    account.worth_elsewhere_twice = 0
-    account.margin_elsewhere_twice = 0
-    account.maintenance_elsewhere_twice = 0
+    account.twice_equity_elsewhere = 0
+    account.twice_margin_elsewhere = 0
+    account.twice_maintenance_elsewhere = 0
     account.cash_elsewhere = 0
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from marl_market.exchange.book import LOWEST_KEY
 from marl_market.exchange.codes import CommandKind, Phase, Reason, TimeInForce
 from marl_market.exchange.compiled import compiled, inlined
-from marl_market.exchange.credit import credit_refusal
+from marl_market.exchange.credit import credit_rejection
 from marl_market.exchange.matching import can_fill, limit_key
 from marl_market.exchange.records import ASKS, BIDS, SEAT_ORDERS
 
@@ -71,7 +71,7 @@ def would_take(market, side, price_ticks):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def quantity_refusal(market, quantity_lots):  # type: ignore[no-untyped-def]
+def quantity_rejection(market, quantity_lots):  # type: ignore[no-untyped-def]
     """Return why a quantity cannot be accepted, or Reason.NONE."""
     if quantity_lots <= 0:
         return QUANTITY_NOT_POSITIVE
@@ -81,7 +81,7 @@ def quantity_refusal(market, quantity_lots):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def price_refusal(market, price_ticks):  # type: ignore[no-untyped-def]
+def price_rejection(market, price_ticks):  # type: ignore[no-untyped-def]
     """Return why a limit price cannot be accepted, or Reason.NONE."""
     if price_ticks == LOWEST_PRICE:
         return PRICE_OUT_OF_RANGE
@@ -91,7 +91,7 @@ def price_refusal(market, price_ticks):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def kind_refusal(market, command):  # type: ignore[no-untyped-def]
+def kind_rejection(market, command):  # type: ignore[no-untyped-def]
     """Return why the venue does not take orders of this kind now, or Reason.NONE."""
     kind, time_in_force = command.kind, command.time_in_force
     if time_in_force < GOOD_TILL_CANCEL or time_in_force > POST_ONLY:
@@ -110,14 +110,14 @@ def kind_refusal(market, command):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def slot_refusal(market, seat_index, command):  # type: ignore[no-untyped-def]
+def slot_rejection(market, seat_index, command):  # type: ignore[no-untyped-def]
     """Return Reason.TOO_MANY_ORDERS where an order needs a place and its seat has none left."""
     full = market.seat[np.uint64(seat_index)].live == ALL_SLOTS
     return TOO_MANY_ORDERS if full and needs_slot(command.kind, command.time_in_force) else NO_REASON
 
 
 @inlined
-def reserved_price_twice(market, command):  # type: ignore[no-untyped-def]
+def twice_reserved_price(market, command):  # type: ignore[no-untyped-def]
     """Return twice the price at which a new order is reserved."""
     kind = command.kind
     if kind == STOP:
@@ -126,11 +126,11 @@ def reserved_price_twice(market, command):  # type: ignore[no-untyped-def]
         return 2 * np.int64(command.price_ticks)
     if market.price_band > 0:
         return 2 * np.int64(band_edge(market, command.side))
-    return np.int64(market.public.mark_twice_ticks)
+    return np.int64(market.public.twice_mark_ticks)
 
 
 @inlined
-def book_refusal(market, seat_index, command):  # type: ignore[no-untyped-def]
+def book_rejection(market, seat_index, command):  # type: ignore[no-untyped-def]
     """Return why the book, as it is, lets the venue refuse an order, or Reason.NONE."""
     kind = command.kind
     if command.time_in_force == POST_ONLY and would_take(market, command.side, command.price_ticks):
@@ -157,31 +157,31 @@ def is_plain(market, seat, kind, command):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def refusal(market, seat_index, command):  # type: ignore[no-untyped-def]
+def rejection(market, seat_index, command):  # type: ignore[no-untyped-def]
     """Return why a new order cannot be accepted, or Reason.NONE."""
     seat = market.seat[np.uint64(seat_index)]
     if seat.present == 0:
         return SEAT_ABSENT
     if command.side != 1 and command.side != -1:
         return SIDE_UNKNOWN
-    reason = quantity_refusal(market, command.quantity_lots)
+    reason = quantity_rejection(market, command.quantity_lots)
     if reason != NO_REASON:
         return reason
     kind = command.kind
     if kind == LIMIT or kind == STOP_LIMIT:
-        reason = price_refusal(market, command.price_ticks)
+        reason = price_rejection(market, command.price_ticks)
         if reason != NO_REASON:
             return reason
     if (kind == STOP or kind == STOP_LIMIT) and command.trigger_ticks == LOWEST_PRICE:
         return PRICE_OUT_OF_RANGE
-    reason = kind_refusal(market, command)
+    reason = kind_rejection(market, command)
     if reason == NO_REASON:
-        reason = slot_refusal(market, seat_index, command)
+        reason = slot_rejection(market, seat_index, command)
     if reason == NO_REASON and market.phase == CONTINUOUS:
-        reason = book_refusal(market, seat_index, command)
+        reason = book_rejection(market, seat_index, command)
     if reason != NO_REASON or market.limits_orders == 0:
         return reason
-    return credit_refusal(
-        market.public, seat, np.int64(command.side), command.quantity_lots, reserved_price_twice(market, command),
+    return credit_rejection(
+        market.public, seat, np.int64(command.side), command.quantity_lots, twice_reserved_price(market, command),
         np.int64(-1),
     )  # fmt: skip

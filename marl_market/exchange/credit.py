@@ -14,7 +14,7 @@ import numpy as np
 from marl_market.exchange.bits import lowest_bit
 from marl_market.exchange.codes import CommandKind, Reason
 from marl_market.exchange.compiled import compiled, inlined
-from marl_market.exchange.publication import equity_twice
+from marl_market.exchange.publication import twice_profit
 
 STOP = int(CommandKind.STOP)
 NO_REASON, INSUFFICIENT_FUNDS, SHORT_LIMIT = int(Reason.NONE), int(Reason.INSUFFICIENT_FUNDS), int(Reason.SHORT_LIMIT)
@@ -29,13 +29,13 @@ def holding(public, account):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def worth_twice(public, account):  # type: ignore[no-untyped-def]
+def twice_equity(public, account):  # type: ignore[no-untyped-def]
     """Return twice what a seat has, in cash units: what it was given at the mark, and what it has made of it.
 
     Its other instruments are included.
     """
-    given = public.credit.initial_lots * public.mark_twice_ticks * public.cash_per_tick_lot
-    return 2 * public.credit.initial_cash + given + equity_twice(public, account) + account.worth_elsewhere_twice
+    given = public.credit.initial_lots * public.twice_mark_ticks * public.cash_per_tick_lot
+    return 2 * public.credit.initial_cash + given + twice_profit(public, account) + account.twice_equity_elsewhere
 
 
 @inlined
@@ -58,30 +58,30 @@ def margin(worth, parts_per_million):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def need(public, side, price_twice):  # type: ignore[no-untyped-def]
+def need(public, side, twice_price):  # type: ignore[no-untyped-def]
     """Return what a lot of an order at a price needs: the price of which a margin is asked, and its loss at once."""
-    mark = public.mark_twice_ticks
-    loss = side * (price_twice - mark)
+    mark = public.twice_mark_ticks
+    loss = side * (twice_price - mark)
     if loss > 0:
         return abs(mark), loss
-    return abs(price_twice), np.int64(0)
+    return abs(twice_price), np.int64(0)
 
 
 @inlined
-def weight(public, price_twice, loss):  # type: ignore[no-untyped-def]
+def weight(public, twice_price, loss):  # type: ignore[no-untyped-def]
     """Return a number that is larger where a lot needs more."""
-    return public.credit.initial_parts_per_million * price_twice + MILLION * loss
+    return public.credit.initial_parts_per_million * twice_price + MILLION * loss
 
 
 @compiled
-def exposure(public, seat, side, quantity_lots, price_twice, without):  # type: ignore[no-untyped-def]
+def exposure(public, seat, side, quantity_lots, twice_price, without):  # type: ignore[no-untyped-def]
     """Return the lots that a side's open orders could open, one more order of `quantity_lots` included.
 
     With them comes what a lot of the neediest of these orders needs, see `need`. The order in slot `without` does not
     count, -1 counts all. Fewer lots than none are a holding that would not even be closed.
     """
     lots = quantity_lots + min(side * holding(public, seat.account), 0)
-    needed, lost = need(public, side, price_twice)
+    needed, lost = need(public, side, twice_price)
     slots = seat.live
     while slots != 0:
         slot = lowest_bit(slots)
@@ -97,18 +97,18 @@ def exposure(public, seat, side, quantity_lots, price_twice, without):  # type: 
 
 
 @inlined
-def required_twice(public, account, side, lots, needed, lost):  # type: ignore[no-untyped-def]
+def twice_required(public, account, side, lots, needed, lost):  # type: ignore[no-untyped-def]
     """Return twice what an account must be worth to open `lots` more, each of which needs so much, see `need`."""
     held = max(side * holding(public, account), 0)
-    covered = value(public, held, public.mark_twice_ticks) + value(public, lots, needed)
+    covered = value(public, held, public.twice_mark_ticks) + value(public, lots, needed)
     return margin(covered, public.credit.initial_parts_per_million) + value(public, lots, lost)
 
 
 @compiled
-def credit_refusal(public, seat, side, quantity_lots, price_twice, without):  # type: ignore[no-untyped-def]
+def credit_rejection(public, seat, side, quantity_lots, twice_price, without):  # type: ignore[no-untyped-def]
     """Return why a seat's account cannot carry an order (in the place of the one in slot `without`), or Reason.NONE."""
     credit, account = public.credit, seat.account
-    lots, needed, lost = exposure(public, seat, side, quantity_lots, price_twice, without)
+    lots, needed, lost = exposure(public, seat, side, quantity_lots, twice_price, without)
     if lots <= 0:
         return NO_REASON
     owed = lots + max(-holding(public, account), 0)
@@ -116,7 +116,7 @@ def credit_refusal(public, seat, side, quantity_lots, price_twice, without):  # 
         return SHORT_LIMIT
     if credit.initial_parts_per_million == 0:
         return NO_REASON
-    required = required_twice(public, account, side, lots, needed, lost) + account.margin_elsewhere_twice
-    if required > worth_twice(public, account):
+    required = twice_required(public, account, side, lots, needed, lost) + account.twice_margin_elsewhere
+    if required > twice_equity(public, account):
         return INSUFFICIENT_FUNDS
     return NO_REASON

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from marl_market.exchange.accounts import realized
 from marl_market.exchange.codes import CommandKind, TimeInForce
+from marl_market.exchange.command_stream import count_stream, pass_step, process_stream, read_levels
 from marl_market.exchange.commands import HIGHEST_PRICE
-from marl_market.exchange.setup import allocate_markets
 from marl_market.exchange.records import COMMAND
 from marl_market.exchange.session import begin_step
-from marl_market.exchange.command_stream import count_stream, pass_step, process_stream, read_levels
+from marl_market.exchange.setup import allocate_markets
 from marl_market.market.spec import MarketSpec
 from marl_market.market.tape import Side
 from marl_market.market.units import decimal, from_steps

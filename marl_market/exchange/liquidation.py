@@ -11,8 +11,8 @@ import numpy as np
 from marl_market.exchange.bits import lowest_bit
 from marl_market.exchange.codes import CommandKind, EventKind, Phase, Reason
 from marl_market.exchange.compiled import compiled
-from marl_market.exchange.credit import credit_refusal, holding, margin, value, worth_twice
-from marl_market.exchange.matching import end_order
+from marl_market.exchange.credit import credit_rejection, holding, margin, twice_equity, value
+from marl_market.exchange.matching import terminate_order
 from marl_market.exchange.order_entry import cancel_all
 from marl_market.exchange.participation import close_position, leave
 from marl_market.exchange.publication import publish
@@ -28,7 +28,7 @@ def charge_loan(market, account):  # type: ignore[no-untyped-def]
     """Let an account pay for a step of what it has borrowed: the value of lots it owes, and cash below zero."""
     public = market.public
     lots = min(holding(public, account), 0)
-    owed_twice = max(-lots * public.mark_twice_ticks * public.cash_per_tick_lot, 0)
+    owed_twice = max(-lots * public.twice_mark_ticks * public.cash_per_tick_lot, 0)
     overdrawn = min(public.credit.initial_cash + account.cash + account.cash_elsewhere, 0)
     if public.instrument > 0:
         overdrawn = 0  # charged once, in the first
@@ -41,9 +41,9 @@ def charge_loan(market, account):  # type: ignore[no-untyped-def]
 @compiled
 def uncovered(public, account):  # type: ignore[no-untyped-def]
     """Return whether an account is worth less than the maintenance margin of what it holds."""
-    held = value(public, abs(holding(public, account)), public.mark_twice_ticks)
-    required = margin(held, public.credit.maintenance_parts_per_million) + account.maintenance_elsewhere_twice
-    return worth_twice(public, account) < required
+    held = value(public, abs(holding(public, account)), public.twice_mark_ticks)
+    required = margin(held, public.credit.maintenance_parts_per_million) + account.twice_maintenance_elsewhere
+    return twice_equity(public, account) < required
 
 
 @compiled
@@ -68,13 +68,13 @@ def watch_accounts(market):  # type: ignore[no-untyped-def]
             continue
         if uncovered(public, account):
             liquidate(market, i)
-            empty = holding(public, account) == 0 and account.maintenance_elsewhere_twice == 0
-            if empty and worth_twice(public, account) <= 0:
+            empty = holding(public, account) == 0 and account.twice_maintenance_elsewhere == 0
+            if empty and twice_equity(public, account) <= 0:
                 leave(market, i)
 
 
 @compiled
-def withdraw_uncovered(market):  # type: ignore[no-untyped-def]
+def cancel_uncovered(market):  # type: ignore[no-untyped-def]
     """Cancel what the accounts of a session that opens cannot carry, the last orders first.
 
     Orders from before the session stay open while accounts start anew.
@@ -91,10 +91,10 @@ def withdraw_uncovered(market):  # type: ignore[no-untyped-def]
                 order = seat.order[last]
                 price = np.int64(order.trigger_ticks if order.kind == STOP else order.price_ticks)
                 lots = order.leaves_quantity + order.reserve_quantity
-                reason = credit_refusal(public, seat, np.int64(side), lots, 2 * price, last)
+                reason = credit_rejection(public, seat, np.int64(side), lots, 2 * price, last)
                 if reason == NO_REASON:
                     break
-                end_order(market, i, last, CANCELED, reason)
+                terminate_order(market, i, last, CANCELED, reason)
                 canceled = True
     if canceled:
         publish(market)

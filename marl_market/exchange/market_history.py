@@ -110,5 +110,5 @@ def digest(market):  # type: ignore[no-untyped-def]
             closed.volume_lots = forming.volume_lots
             begin_candle(forming, forming.close_ticks)
     for i in range(market.seat_count):
-        if market.seat[i].observes == 1:
+        if market.seat[i].tracks_queue == 1:
             place_in_queue(market, i)

@@ -45,7 +45,7 @@ def close_order(market, seat_index, slot, order):  # type: ignore[no-untyped-def
 
 
 @compiled
-def end_order(market, seat_index, slot, kind, reason):  # type: ignore[no-untyped-def]
+def terminate_order(market, seat_index, slot, kind, reason):  # type: ignore[no-untyped-def]
     """Close an open order and say so: CANCELED, or EXPIRED."""
     order = market.seat[np.uint64(seat_index)].order[np.uint64(slot)]
     quantity = order.leaves_quantity + order.reserve_quantity
@@ -112,7 +112,7 @@ def consume(market, seat_index, slot, quantity_lots):  # type: ignore[no-untyped
 
 
 @compiled
-def meet_oneself(market, seat_index, slot, order_id, client_order_id, leaves):  # type: ignore[no-untyped-def]
+def prevent_self_trade(market, seat_index, slot, order_id, client_order_id, leaves):  # type: ignore[no-untyped-def]
     """Apply the venue's self-trade prevention; return what is left of the incoming order."""
     policy = market.self_trade
     order = market.seat[seat_index].order[slot]
@@ -131,7 +131,7 @@ def meet_oneself(market, seat_index, slot, order_id, client_order_id, leaves):  
             )  # fmt: skip
             consume(market, seat_index, slot, quantity)
         return leaves
-    end_order(market, seat_index, slot, CANCELED, SELF_TRADE)
+    terminate_order(market, seat_index, slot, CANCELED, SELF_TRADE)
     return leaves
 
 
@@ -162,7 +162,7 @@ def match(market, seat_index, side, threshold, quantity_lots, order_id, client_o
         maker_index = reference >> SLOT_BITS
         slot = reference & SLOT_OF_REFERENCE
         if maker_index == seat_index and market.self_trade != ALLOW:
-            leaves = meet_oneself(market, seat_index, slot, order_id, client_order_id, leaves)
+            leaves = prevent_self_trade(market, seat_index, slot, order_id, client_order_id, leaves)
             continue
         maker = market.seat[np.uint64(maker_index)]
         resting = maker.order[np.uint64(slot)]

@@ -22,9 +22,9 @@ from marl_market.exchange.admission import (
     WOULD_TAKE,
     is_plain,
     keeps_slot,
-    price_refusal,
-    quantity_refusal,
-    refusal,
+    price_rejection,
+    quantity_rejection,
+    rejection,
     taking_key,
     would_take,
 )
@@ -32,9 +32,9 @@ from marl_market.exchange.bits import lowest_bit
 from marl_market.exchange.book import SLOT_MASK, enqueue, find_or_insert_level, first_in
 from marl_market.exchange.codes import CommandKind, EventKind, Reason
 from marl_market.exchange.compiled import compiled, inlined
-from marl_market.exchange.credit import credit_refusal
+from marl_market.exchange.credit import credit_rejection
 from marl_market.exchange.events import emit
-from marl_market.exchange.matching import close_order, end_order, match, rest_order
+from marl_market.exchange.matching import close_order, match, rest_order, terminate_order
 from marl_market.exchange.records import (
     ASKS,
     BUY_STOPS,
@@ -75,7 +75,7 @@ def trade(market, seat_index, kind, side, price_ticks, quantity_lots, order_id, 
 
 
 @inlined
-def drop_rest(market, seat_index, side, price_ticks, leaves, order_id, client_order_id):  # type: ignore[no-untyped-def]
+def cancel_remainder(market, seat_index, side, price_ticks, leaves, order_id, client_order_id):  # type: ignore[no-untyped-def]
     """Cancel what an order that may not rest has left."""
     emit(market, CANCELED, NO_LIQUIDITY, seat_index, side, price_ticks, leaves, 0, order_id, client_order_id, 0, 0)
 
@@ -89,7 +89,7 @@ def execute_again(market, seat_index, slot, kind, side, price_ticks, quantity_lo
     if slot >= 0:
         rest_order(market, seat_index, slot, leaves, market.seat[seat_index].order[slot].display_lots)
     else:
-        drop_rest(market, seat_index, side, price_ticks, leaves, order_id, client_order_id)
+        cancel_remainder(market, seat_index, side, price_ticks, leaves, order_id, client_order_id)
 
 
 @compiled
@@ -142,7 +142,7 @@ def submit(market, seat_index, command):  # type: ignore[no-untyped-def]
     seat = market.seat[np.uint64(seat_index)]
     kind = command.kind
     if not is_plain(market, seat, kind, command):
-        reason = refusal(market, seat_index, command)
+        reason = rejection(market, seat_index, command)
         if reason != NO_REASON:
             reject(market, seat_index, command, reason)
             return
@@ -156,13 +156,13 @@ def submit(market, seat_index, command):  # type: ignore[no-untyped-def]
         write_order(market, seat_index, slot, order_id, command)
         rest_order(market, seat_index, slot, leaves, command.display_lots)
     else:
-        drop_rest(market, seat_index, side, price, leaves, order_id, client_order_id)
+        cancel_remainder(market, seat_index, side, price, leaves, order_id, client_order_id)
 
 
 @compiled
 def submit_stop(market, seat_index, command):  # type: ignore[no-untyped-def]
     """Accept or reject a new order that waits for its trigger."""
-    reason = refusal(market, seat_index, command)
+    reason = rejection(market, seat_index, command)
     if reason != NO_REASON:
         reject(market, seat_index, command, reason)
         return
@@ -232,7 +232,7 @@ def cancel(market, seat_index, command):  # type: ignore[no-untyped-def]
     if slot < 0:
         reject(market, seat_index, command, ORDER_UNKNOWN)
     else:
-        end_order(market, seat_index, slot, CANCELED, BY_OWNER)
+        terminate_order(market, seat_index, slot, CANCELED, BY_OWNER)
 
 
 @compiled
@@ -240,18 +240,18 @@ def cancel_all(market, seat_index, reason):  # type: ignore[no-untyped-def]
     """Cancel every open order of the seat for a reason; none is no error."""
     open_orders = market.seat[seat_index].live
     while open_orders != 0:
-        end_order(market, seat_index, lowest_bit(open_orders), CANCELED, reason)
+        terminate_order(market, seat_index, lowest_bit(open_orders), CANCELED, reason)
         open_orders &= open_orders - ONE
 
 
 @inlined
-def replace_refusal(market, order, command):  # type: ignore[no-untyped-def]
+def replace_rejection(market, order, command):  # type: ignore[no-untyped-def]
     """Return why an open order cannot be replaced so, or Reason.NONE."""
     if market.phase == HALTED:
         return MARKET_HALTED
-    reason = quantity_refusal(market, command.quantity_lots)
+    reason = quantity_rejection(market, command.quantity_lots)
     if reason == NO_REASON and order.kind != STOP:
-        reason = price_refusal(market, command.price_ticks)
+        reason = price_rejection(market, command.price_ticks)
     if reason == NO_REASON and order.ladder > ASKS and command.trigger_ticks == LOWEST_PRICE:
         reason = PRICE_OUT_OF_RANGE
     if reason != NO_REASON or order.time_in_force != POST_ONLY or market.phase != CONTINUOUS:
@@ -282,7 +282,7 @@ def replace(market, seat_index, command):  # type: ignore[no-untyped-def]
         return
     seat = market.seat[seat_index]
     order = seat.order[slot]
-    reason = replace_refusal(market, order, command)
+    reason = replace_rejection(market, order, command)
     if reason != NO_REASON:
         reject(market, seat_index, command, reason)
         return
@@ -296,7 +296,7 @@ def replace(market, seat_index, command):  # type: ignore[no-untyped-def]
     )
     if market.limits_orders == 1 and not keeps:
         price = command.trigger_ticks if order.kind == STOP else command.price_ticks
-        reason = credit_refusal(market.public, seat, np.int64(order.side), quantity, 2 * np.int64(price), slot)
+        reason = credit_rejection(market.public, seat, np.int64(order.side), quantity, 2 * np.int64(price), slot)
         if reason != NO_REASON:
             reject(market, seat_index, command, reason)
             return

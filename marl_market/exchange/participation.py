@@ -43,14 +43,14 @@ def close_position(market, seat_index, lots, reason):  # type: ignore[no-untyped
 
 
 @compiled
-def come_and_go(market):  # type: ignore[no-untyped-def]
+def admit_and_remove(market):  # type: ignore[no-untyped-def]
     """Let those seats leave whose last step this was, and those come that may decide in the next one."""
     following = market.public.step + 1
     for i in range(market.seat_count):
         seat = market.seat[i]
         if seat.present == 1 and seat.departure_step <= following:
             leave(market, i)
-            if seat.closes == 1:
+            if seat.closes_position == 1:
                 close_position(market, i, holding(market.public, seat.account), SEAT_ABSENT)
         elif seat.arrival_step == following:
             seat.present = 1

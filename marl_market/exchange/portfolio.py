@@ -7,11 +7,11 @@ and each is told anew before its turn: what it checks is exact.
 
 from __future__ import annotations
 
-from marl_market.exchange.accounts import clear_elsewhere
+from marl_market.exchange.accounts import clear_cross_instrument
 from marl_market.exchange.compiled import compiled, inlined
-from marl_market.exchange.credit import exposure, holding, margin, required_twice, value, worth_twice
-from marl_market.exchange.pointers import record_after
+from marl_market.exchange.credit import exposure, holding, margin, twice_equity, twice_required, value
 from marl_market.exchange.participation import leave
+from marl_market.exchange.pointers import record_after
 
 
 @inlined
@@ -21,37 +21,37 @@ def instrument(first, number):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def tell_elsewhere(first, told):  # type: ignore[no-untyped-def]
-    """Tell instrument `told` what its seats have and need in all others of the market that begins with `first`."""
-    market = instrument(first, told)
+def sync_cross_instrument(first, index):  # type: ignore[no-untyped-def]
+    """Tell instrument `index` what its seats have and need in all others of the market that begins with `first`."""
+    market = instrument(first, index)
     if not (market.limits_orders == 1 or market.watches_accounts == 1):
         return
     for i in range(market.seat_count):
         account = market.seat[i].account
-        clear_elsewhere(account)
+        clear_cross_instrument(account)
         for n in range(first.instrument_count):
-            if n != told:
+            if n != index:
                 other = instrument(first, n)
-                add_elsewhere(account, other.public, other.seat[i])
+                add_instrument(account, other.public, other.seat[i])
 
 
 @compiled
-def add_elsewhere(account, public, seat):  # type: ignore[no-untyped-def]
+def add_instrument(account, public, seat):  # type: ignore[no-untyped-def]
     """Add what a seat has and needs in one other instrument."""
     other = seat.account
-    account.worth_elsewhere_twice += worth_twice(public, other) - other.worth_elsewhere_twice
+    account.twice_equity_elsewhere += twice_equity(public, other) - other.twice_equity_elsewhere
     account.cash_elsewhere += public.credit.initial_cash + other.cash
     most = 0
     for side in (1, -1):
-        lots, needed, lost = exposure(public, seat, side, 0, public.mark_twice_ticks, -1)
-        most = max(most, required_twice(public, other, side, max(lots, 0), needed, lost))
-    account.margin_elsewhere_twice += most
-    held = value(public, abs(holding(public, other)), public.mark_twice_ticks)
-    account.maintenance_elsewhere_twice += margin(held, public.credit.maintenance_parts_per_million)
+        lots, needed, lost = exposure(public, seat, side, 0, public.twice_mark_ticks, -1)
+        most = max(most, twice_required(public, other, side, max(lots, 0), needed, lost))
+    account.twice_margin_elsewhere += most
+    held = value(public, abs(holding(public, other)), public.twice_mark_ticks)
+    account.twice_maintenance_elsewhere += margin(held, public.credit.maintenance_parts_per_million)
 
 
 @compiled
-def leave_everywhere(first):  # type: ignore[no-untyped-def]
+def remove_from_all_instruments(first):  # type: ignore[no-untyped-def]
     """Take the seats that have left one instrument of a market out of all others."""
     for i in range(first.seat_count):
         left = False

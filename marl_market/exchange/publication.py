@@ -14,7 +14,7 @@ def publish_side(market, index):  # type: ignore[no-untyped-def]
     """Keep the touch of one side as the earlier one, and copy its best levels, best first."""
     book = market.book
     touch = market.public.level[index, 0]
-    earlier = market.public.earlier_touch[index]
+    earlier = market.public.previous_best[index]
     earlier.price_ticks = touch.price_ticks
     earlier.quantity_lots = touch.quantity_lots if market.public.depth[index] > 0 else 0
     count = book.count[index]
@@ -39,7 +39,7 @@ def publish(market):  # type: ignore[no-untyped-def]
     public = market.public
     had_bid, had_ask = public.depth[0] > 0, public.depth[1] > 0
     earlier_bid, earlier_ask = np.int64(public.best_bid), np.int64(public.best_ask)
-    public.earlier_reference_ticks = public.reference_ticks
+    public.previous_reference_ticks = public.reference_ticks
     bids = publish_side(market, 0)
     asks = publish_side(market, 1)
     public.time_ns = market.time_ns
@@ -51,7 +51,7 @@ def publish(market):  # type: ignore[no-untyped-def]
     if bids > 0 and asks > 0:
         public.reference_ticks = 0.5 * (bid + ask)
         if had_bid and had_ask:
-            public.mark_twice_ticks = min(bid, earlier_bid) + max(ask, earlier_ask)
+            public.twice_mark_ticks = min(bid, earlier_bid) + max(ask, earlier_ask)
     elif bids > 0:
         public.reference_ticks = max(public.reference_ticks, np.float64(bid))
     elif asks > 0:
@@ -59,6 +59,6 @@ def publish(market):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def equity_twice(market_public, account):  # type: ignore[no-untyped-def]
+def twice_profit(market_public, account):  # type: ignore[no-untyped-def]
     """Return twice an account's worth in cash units: cash plus the position at the mark."""
-    return 2 * account.cash + account.position * market_public.mark_twice_ticks * market_public.cash_per_tick_lot
+    return 2 * account.cash + account.position * market_public.twice_mark_ticks * market_public.cash_per_tick_lot

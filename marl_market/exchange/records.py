@@ -9,7 +9,7 @@ Assumptions: prices are int32 ticks of any sign; quantities, cash and times are 
 icebergs refresh at most `SEAT_REFRESHES` times a step and hide nothing after that.
 An order reference is `seat * SEAT_ORDERS + slot`; an order id is `sequence << REFERENCE_BITS | reference`.
 
-Orders, events, seats and markets are whole cache lines of `LINE_BYTES` and begin where one begins, and what every step
+Orders, events, seats and markets are whole cache lines of `CACHE_LINE_BYTES` and begin where one begins, and what every step
 needs of a seat lies close together: a step of very many markets waits for memory more than it computes.
 """
 
@@ -26,13 +26,7 @@ SLOT_OF_REFERENCE = SEAT_ORDERS - 1
 SEAT_COMMANDS = 16
 SEAT_IN_FLIGHT = 32
 SEAT_REFRESHES = 16
-SEAT_ACTIONS = 16
-SEAT_MEMORY = 32
-SEAT_OBSERVATION = 768
 SEAT_FILLS = 8
-SEAT_CHOICES = 64
-REWARD_PARTS = 8
-REWARD_MEMORY = 4
 PUBLIC_LEVELS = 10
 PUBLIC_EVENTS = 32
 PUBLIC_CANDLES = 3
@@ -40,7 +34,7 @@ REFERENCE_BITS = 20
 NIL = -1
 NEVER = 2**62
 NO_LAST_STEP = 2**31 - 1
-LINE_BYTES = 64
+CACHE_LINE_BYTES = 64
 FEE_TIERS = 4
 LADDERS = 4
 BIDS, ASKS, BUY_STOPS, SELL_STOPS = range(LADDERS)
@@ -49,17 +43,17 @@ CAPACITY_SEATS = {"small": 16, "medium": 64, "large": 256, "huge": 1024}
 """Seats of each size class; every class is one compiled record type."""
 
 
-def in_lines(fields: list[tuple[Any, ...]]) -> np.dtype[np.void]:
+def in_cache_lines(fields: list[tuple[Any, ...]]) -> np.dtype[np.void]:
     """Return the aligned record type of these fields: it, and each record in it of whole cache lines, begins one."""
     formats = [np.dtype([field])[0] for field in fields]
     offsets, end = [], 0
     for kind in formats:
-        in_line = kind.base.names is not None and kind.base.itemsize % LINE_BYTES == 0
-        end = rounded_up(end, LINE_BYTES if in_line else kind.alignment)
+        in_line = kind.base.names is not None and kind.base.itemsize % CACHE_LINE_BYTES == 0
+        end = rounded_up(end, CACHE_LINE_BYTES if in_line else kind.alignment)
         offsets.append(end)
         end += kind.itemsize
     names = [name for name, *_ in fields]
-    size = rounded_up(end, LINE_BYTES)
+    size = rounded_up(end, CACHE_LINE_BYTES)
     return np.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": size}, align=True)
 
 
@@ -140,72 +134,43 @@ ACCOUNT = np.dtype(
         ("fee_tier", np.int64),
         ("open_lots", np.int64, (2,)),
         ("rejected", np.int64),
-        ("worth_elsewhere_twice", np.int64),  # of the seat's other instruments, see `marl_market.exchange.portfolio`
-        ("margin_elsewhere_twice", np.int64),
-        ("maintenance_elsewhere_twice", np.int64),
+        ("twice_equity_elsewhere", np.int64),  # of the seat's other instruments, see `marl_market.exchange.portfolio`
+        ("twice_margin_elsewhere", np.int64),
+        ("twice_maintenance_elsewhere", np.int64),
         ("cash_elsewhere", np.int64),
     ],
     align=True,
 )
-WAKE = np.dtype(
-    [
-        ("step", np.int64),  # in which it wakes whatever has happened
-        ("on_fill", np.int64),  # whether a fill of its own wakes it
-        ("trade_lots", np.int64),  # size of a trade that does; 0 none does
-        ("touch_ticks", np.int64),  # move of the best bid or ask that does; 0 none does
-        ("trades", np.int64),  # its fills when it fell asleep
-        ("best_bid", np.int32),  # when it fell asleep
-        ("best_ask", np.int32),
-    ],
-    align=True,
-)
-SEAT = in_lines(
-    [
+
+
+@cache
+def seat_dtype(agent: np.dtype[np.void] | None = None) -> np.dtype[np.void]:
+    """Return the record type of one seat; `agent` is the type of the nested record of what decides in it, if any."""
+    fields: list[tuple[Any, ...]] = [
         ("live", np.uint64),  # bit i is set while order[i] is open
         ("time_of_last_fill_ns", np.int64),
         ("command_count", np.int64),
         ("present", np.int16),  # whether it is in the market
         ("present_before", np.int16),  # whether it was as the last step began
-        ("asleep", np.int16),  # whether it waits to be woken before it decides again
-        ("observes", np.int16),
+        ("tracks_queue", np.int16),  # whether `ahead_lots` is kept up to date
+        ("closes_position", np.int16),  # whether it leaves with what it holds closed at market
         ("account", ACCOUNT),
         ("random", np.uint64),
         ("random_key", np.uint64),
-        ("trader", np.int64),  # addresses of compiled functions; no trader (0) where actions come from outside
-        ("decoder", np.int64),
-        ("pace", np.int64),  # address of what decides how long it sleeps; 0 where it never does
-        ("masker", np.int64),  # address of what tells its choices; 0 where any action goes
-        ("mind", np.int32),  # row of the minds
-        ("row", np.int32),  # its row among the seats whose actions come from outside; -1 where it plays itself
-        ("warms_up", np.int16),
-        ("action_offset", np.int16),  # where in the action the numbers for this instrument begin
-        ("closes", np.int16),  # whether it leaves with what it holds closed at market
-        ("informed", np.int16),  # whether it is shown the fundamental value
-        ("steers", np.int16),  # whether its drift moves the fundamental value
-        ("place", np.int32),  # its number within its group
         ("entry_delay", np.float32),  # order of magnitude, see `marl_market.exchange.latency`
         ("data_delay", np.float32),
-        ("signal", np.float64),  # fundamental value in ticks, where it is informed
-        ("drift", np.float64),  # ticks a step by which it moves the fundamental value, where it steers
-        ("action", np.float32, (SEAT_ACTIONS,)),
-        ("reward_memory", np.float64, (REWARD_PARTS, REWARD_MEMORY)),  # a row for each part of the reward
         ("command", COMMAND, (SEAT_COMMANDS,)),
         ("order", ORDER, (SEAT_ORDERS,)),
-        ("ahead_lots", np.int64, (SEAT_ORDERS,)),  # displayed quantity before each order, as of the last digest
+        ("ahead_lots", np.int64, (SEAT_ORDERS,)),  # displayed quantity before each order, as of the last step
         ("refreshes", np.int64),  # of its icebergs in step `refresh_step`
         ("refresh_step", np.int64),
         ("arrival_step", np.int64),  # first step in which it may decide; 0 or less: from the open
         ("departure_step", np.int64),  # first step in which it is gone again
-        ("wake", WAKE),
-        ("memory", np.float64, (SEAT_MEMORY,)),
-        ("mask", np.uint8, (SEAT_CHOICES,)),  # 1 for each choice of a discrete action that does something
         ("fill_count", np.int64),  # fills so far; the last SEAT_FILLS of them are in `fill`, fill i at i % SEAT_FILLS
         ("fill", FILL, (SEAT_FILLS,)),
-        ("observation", np.float32, (SEAT_OBSERVATION,)),
-        ("activation", np.float32, (2, SEAT_OBSERVATION)),
     ]
-)
-"""One place in the market. The exchange reads and writes account, live, order and command; the rest is the trader's."""
+    return in_cache_lines(fields if agent is None else [*fields, ("agent", agent)])
+
 
 LINK = np.dtype([("next", np.int32), ("previous", np.int32)])
 """The neighbours of an order, or of a level's end, in the ring of a queue, see `marl_market.exchange.book`."""
@@ -274,9 +239,9 @@ PUBLIC = np.dtype(
         ("depth", np.int32, (2,)),  # number of valid levels, bids then asks
         ("level", PUBLIC_LEVEL, (2, PUBLIC_LEVELS)),
         ("reference_ticks", np.float64),  # mid price, or the best there is of it
-        ("earlier_touch", PUBLIC_LEVEL, (2,)),  # best bid and ask a step ago, quantity 0 where there was none
-        ("earlier_reference_ticks", np.float64),
-        ("mark_twice_ticks", np.int64),  # twice the price that positions are valued at
+        ("previous_best", PUBLIC_LEVEL, (2,)),  # best bid and ask a step ago, quantity 0 where there was none
+        ("previous_reference_ticks", np.float64),
+        ("twice_mark_ticks", np.int64),  # twice the price that positions are valued at
         ("last_trade_ticks", np.int32),
         ("last_aggressor_side", np.int32),
         ("step_trades", np.int64),
@@ -294,7 +259,7 @@ PUBLIC = np.dtype(
         ("event", PUBLIC_EVENT, (PUBLIC_EVENTS,)),
         ("candle", CANDLE, (PUBLIC_CANDLES,)),  # of the last closed windows; volume 0 and flat where nothing traded
         ("forming", CANDLE, (PUBLIC_CANDLES,)),
-        ("digests", np.int64),  # whether events, candles, fills and queue places are kept up to date
+        ("tracks_history", np.int64),  # whether events, candles, fills and queue places are kept up to date
     ],
     align=True,
 )
@@ -302,8 +267,11 @@ PUBLIC = np.dtype(
 
 
 @cache
-def market_dtype(capacity: str) -> np.dtype[np.void]:
-    """Return the record type of one market of the size class `capacity`; raises ValueError for an unknown class."""
+def market_dtype(capacity: str, agent: np.dtype[np.void] | None = None) -> np.dtype[np.void]:
+    """Return the record type of one market of the size class `capacity`, whose seats hold an `agent` record each.
+
+    Raises ValueError for an unknown class.
+    """
     if capacity not in CAPACITY_SEATS:
         raise ValueError(f"capacity {capacity!r} is no size class; choose one of {', '.join(CAPACITY_SEATS)}")
     seats = CAPACITY_SEATS[capacity]
@@ -327,7 +295,7 @@ def market_dtype(capacity: str) -> np.dtype[np.void]:
         ],
         align=True,
     )
-    return in_lines(
+    return in_cache_lines(
         [
             ("public", PUBLIC),
             ("fee_tiers", np.int64),
@@ -338,7 +306,7 @@ def market_dtype(capacity: str) -> np.dtype[np.void]:
             ("phase", np.int64),
             ("limits_orders", np.int64),  # whether an order may be refused for what its seat has
             ("watches_accounts", np.int64),  # whether accounts are looked at as a step begins
-            ("visited", np.int64),  # whether seats come or go within the session
+            ("has_arrivals", np.int64),  # whether seats come or go within the session
             ("expiring", np.int64),  # whether an order with a last step may be open
             ("opening_steps", np.int64),  # length of the opening call auction
             ("closing_steps", np.int64),
@@ -360,14 +328,14 @@ def market_dtype(capacity: str) -> np.dtype[np.void]:
             ("seat_count", np.int64),
             ("instrument_count", np.int64),  # of its market
             ("instrument_bytes", np.int64),  # from its record to that of the next instrument
-            ("line", np.int64),  # addresses of `marl_market.exchange.latency.Lines`, 0 where nothing is late
-            ("landing", np.int64),
-            ("landing_count", np.int64),
+            ("connection", np.int64),  # addresses of `marl_market.exchange.latency.Lines`, 0 where nothing is late
+            ("delivery", np.int64),
+            ("delivery_count", np.int64),
             ("history", np.int64),
             ("history_steps", np.int64),
             ("arrival", np.int32, (seats,)),
             ("book", book),
             ("event", EVENT, (events,)),
-            ("seat", SEAT, (seats,)),
+            ("seat", seat_dtype(agent), (seats,)),
         ]
     )

@@ -11,20 +11,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.lib.recfunctions import assign_fields_by_name
 from numpy.typing import NDArray
 
+from marl_market.exchange.command_stream import EVENTS_PER_COMMAND, check_stream
 from marl_market.exchange.compiled import compiled
 from marl_market.exchange.order_entry import NO_REASON, process, reject
 from marl_market.exchange.records import CAPACITY_SEATS, COMMAND, EVENT, market_dtype
 from marl_market.exchange.session import begin_step, end_step
-from marl_market.exchange.command_stream import EVENTS_PER_COMMAND, check_stream
 
 COUNTS = np.dtype(np.int64)
-COLUMNS = {"seat": np.dtype(np.int32), "command": COMMAND, "arrivals": COUNTS, "after_ns": COUNTS, "refusal": COUNTS}
-ADDRESSES = ("trader", "decoder", "pace", "masker")
-"""Fields of a seat that mean something only to the process that wrote them."""
-LATE = ("line", "landing", "history", "history_steps")
-"""Fields of a market of which the same holds; what they lead to is in what arrives."""
+COLUMNS = {"seat": np.dtype(np.int32), "command": COMMAND, "arrivals": COUNTS, "after_ns": COUNTS, "rejection": COUNTS}
+LATE = ("connection", "delivery", "history", "history_steps")
+"""Addresses, which mean something only to the process that wrote them; what they lead to is in what arrives."""
 
 
 @dataclass(frozen=True)
@@ -46,22 +45,22 @@ class CommandLog:
     command: NDArray[np.void]
     arrivals: NDArray[np.int64]
     after_ns: NDArray[np.int64]
-    refusal: NDArray[np.int64]
+    rejection: NDArray[np.int64]
     step_ns: int
 
 
 def opening_of(markets: NDArray[np.void], number: int) -> NDArray[np.void]:
-    """Return a copy of market `number` as a recording keeps it: without the addresses of compiled functions."""
-    opening = markets[number : number + 1].copy()
-    for name in ADDRESSES:
-        opening["seat"][name] = 0
+    """Return a copy of market `number` as a recording keeps it: without agents and addresses."""
+    capacity = next(name for name, seats in CAPACITY_SEATS.items() if seats == markets.dtype["seat"].shape[0])
+    opening = np.zeros(1, market_dtype(capacity))
+    assign_fields_by_name(opening, markets[number : number + 1])
     for name in LATE:
         opening[name] = 0
     return opening
 
 
 @compiled
-def carry_out_steps(markets, seat, command, after_ns, refusal, arrivals, step_ns, first, collected):  # type: ignore[no-untyped-def]
+def carry_out_steps(markets, seat, command, after_ns, rejection, arrivals, step_ns, first, collected):  # type: ignore[no-untyped-def]
     """Carry out steps from number `first` on until all are done or `collected` has no room for a full buffer.
 
     Returns the number of the next step, of the next command and of events collected. The order of what happens in a
@@ -79,10 +78,10 @@ def carry_out_steps(markets, seat, command, after_ns, refusal, arrivals, step_ns
         begin_ns = market.time_ns
         for _ in range(arrivals[step]):
             market.time_ns = begin_ns + after_ns[i]
-            if refusal[i] == NO_REASON:
+            if rejection[i] == NO_REASON:
                 process(market, np.int64(seat[i]), command[i])
             else:
-                reject(market, np.int64(seat[i]), command[i], refusal[i])
+                reject(market, np.int64(seat[i]), command[i], rejection[i])
             i += 1
         end_step(market, begin_ns + step_ns - market.time_ns)
         for j in range(market.event_count):
@@ -105,7 +104,7 @@ def replay(log: CommandLog) -> tuple[NDArray[np.void], NDArray[np.void]]:
     collected = np.zeros(EVENTS_PER_COMMAND * log.command.size + 2 * markets["event"].shape[1], EVENT)
     parts, step, command = [collected[:0]], 0, 0
     while step < log.arrivals.size:
-        rest = (log.seat[command:], log.command[command:], log.after_ns[command:], log.refusal[command:])
+        rest = (log.seat[command:], log.command[command:], log.after_ns[command:], log.rejection[command:])
         step, done, events = carry_out_steps(markets, *rest, log.arrivals, log.step_ns, step, collected)
         parts.append(collected[:events].copy())
         command += done

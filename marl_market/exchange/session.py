@@ -9,9 +9,9 @@ from marl_market.exchange.bits import lowest_bit
 from marl_market.exchange.codes import EventKind, Phase, Reason
 from marl_market.exchange.compiled import compiled
 from marl_market.exchange.liquidation import watch_accounts
-from marl_market.exchange.matching import end_order
+from marl_market.exchange.matching import terminate_order
 from marl_market.exchange.order_entry import wake_stops
-from marl_market.exchange.participation import come_and_go
+from marl_market.exchange.participation import admit_and_remove
 from marl_market.exchange.publication import publish
 from marl_market.exchange.records import NO_LAST_STEP
 
@@ -32,7 +32,7 @@ def expire_orders(market):  # type: ignore[no-untyped-def]
             slots &= slots - ONE
             last_step = market.seat[i].order[slot].last_step
             if last_step <= step:
-                end_order(market, i, slot, EXPIRED, NO_REASON)
+                terminate_order(market, i, slot, EXPIRED, NO_REASON)
             elif last_step != NO_LAST_STEP:
                 remaining = 1
     market.expiring = remaining
@@ -78,8 +78,8 @@ def end_step(market, step_ns):  # type: ignore[no-untyped-def]
     It lets seats leave and come, closes the session's auction, halts trading after a large move and raises fee tiers;
     the step took `step_ns` nanoseconds.
     """
-    if market.visited == 1:
-        come_and_go(market)
+    if market.has_arrivals == 1:
+        admit_and_remove(market)
     public = market.public
     step = public.step
     if market.phase == AUCTION and step + 1 == public.session_steps:

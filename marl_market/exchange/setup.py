@@ -7,20 +7,18 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from marl_market.exchange.accounts import clear_elsewhere
+from marl_market.exchange.accounts import clear_cross_instrument
 from marl_market.exchange.book import LOWEST_KEY
 from marl_market.exchange.codes import Phase
 from marl_market.exchange.compiled import compiled
 from marl_market.exchange.credit import MILLION
-from marl_market.exchange.market_history import begin_candle
 from marl_market.exchange.fees import BILLION
+from marl_market.exchange.market_history import begin_candle
 from marl_market.exchange.records import (
+    CACHE_LINE_BYTES,
     CAPACITY_SEATS,
-    LINE_BYTES,
     NEVER,
     NIL,
-    REWARD_MEMORY,
-    REWARD_PARTS,
     market_dtype,
 )
 from marl_market.market.spec import SELF_TRADE, MarketSpec
@@ -36,19 +34,21 @@ def allocate_markets(spec: MarketSpec, markets: int, seats: int) -> NDArray[np.v
     return records
 
 
-def allocate_instruments(spec: MarketSpec, markets: int, seats: int) -> NDArray[np.void]:
+def allocate_instruments(
+    spec: MarketSpec, markets: int, seats: int, agent: np.dtype[np.void] | None = None
+) -> NDArray[np.void]:
     """Return market records of the spec's size class, for `seats` seats each, of shape (instruments, `markets`).
 
-    Raises ValueError when the size class has too few seats.
+    `agent` is the type of the record that each seat holds of the agent in it, if any. Raises ValueError when the size class has too few seats.
     """
-    dtype = market_dtype(spec.capacity)
+    dtype = market_dtype(spec.capacity, agent)
     available = CAPACITY_SEATS[spec.capacity]
     if not 1 <= seats <= available:
         raise ValueError(
             f"market.capacity {spec.capacity!r} has {available} seats, the population needs {seats}; "
             f"choose a larger one of {CAPACITY_SEATS}"
         )
-    instruments = zeros_in_lines((len(spec.instruments), markets), dtype)
+    instruments = zeros_in_cache_lines((len(spec.instruments), markets), dtype)
     instruments["book"]["ladder"] = LOWEST_KEY
     for number, (records, instrument) in enumerate(zip(instruments, spec.instruments, strict=True)):
         records["public"]["instrument"] = number
@@ -60,11 +60,11 @@ def allocate_instruments(spec: MarketSpec, markets: int, seats: int) -> NDArray[
     return instruments
 
 
-def zeros_in_lines(shape: tuple[int, int], dtype: np.dtype[np.void]) -> NDArray[np.void]:
+def zeros_in_cache_lines(shape: tuple[int, int], dtype: np.dtype[np.void]) -> NDArray[np.void]:
     """Return an array of zeros that begins where a cache line does."""
     size = math.prod(shape) * dtype.itemsize
-    memory = np.zeros(size + LINE_BYTES, np.uint8)
-    start = -memory.ctypes.data % LINE_BYTES
+    memory = np.zeros(size + CACHE_LINE_BYTES, np.uint8)
+    start = -memory.ctypes.data % CACHE_LINE_BYTES
     return memory[start : start + size].view(dtype).reshape(shape)
 
 
@@ -137,7 +137,7 @@ def clear_accounts(market):  # type: ignore[no-untyped-def]
         account.rejected = 0
         account.fee_tier = 0
         account.cost = 0
-        clear_elsewhere(account)
+        clear_cross_instrument(account)
 
 
 @compiled
@@ -167,11 +167,11 @@ def open_market(market, initial_price_ticks):  # type: ignore[no-untyped-def]
     public.best_ask = initial_price_ticks
     public.depth[0] = 0
     public.depth[1] = 0
-    public.earlier_touch[0].quantity_lots = 0
-    public.earlier_touch[1].quantity_lots = 0
+    public.previous_best[0].quantity_lots = 0
+    public.previous_best[1].quantity_lots = 0
     public.reference_ticks = initial_price_ticks
-    public.earlier_reference_ticks = initial_price_ticks
-    public.mark_twice_ticks = 2 * np.int64(initial_price_ticks)
+    public.previous_reference_ticks = initial_price_ticks
+    public.twice_mark_ticks = 2 * np.int64(initial_price_ticks)
     public.last_trade_ticks = initial_price_ticks
     public.last_aggressor_side = 0
     public.step_trades = 0
@@ -188,21 +188,11 @@ def open_market(market, initial_price_ticks):  # type: ignore[no-untyped-def]
         seat.live = np.uint64(0)
         seat.present = np.int16(seat.arrival_step <= 0)
         seat.present_before = 0
-        seat.asleep = 0
         seat.refreshes = 0
         seat.refresh_step = NEVER
         seat.time_of_last_fill_ns = 0
         seat.fill_count = 0
         seat.command_count = 0
-        for j in range(seat.action.size):
-            seat.action[j] = 0.0
-        for j in range(seat.memory.size):
-            seat.memory[j] = 0.0
-        for j in range(REWARD_PARTS):
-            for k in range(REWARD_MEMORY):
-                seat.reward_memory[j, k] = 0.0
-        for j in range(seat.observation.size):
-            seat.observation[j] = 0.0
 
 
 @compiled

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from marl_market.market.validation import is_number, require
 from marl_market.market.units import to_steps
+from marl_market.market.validation import is_number, require
 
 HIGHEST_MARGIN = 2.0
 HIGHEST_LENDING_RATE = 1000.0

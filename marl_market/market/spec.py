@@ -9,8 +9,8 @@ from itertools import pairwise
 from marl_market.market.credit import Credit
 from marl_market.market.fundamental import Fundamental
 from marl_market.market.latency import Latency
-from marl_market.market.validation import SpecError, is_number, is_whole, require
 from marl_market.market.units import decimal, to_steps
+from marl_market.market.validation import SpecError, is_number, is_whole, require
 
 QUANTILES = 17
 """Number of evenly spaced quantiles (0, 1/16, ..., 1) that describe a distribution in a market spec."""

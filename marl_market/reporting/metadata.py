@@ -12,12 +12,12 @@ from marl_market.market.spec import MarketSpec
 
 PACKAGES = ("marl_market", "numpy", "numba", "torch", "ray")
 
-Facts = dict[str, str | float]
+Metadata = dict[str, str | float]
 
 
-def market_facts(spec: MarketSpec) -> Facts:
+def market_metadata(spec: MarketSpec) -> Metadata:
     """Return the market's name, units, session and provenance."""
-    facts: Facts = {
+    metadata: Metadata = {
         "market": spec.name,
         "currency": spec.currency,
         "tick_and_lot": f"{spec.tick_size:g} {spec.currency}, {spec.lot_size:g} units",
@@ -25,23 +25,23 @@ def market_facts(spec: MarketSpec) -> Facts:
     }
     origin = spec.provenance
     if origin is None:
-        return {**facts, "market_source": "invented"}
+        return {**metadata, "market_source": "invented"}
     return {
-        **facts,
+        **metadata,
         "market_source": f"{origin.source} ({origin.rows} rows, read as {origin.format})",
         "market_dates": f"{origin.start} to {origin.end}",
         "market_sha256": origin.sha256,
     }
 
 
-def software_facts() -> Facts:
+def software_metadata() -> Metadata:
     """Return the versions of what computes, and the commit where the package lies in a repository of its own."""
-    facts: Facts = {"python": platform.python_version()}
+    metadata: Metadata = {"python": platform.python_version()}
     for name in PACKAGES:
         with suppress(PackageNotFoundError):  # the package itself may run from its sources
-            facts[name] = version(name)
+            metadata[name] = version(name)
     commit = git_commit(Path(__file__).parents[1] / "__init__.py")
-    return {**facts, "git_commit": commit} if commit else facts
+    return {**metadata, "git_commit": commit} if commit else metadata
 
 
 def git_commit(path: Path) -> str | None:

@@ -22,7 +22,7 @@ TABLE_FILE = "metrics.parquet"
 EVALUATION_FILE = "evaluation.json"
 TAPE_FILE = "tape.npz"
 CONFIG_FILE = "config.yaml"
-FACTS_FILE = "facts.json"
+METADATA_FILE = "facts.json"
 REPORT_FILE = "report.html"
 
 Content = TypeVar("Content")
@@ -50,7 +50,7 @@ class RunFolder:
     evaluation: Evaluation | None
     tape: Tape | None
     config: str | None
-    facts: Mapping[str, str | float] | None
+    metadata: Mapping[str, str | float] | None
 
 
 def load_run(path: Path) -> RunFolder:
@@ -61,7 +61,7 @@ def load_run(path: Path) -> RunFolder:
         evaluation=_optional(path / EVALUATION_FILE, lambda file: Evaluation.from_dict(json.loads(file.read_text()))),
         tape=_optional(path / TAPE_FILE, load_tape),
         config=_optional(path / CONFIG_FILE, lambda file: file.read_text(encoding="utf-8")),
-        facts=_optional(path / FACTS_FILE, _read_facts),
+        metadata=_optional(path / METADATA_FILE, _read_facts),
     )
 
 
@@ -89,9 +89,9 @@ def write_evaluation(path: Path, evaluation: Evaluation) -> None:
     replace_file(path / EVALUATION_FILE, (json.dumps(evaluation.to_dict(), indent=2) + "\n").encode())
 
 
-def write_facts(path: Path, facts: Mapping[str, str | float]) -> None:
-    """Write `facts.json` into the run folder `path`; the report shows the facts in the order given."""
-    replace_file(path / FACTS_FILE, (json.dumps(dict(facts), indent=2) + "\n").encode())
+def write_metadata(path: Path, metadata: Mapping[str, str | float]) -> None:
+    """Write `metadata.json` into the run folder `path`; the report shows the facts in the order given."""
+    replace_file(path / METADATA_FILE, (json.dumps(dict(metadata), indent=2) + "\n").encode())
 
 
 def replace_file(path: Path, content: bytes) -> None:
@@ -112,10 +112,10 @@ def _optional(path: Path, read: Callable[[Path], Content]) -> Content | None:
 
 
 def _read_facts(path: Path) -> dict[str, str | float]:
-    facts = json.loads(path.read_text(encoding="utf-8"))
-    if not isinstance(facts, dict):
-        raise ValueError(f"it holds {type(facts).__name__}; it must be an object of names to strings and numbers")
-    for name, value in facts.items():
+    metadata = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(metadata, dict):
+        raise ValueError(f"it holds {type(metadata).__name__}; it must be an object of names to strings and numbers")
+    for name, value in metadata.items():
         if not isinstance(value, str | int | float):
             raise ValueError(f"{name} is {value!r}; it must be a string or a number")
-    return facts
+    return metadata

@@ -12,7 +12,7 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
-from marl_market.env.environment import Environment
+from marl_market.env.environment import EnvironmentSpec
 from marl_market.reporting.run_folder import replace_file
 
 CHECKPOINT_FILE = "checkpoint.pkl"
@@ -48,15 +48,15 @@ def load_checkpoint(folder: Path) -> dict[str, Any]:
     return state
 
 
-def identity_of(environment: Environment, markets: int, seed: int) -> dict[str, str]:
+def identity_of(environment: EnvironmentSpec, markets: int, seed: int) -> dict[str, str]:
     """Return all that a run cannot change on its way, by config key."""
     population = {
         group.name: {
             "count": group.count,
             "agent": group.agent,
             "action": group.action,
-            "presence": group.presence,
-            "shared": group.shared,
+            "participation": group.participation,
+            "parameter_sharing": group.parameter_sharing,
         }
         for group in environment.groups
     }
@@ -67,7 +67,7 @@ def identity_of(environment: Environment, markets: int, seed: int) -> dict[str, 
         "market": environment.spec,
         "observation": dict(environment.observation),
         "action": environment.action,
-        "pace": environment.pace,
+        "timing": environment.timing,
         "reward": environment.reward,
     }
     return {name: text for key, value in described.items() for name, text in _leaves(key, value)}

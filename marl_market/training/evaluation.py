@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from marl_market.agents.interfaces import Policy
-from marl_market.env.environment import Environment
+from marl_market.env.environment import EnvironmentSpec
 from marl_market.evaluation.match import Match, play_match, with_policies
 from marl_market.evaluation.outcomes import Conservation, Evaluation, GroupOutcome, compare_paired, summarize_group
 from marl_market.market.tape import Tape
 
 
 def evaluate_training(
-    environment: Environment,
+    environment: EnvironmentSpec,
     untrained: Mapping[str, Policy],
     trained: Mapping[str, Policy],
     seeds: Sequence[int],

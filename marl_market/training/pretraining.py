@@ -6,33 +6,33 @@ import copy
 from collections.abc import Mapping
 from dataclasses import replace
 
-from marl_market.agents.imitation.behavior_cloning import Cloned, CloningLearner, Taught
-from marl_market.agents.imitation.expert import Demonstrator
-from marl_market.agents.interfaces import Experience, Mind
-from marl_market.env.batch_market import BatchMarket
-from marl_market.env.environment import Environment
+from marl_market.agents.imitation.behavior_cloning import BehaviorCloning, CloningLearner, ExpertControlled
+from marl_market.agents.imitation.expert import ExpertPolicy
+from marl_market.agents.interfaces import EpisodeActor, Experience
 from marl_market.agents.sampling.sampler import Sampler
+from marl_market.env.batch_market import BatchMarket
+from marl_market.env.environment import EnvironmentSpec
 
 
-def clone_teachers(
-    environment: Environment, minds: Mapping[str, Mind], markets: int, threads: int, seed: int
+def pretrain(
+    environment: EnvironmentSpec, actors: Mapping[str, EpisodeActor], markets: int, threads: int, seed: int
 ) -> dict[str, dict[str, float]]:
-    """Let every mind of a `Cloned` agent imitate its teacher; return what each group's fit says, by name.
+    """Let every mind of a `BehaviorCloning` agent imitate its teacher; return what each group's fit says, by name.
 
     All teachers play in the same sessions of `markets` markets, each in the seats of its group, against the other
-    minds as they are. `teacher_reward` is what a seat of the teacher earned in a session.
+    minds as they are. `expert_reward` is what a seat of the teacher earned in a session.
     """
-    agents = {group.name: group.agent for group in environment.groups if isinstance(group.agent, Cloned)}
+    agents = {group.name: group.agent for group in environment.groups if isinstance(group.agent, BehaviorCloning)}
     if not agents:
         return {}
     groups = [
-        replace(group, agent=Taught(agents[group.name].teacher)) if group.name in agents else group
+        replace(group, agent=ExpertControlled(agents[group.name].expert)) if group.name in agents else group
         for group in environment.groups
     ]
     taught = replace(environment, groups=groups)
-    playing: dict[str, Mind] = {
-        name: Demonstrator(taught, name, agents[name].teacher) if name in agents else mind
-        for name, mind in minds.items()
+    playing: dict[str, EpisodeActor] = {
+        name: ExpertPolicy(taught, name, agents[name].expert) if name in agents else actor
+        for name, actor in actors.items()
     }
     sampler = Sampler(BatchMarket(taught, markets, threads), playing, seed, pairs=False)
     sessions: dict[str, list[Experience]] = {name: [] for name in agents}
@@ -46,9 +46,9 @@ def clone_teachers(
                 earned[name].append(float(session.reward[:, environment.seats_of(name)].mean()))
     found = {}
     for name, agent in agents.items():
-        learner = minds[name]
+        learner = actors[name]
         if not isinstance(learner, CloningLearner):
             raise TypeError(f"the learner of {name} cannot imitate its teacher")
-        metrics = learner.imitate(sessions[name], agent.fitting)
-        found[name] = {**metrics, "teacher_reward": sum(earned[name]) / len(earned[name])}
+        metrics = learner.pretrain(sessions[name], agent.config)
+        found[name] = {**metrics, "expert_reward": sum(earned[name]) / len(earned[name])}
     return found

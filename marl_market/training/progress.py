@@ -32,7 +32,7 @@ class Progress:
         self._first: tuple[int, float] | None = None
         self._printed = float("-inf")
 
-    def say(self, text: str) -> None:
+    def log(self, text: str) -> None:
         """Print a line that stays."""
         self._stream.write(f"\r{text}\x1b[K\n" if self._stream.isatty() else f"{text}\n")
         self._stream.flush()
@@ -45,18 +45,18 @@ class Progress:
         if not terminal and not last and now - self._printed < self._interval:
             return
         self._printed = now
-        pace = ""
+        timing = ""
         if done > first:
             seconds = max(now - begin, 1e-9) / (done - first)
-            pace = f"{_short(self._agent_steps / seconds)} agent-steps/s  "
-            pace += "" if last else f"{_clock(seconds * (self._iterations - done))} left  "
+            timing = f"{_short(self._agent_steps / seconds)} agent-steps/s  "
+            timing += "" if last else f"{_clock(seconds * (self._iterations - done))} left  "
         scores = "  ".join(f"{name} {reward:+.2f}" for name, reward in rewards.items())
-        line = f"iteration {done}/{self._iterations}  {pace}mean reward: {scores or 'nobody learns'}"
+        line = f"iteration {done}/{self._iterations}  {timing}mean reward: {scores or 'nobody learns'}"
         if terminal and not last:
             self._stream.write(f"\r{line}\x1b[K")
             self._stream.flush()
         else:
-            self.say(line)
+            self.log(line)
 
 
 def is_compiled(kernel: Any) -> bool:

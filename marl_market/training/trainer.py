@@ -13,26 +13,26 @@ from typing import TYPE_CHECKING
 import numba
 import numpy as np
 
-from marl_market.agents.learning_device import learning_on
+from marl_market.agents.initial_learners import initial_learners, initial_opponents
 from marl_market.agents.interfaces import Learner, Policy
-from marl_market.agents.initial_learners import newborn_galleries, newborn_learners
-from marl_market.agents.opponents.snapshot_pool import Gallery
+from marl_market.agents.learning_device import learning_on
+from marl_market.agents.opponents.snapshot_pool import SnapshotPool
+from marl_market.agents.sampling.sampler import Sampler, Session
 from marl_market.env.batch_market import BatchMarket
-from marl_market.env.environment import Environment
+from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.step.kernels import reset_markets
 from marl_market.evaluation.outcomes import Evaluation
 from marl_market.market.tape_file import save_tape
-from marl_market.reporting.metadata import market_facts, software_facts
+from marl_market.reporting.metadata import market_metadata, software_metadata
 from marl_market.reporting.report.report import write_report
-from marl_market.reporting.run_folder import TAPE_FILE, write_evaluation, write_facts
+from marl_market.reporting.run_folder import TAPE_FILE, write_evaluation, write_metadata
 from marl_market.reporting.sinks.sink import Sink
 from marl_market.training.checkpoint import identity_of, load_checkpoint, require_same_run, save_checkpoint
-from marl_market.training.pretraining import clone_teachers
 from marl_market.training.evaluation import evaluate_training
 from marl_market.training.interrupt import interruptible
 from marl_market.training.metrics import session_metrics, speed_metrics
+from marl_market.training.pretraining import pretrain
 from marl_market.training.progress import Progress, is_compiled
-from marl_market.agents.sampling.sampler import Sampler, Session
 
 if TYPE_CHECKING:
     from marl_market.training.workers import Workers
@@ -93,7 +93,7 @@ class Training:
 class Trainer:
     """One run: a population learns in one environment."""
 
-    def __init__(self, environment: Environment, training: Training, seed: int, folder: Path) -> None:
+    def __init__(self, environment: EnvironmentSpec, training: Training, seed: int, folder: Path) -> None:
         """Build the batch and a newborn learner for every learning group; `folder` is the run's."""
         _require_whole("seed", seed, 0)
         self._environment = environment
@@ -101,9 +101,9 @@ class Trainer:
         self._seed = seed
         self._folder = folder
         with learning_on(training.device):
-            self._learners = newborn_learners(environment, seed)
-        self._galleries = newborn_galleries(environment, seed)
-        self._minds: dict[str, Learner | Gallery] = {**self._learners, **self._galleries}
+            self._learners = initial_learners(environment, seed)
+        self._snapshot_pools = initial_opponents(environment, seed)
+        self._actors: dict[str, Learner | SnapshotPool] = {**self._learners, **self._snapshot_pools}
         self._sampling = self._prepare_sampling()
         self._identity = identity_of(environment, training.markets, seed)
         self._untrained = {name: learner.policy() for name, learner in self._learners.items()}
@@ -121,8 +121,8 @@ class Trainer:
         """
         state = load_checkpoint(self._folder)
         require_same_run(self._folder, state["identity"], self._identity)
-        for name, mind in self._minds.items():
-            mind.set_state(state["minds"][name])
+        for name, actor in self._actors.items():
+            actor.set_state(state["actors"][name])
         self._done, self._seconds = state["done"], state["seconds"]
         self._cloned = True  # before anything was saved
 
@@ -134,11 +134,11 @@ class Trainer:
         iterations, env_steps = self._training.iterations, self._env_steps(1)
         progress = Progress(iterations, env_steps * self._environment.seats)
         if not is_compiled(reset_markets):
-            progress.say("compiling the market (once, up to a minute)")
+            progress.log("compiling the market (once, up to a minute)")
         cloned = {} if self._cloned else self._clone()
         with self._sampling as sampler, interruptible(self._save_at_once) as interrupted:
-            where = "" if self._training.device == "cpu" else f", gradients on {self._training.device}"
-            progress.say(f"sampling: {sampler.where()}; learning: this process{where}")
+            describe = "" if self._training.device == "cpu" else f", gradients on {self._training.device}"
+            progress.log(f"sampling: {sampler.describe()}; learning: this process{describe}")
             while self._done < iterations and not interrupted:
                 metrics = {**self._iterate(sampler), **cloned}
                 cloned = {}
@@ -148,32 +148,32 @@ class Trainer:
                     self._save()
         self._save()
         if interrupted:
-            progress.say(f"interrupted after iteration {self._done} and saved; resume={self._folder} goes on")
-        progress.say(f"comparing each learner with its untrained self over {self._training.evaluation_seeds} sessions")
+            progress.log(f"interrupted after iteration {self._done} and saved; resume={self._folder} goes on")
+        progress.log(f"comparing each learner with its untrained self over {self._training.evaluation_seeds} sessions")
         return self._finish(title, sink)
 
     def policies(self) -> dict[str, Policy]:
         """Return what each learning group has learned so far, and past selves last kept of it, by name."""
-        return {name: mind.policy() for name, mind in self._minds.items()}
+        return {name: actor.policy() for name, actor in self._actors.items()}
 
     def _prepare_sampling(self) -> AbstractContextManager[Sampler | Workers]:
         """Return the context within which something samples: this process, or workers that live as long."""
         environment, training = self._environment, self._training
         # Pairs are for evolving minds; to gradients, a pair's equal luck is half the samples.
-        pairs = any(group.agent.mind_per_market for group in environment.groups if group.name in self._learners)
+        pairs = any(group.agent.params_per_market for group in environment.groups if group.name in self._learners)
         if training.workers == 0:
             batch = BatchMarket(environment, training.markets, training.threads)
-            return nullcontext(Sampler(batch, self._minds, self._seed, pairs))
+            return nullcontext(Sampler(batch, self._actors, self._seed, pairs))
         from marl_market.training.workers import Workers  # and with it Ray, which a run without workers does not need
 
         return Workers(
-            environment, training.markets, self._minds, self._seed, pairs, training.workers, training.address
+            environment, training.markets, self._actors, self._seed, pairs, training.workers, training.address
         )
 
     def _clone(self) -> dict[str, float]:
         """Let those learners imitate their teachers that have one; return what goes with the first iteration."""
         seed = int(np.random.SeedSequence(self._seed, spawn_key=(CLONING,)).generate_state(1)[0])
-        found = clone_teachers(self._environment, self._minds, self._training.markets, self._training.threads, seed)
+        found = pretrain(self._environment, self._actors, self._training.markets, self._training.threads, seed)
         self._cloned = True
         return _by_learner(found)
 
@@ -213,15 +213,15 @@ class Trainer:
             self._save()
 
     def _show_galleries(self) -> None:
-        for gallery in self._galleries.values():
-            gallery.follow(self._done, self._learners)
+        for snapshot_pool in self._snapshot_pools.values():
+            snapshot_pool.update(self._done, self._learners)
 
     def _env_steps(self, iterations: int) -> int:
         return iterations * self._environment.spec.session_steps * self._training.markets
 
     def _save(self) -> None:
-        minds = {name: mind.get_state() for name, mind in self._minds.items()}
-        state = {"identity": self._identity, "done": self._done, "seconds": self._seconds, "minds": minds}
+        actors = {name: actor.get_state() for name, actor in self._actors.items()}
+        state = {"identity": self._identity, "done": self._done, "seconds": self._seconds, "actors": actors}
         save_checkpoint(self._folder, state)
 
     def _finish(self, title: str, sink: Sink) -> Path:
@@ -233,8 +233,8 @@ class Trainer:
             "workers": self._training.workers,
             "threads": self._training.threads,
         }
-        facts = {"title": title, "seed": self._seed, **market_facts(self._environment.spec), **made}
-        write_facts(self._folder, {**facts, **software_facts()})
+        metadata = {"title": title, "seed": self._seed, **market_metadata(self._environment.spec), **made}
+        write_metadata(self._folder, {**metadata, **software_metadata()})
         report = write_report(self._folder)
         sink.finish(evaluation, report)
         return report

@@ -22,11 +22,11 @@ import ray
 from ray.exceptions import NodeDiedError, ObjectLostError, OutOfMemoryError, RayActorError, WorkerCrashedError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from marl_market.agents.interfaces import Portion, SharedMind
-from marl_market.agents.initial_learners import newborn_galleries, newborn_learners
-from marl_market.env.batch_market import BatchMarket
-from marl_market.env.environment import Environment
+from marl_market.agents.initial_learners import initial_learners, initial_opponents
+from marl_market.agents.interfaces import DistributedActor, MarketShard
 from marl_market.agents.sampling.sampler import Sampler, Session, require_pairs
+from marl_market.env.batch_market import BatchMarket
+from marl_market.env.environment import EnvironmentSpec
 
 LOST = (NodeDiedError, ObjectLostError, OutOfMemoryError, RayActorError, WorkerCrashedError)
 """What Ray raises where a worker, or what it returned, is gone."""
@@ -52,20 +52,20 @@ class Place(NamedTuple):
 class Worker:
     """Plays one portion of the markets, on one core."""
 
-    def __init__(self, environment: Environment, seed: int, pairs: bool, portion: Portion) -> None:
+    def __init__(self, environment: EnvironmentSpec, seed: int, pairs: bool, shard: MarketShard) -> None:
         """Build the portion's markets, and minds born as those of the driver."""
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver's to heed, who still wants this iteration
-        self._minds: dict[str, SharedMind] = {
-            **newborn_learners(environment, seed),
-            **newborn_galleries(environment, seed),
+        self._actors: dict[str, DistributedActor] = {
+            **initial_learners(environment, seed),
+            **initial_opponents(environment, seed),
         }
-        batch = BatchMarket(environment, portion.stop - portion.start)
-        self._sampler = Sampler(batch, self._minds, seed, pairs, portion)
+        batch = BatchMarket(environment, shard.stop - shard.start)
+        self._sampler = Sampler(batch, self._actors, seed, pairs, shard)
 
     def sample(self, iteration: int, shared: Mapping[str, Any]) -> Session:
         """Play one session of every market of the portion by the minds that the driver shared."""
-        for name, mind in self._minds.items():
-            mind.adopt(shared[name])
+        for name, actor in self._actors.items():
+            actor.set_weights(shared[name])
         return self._sampler.sample(iteration)
 
     def place(self) -> Place:
@@ -83,23 +83,23 @@ class Workers:
 
     def __init__(
         self,
-        environment: Environment,
+        environment: EnvironmentSpec,
         markets: int,
-        minds: Mapping[str, SharedMind],
+        actors: Mapping[str, DistributedActor],
         seed: int,
         pairs: bool,
         workers: int,
         address: str,
     ) -> None:
-        """Share out `markets`; `minds` are those of the run, by group name, `address` is of the Ray to join.
+        """Share out `markets`; `actors` are those of the run, by group name, `address` is of the Ray to join.
 
         "local" starts one on this machine, "auto" joins the one there is. Raises ValueError for an odd number of
         markets where they go in pairs, WorkersError where there is no Ray to join or it has too few cores.
         """
         require_pairs(markets, pairs)
         self._born_with = environment, seed, pairs
-        self._minds = minds
-        self._portions = portions_of(markets, workers, 2 if pairs else 1)
+        self._actors = actors
+        self._portions = shards_of(markets, workers, 2 if pairs else 1)
         self._owns_ray = not ray.is_initialized()
         if self._owns_ray:
             connect(address, workers)
@@ -120,14 +120,14 @@ class Workers:
 
         Raises WorkersError where workers die one after another, and what a worker raises.
         """
-        shared = ray.put({name: mind.share() for name, mind in self._minds.items()})
+        shared = ray.put({name: actor.get_weights() for name, actor in self._actors.items()})
         return join_sessions(self._ask("sample", iteration, shared))
 
     def places(self) -> list[Place]:
         """Return where each worker runs."""
         return self._ask("place")
 
-    def where(self) -> str:
+    def describe(self) -> str:
         """Return where it samples and what that takes, for people."""
         places = self.places()
         nodes = Counter((place.node, place.address) for place in places)
@@ -163,9 +163,9 @@ class Workers:
             ray.kill(self._workers[number])
             self._workers[number] = self._born(number)
             pending = getattr(self._workers[number], method).remote(*arguments)
-        portion = self._portions[number]
+        shard = self._portions[number]
         raise WorkersError(
-            f"{LIVES} workers died in turn over markets {portion.start} to {portion.stop - 1}; the last one: {last}"
+            f"{LIVES} workers died in turn over markets {shard.start} to {shard.stop - 1}; the last one: {last}"
         ) from last
 
 
@@ -191,10 +191,10 @@ def connect(address: str, workers: int) -> None:
         raise WorkersError(f"training.workers is {workers}; the cluster at {address!r} has {cores} cores")
 
 
-def portions_of(markets: int, workers: int, sharing: int) -> list[Portion]:
+def shards_of(markets: int, workers: int, sharing: int) -> list[MarketShard]:
     """Return a portion for each worker, as equal as they can be, that part no `sharing` markets of one luck."""
     edges = [sharing * (markets // sharing * number // workers) for number in range(workers + 1)]
-    return [Portion(start, stop, markets) for start, stop in pairwise(edges)]
+    return [MarketShard(start, stop, markets) for start, stop in pairwise(edges)]
 
 
 def join_sessions(sessions: Sequence[Session]) -> Session:

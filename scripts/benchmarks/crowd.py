@@ -14,10 +14,10 @@ from marl_market.agents.scripted.momentum import Momentum
 from marl_market.agents.scripted.value import Value
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
 from marl_market.env.actions.quotes import Quotes
-from marl_market.env.population.group import Group
 from marl_market.env.batch_market import BatchMarket
-from marl_market.env.environment import Environment
+from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.observations.clock import Clock
+from marl_market.env.population.group import Group
 from marl_market.env.rewards.profit import Profit
 from marl_market.market.spec import QUANTILES, MarketSpec, OrderFlow
 
@@ -27,7 +27,7 @@ ABIDES_SECONDS, ABIDES_MESSAGES = 1.35, 7_667
 """Median wall time of ABIDES rmsc04 (1,117 agents, an hour), and orders and cancels of its seed 1; another machine."""
 
 
-def environment(steps: int) -> Environment:
+def environment(steps: int) -> EnvironmentSpec:
     """Return a thousand traders, seven hundred of whom are a flow of a thousand orders a second."""
     sizes = tuple(np.linspace(1.0, 16.0, QUANTILES))
     offsets = tuple(np.linspace(1.0, 40.0, QUANTILES))
@@ -45,7 +45,7 @@ def environment(steps: int) -> Environment:
         Group("forecasters", ChartistFundamentalist(), 50),
         Group("imbalance", Imbalance(), 75),
     ]
-    return Environment(spec, groups, {"clock": Clock()}, Quotes(), {"profit": Profit()})
+    return EnvironmentSpec(spec, groups, {"clock": Clock()}, Quotes(), {"profit": Profit()})
 
 
 def measure(quick: bool) -> Iterator[Figure]:
@@ -76,12 +76,12 @@ def measure(quick: bool) -> Iterator[Figure]:
     }
     yield Figure("crowd.orders_per_second", orders / seconds, "orders/s", conditions)
     yield Figure("crowd.wall_seconds", seconds, "s", conditions)
-    beside = {
+    to_device_of = {
         "abides_seconds": ABIDES_SECONDS,
         "abides_messages": ABIDES_MESSAGES,
         "scenario": "rmsc04, elsewhere",
     }
     same_orders = (ABIDES_SECONDS / ABIDES_MESSAGES) / (seconds / orders)
-    yield Figure("crowd.speedup_over_abides.for_as_many_orders", same_orders, "times", beside)
+    yield Figure("crowd.speedup_over_abides.for_as_many_orders", same_orders, "times", to_device_of)
     same_time = (ABIDES_SECONDS / STEPS) / (seconds / steps)
-    yield Figure("crowd.speedup_over_abides.for_as_much_market_time", same_time, "times", beside)
+    yield Figure("crowd.speedup_over_abides.for_as_much_market_time", same_time, "times", to_device_of)

@@ -12,17 +12,17 @@ from gymnasium.spaces import Box
 from numpy.typing import NDArray
 
 from marl_market.env.actions.quotes import Quotes
-from marl_market.env.population.group import External, Group
 from marl_market.env.batch_market import BatchMarket
-from marl_market.env.environment import Environment
-from marl_market.env.parallel_env import MarketEnv
+from marl_market.env.environment import EnvironmentSpec
+from marl_market.env.interface.schemes import ActionScheme, ObservationScheme, continuous
+from marl_market.env.interface.signatures import DECIDED, trader
 from marl_market.env.observations.account import Account
 from marl_market.env.observations.book import Book
 from marl_market.env.observations.clock import Clock
 from marl_market.env.observations.tape import TradeTape
+from marl_market.env.parallel_env import MarketEnv
+from marl_market.env.population.group import External, Group
 from marl_market.env.rewards.profit import Profit
-from marl_market.env.interface.schemes import ActionScheme, ObservationScheme, continuous
-from marl_market.env.interface.signatures import DECIDED, trader
 from marl_market.exchange.commands import cancel_all, submit_limit
 from marl_market.market.latency import Delay, Latency
 from marl_market.market.spec import QUANTILES, Fees, MarketSpec, OrderFlow
@@ -37,14 +37,14 @@ QUOTES = Quotes(nearest=-0.5)  # a quarter of the quotes lie beyond the mid pric
 
 
 @trader
-def decode(public, seat, mind):  # type: ignore[no-untyped-def]
+def decode(public, seat, params):  # type: ignore[no-untyped-def]
     """Send one limit order: (side, distance, quantity); or, for a quarter of the quantities, cancel all orders."""
-    if seat.action[2] < -0.5:
+    if seat.agent.action[2] < -0.5:
         cancel_all(seat)
     else:
-        side = 1 if seat.action[0] > 0.0 else -1
-        price = public.reference_ticks - side * seat.action[1] * mind.parameter[0]
-        submit_limit(seat, side, price, 1.0 + np.floor(10.0 * abs(seat.action[2])))
+        side = 1 if seat.agent.action[0] > 0.0 else -1
+        price = public.reference_ticks - side * seat.agent.action[1] * params.value[0]
+        submit_limit(seat, side, price, 1.0 + np.floor(10.0 * abs(seat.agent.action[2])))
     return DECIDED
 
 
@@ -66,7 +66,7 @@ class OneMessage:
         return (5.0 * spec.price_scale_ticks,)
 
 
-def environment(action: ActionScheme, latency: Latency = AT_ONCE) -> Environment:
+def environment(action: ActionScheme, latency: Latency = AT_ONCE) -> EnvironmentSpec:
     """Return a market of eight external seats, who see book, tape, account and clock, and never close."""
     sizes = tuple(np.linspace(1.0, 16.0, QUANTILES))
     flow = OrderFlow(1.0, 1.0, 1.0, sizes, sizes, sizes, spread_ticks=4.0, volatility_ticks=2.0, depth_lots=20.0)
@@ -78,7 +78,7 @@ def environment(action: ActionScheme, latency: Latency = AT_ONCE) -> Environment
         "account": Account(),
         "clock": Clock(),
     }
-    return Environment(spec, [Group("seat", External(), SEATS)], observation, action, {"profit": Profit()})
+    return EnvironmentSpec(spec, [Group("seat", External(), SEATS)], observation, action, {"profit": Profit()})
 
 
 def measure(quick: bool) -> Iterator[Figure]:
@@ -105,7 +105,7 @@ def actions(markets: int, size: int) -> NDArray[np.float32]:
     return np.random.default_rng(1).uniform(-1.0, 1.0, (ACTIONS, markets, SEATS, size)).astype(np.float32)
 
 
-def batch_figure(name: str, described: Environment, markets: int, threads: int, market_steps: int) -> Figure:
+def batch_figure(name: str, described: EnvironmentSpec, markets: int, threads: int, market_steps: int) -> Figure:
     """Time steps of a batch whose books have been filled."""
     batch, action = BatchMarket(described, markets, threads), described.action
     played = actions(markets, action.size)

@@ -14,18 +14,18 @@ from numpy.typing import NDArray
 from torch.nn.utils import parameters_to_vector
 
 from marl_market.agents.evolution.evolution_strategy import EvolutionStrategy
-from marl_market.agents.policies.mlp import Layer
 from marl_market.agents.evolution.learner import GroupLearner
 from marl_market.agents.interfaces import Experience
+from marl_market.agents.policies.mlp import Layer
 from marl_market.agents.rllib.learners.process import prepare_process
 from marl_market.env.actions.quotes import Quotes
-from marl_market.env.population.group import External, Group
 from marl_market.env.batch_market import BatchMarket
-from marl_market.env.environment import Environment
+from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.observations.account import Account
+from marl_market.env.observations.best_bid_offer import BestBidOffer
 from marl_market.env.observations.clock import Clock
 from marl_market.env.observations.fees import FeeSchedule
-from marl_market.env.observations.best_bid_offer import Touch
+from marl_market.env.population.group import External, Group
 from marl_market.env.rewards.profit import Profit
 from marl_market.evaluation.replication.avellaneda_stoikov import model_market, takers
 
@@ -38,11 +38,11 @@ Policy = Callable[[Floats], Floats]
 """Actions (candidates, numbers) of observations (candidates, numbers)."""
 
 
-def environment(steps: int) -> Environment:
+def environment(steps: int) -> EnvironmentSpec:
     """Return the market of Avellaneda and Stoikov with one evolving maker, who sees sixteen numbers."""
-    observation = {"account": Account(), "touch": Touch(), "clock": Clock(), "fees": FeeSchedule()}
+    observation = {"account": Account(), "touch": BestBidOffer(), "clock": Clock(), "fees": FeeSchedule()}
     groups = [Group("maker", EvolutionStrategy(HIDDEN)), takers()]
-    return Environment(
+    return EnvironmentSpec(
         replace(model_market(), session_steps=steps), groups, observation, Quotes(), {"profit": Profit()}
     )
 
@@ -58,7 +58,7 @@ def measure(quick: bool) -> Iterator[Figure]:
     inside = BatchMarket(described, candidates)
     outside = BatchMarket(replace(described, groups=[Group("maker", External()), takers()]), candidates)
     learner.prepare(inside)
-    vectors = inside.minds["weight"][inside.mind_rows["maker"], : network.parameter_count]
+    vectors = inside.params["weight"][inside.param_rows["maker"], : network.parameter_count]
     layers = [network.layers(vector.copy()) for vector in vectors]
     policies = {"torch": batched(layers), "torch.a_call_a_candidate": one_by_one(layers)}
     if importlib.util.find_spec("evotorch") is not None:
@@ -85,9 +85,9 @@ def measure(quick: bool) -> Iterator[Figure]:
     yield Figure("evolution.decisions_per_second_per_core", rate, "decisions/s", conditions)
     yield Figure("evolution.evaluations_per_second", candidates / seconds["generation"], "sessions/s", conditions)
     for name in policies:
-        beside = {**conditions, "torch": torch.__version__, "its_decisions": round(decisions / seconds[name])}
+        to_device_of = {**conditions, "torch": torch.__version__, "its_decisions": round(decisions / seconds[name])}
         ratio = seconds[name] / seconds["inside"]
-        yield Figure(f"evolution.speedup_over_{name}", ratio, "times", beside)
+        yield Figure(f"evolution.speedup_over_{name}", ratio, "times", to_device_of)
 
 
 def batched(layers: list[list[Layer]]) -> Policy:
@@ -169,7 +169,7 @@ def require_same_decisions(inside: BatchMarket, outside: BatchMarket, policies: 
     size, numbers = inside.markets.size, outside.environment.action_size
     inside.reset(range(size))
     inside.step(np.zeros((size, 0, numbers), np.float32))
-    played = inside.markets["seat"]["action"][:, 0, :numbers]
+    played = inside.markets["seat"]["agent"]["action"][:, 0, :numbers]
     seen = outside.reset(range(size))[:, 0]
     for policy in policies:
         difference = float(np.abs(policy(seen) - played).max())

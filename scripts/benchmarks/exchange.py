@@ -10,15 +10,15 @@ from benchmarks.bourse_book import bourse_rates
 from benchmarks.flow import MESSAGES_A_STEP, Flow, Replay, Style, replay_serial
 from benchmarks.measurement import REPEATS, Figure, best_seconds
 
-from marl_market.exchange.setup import allocate_markets
 from marl_market.exchange.records import CAPACITY_SEATS, market_dtype
+from marl_market.exchange.setup import allocate_markets
 
 BATCHES = (1, 64, 1024)
 RATE = "exchange.messages_per_second_per_core"
 COST = "exchange.nanoseconds_per_message"
 BAND = np.arange(-2, 40)
 NEAR = np.arange(-2, 8)
-LINE_BYTES = 64
+CACHE_LINE_BYTES = 64
 
 
 def measure(quick: bool) -> Iterator[Figure]:
@@ -52,7 +52,7 @@ def measure(quick: bool) -> Iterator[Figure]:
         "exchange.bytes_per_market.touched_by_8_seats",
         touched_bytes(single),
         "bytes",
-        {"capacity": "small", "counted": f"{LINE_BYTES}-byte lines that differ after the plain stream"},
+        {"capacity": "small", "counted": f"{CACHE_LINE_BYTES}-byte lines that differ after the plain stream"},
     )
 
 
@@ -63,8 +63,8 @@ def beside_bourse(replay: Replay) -> Iterator[Figure]:
         yield Figure(f"bourse.messages_per_second.{way}", rate, "messages/s", {"messages": replay.streams.size})
     if rates:
         best, ours = max(rates, key=lambda way: rates[way]), figure(RATE, replay)
-        beside = {"bourse": best, "our_messages_per_second": round(ours.value)}
-        yield Figure("exchange.speedup_over_bourse", ours.value / rates[best], "times", beside)
+        to_device_of = {"bourse": best, "our_messages_per_second": round(ours.value)}
+        yield Figure("exchange.speedup_over_bourse", ours.value / rates[best], "times", to_device_of)
 
 
 def figure(name: str, replay: Replay, threads: int = 1) -> Figure:
@@ -93,4 +93,4 @@ def touched_bytes(replay: Replay) -> int:
     before = np.frombuffer(markets.tobytes(), np.uint8)
     replay_serial(markets, replay.streams[:1])
     after = np.frombuffer(markets.tobytes(), np.uint8)
-    return int(np.unique(np.flatnonzero(before != after) // LINE_BYTES).size) * LINE_BYTES
+    return int(np.unique(np.flatnonzero(before != after) // CACHE_LINE_BYTES).size) * CACHE_LINE_BYTES

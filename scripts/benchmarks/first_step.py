@@ -18,9 +18,9 @@ from marl_market.agents.scripted.avellaneda_stoikov import AvellanedaStoikov  # 
 from marl_market.agents.scripted.momentum import Momentum  # noqa: E402
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence  # noqa: E402
 from marl_market.env.actions.quotes import Quotes  # noqa: E402
-from marl_market.env.population.group import Group  # noqa: E402
-from marl_market.env.batch_market import BatchMarket, Environment  # noqa: E402
+from marl_market.env.batch_market import BatchMarket, EnvironmentSpec  # noqa: E402
 from marl_market.env.observations.book import Book  # noqa: E402
+from marl_market.env.population.group import Group  # noqa: E402
 from marl_market.env.rewards.profit import Profit  # noqa: E402
 from marl_market.market.spec import QUANTILES, MarketSpec, OrderFlow  # noqa: E402
 
@@ -32,7 +32,7 @@ groups = [
     Group("makers", AvellanedaStoikov(), 4),
     Group("momentum", Momentum(), 4),
 ]
-batch = BatchMarket(Environment(spec, groups, {"book": Book()}, Quotes(), {"profit": Profit()}), markets=1)
+batch = BatchMarket(EnvironmentSpec(spec, groups, {"book": Book()}, Quotes(), {"profit": Profit()}), markets=1)
 batch.reset([1])
 batch.step(np.zeros((1, 0, Quotes.size), np.float32))
 stepped = time.perf_counter()

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from marl_market.exchange.bits import lowest_bit
 from marl_market.exchange.codes import CommandKind, EventKind, Liquidity, Reason
 from marl_market.exchange.compiled import compiled
-from marl_market.exchange.setup import allocate_markets, open_markets
 from marl_market.exchange.order_entry import process
 from marl_market.exchange.random_streams import begin_stream, below, uniform
 from marl_market.exchange.records import COMMAND
+from marl_market.exchange.setup import allocate_markets, open_markets
 from marl_market.market.spec import QUANTILES, Fees, MarketSpec, OrderFlow
 
 MESSAGES_A_STEP = 32

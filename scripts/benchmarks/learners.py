@@ -18,14 +18,14 @@ from ray.rllib.algorithms.ppo import PPOConfig
 from ray.rllib.core.rl_module.default_model_config import DefaultModelConfig
 
 from marl_market.agents.interfaces import LearningAgent
-from marl_market.agents.rllib.native.multi_agent_market import MultiAgentMarket
 from marl_market.agents.rllib.algorithms.ppo import PPO
 from marl_market.agents.rllib.learners.process import prepare_process
-from marl_market.env.population.group import Group
-from marl_market.env.batch_market import BatchMarket
-from marl_market.env.environment import Environment
 from marl_market.agents.rllib.native.env_runner import MarketEnvRunner, group_of
+from marl_market.agents.rllib.native.multi_agent_market import MultiAgentMarket
 from marl_market.agents.sampling.sampler import Sampler
+from marl_market.env.batch_market import BatchMarket
+from marl_market.env.environment import EnvironmentSpec
+from marl_market.env.population.group import Group
 
 RATE = "learners.agent_steps_per_second"
 HIDDEN, EPOCHS, MINIBATCHES, LOG_STD_LIMIT = (64, 64), 4, 8, 5.0
@@ -85,7 +85,7 @@ def measure(quick: bool) -> Iterator[Figure]:
         ray.shutdown()
 
 
-def described(size: Size, modules: int) -> Environment:
+def described(size: Size, modules: int) -> EnvironmentSpec:
     """Return a market of eight seats that learn, in as many groups as there are modules."""
     base = market(QUOTES)
     count = SEATS // modules
@@ -99,7 +99,7 @@ def minibatch(size: Size, modules: int) -> int:
     return size.markets * size.steps * SEATS // modules // MINIBATCHES
 
 
-def configured(size: Size, modules: int, environment: Environment) -> Any:
+def configured(size: Size, modules: int, environment: EnvironmentSpec) -> Any:
     """Return RLlib's PPO with our network, batch and epochs."""
     network = DefaultModelConfig(
         fcnet_hiddens=list(HIDDEN),

@@ -8,12 +8,12 @@ from pathlib import Path
 import hydra
 from benchmarks.measurement import REPEATS, Figure, best_seconds
 
-from marl_market.agents.initial_learners import newborn_learners
+from marl_market.agents.initial_learners import initial_learners
 from marl_market.agents.rllib.learners.process import prepare_process
-from marl_market.env.population.group import Group
-from marl_market.env.batch_market import BatchMarket
-from marl_market.env.environment import Environment
 from marl_market.agents.sampling.sampler import Sampler
+from marl_market.env.batch_market import BatchMarket
+from marl_market.env.environment import EnvironmentSpec
+from marl_market.env.population.group import Group
 from marl_market.training.trainer import Training
 
 CONFIG = Path(__file__).resolve().parents[2] / "conf"
@@ -24,7 +24,7 @@ def measure(quick: bool) -> Iterator[Figure]:
     """Measure what conf/config.yaml composes to with the mixed population; with `quick` a session too short."""
     environment, training = mixed(QUICK if quick else ())
     prepare_process(training.torch_threads)
-    learners = newborn_learners(environment, 1)
+    learners = initial_learners(environment, 1)
     batch = BatchMarket(environment, training.markets, training.threads)
     sampler = Sampler(batch, learners, seed=1)
     agent_steps = training.markets * environment.spec.session_steps * environment.seats
@@ -48,7 +48,7 @@ def measure(quick: bool) -> Iterator[Figure]:
         yield Figure(f"sampler.agent_steps_per_second{name}", agent_steps / seconds, "agent steps/s", conditions)
 
 
-def mixed(overrides: Sequence[str]) -> tuple[Environment, Training]:
+def mixed(overrides: Sequence[str]) -> tuple[EnvironmentSpec, Training]:
     """Return what conf/config.yaml composes to with the mixed population."""
     with hydra.initialize_config_dir(str(CONFIG), version_base="1.3"):
         config = hydra.compose("config", ["population=mixed", *overrides])
@@ -57,5 +57,5 @@ def mixed(overrides: Sequence[str]) -> tuple[Environment, Training]:
         _convert_="all",
     )
     groups = [Group(name, **group) for name, group in parts["population"].items()]
-    environment = Environment(parts["market"], groups, parts["observation"], parts["action"], parts["reward"])
+    environment = EnvironmentSpec(parts["market"], groups, parts["observation"], parts["action"], parts["reward"])
     return environment, parts["training"]

@@ -8,11 +8,11 @@ from dataclasses import replace
 from benchmarks.measurement import REPEATS, Figure, best_seconds
 from benchmarks.sampler import QUICK, mixed
 
-from marl_market.agents.initial_learners import newborn_learners
+from marl_market.agents.initial_learners import initial_learners
 from marl_market.agents.rllib.learners.process import prepare_process
-from marl_market.env.batch_market import BatchMarket
-from marl_market.env.environment import Environment
 from marl_market.agents.sampling.sampler import Sampler
+from marl_market.env.batch_market import BatchMarket
+from marl_market.env.environment import EnvironmentSpec
 from marl_market.training.trainer import Training
 from marl_market.training.workers import Workers
 
@@ -28,9 +28,9 @@ def measure(quick: bool) -> Iterator[Figure]:
     yield from measured("evolution", replace(environment, groups=groups), training)
 
 
-def measured(population: str, environment: Environment, training: Training) -> Iterator[Figure]:
+def measured(population: str, environment: EnvironmentSpec, training: Training) -> Iterator[Figure]:
     """Measure sampling, sending of weights and joining included, by this process and by workers."""
-    learners, markets = newborn_learners(environment, 1), training.markets
+    learners, markets = initial_learners(environment, 1), training.markets
     agent_steps = markets * environment.spec.session_steps * environment.seats
     name = f"workers.agent_steps_per_second.{population}"
     conditions = {"markets": markets, "seats": environment.seats, "session_steps": environment.spec.session_steps}

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from marl_market.agents.interfaces import Decision, Floats, Masks, no_memory
+from marl_market.agents.interfaces import Decision, Floats, Masks, initial_state
 
 
-def answer(mind: Any, observation: Floats, noise: Floats | None, mask: Masks | None = None) -> Decision:
-    return mind.act(observation, no_memory(mind, len(observation)), noise, mask)
+def answer(params: Any, observation: Floats, noise: Floats | None, mask: Masks | None = None) -> Decision:
+    return params.act(observation, initial_state(params, len(observation)), noise, mask)

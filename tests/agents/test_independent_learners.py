@@ -11,24 +11,29 @@ import pytest
 
 from marl_market.agents.evolution.evolution_strategy import EvolutionStrategy
 from marl_market.agents.evolution.strategies import OpenAIES
-from marl_market.agents.imitation.behavior_cloning import Cloned
+from marl_market.agents.imitation.behavior_cloning import BehaviorCloning
+from marl_market.agents.independent_learners import (
+    IndependentCompiledPolicies,
+    IndependentExternalPolicies,
+    IndependentLearners,
+    build_learner,
+)
 from marl_market.agents.interfaces import Experience, Learner
-from marl_market.agents.independent_learners import FrozenPerSeat, LearnerPerSeat, OutsidePerSeat, learner_of
-from marl_market.agents.rllib.auxiliary.volatility import Volatility
 from marl_market.agents.rllib.algorithms.dqn import DQN
 from marl_market.agents.rllib.algorithms.ppo import PPO
+from marl_market.agents.rllib.auxiliary.volatility import Volatility
+from marl_market.agents.sampling.sampler import Sampler
 from marl_market.agents.scripted.avellaneda_stoikov import AvellanedaStoikov
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
 from marl_market.env.actions.limit_grid import LimitGrid
 from marl_market.env.actions.market_discrete import MarketDiscrete
-from marl_market.env.population.group import Group
 from marl_market.env.batch_market import BatchMarket
-from marl_market.env.environment import Environment
+from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.interface.schemes import mask_size_of
+from marl_market.env.population.group import Group
 from marl_market.evaluation.match import play_match, with_policies
 from marl_market.training.checkpoint import identity_of
-from marl_market.training.pretraining import clone_teachers
-from marl_market.agents.sampling.sampler import Sampler
+from marl_market.training.pretraining import pretrain
 from tests.agents.answers import answer
 from tests.builders import actions, environment, market_spec
 
@@ -39,26 +44,26 @@ AGENTS: dict[str, tuple[Any, Any]] = {
     "ppo": (PPO(hidden=(8,), epochs=1, learning_rate=0.02), None),
     "chooser": (PPO(hidden=(8,), epochs=1, learning_rate=0.02), LimitGrid()),
     "dqn": (DQN(hidden=(8,), learning_starts=0, decisions_per_update=8, batch_size=16), MarketDiscrete()),
-    "lstm": (PPO(hidden=(8,), memory=8, sequence=6, epochs=1, learning_rate=0.02), LimitGrid()),
+    "lstm": (PPO(hidden=(8,), lstm_size=8, sequence_length=6, epochs=1, learning_rate=0.02), LimitGrid()),
 }
 
 
-def described(name: str, shared: bool = False) -> Environment:
+def described(name: str, parameter_sharing: bool = False) -> EnvironmentSpec:
     agent, action = AGENTS[name]
     groups = [
         Group("before", PPO(hidden=(8,))),
         Group("noise", ZeroIntelligence(), 4),
-        Group("focal", agent, SEATS, action=action, shared=shared),
+        Group("focal", agent, SEATS, action=action, parameter_sharing=parameter_sharing),
     ]
     return environment(groups, spec=market_spec(session_steps=STEPS))
 
 
-def newborn(market: Environment, seed: int = 1) -> Learner:
-    return learner_of(market, market.groups[-1], seed)
+def newborn(market: EnvironmentSpec, seed: int = 1) -> Learner:
+    return build_learner(market, market.groups[-1], seed)
 
 
-def lived(market: Environment, learner: Learner, iteration: int) -> Experience:
-    before = learner_of(market, market.groups[0], 5)
+def lived(market: EnvironmentSpec, learner: Learner, iteration: int) -> Experience:
+    before = build_learner(market, market.groups[0], 5)
     sampler = Sampler(BatchMarket(market, MARKETS), {"before": before, "focal": learner}, 1)
     return sampler.sample(iteration).experience["focal"]
 
@@ -108,59 +113,66 @@ def test_each_seat_plays_compiled_what_its_learner_would_do(name: str) -> None:
     learner = newborn(market)
     learner.learn(lived(market, learner, 0))
     policy = learner.policy()
-    assert isinstance(policy, FrozenPerSeat)
+    assert isinstance(policy, IndependentCompiledPolicies)
     batch = BatchMarket(with_policies(market, {"focal": policy}), MARKETS)
     batch.reset(range(MARKETS))
     scheme, seats = market.action_of("focal"), batch.markets["seat"][:, market.seats_of("focal")]
     compared = 0
     for action in actions(batch, STEPS):
-        seen = seats["observation"][..., : market.observation_size].reshape(MARKETS * SEATS, -1).copy()
+        seen = seats["agent"]["observation"][..., : market.observation_size].reshape(MARKETS * SEATS, -1).copy()
         choices = mask_size_of(scheme)
-        mask = seats["mask"][..., :choices].reshape(MARKETS * SEATS, -1).copy() if choices else None
+        mask = seats["agent"]["mask"][..., :choices].reshape(MARKETS * SEATS, -1).copy() if choices else None
         batch.step(action)
         wanted = answer(learner, seen, None, mask).action
-        np.testing.assert_allclose(seats["action"][..., : scheme.size].reshape(wanted.shape), wanted, atol=1e-5)
+        np.testing.assert_allclose(
+            seats["agent"]["action"][..., : scheme.size].reshape(wanted.shape), wanted, atol=1e-5
+        )
         compared += np.ptp(wanted, axis=0).max() > 0
     assert compared
 
 
 def test_seats_that_do_not_compile_are_asked_each_for_itself() -> None:
     market = described("lstm")
-    learner, before = newborn(market), learner_of(market, market.groups[0], 5).policy()
+    learner, before = newborn(market), build_learner(market, market.groups[0], 5).policy()
     learner.learn(lived(market, learner, 0))
     policy = learner.policy()
-    assert isinstance(policy, OutsidePerSeat)
+    assert isinstance(policy, IndependentExternalPolicies)
     played = play_match(with_policies(market, {"before": before, "focal": policy}), [1, 2])
     assert np.isfinite(played.reward).all()
-    swapped = OutsidePerSeat(policy.policies[::-1])
+    swapped = IndependentExternalPolicies(policy.policies[::-1])
     other = play_match(with_policies(market, {"before": before, "focal": swapped}), [1, 2])
     assert (other.reward != played.reward).any()
 
 
 def test_a_group_shares_one_mind_unless_told_otherwise() -> None:
-    assert not isinstance(newborn(described("ppo", shared=True)), LearnerPerSeat)
-    one, many = (identity_of(described("ppo", shared=shared), MARKETS, 1) for shared in (True, False))
-    assert {name for name in one if one[name] != many[name]} == {"population.focal.shared"}
+    assert not isinstance(newborn(described("ppo", parameter_sharing=True)), IndependentLearners)
+    one, many = (
+        identity_of(described("ppo", parameter_sharing=parameter_sharing), MARKETS, 1)
+        for parameter_sharing in (True, False)
+    )
+    assert {name for name in one if one[name] != many[name]} == {"population.focal.parameter_sharing"}
 
 
 def test_auxiliary_heads_watch_a_group_as_a_whole() -> None:
-    market = environment([Group("focal", PPO(auxiliary={"volatility": Volatility()}), 2, shared=False)])
-    with pytest.raises(ValueError, match=r"population\.focal\.shared is False and its agent has auxiliary heads"):
+    market = environment([Group("focal", PPO(auxiliary={"volatility": Volatility()}), 2, parameter_sharing=False)])
+    with pytest.raises(
+        ValueError, match=r"population\.focal\.parameter_sharing is False and its agent has auxiliary heads"
+    ):
         newborn(market)
 
 
 def test_what_one_learner_shares_another_acts_by() -> None:
     market = described("ppo")
     learner, other = newborn(market), newborn(market, seed=9)
-    other.adopt(learner.share())
+    other.set_weights(learner.get_weights())
     np.testing.assert_array_equal(other.policy().weights, learner.policy().weights)
 
 
 def test_each_seat_can_begin_as_a_clone() -> None:
-    agent = Cloned(PPO(hidden=(8,), epochs=1), AvellanedaStoikov(), sessions=2, epochs=2)
-    market = environment([Group("noise", ZeroIntelligence(), 4), Group("focal", agent, 2, shared=False)])
+    agent = BehaviorCloning(PPO(hidden=(8,), epochs=1), AvellanedaStoikov(), sessions=2, epochs=2)
+    market = environment([Group("noise", ZeroIntelligence(), 4), Group("focal", agent, 2, parameter_sharing=False)])
     learner, untaught = newborn(market), newborn(market)
-    found = clone_teachers(market, {"focal": learner}, MARKETS, 1, 1)
+    found = pretrain(market, {"focal": learner}, MARKETS, 1, 1)
     assert np.isfinite(found["focal"]["clone_loss"])
     own, before = (np.split(each.policy().weights, 2) for each in (learner, untaught))
     assert all((mine != first).any() for mine, first in zip(own, before, strict=True))
@@ -168,6 +180,6 @@ def test_each_seat_can_begin_as_a_clone() -> None:
 
 def test_candidates_of_an_evolution_share_their_seats() -> None:
     agent = EvolutionStrategy((4,), OpenAIES(sigma=0.1, learning_rate=0.05))
-    market = environment([Group("focal", agent, 2, shared=False)])
-    with pytest.raises(ValueError, match=r"population\.focal\.shared is False and its agent evolves"):
+    market = environment([Group("focal", agent, 2, parameter_sharing=False)])
+    with pytest.raises(ValueError, match=r"population\.focal\.parameter_sharing is False and its agent evolves"):
         newborn(market)

@@ -21,10 +21,10 @@ from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
 from marl_market.env.actions.limit_grid import LimitGrid
 from marl_market.env.actions.market_discrete import MarketDiscrete
 from marl_market.env.actions.order_by_order import OrderByOrder
-from marl_market.env.population.group import External, Group
 from marl_market.env.batch_market import BatchMarket
-from marl_market.env.environment import Environment
+from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.interface.schemes import mask_size_of
+from marl_market.env.population.group import External, Group
 from marl_market.evaluation.match import play_match, with_policies
 from tests.agents.answers import answer
 from tests.builders import actions, environment, market_spec
@@ -45,16 +45,16 @@ INSIDE = ("evolution", "selector")
 
 
 @pytest.fixture(scope="module")
-def described() -> Environment:
+def described() -> EnvironmentSpec:
     learning = [Group(name, agent, SEATS, action=ACTIONS.get(name)) for name, agent in AGENTS.items()]
     return environment([Group("noise", ZeroIntelligence(), 2), *learning], spec=market_spec(session_steps=STEPS))
 
 
-def newborn(described: Environment, name: str, seed: int = 1) -> Learner:
+def newborn(described: EnvironmentSpec, name: str, seed: int = 1) -> Learner:
     return AGENTS[name].learner(described, name, seed)
 
 
-def experience(described: Environment, learner: Learner, name: str, seed: int = 0) -> Experience:
+def experience(described: EnvironmentSpec, learner: Learner, name: str, seed: int = 0) -> Experience:
     """Return a session of random observations and rewards."""
     random, rows = np.random.default_rng(seed), MARKETS * SEATS
     reward = random.standard_normal((STEPS, rows)).astype(np.float32)
@@ -80,14 +80,14 @@ def test_only_what_can_learn_is_a_learning_agent() -> None:
 
 
 @pytest.mark.parametrize("name", AGENTS)
-def test_a_newborn_follows_from_its_seed(described: Environment, name: str) -> None:
+def test_a_newborn_follows_from_its_seed(described: EnvironmentSpec, name: str) -> None:
     first, again, other = (newborn(described, name, seed).policy().weights for seed in (1, 1, 2))
     np.testing.assert_array_equal(first, again)
     assert (first != other).any()
 
 
 @pytest.mark.parametrize("name", AGENTS)
-def test_learning_changes_the_policy_and_leaves_the_one_handed_out(described: Environment, name: str) -> None:
+def test_learning_changes_the_policy_and_leaves_the_one_handed_out(described: EnvironmentSpec, name: str) -> None:
     learner = newborn(described, name)
     before = learner.policy()
     kept = before.weights.copy()
@@ -99,7 +99,7 @@ def test_learning_changes_the_policy_and_leaves_the_one_handed_out(described: En
 
 
 @pytest.mark.parametrize("name", AGENTS)
-def test_a_state_continues_bit_for_bit_in_another_learner(described: Environment, name: str) -> None:
+def test_a_state_continues_bit_for_bit_in_another_learner(described: EnvironmentSpec, name: str) -> None:
     learner = newborn(described, name)
     learner.learn(experience(described, learner, name, seed=1))
     state = pickle.loads(pickle.dumps(learner.get_state()))
@@ -112,7 +112,7 @@ def test_a_state_continues_bit_for_bit_in_another_learner(described: Environment
 
 
 @pytest.mark.parametrize("name", AGENTS)
-def test_a_policy_plays_by_itself(described: Environment, name: str) -> None:
+def test_a_policy_plays_by_itself(described: EnvironmentSpec, name: str) -> None:
     policies = {each: newborn(described, each).policy() for each in AGENTS}
     match = play_match(with_policies(described, policies), range(6))
     assert np.isfinite(match.reward).all()
@@ -121,7 +121,7 @@ def test_a_policy_plays_by_itself(described: Environment, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in AGENTS if name not in INSIDE])
-def test_a_policy_plays_compiled_what_its_learner_would_do(described: Environment, name: str) -> None:
+def test_a_policy_plays_compiled_what_its_learner_would_do(described: EnvironmentSpec, name: str) -> None:
     learner = newborn(described, name)
     learner.learn(experience(described, learner, name))
     groups = [
@@ -129,57 +129,61 @@ def test_a_policy_plays_compiled_what_its_learner_would_do(described: Environmen
     ]
     batch = BatchMarket(replace(described, groups=groups), 3)
     policy = groups[list(AGENTS).index(name) + 1].agent
-    policy.write_minds(batch.minds, batch.mind_rows[name])
+    policy.write_params(batch.params, batch.param_rows[name])
     batch.reset([1, 2, 3])
     scheme, seats = described.action_of(name), batch.markets["seat"][:, described.seats_of(name)]
     compared = 0
     for action in actions(batch, STEPS):
-        seen = seats["observation"][..., : described.observation_size].reshape(3 * SEATS, -1).copy()
-        mask = seats["mask"][..., : mask_size_of(scheme)].reshape(3 * SEATS, -1).copy() if scheme.mask else None
+        seen = seats["agent"]["observation"][..., : described.observation_size].reshape(3 * SEATS, -1).copy()
+        mask = (
+            seats["agent"]["mask"][..., : mask_size_of(scheme)].reshape(3 * SEATS, -1).copy() if scheme.mask else None
+        )
         batch.step(action)
         wanted = answer(learner, seen, None, mask).action
-        np.testing.assert_allclose(seats["action"][..., : scheme.size].reshape(wanted.shape), wanted, atol=1e-5)
+        np.testing.assert_allclose(
+            seats["agent"]["action"][..., : scheme.size].reshape(wanted.shape), wanted, atol=1e-5
+        )
         compared += np.ptp(wanted, axis=0).max() > 0
     assert compared, "all seats always did the same"
 
 
-def test_ppo_does_not_learn_without_a_trajectory(described: Environment) -> None:
+def test_ppo_does_not_learn_without_a_trajectory(described: EnvironmentSpec) -> None:
     with pytest.raises(TypeError, match="experience has no trajectory"):
         newborn(described, "ppo").learn(Experience(np.zeros((STEPS, MARKETS), np.float32)))
 
 
-def test_an_evolving_group_is_asked_by_nobody(described: Environment) -> None:
+def test_an_evolving_group_is_asked_by_nobody(described: EnvironmentSpec) -> None:
     with pytest.raises(TypeError, match="plays inside the step"):
         answer(newborn(described, "evolution"), np.zeros((1, 1), np.float32), None)
 
 
-def test_every_market_carries_its_candidate_in_mirrored_pairs(described: Environment) -> None:
+def test_every_market_carries_its_candidate_in_mirrored_pairs(described: EnvironmentSpec) -> None:
     batch = BatchMarket(described, MARKETS)
     learner = newborn(described, "evolution")
     learner.prepare(batch)
     center = learner.policy()
-    rows = batch.mind_rows["evolution"]
-    weights = batch.minds["weight"][rows, : center.network.parameter_count]
+    rows = batch.param_rows["evolution"]
+    weights = batch.params["weight"][rows, : center.network.parameter_count]
     mirrored = weights[0::2] + weights[1::2] - 2 * center.weights
     np.testing.assert_allclose(mirrored, 0, atol=1e-6)
     assert len({row.tobytes() for row in weights}) == MARKETS
-    seats = batch.markets["seat"]["mind"][:, described.seats_of("evolution")]
+    seats = batch.markets["seat"]["agent"]["params_row"][:, described.seats_of("evolution")]
     np.testing.assert_array_equal(seats, np.arange(rows.start, rows.stop)[:, None].repeat(SEATS, axis=1))
 
 
-def test_the_search_moves_toward_the_better_candidate_of_each_pair(described: Environment) -> None:
+def test_the_search_moves_toward_the_better_candidate_of_each_pair(described: EnvironmentSpec) -> None:
     batch = BatchMarket(described, 2)
     learner = newborn(described, "evolution")
     learner.prepare(batch)
     center = learner.policy().weights
-    candidates = batch.minds["weight"][batch.mind_rows["evolution"], : center.size].copy()
+    candidates = batch.params["weight"][batch.param_rows["evolution"], : center.size].copy()
     # The seats of market 1 earn more: (steps, rows), market by market.
     learner.learn(Experience(np.array([[0, 1, 2, 3], [0, 1, 2, 3]], np.float32)))
     step, better = learner.policy().weights - center, candidates[1] - candidates[0]
     assert (np.sign(step) == np.sign(better)).all()
 
 
-def test_fitness_is_the_mean_return_of_a_markets_seats(described: Environment) -> None:
+def test_fitness_is_the_mean_return_of_a_markets_seats(described: EnvironmentSpec) -> None:
     learner = newborn(described, "evolution")
     metrics = learner.learn(Experience(np.array([[1, 2, 30, 40], [3, 4, 0, 0]], np.float32)))
     assert metrics["fitness_best"] == 35.0  # market 0: (1 + 3 + 2 + 4) / 2 = 5

@@ -10,12 +10,12 @@ import pytest
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
-from marl_market.env.population.group import Group
+from marl_market.agents.sampling.sampler import Sampler
 from marl_market.env.batch_market import BatchMarket
-from marl_market.env.environment import Environment
+from marl_market.env.environment import EnvironmentSpec
+from marl_market.env.population.group import Group
 from marl_market.evaluation.outcomes import Comparison
 from marl_market.training.evaluation import evaluate_training
-from marl_market.agents.sampling.sampler import Sampler
 
 CONF = Path(__file__).parents[2] / "conf"
 STEPS, SEEDS = 100, 64
@@ -37,7 +37,7 @@ def load(group: str, name: str, changes: dict[str, Any] | None = None) -> Any:
     return instantiate(OmegaConf.merge(config, changes or {}), _convert_="all")
 
 
-def market(agent: str, action: str, changes: dict[str, Any]) -> Environment:
+def market(agent: str, action: str, changes: dict[str, Any]) -> EnvironmentSpec:
     observation = {name: load("observation", name)[name] for name in ("book", "tape", "account", "clock")}
     spec = instantiate(
         OmegaConf.merge(
@@ -50,7 +50,7 @@ def market(agent: str, action: str, changes: dict[str, Any]) -> Environment:
         Group("maker", load("agent", "avellaneda_stoikov"), 1),
         Group("focal", load("agent", agent, changes), 2, action=load("action", action)),
     ]
-    return Environment(spec, groups, observation, load("action", "quotes"), load("reward", "profit"))
+    return EnvironmentSpec(spec, groups, observation, load("action", "quotes"), load("reward", "profit"))
 
 
 def train(case: str, seed: int = 1) -> Comparison:
@@ -58,7 +58,7 @@ def train(case: str, seed: int = 1) -> Comparison:
     agent, action, iterations, changes = CASES[case]
     described = market(agent, action, changes)
     learner = described.groups[-1].agent.learner(described, "focal", seed)
-    evolves = described.groups[-1].agent.mind_per_market
+    evolves = described.groups[-1].agent.params_per_market
     sampler = Sampler(BatchMarket(described, MARKETS), {"focal": learner}, seed, pairs=evolves)
     newborn = learner.policy()
     for iteration in range(iterations):

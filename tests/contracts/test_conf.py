@@ -13,14 +13,15 @@ from numpy.typing import NDArray
 from omegaconf import OmegaConf
 
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
-from marl_market.env.population.group import External, Group
 from marl_market.env.batch_market import BatchMarket
-from marl_market.env.environment import Environment
+from marl_market.env.environment import EnvironmentSpec
+from marl_market.env.interface.records import SEAT_ACTIONS, SEAT_OBSERVATION
+from marl_market.env.interface.schemes import ObservationScheme, PrivilegedScheme, RewardScheme, flatten_action
+from marl_market.env.interface.signatures import PARAM_VALUES, REWARD_VALUES, decide
 from marl_market.env.parallel_env import MarketEnv
-from marl_market.env.interface.schemes import ObservationScheme, PrivilegedScheme, RewardScheme, flat_action
-from marl_market.env.interface.signatures import MIND_PARAMETERS, REWARD_PARAMETERS, decide
+from marl_market.env.population.group import External, Group
 from marl_market.exchange.codes import CommandKind, EventKind, Reason
-from marl_market.exchange.records import SEAT_ACTIONS, SEAT_COMMANDS, SEAT_OBSERVATION
+from marl_market.exchange.records import SEAT_COMMANDS
 from marl_market.market.spec import MarketSpec
 from tests.builders import actions, environment, market_spec, mind_record, public_record, seat_record
 from tests.env.calls import PART, call_reward_at, observe
@@ -80,12 +81,12 @@ SCRIPTED = [name for name in AGENTS if plays_by_itself(load("agent", name))]
 MARKETS = choices("market")
 
 
-def populated(agent: Any, market: str, action: str = "quotes") -> Environment:
+def populated(agent: Any, market: str, action: str = "quotes") -> EnvironmentSpec:
     groups = [Group("noise", ZeroIntelligence(), 8), Group("outside", External(), 2), Group("focal", agent, 2)]
-    return Environment(short(market), groups, every_observation(), load("action", action), every_reward())
+    return EnvironmentSpec(short(market), groups, every_observation(), load("action", action), every_reward())
 
 
-def play(environment: Environment, markets: int = 2) -> tuple[BatchMarket, list[NDArray[np.float32]]]:
+def play(environment: EnvironmentSpec, markets: int = 2) -> tuple[BatchMarket, list[NDArray[np.float32]]]:
     """Play a session in every market; check on the way what holds whoever plays."""
     batch = BatchMarket(environment, markets)
     observations = [batch.reset(range(markets)).copy()]
@@ -117,7 +118,7 @@ def test_every_scripted_agent_plays_every_market_and_nothing_is_made_or_lost(age
     description = replace(populated(load("agent", agent), market), spec=load("market", market))
     batch, observations = play(description, markets=8)
     focal = description.seats_of("focal")
-    if description.groups[-1].steers:
+    if description.groups[-1].moves_fundamental:
         assert np.abs(batch.markets["path_shift"]).max() > 0, "one that steers nothing shows nothing"
     else:
         traded = batch.markets["seat"]["account"]["traded_lots"][:, focal]
@@ -153,11 +154,11 @@ def test_every_fundamental_gives_a_path_of_finite_values(fundamental: str, marke
 @pytest.mark.parametrize("market", MARKETS)
 @pytest.mark.parametrize("agent", AGENTS)
 def test_every_agent_keeps_the_contract(agent: str, market: str) -> None:
-    mind = load("agent", agent)
-    assert mind.trader is None or isinstance(mind.trader.address, int)
-    assert {type(flag) for flag in (mind.observes, mind.warms_up, mind.mind_per_market)} == {bool}
-    parameters = mind.parameters(short(market), 3)
-    assert len(parameters) <= MIND_PARAMETERS
+    params = load("agent", agent)
+    assert params.trader is None or isinstance(params.trader.address, int)
+    assert {type(flag) for flag in (params.observes, params.warms_up, params.params_per_market)} == {bool}
+    parameters = params.parameters(short(market), 3)
+    assert len(parameters) <= PARAM_VALUES
     assert np.isfinite(np.asarray(parameters, np.float64)).all()
     assert load("agent", agent).__dataclass_params__.frozen
 
@@ -168,8 +169,8 @@ def test_every_latency_delays_a_group_that_trades(latency: str, market: str) -> 
     description = populated(ZeroIntelligence(), market)
     *groups, focal = description.groups
     batch, _ = play(replace(description, groups=[*groups, replace(focal, latency=load("latency", latency))]))
-    assert batch.lines is not None
-    assert (batch.lines.line["sent"][:, description.seats_of("focal")] > 0).all()
+    assert batch.connections is not None
+    assert (batch.connections.connection["sent"][:, description.seats_of("focal")] > 0).all()
 
 
 @pytest.mark.parametrize("market", MARKETS)
@@ -186,7 +187,7 @@ def test_every_market_opens_as_its_file_says(market: str) -> None:
 def test_every_encoder_writes_as_many_finite_numbers_as_it_says(observation: str, market: str) -> None:
     scheme = part("observation", observation)
     assert isinstance(scheme, PrivilegedScheme) == observation.startswith("privileged_")
-    flags = (scheme.digests,) if isinstance(scheme, PrivilegedScheme) else (scheme.shared, scheme.digests)
+    flags = (scheme.tracks_history,) if isinstance(scheme, PrivilegedScheme) else (scheme.shared, scheme.tracks_history)
     assert {type(flag) for flag in flags} == {bool}
     batch, _ = play(replace(populated(ZeroIntelligence(), market), observation={observation: scheme}))
     for seat in batch.markets[0]["seat"][:12]:
@@ -207,16 +208,16 @@ def test_every_encoder_sees_an_empty_market(observation: str) -> None:
 def test_every_decoder_turns_any_action_into_valid_commands(action: str, market: str) -> None:
     scheme = load("action", action)
     assert 1 <= scheme.size <= SEAT_ACTIONS
-    assert np.atleast_1d(flat_action(scheme.space.sample(), scheme.space)).shape == (scheme.size,)
+    assert np.atleast_1d(flatten_action(scheme.space.sample(), scheme.space)).shape == (scheme.size,)
     parameters = scheme.parameters(short(market))
-    assert len(parameters) <= MIND_PARAMETERS
+    assert len(parameters) <= PARAM_VALUES
     assert np.isfinite(parameters).all()
     batch, _ = play(populated(ZeroIntelligence(), market, action=action))
     public, seat = batch.markets[0]["public"], batch.markets[0]["seat"][8].copy()
     random = np.random.default_rng(0)
     active = 0
     for _ in range(200):
-        seat["action"][: scheme.size] = random.standard_normal(scheme.size) * 10.0 ** random.integers(-2, 8)
+        seat["agent"]["action"][: scheme.size] = random.standard_normal(scheme.size) * 10.0 ** random.integers(-2, 8)
         decide(0, scheme.decoder.address, public, seat, mind_record(parameters))
         assert 0 <= seat["command_count"] <= SEAT_COMMANDS
         active += seat["command_count"] > 0
@@ -228,32 +229,35 @@ def test_every_decoder_turns_any_action_into_valid_commands(action: str, market:
     assert active > 20, "a decoder that sends nothing shows nothing"
 
 
-@pytest.mark.parametrize("pace", choices("pace"))
+@pytest.mark.parametrize("timing", choices("timing"))
 @pytest.mark.parametrize("action", choices("action"))
-def test_every_pace_lets_seats_act_again_in_every_action(action: str, pace: str) -> None:
+def test_every_pace_lets_seats_act_again_in_every_action(action: str, timing: str) -> None:
     described = environment(
-        spec=market_spec(session_steps=STEPS), action=load("action", action), pace=load("pace", pace)
+        spec=market_spec(session_steps=STEPS), action=load("action", action), timing=load("timing", timing)
     )
     assert described.action_of("outside").space.contains(described.action_of("outside").space.sample())
     batch = BatchMarket(described, 3)
     batch.reset(range(3))
     acted = np.zeros((3, 2), np.int64)
     for given in actions(batch, STEPS):
-        acted += batch.acts[:, batch.external]
+        acted += batch.active[:, batch.external]
         batch.step(given)
     assert (acted > 1).all()
-    assert (acted == STEPS).all() == (pace == "every_step")
+    assert (acted == STEPS).all() == (timing == "every_step")
     assert [error.any() for error in batch.conservation_errors()] == [False, False]
 
 
-@pytest.mark.parametrize("presence", choices("presence"))
-def test_every_presence_lets_seats_come_and_conserves_everything(presence: str) -> None:
-    groups = [Group("noise", ZeroIntelligence(), 8), Group("visitors", External(), 2, load("presence", presence))]
+@pytest.mark.parametrize("participation", choices("participation"))
+def test_every_presence_lets_seats_come_and_conserves_everything(participation: str) -> None:
+    groups = [
+        Group("noise", ZeroIntelligence(), 8),
+        Group("visitors", External(), 2, load("participation", participation)),
+    ]
     batch = BatchMarket(environment(groups, spec=market_spec(session_steps=200)), 16)
     batch.reset(range(16))
     acted = np.zeros(16, np.int64)
     for given in actions(batch, 200):
-        acted += batch.acts[:, 8:].sum(1)
+        acted += batch.active[:, 8:].sum(1)
         batch.step(given)
     assert (acted > 0).any()
     assert (acted < 400).any()
@@ -265,11 +269,11 @@ def test_every_population_composes_and_plays(population: str) -> None:
     with initialize_config_dir(str(CONF), version_base="1.3"):
         config = compose("config", [f"population={population}", "market.session_steps=20", "market.warmup_steps=20"])
     parts = instantiate(
-        {name: config[name] for name in ("market", "population", "observation", "action", "pace", "reward")},
+        {name: config[name] for name in ("market", "population", "observation", "action", "timing", "reward")},
         _convert_="all",
     )
     groups = [Group(name, **seats) for name, seats in parts.pop("population").items()]
-    play(Environment(parts.pop("market"), groups, **parts))
+    play(EnvironmentSpec(parts.pop("market"), groups, **parts))
 
 
 @pytest.mark.parametrize("action", choices("action"))
@@ -302,11 +306,11 @@ def test_spaces_contain_what_is_sampled_and_seen(action: str) -> None:
 def test_every_reward_is_finite_and_scaled(reward: str, market: str) -> None:
     scheme = part("reward", reward)
     parameters = scheme.parameters(short(market))
-    assert len(parameters) <= REWARD_PARAMETERS
+    assert len(parameters) <= REWARD_VALUES
     batch, _ = play(populated(ZeroIntelligence(), market))
-    public, mind = batch.markets[0]["public"], mind_record(reward_parameters=parameters, part=PART)
+    public, params = batch.markets[0]["public"], mind_record(reward_parameters=parameters, part=PART)
     for seat in batch.markets[0]["seat"][:12]:
-        first, again = (call_reward_at(scheme.reward.address, public, seat, mind, PART) for _ in range(2))
+        first, again = (call_reward_at(scheme.reward.address, public, seat, params, PART) for _ in range(2))
         assert np.isfinite([first, again]).all()
         assert abs(first) < 1e4
 

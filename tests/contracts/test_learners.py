@@ -15,20 +15,20 @@ from omegaconf import OmegaConf
 from marl_market.agents.interfaces import Learner, LearningAgent
 from marl_market.agents.rllib.algorithms.ppo import PPO
 from marl_market.agents.rllib.algorithms.sac import SAC
+from marl_market.agents.sampling.sampler import Sampler
 from marl_market.agents.scripted.glft import GLFT
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
 from marl_market.env.actions.limit_grid import LimitGrid
 from marl_market.env.actions.order_mixed import OrderMixed
 from marl_market.env.actions.quotes import Quotes
-from marl_market.env.population.group import Group
 from marl_market.env.batch_market import BatchMarket
-from marl_market.env.environment import Environment
+from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.observations.account import Account
 from marl_market.env.observations.book import Book
 from marl_market.env.observations.clock import Clock
 from marl_market.env.observations.events import Events
+from marl_market.env.population.group import Group
 from marl_market.evaluation.match import play_match, with_policies
-from marl_market.agents.sampling.sampler import Sampler
 from tests.builders import environment, market_spec
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
@@ -54,14 +54,14 @@ LEARNING = [
 ]
 
 
-def described(name: str, action: Any) -> Environment:
+def described(name: str, action: Any) -> EnvironmentSpec:
     groups = [Group("noise", ZeroIntelligence(), 6), Group("focal", load(name), 2, action=action)]
     attends = getattr(groups[1].agent, "attention", None) is not None
     parts = {"account": Account(), "book": Book(), "clock": Clock(), **({"events": Events()} if attends else {})}
     return environment(groups, spec=market_spec(session_steps=STEPS), observation=parts)
 
 
-def newborn(environment: Environment, seed: int = 1) -> Learner | None:
+def newborn(environment: EnvironmentSpec, seed: int = 1) -> Learner | None:
     """Return the learner of the focal group, None where it says that its action is of the wrong kind."""
     agent, learner = environment.groups[1].agent, None
     assert isinstance(agent, LearningAgent)
@@ -80,9 +80,9 @@ def test_there_are_learning_agents() -> None:
 def test_a_clone_is_composed_of_any_learner_and_any_teacher() -> None:
     place = "agent@population.ppo.agent"
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        config = compose("config", [f"{place}=cloned", f"{place}.agent=sac", f"{place}.teacher=glft"])
+        config = compose("config", [f"{place}=behavior_cloning", f"{place}.agent=sac", f"{place}.expert=glft"])
     cloned = instantiate(config.population.ppo.agent, _convert_="all")
-    assert (type(cloned.agent), type(cloned.teacher)) == (SAC, GLFT)
+    assert (type(cloned.agent), type(cloned.expert)) == (SAC, GLFT)
 
 
 @pytest.mark.parametrize("name", AUXILIARY)

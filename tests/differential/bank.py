@@ -38,7 +38,7 @@ class ReferenceBank(ReferenceLedger):
     def equity(self, seat: int) -> Fraction:
         return self.money(seat) + self.value(self.holding(seat), self.mark)
 
-    def credit_refusal(self, seat: int, command: Command, price: Fraction, replaced: Order | None = None) -> Reason:
+    def credit_rejection(self, seat: int, command: Command, price: Fraction, replaced: Order | None = None) -> Reason:
         """Return why a seat cannot send an order that is reserved at `price`; its own side tells `command`."""
         side = command.side
         asked = [(command.quantity_lots, price)]

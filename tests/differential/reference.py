@@ -93,7 +93,7 @@ class ReferenceExchange(ReferenceBank):
         if command.kind == CommandKind.MARKET:
             worst = self._limit(command.kind, command.side, 0)
             price = self.mark if worst is None else Fraction(min(max(worst, LOWEST_PRICE + 1), HIGHEST_PRICE))
-        return self.credit_refusal(seat, command, price)
+        return self.credit_rejection(seat, command, price)
 
     def reserved_at(self, kind: int, price: int, trigger: int) -> Fraction:
         return Fraction(trigger if kind == CommandKind.STOP else price)
@@ -182,7 +182,7 @@ class ReferenceExchange(ReferenceBank):
         stays = (command.price_ticks, trigger) == (order.price, order.trigger) and quantity <= order.left
         if reason == Reason.NONE and not stays:
             price = self.reserved_at(order.kind, command.price_ticks, trigger)
-            reason = self.credit_refusal(order.seat, command._replace(side=order.side), price, order)
+            reason = self.credit_rejection(order.seat, command._replace(side=order.side), price, order)
         if reason != Reason.NONE:
             self._reject(order.seat, command, reason)
             return
@@ -218,7 +218,7 @@ class ReferenceExchange(ReferenceBank):
             if first is None or (limit is not None and order.side * first.price > order.side * limit):
                 break
             if first.seat == order.seat and self.rules.self_trade != "allow":
-                self._meet_oneself(order, first)
+                self._prevent_self_trade(order, first)
                 continue
             quantity = min(order.shown, first.shown)
             order.shown -= quantity
@@ -236,7 +236,7 @@ class ReferenceExchange(ReferenceBank):
         else:
             self._tell(EventKind.CANCELED, order, reason=Reason.NO_LIQUIDITY, quantity_lots=order.shown)
 
-    def _meet_oneself(self, order: Order, first: Order) -> None:
+    def _prevent_self_trade(self, order: Order, first: Order) -> None:
         policy = self.rules.self_trade
         if policy == "cancel_resting":
             self._end(first, EventKind.CANCELED, Reason.SELF_TRADE)

@@ -56,7 +56,7 @@ def assert_same_state(venue: Venue, reference: ReferenceExchange) -> None:
         live = sum(1 << slot for slot in reference.open_orders[seat])
         assert int(market["seat"][seat]["live"]) == live
         assert int(market["seat"][seat]["present"]) == (seat not in reference.absent)
-    assert int(market["public"]["mark_twice_ticks"]) == 2 * reference.mark
+    assert int(market["public"]["twice_mark_ticks"]) == 2 * reference.mark
 
 
 def compare(stream: bytes, spec: MarketSpec, seats: int, prices: str, crowded: bool) -> tuple[list[Event], set[int]]:

@@ -12,9 +12,9 @@ import pytest
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 
-from marl_market.env.population.group import Group
 from marl_market.env.batch_market import BatchMarket
-from marl_market.env.environment import Environment
+from marl_market.env.environment import EnvironmentSpec
+from marl_market.env.population.group import Group
 
 ROOT = Path(__file__).parents[2]
 
@@ -60,7 +60,7 @@ from hydra.utils import instantiate
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
 from marl_market.env.actions.quotes import Quotes
 from marl_market.env.population.group import Group
-from marl_market.env.environment import Environment
+from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.observations.book import Book
 from marl_market.env.rewards.profit import Profit
 from marl_market.evaluation.match import play_match
@@ -68,7 +68,7 @@ from marl_market.evaluation.match import play_match
 market = instantiate(yaml.safe_load(Path("conf/market/aapl_2012_06_21.yaml").read_text()))
 newcomer = instantiate(yaml.safe_load(Path({yaml!r}).read_text()))
 groups = [Group("noise", ZeroIntelligence(), 8), Group("jumpers", newcomer, 2)]
-match = play_match(Environment(market, groups, {{"book": Book()}}, Quotes(), {{"profit": Profit()}}), range(4))
+match = play_match(EnvironmentSpec(market, groups, {{"book": Book()}}, Quotes(), {{"profit": Profit()}}), range(4))
 print(match.trades[:, 8:].min() > 0, match.position_error.any(), match.cash_error.any())
 """
 
@@ -100,6 +100,6 @@ def test_every_run_that_it_shows_can_be_built(command: str) -> None:
         config = compose("config", overrides=overrides)
     parts = instantiate(config, _convert_="all")
     groups = [Group(name, **seats) for name, seats in parts["population"].items()]
-    schemes = (parts[name] for name in ("observation", "action", "reward", "pace"))
-    environment = Environment(parts["market"], groups, *schemes)
+    schemes = (parts[name] for name in ("observation", "action", "reward", "timing"))
+    environment = EnvironmentSpec(parts["market"], groups, *schemes)
     assert BatchMarket(environment, markets=2).markets["seat_count"].tolist() == [environment.seats] * 2

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
-from marl_market.env.population.group import External, Group
-from marl_market.env.environment import Environment
+from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.interface.signatures import DECIDED, trader
+from marl_market.env.population.group import External, Group
 from marl_market.exchange.bits import lowest_bit
 from marl_market.exchange.commands import (
     cancel,
@@ -24,7 +24,7 @@ from tests.builders import environment
 
 
 @trader
-def send_anything(public, seat, mind):  # type: ignore[no-untyped-def]
+def send_anything(public, seat, params):  # type: ignore[no-untyped-def]
     """Send an order of any kind at about the last price, or change one that is open."""
     side = 1 - 2 * below(seat, 2)
     price = np.float64(public.last_trade_ticks) - side * (below(seat, 9) - 3)
@@ -55,13 +55,13 @@ class Anything:
     trader = send_anything
     observes = False
     warms_up = True
-    mind_per_market = False
+    params_per_market = False
 
     def parameters(self, spec: MarketSpec, seats: int) -> Sequence[float]:
         return ()
 
 
-def any_environment(spec: MarketSpec) -> Environment:
+def any_environment(spec: MarketSpec) -> EnvironmentSpec:
     """Return a market of ordinary flow, of seats that send everything there is, and of one outside."""
     groups = (Group("noise", ZeroIntelligence(), 4), Group("any", Anything(), 6), Group("outside", External(), 1))
     return environment(groups, spec=spec)

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from marl_market.env.interface.records import SEAT_OBSERVATION
 from marl_market.env.interface.schemes import PrivilegedScheme
 from marl_market.env.interface.signatures import call_encoder, call_privileged_encoder, call_reward, call_trader
 from marl_market.exchange.compiled import compiled
 from marl_market.exchange.pointers import floats_at
-from marl_market.exchange.records import SEAT_OBSERVATION
 from tests.builders import commands_of, market_spec, mind_record, public_record, seat_record
 
 PART = 3
@@ -18,8 +18,8 @@ PART = 3
 
 
 @compiled
-def call_reward_at(address, public, seat, mind, part):  # type: ignore[no-untyped-def]
-    return call_reward(address, public, seat, mind, part)
+def call_reward_at(address, public, seat, params, part):  # type: ignore[no-untyped-def]
+    return call_reward(address, public, seat, params, part)
 
 
 @compiled
@@ -33,8 +33,8 @@ def call_privileged_encoder_at(address, public, seats, index, shown, size):  # t
 
 
 @compiled
-def call_trader_at(address, public, seat, mind):  # type: ignore[no-untyped-def]
-    return call_trader(address, public, seat, mind)
+def call_trader_at(address, public, seat, params):  # type: ignore[no-untyped-def]
+    return call_trader(address, public, seat, params)
 
 
 class Scored:
@@ -49,17 +49,17 @@ class Scored:
     def __init__(self, scheme: Any) -> None:
         self.public = public_record()
         self.seat = seat_record()
-        self.mind = mind_record(reward_parameters=scheme.parameters(market_spec()), part=PART)
+        self.params = mind_record(reward_parameters=scheme.parameters(market_spec()), part=PART)
         self._address = scheme.reward.address
 
-    def step(self, mark_twice_ticks: int = 2000, reference_ticks: float = 1000.0, **account: int) -> float:
+    def step(self, twice_mark_ticks: int = 2000, reference_ticks: float = 1000.0, **account: int) -> float:
         """Score a step after which the account and the mark are as given; the reference is the one at its start."""
         self.public["step"] += 1
-        self.public["mark_twice_ticks"] = mark_twice_ticks
-        self.public["earlier_reference_ticks"] = reference_ticks
+        self.public["twice_mark_ticks"] = twice_mark_ticks
+        self.public["previous_reference_ticks"] = reference_ticks
         for name, value in account.items():
             self.seat["account"][name] = value
-        return float(call_reward_at(self._address, self.public, self.seat, self.mind, PART))
+        return float(call_reward_at(self._address, self.public, self.seat, self.params, PART))
 
 
 def encode(scheme: Any, public: Any, seat: Any, numbers: NDArray[np.float32]) -> None:
@@ -91,17 +91,17 @@ def observe(scheme: Any, public: Any, seat: Any, offset: int = 5) -> list[float]
 
 def decide_by(scheme: Any, action: Sequence[float], public: Any, seat: Any) -> list[tuple[int, int, int, int]]:
     """Return (kind, side, price, quantity) of the commands that an action is turned into in the small market."""
-    seat["action"][: len(action)] = action
+    seat["agent"]["action"][: len(action)] = action
     seat["command_count"] = 0
-    mind = mind_record(scheme.parameters(market_spec()))
-    call_trader_at(scheme.decoder.address, public, seat, mind)
+    params = mind_record(scheme.parameters(market_spec()))
+    call_trader_at(scheme.decoder.address, public, seat, params)
     return commands_of(seat)
 
 
 def mask_of(scheme: Any, public: Any, seat: Any) -> list[int]:
     """Return the mask that a scheme writes in the small market."""
-    seat["mask"][:] = 7
+    seat["agent"]["mask"][:] = 7
     choices = call_trader_at(scheme.mask.address, public, seat, mind_record(scheme.parameters(market_spec())))
-    assert (seat["mask"][choices:] == 7).all()
-    assert np.isin(seat["mask"][:choices], (0, 1)).all()
-    return [int(number) for number in seat["mask"][:choices]]
+    assert (seat["agent"]["mask"][choices:] == 7).all()
+    assert np.isin(seat["agent"]["mask"][:choices], (0, 1)).all()
+    return [int(number) for number in seat["agent"]["mask"][:choices]]

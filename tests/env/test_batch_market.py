@@ -7,12 +7,12 @@ import pytest
 from numpy.typing import NDArray
 
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
-from marl_market.env.population.group import External, Group
 from marl_market.env.batch_market import ActionError, BatchMarket
-from marl_market.env.step.kernels import step_serial
+from marl_market.env.interface.signatures import DECIDED, trader
+from marl_market.env.population.group import External, Group
 from marl_market.env.rewards.inventory import Inventory
 from marl_market.env.rewards.profit import Profit
-from marl_market.env.interface.signatures import DECIDED, trader
+from marl_market.env.step.kernels import step_serial
 from marl_market.exchange.codes import EventKind
 from marl_market.exchange.commands import cancel_all, submit_limit
 from marl_market.exchange.records import SEAT_COMMANDS
@@ -21,7 +21,7 @@ from tests.builders import environment, market_spec
 
 
 @trader
-def fill_list(public, seat, mind):  # type: ignore[no-untyped-def]
+def fill_list(public, seat, params):  # type: ignore[no-untyped-def]
     """Send as many commands as there is room for, and one more."""
     cancel_all(seat)
     for step in range(SEAT_COMMANDS):
@@ -35,14 +35,14 @@ class Busy:
     trader = fill_list
     observes = False
     warms_up = True
-    mind_per_market = False
+    params_per_market = False
 
     def parameters(self, spec: MarketSpec, seats: int) -> Sequence[float]:
         return ()
 
 
 @trader
-def lose_way(public, seat, mind):  # type: ignore[no-untyped-def]
+def lose_way(public, seat, params):  # type: ignore[no-untyped-def]
     """Fail in the third step."""
     if public.step == 2:
         raise ValueError("this trader has lost its way")
@@ -71,7 +71,7 @@ def test_nobody_acts_from_outside_before_the_session_opens() -> None:
 
     batch = BatchMarket(environment([Group("noise", ZeroIntelligence(), 2), Group("mine", Early(), 1)]), 2)
     batch.reset([1, 2])
-    assert not batch.markets["seat"]["warms_up"][:, batch.external].any()
+    assert not batch.markets["seat"]["agent"]["warms_up"][:, batch.external].any()
     assert not batch.markets["seat"]["command_count"][:, batch.external].any()
 
 
@@ -190,29 +190,36 @@ def test_an_action_array_of_any_memory_layout_is_read_alike_and_compiles_nothing
 def test_where_every_market_has_a_mind_its_seats_share_it() -> None:
     @dataclass(frozen=True)
     class Candidate(Busy):
-        mind_per_market = True
+        params_per_market = True
 
     description = environment([Group("one", Busy(), 2), Group("many", Candidate(), 3), Group("last", External(), 1)])
     batch = BatchMarket(description, 4)
-    assert batch.mind_rows == {"one": slice(0, 1), "many": slice(1, 5), "last": slice(5, 6)}
-    assert batch.minds.shape == (6,)
+    assert batch.param_rows == {"one": slice(0, 1), "many": slice(1, 5), "last": slice(5, 6)}
+    assert batch.params.shape == (6,)
     for market in range(4):
-        assert batch.markets[market]["seat"]["mind"][:6].tolist() == [0, 0, 1 + market, 1 + market, 1 + market, 5]
+        assert batch.markets[market]["seat"]["agent"]["params_row"][:6].tolist() == [
+            0,
+            0,
+            1 + market,
+            1 + market,
+            1 + market,
+            5,
+        ]
 
 
 def test_minds_hold_the_parameters_of_trader_decoder_and_reward() -> None:
     rewards = {"profit": Profit(scale=2.0), "inventory": Inventory(aversion=0.25)}
     description = environment(reward=rewards)
     batch = BatchMarket(description, 1)
-    noise, outside = batch.minds[0], batch.minds[1]
+    noise, outside = batch.params[0], batch.params[1]
     expected = ZeroIntelligence().parameters(description.spec, 4)
-    assert noise["parameter"][: len(expected)].tolist() == list(expected)
-    assert outside["parameter"][:4].tolist() == list(description.action.parameters(description.spec))[:4]
-    for mind in batch.minds:
-        for row, reward in zip(mind["reward_parameter"], rewards.values(), strict=False):
+    assert noise["value"][: len(expected)].tolist() == list(expected)
+    assert outside["value"][:4].tolist() == list(description.action.parameters(description.spec))[:4]
+    for params in batch.params:
+        for row, reward in zip(params["reward_value"], rewards.values(), strict=False):
             given = reward.parameters(description.spec)
             assert row[: len(given)].tolist() == list(given)
-        assert not mind["reward_parameter"][len(rewards) :].any()
+        assert not params["reward_value"][len(rewards) :].any()
 
 
 @pytest.mark.parametrize(
@@ -245,3 +252,14 @@ def test_an_agent_with_too_many_parameters_is_named() -> None:
 
     with pytest.raises(ValueError, match=r"population.talkers has 1025 parameters, at most 1024"):
         BatchMarket(environment([Group("talkers", Talkative())]), 1)
+
+
+def test_a_reset_leaves_nothing_of_what_agents_remember() -> None:
+    batch = BatchMarket(environment([Group("focal", External(), 2)]), 1)
+    agent = batch.markets["seat"]["agent"]
+    names = ("memory", "reward_memory", "action", "asleep")
+    for name in names:
+        agent[name] = 3
+    batch.reset([1])
+    for name in names:
+        assert not agent[name][:, :2].any(), name

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
-from marl_market.env.population.group import Group
 from marl_market.env.batch_market import BatchMarket
+from marl_market.env.population.group import Group
 from marl_market.env.recording.commands import CommandRecorder
 from marl_market.evaluation.match import play_match
 from marl_market.exchange.codes import EventKind, Reason
-from marl_market.exchange.replay import replay
 from marl_market.exchange.command_stream import event_digest
+from marl_market.exchange.replay import replay
 from marl_market.market.credit import Credit
 from marl_market.market.spec import Fees
 from tests.builders import actions, environment, market_spec

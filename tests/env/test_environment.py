@@ -3,9 +3,9 @@ from typing import Any
 import pytest
 
 from marl_market.env.actions.quotes import Quotes
-from marl_market.env.population.group import External, Group
 from marl_market.env.observations.account import Account
 from marl_market.env.observations.book import Book
+from marl_market.env.population.group import External, Group
 from tests.builders import environment
 
 

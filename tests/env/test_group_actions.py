@@ -13,11 +13,11 @@ from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
 from marl_market.env.actions.market_discrete import MarketDiscrete
 from marl_market.env.actions.order_by_order import OrderByOrder
 from marl_market.env.actions.quotes import Quotes
-from marl_market.env.population.group import External, Group
-from marl_market.env.batch_market import BatchMarket
-from marl_market.env.environment import Environment
-from marl_market.env.parallel_env import MarketEnv
 from marl_market.env.actions.validation import ActionError
+from marl_market.env.batch_market import BatchMarket
+from marl_market.env.environment import EnvironmentSpec
+from marl_market.env.parallel_env import MarketEnv
+from marl_market.env.population.group import External, Group
 from tests.builders import environment
 
 GROUPS = (
@@ -28,7 +28,7 @@ GROUPS = (
 )
 
 
-def mixed() -> Environment:
+def mixed() -> EnvironmentSpec:
     return environment(GROUPS)
 
 

@@ -8,10 +8,10 @@ import pytest
 from marl_market.agents.evolution.evolution_strategy import EvolutionStrategy
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
 from marl_market.env.actions.quotes import Quotes
-from marl_market.env.population.group import Group
 from marl_market.env.batch_market import BatchMarket
-from marl_market.env.environment import Environment
+from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.parallel_env import MarketEnv
+from marl_market.env.population.group import Group
 from marl_market.env.timing.chosen_delay import ChosenDelay
 from marl_market.exchange.codes import EventKind, Reason
 from marl_market.market.credit import Credit
@@ -28,7 +28,7 @@ def pair(**changes: object) -> MarketSpec:
     return market_spec(further_instruments={"second": second}, **changes)
 
 
-def play(description: Environment, threads: int = 1, steps: int = 12) -> tuple[BatchMarket, list[np.ndarray]]:
+def play(description: EnvironmentSpec, threads: int = 1, steps: int = 12) -> tuple[BatchMarket, list[np.ndarray]]:
     batch = BatchMarket(description, len(SEEDS), threads)
     seen = [batch.reset(SEEDS).copy()]
     for action in actions(batch, steps):
@@ -56,7 +56,7 @@ def test_money_and_positions_are_conserved_and_add_up_over_instruments() -> None
     np.testing.assert_array_equal(batch.conservation_errors(), 0)
     account, public = batch.instruments["seat"]["account"][..., : batch.environment.seats], batch.instruments["public"]
     worth = [
-        account["cash"][n] + 0.5 * account["position"][n] * (public["mark_twice_ticks"][n] * scale)[:, None]
+        account["cash"][n] + 0.5 * account["position"][n] * (public["twice_mark_ticks"][n] * scale)[:, None]
         for n, scale in enumerate(spec.cash_per_tick_lot for spec in batch.environment.spec.instruments)
     ]
     np.testing.assert_allclose(batch.balances().profit, worth[0] + worth[1])
@@ -84,7 +84,7 @@ def test_rewards_of_instruments_add_up() -> None:
     account, public = batch.instruments["seat"]["account"][..., : description.seats], batch.instruments["public"]
     expected = 0.0
     for n, spec in enumerate(description.spec.instruments):
-        mark = public["mark_twice_ticks"][n][:, None] * spec.cash_per_tick_lot
+        mark = public["twice_mark_ticks"][n][:, None] * spec.cash_per_tick_lot
         expected = expected + (account["cash"][n] + 0.5 * account["position"][n] * mark) / scales[n]
     np.testing.assert_allclose(reward, expected, rtol=1e-4, atol=1e-3)
 
@@ -170,5 +170,5 @@ def test_instruments_have_their_session_in_common(field: str) -> None:
 def test_instruments_are_not_nested_and_have_no_pace() -> None:
     with pytest.raises(SpecError, match="without further ones"):
         market_spec(further_instruments={"second": pair()})
-    with pytest.raises(ValueError, match=r"pace is .*several instruments"):
-        replace(environment(spec=pair()), pace=ChosenDelay())
+    with pytest.raises(ValueError, match=r"timing is .*several instruments"):
+        replace(environment(spec=pair()), timing=ChosenDelay())

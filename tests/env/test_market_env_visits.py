@@ -10,24 +10,24 @@ from pettingzoo.test import parallel_api_test, parallel_seed_test
 from marl_market.agents.scripted.momentum import Momentum
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
 from marl_market.env.actions.limit_grid import LimitGrid
-from marl_market.env.population.group import External, Group
 from marl_market.env.batch_market import ActionError, BatchMarket
-from marl_market.env.environment import Environment
+from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.parallel_env import MarketEnv
+from marl_market.env.population.group import External, Group
+from marl_market.env.population.participation import Exponential, Fixed, Participation, Uniform
 from marl_market.env.timing.chosen_delay import ChosenDelay
 from marl_market.env.timing.chosen_trigger import ChosenTrigger
-from marl_market.env.population.participation import Exponential, Fixed, Presence, Uniform
 from tests.builders import actions, environment, market_spec
 
 STEPS = 60
 
 
-def visits(**changes: Any) -> Environment:
+def visits(**changes: Any) -> EnvironmentSpec:
     groups = [
-        Group("early", External(), 2, Presence(stay=Exponential(20.0), closes=True)),
+        Group("early", External(), 2, Participation(duration=Exponential(20.0), closes_position=True)),
         Group("noise", ZeroIntelligence(), 6),
-        Group("passing", Momentum(), 2, Presence(Uniform(0, STEPS), Exponential(10.0))),
-        Group("late", External(), 3, Presence(Uniform(0, STEPS // 2), Exponential(30.0))),
+        Group("passing", Momentum(), 2, Participation(Uniform(0, STEPS), Exponential(10.0))),
+        Group("late", External(), 3, Participation(Uniform(0, STEPS // 2), Exponential(30.0))),
     ]
     return environment(**{"groups": groups, "spec": market_spec(session_steps=STEPS), **changes})
 
@@ -38,7 +38,7 @@ def test_it_passes_the_contract_of_pettingzoo(action: Any, capsys: pytest.Captur
     assert "Passed" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("changes", [{}, {"pace": ChosenDelay()}])
+@pytest.mark.parametrize("changes", [{}, {"timing": ChosenDelay()}])
 def test_it_passes_the_seed_test_of_pettingzoo(changes: Any) -> None:
     parallel_seed_test(lambda: MarketEnv(visits(**changes)), num_cycles=STEPS)
 
@@ -46,7 +46,7 @@ def test_it_passes_the_seed_test_of_pettingzoo(changes: Any) -> None:
 def test_an_agent_is_there_from_its_arrival_until_it_is_terminated() -> None:
     groups = [
         Group("noise", ZeroIntelligence(), 4),
-        Group("outside", External(), 3, Presence(Fixed((0, 2, 4)), Fixed(3))),
+        Group("outside", External(), 3, Participation(Fixed((0, 2, 4)), Fixed(3))),
     ]
     env = MarketEnv(environment(groups))
     observations, infos = env.reset(seed=1)
@@ -69,7 +69,10 @@ def test_an_agent_is_there_from_its_arrival_until_it_is_terminated() -> None:
 
 
 def test_the_market_goes_on_by_itself_until_somebody_is_there() -> None:
-    groups = [Group("noise", ZeroIntelligence(), 4), Group("outside", External(), 2, Presence(Fixed((3, 8)), Fixed(2)))]
+    groups = [
+        Group("noise", ZeroIntelligence(), 4),
+        Group("outside", External(), 2, Participation(Fixed((3, 8)), Fixed(2))),
+    ]
     env = MarketEnv(environment(groups))
     env.reset(seed=1)
     public, seen = env.batch.markets["public"], []
@@ -81,7 +84,7 @@ def test_the_market_goes_on_by_itself_until_somebody_is_there() -> None:
 
 
 def test_nobody_to_be_asked_is_a_session_that_is_over() -> None:
-    groups = [Group("noise", ZeroIntelligence(), 4), Group("outside", External(), 1, Presence(Fixed(50)))]
+    groups = [Group("noise", ZeroIntelligence(), 4), Group("outside", External(), 1, Participation(Fixed(50)))]
     env = MarketEnv(environment(groups))
     observations, _ = env.reset(seed=1)
     assert env.agents == []
@@ -89,7 +92,7 @@ def test_nobody_to_be_asked_is_a_session_that_is_over() -> None:
 
 
 def follow(
-    described: Environment, policy: Callable[[str, Any], Any], seed: int = 5
+    described: EnvironmentSpec, policy: Callable[[str, Any], Any], seed: int = 5
 ) -> tuple[dict[str, list[tuple[float, int]]], dict[str, float], dict[str, bool]]:
     """Play a session; return what each agent was handed (reward, elapsed), its sum, and whether it was terminated."""
     env = MarketEnv(described)
@@ -109,9 +112,9 @@ def follow(
     return handed, {name: sum(reward for reward, _ in given) for name, given in handed.items()}, ended
 
 
-@pytest.mark.parametrize("pace", [None, ChosenDelay((1, 2, 5)), ChosenTrigger(longest_steps=7)])
-def test_what_agents_are_handed_adds_up_to_what_their_seats_earned(pace: Any) -> None:
-    described = visits(**({"pace": pace} if pace else {}))
+@pytest.mark.parametrize("timing", [None, ChosenDelay((1, 2, 5)), ChosenTrigger(longest_steps=7)])
+def test_what_agents_are_handed_adds_up_to_what_their_seats_earned(timing: Any) -> None:
+    described = visits(**({"timing": timing} if timing else {}))
     size = described.action_size
     constant = {f"{group}_{number}": np.random.default_rng(number).uniform(-1, 1, size).astype(np.float32)
                 for group, count in (("early", 2), ("late", 3)) for number in range(count)}  # fmt: skip
@@ -129,16 +132,16 @@ def test_what_agents_are_handed_adds_up_to_what_their_seats_earned(pace: Any) ->
     for name, seat in places.items():
         assert total[name] == pytest.approx(reward[seat], abs=1e-5)
         assert ended.get(name, False) == gone[seat]
-        if pace:
+        if timing:
             assert sum(steps for _, steps in handed[name]) == there[seat]
     assert any(gone[seat] for seat in places.values())
-    if pace:
+    if timing:
         assert max(steps for given in handed.values() for _, steps in given) > 1
 
 
 def test_an_action_of_a_sleeping_agent_is_not_needed_and_not_played() -> None:
-    env = MarketEnv(environment(pace=ChosenDelay((1, 4))))
-    digests = []
+    env = MarketEnv(environment(timing=ChosenDelay((1, 4))))
+    tracks_history = []
     for extra in (False, True):
         observations, _ = env.reset(seed=2)
         asleep = 0
@@ -149,12 +152,12 @@ def test_an_action_of_a_sleeping_agent_is_not_needed_and_not_played() -> None:
             asleep += len(observations) < len(env.agents)
             observations, *_ = env.step(given)
         assert asleep == 9
-        digests.append(env.batch.markets.tobytes())
-    assert digests[0] == digests[1]
+        tracks_history.append(env.batch.markets.tobytes())
+    assert tracks_history[0] == tracks_history[1]
 
 
 def test_an_awake_agent_without_an_action_is_named() -> None:
-    env = MarketEnv(environment(pace=ChosenDelay((1, 4))))
+    env = MarketEnv(environment(timing=ChosenDelay((1, 4))))
     env.reset(seed=2)
     env.step({"outside_0": np.ones(5, np.float32), "outside_1": -np.ones(5, np.float32)})
     for given, complaint in (({}, "no entry for 'outside_1'"), ({"outside_1": np.ones(4)}, "action of 'outside_1'")):
@@ -166,7 +169,7 @@ def test_an_awake_agent_without_an_action_is_named() -> None:
 
 
 def test_random_sessions_of_visitors_conserve_everything() -> None:
-    batch = BatchMarket(visits(pace=ChosenTrigger()), 8)
+    batch = BatchMarket(visits(timing=ChosenTrigger()), 8)
     batch.reset(range(8))
     left = np.zeros((8, 13), int)
     for action in actions(batch, STEPS):

@@ -6,9 +6,9 @@ from numpy.typing import NDArray
 from pettingzoo.test import parallel_api_test, parallel_seed_test
 
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
-from marl_market.env.population.group import External, Group
 from marl_market.env.batch_market import ActionError, BatchMarket
 from marl_market.env.parallel_env import MarketEnv
+from marl_market.env.population.group import External, Group
 from tests.builders import environment, market_spec
 
 NAMES = ["first_0", "first_1", "second_0"]

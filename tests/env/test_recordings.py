@@ -15,10 +15,10 @@ from marl_market.env.recording.commands import CommandRecorder
 from marl_market.env.recording.feed import FeedRecorder
 from marl_market.env.recording.tape import TapeRecorder
 from marl_market.exchange.codes import CommandKind, EventKind, Liquidity
+from marl_market.exchange.command_stream import event_digest, read_levels
 from marl_market.exchange.exchange import Exchange
 from marl_market.exchange.feed import FeedPublisher
 from marl_market.exchange.replay import CommandLog, load_log, replay, save_log
-from marl_market.exchange.command_stream import event_digest, read_levels
 from marl_market.market.candles import candles
 from marl_market.market.feed import BookSnapshot, BookUpdate, Message, Trade
 from marl_market.market.feed_file import read_feed
@@ -177,7 +177,7 @@ def test_a_recorded_session_written_and_read_back_happens_again_bit_for_bit(tmp_
         assert read_levels(markets, 0, index).tolist() == read_levels(played, 0, index).tolist() != []
     for name in ("account", "live"):
         assert markets["seat"][name].tobytes() == played["seat"][name].tobytes(), name
-    for name in ("step", "reference_ticks", "mark_twice_ticks", "last_trade_ticks", "step_trades", "level"):
+    for name in ("step", "reference_ticks", "twice_mark_ticks", "last_trade_ticks", "step_trades", "level"):
         assert markets["public"][name].tobytes() == played["public"][name].tobytes(), name
     for name in ("fees_collected", "trade_sequence", "order_sequence", "phase", "time_ns"):
         assert markets[name] == played[name], name
@@ -225,7 +225,7 @@ def test_what_is_no_recording_is_refused_by_name(tmp_path: Path) -> None:
 def test_candles_of_a_tape_are_those_of_the_engine() -> None:
     spec = market_spec(session_steps=190)
     batch = BatchMarket(environment(spec=spec), 1)
-    batch.markets["public"]["digests"] = 1
+    batch.markets["public"]["tracks_history"] = 1
     tape = TapeRecorder(batch)
     batch.reset([8])
     tape.record()

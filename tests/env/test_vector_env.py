@@ -10,27 +10,27 @@ from gymnasium.wrappers.vector import DictInfoToList, DtypeObservation, Normaliz
 from numpy.typing import NDArray
 
 from marl_market.agents.evolution.evolution_strategy import EvolutionStrategy
-from marl_market.agents.policies.fixed_policy import FrozenPolicy
-from marl_market.agents.policies.mlp import MultilayerPerceptron
 from marl_market.agents.evolution.strategies import OpenAIES
+from marl_market.agents.policies.fixed_policy import CompiledPolicy
+from marl_market.agents.policies.mlp import MultilayerPerceptron
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
 from marl_market.env.actions.limit_grid import LimitGrid
 from marl_market.env.actions.market_discrete import MarketDiscrete
 from marl_market.env.actions.order_by_order import OrderByOrder
 from marl_market.env.actions.order_mixed import OrderMixed
 from marl_market.env.actions.quotes import Quotes
-from marl_market.env.population.group import External, Group
 from marl_market.env.batch_market import ActionError
-from marl_market.env.environment import Environment
-from marl_market.env.vector_env import FocalEnv
+from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.parallel_env import MarketEnv
+from marl_market.env.population.group import External, Group
+from marl_market.env.vector_env import FocalEnv
 from tests.builders import environment, market_spec
 
 STEPS = 12
 SCHEMES = [Quotes(), MarketDiscrete(), LimitGrid(), OrderByOrder(), OrderMixed()]
 
 
-def population(seats: int = 2, action: Any = None) -> Environment:
+def population(seats: int = 2, action: Any = None) -> EnvironmentSpec:
     groups = [
         Group("before", ZeroIntelligence(), 3),
         Group("mine", External(), seats),
@@ -50,7 +50,7 @@ class OneSeat(gymnasium.Env[NDArray[np.float32], Any]):
 
     metadata = {"render_modes": []}  # noqa: RUF012
 
-    def __init__(self, described: Environment) -> None:
+    def __init__(self, described: EnvironmentSpec) -> None:
         self._market = MarketEnv(described)
         (self._agent,) = self._market.possible_agents
         self.observation_space = self._market.observation_space(self._agent)
@@ -184,17 +184,17 @@ def test_trained_minds_play_beside_the_group_that_learns() -> None:
     size = population().observation_size
     network = MultilayerPerceptron((size, 4))
     weights = np.random.default_rng(0).normal(0, 1, network.parameter_count).astype(np.float32)
-    groups = [*population().groups, Group("trained", FrozenPolicy(network, weights), 2)]
+    groups = [*population().groups, Group("trained", CompiledPolicy(network, weights), 2)]
     env = FocalEnv(replace(population(), groups=groups), markets=2)
     env.reset(seed=1)
-    seen = env.batch.markets["seat"]["observation"][:, 6:8, :size].copy()
+    seen = env.batch.markets["seat"]["agent"]["observation"][:, 6:8, :size].copy()
     env.step(sampled(env)[0])
-    played = env.batch.markets["seat"]["action"][:, 6:8, :4]
+    played = env.batch.markets["seat"]["agent"]["action"][:, 6:8, :4]
     np.testing.assert_allclose(played, seen @ weights[: 4 * size].reshape(size, 4) + weights[4 * size :], rtol=1e-4)
 
 
 NOISE, MINE = Group("noise", ZeroIntelligence(), 4), Group("mine", External(), 2)
-STALE = FrozenPolicy(MultilayerPerceptron((3, 4)), np.zeros(16, np.float32))
+STALE = CompiledPolicy(MultilayerPerceptron((3, 4)), np.zeros(16, np.float32))
 
 
 @pytest.mark.parametrize(

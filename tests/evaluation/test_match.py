@@ -3,14 +3,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from marl_market.agents.policies.fixed_policy import FrozenPolicy
-from marl_market.agents.policies.mlp import MultilayerPerceptron
 from marl_market.agents.interfaces import Decision, Floats, Masks
+from marl_market.agents.policies.fixed_policy import CompiledPolicy
+from marl_market.agents.policies.mlp import MultilayerPerceptron
 from marl_market.agents.scripted.avellaneda_stoikov import AvellanedaStoikov
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
-from marl_market.env.population.group import External, Group
 from marl_market.env.batch_market import BatchMarket
-from marl_market.env.environment import Environment
+from marl_market.env.environment import EnvironmentSpec
+from marl_market.env.population.group import External, Group
 from marl_market.env.recording.tape import TapeRecorder
 from marl_market.evaluation.match import Match, play_match, with_policies
 from tests.builders import environment, market_spec
@@ -18,7 +18,7 @@ from tests.builders import environment, market_spec
 SEEDS = [3, 4, 5]
 
 
-def population() -> Environment:
+def population() -> EnvironmentSpec:
     groups = [
         Group("noise", ZeroIntelligence(), 5),
         Group("makers", AvellanedaStoikov(), 2),
@@ -27,10 +27,10 @@ def population() -> Environment:
     return environment(groups, spec=market_spec(session_steps=40))
 
 
-def policy(seed: int, scale: float = 1.0) -> FrozenPolicy:
+def policy(seed: int, scale: float = 1.0) -> CompiledPolicy:
     network = MultilayerPerceptron((population().observation_size, 6, 4))
     vector = np.random.default_rng(seed).normal(0, scale, network.parameter_count)
-    return FrozenPolicy(network, vector.astype(np.float32))
+    return CompiledPolicy(network, vector.astype(np.float32))
 
 
 def match(seed: int = 0) -> Match:
@@ -75,10 +75,10 @@ def test_a_policy_plays_in_a_match_as_it_does_from_outside() -> None:
     action = np.zeros((3, 0, 4), np.float32)
     learners = population().seats_of("learners")
     for _ in range(40):
-        watched = batch.markets["seat"]["observation"][:, learners, : population().observation_size]
+        watched = batch.markets["seat"]["agent"]["observation"][:, learners, : population().observation_size]
         assert np.array_equal(watched, observation)
         batch.step(action)
-        observation = outside.step(batch.markets["seat"]["action"][:, learners, :4].copy()).observation
+        observation = outside.step(batch.markets["seat"]["agent"]["action"][:, learners, :4].copy()).observation
     assert np.array_equal(outside.markets["seat"]["account"]["cash"], batch.markets["seat"]["account"]["cash"])
     assert np.array_equal(batch.markets["seat"]["account"]["trades"][:, :10], inside.trades)
 
@@ -91,7 +91,7 @@ def test_profit_is_what_the_accounts_are_worth_and_no_money_comes_from_nowhere()
         batch.step(np.zeros((3, 0, 4), np.float32))
     spec = described.spec
     for session, market in enumerate(batch.markets):
-        mark = int(market["public"]["mark_twice_ticks"]) / 2 * spec.tick_size
+        mark = int(market["public"]["twice_mark_ticks"]) / 2 * spec.tick_size
         for seat in range(described.seats):
             account = market["seat"][seat]["account"]
             worth = int(account["cash"]) * spec.cash_unit + int(account["position"]) * spec.lot_size * mark
@@ -122,7 +122,7 @@ def test_the_tape_is_that_of_the_first_session() -> None:
 def test_only_the_named_groups_play_a_policy() -> None:
     described = with_policies(population(), {"learners": policy(0), "nobody": policy(1)})
     assert [group.name for group in described.groups] == ["noise", "makers", "learners"]
-    assert [type(group.agent) for group in described.groups] == [ZeroIntelligence, AvellanedaStoikov, FrozenPolicy]
+    assert [type(group.agent) for group in described.groups] == [ZeroIntelligence, AvellanedaStoikov, CompiledPolicy]
     assert [group.count for group in described.groups] == [5, 2, 3]
 
 
@@ -130,7 +130,7 @@ def test_only_the_named_groups_play_a_policy() -> None:
 class Fading(External):
     """A policy outside the step that quotes farther away with each step it remembers."""
 
-    memory_size = 1
+    state_size = 1
     weights = np.zeros(0, np.float32)
 
     def act(self, observation: Floats, memory: Floats, noise: Floats | None, mask: Masks | None = None) -> Decision:

@@ -32,16 +32,16 @@ def package(tmp_path: Path) -> Path:
 
 
 def test_any_change_of_a_source_changes_the_digest(package: Path) -> None:
-    digests = [source_digest(package)]
+    tracks_history = [source_digest(package)]
     (package / "deep" / "two.py").write_text("b = 3\n")
-    digests.append(source_digest(package))
+    tracks_history.append(source_digest(package))
     (package / "three.py").touch()
-    digests.append(source_digest(package))
+    tracks_history.append(source_digest(package))
     (package / "three.py").rename(package / "deep" / "three.py")
-    digests.append(source_digest(package))
+    tracks_history.append(source_digest(package))
     (package / "deep" / "three.py").unlink()
-    assert len(set(digests)) == 4
-    assert source_digest(package) == digests[1]
+    assert len(set(tracks_history)) == 4
+    assert source_digest(package) == tracks_history[1]
 
 
 def test_other_files_do_not_change_the_digest(package: Path) -> None:

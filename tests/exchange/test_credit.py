@@ -70,12 +70,12 @@ def test_what_closes_is_always_accepted_and_what_opens_beyond_it_is_not() -> Non
     venue.limit(0, BUY, 1000, 200)
     venue.limit(1, SELL, 1000, 200)
     assert (venue.account(0)["position"], venue.account(1)["position"]) == (200, -200)
-    venue.market["public"]["mark_twice_ticks"] = 1000  # half of it: all is lost
+    venue.market["public"]["twice_mark_ticks"] = 1000  # half of it: all is lost
     assert not accepts(venue, 0, LIMIT, BUY, 1, 1)
     assert accepts(venue, 0, LIMIT, SELL, 1001, 150)
     assert not accepts(venue, 0, LIMIT, SELL, 1001, 51)
     assert accepts(venue, 0, LIMIT, SELL, 1001, 50)
-    venue.market["public"]["mark_twice_ticks"] = 2000
+    venue.market["public"]["twice_mark_ticks"] = 2000
     assert not accepts(venue, 0, LIMIT, SELL, 1001, 200)
     assert accepts(venue, 0, LIMIT, SELL, 1001, 199)  # 1000 of equity carry 199 lots at 5.005
 
@@ -91,10 +91,10 @@ def test_a_replaced_order_counts_in_the_place_of_the_old_one() -> None:
     assert replace(1010, 200) == EventKind.REJECTED
     assert venue.resting(0)[0].leaves_quantity == 200, "a rejected order changes nothing"
     assert replace(800, 250) == EventKind.REPLACED
-    venue.market["public"]["mark_twice_ticks"] = 500
+    venue.market["public"]["twice_mark_ticks"] = 500
     assert replace(799, 250) == EventKind.REJECTED
     assert replace(800, 249) == EventKind.REPLACED, "less of itself at its price"
-    venue.market["public"]["mark_twice_ticks"] = 2000
+    venue.market["public"]["twice_mark_ticks"] = 2000
     stop = venue.send(1, STOP, BUY, trigger_ticks=1100, quantity_lots=166)[0].order_id
     fields = {"trigger_ticks": 1103, "quantity_lots": 166, "order_id": stop}
     assert venue.send(1, CommandKind.REPLACE, **fields)[0].reason == Reason.INSUFFICIENT_FUNDS
@@ -137,6 +137,6 @@ def test_values_beyond_all_bounds_are_refused_and_not_wrapped(side: int) -> None
     venue = venue_of(initial_cash=1000, initial_margin=1e-6)
     most = int(venue.market["maximum_quantity"])
     for price in (2**31 - 1, -(2**31) + 1):
-        venue.market["public"]["mark_twice_ticks"] = 2 * price
+        venue.market["public"]["twice_mark_ticks"] = 2 * price
         for _ in range(3):
             assert not accepts(venue, 0, LIMIT, side, price, most)

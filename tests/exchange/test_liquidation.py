@@ -3,7 +3,7 @@
 from typing import Any
 
 from marl_market.exchange.codes import CommandKind, EventKind, Phase, Reason
-from marl_market.exchange.liquidation import withdraw_uncovered
+from marl_market.exchange.liquidation import cancel_uncovered
 from marl_market.market.credit import Credit
 from marl_market.market.spec import Fees, Rules
 from tests.builders import market_spec
@@ -163,12 +163,12 @@ def test_at_the_open_the_last_orders_beyond_the_account_are_withdrawn() -> None:
     venue.limit(1, BUY, 980, 10)
     venue.publish()
     earlier = venue.market["public"].copy()
-    withdraw_uncovered(venue.market)
+    cancel_uncovered(venue.market)
     assert venue.market["public"] == earlier, "nothing is beyond it"
     venue.account(0)["position"] = -6
     venue.account(1)["cash"] = -50 * DOLLAR
     venue.market["event_count"] = 0
-    withdraw_uncovered(venue.market)
+    cancel_uncovered(venue.market)
     events = [Event(*row) for row in venue.market["event"][: int(venue.market["event_count"])].tolist()]
     assert told(events) == [
         (EventKind.CANCELED, Reason.SHORT_LIMIT, 0, 2),

@@ -10,9 +10,9 @@ from tests.venue import Venue
 def leaving(closes: bool, **rules: Any) -> Venue:
     """Return a venue in which seat 1 leaves after the first step."""
     venue = Venue(spec=market_spec(rules=Rules(**rules)))
-    venue.market["visited"] = 1
+    venue.market["has_arrivals"] = 1
     venue.market["seat"]["departure_step"][1] = 1
-    venue.market["seat"]["closes"] = closes
+    venue.market["seat"]["closes_position"] = closes
     return venue
 
 

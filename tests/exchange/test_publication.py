@@ -1,7 +1,7 @@
 from typing import Any
 
 from marl_market.exchange.codes import CommandKind
-from marl_market.exchange.publication import equity_twice
+from marl_market.exchange.publication import twice_profit
 from marl_market.exchange.records import PUBLIC_LEVELS
 from tests.venue import Venue
 
@@ -38,7 +38,7 @@ def test_an_empty_market_stays_at_its_initial_price() -> None:
     public = venue.publish()
     assert public["depth"].tolist() == [0, 0]
     assert public["reference_ticks"] == venue.spec.initial_price_ticks
-    assert public["mark_twice_ticks"] == 2 * venue.spec.initial_price_ticks
+    assert public["twice_mark_ticks"] == 2 * venue.spec.initial_price_ticks
 
 
 def test_one_sided_quotes_move_the_reference_price_only_past_themselves() -> None:
@@ -54,32 +54,32 @@ def test_one_sided_quotes_move_the_reference_price_only_past_themselves() -> Non
 
 def test_a_quote_moves_the_mark_only_when_it_has_stood_a_step() -> None:
     venue, public = quoted()
-    assert public["mark_twice_ticks"] == 999 + 1003
+    assert public["twice_mark_ticks"] == 999 + 1003
     venue.limit(1, BUY, 1002, 1)
-    assert venue.publish()["mark_twice_ticks"] == 999 + 1003
+    assert venue.publish()["twice_mark_ticks"] == 999 + 1003
     assert public["reference_ticks"] == 1002.5
-    assert venue.publish()["mark_twice_ticks"] == 1002 + 1003
+    assert venue.publish()["twice_mark_ticks"] == 1002 + 1003
     venue.send(1, CommandKind.CANCEL_ALL)
-    assert venue.publish()["mark_twice_ticks"] == 999 + 1003
+    assert venue.publish()["twice_mark_ticks"] == 999 + 1003
 
 
 def test_a_fresh_ask_does_not_move_the_mark_either() -> None:
     venue, public = quoted()
     venue.limit(1, SELL, 1000, 1)
-    assert venue.publish()["mark_twice_ticks"] == 999 + 1003
-    assert venue.publish()["mark_twice_ticks"] == 999 + 1000
+    assert venue.publish()["twice_mark_ticks"] == 999 + 1003
+    assert venue.publish()["twice_mark_ticks"] == 999 + 1000
     venue.send(1, CommandKind.CANCEL_ALL)
-    assert public["mark_twice_ticks"] == 999 + 1000
-    assert venue.publish()["mark_twice_ticks"] == 999 + 1003
+    assert public["twice_mark_ticks"] == 999 + 1000
+    assert venue.publish()["twice_mark_ticks"] == 999 + 1003
 
 
 def test_a_side_that_comes_back_moves_the_mark_only_when_it_has_stood_a_step() -> None:
     venue, public = quoted()
     venue.take(1, BUY, 5)
-    assert venue.publish()["mark_twice_ticks"] == 999 + 1003
+    assert venue.publish()["twice_mark_ticks"] == 999 + 1003
     venue.limit(1, SELL, 5000, 1)
-    assert venue.publish()["mark_twice_ticks"] == 999 + 1003
-    assert venue.publish()["mark_twice_ticks"] == 999 + 5000
+    assert venue.publish()["twice_mark_ticks"] == 999 + 1003
+    assert venue.publish()["twice_mark_ticks"] == 999 + 5000
     assert public["depth"].tolist() == [1, 1]
 
 
@@ -88,5 +88,5 @@ def test_equity_is_cash_plus_the_position_at_the_mark() -> None:
     venue.take(1, BUY, 3)
     account = venue.account(1)
     per_tick_lot = venue.spec.cash_per_tick_lot
-    assert equity_twice(public, account) == 2 * int(account["cash"]) + 3 * 2002 * per_tick_lot
+    assert twice_profit(public, account) == 2 * int(account["cash"]) + 3 * 2002 * per_tick_lot
     assert int(account["cash"]) == -3 * 1003 * per_tick_lot - int(account["fees"])

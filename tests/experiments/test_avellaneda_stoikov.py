@@ -8,8 +8,8 @@ from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 
 from marl_market.env.population.group import Group
-from marl_market.evaluation.replication.replication import LATER
 from marl_market.evaluation.replication.avellaneda_stoikov import model_market, takers
+from marl_market.evaluation.replication.replication import LATER
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = runpy.run_path(str(ROOT / "experiments/003_avellaneda_stoikov/learn.py"))

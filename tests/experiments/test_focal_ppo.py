@@ -11,7 +11,7 @@ SCRIPT = runpy.run_path(str(Path(__file__).parents[2] / "experiments/002_focal_p
 def test_advantages_are_the_discounted_sums_of_the_paper() -> None:
     random = torch.Generator().manual_seed(0)
     reward, value = torch.randn(7, 3, generator=random), torch.randn(8, 3, generator=random)
-    given = SCRIPT["advantages"](reward, value, SCRIPT["Settings"](gamma=0.9, trace_decay=0.7))
+    given = SCRIPT["advantages"](reward, value, SCRIPT["Settings"](gamma=0.9, gae_lambda=0.7))
     for t in range(7):
         errors = [reward[s] + 0.9 * value[s + 1] - value[s] for s in range(t, 7)]
         expected = sum((0.9 * 0.7) ** ahead * error for ahead, error in enumerate(errors))

@@ -262,7 +262,7 @@ def test_the_busiest_step_fits_its_event_buffer_with_little_to_spare(capacity: s
     assert_book_is_whole(venue)
     assert_conserved(venue)
     assert venue.resting(ASKS) == []
-    for name in ("mind", "observation", "memory"):
+    for name in ("ahead_lots", "arrival_step", "departure_step"):
         assert np.array_equal(venue.market["seat"][name], neighbor[name])
 
 

@@ -44,7 +44,7 @@ class Accounts:
     def shortfall(self, seat: int, side: int, lots: int, price: int) -> Fraction:
         """Return by how much an account misses what one more limit order needs; not above zero is fine."""
         record = self.venue.market["seat"][seat]
-        mark = Fraction(int(self.venue.market["public"]["mark_twice_ticks"]), 2)
+        mark = Fraction(int(self.venue.market["public"]["twice_mark_ticks"]), 2)
         margin, worst = Fraction(str(self.credit.initial_margin)), side * self.holding(seat) + lots
         prices = [price]
         for slot, order in enumerate(record["order"]):

@@ -11,19 +11,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
-from marl_market.env.population.group import External, Group
 from marl_market.env.batch_market import BatchMarket
-from marl_market.env.recording.commands import CommandRecorder, landed
-from marl_market.env.environment import Environment
+from marl_market.env.environment import EnvironmentSpec
+from marl_market.env.interface.signatures import DECIDED, trader
 from marl_market.env.observations.book import Book
 from marl_market.env.observations.clock import Clock
 from marl_market.env.observations.latency import LatencyTier
-from marl_market.env.interface.signatures import DECIDED, trader
+from marl_market.env.population.group import External, Group
+from marl_market.env.recording.commands import CommandRecorder, landed
 from marl_market.exchange.codes import EventKind, Reason, TimeInForce
+from marl_market.exchange.command_stream import event_digest
 from marl_market.exchange.commands import cancel_all, submit_limit, submit_limit_order
 from marl_market.exchange.records import SEAT_COMMANDS, SEAT_IN_FLIGHT
 from marl_market.exchange.replay import replay
-from marl_market.exchange.command_stream import event_digest
 from marl_market.market.latency import Delay, Latency
 from marl_market.market.spec import MarketSpec
 from tests.builders import actions, environment, market_spec
@@ -49,19 +49,19 @@ LATENCIES = st.builds(Latency, entry=DELAYS, data=DELAYS, compute_ns=st.sampled_
 
 
 @trader
-def send_nothing(public, seat, mind):  # type: ignore[no-untyped-def]
+def send_nothing(public, seat, params):  # type: ignore[no-untyped-def]
     return DECIDED
 
 
 @trader
-def send_as_many_as_one_can(public, seat, mind):  # type: ignore[no-untyped-def]
+def send_as_many_as_one_can(public, seat, params):  # type: ignore[no-untyped-def]
     for _ in range(SEAT_COMMANDS):
         submit_limit(seat, 1, 10.0, 1)
     return DECIDED
 
 
 @trader
-def offer_and_flee(public, seat, mind):  # type: ignore[no-untyped-def]
+def offer_and_flee(public, seat, params):  # type: ignore[no-untyped-def]
     """Offer a lot at 1000 in one step of four, and withdraw it two steps later."""
     if public.step % 4 == 0:
         submit_limit(seat, -1, 1000.0, 1)
@@ -71,7 +71,7 @@ def offer_and_flee(public, seat, mind):  # type: ignore[no-untyped-def]
 
 
 @trader
-def lift_the_offer(public, seat, mind):  # type: ignore[no-untyped-def]
+def lift_the_offer(public, seat, params):  # type: ignore[no-untyped-def]
     """Try to buy at 1000 when the offer is about to go."""
     if public.step % 4 == 2:
         submit_limit_order(seat, 1, 1000.0, 1, 0, IMMEDIATE_OR_CANCEL, 0)
@@ -79,10 +79,10 @@ def lift_the_offer(public, seat, mind):  # type: ignore[no-untyped-def]
 
 
 @trader
-def note_what_it_sees(public, seat, mind):  # type: ignore[no-untyped-def]
-    seat.memory[0] = public.reference_ticks
-    seat.memory[1] = public.session_lots
-    seat.memory[2] = public.step
+def note_what_it_sees(public, seat, params):  # type: ignore[no-untyped-def]
+    seat.agent.memory[0] = public.reference_ticks
+    seat.agent.memory[1] = public.session_lots
+    seat.agent.memory[2] = public.step
     return DECIDED
 
 
@@ -93,13 +93,13 @@ class Rule:
     trader: Any
     observes = False
     warms_up = False
-    mind_per_market = False
+    params_per_market = False
 
     def parameters(self, spec: MarketSpec, seats: int) -> Sequence[float]:
         return ()
 
 
-def crowd(near: Latency, far: Latency, **changes: Any) -> Environment:
+def crowd(near: Latency, far: Latency, **changes: Any) -> EnvironmentSpec:
     """Return ordinary flow near the venue and seats that send anything farther away; nobody cancels all."""
     groups = (Group("noise", ZeroIntelligence(), 4, latency=near), Group("any", Anything(), 6, latency=far))
     return environment(groups, spec=market_spec(**{"session_steps": 30, **changes}))
@@ -121,11 +121,14 @@ def play(batch: BatchMarket, seeds: Sequence[int], seed: int = 0) -> tuple[list[
 def test_no_command_is_lost_and_none_overtakes(near: Latency, far: Latency, seed: int) -> None:
     batch = BatchMarket(crowd(near, replace(far, entry=replace(far.entry, floor_ns=1 + far.entry.floor_ns))), 1)
     batch.reset([seed])
-    assert batch.lines is not None
-    lines, market = batch.lines.line[0], batch.markets[0]
+    assert batch.connections is not None
+    connections, market = batch.connections.connection[0], batch.markets[0]
     sent = [
-        [line["flight"][i % SEAT_IN_FLIGHT]["command"].tolist() for i in range(line["ended"], line["sent"])]
-        for line in lines
+        [
+            connection["in_flight"][i % SEAT_IN_FLIGHT]["command"].tolist()
+            for i in range(connection["ended"], connection["sent"])
+        ]
+        for connection in connections
     ]
     ended: list[list[Any]] = [[] for _ in sent]
     fates = refusals = landings = 0
@@ -136,17 +139,17 @@ def test_no_command_is_lost_and_none_overtakes(near: Latency, far: Latency, seed
         landings += rows.size
         for number, seat in enumerate(market["seat"][:10]):
             mine = rows[rows["seat"] == number]
-            full = mine["refusal"] == Reason.TOO_MANY_IN_FLIGHT
+            full = mine["rejection"] == Reason.TOO_MANY_IN_FLIGHT
             written = seat["command"][: seat["command_count"]].tolist()
             taken = len(written) - int(full.sum())
             assert mine["command"][full].tolist() == written[taken:]
             sent[number] += written[:taken]
             ended[number] += mine["command"][~full].tolist()
-            assert (mine["refusal"] == Reason.NONE).sum() <= SEAT_COMMANDS
+            assert (mine["rejection"] == Reason.NONE).sum() <= SEAT_COMMANDS
         events = market["event"][: market["event_count"]]
         fates += np.isin(events["kind"], FATES).sum()
         fates += ((events["kind"] == EventKind.CANCELED) & (events["reason"] == Reason.BY_OWNER)).sum()
-        refusals += np.isin(events["reason"], REFUSALS).sum() - (rows["refusal"] != Reason.NONE).sum()
+        refusals += np.isin(events["reason"], REFUSALS).sum() - (rows["rejection"] != Reason.NONE).sum()
         assert (np.diff(np.concatenate([[clock], events["time_ns"]])) >= 0).all()
         clock = int(market["public"]["time_ns"])
         assert events["time_ns"].max(initial=0) < clock
@@ -154,7 +157,7 @@ def test_no_command_is_lost_and_none_overtakes(near: Latency, far: Latency, seed
     assert fates == landings > 50
     assert refusals == 0
     assert [int(total[0]) for total in batch.conservation_errors()] == [0, 0]
-    assert (lines["sent"] == lines["ended"]).all()
+    assert (connections["sent"] == connections["ended"]).all()
 
 
 @given(near=LATENCIES, far=LATENCIES, seed=st.integers(0, 2**31))
@@ -191,16 +194,16 @@ def test_without_a_delay_all_goes_as_if_there_were_none() -> None:
     far = Latency(Delay(STEP), Delay(2 * STEP))
     groups = [Group("noise", ZeroIntelligence(), 4), Group("any", Anything(), 6), Group("outside", External(), 2)]
     spec = market_spec(session_steps=40)
-    near, beside = (
+    near, to_device_of = (
         BatchMarket(environment([*groups, Group("mute", Rule(send_nothing), 1, latency=latency)], spec=spec), 2)
         for latency in (None, far)
     )
-    assert near.lines is None
-    assert not near.markets["line"].any()
-    assert beside.lines is not None
-    assert beside.lines.history.shape == (2, 3)
+    assert near.connections is None
+    assert not near.markets["connection"].any()
+    assert to_device_of.connections is not None
+    assert to_device_of.connections.history.shape == (2, 3)
     events, shown = play(near, [1, 2])
-    again, seen = play(beside, [1, 2])
+    again, seen = play(to_device_of, [1, 2])
     assert event_digest(np.concatenate(events)) == event_digest(np.concatenate(again))
     assert shown == seen
     assert np.concatenate(events)["kind"].size > 1000
@@ -252,7 +255,7 @@ def test_late_data_show_the_market_as_it_was_and_the_clock_as_it_is() -> None:
         public = batch.markets[0]["public"]
         truth.append((float(public["reference_ticks"]), float(public["session_lots"])))
         seen.append(batch.step(action).observation.copy())
-        memory = batch.markets[0]["seat"][6]["memory"]
+        memory = batch.markets[0]["seat"][6]["agent"]["memory"]
         assert memory[2] == step
         if step >= 2:
             assert tuple(memory[:2].tolist()) == truth[step - 2]
@@ -268,11 +271,11 @@ def test_data_never_go_back() -> None:
     spec = market_spec(session_steps=200)
     batch = BatchMarket(environment([Group("eyes", ZeroIntelligence(), 3, latency=late)], spec=spec), 1)
     batch.reset([5])
-    assert batch.lines is not None
+    assert batch.connections is not None
     ages = []
     for action in actions(batch, 200):
         batch.step(action)
-        ages.append(batch.lines.line[0]["data_steps"].copy())
+        ages.append(batch.connections.connection[0]["data_steps"].copy())
     assert (np.diff(ages, axis=0) <= 1).all()
     assert set(np.unique(ages)) == set(range(1, 7))
 

@@ -9,16 +9,16 @@ import pytest
 from numpy.typing import NDArray
 
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
-from marl_market.env.population.group import External, Group
 from marl_market.env.batch_market import BatchMarket
+from marl_market.env.environment import EnvironmentSpec
+from marl_market.env.population.group import External, Group
+from marl_market.env.population.participation import Exponential, Participation, Uniform
 from marl_market.env.recording.commands import CommandRecorder
-from marl_market.env.environment import Environment
-from marl_market.env.timing.chosen_trigger import ChosenTrigger
-from marl_market.env.population.participation import Exponential, Presence, Uniform
 from marl_market.env.recording.tape import TapeRecorder
+from marl_market.env.timing.chosen_trigger import ChosenTrigger
 from marl_market.exchange.codes import CommandKind, Reason
-from marl_market.exchange.replay import replay
 from marl_market.exchange.command_stream import event_digest
+from marl_market.exchange.replay import replay
 from tests.builders import actions, environment, market_spec
 
 THREADS = pytest.param(
@@ -27,7 +27,7 @@ THREADS = pytest.param(
 
 
 def play(
-    environment: Environment, seeds: Sequence[int], given: NDArray[np.float32], threads: int = 1
+    environment: EnvironmentSpec, seeds: Sequence[int], given: NDArray[np.float32], threads: int = 1
 ) -> tuple[BatchMarket, list[Any], list[str]]:
     """Play a session; return the batch, what each step handed out, and the tapes' digests."""
     batch = BatchMarket(environment, len(seeds), threads)
@@ -42,7 +42,7 @@ def play(
     return batch, history, [recorder.tape().digest() for recorder in recorders]
 
 
-def session_actions(environment: Environment, markets: int, seed: int = 0) -> NDArray[np.float32]:
+def session_actions(environment: EnvironmentSpec, markets: int, seed: int = 0) -> NDArray[np.float32]:
     return actions(BatchMarket(environment, markets), environment.spec.session_steps, seed)
 
 
@@ -50,8 +50,8 @@ def test_markets_of_one_seed_are_equal_and_of_another_seed_are_not() -> None:
     description = environment()
     one = session_actions(description, 1)
     given = np.concatenate([one, one, one], axis=1)
-    batch, history, digests = play(description, [5, 5, 6], given)
-    assert digests[0] == digests[1] != digests[2]
+    batch, history, tracks_history = play(description, [5, 5, 6], given)
+    assert tracks_history[0] == tracks_history[1] != tracks_history[2]
     assert batch.markets[0].tobytes() == batch.markets[1].tobytes() != batch.markets[2].tobytes()
     assert np.array_equal(history[-1][0][0], history[-1][0][1])
 
@@ -61,10 +61,10 @@ def test_a_market_goes_the_same_way_in_any_batch_on_any_number_of_threads(thread
     description = environment()
     seeds, place = [11, 12, 13, 14, 15], 3
     given = session_actions(description, 5)
-    alone, history, digests = play(description, seeds[place : place + 1], given[:, place : place + 1])
+    alone, history, tracks_history = play(description, seeds[place : place + 1], given[:, place : place + 1])
     among, histories, all_digests = play(description, seeds, given, threads)
     assert alone.markets[0].tobytes() == among.markets[place].tobytes()
-    assert digests[0] == all_digests[place]
+    assert tracks_history[0] == all_digests[place]
     assert history[0][0].tobytes() == histories[0][place].tobytes()
     for mine, theirs in zip(history[1:], histories[1:], strict=True):
         assert mine[0][0].tobytes() == theirs[0][place].tobytes()
@@ -140,10 +140,10 @@ def test_seats_that_come_leave_and_sleep_go_the_same_way_on_any_number_of_thread
     seeds = [11, 11, 12, 13]
     given = session_actions(description, 4)
     given[:, 1] = given[:, 0]
-    alone, history, digests = play(description, seeds[:1], given[:, :1])
+    alone, history, tracks_history = play(description, seeds[:1], given[:, :1])
     among, histories, all_digests = play(description, seeds, given, threads)
     assert alone.markets[0].tobytes() == among.markets[0].tobytes() == among.markets[1].tobytes()
-    assert digests[0] == all_digests[0] == all_digests[1]
+    assert tracks_history[0] == all_digests[0] == all_digests[1]
     assert len(set(all_digests)) == 3
     assert [row[1][0].tobytes() for row in history[1:]] == [row[1][0].tobytes() for row in histories[1:]]
     assert [error.any() for error in among.conservation_errors()] == [False, False]
@@ -165,11 +165,11 @@ def test_a_session_of_visitors_replays_bit_for_bit_from_its_commands() -> None:
     assert (np.concatenate(events)["reason"] == Reason.SEAT_ABSENT).any()
 
 
-def visited() -> Environment:
-    coming = Presence(Uniform(0, 40), Exponential(15.0), closes=True)
+def visited() -> EnvironmentSpec:
+    coming = Participation(Uniform(0, 40), Exponential(15.0), closes_position=True)
     groups = [
         Group("noise", ZeroIntelligence(), 6),
         Group("coming", ZeroIntelligence(), 4, coming),
-        Group("outside", External(), 2, Presence(stay=Exponential(30.0))),
+        Group("outside", External(), 2, Participation(duration=Exponential(30.0))),
     ]
-    return environment(groups, spec=market_spec(session_steps=60), pace=ChosenTrigger(longest_steps=5))
+    return environment(groups, spec=market_spec(session_steps=60), timing=ChosenTrigger(longest_steps=5))

@@ -11,8 +11,8 @@ import pytest
 from marl_market.evaluation.outcomes import Conservation, Evaluation, compare_paired, summarize_group
 from marl_market.market.tape import FLOW, QUOTE, TRADE, Tape
 from marl_market.market.tape_file import save_tape
+from marl_market.reporting.run_folder import CONFIG_FILE, write_evaluation, write_metadata
 from marl_market.reporting.sinks.local import LocalSink
-from marl_market.reporting.run_folder import CONFIG_FILE, write_evaluation, write_facts
 
 LEARNERS = ("ppo", "dqn", "evolution")
 
@@ -104,7 +104,7 @@ def write_run(folder: Path) -> None:
     for iteration in range(1, 121):
         sink.log(metrics_row(iteration), iteration)
     write_evaluation(folder, invented_evaluation())
-    write_facts(folder, FACTS)
+    write_metadata(folder, FACTS)
     save_tape(folder / "tape.npz", invented_tape())
     (folder / CONFIG_FILE).write_text(CONFIG, encoding="utf-8")
 

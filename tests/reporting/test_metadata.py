@@ -6,24 +6,24 @@ from pathlib import Path
 import numpy as np
 
 from marl_market.market.spec import Provenance
-from marl_market.reporting.metadata import git_commit, market_facts, software_facts
+from marl_market.reporting.metadata import git_commit, market_metadata, software_metadata
 from tests.builders import market_spec
 
 
 def test_a_market_says_where_it_comes_from() -> None:
     origin = Provenance("day.csv", "lobster", "2012-06-21T09:30:00", "2012-06-21T10:30:00", 91997, "ab12")
-    facts = market_facts(market_spec(provenance=origin, currency="EUR"))
-    assert facts["market_source"] == "day.csv (91997 rows, read as lobster)"
-    assert facts["market_dates"] == "2012-06-21T09:30:00 to 2012-06-21T10:30:00"
-    assert (facts["market_sha256"], facts["currency"]) == ("ab12", "EUR")
-    assert facts["session"] == "12 steps of 1 s, after 8 of warm-up"
-    assert market_facts(market_spec())["market_source"] == "invented"
+    metadata = market_metadata(market_spec(provenance=origin, currency="EUR"))
+    assert metadata["market_source"] == "day.csv (91997 rows, read as lobster)"
+    assert metadata["market_dates"] == "2012-06-21T09:30:00 to 2012-06-21T10:30:00"
+    assert (metadata["market_sha256"], metadata["currency"]) == ("ab12", "EUR")
+    assert metadata["session"] == "12 steps of 1 s, after 8 of warm-up"
+    assert market_metadata(market_spec())["market_source"] == "invented"
 
 
 def test_the_versions_are_those_that_run() -> None:
-    facts = software_facts()
-    assert facts["numpy"] == np.__version__
-    assert {"python", "numba", "torch", "ray"} <= facts.keys()
+    metadata = software_metadata()
+    assert metadata["numpy"] == np.__version__
+    assert {"python", "numba", "torch", "ray"} <= metadata.keys()
 
 
 def test_the_commit_is_that_of_a_tracked_file_and_says_when_something_changed(tmp_path: Path) -> None:

@@ -100,7 +100,7 @@ def test_a_resumed_run_goes_on_in_its_folder_and_keeps_its_config(train: Callabl
     [
         (["market=no_such"], "Could not find 'market/no_such'"),
         (["no_such=1"], "Could not override 'no_such'"),
-        (["+no_such=1"], "error: Environment.__init__() got an unexpected keyword argument 'no_such'"),
+        (["+no_such=1"], "error: EnvironmentSpec.__init__() got an unexpected keyword argument 'no_such'"),
         (["population.noise.agent.no_such=1"], "Could not override 'population.noise.agent.no_such'"),
         (
             ["+population.noise.agent.no_such=1"],

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.population.group import Group
-from marl_market.env.environment import Environment
 from marl_market.env.rewards.profit import Profit
 from marl_market.training.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from marl_market.training.trainer import Trainer, Training
@@ -20,7 +20,7 @@ Build = Callable[..., Trainer]
 
 @pytest.fixture(scope="module")
 def build(
-    learning: Callable[..., Environment], train: Callable[..., Trainer], tmp_path_factory: pytest.TempPathFactory
+    learning: Callable[..., EnvironmentSpec], train: Callable[..., Trainer], tmp_path_factory: pytest.TempPathFactory
 ) -> Build:
     """Return what builds a trainer for a folder in which a run of seed 1 and 4 markets was saved."""
     folder = tmp_path_factory.mktemp("saved")
@@ -36,7 +36,7 @@ def test_a_run_that_is_only_longer_fits(build: Build) -> None:
     build().resume()
 
 
-def test_what_differs_is_named_as_it_is_there_and_here(build: Build, learning: Callable[..., Environment]) -> None:
+def test_what_differs_is_named_as_it_is_there_and_here(build: Build, learning: Callable[..., EnvironmentSpec]) -> None:
     groups = learning().groups
     more = [*groups[:1], replace(groups[1], count=5), *groups[2:]]
     renamed = [replace(groups[0], name="first"), *groups[1:]]
@@ -57,7 +57,7 @@ def test_what_differs_is_named_as_it_is_there_and_here(build: Build, learning: C
             trainer.resume()
 
 
-def test_many_differences_are_counted(build: Build, learning: Callable[..., Environment]) -> None:
+def test_many_differences_are_counted(build: Build, learning: Callable[..., EnvironmentSpec]) -> None:
     trainer = build(groups=[Group("alone", learning().groups[1].agent)])
     with pytest.raises(CheckpointError, match=r"; and \d+ more$"):
         trainer.resume()

@@ -14,7 +14,7 @@ import torch
 from ray.cluster_utils import Cluster
 
 from marl_market.agents.rllib.learners.process import prepare_process
-from marl_market.env.environment import Environment
+from marl_market.env.environment import EnvironmentSpec
 from marl_market.reporting.sinks.local import LocalSink
 from marl_market.training.trainer import Trainer, Training
 from marl_market.training.workers import WorkersError
@@ -51,7 +51,7 @@ class Losing(LocalSink):
 
 
 def test_a_run_spreads_over_two_nodes_and_survives_the_loss_of_one(
-    cluster: Cluster, learning: Callable[..., Environment], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    cluster: Cluster, learning: Callable[..., EnvironmentSpec], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     described = learning(groups=[group for group in learning().groups if group.name in ("noise", "evolution")])
     with pytest.raises(WorkersError, match=r"training\.workers is 5; the cluster at '.*' has 4 cores"):

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from marl_market.agents.interfaces import LearningAgent, OutsidePolicy
+from marl_market.agents.interfaces import ExternalPolicy, LearningAgent
 from marl_market.agents.rllib.algorithms.ppo import PPO
 from marl_market.env.actions.quotes import Quotes
+from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.population.group import Group
-from marl_market.env.environment import Environment
 from marl_market.evaluation.match import play_match, with_policies
 from marl_market.training.evaluation import evaluate_training
 from tests.builders import market_spec
@@ -18,7 +18,7 @@ from tests.builders import market_spec
 SEEDS = (3, 5, 8)
 
 
-def newborn(environment: Environment, seed: int) -> dict[str, Any]:
+def newborn(environment: EnvironmentSpec, seed: int) -> dict[str, Any]:
     return {
         group.name: group.agent.learner(environment, group.name, seed).policy()
         for group in environment.groups
@@ -26,7 +26,7 @@ def newborn(environment: Environment, seed: int) -> dict[str, Any]:
     }
 
 
-def test_a_mind_that_learned_nothing_gains_exactly_nothing(learning: Callable[..., Environment]) -> None:
+def test_a_mind_that_learned_nothing_gains_exactly_nothing(learning: Callable[..., EnvironmentSpec]) -> None:
     environment = learning()
     policies = newborn(environment, 1)
     evaluation, _ = evaluate_training(environment, policies, newborn(environment, 1), SEEDS)
@@ -37,11 +37,11 @@ def test_a_mind_that_learned_nothing_gains_exactly_nothing(learning: Callable[..
     np.testing.assert_array_equal(first, second)
 
 
-def test_a_mind_that_does_not_compile_is_compared_like_any_other(learning: Callable[..., Environment]) -> None:
+def test_a_mind_that_does_not_compile_is_compared_like_any_other(learning: Callable[..., EnvironmentSpec]) -> None:
     environment = learning()
-    groups = [Group("lstm", PPO(hidden=(8,), memory=8, output_scale=1.0), 2), *environment.groups]
+    groups = [Group("lstm", PPO(hidden=(8,), lstm_size=8, output_scale=1.0), 2), *environment.groups]
     environment = replace(environment, groups=[group for group in groups if group.name in ("lstm", "noise", "ppo")])
-    assert isinstance(newborn(environment, 1)["lstm"], OutsidePolicy)
+    assert isinstance(newborn(environment, 1)["lstm"], ExternalPolicy)
     evaluation, _ = evaluate_training(environment, newborn(environment, 1), newborn(environment, 1), SEEDS)
     assert [each.difference_mean for each in evaluation.comparisons] == [0.0, 0.0]
     evaluation, _ = evaluate_training(environment, newborn(environment, 1), newborn(environment, 2), SEEDS)
@@ -49,7 +49,7 @@ def test_a_mind_that_does_not_compile_is_compared_like_any_other(learning: Calla
     assert evaluation.conservation.holds
 
 
-def test_a_group_is_compared_with_everybody_else_as_trained(learning: Callable[..., Environment]) -> None:
+def test_a_group_is_compared_with_everybody_else_as_trained(learning: Callable[..., EnvironmentSpec]) -> None:
     environment = learning(spec=market_spec(session_steps=60), action=Quotes(nearest=-0.5))
     untrained = newborn(environment, 1)
     # Newborn minds hardly move from the middle of the action space: in whole ticks and lots they may do the same.

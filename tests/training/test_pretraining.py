@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from marl_market.agents.evolution.evolution_strategy import EvolutionStrategy
-from marl_market.agents.imitation.behavior_cloning import Cloned
+from marl_market.agents.imitation.behavior_cloning import BehaviorCloning
 from marl_market.agents.rllib.algorithms.ppo import PPO
 from marl_market.agents.scripted.avellaneda_stoikov import AvellanedaStoikov
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
@@ -18,15 +18,15 @@ from marl_market.env.population.group import Group
 from marl_market.reporting.run_folder import read_metrics
 from marl_market.training.trainer import Trainer, Training
 from tests.builders import environment
-from tests.training.conftest import learning_environment
+from tests.tiny_run import learning_environment
 from tests.training.test_trainer import same_but_for_time, weights
 
 Train = Callable[..., Trainer]
 TEACHER = AvellanedaStoikov()
 CLONES = (
-    Group("ppo", Cloned(PPO(hidden=(8,), minibatch_size=32, epochs=1), TEACHER, sessions=2, epochs=2), 2),
+    Group("ppo", BehaviorCloning(PPO(hidden=(8,), minibatch_size=32, epochs=1), TEACHER, sessions=2, epochs=2), 2),
     Group("noise", ZeroIntelligence(), 4),
-    Group("evolution", Cloned(EvolutionStrategy((4,)), TEACHER, sessions=3, epochs=2), 1),
+    Group("evolution", BehaviorCloning(EvolutionStrategy((4,)), TEACHER, sessions=3, epochs=2), 1),
     Group("newborn", PPO(hidden=(8,), minibatch_size=32, epochs=1), 1),
 )
 CHANGES: dict[str, Any] = {"groups": CLONES}
@@ -40,8 +40,8 @@ def finished(train: Train, tmp_path_factory: pytest.TempPathFactory) -> tuple[Tr
 
 def test_clones_say_how_close_they_came_and_newborns_nothing(finished: tuple[Trainer, Path]) -> None:
     metrics = read_metrics(finished[1] / "metrics.jsonl")
-    said = {name for name in metrics if "/clone_" in name or "teacher" in name}
-    fit = ("clone_loss", "clone_explained_variance", "teacher_reward")
+    said = {name for name in metrics if "/clone_" in name or "expert" in name}
+    fit = ("clone_loss", "clone_explained_variance", "expert_reward")
     assert said == {
         *(f"learner/{group}/{name}" for group in ("ppo", "evolution") for name in fit),
         "learner/ppo/clone_value_explained_variance",
@@ -56,7 +56,7 @@ def test_a_resumed_run_does_not_clone_again(
 ) -> None:
     train(tmp_path, changes=CHANGES, iterations=2)
     (tmp_path / "evaluation.json").unlink()
-    monkeypatch.setattr("marl_market.training.trainer.clone_teachers", None)
+    monkeypatch.setattr("marl_market.training.trainer.pretrain", None)
     resumed = train(tmp_path, changes=CHANGES, resume=True)
     assert weights(resumed) == weights(finished[0])
     same_but_for_time(tmp_path, finished[1])

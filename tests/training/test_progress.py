@@ -66,7 +66,7 @@ def test_a_terminal_gets_one_line_over_itself_until_something_has_to_stay(clock:
     for done in (1, 2, 3):
         clock.append(float(done))
         line.show(done, {"ppo": 0.0})
-    line.say("done")
+    line.log("done")
     written = stream.getvalue()
     assert written.count("\n") == 2
     assert written.count("\r") == 4

@@ -13,12 +13,12 @@ import pandas as pd
 import pytest
 import yaml
 
-from marl_market.env.environment import Environment
+from marl_market.agents.sampling.sampler import Sampler, Session
+from marl_market.env.environment import EnvironmentSpec
 from marl_market.evaluation.outcomes import Evaluation
 from marl_market.market.tape_file import load_tape
 from marl_market.reporting.run_folder import read_metrics
 from marl_market.training.checkpoint import load_checkpoint, save_checkpoint
-from marl_market.agents.sampling.sampler import Sampler, Session
 from marl_market.training.trainer import Trainer, Training
 
 Train = Callable[..., Trainer]
@@ -82,12 +82,12 @@ def test_every_metric_is_finite_and_named_by_the_convention(finished: tuple[Trai
 
 
 def test_the_facts_say_where_the_market_and_the_numbers_come_from(finished: tuple[Trainer, Path]) -> None:
-    facts: Mapping[str, Any] = json.loads((finished[1] / "facts.json").read_text())
+    metadata: Mapping[str, Any] = json.loads((finished[1] / "facts.json").read_text())
     assert {
         "title": "tiny", "seed": 1, "market": "test", "market_source": "invented", "currency": "USD", "markets": 4,
         "seats_a_market": 13, "threads": 1, "numba": numba.__version__, "numpy": np.__version__,
-    }.items() <= facts.items()  # fmt: skip
-    assert {"python", "torch", "ray"} <= facts.keys()
+    }.items() <= metadata.items()  # fmt: skip
+    assert {"python", "torch", "ray"} <= metadata.keys()
 
 
 @pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="this machine has one core")
@@ -135,7 +135,7 @@ class Crash:
 
 
 def test_a_crash_costs_only_what_came_after_the_last_checkpoint(
-    finished: tuple[Trainer, Path], learning: Callable[..., Environment], train: Train, tmp_path: Path
+    finished: tuple[Trainer, Path], learning: Callable[..., EnvironmentSpec], train: Train, tmp_path: Path
 ) -> None:
     trainer = Trainer(learning(), Training(4, 4, 1, 1, checkpoint_every=2, evaluation_seeds=3), 1, tmp_path)
     with pytest.raises(KeyError, match="crash"):
@@ -148,7 +148,7 @@ def test_a_crash_costs_only_what_came_after_the_last_checkpoint(
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_is_saved_evaluated_and_can_go_on(
     finished: tuple[Trainer, Path],
-    learning: Callable[..., Environment],
+    learning: Callable[..., EnvironmentSpec],
     train: Train,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
@@ -169,7 +169,7 @@ def test_an_interrupted_run_is_saved_evaluated_and_can_go_on(
 
 
 def test_groups_that_do_not_learn_are_compared_with_nobody(
-    learning: Callable[..., Environment], train: Train, tmp_path: Path
+    learning: Callable[..., EnvironmentSpec], train: Train, tmp_path: Path
 ) -> None:
     noise = [group for group in learning().groups if group.name == "noise"]
     train(tmp_path, changes={"groups": noise}, iterations=1)
@@ -232,12 +232,12 @@ def test_workers_are_no_more_than_pairs_and_have_an_address() -> None:
 
 
 @pytest.mark.parametrize("seed", [-1, 1.5, None])
-def test_a_bad_seed_is_named(learning: Callable[..., Environment], tmp_path: Path, seed: Any) -> None:
+def test_a_bad_seed_is_named(learning: Callable[..., EnvironmentSpec], tmp_path: Path, seed: Any) -> None:
     with pytest.raises(ValueError, match=rf"seed is {seed}; it must be a whole number of 0 or more"):
         Trainer(learning(), Training(threads=1), seed, tmp_path)
 
 
-def test_an_odd_number_of_markets_is_named(learning: Callable[..., Environment], tmp_path: Path) -> None:
+def test_an_odd_number_of_markets_is_named(learning: Callable[..., EnvironmentSpec], tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"training\.markets is 5; markets go in pairs"):
         Trainer(learning(), Training(markets=5, threads=1), 1, tmp_path)
 
@@ -252,7 +252,7 @@ def test_the_yaml_shows_every_training_parameter_with_its_default() -> None:
 @pytest.mark.parametrize("error", [None, KeyError("lost")])
 def test_what_was_learned_is_saved_as_soon_as_a_session_is_disturbed(
     finished: tuple[Trainer, Path],
-    learning: Callable[..., Environment],
+    learning: Callable[..., EnvironmentSpec],
     train: Train,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

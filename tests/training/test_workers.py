@@ -21,17 +21,17 @@ import torch
 
 from marl_market.agents.evolution.evolution_strategy import EvolutionStrategy
 from marl_market.agents.evolution.genetic_algorithm import GeneticAlgorithm
-from marl_market.agents.interfaces import Portion
-from marl_market.agents.initial_learners import newborn_learners
+from marl_market.agents.initial_learners import initial_learners
+from marl_market.agents.interfaces import MarketShard
 from marl_market.agents.rllib.learners.process import prepare_process
-from marl_market.agents.scripted.momentum import Momentum
-from marl_market.env.population.group import Group
-from marl_market.env.batch_market import BatchMarket
-from marl_market.env.environment import Environment
-from marl_market.reporting.run_folder import read_metrics
 from marl_market.agents.sampling.sampler import Sampler, Session
+from marl_market.agents.scripted.momentum import Momentum
+from marl_market.env.batch_market import BatchMarket
+from marl_market.env.environment import EnvironmentSpec
+from marl_market.env.population.group import Group
+from marl_market.reporting.run_folder import read_metrics
 from marl_market.training.trainer import Trainer
-from marl_market.training.workers import Workers, WorkersError, connect, join_sessions, portions_of
+from marl_market.training.workers import Workers, WorkersError, connect, join_sessions, shards_of
 from tests.builders import environment, market_spec
 
 SEED, MARKETS = 3, 8
@@ -54,7 +54,7 @@ def own_ray() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-def evolving(**changes: Any) -> Environment:
+def evolving(**changes: Any) -> EnvironmentSpec:
     """Return an environment of scripted and evolving minds, two of which share out the markets differently."""
     groups = (
         Group("evolution", EvolutionStrategy((4,)), 2),
@@ -65,13 +65,13 @@ def evolving(**changes: Any) -> Environment:
     return environment(groups=(flow, *groups), **changes)
 
 
-def whole(described: Environment, markets: int = MARKETS) -> Sampler:
+def whole(described: EnvironmentSpec, markets: int = MARKETS) -> Sampler:
     """Return what samples all markets in this process."""
-    return Sampler(BatchMarket(described, markets), newborn_learners(described, SEED), SEED)
+    return Sampler(BatchMarket(described, markets), initial_learners(described, SEED), SEED)
 
 
-def workers_of(described: Environment, workers: int, markets: int = MARKETS) -> Workers:
-    return Workers(described, markets, newborn_learners(described, SEED), SEED, True, workers, "local")
+def workers_of(described: EnvironmentSpec, workers: int, markets: int = MARKETS) -> Workers:
+    return Workers(described, markets, initial_learners(described, SEED), SEED, True, workers, "local")
 
 
 def same(found: Session, wanted: Session, **tolerance: float) -> None:
@@ -99,19 +99,21 @@ def same(found: Session, wanted: Session, **tolerance: float) -> None:
     [(8, 1, 2, [0, 8]), (8, 3, 2, [0, 2, 4, 8]), (6, 3, 2, [0, 2, 4, 6]), (5, 2, 1, [0, 2, 5])],
 )
 def test_portions_are_even_and_part_no_pair(markets: int, workers: int, sharing: int, edges: list[int]) -> None:
-    assert portions_of(markets, workers, sharing) == [Portion(start, stop, markets) for start, stop in pairwise(edges)]
+    assert shards_of(markets, workers, sharing) == [
+        MarketShard(start, stop, markets) for start, stop in pairwise(edges)
+    ]
 
 
-def in_portions(described: Environment, workers: int, iteration: int) -> Session:
+def in_portions(described: EnvironmentSpec, workers: int, iteration: int) -> Session:
     """Return a session played portion by portion, each by minds of its own that adopt what is shared."""
-    shared = {name: learner.share() for name, learner in newborn_learners(described, SEED).items()}
+    shared = {name: learner.get_weights() for name, learner in initial_learners(described, SEED).items()}
     sessions = []
-    for portion in portions_of(MARKETS, workers, 2):
-        learners = newborn_learners(described, SEED + 1)
+    for shard in shards_of(MARKETS, workers, 2):
+        learners = initial_learners(described, SEED + 1)
         for name, learner in learners.items():
-            learner.adopt(shared[name])
-        batch = BatchMarket(described, portion.stop - portion.start)
-        sessions.append(Sampler(batch, learners, SEED, True, portion).sample(iteration))
+            learner.set_weights(shared[name])
+        batch = BatchMarket(described, shard.stop - shard.start)
+        sessions.append(Sampler(batch, learners, SEED, True, shard).sample(iteration))
     return join_sessions(sessions)
 
 
@@ -126,17 +128,17 @@ def test_evolving_and_scripted_minds_live_the_same_in_any_portion() -> None:
         assert getattr(found, name) == getattr(wanted, name)
 
 
-def test_minds_outside_the_step_live_the_same_but_for_rounding(learning: Callable[..., Environment]) -> None:
+def test_minds_outside_the_step_live_the_same_but_for_rounding(learning: Callable[..., EnvironmentSpec]) -> None:
     described = learning()
     same(in_portions(described, 2, 2), whole(described).sample(2), atol=1e-4, rtol=1e-4)
 
 
-def test_what_is_adopted_explores_as_much_as_what_is_shared(learning: Callable[..., Environment]) -> None:
+def test_what_is_adopted_explores_as_much_as_what_is_shared(learning: Callable[..., EnvironmentSpec]) -> None:
     described = learning()
-    learners, others = newborn_learners(described, SEED), newborn_learners(described, SEED + 1)
+    learners, others = initial_learners(described, SEED), initial_learners(described, SEED + 1)
     session = Sampler(BatchMarket(described, MARKETS), learners, SEED).sample(0)
     learners["dqn"].learn(session.experience["dqn"])
-    others["dqn"].adopt(learners["dqn"].share())
+    others["dqn"].set_weights(learners["dqn"].get_weights())
     epsilon = learners["dqn"].epsilon  # type: ignore[attr-defined]
     assert others["dqn"].epsilon == epsilon < 1  # type: ignore[attr-defined]
 
@@ -156,13 +158,13 @@ def test_a_ray_that_does_not_answer_is_named() -> None:
 
 
 @starts_ray
-def test_workers_play_what_one_process_would(own_ray: None, learning: Callable[..., Environment]) -> None:
+def test_workers_play_what_one_process_would(own_ray: None, learning: Callable[..., EnvironmentSpec]) -> None:
     for described, tolerance in ((evolving(), {}), (learning(), {"atol": 1e-4, "rtol": 1e-4})):
         with workers_of(described, 2) as workers:
             places = workers.places()
             for iteration in (0, 5):
                 same(workers.sample(iteration), whole(described).sample(iteration), **tolerance)
-            said = workers.where()
+            said = workers.describe()
         assert len({place.process for place in places} | {os.getpid()}) == 3
         assert all(1e8 < place.memory < 4e9 for place in places)
         assert said.startswith("2 workers of one thread (nodes: ")
@@ -212,7 +214,7 @@ def test_workers_that_die_as_fast_as_they_are_replaced_end_the_run(
 ) -> None:
     monkeypatch.setattr("marl_market.training.workers.LIVES", 2)  # each takes seconds to be born
     with workers_of(evolving(), 1) as workers:
-        monkeypatch.setattr(workers, "_portions", [Portion(4, 7, 8)])  # whose worker cannot be born
+        monkeypatch.setattr(workers, "_portions", [MarketShard(4, 7, 8)])  # whose worker cannot be born
         os.kill(workers.places()[0].process, signal.SIGKILL)
         with pytest.raises(WorkersError, match=r"(?s)2 workers died in turn over markets 4 to 6; .*must be even"):
             workers.sample(0)

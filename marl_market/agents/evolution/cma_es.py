@@ -23,7 +23,7 @@ class CMAESState:
         seed: with the generation, the origin of all noise.
     """
 
-    center: NDArray[np.float64]
+    mean: NDArray[np.float64]
     optimizer: bytes
     generation: int
     seed: int
@@ -47,9 +47,9 @@ class CMAES:
     def __post_init__(self) -> None:
         require_field(self, "sigma", self.sigma > 0, "above zero")
 
-    def initial(self, center: ArrayLike, seed: int) -> CMAESState:
-        """Return the state of a search that starts at `center` (parameters,)."""
-        return CMAESState(np.array(center, np.float64), b"", generation=0, seed=seed)
+    def initial(self, mean: ArrayLike, seed: int) -> CMAESState:
+        """Return the state of a search that starts at `mean` (parameters,)."""
+        return CMAESState(np.array(mean, np.float64), b"", generation=0, seed=seed)
 
     def ask(self, state: CMAESState, candidates: int) -> NDArray[np.float32]:
         """Return the candidates (candidates, parameters) of this generation; raises ValueError for fewer than two."""
@@ -72,7 +72,7 @@ class CMAES:
             optimizer = pickle.loads(state.optimizer)
         else:
             kind = SepCMA if self.separable else CMA
-            optimizer = kind(state.center.copy(), self.sigma, population_size=candidates)
+            optimizer = kind(state.mean.copy(), self.sigma, population_size=candidates)
         if optimizer.population_size != candidates:
             raise ValueError(f"{candidates} candidates after {optimizer.population_size}; the number must not change")
         words = np.random.SeedSequence(state.seed, spawn_key=(state.generation,)).generate_state(1)

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from marl_market.agents.policies.compiled_mlp import play
-from marl_market.agents.policies.mlp import MultilayerPerceptron
 from marl_market.agents.evolution.learner import GroupLearner
 from marl_market.agents.evolution.strategies import OpenAIES, SearchState, Strategy, require_field
-from marl_market.env.environment import Environment
-from marl_market.env.interface.schemes import ActionScheme, choices_of
+from marl_market.agents.policies.compiled_mlp import play
+from marl_market.agents.policies.mlp import MultilayerPerceptron
+from marl_market.env.environment import EnvironmentSpec
+from marl_market.env.interface.schemes import ActionScheme, num_choices_of
 from marl_market.market.spec import MarketSpec
 
 
@@ -31,7 +31,7 @@ class EvolutionStrategy:
     trader = play
     observes = True
     warms_up = False
-    mind_per_market = True
+    params_per_market = True
     hidden: Sequence[int] = (32, 32)
     strategy: Strategy = field(default_factory=OpenAIES)
     sessions: int = 1
@@ -48,7 +48,7 @@ class EvolutionStrategy:
         """Return none: what it knows is in its weights."""
         return ()
 
-    def learner(self, environment: Environment, group: str, seed: int) -> GroupLearner:
+    def learner(self, environment: EnvironmentSpec, group: str, seed: int) -> GroupLearner:
         """Return a newborn learner for the group of this name."""
         network = self.network(environment.observation_size, environment.action_of(group))
         seats = environment.seats_of(group)
@@ -64,7 +64,7 @@ class EvolutionStrategy:
 
     def network(self, observation_size: int, action: ActionScheme) -> MultilayerPerceptron:
         """Return the network from observations to actions; raises ValueError where it does not fit a compiled mind."""
-        choices = choices_of(action.space)
+        choices = num_choices_of(action.space)
         if choices is None:
             return MultilayerPerceptron((observation_size, *self.hidden, action.size))
         outputs = int(np.maximum(choices, 1).sum())

@@ -25,7 +25,7 @@ class GeneticState:
         seed: with the generation, the origin of all chance.
     """
 
-    center: NDArray[np.float64]
+    mean: NDArray[np.float64]
     origin: NDArray[np.float64]
     parents: tuple[Chain, ...]
     generation: int
@@ -51,9 +51,9 @@ class GeneticAlgorithm:
         require_field(self, "sigma", self.sigma > 0, "above zero")
         require_field(self, "parents", self.parents >= 1, "1 or more")
 
-    def initial(self, center: ArrayLike, seed: int) -> GeneticState:
-        """Return the state of a search that starts at `center` (parameters,)."""
-        start = np.array(center, np.float64)
+    def initial(self, mean: ArrayLike, seed: int) -> GeneticState:
+        """Return the state of a search that starts at `mean` (parameters,)."""
+        start = np.array(mean, np.float64)
         return GeneticState(start, start, ((),), generation=0, seed=seed)
 
     def ask(self, state: GeneticState, candidates: int) -> NDArray[np.float32]:
@@ -73,7 +73,7 @@ class GeneticAlgorithm:
         best = np.argsort(-values, kind="stable")[: self.parents]
         parents = tuple(chains[place] for place in best.tolist())
         return GeneticState(
-            center=self._express(state, parents[0], {}),
+            mean=self._express(state, parents[0], {}),
             origin=state.origin,
             parents=parents,
             generation=state.generation + 1,

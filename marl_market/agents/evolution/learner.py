@@ -12,21 +12,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from marl_market.agents.policies.fixed_policy import FrozenPolicy
-from marl_market.agents.policies.mlp import MultilayerPerceptron
 from marl_market.agents.evolution.strategies import SearchState, Strategy
-from marl_market.agents.imitation.behavior_cloning import Fitting
-from marl_market.agents.interfaces import Decision, Experience, Floats, Masks, Portion
+from marl_market.agents.imitation.behavior_cloning import BCConfig
+from marl_market.agents.interfaces import Decision, Experience, Floats, MarketShard, Masks
+from marl_market.agents.policies.fixed_policy import CompiledPolicy
+from marl_market.agents.policies.mlp import MultilayerPerceptron
 from marl_market.env.batch_market import BatchMarket
 
-STRETCHES = 8
+SEGMENTS = 8
 """Parts of a session by which a candidate's behavior is told."""
 
 
 class GroupLearner:
     """Search the weights of one group; an iteration is a generation, fitness the certainty equivalent of returns."""
 
-    memory_size = 0
+    state_size = 0
 
     def __init__(
         self,
@@ -47,10 +47,10 @@ class GroupLearner:
         self._sessions = sessions
         self._risk_aversion = risk_aversion
 
-    def prepare(self, batch: BatchMarket, portion: Portion | None = None) -> None:
+    def prepare(self, batch: BatchMarket, shard: MarketShard | None = None) -> None:
         """Write a candidate into each market; raises ValueError where markets do not suffice for pairs of them."""
-        rows = batch.mind_rows[self._group]
-        start, stop, total = portion or (0, rows.stop - rows.start, rows.stop - rows.start)
+        rows = batch.param_rows[self._group]
+        start, stop, total = shard or (0, rows.stop - rows.start, rows.stop - rows.start)
         pair = 2 * self._sessions
         if total % pair:
             raise ValueError(
@@ -58,23 +58,23 @@ class GroupLearner:
                 f"it must be a multiple of {pair}"
             )
         candidates, markets = self._strategy.ask(self._state, total // self._sessions), np.arange(start, stop)
-        self._network.write_minds(batch.minds, rows, candidates[2 * (markets // pair) + markets % 2])
+        self._network.write_params(batch.params, rows, candidates[2 * (markets // pair) + markets % 2])
 
-    def act(self, observation: Floats, memory: Floats, noise: Floats | None, mask: Masks | None = None) -> Decision:
+    def act(self, observation: Floats, state: Floats, noise: Floats | None, mask: Masks | None = None) -> Decision:
         """Raise TypeError: the candidates play inside the step."""
         raise TypeError("an evolving group plays inside the step; nobody asks it for actions")
 
     def learn(self, experience: Experience) -> dict[str, float]:
         """Move on to the next generation; what a candidate did is what it earned in each stretch of the session."""
         fitness = certainty_equivalent(self._by_candidate(experience.reward), self._risk_aversion)
-        stretches = np.array_split(experience.reward, min(STRETCHES, len(experience.reward)))
+        stretches = np.array_split(experience.reward, min(SEGMENTS, len(experience.reward)))
         behavior = np.stack([self._by_candidate(part).mean(1) for part in stretches], axis=1)
-        before = self._state.center
+        before = self._state.mean
         self._state = self._strategy.tell(self._state, fitness, behavior)
         return {
             "fitness_best": float(fitness.max()),
             "fitness_deviation": float(fitness.std()),
-            "step_length": float(np.linalg.norm(self._state.center - before)),
+            "step_length": float(np.linalg.norm(self._state.mean - before)),
         }
 
     def _by_candidate(self, reward: Floats) -> NDArray[np.float64]:
@@ -82,24 +82,24 @@ class GroupLearner:
         earned = reward.sum(0, dtype=np.float64).reshape(-1, self._seats).mean(1)
         return earned.reshape(-1, self._sessions, 2).swapaxes(1, 2).reshape(-1, self._sessions)
 
-    def imitate(self, sessions: Sequence[Experience], fitting: Fitting) -> dict[str, float]:
+    def pretrain(self, sessions: Sequence[Experience], fitting: BCConfig) -> dict[str, float]:
         """Do as was done in `sessions`, the last of which is held out: the search begins anew around the clone."""
         from marl_market.agents.evolution.pretraining import clone_network  # and with it torch, which no search needs
 
         seed = self._state.seed
-        center, metrics = clone_network(self._network, self._state.center, sessions, fitting, seed)
-        self._state = self._strategy.initial(center, seed)
+        mean, metrics = clone_network(self._network, self._state.mean, sessions, fitting, seed)
+        self._state = self._strategy.initial(mean, seed)
         return metrics
 
-    def policy(self) -> FrozenPolicy:
+    def policy(self) -> CompiledPolicy:
         """Return the center of the search."""
-        return FrozenPolicy(self._network, self._state.center.astype(np.float32))
+        return CompiledPolicy(self._network, self._state.mean.astype(np.float32))
 
-    def share(self) -> SearchState:
+    def get_weights(self) -> SearchState:
         """Return the state of the search, from which the same candidates are asked anywhere."""
         return self._state
 
-    def adopt(self, shared: SearchState) -> None:
+    def set_weights(self, shared: SearchState) -> None:
         """Ask the candidates of another's search."""
         self._state = shared
 

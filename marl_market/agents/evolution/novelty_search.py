@@ -29,9 +29,9 @@ class NoveltyState:
     archive: NDArray[np.float64]
 
     @property
-    def center(self) -> NDArray[np.float64]:
+    def mean(self) -> NDArray[np.float64]:
         """Return the mean of the search distribution, (parameters,)."""
-        return self.search.center
+        return self.search.mean
 
     @property
     def seed(self) -> int:
@@ -63,9 +63,9 @@ class NoveltySearch:
         for name in ("neighbors", "archive"):
             require_field(self, name, getattr(self, name) >= 1, "1 or more")
 
-    def initial(self, center: ArrayLike, seed: int) -> NoveltyState:
-        """Return the state of a search that starts at `center` (parameters,)."""
-        return NoveltyState(self.climber.initial(center, seed), np.zeros((0, 0)))
+    def initial(self, mean: ArrayLike, seed: int) -> NoveltyState:
+        """Return the state of a search that starts at `mean` (parameters,)."""
+        return NoveltyState(self.climber.initial(mean, seed), np.zeros((0, 0)))
 
     def ask(self, state: NoveltyState, candidates: int) -> NDArray[np.float32]:
         """Return the candidates (candidates, parameters) of this generation."""

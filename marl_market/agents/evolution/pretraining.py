@@ -8,17 +8,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from marl_market.agents.policies.mlp import MultilayerPerceptron
-from marl_market.agents.imitation.behavior_cloning import Fitting
-from marl_market.agents.imitation.fitting import imitate
+from marl_market.agents.imitation.behavior_cloning import BCConfig
+from marl_market.agents.imitation.fitting import fit_policy
 from marl_market.agents.interfaces import Experience
+from marl_market.agents.policies.mlp import MultilayerPerceptron
 
 
 def clone_network(
     network: MultilayerPerceptron,
     weights: NDArray[np.float64],
     sessions: Sequence[Experience],
-    fitting: Fitting,
+    config: BCConfig,
     seed: int,
 ) -> tuple[NDArray[np.float64], dict[str, float]]:
     """Return flat weights (parameters,) that do as was done in `sessions`, starting from `weights`, and how well."""
@@ -31,11 +31,11 @@ def clone_network(
         units = observation
         for place, (weight, bias) in enumerate(layers):
             units = units @ weight + bias
-            if place + 1 < len(layers) or network.squashes:
+            if place + 1 < len(layers) or network.tanh_squashed:
                 units = torch.tanh(units)
         return units
 
     parameters = [parameter for layer in layers for parameter in layer]
-    metrics = imitate(forward, parameters, tuple(network.choices), sessions, fitting, seed)
+    metrics = fit_policy(forward, parameters, tuple(network.choices), sessions, config, seed)
     fitted = network.flatten([(weight.detach().numpy(), bias.detach().numpy()) for weight, bias in layers])
     return fitted.astype(np.float64), metrics

@@ -23,7 +23,7 @@ class SNESState:
         seed: with the generation, the origin of all noise.
     """
 
-    center: NDArray[np.float64]
+    mean: NDArray[np.float64]
     deviation: NDArray[np.float64]
     generation: int
     seed: int
@@ -52,25 +52,25 @@ class SNES:
             require_field(self, name, getattr(self, name) > 0, "above zero")
         require_field(self, "deviation_rate", self.deviation_rate is None or self.deviation_rate >= 0, "zero or more")
 
-    def initial(self, center: ArrayLike, seed: int) -> SNESState:
-        """Return the state of a search that starts at `center` (parameters,)."""
-        start = np.array(center, np.float64)
+    def initial(self, mean: ArrayLike, seed: int) -> SNESState:
+        """Return the state of a search that starts at `mean` (parameters,)."""
+        start = np.array(mean, np.float64)
         return SNESState(start, np.full_like(start, self.sigma), generation=0, seed=seed)
 
     def ask(self, state: SNESState, candidates: int) -> NDArray[np.float32]:
         """Return the candidates (candidates, parameters) of this generation; rows 2i and 2i + 1 mirror each other."""
-        noise = mirrored_noise(state.seed, state.generation, candidates, state.center.size)
-        return (state.center + state.deviation * noise).astype(np.float32)
+        noise = mirrored_noise(state.seed, state.generation, candidates, state.mean.size)
+        return (state.mean + state.deviation * noise).astype(np.float32)
 
     def tell(self, state: SNESState, fitness: ArrayLike, behavior: Behavior | None = None) -> SNESState:
         """Return the state after the candidates of `ask` have scored `fitness` (candidates,); higher is better."""
         values = checked_fitness(fitness)
-        size = state.center.size
+        size = state.mean.size
         noise = mirrored_noise(state.seed, state.generation, values.size, size)
         utility = utilities(values)
         rate = (3 + math.log(size)) / (5 * math.sqrt(size)) if self.deviation_rate is None else self.deviation_rate
         return SNESState(
-            center=state.center + self.center_rate * state.deviation * (utility @ noise),
+            mean=state.mean + self.center_rate * state.deviation * (utility @ noise),
             deviation=state.deviation * np.exp(0.5 * rate * (utility @ (noise**2 - 1))),
             generation=state.generation + 1,
             seed=state.seed,

@@ -21,7 +21,7 @@ class SearchState(Protocol):
     """Where a search stands; a value that pickles."""
 
     @property
-    def center(self) -> NDArray[np.float64]:
+    def mean(self) -> NDArray[np.float64]:
         """Return the parameters that stand for what has been found, (parameters,)."""
         ...
 
@@ -34,8 +34,8 @@ class SearchState(Protocol):
 class Strategy(Protocol):
     """How weights are searched. States are handed back to the strategy that made them, and to no other."""
 
-    def initial(self, center: ArrayLike, seed: int) -> SearchState:
-        """Return the state of a search that starts at `center` (parameters,)."""
+    def initial(self, mean: ArrayLike, seed: int) -> SearchState:
+        """Return the state of a search that starts at `mean` (parameters,)."""
         ...
 
     def ask(self, state: Any, candidates: int) -> NDArray[np.float32]:
@@ -59,7 +59,7 @@ class StrategyState:
         seed: with the generation, the origin of all noise.
     """
 
-    center: NDArray[np.float64]
+    mean: NDArray[np.float64]
     first_moment: NDArray[np.float64]
     second_moment: NDArray[np.float64]
     generation: int
@@ -97,9 +97,9 @@ class OpenAIES:
         for name in ("first_moment_decay", "second_moment_decay"):
             require_field(self, name, 0 <= getattr(self, name) < 1, "in [0, 1)")
 
-    def initial(self, center: ArrayLike, seed: int) -> StrategyState:
-        """Return the state of a search that starts at `center` (parameters,)."""
-        start = np.array(center, np.float64)
+    def initial(self, mean: ArrayLike, seed: int) -> StrategyState:
+        """Return the state of a search that starts at `mean` (parameters,)."""
+        start = np.array(mean, np.float64)
         return StrategyState(start, np.zeros_like(start), np.zeros_like(start), generation=0, seed=seed)
 
     def ask(self, state: StrategyState, candidates: int) -> NDArray[np.float32]:
@@ -108,8 +108,8 @@ class OpenAIES:
         Mirrored rows may share the random numbers of their market: then luck cancels in their difference. Raises
         ValueError for an odd number of candidates.
         """
-        noise = mirrored_noise(state.seed, state.generation, candidates, state.center.size)
-        return (state.center + self.sigma * noise).astype(np.float32)
+        noise = mirrored_noise(state.seed, state.generation, candidates, state.mean.size)
+        return (state.mean + self.sigma * noise).astype(np.float32)
 
     def tell(self, state: StrategyState, fitness: ArrayLike, behavior: Behavior | None = None) -> StrategyState:
         """Return the state after the candidates of `ask` have scored `fitness` (candidates,); higher is better.
@@ -117,18 +117,18 @@ class OpenAIES:
         Equal fitness gets equal rank. Raises ValueError for a NaN, naming its candidate, and for an odd number.
         """
         ranks = centered_ranks(fitness)
-        noise = mirrored_noise(state.seed, state.generation, ranks.size, state.center.size)
+        noise = mirrored_noise(state.seed, state.generation, ranks.size, state.mean.size)
         # By pairs, so that equal fitness moves nothing at all.
         pull = (ranks[0::2] - ranks[1::2]) @ noise[0::2]
-        gradient = pull / (ranks.size * self.sigma) - self.weight_decay * state.center
+        gradient = pull / (ranks.size * self.sigma) - self.weight_decay * state.mean
         generation = state.generation + 1
         keep_first, keep_second = self.first_moment_decay, self.second_moment_decay
         first_moment = keep_first * state.first_moment + (1 - keep_first) * gradient
         second_moment = keep_second * state.second_moment + (1 - keep_second) * gradient**2
         mean = first_moment / (1 - keep_first**generation)
         scale = np.sqrt(second_moment / (1 - keep_second**generation)) + self.epsilon
-        center = state.center + self.learning_rate * mean / scale
-        return StrategyState(center, first_moment, second_moment, generation, state.seed)
+        mean = state.mean + self.learning_rate * mean / scale
+        return StrategyState(mean, first_moment, second_moment, generation, state.seed)
 
 
 def mirrored_noise(seed: int, generation: int, candidates: int, parameters: int) -> NDArray[np.float64]:

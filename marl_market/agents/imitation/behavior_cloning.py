@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 from marl_market.agents.interfaces import Experience, Learner, LearningAgent
-from marl_market.env.population.group import Agent, External
-from marl_market.env.environment import Environment
+from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.interface.schemes import require
+from marl_market.env.population.group import Agent, External
 from marl_market.market.spec import MarketSpec
 
 
 @dataclass(frozen=True)
-class Fitting:
+class BCConfig:
     """How decisions are imitated.
 
     Attributes:
@@ -32,7 +32,7 @@ class Fitting:
 class CloningLearner(Learner, Protocol):
     """A learner that can begin as somebody else."""
 
-    def imitate(self, sessions: Sequence[Experience], fitting: Fitting) -> dict[str, float]:
+    def pretrain(self, sessions: Sequence[Experience], config: BCConfig) -> dict[str, float]:
         """Do as was done in `sessions`, the last of which is held out; return how well that went there.
 
         The column "matters", (T, R, A) bool, says which numbers of an action make a difference. A session is no part
@@ -41,8 +41,8 @@ class CloningLearner(Learner, Protocol):
 
 
 @dataclass(frozen=True)
-class Cloned:
-    """Learn as `agent` does, beginning as a clone of `teacher`.
+class BehaviorCloning:
+    """Learn as `agent` does, beginning as a clone of `expert`.
 
     Behavior cloning (Pomerleau 1991, "Efficient training of artificial neural networks for autonomous navigation").
     Before the first iteration the teacher decides in the group's seats, in the run's own market and among its own
@@ -62,7 +62,7 @@ class Cloned:
     """
 
     agent: LearningAgent
-    teacher: Agent
+    expert: Agent
     sessions: int = 4
     epochs: int = 10
     minibatch_size: int = 256
@@ -71,8 +71,8 @@ class Cloned:
     def __post_init__(self) -> None:
         name = "population agent"
         require(isinstance(self.agent, LearningAgent), f"{name}.agent", self.agent, "one that learns")
-        rule = not self.teacher.observes and not isinstance(self.teacher, LearningAgent)
-        require(rule, f"{name}.teacher", self.teacher, "a scripted trader")
+        rule = not self.expert.observes and not isinstance(self.expert, LearningAgent)
+        require(rule, f"{name}.teacher", self.expert, "a scripted trader")
         require(self.sessions >= 2, f"{name}.sessions", self.sessions, "2 or more: one is held out")
         for field in ("epochs", "minibatch_size", "learning_rate"):
             require(getattr(self, field) > 0, f"{name}.{field}", getattr(self, field), "above zero")
@@ -93,45 +93,45 @@ class Cloned:
         return self.agent.warms_up
 
     @property
-    def mind_per_market(self) -> bool:
+    def params_per_market(self) -> bool:
         """Return whether every market has a mind of its own."""
-        return self.agent.mind_per_market
+        return self.agent.params_per_market
 
     @property
-    def fitting(self) -> Fitting:
+    def config(self) -> BCConfig:
         """Return how decisions are imitated."""
-        return Fitting(self.epochs, self.minibatch_size, self.learning_rate)
+        return BCConfig(self.epochs, self.minibatch_size, self.learning_rate)
 
     def parameters(self, spec: MarketSpec, seats: int) -> Sequence[float]:
         """Return those of the agent."""
         return self.agent.parameters(spec, seats)
 
-    def learner(self, environment: Environment, group: str, seed: int) -> CloningLearner:
+    def learner(self, environment: EnvironmentSpec, group: str, seed: int) -> CloningLearner:
         """Return a newborn learner for the group of this name; raises ValueError for one that cannot imitate."""
         newborn = self.agent.learner(environment, group, seed)
         if not isinstance(newborn, CloningLearner):
             raise ValueError(f"population.{group}.agent.agent is {self.agent}; it cannot imitate a teacher")
-        if newborn.memory_size:
+        if newborn.state_size:
             raise ValueError(f"population.{group}.agent.agent is {self.agent}; what has a memory cannot imitate")
         return newborn
 
 
 @dataclass(frozen=True)
-class Taught(External):
+class ExpertControlled(External):
     """A seat that is played from outside as its teacher says, and shown what the teacher is shown.
 
     Attributes:
         teacher: who decides.
     """
 
-    teacher: Agent
+    expert: Agent
 
     @property
-    def sees(self) -> tuple[str, ...]:
+    def privileges(self) -> tuple[str, ...]:
         """Return what the teacher is shown beyond what every seat sees."""
-        return tuple(getattr(self.teacher, "sees", ()))
+        return tuple(getattr(self.expert, "privileges", ()))
 
     @property
-    def steers(self) -> bool:
+    def moves_fundamental(self) -> bool:
         """Return whether the teacher moves the fundamental value."""
-        return bool(getattr(self.teacher, "steers", False))
+        return bool(getattr(self.expert, "moves_fundamental", False))

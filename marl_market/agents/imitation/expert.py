@@ -4,37 +4,37 @@ from __future__ import annotations
 
 import numpy as np
 
-from marl_market.agents.interfaces import Decision, Floats, Masks, Portion
-from marl_market.env.population.group import Agent
+from marl_market.agents.interfaces import Decision, Floats, MarketShard, Masks
 from marl_market.env.batch_market import BatchMarket
+from marl_market.env.environment import EnvironmentSpec
+from marl_market.env.interface.schemes import num_choices_of
+from marl_market.env.population.group import Agent
 from marl_market.env.recording.demonstration import Demonstration
-from marl_market.env.environment import Environment
-from marl_market.env.interface.schemes import choices_of
 
 
-class Demonstrator:
+class ExpertPolicy:
     """Play one external group as a scripted trader would; the column "matters" says which numbers are its own."""
 
-    memory_size = 0
+    state_size = 0
 
-    def __init__(self, environment: Environment, group: str, teacher: Agent) -> None:
-        """Let `teacher` decide for the group of this name."""
+    def __init__(self, environment: EnvironmentSpec, group: str, expert: Agent) -> None:
+        """Let `expert` decide for the group of this name."""
         self._group = group
-        self._teacher = teacher
+        self._teacher = expert
         self._demonstration: Demonstration | None = None
         # A pace is a number that no imitator writes: a teacher acts again as soon as it can, by the first choice.
-        self._paced = environment.pace.choices > 0
-        choices = environment.pace.choices
-        discrete = choices_of(environment.action_of(group).space) is not None
+        self._paced = environment.timing.choices > 0
+        choices = environment.timing.choices
+        discrete = num_choices_of(environment.action_of(group).space) is not None
         self._soon = 0.0 if discrete or choices == 0 else 1.0 / choices - 1.0
 
-    def prepare(self, batch: BatchMarket, portion: Portion | None = None) -> None:
+    def prepare(self, batch: BatchMarket, shard: MarketShard | None = None) -> None:
         """Seat the teacher in the batch, which is the same in every session, without a memory."""
         if self._demonstration is None:
             self._demonstration = Demonstration(batch, self._group, self._teacher)
         self._demonstration.open()
 
-    def act(self, observation: Floats, memory: Floats, noise: Floats | None, mask: Masks | None = None) -> Decision:
+    def act(self, observation: Floats, state: Floats, noise: Floats | None, mask: Masks | None = None) -> Decision:
         """Return what the teacher does and which numbers of it make a difference, (R, A) each."""
         if self._demonstration is None:
             raise RuntimeError("the teacher has no market yet: call prepare before act")
@@ -43,4 +43,4 @@ class Demonstrator:
         if self._paced:
             soon = np.full((len(action), 1), self._soon, np.float32)
             action = np.concatenate([action, soon], axis=1)
-        return Decision(np.nan_to_num(action), memory, {"matters": ~np.isnan(action)})
+        return Decision(np.nan_to_num(action), state, {"matters": ~np.isnan(action)})

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from marl_market.agents.imitation.behavior_cloning import Fitting
+from marl_market.agents.imitation.behavior_cloning import BCConfig
 from marl_market.agents.interfaces import Experience, Floats
 
 Columns = dict[str, torch.Tensor]
@@ -30,7 +30,7 @@ FITTING = 7
 """Spawn key of the stream that shuffles decisions."""
 
 
-def lessons_of(sessions: Sequence[Experience], choices: Sequence[int]) -> Columns:
+def dataset_of(sessions: Sequence[Experience], choices: Sequence[int]) -> Columns:
     """Return the decisions of sessions in columns of N rows: observation, action, matters and mask.
 
     A choice that was masked did nothing, so that it does not matter; `choices` are those of each number of the action,
@@ -57,29 +57,29 @@ def lessons_of(sessions: Sequence[Experience], choices: Sequence[int]) -> Column
 def fit(
     loss: Callable[[Columns], torch.Tensor],
     parameters: Iterable[torch.nn.Parameter],
-    lessons: Columns,
-    fitting: Fitting,
+    dataset: Columns,
+    config: BCConfig,
     seed: int,
 ) -> None:
-    """Lower `loss` of minibatches of `lessons` by Adam; the same seed shuffles alike."""
-    optimizer = torch.optim.Adam(list(parameters), fitting.learning_rate)
+    """Lower `loss` of minibatches of `dataset` by Adam; the same seed shuffles alike."""
+    optimizer = torch.optim.Adam(list(parameters), config.learning_rate)
     random = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(FITTING,)))
-    count = len(lessons["observation"])
-    for _ in range(fitting.epochs):
+    count = len(dataset["observation"])
+    for _ in range(config.epochs):
         order = torch.from_numpy(random.permutation(count))
-        for rows in order.split(fitting.minibatch_size):
+        for rows in order.split(config.minibatch_size):
             optimizer.zero_grad()
-            loss({name: values[rows] for name, values in lessons.items()}).backward()
+            loss({name: values[rows] for name, values in dataset.items()}).backward()
             optimizer.step()
     optimizer.zero_grad()
 
 
-def imitate(
+def fit_policy(
     forward: Forward,
     parameters: Iterable[torch.nn.Parameter],
     choices: Sequence[int],
     sessions: Sequence[Experience],
-    fitting: Fitting,
+    config: BCConfig,
     seed: int,
     loss: Callable[[torch.Tensor, Columns], torch.Tensor] | None = None,
 ) -> dict[str, float]:
@@ -89,11 +89,11 @@ def imitate(
     is the share that is the same, beside the share of the choice that the teacher makes most often. `loss`, of outputs
     and lessons, replaces the losses that the module names.
     """
-    lessons, held_out = (lessons_of(part, choices) for part in (sessions[:-1], sessions[-1:]))
+    dataset, held_out = (dataset_of(part, choices) for part in (sessions[:-1], sessions[-1:]))
     if loss is None:
         loss = _squared_error if not choices else lambda scores, batch: _cross_entropy(scores, batch, choices)
     chosen = loss
-    fit(lambda batch: chosen(forward(batch["observation"]), batch), parameters, lessons, fitting, seed)
+    fit(lambda batch: chosen(forward(batch["observation"]), batch), parameters, dataset, config, seed)
     with torch.no_grad():
         output = forward(held_out["observation"])
         metrics = {"clone_loss": float(chosen(output, held_out))}

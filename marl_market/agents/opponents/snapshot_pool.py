@@ -12,17 +12,17 @@ from typing import Any
 
 import numpy as np
 
+from marl_market.agents.interfaces import Decision, Floats, Learner, LearningAgent, MarketShard, Masks
 from marl_market.agents.policies.compiled_mlp import play
-from marl_market.agents.policies.fixed_policy import FrozenPolicy
-from marl_market.agents.interfaces import Decision, Floats, Learner, LearningAgent, Masks, Portion
+from marl_market.agents.policies.fixed_policy import CompiledPolicy
 from marl_market.env.batch_market import BatchMarket
-from marl_market.env.environment import Environment
+from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.interface.schemes import require
 from marl_market.market.spec import MarketSpec
 
 
 @dataclass(frozen=True)
-class PastSelves:
+class HistoricalPolicies:
     """Play versions that a learning group has left behind.
 
     Sees: its observation.
@@ -39,81 +39,83 @@ class PastSelves:
     trader = play
     observes = True
     warms_up = False
-    mind_per_market = True
-    of: str
-    every: int = 10
-    keep: int = 8
+    params_per_market = True
+    group: str
+    snapshot_every: int = 10
+    pool_size: int = 8
 
     def __post_init__(self) -> None:
-        for name in ("every", "keep"):
-            require(getattr(self, name) >= 1, f"PastSelves.{name}", getattr(self, name), "one or more")
+        for name in ("snapshot_every", "pool_size"):
+            require(getattr(self, name) >= 1, f"HistoricalPolicies.{name}", getattr(self, name), "one or more")
 
     def parameters(self, spec: MarketSpec, seats: int) -> Sequence[float]:
         """Return none: what it knows is in its weights."""
         return ()
 
-    def gallery(self, environment: Environment, group: str, seed: int) -> Gallery:
+    def snapshot_pool(self, environment: EnvironmentSpec, group: str, seed: int) -> SnapshotPool:
         """Return the gallery, still empty, that plays the group of this name.
 
-        Raises ValueError where the group `of` is not there, does not learn, or acts in another way.
+        Raises ValueError where the group `group` is not there, does not learn, or acts in another way.
         """
         learning = [each.name for each in environment.groups if isinstance(each.agent, LearningAgent)]
-        require(self.of in learning, f"population.{group}.agent.of", self.of, f"a group that learns, of {learning}")
-        own, its = environment.action_of(group), environment.action_of(self.of)
-        require(own == its, f"population.{group}.action", own, f"that of {self.of}, {its}")
-        return Gallery(self, group, seed)
+        require(
+            self.group in learning, f"population.{group}.agent.of", self.group, f"a group that learns, of {learning}"
+        )
+        own, its = environment.action_of(group), environment.action_of(self.group)
+        require(own == its, f"population.{group}.action", own, f"that of {self.group}, {its}")
+        return SnapshotPool(self, group, seed)
 
 
-class Gallery:
+class SnapshotPool:
     """Keep versions of a mind and play one of them in each pair of markets."""
 
-    memory_size = 0
+    state_size = 0
 
-    def __init__(self, settings: PastSelves, group: str, seed: int) -> None:
+    def __init__(self, settings: HistoricalPolicies, group: str, seed: int) -> None:
         """Begin without a version."""
         self._settings = settings
         self._group = group
         self._seed = seed
         self._iteration = 0
-        self._versions: list[FrozenPolicy] = []
+        self._versions: list[CompiledPolicy] = []
 
-    def follow(self, iteration: int, minds: Mapping[str, Learner]) -> None:
-        """Go on to an iteration and take a version where one is due, of the learners by name in `minds`.
+    def update(self, iteration: int, params: Mapping[str, Learner]) -> None:
+        """Go on to an iteration and take a version where one is due, of the learners by name in `params`.
 
         Raises ValueError where the policy does not compile.
         """
         self._iteration = iteration
-        if iteration % self._settings.every == 0:
-            version = minds[self._settings.of].policy()
-            if not isinstance(version, FrozenPolicy):
+        if iteration % self._settings.snapshot_every == 0:
+            version = params[self._settings.group].policy()
+            if not isinstance(version, CompiledPolicy):
                 raise ValueError(
-                    f"population.{self._group}.agent.of is {self._settings.of!r}, whose policy does not compile; it "
+                    f"population.{self._group}.agent.of is {self._settings.group!r}, whose policy does not compile; it "
                     "must be a group that shares one network of tanh layers, without memory or attention"
                 )
-            self._versions = [*self._versions, version][-self._settings.keep :]
+            self._versions = [*self._versions, version][-self._settings.pool_size :]
 
-    def prepare(self, batch: BatchMarket, portion: Portion | None = None) -> None:
+    def prepare(self, batch: BatchMarket, shard: MarketShard | None = None) -> None:
         """Write a version, drawn at random, into each pair of markets."""
-        rows = batch.mind_rows[self._group]
-        start, stop, total = portion or (0, rows.stop - rows.start, rows.stop - rows.start)
+        rows = batch.param_rows[self._group]
+        start, stop, total = shard or (0, rows.stop - rows.start, rows.stop - rows.start)
         random = np.random.default_rng(np.random.SeedSequence(self._seed, spawn_key=(self._iteration,)))
         drawn = random.integers(len(self._versions), size=(total + 1) // 2).repeat(2)[start:stop]
         for number, version in enumerate(self._versions):
-            version.network.write_minds(batch.minds, rows.start + np.flatnonzero(drawn == number), version.weights)
+            version.network.write_params(batch.params, rows.start + np.flatnonzero(drawn == number), version.weights)
 
-    def act(self, observation: Floats, memory: Floats, noise: Floats | None, mask: Masks | None = None) -> Decision:
+    def act(self, observation: Floats, state: Floats, noise: Floats | None, mask: Masks | None = None) -> Decision:
         """Raise TypeError: the versions play inside the step."""
         raise TypeError("past selves play inside the step; nobody asks them for actions")
 
-    def policy(self) -> FrozenPolicy:
+    def policy(self) -> CompiledPolicy:
         """Return the last version kept."""
         return self._versions[-1]
 
-    def share(self) -> dict[str, Any]:
+    def get_weights(self) -> dict[str, Any]:
         """Return what decides which version plays where."""
         return self.get_state()
 
-    def adopt(self, shared: dict[str, Any]) -> None:
+    def set_weights(self, shared: dict[str, Any]) -> None:
         """Play the versions of another gallery."""
         self.set_state(shared)
 

@@ -77,51 +77,51 @@ def _dense(source: Any, inputs: Any, weight: Any, offset: Any, target: Any, outp
 
 
 @compiled
-def choose(seat: Any, mind: Any, output: Any) -> None:
-    """Write the choice of the highest score of each number into seat.action, among those not masked if there are any.
+def choose(seat: Any, params: Any, output: Any) -> None:
+    """Write the choice of the highest score of each number into seat.agent.action, among those not masked if there are any.
 
     Of equal scores the first is taken. A number without choices is an output itself.
     """
-    outputs = mind.layer_size[mind.layer_count - 1]
+    outputs = params.layer_size[params.layer_count - 1]
     first, masked = 0, 0
-    for number in range(mind.choice_count.size):
+    for number in range(params.num_choices.size):
         if first == outputs:
             break
-        count = mind.choice_count[number]
+        count = params.num_choices[number]
         if count == 0:
-            seat.action[number] = output[first]
+            seat.agent.action[number] = output[first]
             first += 1
             continue
         best = 0
         for choice in range(1, count):
-            allowed, rival = seat.mask[masked + choice], seat.mask[masked + best]
+            allowed, rival = seat.agent.mask[masked + choice], seat.agent.mask[masked + best]
             if allowed > rival or (allowed == rival and output[first + choice] > output[first + best]):
                 best = choice
-        seat.action[number] = best
+        seat.agent.action[number] = best
         first += count
         masked += count
 
 
 @trader
-def play(public: Any, seat: Any, mind: Any) -> int:
-    """Fill seat.action from seat.observation with the mind's network.
+def play(public: Any, seat: Any, params: Any) -> int:
+    """Fill seat.agent.action from seat.agent.observation with the mind's network.
 
     Sees: its observation. Does: what the network says, as one action for its decoder.
     """
-    last = mind.layer_count - 1
-    for i in range(mind.layer_size[0]):
-        seat.activation[0, i] = seat.observation[i]
+    last = params.layer_count - 1
+    for i in range(params.layer_size[0]):
+        seat.agent.activation[0, i] = seat.agent.observation[i]
     offset = UNSIGNED[0]
     for layer in range(last):
-        inputs, outputs = np.uint64(mind.layer_size[layer]), np.uint64(mind.layer_size[layer + 1])
-        target = seat.activation[(layer + 1) % 2]
-        offset = _dense(seat.activation[layer % 2], inputs, mind.weight, offset, target, outputs)
-        if layer + 1 < last or mind.squashes == 1:
+        inputs, outputs = np.uint64(params.layer_size[layer]), np.uint64(params.layer_size[layer + 1])
+        target = seat.agent.activation[(layer + 1) % 2]
+        offset = _dense(seat.agent.activation[layer % 2], inputs, params.weight, offset, target, outputs)
+        if layer + 1 < last or params.tanh_squashed == 1:
             for j in range(outputs):
                 target[j] = hyperbolic_tangent(target[j])
-    if mind.choice_count[0] > 0:
-        choose(seat, mind, seat.activation[last % 2])
+    if params.num_choices[0] > 0:
+        choose(seat, params, seat.agent.activation[last % 2])
         return DECODE
-    for i in range(mind.layer_size[last]):
-        seat.action[i] = seat.activation[last % 2, i]
+    for i in range(params.layer_size[last]):
+        seat.agent.action[i] = seat.agent.activation[last % 2, i]
     return DECODE

@@ -14,7 +14,7 @@ from marl_market.market.spec import MarketSpec
 
 
 @dataclass(frozen=True, eq=False)
-class FrozenPolicy:
+class CompiledPolicy:
     """Play one network, whoever learned it.
 
     Sees: its observation.
@@ -28,7 +28,7 @@ class FrozenPolicy:
     trader = play
     observes = True
     warms_up = False
-    mind_per_market = False
+    params_per_market = False
     network: MultilayerPerceptron
     weights: NDArray[np.float32]
 
@@ -41,6 +41,6 @@ class FrozenPolicy:
         """Return none: what it knows is in its weights."""
         return ()
 
-    def write_minds(self, minds: NDArray[np.void], rows: slice) -> None:
+    def write_params(self, params: NDArray[np.void], rows: slice) -> None:
         """Write the network into its mind records."""
-        self.network.write_minds(minds, np.arange(rows.start, rows.stop), self.weights)
+        self.network.write_params(params, np.arange(rows.start, rows.stop), self.weights)

@@ -15,8 +15,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from marl_market.env.interface.signatures import MIND_LAYERS, MIND_WEIGHTS
-from marl_market.exchange.records import SEAT_ACTIONS, SEAT_CHOICES, SEAT_OBSERVATION
+from marl_market.env.interface.records import SEAT_ACTIONS, SEAT_CHOICES, SEAT_OBSERVATION
+from marl_market.env.interface.signatures import MLP_LAYERS, MLP_WEIGHTS
 
 Layer = tuple[NDArray[np.float32], NDArray[np.float32]]
 """Weight (inputs, outputs) and bias (outputs,) of one layer."""
@@ -34,20 +34,20 @@ class MultilayerPerceptron:
 
     Attributes:
         sizes: units of each layer: inputs, hidden widths, outputs. Raises NotCompiledError where they exceed what
-            `SEAT` and `MIND` records hold.
+            `SEAT` and `PARAMS` records hold.
         choices: how many choices each number of an action has, of which outputs are scores, 0 for a continuous number,
             which is an output; none where all are continuous. The first number has choices if any has.
-        squashes: whether the outputs are tanh units too; else they are linear.
+        tanh_squashed: whether the outputs are tanh units too; else they are linear.
     """
 
     sizes: Sequence[int]
     choices: Sequence[int] = ()
-    squashes: bool = False
+    tanh_squashed: bool = False
 
     def __post_init__(self) -> None:
         sizes = tuple(int(size) for size in self.sizes)
         object.__setattr__(self, "sizes", sizes)
-        _require(2 <= len(sizes) <= MIND_LAYERS, f"{len(sizes)} layers", sizes, f"2 to {MIND_LAYERS}")
+        _require(2 <= len(sizes) <= MLP_LAYERS, f"{len(sizes)} layers", sizes, f"2 to {MLP_LAYERS}")
         _require(min(sizes) >= 1, f"a layer of {min(sizes)} units", sizes, "at least 1")
         _require(max(sizes) <= SEAT_OBSERVATION, f"a layer of {max(sizes)} units", sizes, f"up to {SEAT_OBSERVATION}")
         choices = tuple(int(count) for count in self.choices)
@@ -60,7 +60,7 @@ class MultilayerPerceptron:
         numbers = len(choices) or sizes[-1]
         _require(numbers <= SEAT_ACTIONS, f"{numbers} outputs", sizes, f"up to {SEAT_ACTIONS}")
         count = self.parameter_count
-        _require(count <= MIND_WEIGHTS, f"{count} parameters", sizes, f"up to {MIND_WEIGHTS}")
+        _require(count <= MLP_WEIGHTS, f"{count} parameters", sizes, f"up to {MLP_WEIGHTS}")
 
     @property
     def parameter_count(self) -> int:
@@ -104,26 +104,26 @@ class MultilayerPerceptron:
             offset = bias + outputs
         return layers
 
-    def write_minds(
-        self, minds: NDArray[np.void], rows: slice | Sequence[int] | NDArray[np.integer], vectors: NDArray[np.float32]
+    def write_params(
+        self, params: NDArray[np.void], rows: slice | Sequence[int] | NDArray[np.integer], vectors: NDArray[np.float32]
     ) -> None:
         """Write networks into mind records, in place.
 
         Args:
-            minds: array of `MIND` records.
-            rows: the n minds to write, as indices or a slice, such as `BatchMarket.mind_rows` names.
+            minds: array of `PARAMS` records.
+            rows: the n minds to write, as indices or a slice, such as `BatchMarket.param_rows` names.
             vectors: flat vectors (n, parameter_count), or one (parameter_count,) for all rows; raises ValueError for
                 another length or a weight that is not finite.
         """
         self._check_length(vectors)
         if not np.isfinite(vectors).all():
             raise ValueError("vectors hold a weight that is not finite; a mind cannot decide with it")
-        minds["layer_count"][rows] = len(self.sizes)
-        minds["layer_size"][rows, : len(self.sizes)] = self.sizes
-        minds["squashes"][rows] = self.squashes
-        minds["choice_count"][rows] = 0
-        minds["choice_count"][rows, : len(self.choices)] = self.choices
-        minds["weight"][rows, : self.parameter_count] = vectors
+        params["layer_count"][rows] = len(self.sizes)
+        params["layer_size"][rows, : len(self.sizes)] = self.sizes
+        params["tanh_squashed"][rows] = self.tanh_squashed
+        params["num_choices"][rows] = 0
+        params["num_choices"][rows, : len(self.choices)] = self.choices
+        params["weight"][rows, : self.parameter_count] = vectors
 
     def _check_length(self, vectors: NDArray[np.float32]) -> None:
         if vectors.shape[-1] != self.parameter_count:

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from marl_market.agents.interfaces import Floats, Outside, no_memory
+from marl_market.agents.interfaces import Actor, Floats, initial_state
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.interface.schemes import mask_size_of
 
 
-class Seated:
+class GroupActor:
     """Ask a mind for the seats of one group, in every market of a batch.
 
     Attributes:
@@ -22,20 +22,20 @@ class Seated:
         choices: how many its mask has; 0 where it has none.
     """
 
-    def __init__(self, batch: BatchMarket, group: str, mind: Outside) -> None:
-        """Seat `mind` in the external group of this name."""
+    def __init__(self, batch: BatchMarket, group: str, actor: Actor) -> None:
+        """Seat `actor` in the external group of this name."""
         seats, scheme = batch.environment.seats_of(group), batch.environment.action_of(group)
         first = int(np.searchsorted(batch.external, seats.start))
         self.places = slice(first, first + seats.stop - seats.start)
         self.numbers, self.choices = scheme.size, mask_size_of(scheme)
-        self._batch, self._mind = batch, mind
+        self._batch, self._actor = batch, actor
         self._seats = seats
         self.begin()
 
     def begin(self) -> None:
         """Forget everything, as a session begins."""
         markets = self._batch.markets.size
-        self._memory = no_memory(self._mind, markets * (self.places.stop - self.places.start))
+        self._state = initial_state(self._actor, markets * (self.places.stop - self.places.start))
 
     def decide(self, action: Floats, noise: Floats | None = None) -> Mapping[str, NDArray[Any]]:
         """Write what the seats do next into `action`; return the columns to remember with it.
@@ -47,14 +47,14 @@ class Seated:
             noise: standard normal noise of the same shape that explores; None: each does what it thinks best.
         """
         batch, own = self._batch, action[:, self.places, : self.numbers]
-        decision = self._mind.act(
+        decision = self._actor.act(
             rows(batch.observation[:, self.places]),
-            self._memory,
+            self._state,
             None if noise is None else rows(noise[:, self.places, : self.numbers]),
             rows(batch.mask[:, self.places, : self.choices]) if self.choices else None,
         )
         own[:] = decision.action.reshape(own.shape)
-        self._memory = np.where(batch.acts[:, self._seats].reshape(-1, 1), decision.memory, self._memory)
+        self._state = np.where(batch.active[:, self._seats].reshape(-1, 1), decision.state, self._state)
         return decision.columns
 
 

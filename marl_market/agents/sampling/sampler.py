@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from marl_market.agents.interfaces import Experience, Mind, Portion, Trajectory
-from marl_market.agents.sampling.group_actor import Seated
+from marl_market.agents.interfaces import EpisodeActor, Experience, MarketShard, Trajectory
+from marl_market.agents.sampling.group_actor import GroupActor
 from marl_market.env.batch_market import BatchMarket
 
 SEEDS, NOISE = 0, 1
@@ -72,14 +72,14 @@ class Sampler:
     def __init__(
         self,
         batch: BatchMarket,
-        learners: Mapping[str, Mind],
+        learners: Mapping[str, EpisodeActor],
         seed: int,
         pairs: bool = True,
-        portion: Portion | None = None,
+        shard: MarketShard | None = None,
     ) -> None:
         """Sample from `batch`; `learners` are by group name; `pairs` of markets share their luck, or none does.
 
-        `portion` says which of the run's markets the batch plays, exactly as if it played all; None: it does.
+        `shard` says which of the run's markets the batch plays, exactly as if it played all; None: it does.
         Raises ValueError for an odd number of markets where they go in pairs.
         """
         require_pairs(batch.markets.size, pairs)
@@ -87,10 +87,10 @@ class Sampler:
         self._learners = learners
         self._sharing = 2 if pairs else 1
         self._seed = seed
-        self._portion = portion or Portion(0, batch.markets.size, batch.markets.size)
+        self._portion = shard or MarketShard(0, batch.markets.size, batch.markets.size)
         environment = batch.environment
         self._seated = {
-            name: Seated(batch, name, learner)
+            name: GroupActor(batch, name, learner)
             for name, learner in learners.items()
             if environment.seats_of(name).start in batch.external
         }
@@ -123,7 +123,7 @@ class Sampler:
             noise = np.repeat(drawn[start:stop], self._sharing, axis=0)
             for name, seated in self._seated.items():
                 columns[name].append(seated.decide(self._action[t], noise))
-            self._decided[t] = batch.acts
+            self._decided[t] = batch.active
             step = batch.step(self._action[t])
             self._observation[t + 1] = step.observation
             self._mask[t + 1] = batch.mask
@@ -144,7 +144,7 @@ class Sampler:
             price=price,
         )
 
-    def where(self) -> str:
+    def describe(self) -> str:
         """Return where it samples, for people."""
         return f"this process (threads: {self._batch.threads})"
 

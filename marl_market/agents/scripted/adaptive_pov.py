@@ -16,9 +16,9 @@ from marl_market.market.spec import MarketSpec
 
 
 @trader
-def quote(public, seat, mind):  # type: ignore[no-untyped-def]
+def quote(public, seat, params):  # type: ignore[no-untyped-def]
     """Quote a ladder as wide as the spread has been, and as large as the volume."""
-    table, memory, middle = mind.parameter, seat.memory, public.reference_ticks
+    table, memory, middle = params.value, seat.agent.memory, public.reference_ticks
     if memory[2] == 0.0:
         memory[0] = table[1]
         memory[1] = 0.0
@@ -54,7 +54,7 @@ class AdaptivePOV:
     trader = quote
     observes = False
     warms_up = True
-    mind_per_market = False
+    params_per_market = False
     rate: float = 0.25
     smallest: float = 0.2
     half_life_seconds: float = 10.0

@@ -13,15 +13,15 @@ from marl_market.market.spec import MarketSpec
 
 
 @trader
-def execute(public, seat, mind):  # type: ignore[no-untyped-def]
+def execute(public, seat, params):  # type: ignore[no-untyped-def]
     """Be as far with the order as the optimal trajectory."""
-    urgency = mind.parameter[3]
-    elapsed = share_of_horizon(public, mind.parameter[2])
+    urgency = params.value[3]
+    elapsed = share_of_horizon(public, params.value[2])
     done = elapsed
     if urgency > 0.0:  # 1 - sinh(K (1 - u)) / sinh(K), written so that a large K does not overflow
         left = math.exp(-urgency * elapsed) - math.exp(-urgency * (2.0 - elapsed))
         done = 1.0 - left / (1.0 - math.exp(-2.0 * urgency))
-    execute_up_to(seat, mind.parameter[0], mind.parameter[1], done)
+    execute_up_to(seat, params.value[0], params.value[1], done)
     return DECIDED
 
 
@@ -48,7 +48,7 @@ class AlmgrenChriss:
     trader = execute
     observes = False
     warms_up = False
-    mind_per_market = False
+    params_per_market = False
     side: int = 1
     size: float = 20.0
     horizon: float = 1.0

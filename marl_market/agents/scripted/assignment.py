@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from marl_market.env.interface.schemes import require
-from marl_market.env.interface.signatures import MIND_PARAMETERS
+from marl_market.env.interface.signatures import PARAM_VALUES
 from marl_market.exchange.bits import lowest_bit
 from marl_market.exchange.commands import cancel_all, replace, submit_limit
 from marl_market.exchange.compiled import compiled
@@ -36,13 +36,13 @@ SIDES = {"buy": 1, "sell": -1, "either": 0}
 @compiled
 def begin_round(seat, first, steps):  # type: ignore[no-untyped-def]
     """Draw when an assignment comes in the round of so many steps that begins with step `first`."""
-    seat.memory[ARRIVAL] = first + below(seat, steps)
+    seat.agent.memory[ARRIVAL] = first + below(seat, steps)
 
 
 @compiled
-def work_on_assignment(public, seat, mind):  # type: ignore[no-untyped-def]
+def work_on_assignment(public, seat, params):  # type: ignore[no-untyped-def]
     """Note what has been filled, drop and take assignments as their times come; return the lots that are left."""
-    table, memory = mind.parameter, seat.memory
+    table, memory = params.value, seat.agent.memory
     steps = np.int64(table[ROUND])
     if memory[BEGUN] == 0.0:
         memory[BEGUN] = 1.0
@@ -70,7 +70,7 @@ def work_on_assignment(public, seat, mind):  # type: ignore[no-untyped-def]
         side = 1.0 if uniform(seat) < 0.5 else -1.0
     limit = memory[ANCHOR] + table[WIDTH] * (2.0 * uniform(seat) - 1.0)
     if table[UNITS] > 0.0:
-        row = seat.place % np.int64(table[ROWS])
+        row = seat.agent.group_index % np.int64(table[ROWS])
         limit = table[SCHEDULE + row * np.int64(table[UNITS]) + np.int64(memory[TAKEN]) % np.int64(table[UNITS])]
     memory[SIDE] = side
     memory[LIMIT] = np.floor(limit + 0.5)
@@ -80,9 +80,9 @@ def work_on_assignment(public, seat, mind):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def attends(seat, mind):  # type: ignore[no-untyped-def]
+def attends(seat, params):  # type: ignore[no-untyped-def]
     """Return whether the trader looks at the market in this step."""
-    return uniform(seat) < mind.parameter[ATTENTION]
+    return uniform(seat) < params.value[ATTENTION]
 
 
 @compiled
@@ -97,7 +97,7 @@ def quote_assignment(seat, price, left):  # type: ignore[no-untyped-def]
             replace(seat, order, price, left)
         return
     cancel_all(seat)
-    submit_limit(seat, np.int64(seat.memory[SIDE]), price, left)
+    submit_limit(seat, np.int64(seat.agent.memory[SIDE]), price, left)
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ class Assignments:
         units = {len(row) for row in limits}
         good = not limits or (len(units) == 1 and 0 not in units)
         require(good, "assignments.limits", limits, "rows of one length")
-        room = MIND_PARAMETERS - SCHEDULE
+        room = PARAM_VALUES - SCHEDULE
         prices = sum(map(len, limits))
         require(prices <= room, "assignments.limits", f"{prices} prices", f"at most {room} prices")
         require(

@@ -12,12 +12,12 @@ from marl_market.market.spec import MarketSpec
 
 
 @trader
-def quote(public, seat, mind):  # type: ignore[no-untyped-def]
+def quote(public, seat, params):  # type: ignore[no-untyped-def]
     """Quote around the reservation price."""
-    risk, decay_part, size = mind.parameter[0], mind.parameter[1], mind.parameter[2]
+    risk, decay_part, size = params.value[0], params.value[1], params.value[2]
     left = max(0.0, 1.0 - max(public.step, 0) / public.session_steps)
     inventory = seat.account.position / size
-    reservation = public.reference_ticks - mind.parameter[3] * inventory * risk * left
+    reservation = public.reference_ticks - params.value[3] * inventory * risk * left
     half_spread = 0.5 * (risk * left + decay_part)
     quote_both_sides(public, seat, reservation - half_spread, reservation + half_spread, size, size, 1, 0.0)
     return DECIDED
@@ -43,7 +43,7 @@ class AvellanedaStoikov:
     trader = quote
     observes = False
     warms_up = True
-    mind_per_market = False
+    params_per_market = False
     risk_aversion: float = 0.02
     decay: float = 2.0
     size: float = 1.0

@@ -19,9 +19,9 @@ TREND, LAST, FUNDAMENTALIST, CHARTIST, RANDOM, BEGUN = 0, 1, 2, 3, 4, 5
 
 
 @trader
-def trade(public, seat, mind):  # type: ignore[no-untyped-def]
+def trade(public, seat, params):  # type: ignore[no-untyped-def]
     """Forecast the price from value, trend and noise, and offer to trade at a margin to the forecast."""
-    table, memory, price = mind.parameter, seat.memory, public.reference_ticks
+    table, memory, price = params.value, seat.agent.memory, public.reference_ticks
     if memory[BEGUN] == 0.0:
         for part in range(3):
             memory[FUNDAMENTALIST + part] = table[part] * exponential(seat)
@@ -32,7 +32,7 @@ def trade(public, seat, mind):  # type: ignore[no-untyped-def]
     total = memory[FUNDAMENTALIST] + memory[CHARTIST] + memory[RANDOM]
     if uniform(seat) >= table[4] or total == 0.0:
         return DECIDED
-    move = memory[FUNDAMENTALIST] * (seat.signal - price) / table[5]
+    move = memory[FUNDAMENTALIST] * (seat.agent.signal - price) / table[5]
     move += memory[CHARTIST] * memory[TREND] + memory[RANDOM] * table[6] * normal(seat)
     forecast = price + table[7] * move / total
     side = 1 if forecast > price else -1
@@ -68,8 +68,8 @@ class ChartistFundamentalist:
     trader = trade
     observes = False
     warms_up = True
-    mind_per_market = False
-    sees = ("fundamental",)
+    params_per_market = False
+    privileges = ("fundamental",)
     fundamentalist: float = 1.0
     chartist: float = 1.0
     noise: float = 1.0

@@ -11,14 +11,14 @@ from marl_market.market.spec import MarketSpec
 
 
 @trader
-def steer(public, seat, mind):  # type: ignore[no-untyped-def]
+def steer(public, seat, params):  # type: ignore[no-untyped-def]
     """Let the value drift against the position that the makers must have."""
-    seat.memory[0] += public.step_lots[1] - public.step_lots[0]
-    seat.drift = 0.0
-    if seat.memory[0] > 0.0:
-        seat.drift = -mind.parameter[0]
-    elif seat.memory[0] < 0.0:
-        seat.drift = mind.parameter[0]
+    seat.agent.memory[0] += public.step_lots[1] - public.step_lots[0]
+    seat.agent.drift = 0.0
+    if seat.agent.memory[0] > 0.0:
+        seat.agent.drift = -params.value[0]
+    elif seat.agent.memory[0] < 0.0:
+        seat.agent.drift = params.value[0]
     return DECIDED
 
 
@@ -39,8 +39,8 @@ class DriftAdversary:
     trader = steer
     observes = False
     warms_up = False
-    mind_per_market = False
-    steers = True
+    params_per_market = False
+    moves_fundamental = True
     drift: float = 5.0
 
     def __post_init__(self) -> None:

@@ -17,9 +17,9 @@ IMMEDIATE_OR_CANCEL = int(TimeInForce.IMMEDIATE_OR_CANCEL)
 
 
 @trader
-def take(public, seat, mind):  # type: ignore[no-untyped-def]
+def take(public, seat, params):  # type: ignore[no-untyped-def]
     """Let one buyer and one seller come, each with a worst price of its own."""
-    nearest, mean, size = mind.parameter[0], mind.parameter[1], mind.parameter[2]
+    nearest, mean, size = params.value[0], params.value[1], params.value[2]
     for side in (1, -1):
         # Rounded towards the middle: an offer is reached as often as its distance says, at whatever tick it is.
         price = side * math.floor(side * public.reference_ticks + nearest + mean * exponential(seat))
@@ -45,7 +45,7 @@ class ExponentialTakers:
     trader = take
     observes = False
     warms_up = True
-    mind_per_market = False
+    params_per_market = False
     arrival: float = 0.5
     decay: float = 2.0
     size: float = 1.0

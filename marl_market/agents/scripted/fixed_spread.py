@@ -12,9 +12,9 @@ from marl_market.market.spec import MarketSpec
 
 
 @trader
-def quote(public, seat, mind):  # type: ignore[no-untyped-def]
+def quote(public, seat, params):  # type: ignore[no-untyped-def]
     """Quote at equal distances from the middle."""
-    half, size, middle = mind.parameter[0], mind.parameter[1], public.reference_ticks
+    half, size, middle = params.value[0], params.value[1], public.reference_ticks
     quote_both_sides(public, seat, middle - half, middle + half, size, size, 1, 0.0)
     return DECIDED
 
@@ -35,7 +35,7 @@ class FixedSpread:
     trader = quote
     observes = False
     warms_up = True
-    mind_per_market = False
+    params_per_market = False
     spread: float = 1.0
     size: float = 1.0
 

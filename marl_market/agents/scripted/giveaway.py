@@ -11,11 +11,11 @@ from marl_market.market.spec import MarketSpec
 
 
 @trader
-def trade(public, seat, mind):  # type: ignore[no-untyped-def]
+def trade(public, seat, params):  # type: ignore[no-untyped-def]
     """Quote the limit price itself."""
-    left = work_on_assignment(public, seat, mind)
-    if left > 0 and attends(seat, mind):
-        quote_assignment(seat, seat.memory[LIMIT], left)
+    left = work_on_assignment(public, seat, params)
+    if left > 0 and attends(seat, params):
+        quote_assignment(seat, seat.agent.memory[LIMIT], left)
     return DECIDED
 
 
@@ -33,7 +33,7 @@ class Giveaway:
     trader = trade
     observes = False
     warms_up = False
-    mind_per_market = False
+    params_per_market = False
     assignments: Assignments = field(default_factory=Assignments)
 
     def parameters(self, spec: MarketSpec, seats: int) -> Sequence[float]:

@@ -33,9 +33,9 @@ def value(table, limit, inventory, left):  # type: ignore[no-untyped-def]
 
 
 @trader
-def quote(public, seat, mind):  # type: ignore[no-untyped-def]
+def quote(public, seat, params):  # type: ignore[no-untyped-def]
     """Quote at the optimal distances for the inventory and the time left."""
-    table = mind.parameter
+    table = params.value
     limit, size, scale, constant = int(table[0]), table[1], table[2], table[3]
     left = max(0.0, 1.0 - max(public.step, 0) / public.session_steps)
     inventory = int(np.floor(seat.account.position / size + 0.5))
@@ -77,7 +77,7 @@ class GLFT:
     trader = quote
     observes = False
     warms_up = True
-    mind_per_market = False
+    params_per_market = False
     risk_aversion: float = 0.02
     decay: float = 2.0
     arrival: float = 1.0

@@ -13,9 +13,9 @@ from marl_market.market.spec import MarketSpec
 
 
 @trader
-def quote(public, seat, mind):  # type: ignore[no-untyped-def]
+def quote(public, seat, params):  # type: ignore[no-untyped-def]
     """Quote what the value would be worth after a buy, and after a sell."""
-    table, memory = mind.parameter, seat.memory
+    table, memory = params.value, seat.agent.memory
     if memory[1] == 0.0:
         memory[0] = table[2]
         memory[1] = 1.0
@@ -51,7 +51,7 @@ class GlostenMilgromMaker:
     trader = quote
     observes = False
     warms_up = False
-    mind_per_market = False
+    params_per_market = False
     informed: float = 0.2
     half_range: float = 2.0
     probability: float = 0.5

@@ -68,18 +68,18 @@ def expected_count(public, seat, table, kind):  # type: ignore[no-untyped-def]
     mean = table[3 + row]
     for cause in range(TYPES):
         same = 0 if (cause < KINDS) == (kind < KINDS) else KINDS * KINDS
-        mean += table[BRANCHING + same + row * KINDS + cause % KINDS] * seat.memory[EXCITEMENT + cause]
+        mean += table[BRANCHING + same + row * KINDS + cause % KINDS] * seat.agent.memory[EXCITEMENT + cause]
     if row == 2:
         mean *= 2.0 * open_orders_of(seat, side) / table[1]
     else:
-        mean *= max(0.0, 1.0 - 2.0 * side * table[2] * (public.reference_ticks - seat.memory[ANCHOR]))
+        mean *= max(0.0, 1.0 - 2.0 * side * table[2] * (public.reference_ticks - seat.agent.memory[ANCHOR]))
     return min(mean, HIGHEST_COUNT)
 
 
 @trader
-def trade(public, seat, mind):  # type: ignore[no-untyped-def]
+def trade(public, seat, params):  # type: ignore[no-untyped-def]
     """Draw how many orders of each type come, submit them, and let them excite the next steps."""
-    table, memory = mind.parameter, seat.memory
+    table, memory = params.value, seat.agent.memory
     if memory[BEGUN] == 0.0:
         memory[ANCHOR] = public.reference_ticks
         memory[BEGUN] = 1.0
@@ -126,7 +126,7 @@ class Hawkes:
     trader = trade
     observes = False
     warms_up = True
-    mind_per_market = False
+    params_per_market = False
     share: float = 1.0
     same: Sequence[Sequence[float]] = ((0.3, 0.5, 0.1), (0.01, 0.4, 0.0), (0.1, 0.4, 0.2))
     opposite: Sequence[Sequence[float]] = ((0.1, 0.1, 0.1), (0.0, 0.1, 0.0), (0.1, 0.1, 0.1))

@@ -47,12 +47,12 @@ def belief(public, side, price):  # type: ignore[no-untyped-def]
 
 
 @trader
-def trade(public, seat, mind):  # type: ignore[no-untyped-def]
+def trade(public, seat, params):  # type: ignore[no-untyped-def]
     """Quote the price of the highest expected gain."""
-    left = work_on_assignment(public, seat, mind)
-    if left == 0 or not attends(seat, mind):
+    left = work_on_assignment(public, seat, params)
+    if left == 0 or not attends(seat, params):
         return DECIDED
-    side, limit = int(seat.memory[SIDE]), seat.memory[LIMIT]
+    side, limit = int(seat.agent.memory[SIDE]), seat.agent.memory[LIMIT]
     index = (1 + side) >> 1
     best, highest = limit, 0.0
     for i in range(2 * min(public.event_count, PUBLIC_EVENTS) + 1):
@@ -87,8 +87,8 @@ class HeuristicBelief:
     trader = trade
     observes = False
     warms_up = False
-    mind_per_market = False
-    sees = ("events",)
+    params_per_market = False
+    privileges = ("events",)
     assignments: Assignments = field(default_factory=Assignments)
 
     def parameters(self, spec: MarketSpec, seats: int) -> Sequence[float]:

@@ -13,10 +13,10 @@ from marl_market.market.spec import MarketSpec
 
 
 @trader
-def lean(public, seat, mind):  # type: ignore[no-untyped-def]
+def lean(public, seat, params):  # type: ignore[no-untyped-def]
     """Hold a position on the heavier side of the book."""
     bids = asks = 0.0
-    for i in range(int(mind.parameter[0])):
+    for i in range(int(params.value[0])):
         if i < public.depth[0]:
             bids += public.level[0, i].quantity_lots
         if i < public.depth[1]:
@@ -26,10 +26,10 @@ def lean(public, seat, mind):  # type: ignore[no-untyped-def]
     imbalance = (bids - asks) / (bids + asks)
     position = seat.account.position
     target = 0
-    if imbalance > mind.parameter[1]:
-        target = int(mind.parameter[2])
-    elif imbalance < -mind.parameter[1]:
-        target = -int(mind.parameter[2])
+    if imbalance > params.value[1]:
+        target = int(params.value[2])
+    elif imbalance < -params.value[1]:
+        target = -int(params.value[2])
     elif imbalance * position > 0.0:
         target = position
     trade_towards(seat, target)
@@ -54,7 +54,7 @@ class Imbalance:
     trader = lean
     observes = False
     warms_up = True
-    mind_per_market = False
+    params_per_market = False
     levels: int = 1
     threshold: float = 0.6
     size: float = 1.0

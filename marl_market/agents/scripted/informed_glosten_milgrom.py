@@ -13,14 +13,14 @@ from marl_market.market.spec import MarketSpec
 
 
 @trader
-def trade(public, seat, mind):  # type: ignore[no-untyped-def]
+def trade(public, seat, params):  # type: ignore[no-untyped-def]
     """Take the quote that the value says is wrong."""
-    if uniform(seat) >= mind.parameter[0]:
+    if uniform(seat) >= params.value[0]:
         return DECIDED
-    if public.depth[1] > 0 and seat.signal > public.best_ask:
-        submit_market(seat, 1, int(mind.parameter[1]))
-    elif public.depth[0] > 0 and seat.signal < public.best_bid:
-        submit_market(seat, -1, int(mind.parameter[1]))
+    if public.depth[1] > 0 and seat.agent.signal > public.best_ask:
+        submit_market(seat, 1, int(params.value[1]))
+    elif public.depth[0] > 0 and seat.agent.signal < public.best_bid:
+        submit_market(seat, -1, int(params.value[1]))
     return DECIDED
 
 
@@ -41,8 +41,8 @@ class InformedGlostenMilgrom:
     trader = trade
     observes = False
     warms_up = False
-    mind_per_market = False
-    sees = ("fundamental",)
+    params_per_market = False
+    privileges = ("fundamental",)
     rate: float = 0.2
     size: float = 1.0
 

@@ -15,14 +15,14 @@ from marl_market.market.spec import MarketSpec
 
 
 @trader
-def trade(public, seat, mind):  # type: ignore[no-untyped-def]
+def trade(public, seat, params):  # type: ignore[no-untyped-def]
     """Buy in proportion to how far the value is above the price."""
-    if public.step % int(mind.parameter[1]) != 0:
+    if public.step % int(params.value[1]) != 0:
         return DECIDED
-    demand = mind.parameter[0] * (seat.signal - public.reference_ticks)
+    demand = params.value[0] * (seat.agent.signal - public.reference_ticks)
     lots = np.int64(np.floor(abs(demand) + 0.5))
     if lots > 0:
-        take_at_any_price(seat, 1 if demand > 0.0 else -1, lots, mind.parameter[2])
+        take_at_any_price(seat, 1 if demand > 0.0 else -1, lots, params.value[2])
     return DECIDED
 
 
@@ -46,8 +46,8 @@ class InformedKyle:
     trader = trade
     observes = False
     warms_up = False
-    mind_per_market = False
-    sees = ("fundamental",)
+    params_per_market = False
+    privileges = ("fundamental",)
     noise_deviation: float = 1.0
     value_deviation: float = 2.0
     insiders: int = 1

@@ -12,9 +12,9 @@ from marl_market.market.spec import MarketSpec
 
 
 @trader
-def quote(public, seat, mind):  # type: ignore[no-untyped-def]
+def quote(public, seat, params):  # type: ignore[no-untyped-def]
     """Quote around a price that falls with the position."""
-    skew, half, size = mind.parameter[0], mind.parameter[1], mind.parameter[2]
+    skew, half, size = params.value[0], params.value[1], params.value[2]
     reservation = public.reference_ticks - skew * seat.account.position / size
     quote_both_sides(public, seat, reservation - half, reservation + half, size, size, 1, 0.0)
     return DECIDED
@@ -39,7 +39,7 @@ class InventorySkew:
     trader = quote
     observes = False
     warms_up = True
-    mind_per_market = False
+    params_per_market = False
     penalty: float = 0.1
     decay: float = 2.0
     size: float = 1.0

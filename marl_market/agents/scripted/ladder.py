@@ -15,9 +15,9 @@ LEVELS = 7
 
 
 @trader
-def quote(public, seat, mind):  # type: ignore[no-untyped-def]
+def quote(public, seat, params):  # type: ignore[no-untyped-def]
     """Quote evenly spaced levels around the middle."""
-    table, middle = mind.parameter, public.reference_ticks
+    table, middle = params.value, public.reference_ticks
     bid, ask = middle - table[0], middle + table[0]
     quote_both_sides(public, seat, bid, ask, table[2], table[2], int(table[3]), table[1])
     return DECIDED
@@ -41,7 +41,7 @@ class Ladder:
     trader = quote
     observes = False
     warms_up = True
-    mind_per_market = False
+    params_per_market = False
     spread: float = 1.0
     spacing: float = 0.5
     levels: int = 4

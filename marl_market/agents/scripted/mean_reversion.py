@@ -13,19 +13,19 @@ from marl_market.market.spec import MarketSpec
 
 
 @trader
-def fade(public, seat, mind):  # type: ignore[no-untyped-def]
+def fade(public, seat, params):  # type: ignore[no-untyped-def]
     """Hold a position against the distance of the price from its average."""
     price, position = public.reference_ticks, seat.account.position
-    if seat.memory[1] == 0.0:
-        seat.memory[0] = price
-        seat.memory[1] = 1.0
-    seat.memory[0] += mind.parameter[0] * (price - seat.memory[0])
-    distance = price - seat.memory[0]
+    if seat.agent.memory[1] == 0.0:
+        seat.agent.memory[0] = price
+        seat.agent.memory[1] = 1.0
+    seat.agent.memory[0] += params.value[0] * (price - seat.agent.memory[0])
+    distance = price - seat.agent.memory[0]
     target = 0
-    if distance > mind.parameter[1]:
-        target = -int(mind.parameter[2])
-    elif distance < -mind.parameter[1]:
-        target = int(mind.parameter[2])
+    if distance > params.value[1]:
+        target = -int(params.value[2])
+    elif distance < -params.value[1]:
+        target = int(params.value[2])
     elif distance * position < 0.0:
         target = position
     trade_towards(seat, target)
@@ -49,7 +49,7 @@ class MeanReversion:
     trader = fade
     observes = False
     warms_up = True
-    mind_per_market = False
+    params_per_market = False
     half_life_seconds: float = 20.0
     threshold: float = 1.0
     size: float = 1.0

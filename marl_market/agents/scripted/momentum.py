@@ -12,21 +12,21 @@ from marl_market.market.spec import MarketSpec
 
 
 @trader
-def follow(public, seat, mind):  # type: ignore[no-untyped-def]
+def follow(public, seat, params):  # type: ignore[no-untyped-def]
     """Hold a position in the direction in which the fast average has left the slow one."""
     price = public.reference_ticks
-    if seat.memory[2] == 0.0:
-        seat.memory[0] = price
-        seat.memory[1] = price
-        seat.memory[2] = 1.0
-    seat.memory[0] += mind.parameter[0] * (price - seat.memory[0])
-    seat.memory[1] += mind.parameter[1] * (price - seat.memory[1])
-    trend = seat.memory[0] - seat.memory[1]
+    if seat.agent.memory[2] == 0.0:
+        seat.agent.memory[0] = price
+        seat.agent.memory[1] = price
+        seat.agent.memory[2] = 1.0
+    seat.agent.memory[0] += params.value[0] * (price - seat.agent.memory[0])
+    seat.agent.memory[1] += params.value[1] * (price - seat.agent.memory[1])
+    trend = seat.agent.memory[0] - seat.agent.memory[1]
     target = 0
-    if trend > mind.parameter[2]:
-        target = int(mind.parameter[3])
-    elif trend < -mind.parameter[2]:
-        target = -int(mind.parameter[3])
+    if trend > params.value[2]:
+        target = int(params.value[3])
+    elif trend < -params.value[2]:
+        target = -int(params.value[3])
     elif trend * seat.account.position > 0.0:
         target = seat.account.position
     trade_towards(seat, target)
@@ -51,7 +51,7 @@ class Momentum:
     trader = follow
     observes = False
     warms_up = True
-    mind_per_market = False
+    params_per_market = False
     fast_seconds: float = 5.0
     slow_seconds: float = 20.0
     threshold: float = 0.5

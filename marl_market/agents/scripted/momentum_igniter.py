@@ -14,9 +14,9 @@ from marl_market.market.spec import MarketSpec
 
 
 @trader
-def ignite(public, seat, mind):  # type: ignore[no-untyped-def]
+def ignite(public, seat, params):  # type: ignore[no-untyped-def]
     """Push with a burst of market orders, then get out passively, and at market when time is up."""
-    table, memory, position = mind.parameter, seat.memory, seat.account.position
+    table, memory, position = params.value, seat.agent.memory, seat.account.position
     place = max(public.step, 0) % int(table[0])
     if place == 0:
         memory[0] = 1.0 if uniform(seat) < 0.5 else -1.0
@@ -53,7 +53,7 @@ class MomentumIgniter:
     trader = ignite
     observes = False
     warms_up = False
-    mind_per_market = False
+    params_per_market = False
     period_steps: int = 30
     burst_steps: int = 4
     size: float = 2.0

@@ -13,10 +13,10 @@ from marl_market.market.spec import MarketSpec
 
 
 @trader
-def take(public, seat, mind):  # type: ignore[no-untyped-def]
+def take(public, seat, params):  # type: ignore[no-untyped-def]
     """Buy or sell at market, at the times of a Poisson process."""
-    for _ in range(min(16, poisson(seat, mind.parameter[0]))):
-        take_at_any_price(seat, 1 if uniform(seat) < 0.5 else -1, int(mind.parameter[1]), mind.parameter[2])
+    for _ in range(min(16, poisson(seat, params.value[0]))):
+        take_at_any_price(seat, 1 if uniform(seat) < 0.5 else -1, int(params.value[1]), params.value[2])
     return DECIDED
 
 
@@ -36,7 +36,7 @@ class Noise:
     trader = take
     observes = False
     warms_up = True
-    mind_per_market = False
+    params_per_market = False
     rate: float = 0.1
     size: float = 1.0
     auction: bool = False

@@ -12,9 +12,9 @@ from marl_market.market.spec import MarketSpec
 
 
 @trader
-def execute(public, seat, mind):  # type: ignore[no-untyped-def]
+def execute(public, seat, params):  # type: ignore[no-untyped-def]
     """Have traded the wanted share of all that was traded."""
-    table = mind.parameter
+    table = params.value
     others = public.session_lots - seat.account.traded_lots
     execute_up_to(seat, table[0], table[1], table[2] * others / table[1])
     return DECIDED
@@ -38,7 +38,7 @@ class POV:
     trader = execute
     observes = False
     warms_up = False
-    mind_per_market = False
+    params_per_market = False
     side: int = 1
     size: float = 20.0
     rate: float = 0.1

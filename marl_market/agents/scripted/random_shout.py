@@ -15,15 +15,15 @@ LOW, HIGH, ABSOLUTE, WITHDRAWS, IMPROVES = OWN, OWN + 1, OWN + 2, OWN + 3, OWN +
 
 
 @compiled
-def lowest_price(seat, mind):  # type: ignore[no-untyped-def]
+def lowest_price(seat, params):  # type: ignore[no-untyped-def]
     """Return the lowest price of the range in ticks."""
-    return mind.parameter[LOW] + (1.0 - mind.parameter[ABSOLUTE]) * np.floor(seat.memory[ANCHOR])
+    return params.value[LOW] + (1.0 - params.value[ABSOLUTE]) * np.floor(seat.agent.memory[ANCHOR])
 
 
 @compiled
-def highest_price(seat, mind):  # type: ignore[no-untyped-def]
+def highest_price(seat, params):  # type: ignore[no-untyped-def]
     """Return the highest price of the range in ticks."""
-    return mind.parameter[HIGH] + (1.0 - mind.parameter[ABSOLUTE]) * np.floor(seat.memory[ANCHOR])
+    return params.value[HIGH] + (1.0 - params.value[ABSOLUTE]) * np.floor(seat.agent.memory[ANCHOR])
 
 
 @compiled
@@ -35,15 +35,15 @@ def is_best(public, side, price):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def shout(public, seat, mind, left, low, high):  # type: ignore[no-untyped-def]
+def shout(public, seat, params, left, low, high):  # type: ignore[no-untyped-def]
     """Replace the quote by one at a whole tick drawn evenly from `low` to `high`, where that may be shouted."""
-    if mind.parameter[WITHDRAWS] == 1.0 and public.step_trades > 0:
+    if params.value[WITHDRAWS] == 1.0 and public.step_trades > 0:
         cancel_all(seat)
         if seat.live != 0:
             return
-    if left > 0 and attends(seat, mind):
+    if left > 0 and attends(seat, params):
         price = low + np.floor(uniform(seat) * (max(low, high) - low + 1.0))
-        if mind.parameter[IMPROVES] == 1.0 and not is_best(public, seat.memory[SIDE], price):
+        if params.value[IMPROVES] == 1.0 and not is_best(public, seat.agent.memory[SIDE], price):
             return
         quote_assignment(seat, price, left)
 

@@ -26,19 +26,19 @@ OUTBIDS_ITSELF = ABSOLUTE + 1
 
 
 @trader
-def trade(public, seat, mind):  # type: ignore[no-untyped-def]
+def trade(public, seat, params):  # type: ignore[no-untyped-def]
     """Improve the best price of one's own side by a tick, as far as the limit allows."""
-    left = work_on_assignment(public, seat, mind)
-    if left == 0 or not attends(seat, mind):
+    left = work_on_assignment(public, seat, params)
+    if left == 0 or not attends(seat, params):
         return DECIDED
-    side, limit = int(seat.memory[SIDE]), seat.memory[LIMIT]
+    side, limit = int(seat.agent.memory[SIDE]), seat.agent.memory[LIMIT]
     index = (1 - side) >> 1
-    if mind.parameter[OUTBIDS_ITSELF] == 1.0 and public.depth[index] > 0:
+    if params.value[OUTBIDS_ITSELF] == 1.0 and public.depth[index] > 0:
         price = np.float64(public.level[index, 0].price_ticks + side)
     else:
         price = best_of_others(public, seat, side) + side
     if side * price < 0.5 * -HIGHEST_PRICE:
-        price = lowest_price(seat, mind) if side > 0 else highest_price(seat, mind)
+        price = lowest_price(seat, params) if side > 0 else highest_price(seat, params)
     if side * price > side * limit:
         price = limit
     quote_assignment(seat, price, left)
@@ -63,7 +63,7 @@ class Shaver:
     trader = trade
     observes = False
     warms_up = False
-    mind_per_market = False
+    params_per_market = False
     assignments: Assignments = field(default_factory=Assignments)
     price_range: tuple[float, float] | None = None
     stub: float = 4.0

@@ -13,9 +13,9 @@ from marl_market.market.spec import MarketSpec
 
 
 @trader
-def spoof(public, seat, mind):  # type: ignore[no-untyped-def]
+def spoof(public, seat, params):  # type: ignore[no-untyped-def]
     """Show much on one side behind the touch, and trade little on the other."""
-    table, memory = mind.parameter, seat.memory
+    table, memory = params.value, seat.agent.memory
     cancel_all(seat)
     if public.depth[0] == 0 or public.depth[1] == 0:
         return DECIDED
@@ -57,7 +57,7 @@ class Spoofer:
     trader = spoof
     observes = False
     warms_up = False
-    mind_per_market = False
+    params_per_market = False
     size: float = 1.0
     spoof_size: float = 20.0
     distance_ticks: int = 1

@@ -16,13 +16,13 @@ IMMEDIATE_OR_CANCEL = int(TimeInForce.IMMEDIATE_OR_CANCEL)
 
 
 @trader
-def snipe(public, seat, mind):  # type: ignore[no-untyped-def]
+def snipe(public, seat, params):  # type: ignore[no-untyped-def]
     """Take what is offered at a worse price than the value, and nothing else."""
-    edge, limit, position = mind.parameter[0], int(mind.parameter[1]), seat.account.position
-    if public.depth[1] > 0 and public.best_ask <= seat.signal - edge and position < limit:
-        submit_limit_order(seat, 1, math.floor(seat.signal - edge), limit - position, 0, IMMEDIATE_OR_CANCEL, 0)
-    elif public.depth[0] > 0 and public.best_bid >= seat.signal + edge and position > -limit:
-        submit_limit_order(seat, -1, math.ceil(seat.signal + edge), limit + position, 0, IMMEDIATE_OR_CANCEL, 0)
+    edge, limit, position = params.value[0], int(params.value[1]), seat.account.position
+    if public.depth[1] > 0 and public.best_ask <= seat.agent.signal - edge and position < limit:
+        submit_limit_order(seat, 1, math.floor(seat.agent.signal - edge), limit - position, 0, IMMEDIATE_OR_CANCEL, 0)
+    elif public.depth[0] > 0 and public.best_bid >= seat.agent.signal + edge and position > -limit:
+        submit_limit_order(seat, -1, math.ceil(seat.agent.signal + edge), limit + position, 0, IMMEDIATE_OR_CANCEL, 0)
     return DECIDED
 
 
@@ -44,8 +44,8 @@ class StaleQuoteSniper:
     trader = snipe
     observes = False
     warms_up = False
-    mind_per_market = False
-    sees = ("fundamental",)
+    params_per_market = False
+    privileges = ("fundamental",)
     edge: float = 0.5
     position_limit: float = 20.0
 

@@ -11,9 +11,9 @@ from marl_market.market.spec import MarketSpec
 
 
 @trader
-def execute(public, seat, mind):  # type: ignore[no-untyped-def]
+def execute(public, seat, params):  # type: ignore[no-untyped-def]
     """Be as far with the order as with the time."""
-    execute_up_to(seat, mind.parameter[0], mind.parameter[1], share_of_horizon(public, mind.parameter[2]))
+    execute_up_to(seat, params.value[0], params.value[1], share_of_horizon(public, params.value[2]))
     return DECIDED
 
 
@@ -34,7 +34,7 @@ class TWAP:
     trader = execute
     observes = False
     warms_up = False
-    mind_per_market = False
+    params_per_market = False
     side: int = 1
     size: float = 20.0
     horizon: float = 1.0

@@ -14,13 +14,13 @@ from marl_market.market.spec import MarketSpec
 
 
 @trader
-def trade(public, seat, mind):  # type: ignore[no-untyped-def]
+def trade(public, seat, params):  # type: ignore[no-untyped-def]
     """Now and then look at the value, and offer to trade at a gain on it."""
-    table = mind.parameter
+    table = params.value
     if uniform(seat) >= table[0]:
         return DECIDED
     side = 1 if uniform(seat) < 0.5 else -1
-    estimate = seat.signal + table[1] * normal(seat)
+    estimate = seat.agent.signal + table[1] * normal(seat)
     shade = table[2] + (table[3] - table[2]) * uniform(seat)
     cancel_all(seat)
     if side * seat.account.position < table[5]:
@@ -49,8 +49,8 @@ class Value:
     trader = trade
     observes = False
     warms_up = True
-    mind_per_market = False
-    sees = ("fundamental",)
+    params_per_market = False
+    privileges = ("fundamental",)
     rate: float = 0.5
     noise: float = 0.5
     least_shade: float = 0.0

@@ -17,9 +17,9 @@ BUCKETS = 64
 
 
 @trader
-def execute(public, seat, mind):  # type: ignore[no-untyped-def]
+def execute(public, seat, params):  # type: ignore[no-untyped-def]
     """Be as far with the order as the market is expected to be with its volume."""
-    table = mind.parameter
+    table = params.value
     place = share_of_horizon(public, table[2]) * table[3]
     bucket = min(np.int64(place), np.int64(table[3]) - 1)
     low, high = table[4 + bucket], table[5 + bucket]
@@ -44,7 +44,7 @@ class VWAP:
     trader = execute
     observes = False
     warms_up = False
-    mind_per_market = False
+    params_per_market = False
     side: int = 1
     size: float = 20.0
     horizon: float = 1.0

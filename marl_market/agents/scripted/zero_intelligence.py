@@ -19,13 +19,13 @@ TABLES = 4
 
 
 @trader
-def trade(public, seat, mind):  # type: ignore[no-untyped-def]
+def trade(public, seat, params):  # type: ignore[no-untyped-def]
     """Offer, take and cancel at random."""
-    table = mind.parameter
-    if seat.memory[1] == 0.0:
-        seat.memory[0] = public.reference_ticks
-        seat.memory[1] = 1.0
-    buying = 0.5 - table[3] * (public.reference_ticks - seat.memory[0])
+    table = params.value
+    if seat.agent.memory[1] == 0.0:
+        seat.agent.memory[0] = public.reference_ticks
+        seat.agent.memory[1] = 1.0
+    buying = 0.5 - table[3] * (public.reference_ticks - seat.agent.memory[0])
     for _ in range(poisson(seat, table[0])):
         side = 1 if uniform(seat) < buying else -1
         offer_at_random(public, seat, table, TABLES, side)
@@ -61,7 +61,7 @@ class ZeroIntelligence:
     trader = trade
     observes = False
     warms_up = True
-    mind_per_market = False
+    params_per_market = False
     share: float = 1.0
     open_orders: float = 12.0
     conviction: float = 0.1

@@ -13,16 +13,16 @@ from marl_market.market.spec import MarketSpec
 
 
 @trader
-def trade(public, seat, mind):  # type: ignore[no-untyped-def]
+def trade(public, seat, params):  # type: ignore[no-untyped-def]
     """Shout prices at random that are no loss."""
-    left = work_on_assignment(public, seat, mind)
-    low, high = lowest_price(seat, mind), highest_price(seat, mind)
-    if seat.memory[SIDE] > 0.0:
-        high = seat.memory[LIMIT]
+    left = work_on_assignment(public, seat, params)
+    low, high = lowest_price(seat, params), highest_price(seat, params)
+    if seat.agent.memory[SIDE] > 0.0:
+        high = seat.agent.memory[LIMIT]
         low = min(low, high)
     else:
-        low = seat.memory[LIMIT]
-    shout(public, seat, mind, left, low, high)
+        low = seat.agent.memory[LIMIT]
+    shout(public, seat, params, left, low, high)
     return DECIDED
 
 
@@ -45,7 +45,7 @@ class ZIConstrained:
     trader = trade
     observes = False
     warms_up = False
-    mind_per_market = False
+    params_per_market = False
     assignments: Assignments = field(default_factory=Assignments)
     price_range: tuple[float, float] | None = None
     reach: float = 4.0

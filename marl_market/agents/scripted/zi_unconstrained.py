@@ -13,11 +13,11 @@ from marl_market.market.spec import MarketSpec
 
 
 @trader
-def trade(public, seat, mind):  # type: ignore[no-untyped-def]
+def trade(public, seat, params):  # type: ignore[no-untyped-def]
     """Shout prices at random."""
-    left = work_on_assignment(public, seat, mind)
-    low, high = lowest_price(seat, mind), highest_price(seat, mind)
-    shout(public, seat, mind, left, low, high)
+    left = work_on_assignment(public, seat, params)
+    low, high = lowest_price(seat, params), highest_price(seat, params)
+    shout(public, seat, params, left, low, high)
     return DECIDED
 
 
@@ -39,7 +39,7 @@ class ZIUnconstrained:
     trader = trade
     observes = False
     warms_up = False
-    mind_per_market = False
+    params_per_market = False
     assignments: Assignments = field(default_factory=Assignments)
     price_range: tuple[float, float] | None = None
     reach: float = 4.0

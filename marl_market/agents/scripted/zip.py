@@ -32,8 +32,8 @@ MARGIN, CHANGE, RATE, MOMENTUM, LAST_SIDE, DRAWN, PRICE, WORKING, REACH = range(
 @compiled
 def beyond(seat, shouted, direction):  # type: ignore[no-untyped-def]
     """Return a target a little above (`direction` 1) or below (-1) a shouted price."""
-    relative = direction * seat.memory[REACH] * uniform(seat)
-    return shouted * (1.0 + relative) + direction * seat.memory[REACH + 1] * uniform(seat)
+    relative = direction * seat.agent.memory[REACH] * uniform(seat)
+    return shouted * (1.0 + relative) + direction * seat.agent.memory[REACH + 1] * uniform(seat)
 
 
 @compiled
@@ -58,7 +58,7 @@ def improved(public, index):  # type: ignore[no-untyped-def]
     """Return whether the best bid (0) or ask (1) is better than a step ago."""
     if public.depth[index] == 0:
         return False
-    earlier = public.earlier_touch[index]
+    earlier = public.previous_best[index]
     sign = 1 - 2 * index
     return earlier.quantity_lots == 0 or sign * (public.level[index, 0].price_ticks - earlier.price_ticks) > 0
 
@@ -66,7 +66,7 @@ def improved(public, index):  # type: ignore[no-untyped-def]
 @compiled
 def learn(public, seat, side, limit, origin, active):  # type: ignore[no-untyped-def]
     """Adapt the margin to what the last step brought, as in the paper."""
-    memory = seat.memory
+    memory = seat.agent.memory
     price = limit * (1.0 - side * memory[MARGIN])
     own = int(0.5 * (1 - side))
     direction = 0.0
@@ -83,9 +83,9 @@ def learn(public, seat, side, limit, origin, active):  # type: ignore[no-untyped
 
 
 @compiled
-def learn_in_bristol(public, seat, mind, side, limit, origin):  # type: ignore[no-untyped-def]
+def learn_in_bristol(public, seat, params, side, limit, origin):  # type: ignore[no-untyped-def]
     """Adapt margin and price to what the last step brought, as in the Bristol Stock Exchange."""
-    memory = seat.memory
+    memory = seat.agent.memory
     price = memory[PRICE]
     own = int(0.5 * (1 - side))
     if public.step_trades > 0:
@@ -94,13 +94,13 @@ def learn_in_bristol(public, seat, mind, side, limit, origin):  # type: ignore[n
         if direction == 0.0:
             return
         target = beyond(seat, shouted, direction)
-    elif public.earlier_touch[own].quantity_lots > 0 and improved(public, own):
+    elif public.previous_best[own].quantity_lots > 0 and improved(public, own):
         if side * (public.level[own, 0].price_ticks - origin - price) <= 0.0:
             return
         if public.depth[1 - own] > 0:
             target = beyond(seat, public.level[1 - own, 0].price_ticks - origin, -side)
         else:
-            target = mind.parameter[LOWEST if side > 0.0 else HIGHEST] - origin
+            target = params.value[LOWEST if side > 0.0 else HIGHEST] - origin
     else:
         return
     margin = moved_margin(memory, side, limit, price, np.rint(target))
@@ -110,9 +110,9 @@ def learn_in_bristol(public, seat, mind, side, limit, origin):  # type: ignore[n
 
 
 @trader
-def trade(public, seat, mind):  # type: ignore[no-untyped-def]
+def trade(public, seat, params):  # type: ignore[no-untyped-def]
     """Learn from the last step, and quote the limit price less the margin."""
-    table, memory = mind.parameter, seat.memory
+    table, memory = params.value, seat.agent.memory
     if memory[DRAWN] == 0.0:
         memory[DRAWN] = 1.0
         memory[RATE] = 0.1 + 0.4 * uniform(seat)
@@ -120,7 +120,7 @@ def trade(public, seat, mind):  # type: ignore[no-untyped-def]
         memory[MARGIN] = table[LEAST] + (table[MOST] - table[LEAST]) * uniform(seat)
         for i in range(2):
             memory[REACH + i] = table[REACHES + i] * (1.0 - 0.8 * table[BRISTOL] * uniform(seat))
-    left = work_on_assignment(public, seat, mind)
+    left = work_on_assignment(public, seat, params)
     active = left > 0
     side = memory[SIDE] if active else memory[LAST_SIDE]
     origin = table[ANCHORED] * (memory[ANCHOR] - table[SPAN])
@@ -134,8 +134,8 @@ def trade(public, seat, mind):  # type: ignore[no-untyped-def]
     if table[BRISTOL] == 0.0:
         learn(public, seat, side, limit, origin, active)
     else:
-        learn_in_bristol(public, seat, mind, side, limit, origin)
-    if not attends(seat, mind):
+        learn_in_bristol(public, seat, params, side, limit, origin)
+    if not attends(seat, params):
         return DECIDED
     memory[WORKING] = active
     if active:
@@ -181,7 +181,7 @@ class ZIP:
     trader = trade
     observes = False
     warms_up = False
-    mind_per_market = False
+    params_per_market = False
     assignments: Assignments = field(default_factory=Assignments)
     least_margin: float = 0.05
     most_margin: float = 0.35

@@ -1,7 +1,7 @@
 """What a seat has just told the exchange to do, as the imitators of action schemes read it.
 
 An imitator is the inverse of a decoder. It reads the commands that a trader has written into the seat, and the orders
-that are open, and writes into seat.action the action of its scheme that comes closest; a number of it that makes no
+that are open, and writes into seat.agent.action the action of its scheme that comes closest; a number of it that makes no
 difference is NaN. A scheme that sends one order at a time comes to many orders one after the other: its imitator does
 what is most pressing, and the rest of it is found missing in the next step.
 """
@@ -37,7 +37,7 @@ def is_order(command):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def is_withdrawn(seat, order):  # type: ignore[no-untyped-def]
+def is_canceled(seat, order):  # type: ignore[no-untyped-def]
     """Return whether the commands take an open order away, or replace it."""
     for i in range(seat.command_count):
         command = seat.command[i]
@@ -64,7 +64,7 @@ def best_quote(seat, side):  # type: ignore[no-untyped-def]
         slot = lowest_bit(slots)
         slots &= slots - np.uint64(1)
         order = seat.order[slot]
-        if order.side == side and order.ladder <= ASKS and not is_withdrawn(seat, order):
+        if order.side == side and order.ladder <= ASKS and not is_canceled(seat, order):
             left = order.leaves_quantity + order.reserve_quantity
             price, lots = better_quote(side, price, lots, np.int64(order.price_ticks), left)
     return price, lots
@@ -107,18 +107,18 @@ def nearest_number(numbers, first, count, value):  # type: ignore[no-untyped-def
 
 
 @compiled
-def place_of(public, mind, first, levels, side, price_ticks):  # type: ignore[no-untyped-def]
+def place_of(public, params, first, levels, side, price_ticks):  # type: ignore[no-untyped-def]
     """Return where an order lies: at which of `levels` distances in mind.parameter, from `first` on, or at what price.
 
     Two orders of a side in one place are alike to a scheme.
     """
     if levels == 0:
         return np.int64(price_ticks)
-    return np.int64(nearest_number(mind.parameter, first, levels, side * (public.reference_ticks - price_ticks)))
+    return np.int64(nearest_number(params.value, first, levels, side * (public.reference_ticks - price_ticks)))
 
 
 @compiled
-def missing_order(public, seat, mind, first, levels):  # type: ignore[no-untyped-def]
+def missing_order(public, seat, params, first, levels):  # type: ignore[no-untyped-def]
     """Return which command is an order with no open one in its place, -1 for none; see `place_of`.
 
     Of several it is the first, but one that brings the position nearer to nothing comes before the others.
@@ -129,14 +129,14 @@ def missing_order(public, seat, mind, first, levels):  # type: ignore[no-untyped
         if not is_order(command):
             continue
         side, there = np.int64(command.side), False
-        place = place_of(public, mind, first, levels, side, order_price(command))
+        place = place_of(public, params, first, levels, side, order_price(command))
         slots = seat.live
         while slots != 0:
             slot = lowest_bit(slots)
             slots &= slots - np.uint64(1)
             order = seat.order[slot]
             if order.side == side and order.ladder <= ASKS:
-                there = there or place_of(public, mind, first, levels, side, order.price_ticks) == place
+                there = there or place_of(public, params, first, levels, side, order.price_ticks) == place
         if command.kind == MARKET or not there:
             reduces = side * seat.account.position < 0
             if found < 0 or (reduces and seat.command[found].side * seat.account.position >= 0):
@@ -145,21 +145,21 @@ def missing_order(public, seat, mind, first, levels):  # type: ignore[no-untyped
 
 
 @compiled
-def unwanted_order(public, seat, mind, first, levels):  # type: ignore[no-untyped-def]
+def unwanted_order(public, seat, params, first, levels):  # type: ignore[no-untyped-def]
     """Return the slot of an order that is withdrawn and has no successor in its place, -1 for none."""
     slots = seat.live
     while slots != 0:
         slot = lowest_bit(slots)
         slots &= slots - np.uint64(1)
         order = seat.order[slot]
-        if order.ladder > ASKS or not is_withdrawn(seat, order):
+        if order.ladder > ASKS or not is_canceled(seat, order):
             continue
         side, wanted = np.int64(order.side), False
-        place = place_of(public, mind, first, levels, side, order.price_ticks)
+        place = place_of(public, params, first, levels, side, order.price_ticks)
         for i in range(seat.command_count):
             command = seat.command[i]
             if is_order(command) and command.side == side:
-                wanted = wanted or place_of(public, mind, first, levels, side, order_price(command)) == place
+                wanted = wanted or place_of(public, params, first, levels, side, order_price(command)) == place
         if not wanted:
             return np.int64(slot)
     return np.int64(-1)

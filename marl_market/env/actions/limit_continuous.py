@@ -17,39 +17,39 @@ from marl_market.exchange.commands import cancel_all, submit_limit
 
 
 @trader
-def decode(public, seat, mind):  # type: ignore[no-untyped-def]
+def decode(public, seat, params):  # type: ignore[no-untyped-def]
     """Cancel all open orders where told to, then add one bid or ask.
 
     The action is (level, signed size, cancel). The level goes from `nearest` to `farthest` ticks behind the reference
     price, the size from selling to buying `largest` lots; a cancel above zero withdraws all earlier orders first.
     """
-    size = clipped(seat.action[1])
+    size = clipped(seat.agent.action[1])
     side = 1 if size > 0.0 else -1
-    space = room(seat, side, mind.parameter[3])
-    if seat.action[2] > 0.0:
+    space = room(seat, side, params.value[3])
+    if seat.agent.action[2] > 0.0:
         cancel_all(seat)
         space += seat.account.open_lots[(1 - side) >> 1]
-    quantity = min(math.floor(abs(size) * mind.parameter[2] + 0.5), space)
+    quantity = min(math.floor(abs(size) * params.value[2] + 0.5), space)
     if quantity >= 1.0:
-        distance = between(seat.action[0], mind.parameter[0], mind.parameter[1])
+        distance = between(seat.agent.action[0], params.value[0], params.value[1])
         submit_limit(seat, side, public.reference_ticks - side * distance, quantity)
     return DECIDED
 
 
 @trader
-def imitate(public, seat, mind):  # type: ignore[no-untyped-def]
+def encode(public, seat, params):  # type: ignore[no-untyped-def]
     """Withdraw all where an open order is wanted no more, and send one order that is wanted and not there."""
-    withdraws = unwanted_order(public, seat, mind, 0, 0) >= 0
-    seat.action[0] = np.nan
-    seat.action[1] = 0.0
-    seat.action[2] = 1.0 if withdraws else -1.0
-    number = missing_order(public, seat, mind, 0, 0)
+    withdraws = unwanted_order(public, seat, params, 0, 0) >= 0
+    seat.agent.action[0] = np.nan
+    seat.agent.action[1] = 0.0
+    seat.agent.action[2] = 1.0 if withdraws else -1.0
+    number = missing_order(public, seat, params, 0, 0)
     if number >= 0:
         command = seat.command[number]
         side = np.int64(command.side)
         distance = side * (public.reference_ticks - order_price(command))
-        seat.action[0] = centered(distance, mind.parameter[0], mind.parameter[1])
-        seat.action[1] = centered(np.float64(side * command.quantity_lots), -mind.parameter[2], mind.parameter[2])
+        seat.agent.action[0] = centered(distance, params.value[0], params.value[1])
+        seat.agent.action[1] = centered(np.float64(side * command.quantity_lots), -params.value[2], params.value[2])
     return DECIDED
 
 
@@ -63,7 +63,7 @@ class LimitContinuous(OrderRange):
     """
 
     decoder = decode
-    imitator = imitate
+    encoder = encode
     mask = None
     size = 3
 

@@ -9,7 +9,15 @@ import numpy as np
 from gymnasium.spaces import Discrete
 
 from marl_market.env.actions.decoding import choice, has_free_slot, room
-from marl_market.env.actions.order_grid import Grid, level_named, level_of, order_missing, order_unwanted, quantity_of, size_named
+from marl_market.env.actions.order_grid import (
+    Grid,
+    level_named,
+    level_of,
+    order_missing,
+    order_unwanted,
+    quantity_of,
+    size_named,
+)
 from marl_market.env.interface.signatures import DECIDED, trader
 from marl_market.exchange.commands import cancel_all, submit_limit
 
@@ -17,49 +25,49 @@ HOLD, CANCEL_ALL, FIRST_ORDER = 0, 1, 2
 
 
 @trader
-def decode(public, seat, mind):  # type: ignore[no-untyped-def]
+def decode(public, seat, params):  # type: ignore[no-untyped-def]
     """Do nothing for choice 0, cancel all open orders for 1, else add the limit order of the grid's cell."""
-    levels = np.int64(mind.parameter[0])
-    sizes = np.int64(mind.parameter[1])
-    chosen = choice(seat.action[0], FIRST_ORDER + 2 * levels * sizes)
+    levels = np.int64(params.value[0])
+    sizes = np.int64(params.value[1])
+    chosen = choice(seat.agent.action[0], FIRST_ORDER + 2 * levels * sizes)
     if chosen == CANCEL_ALL:
         cancel_all(seat)
     elif chosen >= FIRST_ORDER:
         cell = chosen - FIRST_ORDER
         side = 1 - 2 * (cell // (levels * sizes))
-        quantity = min(quantity_of(mind, cell % sizes), room(seat, side, mind.parameter[2]))
+        quantity = min(quantity_of(params, cell % sizes), room(seat, side, params.value[2]))
         if quantity >= 1.0:
-            distance = level_of(mind, cell // sizes % levels)
+            distance = level_of(params, cell // sizes % levels)
             submit_limit(seat, side, public.reference_ticks - side * distance, quantity)
     return DECIDED
 
 
 @trader
-def imitate(public, seat, mind):  # type: ignore[no-untyped-def]
+def encode(public, seat, params):  # type: ignore[no-untyped-def]
     """Cancel all where an open order is wanted no more, else send an order that is wanted and not there."""
-    levels = np.int64(mind.parameter[0])
-    sizes = np.int64(mind.parameter[1])
-    number = order_missing(public, seat, mind)
-    seat.action[0] = HOLD
-    if order_unwanted(public, seat, mind) >= 0:
-        seat.action[0] = CANCEL_ALL
+    levels = np.int64(params.value[0])
+    sizes = np.int64(params.value[1])
+    number = order_missing(public, seat, params)
+    seat.agent.action[0] = HOLD
+    if order_unwanted(public, seat, params) >= 0:
+        seat.agent.action[0] = CANCEL_ALL
     elif number >= 0:
         command = seat.command[number]
-        cell = level_named(public, mind, command) * sizes + size_named(mind, command.quantity_lots)
-        seat.action[0] = FIRST_ORDER + (levels * sizes if command.side < 0 else 0) + cell
+        cell = level_named(public, params, command) * sizes + size_named(params, command.quantity_lots)
+        seat.agent.action[0] = FIRST_ORDER + (levels * sizes if command.side < 0 else 0) + cell
     return DECIDED
 
 
 @trader
-def show_choices(public, seat, mind):  # type: ignore[no-untyped-def]
+def show_choices(public, seat, params):  # type: ignore[no-untyped-def]
     """Offer canceling where there are orders, and each side where there is room for one more."""
-    cells = np.int64(mind.parameter[0]) * np.int64(mind.parameter[1])
-    seat.mask[HOLD] = 1
-    seat.mask[CANCEL_ALL] = np.uint8(seat.live != 0)
+    cells = np.int64(params.value[0]) * np.int64(params.value[1])
+    seat.agent.mask[HOLD] = 1
+    seat.agent.mask[CANCEL_ALL] = np.uint8(seat.live != 0)
     for index in range(2):
-        able = np.uint8(has_free_slot(seat) and room(seat, 1 - 2 * index, mind.parameter[2]) >= 1.0)
+        able = np.uint8(has_free_slot(seat) and room(seat, 1 - 2 * index, params.value[2]) >= 1.0)
         for cell in range(cells):
-            seat.mask[FIRST_ORDER + index * cells + cell] = able
+            seat.agent.mask[FIRST_ORDER + index * cells + cell] = able
     return FIRST_ORDER + 2 * cells
 
 
@@ -76,7 +84,7 @@ class LimitGrid(Grid):
     """
 
     decoder = decode
-    imitator = imitate
+    encoder = encode
     mask = show_choices
     size = 1
     levels: Sequence[float] = (-0.5, 0.25, 0.5, 1.0, 2.0)

@@ -18,39 +18,39 @@ from marl_market.market.spec import MarketSpec
 
 
 @inlined
-def quantity_of(seat, mind, side):  # type: ignore[no-untyped-def]
+def quantity_of(seat, params, side):  # type: ignore[no-untyped-def]
     """Return the lots of an order: the fixed size, or what the position limit leaves room for."""
-    return min(mind.parameter[0], room(seat, side, mind.parameter[1]))
+    return min(params.value[0], room(seat, side, params.value[1]))
 
 
 @trader
-def decode(public, seat, mind):  # type: ignore[no-untyped-def]
+def decode(public, seat, params):  # type: ignore[no-untyped-def]
     """Do nothing for choice 0, buy at market for 1, sell at market for 2."""
-    chosen = choice(seat.action[0], 3)
+    chosen = choice(seat.agent.action[0], 3)
     if chosen > 0:
         side = 3 - 2 * chosen
-        quantity = quantity_of(seat, mind, side)
+        quantity = quantity_of(seat, params, side)
         if quantity >= 1.0:
             submit_market(seat, side, quantity)
     return DECIDED
 
 
 @trader
-def imitate(public, seat, mind):  # type: ignore[no-untyped-def]
+def encode(public, seat, params):  # type: ignore[no-untyped-def]
     """Buy or sell where that is nearer to what is taken than to hold."""
     lots = taken_lots(public, seat)
-    seat.action[0] = 0.0
-    if 2 * abs(lots) > mind.parameter[0]:
-        seat.action[0] = 1.0 if lots > 0 else 2.0
+    seat.agent.action[0] = 0.0
+    if 2 * abs(lots) > params.value[0]:
+        seat.agent.action[0] = 1.0 if lots > 0 else 2.0
     return DECIDED
 
 
 @trader
-def show_choices(public, seat, mind):  # type: ignore[no-untyped-def]
+def show_choices(public, seat, params):  # type: ignore[no-untyped-def]
     """Offer buying and selling where there is room and somebody to trade with."""
-    seat.mask[0] = 1
-    seat.mask[1] = np.uint8(public.depth[1] > 0 and quantity_of(seat, mind, 1) >= 1.0)
-    seat.mask[2] = np.uint8(public.depth[0] > 0 and quantity_of(seat, mind, -1) >= 1.0)
+    seat.agent.mask[0] = 1
+    seat.agent.mask[1] = np.uint8(public.depth[1] > 0 and quantity_of(seat, params, 1) >= 1.0)
+    seat.agent.mask[2] = np.uint8(public.depth[0] > 0 and quantity_of(seat, params, -1) >= 1.0)
     return 3
 
 
@@ -64,7 +64,7 @@ class MarketDiscrete:
     """
 
     decoder = decode
-    imitator = imitate
+    encoder = encode
     mask = show_choices
     size = 1
     quantity: float = 1.0

@@ -18,20 +18,20 @@ from marl_market.market.spec import MarketSpec
 
 
 @trader
-def decode(public, seat, mind):  # type: ignore[no-untyped-def]
+def decode(public, seat, params):  # type: ignore[no-untyped-def]
     """Buy (above zero) or sell (below) the action's share of the largest order, rounded to lots."""
-    size = clipped(seat.action[0])
+    size = clipped(seat.agent.action[0])
     side = 1 if size > 0.0 else -1
-    quantity = min(math.floor(abs(size) * mind.parameter[0] + 0.5), room(seat, side, mind.parameter[1]))
+    quantity = min(math.floor(abs(size) * params.value[0] + 0.5), room(seat, side, params.value[1]))
     if quantity >= 1.0:
         submit_market(seat, side, quantity)
     return DECIDED
 
 
 @trader
-def imitate(public, seat, mind):  # type: ignore[no-untyped-def]
+def encode(public, seat, params):  # type: ignore[no-untyped-def]
     """Trade what is taken."""
-    seat.action[0] = centered(np.float64(taken_lots(public, seat)), -mind.parameter[0], mind.parameter[0])
+    seat.agent.action[0] = centered(np.float64(taken_lots(public, seat)), -params.value[0], params.value[0])
     return DECIDED
 
 
@@ -45,7 +45,7 @@ class MarketSize:
     """
 
     decoder = decode
-    imitator = imitate
+    encoder = encode
     mask = None
     size = 1
     largest: float = 2.0

@@ -9,7 +9,15 @@ import numpy as np
 from gymnasium.spaces import MultiDiscrete
 
 from marl_market.env.actions.decoding import choice, has_free_slot, room
-from marl_market.env.actions.order_grid import Grid, level_named, level_of, order_missing, order_unwanted, quantity_of, size_named
+from marl_market.env.actions.order_grid import (
+    Grid,
+    level_named,
+    level_of,
+    order_missing,
+    order_unwanted,
+    quantity_of,
+    size_named,
+)
 from marl_market.env.interface.own_orders import OWN_ORDERS, own_order
 from marl_market.env.interface.signatures import DECIDED, trader
 from marl_market.exchange.commands import cancel, replace, submit_limit
@@ -20,22 +28,22 @@ PLACES = 2 * OWN_ORDERS
 
 
 @trader
-def decode(public, seat, mind):  # type: ignore[no-untyped-def]
+def decode(public, seat, params):  # type: ignore[no-untyped-def]
     """Carry out (kind, own order, level, size): hold, bid, ask, cancel the order, or replace it.
 
     Own orders are the best four bids (0 to 3), then asks (4 to 7), best price and then earliest first.
     """
-    kind = choice(seat.action[0], KINDS)
-    distance = level_of(mind, choice(seat.action[2], mind.parameter[0]))
-    quantity = quantity_of(mind, choice(seat.action[3], mind.parameter[1]))
-    limit = mind.parameter[2]
+    kind = choice(seat.agent.action[0], KINDS)
+    distance = level_of(params, choice(seat.agent.action[2], params.value[0]))
+    quantity = quantity_of(params, choice(seat.agent.action[3], params.value[1]))
+    limit = params.value[2]
     if kind == BID or kind == ASK:
         side = 1 if kind == BID else -1
         quantity = min(quantity, room(seat, side, limit))
         if quantity >= 1.0:
             submit_limit(seat, side, public.reference_ticks - side * distance, quantity)
     elif kind != HOLD:
-        slot = own_order(seat, choice(seat.action[1], PLACES))
+        slot = own_order(seat, choice(seat.agent.action[1], PLACES))
         if slot >= 0:
             order = seat.order[slot]
             own = np.int64(order.side)
@@ -48,53 +56,53 @@ def decode(public, seat, mind):  # type: ignore[no-untyped-def]
 
 
 @trader
-def imitate(public, seat, mind):  # type: ignore[no-untyped-def]
+def encode(public, seat, params):  # type: ignore[no-untyped-def]
     """Send an order that is wanted and not there, in place of one of its side that is wanted no more where one is.
 
     Without an order to send, cancel one that is wanted no more; one that cannot be named is left for later.
     """
-    seat.action[0] = HOLD
+    seat.agent.action[0] = HOLD
     for number in range(1, 4):
-        seat.action[number] = np.nan
-    slot = order_unwanted(public, seat, mind)
+        seat.agent.action[number] = np.nan
+    slot = order_unwanted(public, seat, params)
     place = -1
     for candidate in range(PLACES):
         if slot >= 0 and own_order(seat, candidate) == slot:
             place = candidate
     if place >= 0:
-        seat.action[0] = CANCEL
-        seat.action[1] = place
-    number = order_missing(public, seat, mind)
+        seat.agent.action[0] = CANCEL
+        seat.agent.action[1] = place
+    number = order_missing(public, seat, params)
     if number >= 0:
         command = seat.command[number]
         replaces = place >= 0 and seat.order[slot].side == command.side
         if replaces or place < 0:
-            seat.action[0] = BID if command.side > 0 else ASK
+            seat.agent.action[0] = BID if command.side > 0 else ASK
             if replaces:
-                seat.action[0] = REPLACE
-            seat.action[2] = level_named(public, mind, command)
-            seat.action[3] = size_named(mind, command.quantity_lots)
+                seat.agent.action[0] = REPLACE
+            seat.agent.action[2] = level_named(public, params, command)
+            seat.agent.action[3] = size_named(params, command.quantity_lots)
     return DECIDED
 
 
 @trader
-def show_choices(public, seat, mind):  # type: ignore[no-untyped-def]
+def show_choices(public, seat, params):  # type: ignore[no-untyped-def]
     """Offer the kinds that do something, the orders there are, and all levels and sizes.
 
     Where there is no order, place 0 is offered, so that each number has a choice.
     """
-    seat.mask[HOLD] = 1
-    seat.mask[BID] = np.uint8(has_free_slot(seat) and room(seat, 1, mind.parameter[2]) >= 1.0)
-    seat.mask[ASK] = np.uint8(has_free_slot(seat) and room(seat, -1, mind.parameter[2]) >= 1.0)
-    seat.mask[CANCEL] = np.uint8(seat.live != 0)
-    seat.mask[REPLACE] = np.uint8(seat.live != 0)
+    seat.agent.mask[HOLD] = 1
+    seat.agent.mask[BID] = np.uint8(has_free_slot(seat) and room(seat, 1, params.value[2]) >= 1.0)
+    seat.agent.mask[ASK] = np.uint8(has_free_slot(seat) and room(seat, -1, params.value[2]) >= 1.0)
+    seat.agent.mask[CANCEL] = np.uint8(seat.live != 0)
+    seat.agent.mask[REPLACE] = np.uint8(seat.live != 0)
     for place in range(PLACES):
-        seat.mask[KINDS + place] = np.uint8(own_order(seat, place) >= 0)
+        seat.agent.mask[KINDS + place] = np.uint8(own_order(seat, place) >= 0)
     if seat.live == 0:
-        seat.mask[KINDS] = 1
-    choices = KINDS + PLACES + np.int64(mind.parameter[0]) + np.int64(mind.parameter[1])
+        seat.agent.mask[KINDS] = 1
+    choices = KINDS + PLACES + np.int64(params.value[0]) + np.int64(params.value[1])
     for place in range(KINDS + PLACES, choices):
-        seat.mask[place] = 1
+        seat.agent.mask[place] = 1
     return choices
 
 
@@ -113,7 +121,7 @@ class OrderByOrder(Grid):
     """
 
     decoder = decode
-    imitator = imitate
+    encoder = encode
     mask = show_choices
     size = 4
     levels: Sequence[float] = (-0.5, 0.25, 0.5, 1.0, 2.0)

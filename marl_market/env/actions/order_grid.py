@@ -18,39 +18,39 @@ MOST = 10
 
 
 @inlined
-def level_of(mind, level):  # type: ignore[no-untyped-def]
+def level_of(params, level):  # type: ignore[no-untyped-def]
     """Return the distance of a level from the reference price, in ticks."""
-    return mind.parameter[FIRST_LEVEL + level]
+    return params.value[FIRST_LEVEL + level]
 
 
 @inlined
-def quantity_of(mind, size):  # type: ignore[no-untyped-def]
+def quantity_of(params, size):  # type: ignore[no-untyped-def]
     """Return the lots of a size."""
-    return mind.parameter[FIRST_LEVEL + int(mind.parameter[0]) + size]
+    return params.value[FIRST_LEVEL + int(params.value[0]) + size]
 
 
 @compiled
-def level_named(public, mind, command):  # type: ignore[no-untyped-def]
+def level_named(public, params, command):  # type: ignore[no-untyped-def]
     """Return the level that comes closest to the price of an order."""
-    return place_of(public, mind, FIRST_LEVEL, int(mind.parameter[0]), command.side, order_price(command))
+    return place_of(public, params, FIRST_LEVEL, int(params.value[0]), command.side, order_price(command))
 
 
 @compiled
-def size_named(mind, lots):  # type: ignore[no-untyped-def]
+def size_named(params, lots):  # type: ignore[no-untyped-def]
     """Return the size that comes closest to a quantity."""
-    return nearest_number(mind.parameter, FIRST_LEVEL + int(mind.parameter[0]), int(mind.parameter[1]), lots)
+    return nearest_number(params.value, FIRST_LEVEL + int(params.value[0]), int(params.value[1]), lots)
 
 
 @compiled
-def order_missing(public, seat, mind):  # type: ignore[no-untyped-def]
+def order_missing(public, seat, params):  # type: ignore[no-untyped-def]
     """Return which command is an order at a level where none is open, see `marl_market.env.actions.encoding`."""
-    return missing_order(public, seat, mind, FIRST_LEVEL, int(mind.parameter[0]))
+    return missing_order(public, seat, params, FIRST_LEVEL, int(params.value[0]))
 
 
 @compiled
-def order_unwanted(public, seat, mind):  # type: ignore[no-untyped-def]
+def order_unwanted(public, seat, params):  # type: ignore[no-untyped-def]
     """Return the slot of an order at a level where the commands want none, see `marl_market.env.actions.encoding`."""
-    return unwanted_order(public, seat, mind, FIRST_LEVEL, int(mind.parameter[0]))
+    return unwanted_order(public, seat, params, FIRST_LEVEL, int(params.value[0]))
 
 
 @dataclass(frozen=True)

@@ -20,36 +20,36 @@ KINDS = 3
 
 
 @inlined
-def room_for(seat, mind, side):  # type: ignore[no-untyped-def]
+def room_for(seat, params, side):  # type: ignore[no-untyped-def]
     """Return the lots that an order may have that takes the place of all open ones."""
-    return room(seat, side, mind.parameter[3]) + seat.account.open_lots[(1 - side) >> 1]
+    return room(seat, side, params.value[3]) + seat.account.open_lots[(1 - side) >> 1]
 
 
 @trader
-def decode(public, seat, mind):  # type: ignore[no-untyped-def]
+def decode(public, seat, params):  # type: ignore[no-untyped-def]
     """Keep what is open (kind 0), or replace it by a bid (1) or an ask (2).
 
     The action is (kind, level, size). The level goes from `nearest` to `farthest` ticks behind the reference price, the
     size from one to `largest` lots.
     """
-    kind = choice(seat.action[0], KINDS)
+    kind = choice(seat.agent.action[0], KINDS)
     if kind != HOLD:
         side = 1 if kind == BUY else -1
-        wanted = math.floor(between(seat.action[2], 1.0, mind.parameter[2]) + 0.5)
-        quantity = min(wanted, room_for(seat, mind, side))
+        wanted = math.floor(between(seat.agent.action[2], 1.0, params.value[2]) + 0.5)
+        quantity = min(wanted, room_for(seat, params, side))
         cancel_all(seat)
         if quantity >= 1.0:
-            distance = between(seat.action[1], mind.parameter[0], mind.parameter[1])
+            distance = between(seat.agent.action[1], params.value[0], params.value[1])
             submit_limit(seat, side, public.reference_ticks - side * distance, quantity)
     return DECIDED
 
 
 @trader
-def show_choices(public, seat, mind):  # type: ignore[no-untyped-def]
+def show_choices(public, seat, params):  # type: ignore[no-untyped-def]
     """Offer buying and selling where the position leaves room."""
-    seat.mask[HOLD] = 1
-    seat.mask[BUY] = np.uint8(room_for(seat, mind, 1) >= 1.0)
-    seat.mask[SELL] = np.uint8(room_for(seat, mind, -1) >= 1.0)
+    seat.agent.mask[HOLD] = 1
+    seat.agent.mask[BUY] = np.uint8(room_for(seat, params, 1) >= 1.0)
+    seat.agent.mask[SELL] = np.uint8(room_for(seat, params, -1) >= 1.0)
     return KINDS
 
 
@@ -63,7 +63,7 @@ class OrderMixed(OrderRange):
     """
 
     decoder = decode
-    imitator = None
+    encoder = None
     mask = show_choices
     size = 3
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from gymnasium.spaces import MultiDiscrete, Tuple
 
-from marl_market.env.interface.schemes import ActionSpace, WrappedAction, choices_of, continuous, parts_of
+from marl_market.env.interface.schemes import ActionSpace, WrappedAction, continuous, num_choices_of, parts_of
 
 
 @dataclass(frozen=True)
@@ -29,5 +29,5 @@ class Repeated(WrappedAction):
         """Return the space of all instruments' numbers."""
         if isinstance(self.action.space, Tuple):
             return Tuple(self.instruments * parts_of(self.action.space))
-        choices = choices_of(self.action.space)
+        choices = num_choices_of(self.action.space)
         return continuous(self.size) if choices is None else MultiDiscrete(self.instruments * choices.tolist())

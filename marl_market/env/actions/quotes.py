@@ -17,7 +17,7 @@ from marl_market.market.spec import MarketSpec
 
 
 @trader
-def decode(public, seat, mind):  # type: ignore[no-untyped-def]
+def decode(public, seat, params):  # type: ignore[no-untyped-def]
     """Replace all open orders by one bid and one ask.
 
     The action is (bid distance, ask distance, bid size, ask size), each clipped to [-1, 1]. Distances go from
@@ -25,15 +25,15 @@ def decode(public, seat, mind):  # type: ignore[no-untyped-def]
     `largest` lots. No quote is larger than the position limit leaves room for; one of nothing is not sent. Until its
     cancel arrives, though, a quote of the last step may still fill and carry the position past the limit.
     """
-    nearest = mind.parameter[0]
-    farthest = mind.parameter[1]
-    largest = mind.parameter[2]
-    limit = mind.parameter[3]
+    nearest = params.value[0]
+    farthest = params.value[1]
+    largest = params.value[2]
+    limit = params.value[3]
     cancel_all(seat)
     for index in range(2):
         side = 1 - 2 * index
-        closeness = min(max(seat.action[index], -1.0), 1.0)
-        size = min(max(seat.action[2 + index], -1.0), 1.0)
+        closeness = min(max(seat.agent.action[index], -1.0), 1.0)
+        size = min(max(seat.agent.action[2 + index], -1.0), 1.0)
         distance = nearest + 0.5 * (closeness + 1.0) * (farthest - nearest)
         quantity = min(math.floor(0.5 * (size + 1.0) * largest + 0.5), limit - side * seat.account.position)
         if quantity >= 1:
@@ -42,16 +42,16 @@ def decode(public, seat, mind):  # type: ignore[no-untyped-def]
 
 
 @trader
-def imitate(public, seat, mind):  # type: ignore[no-untyped-def]
+def encode(public, seat, params):  # type: ignore[no-untyped-def]
     """Quote as the best order on each side is priced; the distance of a side without one makes no difference."""
     for index in range(2):
         side = 1 - 2 * index
         price, lots = best_quote(seat, side)
-        seat.action[index] = np.nan
+        seat.agent.action[index] = np.nan
         if lots > 0:
             distance = side * (public.reference_ticks - price)
-            seat.action[index] = centered(distance, mind.parameter[0], mind.parameter[1])
-        seat.action[2 + index] = centered(np.float64(lots), 0.0, mind.parameter[2])
+            seat.agent.action[index] = centered(distance, params.value[0], params.value[1])
+        seat.agent.action[2 + index] = centered(np.float64(lots), 0.0, params.value[2])
     return DECIDED
 
 
@@ -67,7 +67,7 @@ class Quotes:
     """
 
     decoder = decode
-    imitator = imitate
+    encoder = encode
     mask = None
     size = 4
     nearest: float = 0.0

@@ -18,20 +18,20 @@ from marl_market.market.spec import MarketSpec
 
 
 @trader
-def decode(public, seat, mind):  # type: ignore[no-untyped-def]
+def decode(public, seat, params):  # type: ignore[no-untyped-def]
     """Buy or sell at market what is missing from the target, unless that is less than the smallest trade."""
-    target = math.floor(clipped(seat.action[0]) * mind.parameter[0] + 0.5)
+    target = math.floor(clipped(seat.agent.action[0]) * params.value[0] + 0.5)
     change = target - seat.account.position
-    if abs(change) >= mind.parameter[1]:
+    if abs(change) >= params.value[1]:
         submit_market(seat, 1 if change > 0 else -1, abs(change))
     return DECIDED
 
 
 @trader
-def imitate(public, seat, mind):  # type: ignore[no-untyped-def]
+def encode(public, seat, params):  # type: ignore[no-untyped-def]
     """Aim for the position that there will be once all is traded that is taken."""
     target = np.float64(seat.account.position + taken_lots(public, seat))
-    seat.action[0] = centered(target, -mind.parameter[0], mind.parameter[0])
+    seat.agent.action[0] = centered(target, -params.value[0], params.value[0])
     return DECIDED
 
 
@@ -45,7 +45,7 @@ class TargetPosition:
     """
 
     decoder = decode
-    imitator = imitate
+    encoder = encode
     mask = None
     size = 1
     position_limit: float = 3.0

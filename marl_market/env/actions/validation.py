@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from marl_market.exchange.compiled import compiled
 
-ANY = np.zeros((0, 0), np.int64)
+NO_CHOICES = np.zeros((0, 0), np.int64)
 """No choices: every finite number can be played."""
 
 
@@ -22,7 +22,7 @@ class ActionError(ValueError):
 
 
 @compiled
-def playable(action, choices):  # type: ignore[no-untyped-def]
+def validate_actions(action, choices):  # type: ignore[no-untyped-def]
     """Return whether all numbers of (markets, seats, numbers) are finite and, where `choices` says so, a choice."""
     if choices.size == 0:
         largest = np.int32(0)
@@ -41,7 +41,7 @@ def playable(action, choices):  # type: ignore[no-untyped-def]
     return bad == 0
 
 
-def unplayable(
+def action_error(
     action: NDArray[np.float32], choices: NDArray[np.int64] | None, agents: Sequence[str] | None = None
 ) -> ActionError:
     """Return what is wrong with the first number of (markets, seats, numbers) that is not finite or no choice.

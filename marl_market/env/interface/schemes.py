@@ -32,7 +32,7 @@ class ObservationScheme(Protocol):
     @property
     def shared(self) -> bool: ...
     @property
-    def digests(self) -> bool: ...
+    def tracks_history(self) -> bool: ...
 
 
 @runtime_checkable
@@ -50,17 +50,17 @@ class PrivilegedScheme(Protocol):
     @property
     def size(self) -> int: ...
     @property
-    def digests(self) -> bool: ...
+    def tracks_history(self) -> bool: ...
 
 
 class ActionScheme(Protocol):
     """What a seat can do.
 
     Attributes:
-        decoder: compiled function of signature `marl_market.env.interface.signatures.TRADER` that turns seat.action into commands.
+        decoder: compiled function of signature `marl_market.env.interface.signatures.TRADER` that turns seat.agent.action into commands.
         imitator: compiled function of the same signature that turns the commands of a seat into the action that comes
             closest, see `marl_market.env.actions.encoding`; None where nobody can be imitated.
-        mask: compiled function of the same signature that writes into seat.mask which choices do something; None
+        mask: compiled function of the same signature that writes into seat.agent.mask which choices do something; None
             where every action does.
         size: how many numbers an action has.
         space: what actions lie in: a Box of [-1, 1], or Discrete or MultiDiscrete, whose choices are numbers too, or a
@@ -70,7 +70,7 @@ class ActionScheme(Protocol):
     @property
     def decoder(self) -> Any: ...
     @property
-    def imitator(self) -> Any | None: ...
+    def encoder(self) -> Any | None: ...
     @property
     def mask(self) -> Any | None: ...
     @property
@@ -99,9 +99,9 @@ class WrappedAction:
         return self.action.decoder
 
     @property
-    def imitator(self) -> Any | None:
+    def encoder(self) -> Any | None:
         """Return the action's own imitator."""
-        return self.action.imitator
+        return self.action.encoder
 
     @property
     def mask(self) -> Any | None:
@@ -113,22 +113,22 @@ class WrappedAction:
         return self.action.parameters(spec)
 
 
-class PaceScheme(Protocol):
+class TimingScheme(Protocol):
     """When a seat acts again that observes and acts by an action.
 
     Attributes:
         pacer: compiled function of signature `marl_market.env.interface.signatures.TRADER` that puts the seat to sleep, or not, by
             what its action has chosen, see `marl_market.env.actions.timed`; None where every seat acts in every step.
-        choices: how many there are; 0 where there is no `pacer`.
+        choices: how many there are; 0 where there is no `timing_function`.
     """
 
     @property
-    def pacer(self) -> Any | None: ...
+    def timing_function(self) -> Any | None: ...
     @property
     def choices(self) -> int: ...
 
     def parameters(self, spec: MarketSpec) -> Sequence[float]:
-        """Return what the pacer reads from mind.pace_parameter, from `FIRST_PARAMETER` on, in steps, ticks and lots."""
+        """Return what the pacer reads from mind.timing_value, from `FIRST_PARAMETER` on, in steps, ticks and lots."""
         ...
 
 
@@ -146,7 +146,7 @@ class RewardScheme(Protocol):
     def weight(self) -> float: ...
 
     def parameters(self, spec: MarketSpec) -> Sequence[float]:
-        """Return what the reward reads from its row of mind.reward_parameter."""
+        """Return what the reward reads from its row of mind.reward_value."""
         ...
 
 
@@ -170,7 +170,7 @@ def parts_of(space: ActionSpace) -> tuple[Any, ...]:
     return tuple(space.spaces) if isinstance(space, Tuple) else (space,)
 
 
-def choices_of(space: ActionSpace) -> NDArray[np.int64] | None:
+def num_choices_of(space: ActionSpace) -> NDArray[np.int64] | None:
     """Return how many choices each number of an action has, 0 where it is continuous; None where all are."""
     if isinstance(space, Box):
         return None
@@ -180,11 +180,11 @@ def choices_of(space: ActionSpace) -> NDArray[np.int64] | None:
 
 
 def _counts(part: Any) -> NDArray[np.int64]:
-    found = choices_of(part)
+    found = num_choices_of(part)
     return np.zeros(part.shape, np.int64) if found is None else found
 
 
-def flat_action(action: Any, space: ActionSpace) -> NDArray[np.float32]:
+def flatten_action(action: Any, space: ActionSpace) -> NDArray[np.float32]:
     """Return the numbers of an action of `space`, or of several of equal leading shape, in one row each.
 
     Raises ValueError or TypeError for what has another shape than the space's.
@@ -199,7 +199,7 @@ def flat_action(action: Any, space: ActionSpace) -> NDArray[np.float32]:
     return np.concatenate([part.reshape(*leading, -1) for part in parts], axis=-1)
 
 
-def shaped_mask(mask: NDArray[np.int8], space: ActionSpace) -> Any:
+def unflatten_mask(mask: NDArray[np.int8], space: ActionSpace) -> Any:
     """Return a mask (choices,) in the form that the space's `sample` takes."""
     if isinstance(space, MultiDiscrete):
         return tuple(np.split(mask, space.nvec.cumsum()[:-1]))
@@ -209,13 +209,13 @@ def shaped_mask(mask: NDArray[np.int8], space: ActionSpace) -> Any:
     ends = np.cumsum([_counts(part).sum() for part in parts])
     own = np.split(mask, ends[:-1])
     return tuple(
-        None if isinstance(part, Box) else shaped_mask(each, part) for part, each in zip(parts, own, strict=True)
+        None if isinstance(part, Box) else unflatten_mask(each, part) for part, each in zip(parts, own, strict=True)
     )
 
 
 def mask_size_of(action: ActionScheme) -> int:
     """Return how many choices the mask of an action covers, those of each number in turn; 0 where it has none."""
-    choices = choices_of(action.space)
+    choices = num_choices_of(action.space)
     return 0 if choices is None or action.mask is None else int(choices.sum())
 
 

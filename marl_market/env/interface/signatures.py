@@ -3,7 +3,7 @@
 A trader gets the market's *public* record, its own *seat* record and its own *mind* record (parameters, which many
 seats may share) and nothing else, so it cannot see what a trader does not see, and its compiled form does not depend
 on the size of the book. It writes commands with `marl_market.exchange.commands` and returns `DECIDED`, or fills
-`seat.action` and returns `DECODE`: then the seat's action decoder, a function of the same shape, turns the action
+`seat.agent.action` and returns `DECODE`: then the seat's action decoder, a function of the same shape, turns the action
 into commands.
 
 Why addresses: a step kernel takes a table of plain integers, so a new mix of traders never recompiles it. Numba's
@@ -16,18 +16,19 @@ import numpy as np
 from numba import from_dtype, types
 from numba.extending import intrinsic
 
+from marl_market.env.interface.records import REWARD_PARTS, SEAT, SEAT_ACTIONS
 from marl_market.exchange.compiled import by_address, compiled, generate_call
 from marl_market.exchange.pointers import FLOATS
-from marl_market.exchange.records import PUBLIC, REWARD_PARTS, SEAT, SEAT_ACTIONS
+from marl_market.exchange.records import PUBLIC
 
 DECIDED = 0
 DECODE = 1
 
-MIND_PARAMETERS = 1024
-REWARD_PARAMETERS = 8
-PACE_PARAMETERS = 16
-MIND_LAYERS = 8
-MIND_WEIGHTS = 16384
+PARAM_VALUES = 1024
+REWARD_VALUES = 8
+TIMING_VALUES = 16
+MLP_LAYERS = 8
+MLP_WEIGHTS = 16384
 
 PART = np.dtype(
     [
@@ -44,31 +45,31 @@ PART = np.dtype(
 REWARD_PART = np.dtype([("address", np.int64), ("weight", np.float64)], align=True)
 """One part of a reward: its function and what its result is multiplied by in the sum."""
 
-MIND = np.dtype(
+PARAMS = np.dtype(
     [
-        ("parameter", np.float64, (MIND_PARAMETERS,)),  # of the trader or, where the mind is learned, of the decoder
-        ("reward_parameter", np.float64, (REWARD_PARTS, REWARD_PARAMETERS)),
-        ("pace_parameter", np.float64, (PACE_PARAMETERS,)),  # see `marl_market.env.actions.timed`
+        ("value", np.float64, (PARAM_VALUES,)),  # of the trader or, where the mind is learned, of the decoder
+        ("reward_value", np.float64, (REWARD_PARTS, REWARD_VALUES)),
+        ("timing_value", np.float64, (TIMING_VALUES,)),  # see `marl_market.env.actions.timed`
         ("layer_count", np.int64),
-        ("layer_size", np.int64, (MIND_LAYERS,)),  # inputs, hidden widths, outputs
-        ("squashes", np.int64),  # whether outputs go through tanh as hidden units do
+        ("layer_size", np.int64, (MLP_LAYERS,)),  # inputs, hidden widths, outputs
+        ("tanh_squashed", np.int64),  # whether outputs go through tanh as hidden units do
         (
-            "choice_count",
+            "num_choices",
             np.int64,
             (SEAT_ACTIONS,),
         ),  # of a discrete action; outputs are their scores
-        ("weight", np.float32, (MIND_WEIGHTS,)),
+        ("weight", np.float32, (MLP_WEIGHTS,)),
     ],
     align=True,
 )
 """What a mind knows before it sees anything: parameters of a rule, weights of a network."""
 
-PUBLIC_RECORD, SEAT_RECORD, MIND_RECORD = (from_dtype(dtype) for dtype in (PUBLIC, SEAT, MIND))
+PUBLIC_RECORD, SEAT_RECORD, PARAMS_RECORD = (from_dtype(dtype) for dtype in (PUBLIC, SEAT, PARAMS))
 
-TRADER = types.int64(PUBLIC_RECORD, SEAT_RECORD, MIND_RECORD)
+TRADER = types.int64(PUBLIC_RECORD, SEAT_RECORD, PARAMS_RECORD)
 """Signature of traders and action decoders: (public, seat, mind) -> DECIDED or DECODE.
 
-An action mask has it too: it writes 1 or 0 for each choice into seat.mask and returns how many choices there are.
+An action mask has it too: it writes 1 or 0 for each choice into seat.agent.mask and returns how many choices there are.
 """
 
 ENCODER = types.void(PUBLIC_RECORD, SEAT_RECORD, FLOATS)
@@ -80,10 +81,10 @@ PRIVILEGED_ENCODER = types.void(PUBLIC_RECORD, types.Array(SEAT_RECORD, 1, "C"),
 `seats` are all seats of the market; the encoder writes `size` numbers of what seats[index] sees.
 """
 
-REWARD = types.float64(PUBLIC_RECORD, SEAT_RECORD, MIND_RECORD, types.int64)
+REWARD = types.float64(PUBLIC_RECORD, SEAT_RECORD, PARAMS_RECORD, types.int64)
 """Signature of rewards: (public, seat, mind, part) -> reward of the step that has just ended.
 
-Its memory is seat.reward_memory[part], its parameters are mind.reward_parameter[part].
+Its memory is seat.agent.reward_memory[part], its parameters are mind.reward_value[part].
 """
 
 trader = by_address(TRADER)
@@ -93,9 +94,9 @@ reward = by_address(REWARD)
 
 
 @intrinsic
-def call_trader(_typing_context, address, public, seat, mind):  # type: ignore[no-untyped-def]
+def call_trader(_typing_context, address, public, seat, params):  # type: ignore[no-untyped-def]
     """Call a trader or action decoder by its address."""
-    return types.int64(types.int64, public, seat, mind), generate_call
+    return types.int64(types.int64, public, seat, params), generate_call
 
 
 @intrinsic
@@ -111,17 +112,17 @@ def call_privileged_encoder(_typing_context, address, public, seats, index, obse
 
 
 @intrinsic
-def call_reward(_typing_context, address, public, seat, mind, part):  # type: ignore[no-untyped-def]
+def call_reward(_typing_context, address, public, seat, params, part):  # type: ignore[no-untyped-def]
     """Call a reward by its address."""
-    return types.float64(types.int64, public, seat, mind, types.int64), generate_call
+    return types.float64(types.int64, public, seat, params, types.int64), generate_call
 
 
 @compiled
-def decide(trader_address, decoder_address, public, seat, mind):  # type: ignore[no-untyped-def]
+def decide(trader_address, decoder_address, public, seat, params):  # type: ignore[no-untyped-def]
     """Let one seat decide: afterwards its commands are in `seat.command`.
 
-    Where there is no trader (address 0), what it does is in `seat.action` already.
+    Where there is no trader (address 0), what it does is in `seat.agent.action` already.
     """
     seat.command_count = 0
-    if trader_address == 0 or call_trader(trader_address, public, seat, mind) == DECODE:
-        call_trader(decoder_address, public, seat, mind)
+    if trader_address == 0 or call_trader(trader_address, public, seat, params) == DECODE:
+        call_trader(decoder_address, public, seat, params)

@@ -55,7 +55,7 @@ def encode(public, seat, observation):  # type: ignore[no-untyped-def]
     """
     account = seat.account
     size_scale, price_scale, money_scale = public.per_size_scale, public.per_price_scale, public.per_wealth_scale
-    value = 0.5 * account.position * public.mark_twice_ticks * public.cash_per_tick_lot
+    value = 0.5 * account.position * public.twice_mark_ticks * public.cash_per_tick_lot
     worth = account.cash + value
     unrealized = value - account.cost
     best_bid, best_ask = best_own_quotes(seat)
@@ -77,6 +77,6 @@ class Account:
     """The seat's position, worth, profits, fees paid and open orders."""
 
     encoder = encode
-    digests = False
+    tracks_history = False
     shared = False
     size = 9

@@ -29,10 +29,10 @@ def encode(public, seat, observation):  # type: ignore[no-untyped-def]
 
 
 @dataclass(frozen=True)
-class Touch:
+class BestBidOffer:
     """The best price level of both sides, relative to the mid price."""
 
     encoder = encode
-    digests = False
+    tracks_history = False
     shared = True
     size = 4

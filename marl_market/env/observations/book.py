@@ -37,6 +37,6 @@ class Book:
     """The best ten price levels of both sides, relative to the mid price."""
 
     encoder = encode
-    digests = False
+    tracks_history = False
     shared = True
     size = 4 * PUBLIC_LEVELS

@@ -34,6 +34,6 @@ class Candles:
     """The last closed candle of each of the market's window lengths."""
 
     encoder = encode
-    digests = True
+    tracks_history = True
     shared = True
     size = 5 * PUBLIC_CANDLES

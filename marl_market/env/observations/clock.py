@@ -20,6 +20,6 @@ class Clock:
     """The share of the session that is left."""
 
     encoder = encode
-    digests = False
+    tracks_history = False
     shared = True
     size = 1

@@ -8,19 +8,19 @@ import numpy as np
 
 from marl_market.env.interface.signatures import encoder
 from marl_market.exchange.compiled import compiled
-from marl_market.exchange.credit import MILLION, exposure, holding, margin, required_twice, value, worth_twice
+from marl_market.exchange.credit import MILLION, exposure, holding, margin, twice_equity, twice_required, value
 
 
 @compiled
 def room(public, seat, side):  # type: ignore[no-untyped-def]
     """Return the lots that one more order at the mark could have and be accepted, infinity for any number."""
     credit, account = public.credit, seat.account
-    lots, needed, lost = exposure(public, seat, side, 0, public.mark_twice_ticks, -1)
+    lots, needed, lost = exposure(public, seat, side, 0, public.twice_mark_ticks, -1)
     most = np.inf
     if credit.initial_parts_per_million > 0:
-        held = value(public, max(side * holding(public, account), 0), public.mark_twice_ticks)
-        bound = margin(held, credit.initial_parts_per_million) + account.margin_elsewhere_twice
-        free = worth_twice(public, account) - bound
+        held = value(public, max(side * holding(public, account), 0), public.twice_mark_ticks)
+        bound = margin(held, credit.initial_parts_per_million) + account.twice_margin_elsewhere
+        free = twice_equity(public, account) - bound
         each = (credit.initial_parts_per_million * needed / MILLION + lost) * public.cash_per_tick_lot
         if each > 0.0:
             most = np.floor(free / each)
@@ -47,20 +47,20 @@ def encode(public, seat, observation):  # type: ignore[no-untyped-def]
     requires, and at 1 the seat is liquidated.
     """
     account = seat.account
-    worth = worth_twice(public, account)
+    worth = twice_equity(public, account)
     reserved = 0.0
     for index in range(2):
         side = 1 - 2 * index
         lots = room(public, seat, side)
         power = lots / (lots + public.size_scale_lots) if lots < np.inf else 1.0
         observation[index] = np.float32(power)
-        opened, needed, lost = exposure(public, seat, side, 0, public.mark_twice_ticks, -1)
+        opened, needed, lost = exposure(public, seat, side, 0, public.twice_mark_ticks, -1)
         if public.credit.initial_parts_per_million > 0:
-            required = required_twice(public, account, side, max(opened, 0), needed, lost)
-            required += account.margin_elsewhere_twice
+            required = twice_required(public, account, side, max(opened, 0), needed, lost)
+            required += account.twice_margin_elsewhere
             reserved = max(reserved, used(required, worth))
-    held = value(public, abs(holding(public, account)), public.mark_twice_ticks)
-    kept = margin(held, public.credit.maintenance_parts_per_million) + account.maintenance_elsewhere_twice
+    held = value(public, abs(holding(public, account)), public.twice_mark_ticks)
+    kept = margin(held, public.credit.maintenance_parts_per_million) + account.twice_maintenance_elsewhere
     level = used(kept, worth)
     observation[2] = np.float32(reserved)
     observation[3] = np.float32(level if public.credit.maintenance_parts_per_million > 0 else 0.0)
@@ -71,6 +71,6 @@ class CreditLine:
     """How much the seat can still buy and sell, what its orders reserve and how near it is to its liquidation."""
 
     encoder = encode
-    digests = False
+    tracks_history = False
     shared = False
     size = 4

@@ -44,6 +44,6 @@ class Events:
     """The last 32 orders that came to rest or went away and trades, as a sequence of six numbers each."""
 
     encoder = encode
-    digests = True
+    tracks_history = True
     shared = True
     size = NUMBERS * PUBLIC_EVENTS

@@ -26,6 +26,6 @@ class FeeSchedule:
     """The fees of the seat's tier, as the distances a price must move to earn them."""
 
     encoder = encode
-    digests = False
+    tracks_history = False
     shared = False
     size = 2

@@ -41,6 +41,6 @@ class Fills:
     """The seat's last eight fills."""
 
     encoder = encode
-    digests = True
+    tracks_history = True
     shared = False
     size = NUMBERS * SEAT_FILLS

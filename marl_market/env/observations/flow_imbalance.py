@@ -14,7 +14,7 @@ from marl_market.exchange.compiled import inlined
 def flow(public, index):  # type: ignore[no-untyped-def]
     """Return the lots by which a step has added to the touch of one side; a better price counts as all new."""
     side = 1 - 2 * index
-    earlier = public.earlier_touch[index]
+    earlier = public.previous_best[index]
     now = np.int64(0)
     if public.depth[index] > 0:
         now = np.int64(public.level[index, 0].quantity_lots)
@@ -45,6 +45,6 @@ class FlowImbalance:
     """
 
     encoder = encode
-    digests = False
+    tracks_history = False
     shared = True
     size = 1

@@ -19,6 +19,6 @@ class LatencyTier:
     """The seat's delays, from 0 for none over a half for a millisecond to 1 for a second."""
 
     encoder = encode
-    digests = False
+    tracks_history = False
     shared = False
     size = 2

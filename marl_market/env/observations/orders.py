@@ -46,6 +46,6 @@ class Orders:
     """The seat's best four open orders a side and their queue positions."""
 
     encoder = encode
-    digests = True
+    tracks_history = True
     shared = False
     size = 2 * OWN_ORDERS * NUMBERS

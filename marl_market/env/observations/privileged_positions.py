@@ -33,7 +33,7 @@ class PrivilegedPositions:
     """
 
     privileged_encoder = encode
-    digests = False
+    tracks_history = False
     others: int = 15
 
     def __post_init__(self) -> None:

@@ -36,6 +36,6 @@ class TradeTape:
     """The spread, the last trades and the imbalance at the touch."""
 
     encoder = encode
-    digests = False
+    tracks_history = False
     shared = True
     size = 5

@@ -9,13 +9,13 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from marl_market.env.population.participation import Presence
 from marl_market.env.interface.schemes import ActionScheme
+from marl_market.env.population.participation import Participation
 from marl_market.market.latency import Latency
 from marl_market.market.spec import MarketSpec
 
 PRIVILEGES = ("events", "fundamental")
-"""What an agent may name in `sees`."""
+"""What an agent may name in `privileges`."""
 
 
 class Agent(Protocol):
@@ -25,11 +25,11 @@ class Agent(Protocol):
         trader: compiled function of signature `marl_market.env.interface.signatures.TRADER`; None where it decides outside the step.
         observes: whether the seat's observation is encoded for it each step.
         warms_up: whether it acts before the session opens.
-        mind_per_market: whether every market has a mind of its own (a candidate of an evolution).
+        params_per_market: whether every market has a mind of its own (a candidate of an evolution).
 
-    More attributes are for the few that need them: `sees`, a tuple of what else the seat is shown ("events": the
-    public history is kept up to date; "fundamental": `seat.signal` is the fundamental value in ticks), `steers`,
-    whether `seat.drift` moves the fundamental value, and `mind_per_seat`, whether every seat has a mind of its own.
+    More attributes are for the few that need them: `privileges`, a tuple of what else the seat is shown ("events": the
+    public history is kept up to date; "fundamental": `seat.agent.signal` is the fundamental value in ticks), `moves_fundamental`,
+    whether `seat.agent.drift` moves the fundamental value, and `params_per_seat`, whether every seat has a mind of its own.
     """
 
     @property
@@ -39,7 +39,7 @@ class Agent(Protocol):
     @property
     def warms_up(self) -> bool: ...
     @property
-    def mind_per_market(self) -> bool: ...
+    def params_per_market(self) -> bool: ...
 
     def parameters(self, spec: MarketSpec, seats: int) -> Sequence[float]:
         """Return what goes into the mind record, in ticks, lots and steps, for one of `seats` seats."""
@@ -57,7 +57,7 @@ class TrainedAgent(Agent, Protocol):
     @property
     def observation_size(self) -> int: ...
 
-    def write_minds(self, minds: NDArray[np.void], rows: slice) -> None:
+    def write_params(self, params: NDArray[np.void], rows: slice) -> None:
         """Write what it knows into its mind records."""
         ...
 
@@ -69,7 +69,7 @@ class External:
     trader = None
     observes = True
     warms_up = False
-    mind_per_market = False
+    params_per_market = False
 
     def parameters(self, spec: MarketSpec, seats: int) -> Sequence[float]:
         """Return none: the mind is elsewhere."""
@@ -93,28 +93,30 @@ class Group:
     name: str
     agent: Agent
     count: int = 1
-    presence: Presence | None = None
+    participation: Participation | None = None
     latency: Latency | None = None
     action: ActionScheme | None = None
-    shared: bool = True
+    parameter_sharing: bool = True
 
     def __post_init__(self) -> None:
         if self.count < 1:
             raise ValueError(f"population.{self.name}.count is {self.count}; a group has one seat or more")
-        if not set(self.sees) <= set(PRIVILEGES):
-            raise ValueError(f"population.{self.name}.agent.sees is {self.sees}; it must name some of {PRIVILEGES}")
+        if not set(self.privileges) <= set(PRIVILEGES):
+            raise ValueError(
+                f"population.{self.name}.agent.sees is {self.privileges}; it must name some of {PRIVILEGES}"
+            )
 
     @property
-    def sees(self) -> tuple[str, ...]:
+    def privileges(self) -> tuple[str, ...]:
         """Return what the seats are shown beyond what every seat sees."""
-        return tuple(getattr(self.agent, "sees", ()))
+        return tuple(getattr(self.agent, "privileges", ()))
 
     @property
-    def mind_per_seat(self) -> bool:
+    def params_per_seat(self) -> bool:
         """Return whether every seat has a mind of its own in the market's records."""
-        return bool(getattr(self.agent, "mind_per_seat", False))
+        return bool(getattr(self.agent, "params_per_seat", False))
 
     @property
-    def steers(self) -> bool:
+    def moves_fundamental(self) -> bool:
         """Return whether the seats move the fundamental value."""
-        return bool(getattr(self.agent, "steers", False))
+        return bool(getattr(self.agent, "moves_fundamental", False))

@@ -25,7 +25,7 @@ BEFORE_ALL_STEPS = -(2**40)
 """The step of a seat's stream from which its stay is drawn: no step of any session."""
 
 
-class Timing(Protocol):
+class StepDistribution(Protocol):
     """A law of when something happens."""
 
     def draw(self, uniform: Steps) -> Steps:
@@ -100,7 +100,7 @@ class Poisson(Exponential):
 
 
 @dataclass(frozen=True)
-class Presence:
+class Participation:
     """When a seat comes and how long it stays; it does not come back.
 
     In the step in which it leaves, its orders are canceled, after all commands of that step, and it gets its last
@@ -115,9 +115,9 @@ class Presence:
             continuously; else it is kept and valued at the mark.
     """
 
-    join: Timing = Fixed(0)
-    stay: Timing | None = None
-    closes: bool = False
+    arrival: StepDistribution = Fixed(0)
+    duration: StepDistribution | None = None
+    closes_position: bool = False
 
 
 @compiled
@@ -129,17 +129,17 @@ def draw_uniforms(streams, drawn):  # type: ignore[no-untyped-def]
             drawn[i, j] = uniform(streams[i])
 
 
-def write_stays(
-    presence: Presence, keys: NDArray[np.unsignedinteger], seat: NDArray[np.void], session_steps: int
+def write_participation(
+    participation: Participation, keys: NDArray[np.unsignedinteger], seat: NDArray[np.void], session_steps: int
 ) -> None:
     """Draw the stays of a group from its random `keys` (markets, seats) and write them into its `seat` records."""
     streams, drawn = np.zeros(keys.size, STREAM), np.zeros((keys.size, 2))
     streams["random_key"] = keys.ravel()
     draw_uniforms(streams, drawn)
-    arrival = np.floor(presence.join.draw(drawn[:, 0].reshape(keys.shape)))
+    arrival = np.floor(participation.arrival.draw(drawn[:, 0].reshape(keys.shape)))
     departure = np.full(keys.shape, float(NEVER))
-    if presence.stay is not None:
-        departure = arrival + np.maximum(1.0, np.ceil(presence.stay.draw(drawn[:, 1].reshape(keys.shape))))
+    if participation.duration is not None:
+        departure = arrival + np.maximum(1.0, np.ceil(participation.duration.draw(drawn[:, 1].reshape(keys.shape))))
     seat["arrival_step"] = np.where(arrival < session_steps, arrival, NEVER)
     seat["departure_step"] = np.minimum(departure, NEVER)
-    seat["closes"] = presence.closes
+    seat["closes_position"] = participation.closes_position

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marl_market.env.batch_market import BatchMarket
-from marl_market.exchange.latency import LANDING
+from marl_market.exchange.latency import DELIVERY
 from marl_market.exchange.replay import CommandLog, opening_of
 
 
@@ -22,7 +22,7 @@ class CommandRecorder:
     def open(self) -> None:
         """Begin a recording with the market as it stands."""
         self._opening = opening_of(self._batch.markets, self._market)
-        self._landed = [np.zeros(0, LANDING)]
+        self._landed = [np.zeros(0, DELIVERY)]
 
     def record(self) -> None:
         """Take over what reached the exchange in the last step."""
@@ -37,20 +37,20 @@ class CommandRecorder:
             command=every["command"].copy(),
             arrivals=np.array([part.size for part in self._landed[1:]], np.int64),
             after_ns=every["after_ns"].copy(),
-            refusal=every["refusal"].copy(),
+            rejection=every["rejection"].copy(),
             step_ns=self._batch.environment.spec.step_ns,
         )
 
 
 def landed(batch: BatchMarket, number: int) -> NDArray[np.void]:
-    """Return as LANDING rows what reached market `number` in the last step, or never will, in order."""
+    """Return as DELIVERY rows what reached market `number` in the last step, or never will, in order."""
     market = batch.markets[number]
-    if batch.lines is not None:
-        return batch.lines.landing[number, : market["landing_count"]].copy()
+    if batch.connections is not None:
+        return batch.connections.delivery[number, : market["delivery_count"]].copy()
     order = market["arrival"][: market["seat_count"]]
     count = market["seat"]["command_count"][order]
     command = market["seat"]["command"][order]
-    rows = np.zeros(count.sum(), LANDING)
+    rows = np.zeros(count.sum(), DELIVERY)
     rows["seat"] = np.repeat(order, count)
     rows["command"] = command[np.arange(command.shape[1]) < count[:, None]]
     return rows

@@ -11,19 +11,19 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from marl_market.env.population.group import Agent
 from marl_market.env.batch_market import BatchMarket
-from marl_market.env.environment import Environment
-from marl_market.env.interface.signatures import MIND, call_trader
+from marl_market.env.environment import EnvironmentSpec
+from marl_market.env.interface.records import SEAT, SEAT_MEMORY
+from marl_market.env.interface.signatures import PARAMS, call_trader
+from marl_market.env.population.group import Agent
 from marl_market.exchange.compiled import compiled
 from marl_market.exchange.latency import history_of, seen_row
 from marl_market.exchange.pointers import copy_record
 from marl_market.exchange.random_streams import begin_stream
-from marl_market.exchange.records import SEAT, SEAT_MEMORY
 
 
 @compiled
-def demonstrate(markets, acts, first, teacher, imitator, minds, memory, copies, action):  # type: ignore[no-untyped-def]
+def demonstrate(markets, active, first, expert, encoder, params, memory, copies, action):  # type: ignore[no-untyped-def]
     """Write into `action` (markets, seats, numbers) what the teacher would do in the seats from `first` on that act.
 
     Args:
@@ -32,7 +32,7 @@ def demonstrate(markets, acts, first, teacher, imitator, minds, memory, copies, 
         first: the first of the teacher's seats.
         teacher: address of the trader.
         imitator: address of the action's imitator.
-        minds: MIND records of the teacher and of the action.
+        minds: PARAMS records of the teacher and of the action.
         memory: what the teacher remembers in each seat, (markets, seats, SEAT_MEMORY); brought up to date.
         copies: a SEAT record to decide in.
         action: written where a seat acts.
@@ -42,36 +42,36 @@ def demonstrate(markets, acts, first, teacher, imitator, minds, memory, copies, 
         market = markets[number]
         for i in range(action.shape[1]):
             index = first + i
-            if not acts[number, index]:
+            if not active[number, index]:
                 continue
             seen = market.public
             if market.history_steps > 0:
                 seen = history_of(market)[seen_row(market, index)]
             copy_record(seat, market.seat[index])
             for j in range(SEAT_MEMORY):
-                seat.memory[j] = memory[number, i, j]
+                seat.agent.memory[j] = memory[number, i, j]
             seat.command_count = 0
             begin_stream(seat, market.public.step)
-            call_trader(teacher, seen, seat, minds[0])
-            call_trader(imitator, seen, seat, minds[1])
+            call_trader(expert, seen, seat, params[0])
+            call_trader(encoder, seen, seat, params[1])
             for j in range(SEAT_MEMORY):
-                memory[number, i, j] = seat.memory[j]
-            market.seat[index].drift = seat.drift
+                memory[number, i, j] = seat.agent.memory[j]
+            market.seat[index].agent.drift = seat.agent.drift
             for j in range(action.shape[2]):
-                action[number, i, j] = seat.action[j]
+                action[number, i, j] = seat.agent.action[j]
 
 
 class Demonstration:
     """Let a scripted trader decide in the seats of one group of a batch; `open` before each session."""
 
-    def __init__(self, batch: BatchMarket, group: str, teacher: Agent) -> None:
-        """Seat `teacher` in the group's place; raises ValueError, naming the action, where it has no imitator."""
+    def __init__(self, batch: BatchMarket, group: str, expert: Agent) -> None:
+        """Seat `expert` in the group's place; raises ValueError, naming the action, where it has no imitator."""
         environment = batch.environment
         self._batch = batch
-        self._teacher = teacher
+        self._teacher = expert
         self._seats = environment.seats_of(group)
         self._scheme = environment.single_action_of(next(every for every in environment.groups if every.name == group))
-        if self._scheme.imitator is None:
+        if self._scheme.encoder is None:
             raise ValueError(
                 f"population.{group} has the action {type(self._scheme).__name__}, which has no imitator; "
                 "a teacher cannot be told in it"
@@ -82,13 +82,13 @@ class Demonstration:
         self._copies = np.zeros(1, SEAT)
         self._shape = (batch.markets.size, count, self._scheme.size)
 
-    def _minds_in(self, environment: Environment, told: int, count: int) -> NDArray[np.void]:
-        spec, minds = environment.spec.instruments[told], np.zeros(2, MIND)
-        for mind, numbers in zip(
-            minds, (self._teacher.parameters(spec, count), self._scheme.parameters(spec)), strict=True
+    def _minds_in(self, environment: EnvironmentSpec, told: int, count: int) -> NDArray[np.void]:
+        spec, params = environment.spec.instruments[told], np.zeros(2, PARAMS)
+        for row, numbers in zip(
+            params, (self._teacher.parameters(spec, count), self._scheme.parameters(spec)), strict=True
         ):
-            mind["parameter"][: len(numbers)] = numbers
-        return minds
+            row["value"][: len(numbers)] = numbers
+        return params
 
     def open(self) -> None:
         """Forget the last session."""
@@ -104,10 +104,10 @@ class Demonstration:
             part = np.zeros(self._shape, np.float32)
             demonstrate(
                 markets,
-                self._batch.acts,
+                self._batch.active,
                 self._seats.start,
                 self._teacher.trader.address,
-                self._scheme.imitator.address,  # type: ignore[union-attr]  # see __init__
+                self._scheme.encoder.address,  # type: ignore[union-attr]  # see __init__
                 self._minds[told],
                 self._memory[told],
                 self._copies,

@@ -38,7 +38,7 @@ def resting_orders(seat: NDArray[np.void]) -> NDArray[np.bool_]:
     return resting
 
 
-def shown_orders(market: Any) -> NDArray[np.void]:
+def displayed_orders(market: Any) -> NDArray[np.void]:
     """Return a SHOWN row for each order reference of a market record, zeros where no order rests."""
     order, resting = market["seat"]["order"], resting_orders(market["seat"])
     shown = np.zeros(order.shape, SHOWN)
@@ -50,7 +50,7 @@ def shown_orders(market: Any) -> NDArray[np.void]:
 
 
 @compiled
-def follow_withdrawals(events, shown, lots, price_ticks):  # type: ignore[no-untyped-def]
+def track_cancellations(events, shown, lots, price_ticks):  # type: ignore[no-untyped-def]
     """Write, for each event that takes displayed quantity away untraded, how much and from which price.
 
     These are cancels, expiries and replacements. `shown` is brought up to date with the events.

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marl_market.env.batch_market import BatchMarket
-from marl_market.env.recording.displayed_orders import SHOWN, follow_withdrawals, shown_orders
+from marl_market.env.recording.displayed_orders import SHOWN, displayed_orders, track_cancellations
 from marl_market.exchange.codes import EventKind, Liquidity
 from marl_market.exchange.feed import fill_pairs
 from marl_market.market.tape import FLOW, QUOTE, TRADE, FlowKind, Side, Tape
@@ -30,7 +30,7 @@ class TapeRecorder:
         """Take over what has happened since the last call."""
         market = self._batch.markets[self._market]
         if not self._quotes:
-            self._opening = shown_orders(market)
+            self._opening = displayed_orders(market)
         public = market["public"]
         bid, ask = public["level"][0, 0], public["level"][1, 0]
         has_bid, has_ask = public["depth"] > 0
@@ -79,7 +79,7 @@ def _flow(
     rested = events["kind"] == EventKind.RESTED
     quantity, price = events["quantity_lots"].copy(), events["price_ticks"].copy()
     withdrawn, left_from = np.zeros_like(quantity), np.zeros_like(price)
-    follow_withdrawals(events, opening.copy(), withdrawn, left_from)
+    track_cancellations(events, opening.copy(), withdrawn, left_from)
     canceled = withdrawn > 0
     quantity[canceled], price[canceled] = withdrawn[canceled], left_from[canceled]
     taken = (events["kind"] == EventKind.FILLED) & (events["liquidity"] == Liquidity.TAKER)

@@ -117,7 +117,7 @@ class MarketView:
     def balances(self) -> list[Balance]:
         """Return what each watched agent has."""
         public, spec = self._market["public"], self._spec
-        mark = 0.5 * float(public["mark_twice_ticks"]) * float(public["cash_per_tick_lot"])
+        mark = 0.5 * float(public["twice_mark_ticks"]) * float(public["cash_per_tick_lot"])
         rows = []
         for number, agent in self._agents.items():
             seat = self._market["seat"][number]

@@ -11,13 +11,13 @@ from marl_market.market.spec import MarketSpec
 
 
 @reward
-def score(public, seat, mind, part):  # type: ignore[no-untyped-def]
+def score(public, seat, params, part):  # type: ignore[no-untyped-def]
     """Return minus the damped part of what the position carried into the step has gained by the mark's move."""
-    memory = seat.reward_memory[part]
-    gain_twice = memory[0] * (public.mark_twice_ticks - memory[1]) * public.cash_per_tick_lot
+    memory = seat.agent.reward_memory[part]
+    gain_twice = memory[0] * (public.twice_mark_ticks - memory[1]) * public.cash_per_tick_lot
     memory[0] = seat.account.position
-    memory[1] = public.mark_twice_ticks
-    return -max(0.0, gain_twice) * mind.reward_parameter[part, 0]
+    memory[1] = public.twice_mark_ticks
+    return -max(0.0, gain_twice) * params.reward_value[part, 0]
 
 
 @dataclass(frozen=True)

@@ -8,20 +8,20 @@ from dataclasses import dataclass
 
 from marl_market.env.interface.schemes import money_scale, require
 from marl_market.env.interface.signatures import reward
-from marl_market.exchange.publication import equity_twice
+from marl_market.exchange.publication import twice_profit
 from marl_market.market.spec import MarketSpec
 
 
 @reward
-def score(public, seat, mind, part):  # type: ignore[no-untyped-def]
+def score(public, seat, params, part):  # type: ignore[no-untyped-def]
     """Return dS/d(adaptation) at the step's profit R, with A and B the running means of R and of its square."""
-    adaptation = mind.reward_parameter[part, 1]
-    memory = seat.reward_memory[part]
-    twice = equity_twice(public, seat.account)
-    profit = (twice - memory[0]) * mind.reward_parameter[part, 0]
+    adaptation = params.reward_value[part, 1]
+    memory = seat.agent.reward_memory[part]
+    twice = twice_profit(public, seat.account)
+    profit = (twice - memory[0]) * params.reward_value[part, 0]
     mean_change = profit - memory[1]
     square_change = profit * profit - memory[2]
-    variance = max(memory[2] - memory[1] * memory[1], mind.reward_parameter[part, 2])
+    variance = max(memory[2] - memory[1] * memory[1], params.reward_value[part, 2])
     result = (memory[2] * mean_change - 0.5 * memory[1] * square_change) / (variance * math.sqrt(variance))
     memory[0] = twice
     memory[1] += adaptation * mean_change

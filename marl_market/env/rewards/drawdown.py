@@ -7,21 +7,21 @@ from dataclasses import dataclass
 
 from marl_market.env.interface.schemes import money_scale, require
 from marl_market.env.interface.signatures import reward
-from marl_market.exchange.publication import equity_twice
+from marl_market.exchange.publication import twice_profit
 from marl_market.market.spec import MarketSpec
 
 
 @reward
-def score(public, seat, mind, part):  # type: ignore[no-untyped-def]
+def score(public, seat, params, part):  # type: ignore[no-untyped-def]
     """Return minus the penalty in the step in which the drawdown passes its limit, else zero."""
-    memory = seat.reward_memory[part]
-    twice = equity_twice(public, seat.account)
+    memory = seat.agent.reward_memory[part]
+    twice = twice_profit(public, seat.account)
     if twice > memory[0]:
         memory[0] = twice
         memory[1] = 0.0
-    elif memory[1] == 0.0 and memory[0] - twice > mind.reward_parameter[part, 0]:
+    elif memory[1] == 0.0 and memory[0] - twice > params.reward_value[part, 0]:
         memory[1] = 1.0
-        return -mind.reward_parameter[part, 1]
+        return -params.reward_value[part, 1]
     return 0.0
 
 

@@ -13,10 +13,10 @@ from marl_market.market.spec import MarketSpec
 
 
 @reward
-def score(public, seat, mind, part):  # type: ignore[no-untyped-def]
+def score(public, seat, params, part):  # type: ignore[no-untyped-def]
     """Return minus the aversion times the square of the position."""
     position = np.float64(seat.account.position)
-    return -mind.reward_parameter[part, 0] * position * position
+    return -params.reward_value[part, 0] * position * position
 
 
 @dataclass(frozen=True)

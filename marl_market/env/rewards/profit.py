@@ -7,17 +7,17 @@ from dataclasses import dataclass
 
 from marl_market.env.interface.schemes import money_scale, require
 from marl_market.env.interface.signatures import reward
-from marl_market.exchange.publication import equity_twice
+from marl_market.exchange.publication import twice_profit
 from marl_market.market.spec import MarketSpec
 
 
 @reward
-def score(public, seat, mind, part):  # type: ignore[no-untyped-def]
+def score(public, seat, params, part):  # type: ignore[no-untyped-def]
     """Return the change of equity since the last step, fees included, over the scale."""
-    twice = equity_twice(public, seat.account)
-    change = twice - seat.reward_memory[part, 0]
-    seat.reward_memory[part, 0] = twice
-    return change * mind.reward_parameter[part, 0]
+    twice = twice_profit(public, seat.account)
+    change = twice - seat.agent.reward_memory[part, 0]
+    seat.agent.reward_memory[part, 0] = twice
+    return change * params.reward_value[part, 0]
 
 
 @dataclass(frozen=True)

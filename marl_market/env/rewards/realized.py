@@ -11,12 +11,12 @@ from marl_market.market.spec import MarketSpec
 
 
 @reward
-def score(public, seat, mind, part):  # type: ignore[no-untyped-def]
+def score(public, seat, params, part):  # type: ignore[no-untyped-def]
     """Return the change of realized profit less fees, which is cash plus the cost of what is open, over the scale."""
     total = seat.account.cash + seat.account.cost
-    change = total - seat.reward_memory[part, 0]
-    seat.reward_memory[part, 0] = total
-    return change * mind.reward_parameter[part, 0]
+    change = total - seat.agent.reward_memory[part, 0]
+    seat.agent.reward_memory[part, 0] = total
+    return change * params.reward_value[part, 0]
 
 
 @dataclass(frozen=True)

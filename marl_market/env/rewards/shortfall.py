@@ -13,11 +13,11 @@ from marl_market.market.spec import MarketSpec
 
 
 @reward
-def score(public, seat, mind, part):  # type: ignore[no-untyped-def]
+def score(public, seat, params, part):  # type: ignore[no-untyped-def]
     """Return minus the shortfall of the step's fills and, in the seat's last step, of what was not executed."""
-    memory = seat.reward_memory[part]
+    memory = seat.agent.reward_memory[part]
     if memory[3] == 0.0:
-        memory[2] = public.earlier_reference_ticks
+        memory[2] = public.previous_reference_ticks
         memory[3] = 1.0
     arrival = memory[2]
     position = np.float64(seat.account.position)
@@ -25,9 +25,9 @@ def score(public, seat, mind, part):  # type: ignore[no-untyped-def]
     memory[0] = seat.account.cash
     memory[1] = position
     if public.step == public.session_steps or seat.present == 0:
-        missed = mind.reward_parameter[part, 1] - position
-        gained -= missed * (0.5 * public.mark_twice_ticks - arrival) * public.cash_per_tick_lot
-    return gained * mind.reward_parameter[part, 0]
+        missed = params.reward_value[part, 1] - position
+        gained -= missed * (0.5 * public.twice_mark_ticks - arrival) * public.cash_per_tick_lot
+    return gained * params.reward_value[part, 0]
 
 
 @dataclass(frozen=True)

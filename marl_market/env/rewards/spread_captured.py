@@ -13,20 +13,20 @@ from marl_market.market.spec import MarketSpec
 
 
 @reward
-def score(public, seat, mind, part):  # type: ignore[no-untyped-def]
+def score(public, seat, params, part):  # type: ignore[no-untyped-def]
     """Return the step's fills' distances from the reference price at its start, times their lots.
 
     Cash before fees falls by side x price x lots with each fill and the position rises by side x lots, so the changes
     of both hold the sum over all fills.
     """
-    memory = seat.reward_memory[part]
+    memory = seat.agent.reward_memory[part]
     paid = seat.account.cash + seat.account.fees
     change = np.float64(seat.account.position) - memory[1]
-    worth = change * public.earlier_reference_ticks * public.cash_per_tick_lot
+    worth = change * public.previous_reference_ticks * public.cash_per_tick_lot
     captured = paid - memory[0] + worth
     memory[0] = paid
     memory[1] = seat.account.position
-    return captured * mind.reward_parameter[part, 0]
+    return captured * params.reward_value[part, 0]
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,11 @@ from numba import carray, types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from marl_market.env.interface.signatures import MIND, PART, REWARD_PART
+from marl_market.env.interface.signatures import PARAMS, PART, REWARD_PART
 from marl_market.exchange.compiled import generate_call, inlined
 from marl_market.exchange.pointers import pointer
 
-PLAN = np.dtype(
+STEP_CONTEXT = np.dtype(
     [
         ("step_ns", np.int64),
         ("warmup_steps", np.int64),
@@ -31,8 +31,8 @@ PLAN = np.dtype(
         ("own_parts", np.int64),  # of these, the first ones, in which seats see something else each
         ("rewards", np.int64),
         ("reward_count", np.int64),
-        ("minds", np.int64),
-        ("mind_count", np.int64),
+        ("params", np.int64),
+        ("params_count", np.int64),
         ("observation", np.int64),  # addresses of what a step writes, see `BatchMarket`
         ("mask", np.int64),
         ("reward", np.int64),
@@ -43,7 +43,7 @@ PLAN = np.dtype(
         ("trade_once", np.int64),
         ("step_market", np.int64),
         ("open_session", np.int64),
-        ("acts", np.int64),
+        ("active", np.int64),
         ("terminated", np.int64),
     ],
     align=True,
@@ -58,21 +58,21 @@ def address(array: NDArray[np.generic]) -> int:
 
 
 @inlined
-def parts_of(plan):  # type: ignore[no-untyped-def]
+def parts_of(context):  # type: ignore[no-untyped-def]
     """Return the PART rows of an observation."""
-    return carray(pointer(plan.parts), (plan.part_count,), PART)
+    return carray(pointer(context.parts), (context.part_count,), PART)
 
 
 @inlined
-def rewards_of(plan):  # type: ignore[no-untyped-def]
+def rewards_of(context):  # type: ignore[no-untyped-def]
     """Return the REWARD_PART rows of a reward."""
-    return carray(pointer(plan.rewards), (plan.reward_count,), REWARD_PART)
+    return carray(pointer(context.rewards), (context.reward_count,), REWARD_PART)
 
 
 @inlined
-def mind_of(plan, seat):  # type: ignore[no-untyped-def]
-    """Return the MIND row of a seat."""
-    return carray(pointer(plan.minds), (plan.mind_count,), MIND)[seat.mind]
+def params_of(context, seat):  # type: ignore[no-untyped-def]
+    """Return the PARAMS row of a seat."""
+    return carray(pointer(context.params), (context.params_count,), PARAMS)[seat.agent.params_row]
 
 
 @inlined
@@ -88,19 +88,19 @@ def flag_row(start, size, row):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def random_row(plan, number):  # type: ignore[no-untyped-def]
+def random_row(context, number):  # type: ignore[no-untyped-def]
     """Return the keys of a market's random streams: its own, then its seats'."""
-    size = plan.seats + 1
-    return carray(pointer(plan.random + 8 * size * number), (size,), np.uint64)
+    size = context.seats + 1
+    return carray(pointer(context.random + 8 * size * number), (size,), np.uint64)
 
 
 @inlined
-def prices_of(plan, count):  # type: ignore[no-untyped-def]
+def prices_of(context, count):  # type: ignore[no-untyped-def]
     """Return the initial price of each of `count` instruments, in ticks."""
-    return carray(pointer(plan.prices), (count,), np.int64)
+    return carray(pointer(context.prices), (count,), np.int64)
 
 
 @intrinsic
-def call_stage(_typing_context, address, market, number, plan):  # type: ignore[no-untyped-def]
+def call_stage(_typing_context, address, market, number, context):  # type: ignore[no-untyped-def]
     """Call a stage of the step by its address."""
-    return types.int64(types.int64, market, types.int64, plan), generate_call
+    return types.int64(types.int64, market, types.int64, context), generate_call

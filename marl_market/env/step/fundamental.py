@@ -28,7 +28,10 @@ class FundamentalPaths:
 
     def __init__(self, market: MarketSpec, number: int, groups: Sequence[Group], records: NDArray[np.void]) -> None:
         """Allocate the paths of instrument `number` and give each of its market `records` the address of its own."""
-        spec, needed = market.instruments[number], any("fundamental" in group.sees or group.steers for group in groups)
+        spec, needed = (
+            market.instruments[number],
+            any("fundamental" in group.privileges or group.moves_fundamental for group in groups),
+        )
         self._spec, self._number = spec, number
         self._process: Fundamental | None = spec.fundamental
         self._path: NDArray[np.float64] | None = None
@@ -65,15 +68,15 @@ def reveal(market):  # type: ignore[no-untyped-def]
     """Move the value by what steering seats decided, and show it to those who may see it."""
     public = market.public
     for i in range(market.seat_count):
-        if market.seat[i].steers == 1:
-            market.path_shift += market.seat[i].drift
+        if market.seat[i].agent.moves_fundamental == 1:
+            market.path_shift += market.seat[i].agent.drift
     value = number_at(market.path, public.step) + market.path_shift
     for i in range(market.seat_count):
-        if market.seat[i].informed == 1:
-            market.seat[i].signal = value
+        if market.seat[i].agent.observes_fundamental == 1:
+            market.seat[i].agent.signal = value
     if market.path_published == 1:
         public.reference_ticks = value
-        public.mark_twice_ticks = np.int64(np.floor(2.0 * value + 0.5))
+        public.twice_mark_ticks = np.int64(np.floor(2.0 * value + 0.5))
 
 
 @compiled
@@ -81,5 +84,5 @@ def begin_path(market):  # type: ignore[no-untyped-def]
     """Forget what steering seats did in an earlier session, and show the first value."""
     market.path_shift = 0.0
     for i in range(market.seat_count):
-        market.seat[i].drift = 0.0
+        market.seat[i].agent.drift = 0.0
     reveal(market)

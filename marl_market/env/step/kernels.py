@@ -8,54 +8,54 @@ from typing import Any
 import numpy as np
 from numba import from_dtype, njit, prange, types
 
-from marl_market.env.step.context import PLAN, call_stage
-from marl_market.env.actions.validation import playable
+from marl_market.env.actions.validation import validate_actions
+from marl_market.env.step.context import STEP_CONTEXT, call_stage
 from marl_market.env.step.step import close_venue, open_session, open_venue, step_market, trade_once
 from marl_market.exchange.compiled import OPTIONS, by_address
 
 
 @cache
 def stages_of(market: np.dtype[np.void]) -> dict[str, Any]:
-    """Return the compiled stages of a step for markets of this record type, by the name of their address in PLAN."""
-    signature = types.int64(from_dtype(market), types.int64, from_dtype(PLAN))
+    """Return the compiled stages of a step for markets of this record type, by the name of their address in STEP_CONTEXT."""
+    signature = types.int64(from_dtype(market), types.int64, from_dtype(STEP_CONTEXT))
     stages = (open_venue, close_venue, trade_once, step_market, open_session)
     return {stage.__name__: by_address(signature)(stage) for stage in stages}
 
 
 @njit(cache=True, **OPTIONS)
-def step_serial(markets, plans, action, choices):  # type: ignore[no-untyped-def]
+def step_serial(markets, contexts, action, choices):  # type: ignore[no-untyped-def]
     """Step every market of a batch in the calling thread; return whether the actions can be played, else do nothing.
 
-    `markets` are the records of the first instrument, `plans` holds the one PLAN, `action` has the shape (markets,
+    `markets` are the records of the first instrument, `contexts` holds the one STEP_CONTEXT, `action` has the shape (markets,
     external seats, numbers), for `choices` see `marl_market.env.actions.validation`.
     """
-    if not playable(action, choices):
+    if not validate_actions(action, choices):
         return False
-    plan = plans[0]
-    plan.action = action.ctypes.data
+    context = contexts[0]
+    context.action = action.ctypes.data
     for number in range(markets.size):
-        call_stage(plan.step_market, markets[number], number, plan)
+        call_stage(context.step_market, markets[number], number, context)
     return True
 
 
 @njit(cache=True, nogil=True, parallel=True)
-def step_parallel(markets, plans, action, choices):  # type: ignore[no-untyped-def]
+def step_parallel(markets, contexts, action, choices):  # type: ignore[no-untyped-def]
     """Do as `step_serial`, markets shared out over numba's threads."""
-    if not playable(action, choices):
+    if not validate_actions(action, choices):
         return False
-    plans[0].action = action.ctypes.data
+    contexts[0].action = action.ctypes.data
     for number in prange(markets.size):
-        call_stage(plans[0].step_market, markets[number], number, plans[0])
+        call_stage(contexts[0].step_market, markets[number], number, contexts[0])
     return True
 
 
 @njit(cache=True, nogil=True, parallel=True)
-def reset_markets(markets, plans):  # type: ignore[no-untyped-def]
+def reset_markets(markets, contexts):  # type: ignore[no-untyped-def]
     """Open a session in every market of a batch."""
     for number in prange(markets.size):
-        call_stage(plans[0].open_session, markets[number], number, plans[0])
+        call_stage(contexts[0].open_session, markets[number], number, contexts[0])
 
 
-def raised(failure: SystemError) -> BaseException:
+def unwrap_kernel_error(failure: SystemError) -> BaseException:
     """Return what a function called in a step has raised: kernels of several threads wrap it in a SystemError."""
     return failure.__cause__ or failure

@@ -18,29 +18,39 @@ from __future__ import annotations
 
 import numpy as np
 
-from marl_market.env.timing.wakeups import acts, sees, wake_sleepers
-from marl_market.env.step.fundamental import begin_path, reveal
-from marl_market.env.step.context import call_stage, flag_row, mind_of, number_row, parts_of, prices_of, random_row, rewards_of
+from marl_market.env.interface.records import REWARD_MEMORY, REWARD_PARTS
 from marl_market.env.interface.signatures import call_encoder, call_privileged_encoder, call_reward, call_trader, decide
+from marl_market.env.step.context import (
+    call_stage,
+    flag_row,
+    number_row,
+    params_of,
+    parts_of,
+    prices_of,
+    random_row,
+    rewards_of,
+)
+from marl_market.env.step.fundamental import begin_path, reveal
+from marl_market.env.timing.wakeups import gets_observation, is_active, wake_seats
 from marl_market.exchange.compiled import compiled, inlined
-from marl_market.exchange.market_history import digest
 from marl_market.exchange.latency import (
     admit,
     begin_history,
-    collect_landings,
+    collect_deliveries,
+    deliveries_of,
     history_of,
     keep_public,
-    landings_of,
-    open_lines,
+    open_connections,
     seen_row,
 )
-from marl_market.exchange.setup import clear_accounts, open_market
-from marl_market.exchange.liquidation import withdraw_uncovered
-from marl_market.exchange.pointers import copy_floats, floats_at
+from marl_market.exchange.liquidation import cancel_uncovered
+from marl_market.exchange.market_history import digest
 from marl_market.exchange.order_entry import process
-from marl_market.exchange.portfolio import instrument, leave_everywhere, tell_elsewhere
+from marl_market.exchange.pointers import copy_floats, floats_at
+from marl_market.exchange.portfolio import instrument, remove_from_all_instruments, sync_cross_instrument
 from marl_market.exchange.random_streams import UPPER_BITS, begin_stream, following, upper_bits
 from marl_market.exchange.session import begin_step, end_step
+from marl_market.exchange.setup import clear_accounts, open_market
 
 INSTRUMENT_KEY = np.uint64(0x9E3779B97F4A7C15)
 """What tells the random streams of one instrument from those of the next."""
@@ -60,33 +70,33 @@ def shuffle_arrivals(market):  # type: ignore[no-untyped-def]
     market.random = word
 
 
-def open_venue(market, number, plan):  # type: ignore[no-untyped-def]
+def open_venue(market, number, context):  # type: ignore[no-untyped-def]
     """Stage: let the venue do what comes before the commands of a step."""
     begin_step(market)
     return 0
 
 
-def close_venue(market, number, plan):  # type: ignore[no-untyped-def]
+def close_venue(market, number, context):  # type: ignore[no-untyped-def]
     """Stage: let the venue do what comes after the commands of a step that ends at `market.step_ends_ns`."""
     end_step(market, market.step_ends_ns - market.time_ns)
     return 0
 
 
 @inlined
-def external_row(seat, number, plan):  # type: ignore[no-untyped-def]
+def external_row(seat, number, context):  # type: ignore[no-untyped-def]
     """Return which row of the batch's actions, observations and masks is that of an external seat of a market."""
-    return number * plan.external + seat.row
+    return number * context.external + seat.agent.external_index
 
 
 @inlined
-def take_action(seat, number, plan):  # type: ignore[no-untyped-def]
+def take_action(seat, number, context):  # type: ignore[no-untyped-def]
     """Give an external seat of market `number` its row of the batch's action."""
-    action = floats_at(plan.action + 4 * plan.action_size * external_row(seat, number, plan))
-    for j in range(plan.action_size):
-        seat.action[np.uint64(j)] = action[j]
+    action = floats_at(context.action + 4 * context.action_size * external_row(seat, number, context))
+    for j in range(context.action_size):
+        seat.agent.action[np.uint64(j)] = action[j]
 
 
-def trade_once(market, number, plan):  # type: ignore[no-untyped-def]
+def trade_once(market, number, context):  # type: ignore[no-untyped-def]
     """Stage: carry out parts 1 to 3 of a step; before the session, only for the seats that warm up."""
     market.event_count = 0
     public = market.public
@@ -97,26 +107,26 @@ def trade_once(market, number, plan):  # type: ignore[no-untyped-def]
         seat.command_count = 0
         seat.present_before = seat.present
         begin_stream(seat, public.step)
-        if acts(seat) and (not opening or seat.warms_up == 1):
-            if seat.row >= 0 and public.instrument == 0:
-                take_action(seat, number, plan)
+        if is_active(seat) and (not opening or seat.agent.warms_up == 1):
+            if seat.agent.external_index >= 0 and public.instrument == 0:
+                take_action(seat, number, context)
             seen = public
             if market.history_steps > 0:
                 seen = history_of(market)[seen_row(market, i)]
-            mind = mind_of(plan, seat)
-            decide(seat.trader, seat.decoder, seen, seat, mind)
-            if seat.pace != 0:
-                call_trader(seat.pace, seen, seat, mind)
-        sleepers += seat.asleep
+            params = params_of(context, seat)
+            decide(seat.agent.trader, seat.agent.decoder, seen, seat, params)
+            if seat.agent.timing != 0:
+                call_trader(seat.agent.timing, seen, seat, params)
+        sleepers += seat.agent.asleep
     public.step_trades = 0
     public.step_lots[0] = 0
     public.step_lots[1] = 0
     begin_ns = market.time_ns
-    market.step_ends_ns = begin_ns + plan.step_ns
-    call_stage(plan.open_venue, market, number, plan)
+    market.step_ends_ns = begin_ns + context.step_ns
+    call_stage(context.open_venue, market, number, context)
     shuffle_arrivals(market)
-    late = market.line != 0
-    turns = collect_landings(market, plan.step_ns) if late else market.seat_count
+    late = market.connection != 0
+    turns = collect_deliveries(market, context.step_ns) if late else market.seat_count
     for i in range(turns):
         if late:
             index, count = admit(market, i, begin_ns)
@@ -126,56 +136,56 @@ def trade_once(market, number, plan):  # type: ignore[no-untyped-def]
         for j in range(count):
             command = market.seat[index].command[j]
             if late:
-                command = landings_of(market)[i].command
+                command = deliveries_of(market)[i].command
             process(market, index, command)
-    call_stage(plan.close_venue, market, number, plan)
+    call_stage(context.close_venue, market, number, context)
     if market.path != 0:
         reveal(market)
-    if public.digests == 1:
+    if public.tracks_history == 1:
         digest(market)
     if sleepers > 0:
-        wake_sleepers(market)
+        wake_seats(market)
     if late:
-        keep_public(market, plan.step_ns)
+        keep_public(market, context.step_ns)
     return 0
 
 
 @inlined
-def shown_at(first, index, number, plan):  # type: ignore[no-untyped-def]
+def observation_address(first, index, number, context):  # type: ignore[no-untyped-def]
     """Return where a seat of market `number` finds what it sees, instrument after instrument.
 
     That is its row of the batch's observation if it is external, else its record of the first instrument.
     """
     seat = first.seat[np.uint64(index)]
-    if seat.row >= 0:
-        return plan.observation + 4 * plan.observation_size * external_row(seat, number, plan)
-    return np.int64(seat.observation.ctypes.data)
+    if seat.agent.external_index >= 0:
+        return context.observation + 4 * context.observation_size * external_row(seat, number, context)
+    return np.int64(seat.agent.observation.ctypes.data)
 
 
 @compiled
-def see(first, told, number, plan):  # type: ignore[no-untyped-def]
-    """Encode what observing seats see of instrument `told` of market `number`, and which choices they have in it.
+def encode_observations(first, index, number, context):  # type: ignore[no-untyped-def]
+    """Encode what observing seats see of instrument `index` of market `number`, and which choices they have in it.
 
     `first` is the market's first instrument. What all seats see alike is encoded once, for the first that observes.
     """
-    market = instrument(first, told)
+    market = instrument(first, index)
     public = market.public
     late = market.history_steps > 0
-    parts = parts_of(plan)
-    size = plan.instrument_size
+    parts = parts_of(context)
+    size = context.instrument_size
     earlier = 0
     for i in range(market.seat_count):
         seat = market.seat[i]
-        if seat.observes == 0 or not sees(public, seat):
+        if seat.agent.observes == 0 or not gets_observation(public, seat):
             continue
         seen = public
         if late:
             seen = history_of(market)[seen_row(market, i)]
-        shown = shown_at(first, i, number, plan) + 4 * told * size
+        shown = observation_address(first, i, number, context) + 4 * index * size
         count = parts.size
         if earlier != 0 and not late:  # all of it at once, and then its own over it: short copies cost more
             copy_floats(floats_at(shown), floats_at(earlier), size)
-            count = plan.own_parts
+            count = context.own_parts
         for k in range(count):
             part = parts[np.uint64(k)]
             own = floats_at(shown + 4 * part.offset)
@@ -187,95 +197,112 @@ def see(first, told, number, plan):  # type: ignore[no-untyped-def]
         if earlier == 0:
             earlier = shown
         choices = 0
-        if seat.masker != 0:
-            choices = call_trader(seat.masker, seen, seat, mind_of(plan, seat))
-        if seat.row >= 0 and plan.mask_size > 0:
-            allowed = flag_row(plan.mask, plan.mask_size, external_row(seat, number, plan))
-            first_choice, count = (0, plan.mask_size) if told == 0 else (told * choices, choices)
+        if seat.agent.mask_function != 0:
+            choices = call_trader(seat.agent.mask_function, seen, seat, params_of(context, seat))
+        if seat.agent.external_index >= 0 and context.mask_size > 0:
+            allowed = flag_row(context.mask, context.mask_size, external_row(seat, number, context))
+            first_choice, count = (0, context.mask_size) if index == 0 else (index * choices, choices)
             for j in range(count):
-                allowed[first_choice + j] = seat.mask[j]
+                allowed[first_choice + j] = seat.agent.mask[j]
 
 
 @compiled
-def trade(first, number, plan):  # type: ignore[no-untyped-def]
+def trade(first, number, context):  # type: ignore[no-untyped-def]
     """Let every instrument of a market go through parts 1 to 3 of a step, one after the other.
 
     A mind that observes decides once for all of them, in the first.
     """
-    call_stage(plan.trade_once, first, number, plan)
-    for told in range(1, first.instrument_count):
-        market = instrument(first, told)
+    call_stage(context.trade_once, first, number, context)
+    for index in range(1, first.instrument_count):
+        market = instrument(first, index)
         for i in range(market.seat_count):
             seat = market.seat[i]
-            if seat.observes == 1:
-                whole = first.seat[i].action
-                for j in range(whole.size - seat.action_offset):
-                    seat.action[j] = whole[seat.action_offset + j]
-        tell_elsewhere(first, told)
-        call_stage(plan.trade_once, market, number, plan)
+            if seat.agent.observes == 1:
+                whole = first.seat[i].agent.action
+                for j in range(whole.size - seat.agent.action_offset):
+                    seat.agent.action[j] = whole[seat.agent.action_offset + j]
+        sync_cross_instrument(first, index)
+        call_stage(context.trade_once, market, number, context)
     if first.instrument_count > 1:
         if first.watches_accounts == 1:
-            leave_everywhere(first)
-        for told in range(first.instrument_count):
-            tell_elsewhere(first, told)
+            remove_from_all_instruments(first)
+        for index in range(first.instrument_count):
+            sync_cross_instrument(first, index)
 
 
-def step_market(first, number, plan):  # type: ignore[no-untyped-def]
+def step_market(first, number, context):  # type: ignore[no-untyped-def]
     """Stage: step market `number`, whose first instrument is `first` and whose seats hold the actions of this step."""
-    trade(first, number, plan)
-    rewards = rewards_of(plan)
-    reward = number_row(plan.reward, plan.seats, number)
-    decides = flag_row(plan.acts, plan.seats, number)
-    terminated = flag_row(plan.terminated, plan.seats, number)
+    trade(first, number, context)
+    rewards = rewards_of(context)
+    reward = number_row(context.reward, context.seats, number)
+    decides = flag_row(context.active, context.seats, number)
+    terminated = flag_row(context.terminated, context.seats, number)
     for i in range(first.seat_count):
         total = 0.0
         before = first.seat[i].present_before
         if before == 1:
-            for told in range(first.instrument_count):
-                market = instrument(first, told)
+            for index in range(first.instrument_count):
+                market = instrument(first, index)
                 seat = market.seat[i]
-                mind = mind_of(plan, seat)
+                params = params_of(context, seat)
                 for k in range(rewards.size):
                     part = rewards[k]
-                    total += part.weight * call_reward(part.address, market.public, seat, mind, k)
+                    total += part.weight * call_reward(part.address, market.public, seat, params, k)
         reward[np.uint64(i)] = total
-        decides[np.uint64(i)] = acts(first.seat[i])
+        decides[np.uint64(i)] = is_active(first.seat[i])
         terminated[np.uint64(i)] = first.seat[i].present < before
-    for told in range(first.instrument_count):
-        see(first, told, number, plan)
+    for index in range(first.instrument_count):
+        encode_observations(first, index, number, context)
     return 0
 
 
-def open_session(first, number, plan):  # type: ignore[no-untyped-def]
+@compiled
+def open_agent(agent):  # type: ignore[no-untyped-def]
+    """Clear what an agent remembers of the session before; constants stay."""
+    agent.asleep = 0
+    for j in range(agent.action.size):
+        agent.action[j] = 0.0
+    for j in range(agent.memory.size):
+        agent.memory[j] = 0.0
+    for j in range(REWARD_PARTS):
+        for k in range(REWARD_MEMORY):
+            agent.reward_memory[j, k] = 0.0
+    for j in range(agent.observation.size):
+        agent.observation[j] = 0.0
+
+
+def open_session(first, number, context):  # type: ignore[no-untyped-def]
     """Stage: open every instrument of a market, let the background fill the books, and show the first observation."""
-    random, price_ticks = random_row(plan, number), prices_of(plan, first.instrument_count)
-    for told in range(first.instrument_count):
-        market = instrument(first, told)
-        open_market(market, price_ticks[told])
-        another = np.uint64(told) * INSTRUMENT_KEY
+    random, price_ticks = random_row(context, number), prices_of(context, first.instrument_count)
+    for index in range(first.instrument_count):
+        market = instrument(first, index)
+        open_market(market, price_ticks[index])
+        for i in range(market.seat_count):
+            open_agent(market.seat[i].agent)
+        another = np.uint64(index) * INSTRUMENT_KEY
         market.random_key = random[0] + another
         for i in range(market.seat_count):
             market.seat[i].random_key = random[i + 1] + another
-        market.time_ns = -plan.warmup_steps * plan.step_ns
+        market.time_ns = -context.warmup_steps * context.step_ns
         market.public.time_ns = market.time_ns
-        market.public.step = -plan.warmup_steps
-        if market.line != 0:
-            open_lines(market, plan.step_ns)
+        market.public.step = -context.warmup_steps
+        if market.connection != 0:
+            open_connections(market, context.step_ns)
         if market.path != 0:
             begin_path(market)
-        for _ in range(plan.warmup_steps):
-            call_stage(plan.trade_once, market, number, plan)
+        for _ in range(context.warmup_steps):
+            call_stage(context.trade_once, market, number, context)
         clear_accounts(market)
-    for told in range(first.instrument_count):
-        market = instrument(first, told)
-        tell_elsewhere(first, told)
+    for index in range(first.instrument_count):
+        market = instrument(first, index)
+        sync_cross_instrument(first, index)
         if market.limits_orders == 1:
-            withdraw_uncovered(market)
+            cancel_uncovered(market)
         begin_history(market)
         market.event_count = 0
-    decides = flag_row(plan.acts, plan.seats, number)
+    decides = flag_row(context.active, context.seats, number)
     for i in range(first.seat_count):
-        decides[i] = acts(first.seat[i])
-    for told in range(first.instrument_count):
-        see(first, told, number, plan)
+        decides[i] = is_active(first.seat[i])
+    for index in range(first.instrument_count):
+        encode_observations(first, index, number, context)
     return 0

@@ -7,17 +7,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from marl_market.env.timing.wakeups import sleep
 from marl_market.env.actions.timed import FIRST_PARAMETER, MOST_PARAMETERS, chosen
 from marl_market.env.interface.schemes import require
 from marl_market.env.interface.signatures import DECIDED, trader
+from marl_market.env.timing.wakeups import sleep
 from marl_market.market.spec import MarketSpec
 
 
 @trader
-def pace(public, seat, mind):  # type: ignore[no-untyped-def]
+def timing(public, seat, params):  # type: ignore[no-untyped-def]
     """Sleep for the chosen number of steps."""
-    sleep(public, seat, np.int64(mind.pace_parameter[FIRST_PARAMETER + chosen(seat, mind)]))
+    sleep(public, seat, np.int64(params.timing_value[FIRST_PARAMETER + chosen(seat, params)]))
     return DECIDED
 
 
@@ -29,7 +29,7 @@ class ChosenDelay:
         delays: the numbers of steps there are to choose from; 1 acts in the next step.
     """
 
-    pacer = pace
+    timing_function = timing
     delays: Sequence[int] = (1, 2, 4, 8, 16)
 
     def __post_init__(self) -> None:

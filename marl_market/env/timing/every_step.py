@@ -12,7 +12,7 @@ from marl_market.market.spec import MarketSpec
 class EveryStep:
     """No seat ever sleeps, and actions have no number for it."""
 
-    pacer = None
+    timing_function = None
     choices = 0
 
     def parameters(self, spec: MarketSpec) -> Sequence[float]:

@@ -13,21 +13,21 @@ FILLED = int(EventKind.FILLED)
 
 
 @inlined
-def acts(seat):  # type: ignore[no-untyped-def]
+def is_active(seat):  # type: ignore[no-untyped-def]
     """Return whether a seat decides in the next step."""
-    return seat.present == 1 and seat.asleep == 0
+    return seat.present == 1 and seat.agent.asleep == 0
 
 
 @inlined
-def sees(public, seat):  # type: ignore[no-untyped-def]
+def gets_observation(public, seat):  # type: ignore[no-untyped-def]
     """Return whether a seat gets an observation: it decides next, has just left, or the session is over."""
-    if acts(seat):
+    if is_active(seat):
         return True
     return seat.present_before == 1 and (seat.present == 0 or public.step == public.session_steps)
 
 
 @inlined
-def sleep_until(public, seat, steps, on_fill, trade_lots, touch_ticks):  # type: ignore[no-untyped-def]
+def sleep_until(public, seat, steps, on_fill, trade_lots, quote_ticks):  # type: ignore[no-untyped-def]
     """Let a seat that is deciding decide again in `steps` steps, or in the one after any of these has happened first.
 
     Args:
@@ -36,16 +36,16 @@ def sleep_until(public, seat, steps, on_fill, trade_lots, touch_ticks):  # type:
         steps: one for the next step, which is no sleep.
         on_fill: 1 for a fill of its own, else 0.
         trade_lots: size of a trade of whomever; 0 for none.
-        touch_ticks: distance of the best bid or ask from where it is now, a side that nobody quotes staying where it
+        quote_ticks: distance of the best bid or ask from where it is now, a side that nobody quotes staying where it
             was last; 0 for none.
     """
     if steps > 1:
-        seat.asleep = 1
-        wake = seat.wake
+        seat.agent.asleep = 1
+        wake = seat.agent.wake
         wake.step = public.step + steps
         wake.on_fill = on_fill
         wake.trade_lots = trade_lots
-        wake.touch_ticks = touch_ticks
+        wake.quote_ticks = quote_ticks
         wake.trades = seat.account.trades
         wake.best_bid = public.best_bid
         wake.best_ask = public.best_ask
@@ -69,22 +69,22 @@ def largest_trade(market):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def wake_sleepers(market):  # type: ignore[no-untyped-def]
+def wake_seats(market):  # type: ignore[no-untyped-def]
     """Wake the seats that have slept long enough or whose trigger the last step has pulled."""
     public = market.public
     largest = -1
     for i in range(market.seat_count):
         seat = market.seat[i]
-        if seat.asleep == 0:
+        if seat.agent.asleep == 0:
             continue
-        wake = seat.wake
+        wake = seat.agent.wake
         woken = public.step >= wake.step or (wake.on_fill == 1 and seat.account.trades != wake.trades)
         if wake.trade_lots > 0 and not woken:
             if largest < 0:
                 largest = largest_trade(market)
             woken = largest >= wake.trade_lots
-        if wake.touch_ticks > 0 and not woken:
+        if wake.quote_ticks > 0 and not woken:
             bid_move, ask_move = abs(public.best_bid - wake.best_bid), abs(public.best_ask - wake.best_ask)
-            woken = max(bid_move, ask_move) >= wake.touch_ticks
+            woken = max(bid_move, ask_move) >= wake.quote_ticks
         if woken:
-            seat.asleep = 0
+            seat.agent.asleep = 0

@@ -15,7 +15,7 @@ from marl_market.agents.scripted.almgren_chriss import AlmgrenChriss
 from marl_market.agents.scripted.ladder import LEVELS, Ladder
 from marl_market.agents.scripted.twap import TWAP
 from marl_market.env.population.group import Agent, Group
-from marl_market.evaluation.replication.replication import LATER, Truth, bare_market, played_sessions, wealth_of
+from marl_market.evaluation.replication.replication import LATER, Replication, bare_market, play_sessions, wealth_of
 from marl_market.market.fundamental import MeanReverting
 
 STEPS, LOTS = 20, 2000.0
@@ -31,7 +31,7 @@ def cost(agent: Agent) -> float:
     ]
     constant = MeanReverting(half_life_seconds=None, volatility=0.0, published=True)
     spec = bare_market(initial_price=10_000.0, session_steps=STEPS, fundamental=constant)
-    (batch,) = played_sessions(spec, [Group("execution", agent, latency=LATER), *ladders], 1)
+    (batch,) = play_sessions(spec, [Group("execution", agent, latency=LATER), *ladders], 1)
     return -float(wealth_of(batch, "execution")[0, 0])
 
 
@@ -45,7 +45,7 @@ def published_cost(urgency: float) -> float:
     return 0.5 * step * shape
 
 
-def measure(quick: bool) -> Iterator[Truth]:
+def measure(quick: bool) -> Iterator[Replication]:
     """Yield the costs of TWAP and of more and more urgent schedules; nothing is random, `quick` changes nothing."""
     costs = {0.0: cost(TWAP(size=LOTS))}
     for urgency in URGENCIES:
@@ -53,6 +53,6 @@ def measure(quick: bool) -> Iterator[Truth]:
         costs[urgency] = cost(AlmgrenChriss(size=LOTS, risk_aversion=aversion, temporary_impact=1.0))
     for urgency, paid in costs.items():
         name = "TWAP" if urgency == 0.0 else f"Almgren-Chriss kappa T = {urgency}"
-        yield Truth(f"{name}: impact cost / X^2", published_cost(urgency), 1e-4, paid / LOTS**2, 0.0)
+        yield Replication(f"{name}: impact cost / X^2", published_cost(urgency), 1e-4, paid / LOTS**2, 0.0)
     best = list(costs)[int(np.argmin(list(costs.values())))]
-    yield Truth("Urgency of the cheapest schedule", 0.0, 0.0, best, 0.0)
+    yield Replication("Urgency of the cheapest schedule", 0.0, 0.0, best, 0.0)

@@ -22,16 +22,16 @@ from marl_market.agents.scripted.avellaneda_stoikov import AvellanedaStoikov
 from marl_market.agents.scripted.exponential_takers import ExponentialTakers
 from marl_market.agents.scripted.fixed_spread import FixedSpread
 from marl_market.agents.scripted.glft import GLFT
-from marl_market.env.population.group import Agent, Group
 from marl_market.env.batch_market import BatchMarket
+from marl_market.env.population.group import Agent, Group
 from marl_market.evaluation.replication.replication import (
     LATER,
-    Truth,
+    Replication,
     accounts_of,
     bare_market,
-    deviation_truth,
-    mean_truth,
-    played_sessions,
+    deviation_replication,
+    mean_replication,
+    play_sessions,
     wealth_of,
 )
 from marl_market.market.fundamental import MeanReverting
@@ -66,7 +66,7 @@ def takers(latency: Latency | None = None) -> Group:
 def final_wealth(groups: Sequence[Group], sessions: int) -> NDArray[np.float64]:
     """Return what the group "maker", of one seat, has at the end of each session."""
     return np.concatenate(
-        [wealth_of(batch, "maker")[:, 0] for batch in played_sessions(model_market(), groups, sessions)]
+        [wealth_of(batch, "maker")[:, 0] for batch in play_sessions(model_market(), groups, sessions)]
     )
 
 
@@ -81,35 +81,37 @@ def outcome(maker: Agent, sessions: int) -> tuple[NDArray[Any], NDArray[Any], fl
         spreads[place].append((public["best_ask"] - public["best_bid"])[both])
 
     wealth, inventory = [], []
-    for batch in played_sessions(model_market(), [Group("maker", maker), takers(LATER)], sessions, watch):
+    for batch in play_sessions(model_market(), [Group("maker", maker), takers(LATER)], sessions, watch):
         wealth.append(wealth_of(batch, "maker")[:, 0])
         inventory.append(accounts_of(batch, "maker")["position"][:, 0])
     spread = np.mean([np.concatenate(parts).mean() for parts in spreads]) / UNIT
     return np.concatenate(wealth), np.concatenate(inventory), float(spread)
 
 
-def certainty_equivalent(name: str, published: float, margin: float, gamma: float, wealth: NDArray[Any]) -> Truth:
+def certainty_equivalent(name: str, published: float, margin: float, gamma: float, wealth: NDArray[Any]) -> Replication:
     """Return the truth about -ln E exp(-gamma wealth) / gamma."""
     utility = np.exp(-gamma * (wealth - wealth.mean()))
     equivalent = float(wealth.mean() - np.log(utility.mean()) / gamma)
     error = float(utility.std() / utility.mean() / math.sqrt(wealth.size) / gamma)
-    return Truth(name, published, margin, equivalent, error)
+    return Replication(name, published, margin, equivalent, error)
 
 
-def measure(quick: bool) -> Iterator[Truth]:
+def measure(quick: bool) -> Iterator[Replication]:
     """Yield the tables, the best mean, and what the certainty equivalents are at gamma .1."""
     sessions = 500 if quick else 10_000
     name = "Avellaneda-Stoikov"
     for gamma, leans, width, profit, deviation, inventory_deviation in TABLES[: 1 if quick else None]:
         wealth, inventory, spread = outcome(AvellanedaStoikov(gamma, DECAY, leans=leans), sessions)
         row = f"{name} gamma {gamma} {'inventory' if leans else 'symmetric'}"
-        yield Truth(f"{row}: spread", width, 0.005, spread, 0.0)
-        yield mean_truth(f"{row}: profit", profit, 2.0 * deviation / math.sqrt(PATHS), wealth)
+        yield Replication(f"{row}: spread", width, 0.005, spread, 0.0)
+        yield mean_replication(f"{row}: profit", profit, 2.0 * deviation / math.sqrt(PATHS), wealth)
         for what, published, values in (("profit", deviation, wealth), ("q", inventory_deviation, inventory)):
-            yield deviation_truth(f"{row}: std of {what}", published, 2.0 * published / math.sqrt(2 * PATHS), values)
+            yield deviation_replication(
+                f"{row}: std of {what}", published, 2.0 * published / math.sqrt(2 * PATHS), values
+            )
         if gamma == 0.1 and leans:
             yield certainty_equivalent(f"{name} certainty equivalent, gamma 0.1", 62.76, 0.05, gamma, wealth)
     wealth = final_wealth([Group("maker", FixedSpread(spread=2.0 / DECAY)), takers(LATER)], sessions)
-    yield mean_truth("Risk-neutral optimum 2 A / (k e)", 2.0 * ARRIVAL / (DECAY * math.e), 0.02, wealth)
+    yield mean_replication("Risk-neutral optimum 2 A / (k e)", 2.0 * ARRIVAL / (DECAY * math.e), 0.02, wealth)
     wealth = final_wealth([Group("maker", GLFT(0.1, DECAY, inventory_limit=20)), takers(LATER)], sessions)
     yield certainty_equivalent("Gueant-Lehalle-Fernandez-Tapia certainty equivalent", 65.22, 0.05, 0.1, wealth)

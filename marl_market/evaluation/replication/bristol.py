@@ -23,9 +23,9 @@ from marl_market.agents.scripted.giveaway import Giveaway
 from marl_market.agents.scripted.shaver import Shaver
 from marl_market.agents.scripted.zi_constrained import ZIConstrained
 from marl_market.agents.scripted.zip import ZIP
-from marl_market.env.population.group import Agent, Group
 from marl_market.env.batch_market import BatchMarket
-from marl_market.evaluation.replication.replication import Truth, accounts_of, bare_market, played_sessions
+from marl_market.env.population.group import Agent, Group
+from marl_market.evaluation.replication.replication import Replication, accounts_of, bare_market, play_sessions
 
 SESSIONS, SECONDS, STEP_SECONDS, ROUND_SECONDS = 400, 600.0, 0.05, 30.0
 EACH = 5
@@ -55,7 +55,7 @@ def deal(batch: BatchMarket, seed: int) -> None:
     places = np.tile(np.arange(2 * EACH), (deals, 2, 1))
     dealt = np.random.default_rng(seed).permuted(places, axis=2).reshape(deals, 2, 2, EACH)
     both = np.concatenate([dealt, dealt[:, :, ::-1]])
-    batch.markets["seat"]["place"][:, : 4 * EACH] = both.reshape(2 * deals, 4 * EACH)
+    batch.markets["seat"]["agent"]["group_index"][:, : 4 * EACH] = both.reshape(2 * deals, 4 * EACH)
 
 
 def advantage(winner: str, loser: str, sessions: int, seconds: float = SECONDS) -> NDArray[np.float64]:
@@ -81,8 +81,8 @@ def advantage(winner: str, loser: str, sessions: int, seconds: float = SECONDS) 
     steps = round(seconds / STEP_SECONDS)
     spec = bare_market(step_ns=round(1e9 * STEP_SECONDS), session_steps=steps, capacity="medium")
     found = []
-    for batch in played_sessions(spec, groups, sessions, prepare=deal):
-        limit = LIMITS[batch.markets["seat"]["place"][:, : 4 * EACH]]
+    for batch in play_sessions(spec, groups, sessions, prepare=deal):
+        limit = LIMITS[batch.markets["seat"]["agent"]["group_index"][:, : 4 * EACH]]
         account = np.concatenate([accounts_of(batch, group.name) for group in groups], axis=1)
         gain = account["cash"] * spec.cash_unit + account["position"] * limit
         of_type = gain.reshape(-1, 2, 2, EACH).mean((1, 3))
@@ -90,7 +90,7 @@ def advantage(winner: str, loser: str, sessions: int, seconds: float = SECONDS) 
     return np.concatenate(found)
 
 
-def measure(quick: bool) -> Iterator[Truth]:
+def measure(quick: bool) -> Iterator[Replication]:
     """Yield the share of sessions that each pair's winner wins, and how many pairs have the published winner."""
     sessions = 60 if quick else SESSIONS
     better = 0
@@ -99,6 +99,8 @@ def measure(quick: bool) -> Iterator[Truth]:
         better += int(more.mean() > 0.0)
         won = 50.0 * (1.0 + np.sign(more)).mean(1)
         error = math.hypot(math.sqrt(published * (100.0 - published) / SESSIONS), won.std(ddof=1) / math.sqrt(won.size))
-        yield Truth(f"Bristol Stock Exchange: % of sessions, {winner} > {loser}", published, 0.0, won.mean(), error)
+        yield Replication(
+            f"Bristol Stock Exchange: % of sessions, {winner} > {loser}", published, 0.0, won.mean(), error
+        )
     if not quick:
-        yield Truth("Bristol Stock Exchange: pairs whose winner gains more", len(PAIRS), 0.0, better, 0.0)
+        yield Replication("Bristol Stock Exchange: pairs whose winner gains more", len(PAIRS), 0.0, better, 0.0)

@@ -15,9 +15,16 @@ import numpy as np
 from marl_market.agents.scripted.glosten_milgrom_maker import GlostenMilgromMaker
 from marl_market.agents.scripted.informed_glosten_milgrom import InformedGlostenMilgrom
 from marl_market.agents.scripted.noise import Noise
-from marl_market.env.population.group import Group
 from marl_market.env.batch_market import BatchMarket
-from marl_market.evaluation.replication.replication import LATER, Truth, bare_market, mean_truth, played_sessions, wealth_of
+from marl_market.env.population.group import Group
+from marl_market.evaluation.replication.replication import (
+    LATER,
+    Replication,
+    bare_market,
+    mean_replication,
+    play_sessions,
+    wealth_of,
+)
 from marl_market.market.fundamental import TwoValues
 
 HALF_RANGE = 5000.0
@@ -25,13 +32,13 @@ ORDERS_A_STEP = 0.1
 TWO_TICKS = 1e-4
 
 
-def measure(quick: bool) -> Iterator[Truth]:
+def measure(quick: bool) -> Iterator[Replication]:
     """Yield spread, information and profit for two shares."""
     for share in (0.3,) if quick else (0.2, 0.5):
         yield from of_share(share, 1000 if quick else 5000)
 
 
-def of_share(share: float, sessions: int) -> Iterator[Truth]:
+def of_share(share: float, sessions: int) -> Iterator[Replication]:
     """Yield the truths about a share mu of informed orders."""
     groups = [
         Group("maker", GlostenMilgromMaker(informed=share, half_range=HALF_RANGE)),
@@ -52,15 +59,15 @@ def of_share(share: float, sessions: int) -> Iterator[Truth]:
             spreads.append((public["best_ask"] - public["best_bid"])[untouched] / (2.0 * HALF_RANGE))
         first = (traded == 0) & (public["session_lots"] == 1)  # two in one step would say nothing of the first
         side = public["step_lots"][:, 0] - public["step_lots"][:, 1]
-        value = np.sign(batch.markets["seat"]["signal"][:, 1] - spec.initial_price_ticks)
+        value = np.sign(batch.markets["seat"]["agent"]["signal"][:, 1] - spec.initial_price_ticks)
         information.append((side * value)[first])
         traded = public["session_lots"].copy()
 
     profits = [
-        wealth_of(batch, "maker", batch.markets["seat"]["signal"][:, 1])[:, 0] / (2.0 * HALF_RANGE)
-        for batch in played_sessions(spec, groups, sessions, watch)
+        wealth_of(batch, "maker", batch.markets["seat"]["agent"]["signal"][:, 1])[:, 0] / (2.0 * HALF_RANGE)
+        for batch in play_sessions(spec, groups, sessions, watch)
     ]
     row = f"Glosten-Milgrom mu {share}"
-    yield mean_truth(f"{row}: first spread", share, TWO_TICKS, np.concatenate(spreads))
-    yield mean_truth(f"{row}: value after a buy less after a sell", share, 0.0, np.concatenate(information))
-    yield mean_truth(f"{row}: maker's profit", 0.0, 0.01, np.concatenate(profits))
+    yield mean_replication(f"{row}: first spread", share, TWO_TICKS, np.concatenate(spreads))
+    yield mean_replication(f"{row}: value after a buy less after a sell", share, 0.0, np.concatenate(information))
+    yield mean_replication(f"{row}: maker's profit", 0.0, 0.01, np.concatenate(profits))

@@ -18,7 +18,13 @@ from marl_market.agents.scripted.assignment import Assignments
 from marl_market.agents.scripted.zi_constrained import ZIConstrained
 from marl_market.agents.scripted.zi_unconstrained import ZIUnconstrained
 from marl_market.env.population.group import Group
-from marl_market.evaluation.replication.replication import Truth, accounts_of, bare_market, mean_truth, played_sessions
+from marl_market.evaluation.replication.replication import (
+    Replication,
+    accounts_of,
+    bare_market,
+    mean_replication,
+    play_sessions,
+)
 
 SHOUTS_A_STEP = 0.2
 STEPS = 10_000
@@ -50,19 +56,19 @@ def efficiency(
     ]
     spec = bare_market(initial_price=highest / 2, session_steps=steps, capacity="medium")
     found = []
-    for batch in played_sessions(spec, groups, sessions):
+    for batch in play_sessions(spec, groups, sessions):
         bought, sold = (accounts_of(batch, side)["position"] for side, _ in sides)
         found.append(100.0 * (bought @ np.array(values) + sold @ np.array(costs)) / best)
     return np.concatenate(found)
 
 
-def measure(quick: bool) -> Iterator[Truth]:
+def measure(quick: bool) -> Iterator[Replication]:
     """Yield the efficiencies on both schedules."""
     sessions = 100 if quick else 1000
     for name, schedule, published, margin in (("5 x 1", FIVE, 97.60, 0.4), ("11 x 1", SMITH, 96.28, 0.38)):
         found = efficiency(ZIConstrained, *schedule, sessions)
-        yield mean_truth(f"Gode-Sunder ZI-C efficiency %, {name}", published, margin, found)
+        yield mean_replication(f"Gode-Sunder ZI-C efficiency %, {name}", published, margin, found)
     for name, schedule, published in (("5 x 1", FIVE, 250 / 3), ("11 x 1", SMITH, 0.0)):
         found = efficiency(ZIUnconstrained, *schedule, 20 if quick else 100, 2 * STEPS)
         worst = found[np.abs(found - published).argmax()]
-        yield Truth(f"Gode-Sunder ZI-U efficiency % in every session, {name}", published, 1e-9, float(worst), 0.0)
+        yield Replication(f"Gode-Sunder ZI-U efficiency % in every session, {name}", published, 1e-9, float(worst), 0.0)

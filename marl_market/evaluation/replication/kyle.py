@@ -19,7 +19,14 @@ from marl_market.agents.scripted.informed_kyle import InformedKyle
 from marl_market.agents.scripted.ladder import LEVELS, Ladder
 from marl_market.agents.scripted.noise import Noise
 from marl_market.env.population.group import Group
-from marl_market.evaluation.replication.replication import Truth, accounts_of, bare_market, mean_truth, played_sessions, wealth_of
+from marl_market.evaluation.replication.replication import (
+    Replication,
+    accounts_of,
+    bare_market,
+    mean_replication,
+    play_sessions,
+    wealth_of,
+)
 from marl_market.market.fundamental import MeanReverting
 from marl_market.market.latency import Delay, Latency
 from marl_market.market.spec import Rules
@@ -55,8 +62,8 @@ def outcome(insiders: int, demand: float, sessions: int) -> tuple[NDArray[Any], 
         fundamental=MeanReverting(half_life_seconds=None, volatility=deviation),
     )
     value, orders, profit = [], [], []
-    for batch in played_sessions(spec, [first, *others, noise, *ladders], sessions, seed=insiders * sessions):
-        signal = batch.markets["seat"]["signal"][:, 0]
+    for batch in play_sessions(spec, [first, *others, noise, *ladders], sessions, seed=insiders * sessions):
+        signal = batch.markets["seat"]["agent"]["signal"][:, 0]
         value.append((signal - spec.initial_price_ticks) * 2.0 / deviation)
         orders.append(-sum(accounts_of(batch, group.name)["position"][:, 0] for group in ladders) / NOISE)
         profit.append(wealth_of(batch, "first", signal)[:, 0] * 2.0 / deviation / NOISE)
@@ -69,7 +76,7 @@ def best_demand(profits: NDArray[Any]) -> float:
     return float(DEMANDS[1] + 0.5 * (DEMANDS[2] - DEMANDS[1]) * (high - low) / (2.0 * middle - low - high))
 
 
-def measure(quick: bool) -> Iterator[Truth]:
+def measure(quick: bool) -> Iterator[Replication]:
     """Yield lambda, beta and the profit of one insider for n = 1, 2, 5."""
     sessions = 2000 if quick else 20_000
     for insiders in (1,) if quick else (1, 2, 5):
@@ -78,11 +85,11 @@ def measure(quick: bool) -> Iterator[Truth]:
         row, root = f"Kyle n = {insiders}", math.sqrt(insiders)
         slope = float(value @ orders / (orders @ orders))
         error = float(np.sqrt(np.mean((value - slope * orders) ** 2 * orders**2) / orders.size) / np.mean(orders**2))
-        yield Truth(f"{row}: lambda", 2.0 * root / (insiders + 1), 0.0, slope, error)
+        yield Replication(f"{row}: lambda", 2.0 * root / (insiders + 1), 0.0, slope, error)
         profits = np.array([part[2] for part in played])
         kept = np.arange(profits.shape[1]) % BLOCKS
         left_out = [best_demand(profits[:, kept != block]) for block in range(BLOCKS)]
         error = float(np.std(left_out) * math.sqrt(BLOCKS - 1))
         beta = 0.5 / root
-        yield Truth(f"{row}: beta", beta, 0.0, beta * best_demand(profits), beta * error)
-        yield mean_truth(f"{row}: profit", 2.0 / ((insiders + 1) * root), 0.005, profit)
+        yield Replication(f"{row}: beta", beta, 0.0, beta * best_demand(profits), beta * error)
+        yield mean_replication(f"{row}: profit", 2.0 / ((insiders + 1) * root), 0.005, profit)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import pkgutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from marl_market.env.actions.quotes import Quotes
-from marl_market.env.population.group import Group
 from marl_market.env.batch_market import BatchMarket
-from marl_market.env.environment import Environment
+from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.observations.clock import Clock
+from marl_market.env.population.group import Group
 from marl_market.env.rewards.profit import Profit
 from marl_market.market.latency import Delay, Latency
 from marl_market.market.spec import QUANTILES, MarketSpec, OrderFlow
@@ -26,21 +30,21 @@ LATER = Latency(entry=Delay(floor_ns=5e8))
 
 
 @dataclass(frozen=True)
-class Truth:
+class Replication:
     """One number, as it was published and as it comes out here.
 
     Attributes:
         name: what is measured.
         published: the number it must be.
         margin: how far off the published number itself may be: its own sampling error, its rounding.
-        ours: the number that the market gives.
-        error: standard error of ours.
+        measured: the number that the market gives.
+        error: standard error of `measured`.
     """
 
     name: str
     published: float
     margin: float
-    ours: float
+    measured: float
     error: float
 
     @property
@@ -53,29 +57,33 @@ class Truth:
     def holds(self) -> bool:
         """Return the verdict."""
         low, high = self.interval
-        return bool(low <= self.ours <= high)
+        return bool(low <= self.measured <= high)
 
-    def line(self) -> str:
+    def to_text(self) -> str:
         """Return the truth for a reader, in columns."""
         low, high = self.interval
         verdict = "holds" if self.holds else "FAILS"
-        return f"{self.name:72} {self.published:>10.4f} {self.ours:>10.4f} {f'{low:.4f} .. {high:.4f}':>24}  {verdict}"
+        return (
+            f"{self.name:72} {self.published:>10.4f} {self.measured:>10.4f} {f'{low:.4f} .. {high:.4f}':>24}  {verdict}"
+        )
 
-    def row(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the truth for a program."""
         return {**asdict(self), "interval": self.interval, "holds": self.holds}
 
 
-def mean_truth(name: str, published: float, margin: float, values: NDArray[Any]) -> Truth:
+def mean_replication(name: str, published: float, margin: float, values: NDArray[Any]) -> Replication:
     """Return the truth about the mean of independent values."""
-    return Truth(name, published, margin, float(values.mean()), float(values.std(ddof=1) / np.sqrt(values.size)))
+    return Replication(name, published, margin, float(values.mean()), float(values.std(ddof=1) / np.sqrt(values.size)))
 
 
-def deviation_truth(name: str, published: float, margin: float, values: NDArray[Any]) -> Truth:
+def deviation_replication(name: str, published: float, margin: float, values: NDArray[Any]) -> Replication:
     """Return the truth about the standard deviation of independent values; its error holds for any distribution."""
     squares = (values - values.mean()) ** 2
     deviation = float(np.sqrt(squares.mean()))
-    return Truth(name, published, margin, deviation, float(squares.std() / np.sqrt(values.size) / (2.0 * deviation)))
+    return Replication(
+        name, published, margin, deviation, float(squares.std() / np.sqrt(values.size) / (2.0 * deviation))
+    )
 
 
 def bare_market(**changes: Any) -> MarketSpec:
@@ -99,7 +107,7 @@ def bare_market(**changes: Any) -> MarketSpec:
     return MarketSpec(name="truths", flow=OrderFlow(**flow), **fields)
 
 
-def played_sessions(
+def play_sessions(
     spec: MarketSpec,
     groups: Sequence[Group],
     sessions: int,
@@ -111,7 +119,7 @@ def played_sessions(
 
     `prepare` is called with the batch and its first seed before each session, `watch` with the batch after every step.
     """
-    environment = Environment(spec, groups, {"clock": Clock()}, Quotes(), {"profit": Profit()})
+    environment = EnvironmentSpec(spec, groups, {"clock": Clock()}, Quotes(), {"profit": Profit()})
     size = min(BATCH, sessions)
     batch = BatchMarket(environment, size)
     action = np.zeros((size, 0, environment.action_size), np.float32)
@@ -134,6 +142,14 @@ def accounts_of(batch: BatchMarket, group: str) -> NDArray[np.void]:
 def wealth_of(batch: BatchMarket, group: str, price_ticks: NDArray[Any] | None = None) -> NDArray[np.float64]:
     """Return what the accounts (markets, seats) of a group are worth, in currency, at the mark or a price each."""
     account, public = accounts_of(batch, group), batch.markets["public"]
-    price = 0.5 * public["mark_twice_ticks"] if price_ticks is None else price_ticks
+    price = 0.5 * public["twice_mark_ticks"] if price_ticks is None else price_ticks
     worth = account["position"] * (price * public["cash_per_tick_lot"])[:, None]
     return np.asarray((account["cash"] + worth) * batch.environment.spec.cash_unit)
+
+
+def families() -> dict[str, ModuleType]:
+    """Return the modules of this package that replicate a publication, by name; each has `measure(quick)`."""
+    names = [
+        module.name for module in pkgutil.iter_modules([str(Path(__file__).parent)]) if module.name != "replication"
+    ]
+    return {name: import_module(f"{__package__}.{name}") for name in names}

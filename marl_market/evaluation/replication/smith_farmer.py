@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
-from marl_market.env.population.group import Group
 from marl_market.env.batch_market import BatchMarket
-from marl_market.evaluation.replication.replication import Truth, bare_market, mean_truth, played_sessions
+from marl_market.env.population.group import Group
+from marl_market.evaluation.replication.replication import Replication, bare_market, mean_replication, play_sessions
 from marl_market.exchange.records import SEAT_ORDERS
 from marl_market.market.spec import QUANTILES
 
@@ -63,28 +63,30 @@ def spread_and_depth(speed: float, density: float, reach: int, sessions: int) ->
     spec = bare_market(initial_price=100_000.0, session_steps=steps, flow=flow)
     groups = [Group("flow", ZeroIntelligence(open_orders=1.0, conviction=0.0), SEATS)]
     found = []
-    for _ in played_sessions(spec, groups, sessions, watch):
+    for _ in play_sessions(spec, groups, sessions, watch):
         found.append(np.nanmean(np.array(seen), axis=0))
         seen.clear()
     return np.concatenate(found, axis=1)
 
 
-def ratio(name: str, published: float, above: NDArray[Any], below: NDArray[Any]) -> Truth:
+def ratio(name: str, published: float, above: NDArray[Any], below: NDArray[Any]) -> Replication:
     """Return the truth about the ratio of the means of two independent samples."""
     error = sum(part.var(ddof=1) / part.size / part.mean() ** 2 for part in (above, below))
     value = float(above.mean() / below.mean())
-    return Truth(name, published, 0.01, value, float(value * np.sqrt(error)))
+    return Replication(name, published, 0.01, value, float(value * np.sqrt(error)))
 
 
-def measure(quick: bool) -> Iterator[Truth]:
+def measure(quick: bool) -> Iterator[Replication]:
     """Yield far depth in units of alpha / delta, and how the spread scales; only in full, for it takes a minute."""
     if quick:
         return
     sessions = 200
     spread, depth = spread_and_depth(1.0, DENSITY, REACH, sessions)
-    yield mean_truth("Smith-Farmer: far depth / (alpha / delta)", 1.0, 0.01, depth * CANCEL_RATE / DENSITY)
+    yield mean_replication("Smith-Farmer: far depth / (alpha / delta)", 1.0, 0.01, depth * CANCEL_RATE / DENSITY)
     fast, _ = spread_and_depth(2.0, DENSITY, REACH, sessions)
     yield ratio("Smith-Farmer: spread at twice all speeds", 1.0, fast, spread)
     thin, depth = spread_and_depth(1.0, 0.5 * DENSITY, 2 * REACH, sessions)
     yield ratio("Smith-Farmer: spread at half the density", 2.0, thin, spread)
-    yield mean_truth("Smith-Farmer: far depth / (alpha / delta) there", 1.0, 0.01, 2.0 * depth * CANCEL_RATE / DENSITY)
+    yield mean_replication(
+        "Smith-Farmer: far depth / (alpha / delta) there", 1.0, 0.01, 2.0 * depth * CANCEL_RATE / DENSITY
+    )

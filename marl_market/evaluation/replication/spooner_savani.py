@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from marl_market.agents.scripted.drift_adversary import DriftAdversary
 from marl_market.agents.scripted.inventory_skew import InventorySkew
 from marl_market.env.population.group import Group
-from marl_market.evaluation.replication.replication import LATER, Truth, deviation_truth, mean_truth
 from marl_market.evaluation.replication.avellaneda_stoikov import DECAY, final_wealth, takers
+from marl_market.evaluation.replication.replication import LATER, Replication, deviation_replication, mean_replication
 
 DRIFT = 5.0
 RULES = (
@@ -26,15 +26,15 @@ RULES = (
 """Eta, mean and standard deviation of the final wealth without and with the adversary, and their margin."""
 
 
-def measure(quick: bool) -> Iterator[Truth]:
+def measure(quick: bool) -> Iterator[Replication]:
     """Yield the wealth at three penalties; quick, at none."""
     sessions = 500 if quick else 10_000
     for penalty, mean, deviation, attacked_mean, attacked_deviation, margin in RULES[: 1 if quick else None]:
         maker = Group("maker", InventorySkew(penalty, DECAY), latency=LATER)
         row = f"Spooner-Savani eta {penalty}"
         wealth = final_wealth([maker, takers()], sessions)
-        yield mean_truth(f"{row}: profit", mean, margin, wealth)
-        yield deviation_truth(f"{row}: std of profit", deviation, 0.1, wealth)
+        yield mean_replication(f"{row}: profit", mean, margin, wealth)
+        yield deviation_replication(f"{row}: std of profit", deviation, 0.1, wealth)
         wealth = final_wealth([maker, takers(), Group("adversary", DriftAdversary(DRIFT))], sessions)
-        yield mean_truth(f"{row} under attack: profit", attacked_mean, margin, wealth)
-        yield deviation_truth(f"{row} under attack: std of profit", attacked_deviation, 0.2, wealth)
+        yield mean_replication(f"{row} under attack: profit", attacked_mean, margin, wealth)
+        yield deviation_replication(f"{row} under attack: std of profit", attacked_deviation, 0.2, wealth)

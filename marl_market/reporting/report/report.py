@@ -14,7 +14,7 @@ from marl_market.reporting.report import figures, text
 from marl_market.reporting.run_folder import (
     CONFIG_FILE,
     EVALUATION_FILE,
-    FACTS_FILE,
+    METADATA_FILE,
     METRICS_FILE,
     REPORT_FILE,
     TAPE_FILE,
@@ -49,13 +49,13 @@ def write_report(run_folder: Path) -> Path:
     html = environment.from_string((page / "report.html").read_text(encoding="utf-8")).render(
         style=(page / "report.css").read_text(encoding="utf-8"),
         title=_title(run),
-        tiles=_tiles(run),
+        summary_cards=_summary_cards(run),
         evaluation=run.evaluation,
         sentences=_sentences(run),
         learning=_learning(run),
         earnings=_earnings(run),
         session=_session(run),
-        facts=_facts(run),
+        metadata=_metadata(run),
         config=run.config,
         missing=_missing(run),
     )
@@ -65,11 +65,11 @@ def write_report(run_folder: Path) -> Path:
 
 
 def _title(run: RunFolder) -> str:
-    return str((run.facts or {}).get("title", f"Run {run.path.resolve().name}"))
+    return str((run.metadata or {}).get("title", f"Run {run.path.resolve().name}"))
 
 
 def _currency(run: RunFolder) -> str:
-    return str((run.facts or {}).get("currency", "currency"))
+    return str((run.metadata or {}).get("currency", "currency"))
 
 
 def _sentences(run: RunFolder) -> dict[str, Any]:
@@ -99,16 +99,16 @@ def _progress(run: RunFolder) -> dict[str, str]:
     return said
 
 
-def _tiles(run: RunFolder) -> list[tuple[str, str]]:
-    tiles = [(name.removesuffix(" (median)"), value) for name, value in _progress(run).items()]
+def _summary_cards(run: RunFolder) -> list[tuple[str, str]]:
+    summary_cards = [(name.removesuffix(" (median)"), value) for name, value in _progress(run).items()]
     if run.evaluation is not None:
         conserved = run.evaluation.conservation.holds
-        tiles.append(("shares and cash", "conserved" if conserved else "NOT conserved"))
-    return tiles
+        summary_cards.append(("shares and cash", "conserved" if conserved else "NOT conserved"))
+    return summary_cards
 
 
-def _facts(run: RunFolder) -> dict[str, str]:
-    given = {name: value for name, value in (run.facts or {}).items() if name != "title"}
+def _metadata(run: RunFolder) -> dict[str, str]:
+    given = {name: value for name, value in (run.metadata or {}).items() if name != "title"}
     # A seed or a rate reads as it was typed, without thousands separators.
     return {**{name.replace("_", " "): str(value) for name, value in given.items()}, **_progress(run)}
 
@@ -182,6 +182,8 @@ def _missing(run: RunFolder) -> dict[str, str]:
         "outcomes": f"{EVALUATION_FILE} holds no outcome of a group.",
         "learning": no_curve,
         "session": no_tape if run.tape is None else f"{TAPE_FILE} holds no quotes, so no session can be shown.",
-        "facts": f"{FACTS_FILE} is missing: seed, market and versions are unknown." if run.facts is None else "",
+        "metadata": f"{METADATA_FILE} is missing: seed, market and versions are unknown."
+        if run.metadata is None
+        else "",
         "config": f"{CONFIG_FILE} is missing.",
     }

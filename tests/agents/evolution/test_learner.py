@@ -5,13 +5,13 @@ import pytest
 from numpy.typing import ArrayLike, NDArray
 
 from marl_market.agents.evolution.evolution_strategy import EvolutionStrategy
-from marl_market.agents.policies.mlp import MultilayerPerceptron
 from marl_market.agents.evolution.learner import GroupLearner, certainty_equivalent
 from marl_market.agents.evolution.strategies import Behavior, OpenAIES, SearchState
 from marl_market.agents.interfaces import Experience
+from marl_market.agents.policies.mlp import MultilayerPerceptron
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
-from marl_market.env.population.group import Group
 from marl_market.env.batch_market import BatchMarket
+from marl_market.env.population.group import Group
 from tests.builders import environment
 
 MARKETS, SESSIONS, STEPS = 8, 2, 3
@@ -41,12 +41,12 @@ def test_candidates_of_a_pair_meet_the_same_random_numbers_in_all_their_sessions
     learner = agent.learner(described, "evolving", 1)
     learner.prepare(batch)
     network = agent.network(described.observation_size, described.action)
-    carried = batch.minds["weight"][batch.mind_rows["evolving"], : network.parameter_count]
+    carried = batch.params["weight"][batch.param_rows["evolving"], : network.parameter_count]
     distinct = carried[[CANDIDATE.index(candidate) for candidate in range(4)]]
     assert len(np.unique(distinct, axis=0)) == 4
     np.testing.assert_array_equal(carried, distinct[list(CANDIDATE)])
-    center = learner.policy().weights
-    np.testing.assert_allclose(distinct[0::2] + distinct[1::2], np.tile(2 * center, (2, 1)), atol=1e-6)
+    mean = learner.policy().weights
+    np.testing.assert_allclose(distinct[0::2] + distinct[1::2], np.tile(2 * mean, (2, 1)), atol=1e-6)
 
 
 def test_fitness_is_the_mean_return_of_a_candidates_sessions_and_seats() -> None:

@@ -49,7 +49,7 @@ def test_it_finds_the_optimum_of_a_quadratic(name: str) -> None:
     strategy = STRATEGIES[name]
     state = search(strategy, strategy.initial(np.zeros(SIZE), seed=1), 400)
     assert quadratic(np.zeros((1, SIZE)))[0] < -10
-    assert quadratic(state.center[None])[0] > -1.0
+    assert quadratic(state.mean[None])[0] > -1.0
 
 
 @pytest.mark.parametrize(("name", "size"), [("snes", 3), ("cma_es", 3), ("full_cma_es", 5)])
@@ -57,7 +57,7 @@ def test_it_follows_a_curved_valley(name: str, size: int) -> None:
     strategy = STRATEGIES[name]
     state = search(strategy, strategy.initial(np.full(size, -0.5), seed=1), 600, rosenbrock)
     assert rosenbrock(np.full((1, size), -0.5))[0] < -100
-    assert rosenbrock(state.center[None])[0] > -0.2
+    assert rosenbrock(state.mean[None])[0] > -0.2
 
 
 @pytest.mark.parametrize("name", STRATEGIES)
@@ -71,7 +71,7 @@ def test_asking_changes_nothing_and_a_state_continues_bit_for_bit(name: str) -> 
     np.testing.assert_array_equal(strategy.ask(state, CANDIDATES), first)
     whole = search(strategy, state, 3)
     assert pickle.dumps(state) == before
-    np.testing.assert_array_equal(search(strategy, pickle.loads(before), 3).center, whole.center)
+    np.testing.assert_array_equal(search(strategy, pickle.loads(before), 3).mean, whole.mean)
 
 
 @pytest.mark.parametrize("name", STRATEGIES)
@@ -81,7 +81,7 @@ def test_generations_and_seeds_have_chance_of_their_own(name: str) -> None:
     first = strategy.ask(state, CANDIDATES)
     assert (strategy.ask(other, CANDIDATES)[1:] != first[1:]).any(axis=1).all()
     later = strategy.tell(state, quadratic(first), first[:, :3].astype(np.float64))
-    assert later.center is not state.center
+    assert later.mean is not state.mean
     noise = [vectors[1] - vectors[1].mean() for vectors in (first, strategy.ask(later, CANDIDATES))]
     assert abs(np.corrcoef(*noise)[0, 1]) < 0.9
 
@@ -90,7 +90,7 @@ def test_generations_and_seeds_have_chance_of_their_own(name: str) -> None:
 def test_only_the_order_of_fitness_counts(name: str) -> None:
     strategy = STRATEGIES[name]
     states = [search(strategy, strategy.initial(np.zeros(SIZE), 1), 3, fitness) for fitness in (quadratic, cubed)]
-    np.testing.assert_array_equal(states[0].center, states[1].center)
+    np.testing.assert_array_equal(states[0].mean, states[1].mean)
 
 
 def cubed(vectors: np.ndarray) -> np.ndarray:
@@ -110,7 +110,7 @@ def test_snes_learns_which_parameters_matter() -> None:
     strategy = SNES(sigma=0.5)
     state = search(strategy, strategy.initial(np.zeros(4), seed=0), 60, lambda vectors: -((vectors[:, 0] - 1) ** 2))
     assert state.deviation[0] < 0.1 * state.deviation[1:].min()
-    assert state.center[0] == pytest.approx(1, abs=0.02)
+    assert state.mean[0] == pytest.approx(1, abs=0.02)
 
 
 def test_utilities_sum_to_nothing_and_ties_share() -> None:
@@ -138,10 +138,10 @@ def test_a_genome_is_its_first_ancestor_and_its_mutations() -> None:
     expressed = np.ones(SIZE)
     for seed in state.parents[0]:
         expressed = expressed + 0.1 * np.random.default_rng(seed).standard_normal(SIZE)
-    np.testing.assert_array_equal(state.center, expressed)
+    np.testing.assert_array_equal(state.mean, expressed)
     vectors = strategy.ask(state, 40)
-    np.testing.assert_array_equal(vectors[0], state.center.astype(np.float32))
-    assert (vectors[1:] - state.center).std() == pytest.approx(0.1, rel=0.7)
+    np.testing.assert_array_equal(vectors[0], state.mean.astype(np.float32))
+    assert (vectors[1:] - state.mean).std() == pytest.approx(0.1, rel=0.7)
     assert len(pickle.dumps(state.parents)) < 1000
 
 
@@ -150,7 +150,7 @@ def test_the_best_genome_is_never_lost() -> None:
     state, best = strategy.initial(np.zeros(SIZE), 0), -np.inf
     for _ in range(30):
         state = search(strategy, state, 1)
-        found = quadratic(state.center.astype(np.float32)[None])[0]
+        found = quadratic(state.mean.astype(np.float32)[None])[0]
         assert found >= best
         best = found
 
@@ -164,12 +164,12 @@ def test_novelty_is_the_mean_distance_to_the_nearest_neighbors() -> None:
 def test_novelty_alone_goes_where_fitness_does_not() -> None:
     explorer, climber = NoveltySearch(CLIMBER, novelty=1.0, archive=7), NoveltySearch(CLIMBER, novelty=0.0)
     states = [search(each, each.initial(OPTIMUM, 1), 40) for each in (explorer, climber)]
-    behaviors = [np.linalg.norm(state.center[:3] - OPTIMUM[:3]) for state in states]
+    behaviors = [np.linalg.norm(state.mean[:3] - OPTIMUM[:3]) for state in states]
     assert behaviors[0] > 1.0
     assert behaviors[1] < 0.3
     assert states[0].archive.shape == (7, 3)
     alone = search(CLIMBER, CLIMBER.initial(OPTIMUM, 1), 40)
-    np.testing.assert_array_equal(states[1].center, alone.center)
+    np.testing.assert_array_equal(states[1].mean, alone.mean)
     with pytest.raises(ValueError, match="behavior is None; novelty needs"):
         climber.tell(states[1], quadratic(climber.ask(states[1], 4)))
 

@@ -31,8 +31,8 @@ def assert_equal_states(first: StrategyState, second: StrategyState) -> None:
 def test_it_finds_the_optimum_of_a_noisy_quadratic() -> None:
     strategy = OpenAIES(sigma=0.1, learning_rate=0.05, weight_decay=0.0)
     state = strategy.initial(np.zeros(50), seed=1)
-    before = np.linalg.norm(state.center - OPTIMUM)
-    after = np.linalg.norm(search(strategy, state, range(300)).center - OPTIMUM)
+    before = np.linalg.norm(state.mean - OPTIMUM)
+    after = np.linalg.norm(search(strategy, state, range(300)).mean - OPTIMUM)
     assert before > 6
     assert after < 0.6
 
@@ -58,33 +58,33 @@ def test_generations_and_seeds_have_noise_of_their_own() -> None:
 
 def test_neighbors_are_mirror_images_around_the_center() -> None:
     strategy = OpenAIES(sigma=0.3)
-    center = np.linspace(-1, 1, 2000)
-    vectors = strategy.ask(strategy.initial(center, seed=0), 6)
+    mean = np.linspace(-1, 1, 2000)
+    vectors = strategy.ask(strategy.initial(mean, seed=0), 6)
     assert vectors.shape == (6, 2000)
     assert vectors.dtype == np.float32
-    np.testing.assert_allclose((vectors[0::2] + vectors[1::2]) / 2, np.tile(center, (3, 1)), atol=1e-6)
-    assert (vectors - center).std() == pytest.approx(0.3, rel=0.03)
-    assert abs(np.corrcoef(vectors[0] - center, vectors[2] - center)[0, 1]) < 0.1
+    np.testing.assert_allclose((vectors[0::2] + vectors[1::2]) / 2, np.tile(mean, (3, 1)), atol=1e-6)
+    assert (vectors - mean).std() == pytest.approx(0.3, rel=0.03)
+    assert abs(np.corrcoef(vectors[0] - mean, vectors[2] - mean)[0, 1]) < 0.1
 
 
 def test_the_step_is_adam_on_the_rank_weighted_noise() -> None:
     strategy = OpenAIES(sigma=0.1, learning_rate=0.02, weight_decay=0.5)
-    center = np.array([1.0, -2.0, 0.5])
-    state = strategy.initial(center, seed=0)
-    noise = (strategy.ask(state, 4).astype(np.float64) - center) / 0.1
+    mean = np.array([1.0, -2.0, 0.5])
+    state = strategy.initial(mean, seed=0)
+    noise = (strategy.ask(state, 4).astype(np.float64) - mean) / 0.1
     ranks = np.array([0.5, -1 / 6, 1 / 6, -0.5])
-    gradient = ranks @ noise / (4 * 0.1) - 0.5 * center
+    gradient = ranks @ noise / (4 * 0.1) - 0.5 * mean
     told = strategy.tell(state, [9.0, 2.0, 3.0, 1.0])
     np.testing.assert_allclose(told.first_moment, 0.1 * gradient, rtol=1e-5)
     np.testing.assert_allclose(told.second_moment, 0.001 * gradient**2, rtol=1e-5)
     # Adam's first step is the learning rate along the sign of the gradient.
-    np.testing.assert_allclose(told.center, center + 0.02 * np.sign(gradient), rtol=1e-6)
+    np.testing.assert_allclose(told.mean, mean + 0.02 * np.sign(gradient), rtol=1e-6)
 
 
 def test_equal_fitness_moves_nothing() -> None:
     strategy = OpenAIES(weight_decay=0.0)
     state = strategy.initial(np.ones(5), seed=0)
-    np.testing.assert_array_equal(strategy.tell(state, np.full(8, 4.2)).center, state.center)
+    np.testing.assert_array_equal(strategy.tell(state, np.full(8, 4.2)).mean, state.mean)
 
 
 def test_ranks_are_centered_and_ties_share_theirs() -> None:

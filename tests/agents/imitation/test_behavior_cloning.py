@@ -9,20 +9,20 @@ import numpy as np
 import pytest
 
 from marl_market.agents.evolution.evolution_strategy import EvolutionStrategy
-from marl_market.agents.imitation.behavior_cloning import Cloned
+from marl_market.agents.imitation.behavior_cloning import BehaviorCloning
 from marl_market.agents.rllib.algorithms.appo import APPO
 from marl_market.agents.rllib.algorithms.dqn import DQN
 from marl_market.agents.rllib.algorithms.ppo import PPO
 from marl_market.agents.rllib.algorithms.sac import SAC
+from marl_market.agents.sampling.sampler import Sampler
 from marl_market.agents.scripted.avellaneda_stoikov import AvellanedaStoikov
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
 from marl_market.env.actions.limit_grid import LimitGrid
 from marl_market.env.actions.quotes import Quotes
-from marl_market.env.population.group import Group
 from marl_market.env.batch_market import BatchMarket
-from marl_market.env.environment import Environment
-from marl_market.training.pretraining import clone_teachers
-from marl_market.agents.sampling.sampler import Sampler
+from marl_market.env.environment import EnvironmentSpec
+from marl_market.env.population.group import Group
+from marl_market.training.pretraining import pretrain
 from tests.agents.answers import answer
 from tests.builders import environment, market_spec
 
@@ -34,24 +34,24 @@ LEARNERS: dict[str, tuple[Any, Any]] = {
     "chooser": (PPO(hidden=(16,)), GRID),
     "appo": (APPO(hidden=(16,)), QUOTES),
     "sac": (SAC(**OFF_POLICY), QUOTES),
-    "dqn": (DQN(**OFF_POLICY, first_epsilon=0.1), GRID),
+    "dqn": (DQN(**OFF_POLICY, initial_epsilon=0.1), GRID),
     "evolution": (EvolutionStrategy((16,)), QUOTES),
     "selector": (EvolutionStrategy((16,)), GRID),
 }
 
 
-def described(agent: Any, action: Any) -> Environment:
+def described(agent: Any, action: Any) -> EnvironmentSpec:
     # Without a spread of its own, a maker's quotes differ by its position and the clock.
-    teacher = AvellanedaStoikov(risk_aversion=0.5)
-    cloned = Cloned(agent, teacher, sessions=3, epochs=12, minibatch_size=32, learning_rate=0.01)
+    expert = AvellanedaStoikov(risk_aversion=0.5)
+    cloned = BehaviorCloning(agent, expert, sessions=3, epochs=12, minibatch_size=32, learning_rate=0.01)
     groups = [Group("noise", ZeroIntelligence(), 4), Group("focal", cloned, 2, action=action)]
     return environment(groups, spec=market_spec(session_steps=20))
 
 
-def cloned(market: Environment, seed: int = 1) -> tuple[Any, dict[str, float]]:
+def cloned(market: EnvironmentSpec, seed: int = 1) -> tuple[Any, dict[str, float]]:
     agent: Any = market.groups[1].agent
     learner = agent.learner(market, "focal", seed)
-    return learner, clone_teachers(market, {"focal": learner}, MARKETS, 1, seed)["focal"]
+    return learner, pretrain(market, {"focal": learner}, MARKETS, 1, seed)["focal"]
 
 
 @pytest.mark.parametrize("name", LEARNERS)
@@ -93,22 +93,22 @@ def test_the_target_networks_of_a_clone_are_its_own() -> None:
 
 
 def test_a_policy_with_a_memory_is_not_cloned() -> None:
-    market = described(PPO(hidden=(16,), memory=4), QUOTES)
+    market = described(PPO(hidden=(16,), lstm_size=4), QUOTES)
     agent: Any = market.groups[1].agent
     with pytest.raises(ValueError, match="what has a memory cannot imitate"):
         agent.learner(market, "focal", 1)
 
 
 def test_a_clone_is_described_by_who_learns_and_who_teaches() -> None:
-    teacher = AvellanedaStoikov()
+    expert = AvellanedaStoikov()
     for wrong, message in (
-        ({"agent": teacher}, "one that learns"),
-        ({"teacher": PPO()}, "a scripted trader"),
+        ({"agent": expert}, "one that learns"),
+        ({"expert": PPO()}, "a scripted trader"),
         ({"sessions": 1}, "one is held out"),
         ({"epochs": 0}, "above zero"),
     ):
         with pytest.raises(ValueError, match=message):
-            replace(Cloned(PPO(), teacher), **wrong)
-    evolved = Cloned(EvolutionStrategy(), teacher)
-    assert (evolved.mind_per_market, evolved.observes, evolved.warms_up) == (True, True, False)
+            replace(BehaviorCloning(PPO(), expert), **wrong)
+    evolved = BehaviorCloning(EvolutionStrategy(), expert)
+    assert (evolved.params_per_market, evolved.observes, evolved.warms_up) == (True, True, False)
     assert evolved.trader is EvolutionStrategy.trader

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from marl_market.agents.imitation.behavior_cloning import Taught
-from marl_market.agents.imitation.expert import Demonstrator
+from marl_market.agents.imitation.behavior_cloning import ExpertControlled
+from marl_market.agents.imitation.expert import ExpertPolicy
+from marl_market.agents.sampling.sampler import Sampler
 from marl_market.agents.scripted.avellaneda_stoikov import AvellanedaStoikov
 from marl_market.agents.scripted.drift_adversary import DriftAdversary
 from marl_market.agents.scripted.heuristic_belief import HeuristicBelief
@@ -20,14 +21,13 @@ from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
 from marl_market.env.actions.limit_grid import LimitGrid
 from marl_market.env.actions.market_size import MarketSize
 from marl_market.env.actions.quotes import Quotes
-from marl_market.env.population.group import Group
 from marl_market.env.batch_market import BatchMarket
-from marl_market.env.environment import Environment
+from marl_market.env.environment import EnvironmentSpec
+from marl_market.env.population.group import Group
+from marl_market.env.population.participation import Fixed, Participation
 from marl_market.env.timing.chosen_delay import ChosenDelay
-from marl_market.env.population.participation import Fixed, Presence
 from marl_market.market.latency import Delay, Latency
 from marl_market.market.spec import MarketSpec
-from marl_market.agents.sampling.sampler import Sampler
 from tests.builders import environment, market_spec, order_flow
 
 STEPS, MARKETS, SEED = 40, 3, 5
@@ -53,21 +53,21 @@ class Maker(AvellanedaStoikov):
     warms_up = False
 
 
-def seated(teacher: Any, action: Any, **changes: Any) -> Environment:
-    presence = changes.pop("presence", None)
-    groups = [Group("noise", ZeroIntelligence(), 4), Group("focal", teacher, 2, presence, action=action)]
+def seated(expert: Any, action: Any, **changes: Any) -> EnvironmentSpec:
+    participation = changes.pop("participation", None)
+    groups = [Group("noise", ZeroIntelligence(), 4), Group("focal", expert, 2, participation, action=action)]
     return environment(groups, **{"spec": market_spec(session_steps=STEPS), **changes})
 
 
-def taught(described: Environment) -> Environment:
+def taught(described: EnvironmentSpec) -> EnvironmentSpec:
     noise, focal = described.groups
-    return replace(described, groups=[noise, replace(focal, agent=Taught(focal.agent))])
+    return replace(described, groups=[noise, replace(focal, agent=ExpertControlled(focal.agent))])
 
 
-def sampled(described: Environment, sessions: int = 1) -> tuple[BatchMarket, Any]:
+def sampled(described: EnvironmentSpec, sessions: int = 1) -> tuple[BatchMarket, Any]:
     batch = BatchMarket(taught(described), MARKETS)
-    teacher = described.groups[1].agent
-    sampler = Sampler(batch, {"focal": Demonstrator(taught(described), "focal", teacher)}, SEED, pairs=False)
+    expert = described.groups[1].agent
+    sampler = Sampler(batch, {"focal": ExpertPolicy(taught(described), "focal", expert)}, SEED, pairs=False)
     session = None
     for number in range(sessions):
         session = sampler.sample(number)
@@ -75,7 +75,7 @@ def sampled(described: Environment, sessions: int = 1) -> tuple[BatchMarket, Any
     return batch, session.experience["focal"]
 
 
-def played(described: Environment, session: int = 0) -> BatchMarket:
+def played(described: EnvironmentSpec, session: int = 0) -> BatchMarket:
     """Return the batch after the session that a sampler would play, with the teacher itself in its seats."""
     batch = BatchMarket(described, MARKETS)
     batch.reset(np.random.SeedSequence(SEED, spawn_key=(0, session)).generate_state(MARKETS, np.uint64))
@@ -95,19 +95,19 @@ def pair() -> MarketSpec:
 
 
 @pytest.mark.parametrize(
-    ("teacher", "action", "changes"),
+    ("expert", "action", "changes"),
     [
         (Maker(), WIDE, {}),
         (Follower(), ANY_SIZE, {}),
         (Taker(), ANY_SIZE, {}),
         (Follower(), ANY_SIZE, {"spec": market_spec(session_steps=STEPS, latency=LATE)}),
-        (Follower(), ANY_SIZE, {"presence": Presence(Fixed((3, 9)), Fixed((8, 20)))}),
+        (Follower(), ANY_SIZE, {"participation": Participation(Fixed((3, 9)), Fixed((8, 20)))}),
         (Follower(), ANY_SIZE, {"spec": pair()}),
     ],
     ids=["quotes", "remembers", "draws", "sees late", "visits", "two instruments"],
 )
-def test_the_session_is_the_one_that_the_teacher_would_play(teacher: Any, action: Any, changes: dict[str, Any]) -> None:
-    described = seated(teacher, action, **changes)
+def test_the_session_is_the_one_that_the_teacher_would_play(expert: Any, action: Any, changes: dict[str, Any]) -> None:
+    described = seated(expert, action, **changes)
     itself, (told, experience) = played(described), sampled(described)
     accounts = [batch.instruments["seat"]["account"] for batch in (itself, told)]
     assert (accounts[0]["traded_lots"][:, :, 4:6] > 0).any(axis=(1, 2)).all(), "one who does nothing shows nothing"
@@ -126,16 +126,16 @@ def test_a_teacher_begins_each_session_without_a_memory() -> None:
 
 
 def test_a_teacher_is_shown_what_it_is_shown_elsewhere_and_steers_what_it_steers() -> None:
-    assert Taught(Value()).sees == ("fundamental",)
-    assert Taught(HeuristicBelief()).sees == ("events",)
-    assert not Taught(Value()).steers
+    assert ExpertControlled(Value()).privileges == ("fundamental",)
+    assert ExpertControlled(HeuristicBelief()).privileges == ("events",)
+    assert not ExpertControlled(Value()).moves_fundamental
     batch, _ = sampled(seated(DriftAdversary(), WIDE))
     assert np.abs(batch.markets["path_shift"]).max() > 0
 
 
 def test_a_teacher_that_is_told_with_a_pace_acts_in_each_step() -> None:
     for action, soon in ((WIDE, -0.5), (LimitGrid(), 0.0)):
-        described = seated(Maker(), action, pace=ChosenDelay(delays=(1, 3)))
+        described = seated(Maker(), action, timing=ChosenDelay(delays=(1, 3)))
         _, experience = sampled(described)
         trajectory = experience.trajectory
         assert trajectory.decided.all()
@@ -145,7 +145,7 @@ def test_a_teacher_that_is_told_with_a_pace_acts_in_each_step() -> None:
 def test_a_scheme_without_an_imitator_cannot_be_taught() -> None:
     @dataclass(frozen=True)
     class Mute(Quotes):
-        imitator = None
+        encoder = None
 
     with pytest.raises(ValueError, match=r"population\.focal has the action Mute, which has no imitator"):
         sampled(seated(Maker(), Mute()))

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from marl_market.agents.imitation.behavior_cloning import Fitting
-from marl_market.agents.imitation.fitting import explained_variance, imitate, lessons_of
+from marl_market.agents.imitation.behavior_cloning import BCConfig
+from marl_market.agents.imitation.fitting import dataset_of, explained_variance, fit_policy
 from marl_market.agents.interfaces import Experience, Trajectory
 
 STEPS, ROWS, SEEN = 6, 50, 3
-FITTING = Fitting(epochs=25, minibatch_size=32, learning_rate=0.03)
+FITTING = BCConfig(epochs=25, minibatch_size=32, learning_rate=0.03)
 
 
 def session(seed: int, choices: tuple[int, ...] = (), masks: bool = False) -> Experience:
@@ -45,7 +45,7 @@ def linear(outputs: int) -> torch.nn.Linear:
 def fitted(outputs: int, choices: tuple[int, ...], **changes: Any) -> tuple[dict[str, float], torch.nn.Linear]:
     network = linear(outputs)
     sessions = [session(number, choices, **changes) for number in range(3)]
-    return imitate(network, network.parameters(), choices, sessions, FITTING, seed=1), network
+    return fit_policy(network, network.parameters(), choices, sessions, FITTING, seed=1), network
 
 
 def test_numbers_are_fitted_until_their_variance_is_explained() -> None:
@@ -65,7 +65,7 @@ def test_the_last_session_is_held_out() -> None:
     other = session(2)
     assert other.trajectory is not None
     other.trajectory.action[:] *= -1
-    metrics = imitate(network, network.parameters(), (), [session(0), session(1), other], FITTING, seed=1)
+    metrics = fit_policy(network, network.parameters(), (), [session(0), session(1), other], FITTING, seed=1)
     assert metrics["clone_explained_variance"] < -2
 
 
@@ -77,7 +77,7 @@ def test_what_does_not_matter_teaches_nothing() -> None:
         each.trajectory.action[..., 1] = 1e6
     network = linear(2)
     before = network.weight[1].detach().clone()
-    metrics = imitate(network, network.parameters(), (), sessions, FITTING, seed=1)
+    metrics = fit_policy(network, network.parameters(), (), sessions, FITTING, seed=1)
     torch.testing.assert_close(network.weight[1].detach(), before)
     assert metrics["clone_explained_variance"] > 0.999
 
@@ -87,13 +87,13 @@ def test_a_masked_choice_does_not_matter_and_a_seat_that_slept_is_left_out() -> 
     trajectory = each.trajectory
     assert trajectory is not None
     assert trajectory.mask is not None
-    lessons = lessons_of([each], (3, 2))
-    assert len(lessons["observation"]) == np.count_nonzero(trajectory.decided)
+    dataset = dataset_of([each], (3, 2))
+    assert len(dataset["observation"]) == np.count_nonzero(trajectory.decided)
     step, row = np.argwhere(trajectory.decided)[7]
     for number, first in ((0, 0), (1, 3)):
         choice = first + int(trajectory.action[step, row, number])
-        assert bool(lessons["matters"][7, number]) == bool(trajectory.mask[step, row, choice])
-    assert 0.3 < lessons["matters"].float().mean() < 0.7
+        assert bool(dataset["matters"][7, number]) == bool(trajectory.mask[step, row, choice])
+    assert 0.3 < dataset["matters"].float().mean() < 0.7
     metrics, _ = fitted(5, (3, 2), masks=True)
     assert np.isfinite(list(metrics.values())).all()
     assert metrics["clone_accuracy"] > 0.9

@@ -9,36 +9,36 @@ import numpy as np
 import pytest
 import torch
 
-from marl_market.agents.opponents.snapshot_pool import PastSelves
+from marl_market.agents.opponents.snapshot_pool import HistoricalPolicies
 from marl_market.agents.rllib.algorithms.ppo import PPO
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
 from marl_market.env.actions.limit_grid import LimitGrid
-from marl_market.env.population.group import Group
 from marl_market.env.batch_market import BatchMarket
-from marl_market.env.environment import Environment
+from marl_market.env.environment import EnvironmentSpec
+from marl_market.env.population.group import Group
 from marl_market.reporting.sinks.local import LocalSink
 from marl_market.training.trainer import Trainer, Training
 from tests.builders import environment
 
 
-def population(every: int = 1, keep: int = 2, **changes: Any) -> Environment:
+def population(every: int = 1, keep: int = 2, **changes: Any) -> EnvironmentSpec:
     groups = (
         Group("noise", ZeroIntelligence(), 4),
         Group("ppo", PPO(hidden=(8,), minibatch_size=64, epochs=2, learning_rate=0.01), 2),
-        Group("past", PastSelves("ppo", every, keep), 2),
+        Group("past", HistoricalPolicies("ppo", every, keep), 2),
     )
     return environment(**{"groups": groups, **changes})
 
 
 def weights(batch: BatchMarket, count: int) -> np.ndarray[Any, Any]:
     """Return the weights that play in each market, (markets, count)."""
-    return batch.minds["weight"][batch.mind_rows["past"], :count]
+    return batch.params["weight"][batch.param_rows["past"], :count]
 
 
 def test_markets_play_the_versions_kept_and_those_of_a_pair_play_the_same() -> None:
     described = population(every=2, keep=3)
     learner = described.groups[1].agent.learner(described, "ppo", 1)
-    gallery = described.groups[2].agent.gallery(described, "past", 1)
+    gallery = described.groups[2].agent.snapshot_pool(described, "past", 1)
     batch = BatchMarket(described, 32)
     known = []
     for iteration in range(9):
@@ -85,18 +85,18 @@ def test_a_run_against_past_selves_resumes_as_if_it_had_never_stopped(tmp_path: 
 @pytest.mark.parametrize(
     ("agent", "action", "complaint"),
     [
-        (PastSelves("nobody"), None, r"population\.past\.agent\.of is 'nobody'.*\['ppo'\]"),
-        (PastSelves("noise"), None, r"population\.past\.agent\.of is 'noise'.*\['ppo'\]"),
-        (PastSelves("ppo"), LimitGrid(), r"population\.past\.action is LimitGrid.*that of ppo"),
+        (HistoricalPolicies("nobody"), None, r"population\.past\.agent\.of is 'nobody'.*\['ppo'\]"),
+        (HistoricalPolicies("noise"), None, r"population\.past\.agent\.of is 'noise'.*\['ppo'\]"),
+        (HistoricalPolicies("ppo"), LimitGrid(), r"population\.past\.action is LimitGrid.*that of ppo"),
     ],
 )
-def test_what_it_cannot_play_is_named(agent: PastSelves, action: Any, complaint: str, tmp_path: Path) -> None:
+def test_what_it_cannot_play_is_named(agent: HistoricalPolicies, action: Any, complaint: str, tmp_path: Path) -> None:
     groups = [*population().groups[:2], Group("past", agent, 2, action=action)]
     with pytest.raises(ValueError, match=complaint):
         Trainer(population(groups=groups), Training(iterations=1, markets=2, threads=1), 1, tmp_path)
 
 
-@pytest.mark.parametrize("field", ["every", "keep"])
+@pytest.mark.parametrize("field", ["snapshot_every", "pool_size"])
 def test_a_bad_field_is_named(field: str) -> None:
-    with pytest.raises(ValueError, match=rf"PastSelves\.{field} is 0; it must be one or more"):
-        PastSelves("ppo", **{field: 0})
+    with pytest.raises(ValueError, match=rf"HistoricalPolicies\.{field} is 0; it must be one or more"):
+        HistoricalPolicies("ppo", **{field: 0})

@@ -11,32 +11,35 @@ from numpy.typing import NDArray
 from marl_market.agents.policies.compiled_mlp import hyperbolic_tangent, play
 from marl_market.agents.policies.mlp import MultilayerPerceptron
 from marl_market.agents.rllib.algorithms.ppo import PPO
+from marl_market.env.interface.records import SEAT, SEAT_ACTIONS
 from marl_market.env.interface.schemes import continuous
-from marl_market.env.interface.signatures import DECODE, MIND, call_trader
-from marl_market.exchange.records import PUBLIC, SEAT, SEAT_ACTIONS
+from marl_market.env.interface.signatures import DECODE, PARAMS, call_trader
+from marl_market.exchange.records import PUBLIC
 from tests.agents.answers import answer
 
 
 @njit
-def call(address, public, seat, mind):  # type: ignore[no-untyped-def]
-    return call_trader(address, public, seat, mind)
+def call(address, public, seat, params):  # type: ignore[no-untyped-def]
+    return call_trader(address, public, seat, params)
 
 
 def decide(network: MultilayerPerceptron, vector: NDArray[np.float32], observation: NDArray[np.float32]) -> Any:
     """Return the actions (n, outputs) of one mind for `observation` (n, inputs)."""
-    minds = np.zeros(1, MIND)
-    minds["weight"] = np.nan  # what lies beyond the network must not count
-    network.write_minds(minds, [0], vector)
+    params = np.zeros(1, PARAMS)
+    params["weight"] = np.nan  # what lies beyond the network must not count
+    network.write_params(params, [0], vector)
     seats = np.zeros(len(observation), SEAT)
-    seats["observation"] = np.nan
-    seats["observation"][:, : network.sizes[0]] = observation
-    seats["activation"] = np.nan
-    seats["action"] = -7
+    seats["agent"]["observation"] = np.nan
+    seats["agent"]["observation"][:, : network.sizes[0]] = observation
+    seats["agent"]["activation"] = np.nan
+    seats["agent"]["action"] = -7
     public = np.zeros(1, PUBLIC)[0]
-    assert {call(play.address, public, seat, minds[0]) for seat in seats} == {DECODE}
+    assert {call(play.address, public, seat, params[0]) for seat in seats} == {DECODE}
     outputs = network.sizes[-1]
-    np.testing.assert_array_equal(seats["action"][:, outputs:], np.full((len(seats), SEAT_ACTIONS - outputs), -7))
-    return seats["action"][:, :outputs]
+    np.testing.assert_array_equal(
+        seats["agent"]["action"][:, outputs:], np.full((len(seats), SEAT_ACTIONS - outputs), -7)
+    )
+    return seats["agent"]["action"][:, :outputs]
 
 
 @pytest.mark.parametrize(
@@ -66,24 +69,24 @@ def test_a_policy_learned_with_rllib_plays_compiled() -> None:
     np.testing.assert_allclose(decide(*learner.network(), observation), action, atol=1e-5)
 
 
-@pytest.mark.parametrize("squashes", [False, True])
-def test_outputs_are_squashed_where_the_mind_says_so(squashes: bool) -> None:
-    network = MultilayerPerceptron((1, 2), squashes=squashes)
+@pytest.mark.parametrize("tanh_squashed", [False, True])
+def test_outputs_are_squashed_where_the_mind_says_so(tanh_squashed: bool) -> None:
+    network = MultilayerPerceptron((1, 2), tanh_squashed=tanh_squashed)
     action = decide(network, network.flatten([(np.array([[3.0, -0.5]]), np.zeros(2))]), np.ones((1, 1), np.float32))
-    np.testing.assert_allclose(action, [np.tanh([3.0, -0.5]) if squashes else [3.0, -0.5]], rtol=1e-6)
+    np.testing.assert_allclose(action, [np.tanh([3.0, -0.5]) if tanh_squashed else [3.0, -0.5]], rtol=1e-6)
 
 
 def choose(scores: Sequence[float], mask: Sequence[int], choices: Sequence[int]) -> list[float]:
     """Return what a mind does whose network gives these scores."""
     network = MultilayerPerceptron((1, len(scores)), choices)
-    minds = np.zeros(1, MIND)
-    network.write_minds(minds, [0], network.flatten([(np.zeros((1, len(scores))), np.array(scores))]))
+    params = np.zeros(1, PARAMS)
+    network.write_params(params, [0], network.flatten([(np.zeros((1, len(scores))), np.array(scores))]))
     seats = np.zeros(1, SEAT)
-    seats["action"] = -7
-    seats["mask"][0, : len(mask)] = mask
-    assert call(play.address, np.zeros(1, PUBLIC)[0], seats[0], minds[0]) == DECODE
-    assert (seats["action"][0, len(choices) :] == -7).all()
-    return [float(number) for number in seats["action"][0, : len(choices)]]
+    seats["agent"]["action"] = -7
+    seats["agent"]["mask"][0, : len(mask)] = mask
+    assert call(play.address, np.zeros(1, PUBLIC)[0], seats[0], params[0]) == DECODE
+    assert (seats["agent"]["action"][0, len(choices) :] == -7).all()
+    return [float(number) for number in seats["agent"]["action"][0, : len(choices)]]
 
 
 def test_the_best_choice_that_is_not_masked_is_taken() -> None:

@@ -5,7 +5,7 @@ from marl_market.agents.evolution.evolution_strategy import EvolutionStrategy
 from marl_market.agents.policies.mlp import MultilayerPerceptron
 from marl_market.env.actions.order_by_order import OrderByOrder
 from marl_market.env.actions.quotes import Quotes
-from marl_market.env.interface.signatures import MIND
+from marl_market.env.interface.signatures import PARAMS
 
 
 def test_the_flat_layout_is_weight_then_bias_layer_by_layer() -> None:
@@ -32,18 +32,18 @@ def test_a_newborn_is_random_within_and_near_zero_at_its_outputs() -> None:
 
 def test_minds_get_their_own_vector_and_others_stay_as_they_are() -> None:
     network = MultilayerPerceptron((4, 3, 2))
-    minds = np.zeros(5, MIND)
-    minds["weight"] = 9
+    params = np.zeros(5, PARAMS)
+    params["weight"] = 9
     vectors = np.random.default_rng(0).standard_normal((2, network.parameter_count)).astype(np.float32)
-    network.write_minds(minds, [3, 1], vectors)
+    network.write_params(params, [3, 1], vectors)
     for row, vector in ((3, vectors[0]), (1, vectors[1])):
-        assert minds["layer_count"][row] == 3
-        np.testing.assert_array_equal(minds["layer_size"][row, :3], [4, 3, 2])
-        np.testing.assert_array_equal(minds["weight"][row, : network.parameter_count], vector)
-        assert (minds["weight"][row, network.parameter_count :] == 9).all()
-    assert not minds["layer_count"][[0, 2, 4]].any()
-    network.write_minds(minds, slice(3, 5), vectors[0])
-    np.testing.assert_array_equal(minds["weight"][3:, : network.parameter_count], vectors[[0, 0]])
+        assert params["layer_count"][row] == 3
+        np.testing.assert_array_equal(params["layer_size"][row, :3], [4, 3, 2])
+        np.testing.assert_array_equal(params["weight"][row, : network.parameter_count], vector)
+        assert (params["weight"][row, network.parameter_count :] == 9).all()
+    assert not params["layer_count"][[0, 2, 4]].any()
+    network.write_params(params, slice(3, 5), vectors[0])
+    np.testing.assert_array_equal(params["weight"][3:, : network.parameter_count], vectors[[0, 0]])
 
 
 @pytest.mark.parametrize(
@@ -64,16 +64,16 @@ def test_a_network_that_no_compiled_mind_holds_is_refused(sizes: tuple[int, ...]
 
 def test_wrong_vectors_and_layers_are_refused() -> None:
     network = MultilayerPerceptron((2, 3, 1))
-    minds = np.zeros(1, MIND)
+    params = np.zeros(1, PARAMS)
     with pytest.raises(ValueError, match="length 12"):
-        network.write_minds(minds, [0], np.zeros(12, np.float32))
+        network.write_params(params, [0], np.zeros(12, np.float32))
     with pytest.raises(ValueError, match="not finite"):
-        network.write_minds(minds, [0], np.full(13, np.inf, np.float32))
+        network.write_params(params, [0], np.full(13, np.inf, np.float32))
     with pytest.raises(ValueError, match="length 14"):
         network.layers(np.zeros(14, np.float32))
     with pytest.raises(ValueError, match="layers have shapes"):
         network.flatten([(np.zeros((3, 2)), np.zeros(3)), (np.zeros((3, 1)), np.zeros(1))])
-    assert not minds["layer_count"].any()
+    assert not params["layer_count"].any()
 
 
 def test_an_evolution_strategy_makes_its_network_and_search() -> None:
@@ -81,23 +81,23 @@ def test_an_evolution_strategy_makes_its_network_and_search() -> None:
     network = agent.network(4, Quotes())
     assert network.sizes == (4, 6, 5, 4)
     state, again, other = (agent.initial(network, seed) for seed in (1, 1, 2))
-    np.testing.assert_array_equal(state.center, again.center)
-    assert not np.array_equal(state.center, other.center)
+    np.testing.assert_array_equal(state.mean, again.mean)
+    assert not np.array_equal(state.mean, other.mean)
     candidates = agent.strategy.ask(state, 4)
     assert candidates.shape == (4, network.parameter_count)
-    weights = state.center[: 4 * 6]
-    step = (candidates[0] - state.center)[: 4 * 6]
+    weights = state.mean[: 4 * 6]
+    step = (candidates[0] - state.mean)[: 4 * 6]
     assert abs(np.corrcoef(weights, step)[0, 1]) < 0.9  # the search's noise is not the noise the newborn was made of
 
 
 def test_a_network_of_scores_has_one_for_each_choice() -> None:
     network = EvolutionStrategy(hidden=[6]).network(4, OrderByOrder())
     assert network == MultilayerPerceptron((4, 6, 21), (5, 8, 5, 3))
-    minds = np.zeros(2, MIND)
-    minds["choice_count"], minds["squashes"] = 9, 9
-    network.write_minds(minds, [0], np.zeros(network.parameter_count, np.float32))
-    assert minds["choice_count"].tolist() == [[5, 8, 5, 3, *[0] * 12], [9] * 16]
-    assert minds["squashes"].tolist() == [0, 9]
+    params = np.zeros(2, PARAMS)
+    params["num_choices"], params["tanh_squashed"] = 9, 9
+    network.write_params(params, [0], np.zeros(network.parameter_count, np.float32))
+    assert params["num_choices"].tolist() == [[5, 8, 5, 3, *[0] * 12], [9] * 16]
+    assert params["tanh_squashed"].tolist() == [0, 9]
     with pytest.raises(ValueError, match=r"14 outputs; a compiled mind holds a score for each of \(4, 3\) choices"):
         MultilayerPerceptron((4, 14), (4, 3))
     with pytest.raises(ValueError, match="65 choices; a compiled mind holds up to 64"):

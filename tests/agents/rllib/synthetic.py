@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from marl_market.agents.rllib.learners.on_policy import ActorCritic
 from marl_market.agents.rllib.batches.rollout import Floats, Rollout
+from marl_market.agents.rllib.learners.on_policy import OnPolicyLearner
 from marl_market.env.interface.schemes import continuous
 from tests.agents.answers import answer
 
@@ -19,7 +19,7 @@ def best_action(observation: Floats) -> Floats:
 
 
 def collect(
-    learner: ActorCritic, random: np.random.Generator, steps: int = 16, rows: int = 32, end_probability: float = 0.0
+    learner: OnPolicyLearner, random: np.random.Generator, steps: int = 16, rows: int = 32, end_probability: float = 0.0
 ) -> Rollout:
     """Let `learner` act on fresh random observations; each step ends in a truncation or a termination by chance."""
     observation = random.standard_normal((steps + 1, rows, OBSERVATION_SIZE), dtype=np.float32)

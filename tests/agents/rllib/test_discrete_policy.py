@@ -10,17 +10,17 @@ from gymnasium.spaces import Discrete, MultiDiscrete
 from ray.rllib.core.columns import Columns
 from ray.rllib.core.rl_module.apis import TARGET_NETWORK_ACTION_DIST_INPUTS
 
-from marl_market.agents.rllib.learners.on_policy import ActorCritic
 from marl_market.agents.rllib.algorithms.appo import APPO
-from marl_market.agents.rllib.networks.categorical import MASKED
-from marl_market.agents.rllib.networks.masked_module import ACTION_MASK
-from marl_market.agents.rllib.networks.action_distribution import as_space
 from marl_market.agents.rllib.algorithms.ppo import PPO
 from marl_market.agents.rllib.batches.rollout import Rollout
+from marl_market.agents.rllib.learners.on_policy import OnPolicyLearner
+from marl_market.agents.rllib.networks.action_distribution import as_space
+from marl_market.agents.rllib.networks.categorical import MASKED
+from marl_market.agents.rllib.networks.masked_module import ACTION_MASK
 from marl_market.env.interface.schemes import continuous
 from tests.agents.answers import answer
+from tests.agents.rllib.algorithms.test_ppo import assert_equal_states
 from tests.agents.rllib.synthetic import OBSERVATION_SIZE, best_action, closed_rollout
-from tests.agents.rllib.test_ppo import assert_equal_states
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
@@ -28,7 +28,7 @@ SPACES = {"one": Discrete(4), "several": MultiDiscrete([4, 3])}
 STEPS, ROWS = 16, 32
 
 
-def build(algorithm: str, space: Any, seed: int = 7, **fields: Any) -> ActorCritic:
+def build(algorithm: str, space: Any, seed: int = 7, **fields: Any) -> OnPolicyLearner:
     if algorithm == "appo":
         return APPO(**{"discount": 0.0, "learning_rate": 5e-3, "epochs": 4, **fields}).build(
             OBSERVATION_SIZE, space, STEPS, seed
@@ -47,7 +47,7 @@ def wanted(observation: np.ndarray, mask: np.ndarray, counts: list[int]) -> np.n
     return np.stack(best, -1)
 
 
-def collect(learner: ActorCritic, random: np.random.Generator, counts: list[int]) -> Rollout:
+def collect(learner: OnPolicyLearner, random: np.random.Generator, counts: list[int]) -> Rollout:
     observation = random.standard_normal((STEPS + 1, ROWS, OBSERVATION_SIZE), dtype=np.float32)
     mask = (random.random((STEPS, ROWS, sum(counts))) < 0.7).astype(np.uint8)
     mask[..., np.cumsum([0, *counts[:-1]])] = 1

@@ -9,14 +9,14 @@ import pytest
 from numpy.typing import NDArray
 
 from marl_market.agents.interfaces import Decision, Experience, Floats, Learner, LearningAgent, Masks
-from marl_market.agents.scripted.momentum import Momentum
-from marl_market.env.population.group import Group
-from marl_market.env.batch_market import BatchMarket
-from marl_market.env.environment import Environment
-from marl_market.env.timing.chosen_delay import ChosenDelay
-from marl_market.env.population.participation import Exponential, Fixed, Presence, Uniform
-from marl_market.env.interface.schemes import mask_size_of
 from marl_market.agents.sampling.sampler import NOISE, SEEDS, ConservationError, Sampler, Session
+from marl_market.agents.scripted.momentum import Momentum
+from marl_market.env.batch_market import BatchMarket
+from marl_market.env.environment import EnvironmentSpec
+from marl_market.env.interface.schemes import mask_size_of
+from marl_market.env.population.group import Group
+from marl_market.env.population.participation import Exponential, Fixed, Participation, Uniform
+from marl_market.env.timing.chosen_delay import ChosenDelay
 from tests.agents.answers import answer
 from tests.builders import environment, market_spec
 
@@ -26,7 +26,7 @@ PLACES = {"ppo": slice(0, 2), "other": slice(2, 3), "appo": slice(3, 4), "dqn": 
 """Of each group in the arrays of the external seats."""
 
 
-def learners_of(environment: Environment) -> dict[str, Learner]:
+def learners_of(environment: EnvironmentSpec) -> dict[str, Learner]:
     return {
         group.name: group.agent.learner(environment, group.name, seed)
         for seed, group in enumerate(environment.groups)
@@ -34,7 +34,7 @@ def learners_of(environment: Environment) -> dict[str, Learner]:
     }
 
 
-def build(environment: Environment, seed: int = SEED, markets: int = MARKETS) -> tuple[Sampler, BatchMarket]:
+def build(environment: EnvironmentSpec, seed: int = SEED, markets: int = MARKETS) -> tuple[Sampler, BatchMarket]:
     batch = BatchMarket(environment, markets)
     return Sampler(batch, learners_of(environment), seed), batch
 
@@ -54,7 +54,7 @@ def copy(session: Session) -> Session:
 
 
 @pytest.fixture(scope="module")
-def played(learning: Callable[..., Environment]) -> tuple[Environment, Session, NDArray[np.uint64]]:
+def played(learning: Callable[..., EnvironmentSpec]) -> tuple[EnvironmentSpec, Session, NDArray[np.uint64]]:
     """Return an environment, its third iteration, and the seeds of that by the sampler's own rule."""
     described = learning()
     sampler, _ = build(described)
@@ -69,7 +69,7 @@ def rows(values: NDArray[np.float32], seats: slice) -> NDArray[np.float32]:
 
 
 def test_a_learner_receives_what_its_seats_lived_through(
-    played: tuple[Environment, Session, NDArray[np.uint64]],
+    played: tuple[EnvironmentSpec, Session, NDArray[np.uint64]],
 ) -> None:
     described, session, seeds = played
     batch = BatchMarket(described, MARKETS)
@@ -105,7 +105,7 @@ def test_a_learner_receives_what_its_seats_lived_through(
 
 
 def test_an_action_is_the_learners_answer_to_the_observation_and_its_own_noise(
-    played: tuple[Environment, Session, NDArray[np.uint64]],
+    played: tuple[EnvironmentSpec, Session, NDArray[np.uint64]],
 ) -> None:
     described, session, _ = played
     random = np.random.default_rng(np.random.SeedSequence(SEED, spawn_key=(NOISE, 3)))
@@ -122,7 +122,7 @@ def test_an_action_is_the_learners_answer_to_the_observation_and_its_own_noise(
             np.testing.assert_array_equal(trajectory.columns[key][1], column)
 
 
-def test_pairs_share_their_luck_and_differ_by_their_candidates_alone(learning: Callable[..., Environment]) -> None:
+def test_pairs_share_their_luck_and_differ_by_their_candidates_alone(learning: Callable[..., EnvironmentSpec]) -> None:
     described = learning()
     alone = replace(described, groups=[group for group in described.groups if group.name != "evolution"])
     sampler, _ = build(alone)
@@ -138,7 +138,7 @@ def test_pairs_share_their_luck_and_differ_by_their_candidates_alone(learning: C
     np.testing.assert_array_equal(first[0::2], first[1::2])
 
 
-def test_an_iteration_follows_from_seed_and_number_alone(learning: Callable[..., Environment]) -> None:
+def test_an_iteration_follows_from_seed_and_number_alone(learning: Callable[..., EnvironmentSpec]) -> None:
     sampler, _ = build(learning())
     sampled = [copy(sampler.sample(iteration)) for iteration in (0, 1, 2)]
     alone, _ = build(learning())
@@ -151,7 +151,9 @@ def test_an_iteration_follows_from_seed_and_number_alone(learning: Callable[...,
     assert (other.sample(2).reward != session.reward).any()
 
 
-def test_what_a_session_says_of_the_market_is_counted_over_all_its_steps(learning: Callable[..., Environment]) -> None:
+def test_what_a_session_says_of_the_market_is_counted_over_all_its_steps(
+    learning: Callable[..., EnvironmentSpec],
+) -> None:
     sampler, batch = build(learning())
     public, step = batch.markets["public"], batch.step
     seen: list[tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]] = []
@@ -171,35 +173,35 @@ def test_what_a_session_says_of_the_market_is_counted_over_all_its_steps(learnin
     assert session.volatility_ticks == pytest.approx(np.diff(price, axis=0).std())
 
 
-def test_profit_and_fees_are_those_of_the_accounts(learning: Callable[..., Environment]) -> None:
+def test_profit_and_fees_are_those_of_the_accounts(learning: Callable[..., EnvironmentSpec]) -> None:
     sampler, batch = build(learning())
     session = sampler.sample(0)
     public, fees = batch.markets["public"], batch.markets["seat"]["account"]["fees"]
     for market in range(MARKETS):
         for seat in range(batch.environment.seats):
             account = batch.markets["seat"]["account"][market, seat]
-            mark = public["mark_twice_ticks"][market] * public["cash_per_tick_lot"][market] / 2
+            mark = public["twice_mark_ticks"][market] * public["cash_per_tick_lot"][market] / 2
             assert session.profit[market, seat] == account["cash"] + account["position"] * mark
     np.testing.assert_array_equal(session.fees, fees[:, : batch.environment.seats])
     # Profits of all seats and the venue's fees add up to nothing but the half ticks of the mark.
     np.testing.assert_allclose(session.profit.sum(1) + batch.markets["fees_collected"], 0, atol=1e-6)
 
 
-def test_decisions_of_seats_that_come_leave_and_sleep_are_marked(learning: Callable[..., Environment]) -> None:
-    described = learning(pace=ChosenDelay((1, 4)), spec=market_spec(session_steps=60))
-    presence = Presence(Uniform(0, 6), Exponential(40.0))
+def test_decisions_of_seats_that_come_leave_and_sleep_are_marked(learning: Callable[..., EnvironmentSpec]) -> None:
+    described = learning(timing=ChosenDelay((1, 4)), spec=market_spec(session_steps=60))
+    participation = Participation(Uniform(0, 6), Exponential(40.0))
     groups = [
-        replace(group, presence=None if group.name == "noise" else presence)
+        replace(group, participation=None if group.name == "noise" else participation)
         for group in described.groups
         if group.name != "dqn"  # has no choice left for a pace
     ]
     described = replace(described, groups=groups)
     sampler, batch = build(described)
-    acts, left = [], []
+    active, left = [], []
     step = batch.step
 
     def spied(action: NDArray[np.float32]):  # type: ignore[no-untyped-def]
-        acts.append(batch.acts.copy())
+        active.append(batch.active.copy())
         result = step(action)
         left.append(result.terminated.copy())
         return result
@@ -210,7 +212,7 @@ def test_decisions_of_seats_that_come_leave_and_sleep_are_marked(learning: Calla
         experience, seats = session.experience[name], described.seats_of(name)
         trajectory = experience.trajectory
         assert trajectory is not None
-        np.testing.assert_array_equal(trajectory.decided, rows(np.array(acts), seats))
+        np.testing.assert_array_equal(trajectory.decided, rows(np.array(active), seats))
         np.testing.assert_array_equal(trajectory.left, rows(np.array(left), seats))
         decided = trajectory.decided
         assert decided.any()
@@ -232,36 +234,37 @@ def test_decisions_of_seats_that_come_leave_and_sleep_are_marked(learning: Calla
 class Counting:
     """A mind that remembers how often each row has decided, and acts as another one."""
 
-    memory_size = 1
+    state_size = 1
 
-    def __init__(self, mind: Learner) -> None:
-        self._mind = mind
-        self.prepare = mind.prepare
+    def __init__(self, actor: Learner) -> None:
+        self._actor = actor
+        self.prepare = actor.prepare
 
-    def act(self, observation: Floats, memory: Floats, noise: Floats | None, mask: Masks | None = None) -> Decision:
-        return Decision(answer(self._mind, observation, noise, mask).action, memory + 1, {"memory": memory})
+    def act(self, observation: Floats, state: Floats, noise: Floats | None, mask: Masks | None = None) -> Decision:
+        return Decision(answer(self._actor, observation, noise, mask).action, state + 1, {"state": state})
 
 
-def test_a_row_remembers_its_own_decisions_of_the_session(learning: Callable[..., Environment]) -> None:
-    described = learning(pace=ChosenDelay((1, 3)), spec=market_spec(session_steps=30))
+def test_a_row_remembers_its_own_decisions_of_the_session(learning: Callable[..., EnvironmentSpec]) -> None:
+    described = learning(timing=ChosenDelay((1, 3)), spec=market_spec(session_steps=30))
     described = replace(described, groups=[group for group in described.groups if group.name != "dqn"])
-    minds = {name: Counting(mind) for name, mind in learners_of(described).items() if name != "evolution"}
+    actors = {name: Counting(actor) for name, actor in learners_of(described).items() if name != "evolution"}
     batch = BatchMarket(described, MARKETS)
-    sampler = Sampler(batch, {**learners_of(described), **minds}, SEED)
+    sampler = Sampler(batch, {**learners_of(described), **actors}, SEED)
     for iteration in range(2):
         session = sampler.sample(iteration)
-        for name in minds:
+        for name in actors:
             trajectory = session.experience[name].trajectory
             assert trajectory is not None
             assert not trajectory.decided.all()
             before = np.cumsum(trajectory.decided, axis=0) - trajectory.decided
-            np.testing.assert_array_equal(trajectory.columns["memory"][..., 0], before)
+            np.testing.assert_array_equal(trajectory.columns["state"][..., 0], before)
 
 
-def test_a_group_that_never_decided_learns_nothing(learning: Callable[..., Environment]) -> None:
+def test_a_group_that_never_decided_learns_nothing(learning: Callable[..., EnvironmentSpec]) -> None:
     described = learning()
     groups = [
-        replace(group, presence=Presence(Fixed(99)) if group.name in PLACES else None) for group in described.groups
+        replace(group, participation=Participation(Fixed(99)) if group.name in PLACES else None)
+        for group in described.groups
     ]
     sampler, _ = build(replace(described, groups=groups))
     session = sampler.sample(0)
@@ -273,13 +276,15 @@ def test_a_group_that_never_decided_learns_nothing(learning: Callable[..., Envir
             np.testing.assert_array_equal(learner.policy().weights, before)
 
 
-def test_an_odd_number_of_markets_is_refused(learning: Callable[..., Environment]) -> None:
+def test_an_odd_number_of_markets_is_refused(learning: Callable[..., EnvironmentSpec]) -> None:
     with pytest.raises(ValueError, match=r"training\.markets is 3; markets go in pairs"):
         build(learning(), markets=3)
 
 
 @pytest.mark.parametrize(("field", "unit"), [("position", "lots"), ("cash", "cash units")])
-def test_what_is_made_from_nothing_stops_the_run(learning: Callable[..., Environment], field: str, unit: str) -> None:
+def test_what_is_made_from_nothing_stops_the_run(
+    learning: Callable[..., EnvironmentSpec], field: str, unit: str
+) -> None:
     sampler, batch = build(learning())
     step = batch.step
 
@@ -300,7 +305,7 @@ def test_a_market_that_nobody_quotes_in_has_no_spread() -> None:
     assert (session.trades_per_step, session.volatility_ticks) == (0, 0)
 
 
-def test_a_population_that_nobody_learns_in_is_played(learning: Callable[..., Environment]) -> None:
+def test_a_population_that_nobody_learns_in_is_played(learning: Callable[..., EnvironmentSpec]) -> None:
     described = learning()
     scripted = environment(groups=[group for group in described.groups if group.name == "noise"])
     session = build(scripted)[0].sample(0)

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from marl_market.env.population.group import Agent
 from marl_market.env.interface.signatures import decide
+from marl_market.env.population.group import Agent
 from marl_market.exchange.codes import CommandKind
 from marl_market.exchange.random_streams import begin_stream
 from marl_market.market.spec import MarketSpec
@@ -34,14 +34,14 @@ def quoted(bid: int = 998, ask: int = 1002, lots: int = 5, **fields: Any) -> Any
     return public
 
 
-class Seated:
+class GroupActor:
     """One seat that keeps its memory from one `see` to the next."""
 
     def __init__(self, agent: Agent, spec: MarketSpec = SPEC, place: int = 0, random_key: int = 1) -> None:
         self.agent = agent
         self.seat = seat_record(random_key)
-        self.seat["place"] = place
-        self.mind = mind_record(agent.parameters(spec, 1))
+        self.seat["agent"]["group_index"] = place
+        self.params = mind_record(agent.parameters(spec, 1))
         self.steps = 0
 
     def see(self, public: Any, position: int | None = None) -> list[tuple[int, int, int, int]]:
@@ -50,7 +50,7 @@ class Seated:
             self.seat["account"]["position"] = position
         begin_stream(self.seat, self.steps)
         self.steps += 1
-        decide(self.agent.trader.address, 0, public, self.seat, self.mind)
+        decide(self.agent.trader.address, 0, public, self.seat, self.params)
         return commands_of(self.seat)
 
     def orders(self, public: Any, position: int | None = None) -> list[tuple[int, int, int, int]]:

@@ -12,7 +12,7 @@ from marl_market.agents.scripted.giveaway import Giveaway
 from marl_market.agents.scripted.shaver import Shaver
 from marl_market.agents.scripted.zi_constrained import ZIConstrained
 from marl_market.agents.scripted.zi_unconstrained import ZIUnconstrained
-from tests.agents.scripted.seated import CANCEL_ALL, REPLACE, Seated, quoted
+from tests.agents.scripted.seated import CANCEL_ALL, REPLACE, GroupActor, quoted
 from tests.agents.scripted.seated import LIMIT as LIMIT_ORDER
 from tests.builders import public_record, show_levels
 
@@ -20,11 +20,11 @@ BUYERS = Assignments(side="buy", limits=((10.2, 10.1), (9.9, 9.8)), quantity=0.5
 SELLERS = replace(BUYERS, side="sell")
 
 
-def fill_all(trader: Seated, side: int = 1) -> None:
+def fill_all(trader: GroupActor, side: int = 1) -> None:
     trader.fill(side, 3)
 
 
-def limits(trader: Seated, looks: int) -> list[tuple[int, int] | None]:
+def limits(trader: GroupActor, looks: int) -> list[tuple[int, int] | None]:
     """Return side and price that a giveaway trader quotes at each look, everything filled in between."""
     seen: list[tuple[int, int] | None] = []
     for _ in range(looks):
@@ -37,16 +37,16 @@ def limits(trader: Seated, looks: int) -> list[tuple[int, int] | None]:
 
 @pytest.mark.parametrize(("place", "first", "second"), [(0, 1020, 1010), (1, 990, 980), (2, 1020, 1010)])
 def test_each_seat_works_through_its_own_row_of_the_schedule_and_stops(place: int, first: int, second: int) -> None:
-    assert limits(Seated(Giveaway(BUYERS), place=place), 4) == [(1, first), (1, second), None, None]
-    assert limits(Seated(Giveaway(SELLERS), place=place), 3) == [(-1, first), (-1, second), None]
+    assert limits(GroupActor(Giveaway(BUYERS), place=place), 4) == [(1, first), (1, second), None, None]
+    assert limits(GroupActor(Giveaway(SELLERS), place=place), 3) == [(-1, first), (-1, second), None]
 
 
 def test_a_schedule_can_repeat() -> None:
-    assert limits(Seated(Giveaway(replace(BUYERS, repeats=True))), 5) == [(1, 1020), (1, 1010)] * 2 + [(1, 1020)]
+    assert limits(GroupActor(Giveaway(replace(BUYERS, repeats=True))), 5) == [(1, 1020), (1, 1010)] * 2 + [(1, 1020)]
 
 
 def test_what_is_left_of_a_unit_is_offered_on_and_an_order_in_place_is_kept() -> None:
-    trader = Seated(Giveaway(BUYERS))
+    trader = GroupActor(Giveaway(BUYERS))
     assert trader.see(public_record()) == [(CANCEL_ALL, 0, 0, 0), (LIMIT_ORDER, 1, 1020, 3)]
     trader.rest(4, 1, 1020, 3)
     assert trader.see(public_record()) == []
@@ -58,14 +58,14 @@ def test_what_is_left_of_a_unit_is_offered_on_and_an_order_in_place_is_kept() ->
 
 
 def test_a_quote_is_replaced_by_the_next() -> None:
-    trader = Seated(Giveaway(BUYERS))
+    trader = GroupActor(Giveaway(BUYERS))
     trader.see(public_record())
     trader.rest(4, 1, 1015, 3)
     assert trader.see(public_record()) == [(REPLACE, 1, 1020, 3)]
 
 
 def test_the_next_unit_waits_until_the_quote_of_the_one_before_is_gone() -> None:
-    trader = Seated(Giveaway(Assignments(patience_seconds=1e-9)))
+    trader = GroupActor(Giveaway(Assignments(patience_seconds=1e-9)))
     trader.see(public_record())
     trader.rest(0, 1, 1000, 6)
     assert trader.see(public_record()) == [(CANCEL_ALL, 0, 0, 0)]
@@ -76,14 +76,14 @@ def test_the_next_unit_waits_until_the_quote_of_the_one_before_is_gone() -> None
 
 def test_in_each_round_one_unit_comes_at_an_even_time_and_replaces_the_one_before() -> None:
     rounds, steps = 400, 10
-    trader = Seated(Giveaway(replace(BUYERS, repeats=True, round_seconds=float(steps), attention=1e-9)))
+    trader = GroupActor(Giveaway(replace(BUYERS, repeats=True, round_seconds=float(steps), attention=1e-9)))
     came = []
     for step in range(rounds * steps):
-        taken = trader.seat["memory"][TAKEN]
+        taken = trader.seat["agent"]["memory"][TAKEN]
         trader.see(public_record(step=step))
-        if trader.seat["memory"][TAKEN] != taken:
+        if trader.seat["agent"]["memory"][TAKEN] != taken:
             came.append(step)
-        if step % 3 == 0 and trader.seat["memory"][SIDE] != 0:
+        if step % 3 == 0 and trader.seat["agent"]["memory"][SIDE] != 0:
             fill_all(trader)
     assert [step // steps for step in came] == list(range(rounds))
     counts = np.bincount([step % steps for step in came], minlength=steps)
@@ -91,7 +91,7 @@ def test_in_each_round_one_unit_comes_at_an_even_time_and_replaces_the_one_befor
 
 
 def test_drawn_assignments_lie_evenly_about_the_first_price_on_either_side() -> None:
-    trader = Seated(Giveaway(Assignments(width=5.0, patience_seconds=0.0)))
+    trader = GroupActor(Giveaway(Assignments(width=5.0, patience_seconds=0.0)))
     trader.see(public_record(reference_ticks=500.0))
     drawn = np.array([quote for quote in limits(trader, 3000) if quote])[1:]
     assert (drawn[:, 1].min(), drawn[:, 1].max()) == (480, 520)
@@ -101,11 +101,11 @@ def test_drawn_assignments_lie_evenly_about_the_first_price_on_either_side() -> 
 
 def test_an_assignment_is_withdrawn_after_its_patience_and_the_next_comes_after_its_interval() -> None:
     agent = Giveaway(Assignments(patience_seconds=4.0, interval_seconds=6.0, width=100.0))
-    trader = Seated(agent)
+    trader = GroupActor(agent)
     working = []
     for _ in range(6000):
         trader.see(public_record())
-        working.append((float(trader.seat["memory"][SIDE]), float(trader.seat["memory"][LIMIT])))
+        working.append((float(trader.seat["agent"]["memory"][SIDE]), float(trader.seat["agent"]["memory"][LIMIT])))
     busy = np.array([side != 0 for side, _ in working])
     ends = sum(1 for now, then in zip(working[1:], working, strict=False) if then[0] and now != then)
     assert busy[1:].sum() / ends == pytest.approx(1 / (1 - np.exp(-0.25)), rel=0.1)
@@ -114,21 +114,21 @@ def test_an_assignment_is_withdrawn_after_its_patience_and_the_next_comes_after_
 
 
 def test_a_withdrawn_assignment_takes_its_quote_with_it() -> None:
-    trader = Seated(Giveaway(Assignments(patience_seconds=1e-9, interval_seconds=1e9)))
-    trader.seat["memory"][[SIDE, LIMIT]] = (1.0, 1000.0)
+    trader = GroupActor(Giveaway(Assignments(patience_seconds=1e-9, interval_seconds=1e9)))
+    trader.seat["agent"]["memory"][[SIDE, LIMIT]] = (1.0, 1000.0)
     assert trader.see(public_record()) == [(CANCEL_ALL, 0, 0, 0)]
     assert trader.see(public_record()) == []
 
 
 def test_a_trader_looks_as_often_as_it_attends() -> None:
-    trader = Seated(ZIConstrained(replace(BUYERS, attention=0.5)))
+    trader = GroupActor(ZIConstrained(replace(BUYERS, attention=0.5)))
     looks = [bool(trader.see(public_record())) for _ in range(3000)]
     assert np.mean(looks) == pytest.approx(1 - np.exp(-0.5), abs=0.04)
 
 
 def shouts(agent: Any, public: Any = None, looks: int = 4000) -> np.ndarray:
-    trader = Seated(agent)
-    trader.seat["memory"][ANCHOR] = 1000.0
+    trader = GroupActor(agent)
+    trader.seat["agent"]["memory"][ANCHOR] = 1000.0
     sent = [trader.orders(public if public is not None else public_record()) for _ in range(looks)]
     assert {len(orders) for orders in sent} == {1}
     return np.array([orders[0][2] for orders in sent])
@@ -167,7 +167,7 @@ def test_zi_c_quotes_its_limit_where_the_range_is_all_beyond_it(
 def test_zero_intelligence_withdraws_after_a_trade_where_the_rules_say_so() -> None:
     rare = replace(BUYERS, attention=1e-9)
     for withdraws in (True, False):
-        trader = Seated(ZIConstrained(rare, withdraws=withdraws))
+        trader = GroupActor(ZIConstrained(rare, withdraws=withdraws))
         assert trader.see(public_record()) == []
         assert trader.see(public_record(step_trades=1)) == [(CANCEL_ALL, 0, 0, 0)] * withdraws
 
@@ -175,7 +175,7 @@ def test_zero_intelligence_withdraws_after_a_trade_where_the_rules_say_so() -> N
 @pytest.mark.parametrize("agent", [ZIConstrained, ZIUnconstrained])
 def test_zero_intelligence_improves_on_its_side_where_the_rules_say_so(agent: Any) -> None:
     for assignments, better in ((BUYERS, range(1016, 1041)), (SELLERS, range(1001, 1025))):
-        trader = Seated(agent(assignments, price_range=(10.01, 10.4), improves=True))
+        trader = GroupActor(agent(assignments, price_range=(10.01, 10.4), improves=True))
         sent = [trader.orders(quoted(1015, 1025)) for _ in range(300)]
         shouted = {orders[0][2] for orders in sent if orders}
         assert [] in sent, "a shout that is no better leaves the quote as it is"
@@ -194,11 +194,11 @@ def test_zero_intelligence_improves_on_its_side_where_the_rules_say_so(agent: An
     ],
 )
 def test_the_shaver_improves_the_touch_by_a_tick_within_its_limit(assignments: Assignments, price: int) -> None:
-    assert Seated(Shaver(assignments)).orders(quoted(998, 1002))[0][2] == price
+    assert GroupActor(Shaver(assignments)).orders(quoted(998, 1002))[0][2] == price
 
 
 def test_the_shaver_does_not_outbid_itself() -> None:
-    shaver = Seated(Shaver(BUYERS))
+    shaver = GroupActor(Shaver(BUYERS))
     assert shaver.orders(quoted(998, 1010)) == [(LIMIT_ORDER, 1, 999, 3)]
     shaver.rest(0, 1, 999, 3)
     public = public_record()
@@ -209,20 +209,20 @@ def test_the_shaver_does_not_outbid_itself() -> None:
 
 
 def test_the_original_shaver_outbids_itself_and_opens_at_the_ends_of_the_price_range() -> None:
-    shaver = Seated(Shaver(BUYERS, price_range=(0.01, 50.0), outbids_itself=True))
+    shaver = GroupActor(Shaver(BUYERS, price_range=(0.01, 50.0), outbids_itself=True))
     shaver.see(public_record())
     shaver.rest(0, 1, 999, 3)
     public = public_record()
     show_levels(public, bids=[(999, 3), (998, 5)], asks=[(1010, 5)])
     assert shaver.orders(public) == [(REPLACE, 1, 1000, 3)]
     for assignments, price in ((BUYERS, 1), (SELLERS, 5000)):
-        shaver = Seated(Shaver(assignments, price_range=(0.01, 50.0), outbids_itself=True))
+        shaver = GroupActor(Shaver(assignments, price_range=(0.01, 50.0), outbids_itself=True))
         assert shaver.orders(public_record())[0][2] == price
 
 
 @pytest.mark.parametrize(("assignments", "price"), [(BUYERS, 988), (replace(SELLERS, limits=((9.5,),)), 1012)])
 def test_the_shaver_opens_an_empty_side_at_its_stub(assignments: Assignments, price: int) -> None:
-    assert Seated(Shaver(assignments, stub=3.0)).orders(public_record())[0][2] == price
+    assert GroupActor(Shaver(assignments, stub=3.0)).orders(public_record())[0][2] == price
 
 
 @pytest.mark.parametrize(
@@ -255,4 +255,4 @@ def test_a_range_that_is_none_is_named() -> None:
 
 
 def parameters(agent: Any) -> Sequence[float]:
-    return Seated(agent).mind["parameter"]
+    return GroupActor(agent).params["value"]

@@ -9,7 +9,7 @@ from marl_market.agents.scripted.momentum_igniter import MomentumIgniter
 from marl_market.agents.scripted.spoofer import Spoofer
 from marl_market.agents.scripted.stale_quote_sniper import StaleQuoteSniper
 from marl_market.exchange.codes import TimeInForce
-from tests.agents.scripted.seated import CANCEL_ALL, LIMIT, MARKET, Seated, quoted
+from tests.agents.scripted.seated import CANCEL_ALL, LIMIT, MARKET, GroupActor, quoted
 from tests.builders import public_record
 
 
@@ -25,15 +25,15 @@ from tests.builders import public_record
     ],
 )
 def test_the_sniper_takes_what_the_value_has_left_behind(signal: float, position: int, order: Any) -> None:
-    sniper = Seated(StaleQuoteSniper(edge=0.5, position_limit=2.0))
-    sniper.seat["signal"] = signal
+    sniper = GroupActor(StaleQuoteSniper(edge=0.5, position_limit=2.0))
+    sniper.seat["agent"]["signal"] = signal
     assert sniper.orders(quoted(998, 1002), position) == ([] if order is None else [order])
     if order:
         assert sniper.seat["command"][0]["time_in_force"] == TimeInForce.IMMEDIATE_OR_CANCEL
 
 
 def test_the_igniter_pushes_then_offers_and_closes_at_the_end_of_its_period() -> None:
-    igniter = Seated(MomentumIgniter(period_steps=5, burst_steps=2, size=1.0))
+    igniter = GroupActor(MomentumIgniter(period_steps=5, burst_steps=2, size=1.0))
     sides = set()
     for period in range(8):
         (burst,) = igniter.orders(quoted(step=5 * period), position=0)
@@ -49,7 +49,7 @@ def test_the_igniter_pushes_then_offers_and_closes_at_the_end_of_its_period() ->
 
 
 def test_the_spoofer_shows_much_behind_the_touch_and_means_what_it_shows_at_the_touch() -> None:
-    spoofer = Seated(Spoofer(size=1.0, spoof_size=10.0, distance_ticks=2, patience_steps=3))
+    spoofer = GroupActor(Spoofer(size=1.0, spoof_size=10.0, distance_ticks=2, patience_steps=3))
     assert spoofer.see(quoted(998, 1002), position=0) == [
         (CANCEL_ALL, 0, 0, 0),
         (LIMIT, 1, 998, 6),
@@ -61,7 +61,7 @@ def test_the_spoofer_shows_much_behind_the_touch_and_means_what_it_shows_at_the_
 
 
 def test_the_spoofer_loses_patience() -> None:
-    spoofer = Seated(Spoofer(size=1.0, patience_steps=3))
+    spoofer = GroupActor(Spoofer(size=1.0, patience_steps=3))
     for _ in range(3):
         assert spoofer.orders(quoted(), position=0)[0][0] == LIMIT
     assert spoofer.orders(quoted(), position=1) == [(MARKET, 1, 0, 5)]
@@ -69,7 +69,7 @@ def test_the_spoofer_loses_patience() -> None:
 
 
 def test_the_spoofer_does_not_follow_its_own_orders() -> None:
-    spoofer = Seated(Spoofer(size=1.0, spoof_size=10.0))
+    spoofer = GroupActor(Spoofer(size=1.0, spoof_size=10.0))
     public = quoted(998, 1002)
     spoofer.rest(0, 1, 998, 5)
     public["depth"][0] = 2
@@ -78,12 +78,12 @@ def test_the_spoofer_does_not_follow_its_own_orders() -> None:
 
 
 def test_the_drift_adversary_steers_against_what_the_makers_hold() -> None:
-    adversary = Seated(DriftAdversary(drift=5.0))  # 5 * 4 ticks over 100 steps
+    adversary = GroupActor(DriftAdversary(drift=5.0))  # 5 * 4 ticks over 100 steps
     for bought, sold, drift in ((0, 0, 0.0), (10, 4, 0.2), (0, 6, 0.0), (0, 1, -0.2), (2, 0, 0.2)):
         public = public_record()
         public["step_lots"] = (bought, sold)
         assert adversary.see(public) == []
-        assert adversary.seat["drift"] == drift
+        assert adversary.seat["agent"]["drift"] == drift
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from marl_market.agents.scripted.hawkes import ANCHOR, BEGUN, TABLES, Hawkes, expected_count
-from tests.agents.scripted.seated import CANCEL, LIMIT, MARKET, SPEC, Seated, quoted
+from tests.agents.scripted.seated import CANCEL, LIMIT, MARKET, SPEC, GroupActor, quoted
 from tests.builders import LIMIT_SIZES, public_record
 
 LIMIT_BUY, MARKET_BUY, CANCEL_BUY, LIMIT_SELL, MARKET_SELL, CANCEL_SELL = range(6)
@@ -24,13 +24,13 @@ def test_base_rates_leave_room_for_the_excited_ones() -> None:
 
 def excited(**counts: float) -> list[float]:
     """Return the means of the six types where the excitement of some is given, with twelve open orders."""
-    trader = Seated(EVEN)
+    trader = GroupActor(EVEN)
     for slot in range(12):
         trader.rest(slot, 1 if slot < 6 else -1, 990, 1)
-    trader.seat["memory"][BEGUN] = 1.0
+    trader.seat["agent"]["memory"][BEGUN] = 1.0
     for name, value in counts.items():
-        trader.seat["memory"][globals()[name]] = value
-    return [float(expected_count(public_record(), trader.seat, trader.mind["parameter"], kind)) for kind in range(6)]
+        trader.seat["agent"]["memory"][globals()[name]] = value
+    return [float(expected_count(public_record(), trader.seat, trader.params["value"], kind)) for kind in range(6)]
 
 
 def test_an_order_excites_its_own_and_the_other_side_by_the_branching_ratios() -> None:
@@ -41,17 +41,17 @@ def test_an_order_excites_its_own_and_the_other_side_by_the_branching_ratios() -
 
 
 def test_cancels_come_in_proportion_to_the_open_orders_of_their_side() -> None:
-    trader = Seated(EVEN)
+    trader = GroupActor(EVEN)
     for slot in range(9):
         trader.rest(slot, 1, 990, 1, order_id=50 + slot)
-    table = trader.mind["parameter"]
+    table = trader.params["value"]
     assert expected_count(public_record(), trader.seat, table, CANCEL_BUY) == pytest.approx(0.1 * 9 / 6)
     assert expected_count(public_record(), trader.seat, table, CANCEL_SELL) == 0.0
 
 
 def play(agent: Hawkes, steps: int, public: Any = None) -> np.ndarray:
     """Return the number of limit and market buys and sells of each step, and check what is canceled."""
-    trader = Seated(agent)
+    trader = GroupActor(agent)
     for slot in range(6):
         trader.rest(slot, 1 - 2 * (slot % 2), 990, 1, order_id=50 + slot)
     counts = np.zeros((steps, 6))
@@ -92,9 +92,9 @@ def test_without_branching_it_is_a_poisson_process() -> None:
 
 @pytest.mark.parametrize(("anchor", "buys"), [(996.0, 0.5 - 0.05), (1008.0, 0.5 + 0.1), (2000.0, 1.0)])
 def test_it_leans_against_moves_from_the_price_it_saw_first(anchor: float, buys: float) -> None:
-    trader = Seated(Hawkes(conviction=0.05))
-    trader.seat["memory"][[ANCHOR, BEGUN]] = (anchor, 1.0)
-    means = [float(expected_count(public_record(), trader.seat, trader.mind["parameter"], kind)) for kind in (0, 3)]
+    trader = GroupActor(Hawkes(conviction=0.05))
+    trader.seat["agent"]["memory"][[ANCHOR, BEGUN]] = (anchor, 1.0)
+    means = [float(expected_count(public_record(), trader.seat, trader.params["value"], kind)) for kind in (0, 3)]
     assert means[0] / sum(means) == pytest.approx(buys)
 
 

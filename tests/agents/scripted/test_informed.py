@@ -13,15 +13,15 @@ from marl_market.agents.scripted.informed_kyle import InformedKyle
 from marl_market.agents.scripted.noise import Noise
 from marl_market.agents.scripted.value import Value
 from marl_market.exchange.codes import TimeInForce
-from tests.agents.scripted.seated import LIMIT, MARKET, Seated, quoted
+from tests.agents.scripted.seated import LIMIT, MARKET, GroupActor, quoted
 from tests.builders import public_record
 
 DRAWS = 4000
 
 
-def informed(agent: Any, signal: float) -> Seated:
-    trader = Seated(agent)
-    trader.seat["signal"] = signal
+def informed(agent: Any, signal: float) -> GroupActor:
+    trader = GroupActor(agent)
+    trader.seat["agent"]["signal"] = signal
     return trader
 
 
@@ -48,7 +48,7 @@ def test_the_glosten_milgrom_insider_comes_at_its_rate_and_needs_a_quote() -> No
 
 
 def test_noise_comes_as_a_poisson_process_on_either_side() -> None:
-    trader = Seated(Noise(rate=0.7, size=0.5))
+    trader = GroupActor(Noise(rate=0.7, size=0.5))
     sent = [trader.orders(public_record()) for _ in range(DRAWS)]
     counts = np.array([len(orders) for orders in sent])
     assert abs(counts.mean() - 0.7) < 4 * math.sqrt(0.7 / DRAWS)
@@ -60,7 +60,7 @@ def test_noise_comes_as_a_poisson_process_on_either_side() -> None:
 
 @pytest.mark.parametrize("distance", [-5, -1, 0, 1, 3, 5])
 def test_a_quote_at_a_distance_is_taken_with_the_exponential_chance(distance: int) -> None:
-    trader = Seated(ExponentialTakers(arrival=0.5, decay=2.0))
+    trader = GroupActor(ExponentialTakers(arrival=0.5, decay=2.0))
     reached = {1: 0, -1: 0}
     middle = 1000.3
     for _ in range(DRAWS):
@@ -81,7 +81,7 @@ def test_to_a_call_auction_orders_come_with_a_limit_that_any_price_is_good_for(s
 
 
 def test_takers_do_not_wait() -> None:
-    trader = Seated(ExponentialTakers(arrival=1.0))
+    trader = GroupActor(ExponentialTakers(arrival=1.0))
     trader.see(public_record())
     sent = trader.seat["command"][: trader.seat["command_count"]]
     assert sent["time_in_force"].tolist() == [TimeInForce.IMMEDIATE_OR_CANCEL] * 2
@@ -136,9 +136,9 @@ def test_the_noise_of_a_forecast_has_the_markets_volatility() -> None:
 def test_seats_draw_weights_of_their_own() -> None:
     weights = []
     for key in range(400):
-        trader = Seated(ChartistFundamentalist(fundamentalist=2.0, chartist=1.0, noise=0.5), random_key=key)
+        trader = GroupActor(ChartistFundamentalist(fundamentalist=2.0, chartist=1.0, noise=0.5), random_key=key)
         trader.see(public_record())
-        weights.append(trader.seat["memory"][2:5].copy())
+        weights.append(trader.seat["agent"]["memory"][2:5].copy())
     means = np.mean(weights, axis=0)
     assert np.abs(means / [2.0, 1.0, 0.5] - 1).max() < 4 / math.sqrt(400)
 

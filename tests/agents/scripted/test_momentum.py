@@ -19,14 +19,14 @@ class Follower:
 
     def __init__(self) -> None:
         self.seat = seat_record()
-        self.mind = mind_record(AGENT.parameters(SPEC, 1))
+        self.params = mind_record(AGENT.parameters(SPEC, 1))
         self.orders: list[tuple[int, int]] = []
 
     def see(self, prices: Iterable[float]) -> list[int]:
         """Return the position after each price."""
         positions = []
         for price in prices:
-            decide(AGENT.trader.address, 0, public_record(reference_ticks=price), self.seat, self.mind)
+            decide(AGENT.trader.address, 0, public_record(reference_ticks=price), self.seat, self.params)
             for kind, side, _, quantity in commands_of(self.seat):
                 assert kind == CommandKind.MARKET
                 self.orders.append((side, quantity))

@@ -24,8 +24,8 @@ from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
 from marl_market.agents.scripted.zi_constrained import ZIConstrained
 from marl_market.agents.scripted.zi_unconstrained import ZIUnconstrained
 from marl_market.agents.scripted.zip import ZIP
-from marl_market.env.population.group import Group
 from marl_market.env.batch_market import BatchMarket
+from marl_market.env.population.group import Group
 from marl_market.market.fundamental import MeanReverting, TwoValues
 from marl_market.market.spec import Fees
 from tests.builders import environment, market_spec
@@ -112,7 +112,7 @@ def test_no_unit_trades_twice(agent: Any) -> None:
     for _ in range(300):
         batch.step(action)
         seats = batch.markets["seat"][:, :14]
-        most = max(most, int((seats["account"]["traded_lots"] - seats["memory"][..., TRADED]).max()))
+        most = max(most, int((seats["account"]["traded_lots"] - seats["agent"]["memory"][..., TRADED]).max()))
     assert most == 1
 
 
@@ -126,11 +126,11 @@ def test_zi_u_trades_at_losses() -> None:
 def test_informed_traders_gain_from_noise_and_the_makers_price_finds_the_value() -> None:
     groups = [
         Group("noise", Noise(rate=0.1, size=1.0), 4),
-        Group("informed", InformedGlostenMilgrom(rate=0.2), 1),
+        Group("observes_fundamental", InformedGlostenMilgrom(rate=0.2), 1),
         Group("makers", GlostenMilgromMaker(informed=1 / 3, half_range=50.0), 1),
     ]
     batch = play(groups, markets=20, session_steps=200, warmup_steps=0, fundamental=TwoValues(half_range=50.0))
-    value = batch.markets["seat"]["signal"][:, 4]
+    value = batch.markets["seat"]["agent"]["signal"][:, 4]
     assert set(value) == {800.0, 1200.0}
     position, cash = (batch.markets["seat"]["account"][name][:, :6] for name in ("position", "cash"))
     wealth = cash + position * value[:, None] * batch.environment.spec.cash_per_tick_lot
@@ -147,7 +147,7 @@ def test_value_traders_pull_the_price_to_the_value() -> None:
         opinions = [Group("value", Value(rate=2.0, noise=0.5, size=4.0, position_limit=1e3), count)] if count else []
         witness = Group("witness", StaleQuoteSniper(edge=1e6))  # it never trades, and shows the value
         batch = play([Group("noise", ZeroIntelligence(share=0.5, conviction=0.0), 4), *opinions, witness], **spec)
-        value = batch.markets["seat"]["signal"][:, batch.environment.seats_of("witness")][:, 0]
+        value = batch.markets["seat"]["agent"]["signal"][:, batch.environment.seats_of("witness")][:, 0]
         distances.append(np.abs(batch.markets["public"]["reference_ticks"] - value).mean())
     assert distances[1] < 0.5 * distances[0]
 
@@ -160,7 +160,7 @@ def test_a_sniper_lives_off_makers_who_do_not_know_the_value() -> None:
     ]
     jumps = MeanReverting(half_life_seconds=None, volatility=0.0, jump_rate=0.1, jump_deviation=3.0)
     batch = play(groups, markets=150, fundamental=jumps)
-    value = batch.markets["seat"]["signal"][:, 6]
+    value = batch.markets["seat"]["agent"]["signal"][:, 6]
     own = account(batch, "sniper")[:, 0]
     wealth = own["cash"] + own["position"] * value * batch.environment.spec.cash_per_tick_lot
     assert wealth.mean() > 3 * wealth.std() / np.sqrt(wealth.size) > 0

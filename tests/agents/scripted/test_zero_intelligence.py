@@ -46,12 +46,12 @@ def flow_of(agent: ZeroIntelligence, public: Any, anchor: float | None = None) -
         seat["live"] |= np.uint64(1 << slot)
         seat["order"][slot]["order_id"] = order_id
     if anchor is not None:
-        seat["memory"][:2] = (anchor, 1.0)
-    mind = mind_record(agent.parameters(SPEC, SEATS))
+        seat["agent"]["memory"][:2] = (anchor, 1.0)
+    params = mind_record(agent.parameters(SPEC, SEATS))
     commands, counts = [], np.zeros((STEPS, 2))
     for step in range(STEPS):
         begin_stream(seat, step)
-        decide(agent.trader.address, 0, public, seat, mind)
+        decide(agent.trader.address, 0, public, seat, params)
         sent = seat["command"][: seat["command_count"]].copy()
         assert sent.size < 16, "a list that runs full would bias the rates"
         commands.append(sent)
@@ -138,11 +138,11 @@ def test_it_leans_against_moves_from_the_price_it_saw_first(anchor: float, buys:
 
 
 def test_the_price_it_leans_to_is_the_first_it_saw() -> None:
-    seat, mind = seat_record(random_key=1), mind_record(ZeroIntelligence().parameters(SPEC, SEATS))
+    seat, params = seat_record(random_key=1), mind_record(ZeroIntelligence().parameters(SPEC, SEATS))
     for price in (1000.0, 1234.0):
         begin_stream(seat, 0)
-        decide(ZeroIntelligence().trader.address, 0, public_record(reference_ticks=price), seat, mind)
-        assert seat["memory"][0] == 1000.0
+        decide(ZeroIntelligence().trader.address, 0, public_record(reference_ticks=price), seat, params)
+        assert seat["agent"]["memory"][0] == 1000.0
 
 
 def test_in_an_empty_market_it_quotes_half_a_price_scale_around_the_reference_price() -> None:
@@ -155,11 +155,11 @@ def test_in_an_empty_market_it_quotes_half_a_price_scale_around_the_reference_pr
 
 def test_an_offset_across_the_other_side_becomes_a_tick() -> None:
     spec = market_spec(flow=order_flow(limit_offset_ticks=[-50.0] * 16 + [3.0]))
-    seat, mind = seat_record(random_key=2), mind_record(ZeroIntelligence().parameters(spec, 1))
+    seat, params = seat_record(random_key=2), mind_record(ZeroIntelligence().parameters(spec, 1))
     prices = set()
     for step in range(200):
         begin_stream(seat, step)
-        decide(ZeroIntelligence().trader.address, 0, quoted(), seat, mind)
+        decide(ZeroIntelligence().trader.address, 0, quoted(), seat, params)
         sent = seat["command"][: seat["command_count"]]
         prices |= {int(row["side"] * row["price_ticks"]) for row in sent[sent["kind"] == CommandKind.LIMIT]}
     assert max(price for price in prices if price > 0) == ASK - 1

@@ -19,21 +19,21 @@ from marl_market.agents.scripted.zip import (
     WORKING,
     ZIP,
 )
-from tests.agents.scripted.seated import Seated
+from tests.agents.scripted.seated import GroupActor
 from tests.builders import public_record, show_levels
 
 EXACT = ZIP(relative=0.0, absolute=0.0, span=None)
 
 
-def working(side: int, agent: ZIP = EXACT, momentum: float = 0.0, change: float = 0.0) -> Seated:
+def working(side: int, agent: ZIP = EXACT, momentum: float = 0.0, change: float = 0.0) -> GroupActor:
     """Return a trader of limit 1000 and margin .2 that moves half of the way: it asks 1200 or bids 800."""
-    trader = Seated(agent)
-    memory = trader.seat["memory"]
+    trader = GroupActor(agent)
+    memory = trader.seat["agent"]["memory"]
     memory[[SIDE, LIMIT, BEGUN, ANCHOR]] = (side, 1000.0, 1.0, 1000.0)
     memory[[DRAWN, RATE, MOMENTUM, MARGIN, CHANGE, LAST_SIDE]] = (1.0, 0.5, momentum, 0.2, change, side)
     memory[PRICE] = 1000.0 - 200.0 * side
-    memory[REACH : REACH + 2] = trader.mind["parameter"][REACHES : REACHES + 2]
-    trader.mind["parameter"][4] = 0.0  # no assignment expires
+    memory[REACH : REACH + 2] = trader.params["value"][REACHES : REACHES + 2]
+    trader.params["value"][4] = 0.0  # no assignment expires
     return trader
 
 
@@ -45,7 +45,7 @@ def after_quote(side: int, price: int, earlier: int) -> Any:
     public = public_record()
     index = (1 - side) // 2
     show_levels(public, bids=[(price, 5)] if side > 0 else [], asks=[(price, 5)] if side < 0 else [])
-    public["earlier_touch"][index] = (5, earlier, 1)
+    public["previous_best"][index] = (5, earlier, 1)
     return public
 
 
@@ -85,16 +85,16 @@ def test_the_margin_moves_as_cliff_says(side: int, public: Any, price: int) -> N
 )
 def test_who_has_nothing_to_trade_raises_its_margin_and_never_lowers_it(side: int, public: Any, margin: float) -> None:
     trader = working(side)
-    trader.seat["memory"][SIDE] = 0.0
-    trader.mind["parameter"][3] = 0.0  # no assignment comes
+    trader.seat["agent"]["memory"][SIDE] = 0.0
+    trader.params["value"][3] = 0.0  # no assignment comes
     assert trader.see(public) == []
-    assert trader.seat["memory"][MARGIN] == pytest.approx(margin)
+    assert trader.seat["agent"]["memory"][MARGIN] == pytest.approx(margin)
 
 
 def test_the_change_has_momentum() -> None:
     trader = working(1, momentum=0.5, change=-20.0)  # .5 * -20 + .5 * .5 * -100
     assert trader.orders(after_trade(700, 1))[0][2] == 765
-    assert trader.seat["memory"][MARGIN] == pytest.approx(0.235)
+    assert trader.seat["agent"]["memory"][MARGIN] == pytest.approx(0.235)
 
 
 @pytest.mark.parametrize("side", [1, -1])
@@ -111,7 +111,7 @@ def test_the_target_is_a_little_beyond_the_shout() -> None:
         trader = working(1, ZIP(relative=0.1, absolute=5.0, span=None))  # A to 20 ticks
         trader.seat["random_key"] = key
         trader.orders(after_trade(700, 1))
-        targets.append(800 + 2 * float(trader.seat["memory"][CHANGE]))
+        targets.append(800 + 2 * float(trader.seat["agent"]["memory"][CHANGE]))
     assert 700 - 70 - 20 <= min(targets) < 640
     assert 695 < max(targets) <= 700
     assert np.mean(targets) == pytest.approx(700 - 35 - 10, abs=2)
@@ -152,31 +152,31 @@ def two_sided(side: int, own: int, earlier: int, other: int) -> Any:
 )
 def test_in_bristol_it_learns_so(side: int, public: Any, price: int) -> None:
     trader = working(side, BRISTOL)
-    trader.seat["memory"][WORKING] = 1.0
-    trader.mind["parameter"][5] = 0.0  # it learns before it looks
+    trader.seat["agent"]["memory"][WORKING] = 1.0
+    trader.params["value"][5] = 0.0  # it learns before it looks
     trader.see(public)
-    assert trader.seat["memory"][PRICE] == price
+    assert trader.seat["agent"]["memory"][PRICE] == price
 
 
 def test_in_bristol_prices_are_whole() -> None:
     trader = working(1, BRISTOL)
-    trader.seat["memory"][RATE] = 0.3
-    trader.mind["parameter"][5] = 0.0
+    trader.seat["agent"]["memory"][RATE] = 0.3
+    trader.params["value"][5] = 0.0
     trader.see(after_trade(701, 1))  # .3 of the way: 770.3
-    assert trader.seat["memory"][PRICE] == 770
-    assert trader.seat["memory"][MARGIN] == pytest.approx(0.2297)
+    assert trader.seat["agent"]["memory"][PRICE] == 770
+    assert trader.seat["agent"]["memory"][MARGIN] == pytest.approx(0.2297)
 
 
 def test_in_bristol_quotes_are_rounded_down_on_either_side() -> None:
     for side, price in ((1, 799), (-1, 1200)):
         trader = working(side, BRISTOL)
-        trader.seat["memory"][MARGIN] = 0.2005 if side > 0 else 0.2009
+        trader.seat["agent"]["memory"][MARGIN] = 0.2005 if side > 0 else 0.2009
         assert trader.orders(public_record())[0][2] == price
 
 
 def test_in_bristol_who_has_nothing_to_trade_lowers_its_margin_until_it_looks_again() -> None:
     trader = working(1, BRISTOL)
-    memory, table = trader.seat["memory"], trader.mind["parameter"]
+    memory, table = trader.seat["agent"]["memory"], trader.params["value"]
     memory[[SIDE, WORKING]] = (0.0, 1.0)
     table[3] = 0.0  # no assignment comes
     trader.see(after_trade(900, -1))
@@ -190,9 +190,9 @@ def test_in_bristol_who_has_nothing_to_trade_lowers_its_margin_until_it_looks_ag
 def test_in_bristol_the_reaches_are_drawn_too() -> None:
     drawn = []
     for key in range(500):
-        trader = Seated(ZIP(bristol=(1.0, 30.0)), random_key=key)
+        trader = GroupActor(ZIP(bristol=(1.0, 30.0)), random_key=key)
         trader.see(public_record())
-        drawn.append(trader.seat["memory"][REACH : REACH + 2] / (0.05, 0.2))
+        drawn.append(trader.seat["agent"]["memory"][REACH : REACH + 2] / (0.05, 0.2))
     low, high = np.min(drawn, axis=0), np.max(drawn, axis=0)
     assert ((low >= 0.2) & (low < 0.22)).all()
     assert ((high > 0.98) & (high <= 1.0)).all()
@@ -201,9 +201,9 @@ def test_in_bristol_the_reaches_are_drawn_too() -> None:
 def test_rate_momentum_and_margin_are_drawn_as_in_the_paper() -> None:
     drawn = []
     for key in range(500):
-        trader = Seated(ZIP(), random_key=key)
+        trader = GroupActor(ZIP(), random_key=key)
         trader.see(public_record())
-        drawn.append(trader.seat["memory"][[RATE, MOMENTUM, MARGIN]].copy())
+        drawn.append(trader.seat["agent"]["memory"][[RATE, MOMENTUM, MARGIN]].copy())
     low, high = np.min(drawn, axis=0), np.max(drawn, axis=0)
     assert (low >= [0.1, 0.0, 0.05]).all()
     assert (high <= [0.5, 0.1, 0.35]).all()

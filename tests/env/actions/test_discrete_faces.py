@@ -98,7 +98,7 @@ def test_a_mixed_action_is_repeated_and_paced() -> None:
     single = OrderMixed().space
     pair = market_spec(further_instruments={"second": market_spec(name="second")})
     assert environment(action=OrderMixed(), spec=pair).action_of("outside").space == Tuple((*single, *single))
-    paced = environment(action=OrderMixed(), pace=ChosenDelay((1, 3)))
+    paced = environment(action=OrderMixed(), timing=ChosenDelay((1, 3)))
     assert paced.action_of("outside").space == Tuple((*single, Discrete(2)))
     env = MarketEnv(paced)
     _, infos = env.reset(seed=1)

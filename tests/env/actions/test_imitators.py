@@ -16,7 +16,7 @@ from marl_market.env.actions.market_size import MarketSize
 from marl_market.env.actions.order_by_order import OrderByOrder
 from marl_market.env.actions.quotes import Quotes
 from marl_market.env.actions.target_position import TargetPosition
-from marl_market.env.interface.schemes import choices_of
+from marl_market.env.interface.schemes import num_choices_of
 from marl_market.exchange.codes import CommandKind
 from tests.builders import market_spec, mind_record, public_record, show_levels
 from tests.env.actions.test_limit_orders import seat_with
@@ -44,11 +44,11 @@ SCHEMES = [
 
 def imitated(scheme: Any, public: Any, seat: Any) -> list[float | None]:
     """Return the action that comes closest to the seat's commands; None for a number that makes no difference."""
-    seat["action"][:] = 77.0
-    call_trader_at(scheme.imitator.address, public, seat, mind_record(scheme.parameters(market_spec())))
-    assert (seat["action"][scheme.size :] == 77.0).all()
-    numbers = [float(number) for number in seat["action"][: scheme.size]]
-    choices = choices_of(scheme.space)
+    seat["agent"]["action"][:] = 77.0
+    call_trader_at(scheme.encoder.address, public, seat, mind_record(scheme.parameters(market_spec())))
+    assert (seat["agent"]["action"][scheme.size :] == 77.0).all()
+    numbers = [float(number) for number in seat["agent"]["action"][: scheme.size]]
+    choices = num_choices_of(scheme.space)
     for place, number in enumerate(numbers):
         if choices is None:
             assert math.isnan(number) or -1.0 <= number <= 1.0
@@ -75,7 +75,7 @@ def told(
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_decoding_an_imitated_decision_gives_it_back(scheme: Any, data: st.DataObject) -> None:
-    choices = choices_of(scheme.space)
+    choices = num_choices_of(scheme.space)
     numbers = st.tuples(
         *[
             st.floats(-1.0, 1.0, width=32) if choices is None else st.integers(0, int(choices[place]) - 1)
@@ -191,4 +191,4 @@ def test_one_order_after_the_other_until_nothing_is_missing() -> None:
 def test_what_makes_no_difference_is_not_a_number() -> None:
     seat = seat_with()
     assert imitated(QUOTES, public_record(), seat)[0] is None
-    assert np.isnan(seat["action"][0])
+    assert np.isnan(seat["agent"]["action"][0])

@@ -17,7 +17,7 @@ def decode(
 ) -> list[tuple[int, int, int]]:  # fmt: skip
     """Return (side, price, quantity) of the quotes that replace all others."""
     seat = seat_record()
-    seat["action"][: len(action)] = action
+    seat["agent"]["action"][: len(action)] = action
     seat["account"]["position"] = position
     decide(
         0,

@@ -66,9 +66,9 @@ def test_what_orders_reserve_and_how_near_the_liquidation_is() -> None:
     # Seat 0 holds 25 lots and could buy 15 more; if all its orders to sell were filled it would owe 45 at 1010.
     assert seen(venue, 0)[2:] == pytest.approx([45 * 10.1 * 0.5 / 1000, 25 * 10 * 0.2 / 1000])
     assert seen(venue, 3)[2:] == [0.0, 0.0]
-    venue.market["public"]["mark_twice_ticks"] = 2 * 3000  # seat 1 owes 25 lots and has lost 500
+    venue.market["public"]["twice_mark_ticks"] = 2 * 3000  # seat 1 owes 25 lots and has lost 500
     assert seen(venue, 1)[2:] == pytest.approx([25 * 30 * 0.5 / 500, 25 * 30 * 0.2 / 500])
-    venue.market["public"]["mark_twice_ticks"] = 2 * 5000
+    venue.market["public"]["twice_mark_ticks"] = 2 * 5000
     assert seen(venue, 1) == [pytest.approx(5 / 11), 0.0, 1.0, 1.0]
     venue.account(3)["cash"] = -(10**10)
     assert seen(venue, 3) == [0.0, 0.0, 1.0, 1.0]

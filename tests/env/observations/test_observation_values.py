@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from marl_market.env.observations.account import Account
+from marl_market.env.observations.best_bid_offer import BestBidOffer
 from marl_market.env.observations.book import Book
 from marl_market.env.observations.candles import Candles
 from marl_market.env.observations.clock import Clock
@@ -13,7 +14,6 @@ from marl_market.env.observations.fills import Fills
 from marl_market.env.observations.flow_imbalance import FlowImbalance
 from marl_market.env.observations.orders import Orders
 from marl_market.env.observations.tape import TradeTape
-from marl_market.env.observations.best_bid_offer import Touch
 from marl_market.exchange.codes import Liquidity, PublicKind
 from marl_market.exchange.records import BUY_STOPS, PUBLIC_EVENTS, SEAT_FILLS, SELL_STOPS
 from tests.builders import public_record, seat_record, show_levels
@@ -92,7 +92,7 @@ def test_an_account_shows_money_position_and_its_best_open_orders() -> None:
         seat["live"] |= np.uint64(1 << slot)
         order = seat["order"][slot]
         order["side"], order["ladder"], order["price_ticks"], order["leaves_quantity"] = side, ladder, price, 5
-    public = public_record(reference_ticks=1001.0, mark_twice_ticks=2003)
+    public = public_record(reference_ticks=1001.0, twice_mark_ticks=2003)
     account = seat["account"]
     account["cash"], account["position"], account["fees"] = -123_450_000, 12, -700_000
     account["cost"] = cost = 12 * 1000 * 10000
@@ -113,13 +113,13 @@ def test_an_account_without_orders_shows_no_distance() -> None:
 def test_touch_is_relative_to_the_mid_price() -> None:
     public = public_record()
     show_levels(public, [(997, 6), (996, 1)], [(1001, 2)])
-    assert observe(Touch(), public, seat_record()) == pytest.approx([-0.5, 0.5, 0.5, 0.25])
+    assert observe(BestBidOffer(), public, seat_record()) == pytest.approx([-0.5, 0.5, 0.5, 0.25])
 
 
 def test_a_missing_side_of_the_touch_is_zero() -> None:
     public = public_record()
     show_levels(public, [], [(1006, 2)])
-    assert observe(Touch(), public, seat_record()) == pytest.approx([0, 0, 1.5, 0.25])
+    assert observe(BestBidOffer(), public, seat_record()) == pytest.approx([0, 0, 1.5, 0.25])
 
 
 def test_events_are_newest_first_and_their_kind_carries_the_side() -> None:
@@ -181,7 +181,7 @@ def test_flow_imbalance_follows_cont_kukanov_and_stoikov(before: Any, now: Any, 
     show_levels(public, [now[0]] if now[0] else [], [now[1]] if now[1] else [])
     for index, quote in enumerate(before):
         if quote:
-            public["earlier_touch"][index] = (quote[1], quote[0], 1)
+            public["previous_best"][index] = (quote[1], quote[0], 1)
     assert observe(FlowImbalance(), public, seat_record()) == pytest.approx([lots / (abs(lots) + 6)])
 
 
@@ -196,7 +196,12 @@ def test_orders_show_the_best_four_of_a_side_with_their_queues() -> None:
         order["ladder"] = (1 - side) // 2
         seat["live"] |= np.uint64(1 << (20 - place))
     written = np.array(observe(Orders(), public_record(), seat)).reshape(2, 4, 3)
-    bids = [[-1, 0.5, 0], [-2.5, share(3), share(9)], [-2.5, share(1), share(12)], [-3, share(1), 0]]
+    bids = [
+        [-1, 0.5, 0],
+        [-2.5, share(3), share(9)],
+        [-2.5, share(1), share(12)],
+        [-3, share(1), 0],
+    ]
     np.testing.assert_allclose(written[0], bids, rtol=1e-6)
     np.testing.assert_allclose(written[1], [[2, share(2), share(1)], [0, 0, 0], [0, 0, 0], [0, 0, 0]], rtol=1e-6)
 
@@ -227,7 +232,7 @@ def test_fees_of_the_seats_tier_are_price_moves() -> None:
 
 
 def test_account_splits_its_worth_into_realized_and_unrealized_profit_and_fees() -> None:
-    seat, public = seat_record(), public_record(mark_twice_ticks=2010)
+    seat, public = seat_record(), public_record(twice_mark_ticks=2010)
     account = seat["account"]
     account["position"], account["fees"] = -3, 500
     account["cost"] = -3 * 1003 * 10_000

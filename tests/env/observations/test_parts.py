@@ -6,8 +6,8 @@ from itertools import chain
 import numpy as np
 
 from marl_market.env.batch_market import BatchMarket
-from marl_market.env.observations.clock import Clock
 from marl_market.env.interface.signatures import encoder
+from marl_market.env.observations.clock import Clock
 from tests.builders import actions, environment, market_spec
 from tests.env.calls import observe
 
@@ -36,7 +36,7 @@ def write_mind_row(public, seat, observation):  # type: ignore[no-untyped-def]
 @dataclass(frozen=True)
 class Private:
     encoder = write_mind_row
-    digests = False
+    tracks_history = False
     shared = False
     size = 1
 

@@ -5,47 +5,60 @@ import pytest
 from numpy.typing import NDArray
 
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
-from marl_market.env.population.group import External, Group
 from marl_market.env.batch_market import BatchMarket
-from marl_market.env.population.participation import Exponential, Fixed, Poisson, Presence, Timing, Uniform, write_stays
-from marl_market.exchange.records import NEVER, SEAT
+from marl_market.env.interface.records import SEAT
+from marl_market.env.population.group import External, Group
+from marl_market.env.population.participation import (
+    Exponential,
+    Fixed,
+    Participation,
+    Poisson,
+    StepDistribution,
+    Uniform,
+    write_participation,
+)
+from marl_market.exchange.records import NEVER
 from tests.builders import actions, environment, market_spec
 
 STEPS = 12
 
 
-def stays(presence: Presence, seats: int = 3, markets: int = 4000) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def stays(
+    participation: Participation, seats: int = 3, markets: int = 4000
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     keys = np.random.default_rng(0).integers(0, 2**64, (markets, seats), np.uint64)
     seat = np.zeros((markets, seats), SEAT)
-    write_stays(presence, keys, seat, session_steps=10**6)
+    write_participation(participation, keys, seat, session_steps=10**6)
     return seat["arrival_step"], seat["departure_step"]
 
 
-def visited(join: Timing, stay: Timing | None = None, closes: bool = False, markets: int = 2) -> BatchMarket:
-    groups = [Group("noise", ZeroIntelligence(), 4), Group("outside", External(), 2, Presence(join, stay, closes))]
+def visited(
+    join: StepDistribution, stay: StepDistribution | None = None, closes: bool = False, markets: int = 2
+) -> BatchMarket:
+    groups = [Group("noise", ZeroIntelligence(), 4), Group("outside", External(), 2, Participation(join, stay, closes))]
     return BatchMarket(environment(groups), markets)
 
 
 def test_a_seat_without_more_is_there_from_the_open_to_the_close() -> None:
-    arrival, departure = stays(Presence())
+    arrival, departure = stays(Participation())
     assert not arrival.any()
     assert (departure == NEVER).all()
 
 
 def test_fixed_steps_are_of_each_seat_or_of_all() -> None:
-    arrival, departure = stays(Presence(Fixed((5, 0, 2)), Fixed(4)))
+    arrival, departure = stays(Participation(Fixed((5, 0, 2)), Fixed(4)))
     assert arrival[7].tolist() == [5, 0, 2]
     assert (departure - arrival == 4).all()
 
 
 def test_stays_follow_their_laws() -> None:
-    arrival, departure = stays(Presence(Uniform(3, 6), Exponential(20.0)))
+    arrival, departure = stays(Participation(Uniform(3, 6), Exponential(20.0)))
     assert np.bincount(arrival.ravel())[3:] == pytest.approx([3000] * 4, rel=0.1)
     stay = departure - arrival
     assert stay.min() == 1
     assert stay.mean() == pytest.approx(20.5, rel=0.03)  # rounded up
     assert abs(np.corrcoef(arrival.ravel(), stay.ravel())[0, 1]) < 0.03, "two draws, not one"
-    arrival, _ = stays(Presence(Poisson(50.0)))
+    arrival, _ = stays(Participation(Poisson(50.0)))
     assert (np.diff(arrival, axis=1) >= 0).all()
     assert np.diff(arrival, axis=1, prepend=0).mean(0) == pytest.approx([50, 50, 50], rel=0.05)
 
@@ -57,7 +70,7 @@ def test_stays_follow_their_laws() -> None:
         (lambda: Uniform(5, 4), "presence first is 5; it must be zero or more, up to last, 4"),
         (lambda: Exponential(0.0), "presence mean_steps is 0.0; it must be above zero"),
         (
-            lambda: stays(Presence(Fixed((1, 2)))),
+            lambda: stays(Participation(Fixed((1, 2)))),
             r"steps is \(1, 2\); it must be one number, or one for each of 3 seats",
         ),
     ],
@@ -81,17 +94,17 @@ def test_equal_seeds_give_equal_stays_and_another_reset_gives_others() -> None:
 def test_a_seat_acts_and_earns_from_its_first_step_to_its_last() -> None:
     batch = visited(Fixed((2, 4)), Fixed((3, 100)))
     batch.reset([1, 2])
-    acts, terminated, reward = [batch.acts.copy()], [], []
+    active, terminated, reward = [batch.active.copy()], [], []
     for action in actions(batch, STEPS):
         step = batch.step(action)
-        assert step.acts is batch.acts
-        acts.append(step.acts.copy())
+        assert step.active is batch.active
+        active.append(step.active.copy())
         terminated.append(step.terminated.copy())
         reward.append(step.reward.copy())
         absent = batch.markets["seat"]["present"] == 0
         assert not batch.markets["seat"]["live"][absent].any()
-        assert not batch.markets["seat"]["command_count"][:, :6][~acts[-2]].any(), "who does not act sends nothing"
-    there, gone, earned = np.array(acts), np.array(terminated), np.array(reward)
+        assert not batch.markets["seat"]["command_count"][:, :6][~active[-2]].any(), "who does not act sends nothing"
+    there, gone, earned = np.array(active), np.array(terminated), np.array(reward)
     assert there[:, :, :4].all()
     for market in range(2):
         assert np.flatnonzero(there[:, market, 4]).tolist() == [2, 3, 4]
@@ -119,7 +132,7 @@ def test_the_last_observation_is_that_of_the_step_in_which_a_seat_leaves() -> No
 def test_what_is_held_is_closed_or_kept_and_the_last_reward_counts_it(closes: bool) -> None:
     groups = [
         Group("noise", ZeroIntelligence(), 12),
-        Group("outside", External(), 1, Presence(Fixed(0), Fixed(6), closes)),
+        Group("outside", External(), 1, Participation(Fixed(0), Fixed(6), closes)),
     ]
     batch = BatchMarket(environment(groups, spec=market_spec(session_steps=STEPS)), 32)
     batch.reset(range(32))
@@ -132,7 +145,7 @@ def test_what_is_held_is_closed_or_kept_and_the_last_reward_counts_it(closes: bo
     assert step.terminated[:, 12].all()
     assert held.any()
     public = batch.markets["public"]
-    worth = account["cash"] + account["position"] * public["mark_twice_ticks"] * public["cash_per_tick_lot"] / 2
+    worth = account["cash"] + account["position"] * public["twice_mark_ticks"] * public["cash_per_tick_lot"] / 2
     spec = batch.environment.spec
     scale = spec.price_scale_ticks * spec.size_scale_lots * spec.cash_per_tick_lot
     np.testing.assert_allclose(total, worth / scale, rtol=1e-4, atol=1e-5)
@@ -141,9 +154,9 @@ def test_what_is_held_is_closed_or_kept_and_the_last_reward_counts_it(closes: bo
 
 
 def test_a_seat_that_comes_later_does_not_warm_up() -> None:
-    presence = Presence(Fixed((0, 3)))
+    participation = Participation(Fixed((0, 3)))
     batch = BatchMarket(
-        environment([Group("noise", ZeroIntelligence(), 4), Group("late", ZeroIntelligence(), 2, presence)]), 1
+        environment([Group("noise", ZeroIntelligence(), 4), Group("late", ZeroIntelligence(), 2, participation)]), 1
     )
     batch.reset([1])
     live = batch.markets["seat"]["live"][0, 4:6]
@@ -159,6 +172,6 @@ def test_a_seat_whose_time_lies_beyond_the_session_never_comes() -> None:
     batch.reset([1, 2])
     for action in actions(batch, STEPS):
         step = batch.step(action)
-        assert not step.acts[:, 4:].any()
+        assert not step.active[:, 4:].any()
         assert not step.terminated.any()
     assert step.truncated

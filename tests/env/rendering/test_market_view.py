@@ -8,10 +8,10 @@ from pettingzoo.utils.conversions import parallel_to_aec
 
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
 from marl_market.env.actions.quotes import Quotes
-from marl_market.env.population.group import External, Group
 from marl_market.env.parallel_env import MarketEnv
-from marl_market.env.rendering.market_view import decimals
+from marl_market.env.population.group import External, Group
 from marl_market.env.rendering.image import COLORS, HEIGHT, OWN, WIDTH
+from marl_market.env.rendering.market_view import decimals
 from marl_market.exchange.codes import EventKind
 from marl_market.market.spec import MarketSpec
 from marl_market.market.tape import Side
@@ -120,7 +120,7 @@ def test_accounts_are_worth_what_they_are_worth() -> None:
     spec, public = env.batch.environment.spec, env.batch.markets[0]["public"]
     for name, seat, line in zip(env.possible_agents, env.batch.external, lines(env)[-2:], strict=True):
         account = env.batch.markets[0]["seat"][seat]["account"]
-        mark = public["mark_twice_ticks"] / 2 * spec.tick_size
+        mark = public["twice_mark_ticks"] / 2 * spec.tick_size
         profit = account["cash"] * spec.cash_unit + account["position"] * spec.lot_size * mark
         orders = int(env.batch.markets[0]["seat"][seat]["live"]).bit_count()
         fees = f"{account['fees'] * spec.cash_unit:.2f}"

@@ -49,7 +49,7 @@ def test_rewards_of_a_session_sum_to_its_profit(weight: float, scale: float) -> 
     for action in actions(batch, steps):
         total += batch.step(action).reward
     account, public = batch.markets["seat"]["account"][:, :6], batch.markets["public"]
-    per_lot = 0.5 * public["mark_twice_ticks"] * public["cash_per_tick_lot"]
+    per_lot = 0.5 * public["twice_mark_ticks"] * public["cash_per_tick_lot"]
     equity = account["cash"] + account["position"] * per_lot[:, None]
     assert (np.abs(equity) > 0).all()
     unit = scale * description.spec.price_scale_ticks * description.spec.size_scale_lots * 10000 / weight

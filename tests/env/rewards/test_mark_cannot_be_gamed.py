@@ -3,10 +3,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from marl_market.env.population.group import Group
 from marl_market.env.batch_market import BatchMarket
-from marl_market.env.rewards.profit import Profit
 from marl_market.env.interface.signatures import DECIDED, trader
+from marl_market.env.population.group import Group
+from marl_market.env.rewards.profit import Profit
 from marl_market.exchange.commands import cancel_all, submit_limit, submit_market
 from marl_market.market.spec import Fees, MarketSpec
 from tests.builders import environment, market_spec
@@ -15,7 +15,7 @@ STEPS = 12
 
 
 @trader
-def provide(public, seat, mind):  # type: ignore[no-untyped-def]
+def provide(public, seat, params):  # type: ignore[no-untyped-def]
     """Offer the same two prices to all comers."""
     cancel_all(seat)
     submit_limit(seat, 1, 990.0, 1000)
@@ -24,7 +24,7 @@ def provide(public, seat, mind):  # type: ignore[no-untyped-def]
 
 
 @trader
-def flash(public, seat, mind):  # type: ignore[no-untyped-def]
+def flash(public, seat, params):  # type: ignore[no-untyped-def]
     """Buy once, then show a high bid every other step, never long enough to be hit."""
     cancel_all(seat)
     if public.step == 0:
@@ -35,7 +35,7 @@ def flash(public, seat, mind):  # type: ignore[no-untyped-def]
 
 
 @trader
-def wash(public, seat, mind):  # type: ignore[no-untyped-def]
+def wash(public, seat, params):  # type: ignore[no-untyped-def]
     """Buy once, then trade with itself at a price that would suit it."""
     cancel_all(seat)
     if public.step == 0:
@@ -48,7 +48,7 @@ def wash(public, seat, mind):  # type: ignore[no-untyped-def]
 
 
 @trader
-def lift(public, seat, mind):  # type: ignore[no-untyped-def]
+def lift(public, seat, params):  # type: ignore[no-untyped-def]
     """Buy once, then buy what its friend sells at a high price."""
     if public.step == 0:
         submit_market(seat, 1, 5)
@@ -59,7 +59,7 @@ def lift(public, seat, mind):  # type: ignore[no-untyped-def]
 
 
 @trader
-def befriend(public, seat, mind):  # type: ignore[no-untyped-def]
+def befriend(public, seat, params):  # type: ignore[no-untyped-def]
     """Sell to its friend at a high price, to nobody else."""
     cancel_all(seat)
     if public.step > 0:
@@ -72,7 +72,7 @@ class Scripted:
     trader: object
     warms_up: bool = False
     observes = False
-    mind_per_market = False
+    params_per_market = False
 
     def parameters(self, spec: MarketSpec, seats: int) -> Sequence[float]:
         return ()

@@ -11,8 +11,8 @@ from marl_market.agents.scripted.heuristic_belief import HeuristicBelief
 from marl_market.agents.scripted.noise import Noise
 from marl_market.agents.scripted.value import Value
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
-from marl_market.env.population.group import External, Group
 from marl_market.env.batch_market import BatchMarket
+from marl_market.env.population.group import External, Group
 from marl_market.market.fundamental import MeanReverting
 from tests.builders import actions, environment, market_spec
 
@@ -25,7 +25,7 @@ STEPS = 12
 class Pusher(DriftAdversary):
     """A mind that claims to steer or not."""
 
-    steers: bool = True  # type: ignore[misc]
+    moves_fundamental: bool = True  # type: ignore[misc]
 
 
 def market(groups: Any = GROUPS, process: Any = WALK, markets: int = 2, **changes: Any) -> BatchMarket:
@@ -35,10 +35,10 @@ def market(groups: Any = GROUPS, process: Any = WALK, markets: int = 2, **change
 def signals(batch: BatchMarket, seeds: list[int], seed: int = 0) -> Any:
     """Return the signals of all seats after reset and each step, (steps + 1, markets, seats)."""
     batch.reset(seeds)
-    seen = [batch.markets["seat"]["signal"].copy()]
+    seen = [batch.markets["seat"]["agent"]["signal"].copy()]
     for action in actions(batch, STEPS, seed):
         batch.step(action)
-        seen.append(batch.markets["seat"]["signal"].copy())
+        seen.append(batch.markets["seat"]["agent"]["signal"].copy())
     return np.array(seen)
 
 
@@ -80,12 +80,12 @@ def test_without_a_process_the_value_is_the_initial_price_and_without_a_need_the
 
 
 def test_a_process_that_nobody_sees_changes_nothing() -> None:
-    digests = []
+    tracks_history = []
     for process in (None, WALK):
         batch = market(GROUPS[:1] + GROUPS[2:], process)
         signals(batch, [1, 2])
-        digests.append(batch.markets["seat"]["account"].tobytes())
-    assert digests[0] == digests[1]
+        tracks_history.append(batch.markets["seat"]["account"].tobytes())
+    assert tracks_history[0] == tracks_history[1]
 
 
 def test_a_published_value_is_the_reference_price_and_the_mark_of_all() -> None:
@@ -93,23 +93,23 @@ def test_a_published_value_is_the_reference_price_and_the_mark_of_all() -> None:
     batch.reset([1, 2])
     for action in actions(batch, STEPS):
         batch.step(action)
-        value, public = batch.markets["seat"]["signal"][:, 3], batch.markets["public"]
+        value, public = batch.markets["seat"]["agent"]["signal"][:, 3], batch.markets["public"]
         np.testing.assert_array_equal(public["reference_ticks"], value)
-        assert np.abs(public["mark_twice_ticks"] - 2 * value).max() <= 0.5
+        assert np.abs(public["twice_mark_ticks"] - 2 * value).max() <= 0.5
     hidden = market()
     signals(hidden, [1, 2])
     assert (hidden.markets["public"]["reference_ticks"] * 2 % 1 == 0).all()
 
 
-@pytest.mark.parametrize("steers", [True, False])
-def test_only_seats_that_steer_move_the_value(steers: bool) -> None:
-    groups = (*GROUPS, Group("adversary", Pusher(drift=12.0, steers=steers), 1))
+@pytest.mark.parametrize("moves_fundamental", [True, False])
+def test_only_seats_that_steer_move_the_value(moves_fundamental: bool) -> None:
+    groups = (*GROUPS, Group("adversary", Pusher(drift=12.0, moves_fundamental=moves_fundamental), 1))
     batch = market(groups, process=None)
     seen = signals(batch, [1, 2])[:, :, 3]
-    drift = batch.markets["seat"]["drift"][:, 6]
+    drift = batch.markets["seat"]["agent"]["drift"][:, 6]
     assert np.abs(drift).tolist() == [4.0, 4.0]
     moves = set(np.abs(np.diff(seen, axis=0)).ravel())
-    assert (4.0 in moves) is steers
+    assert (4.0 in moves) is moves_fundamental
     assert moves <= {0.0, 4.0}
     again = signals(batch, [1, 2])[:, :, 3]
     np.testing.assert_array_equal(again, seen)
@@ -117,12 +117,12 @@ def test_only_seats_that_steer_move_the_value(steers: bool) -> None:
 
 
 def test_a_seat_knows_its_number_within_its_group() -> None:
-    assert market().markets["seat"]["place"][0, :6].tolist() == [0, 1, 2, 0, 1, 0]
+    assert market().markets["seat"]["agent"]["group_index"][0, :6].tolist() == [0, 1, 2, 0, 1, 0]
 
 
 def test_a_privilege_that_there_is_not_is_named() -> None:
     class Nosy(Value):
-        sees = ("positions",)  # type: ignore[assignment]
+        privileges = ("positions",)  # type: ignore[assignment]
 
     with pytest.raises(ValueError, match=r"population.nosy.agent.sees is \('positions',\); it must name some of"):
         Group("nosy", Nosy())

@@ -9,24 +9,25 @@ from gymnasium.spaces import MultiDiscrete
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
 from marl_market.env.actions.limit_grid import LimitGrid
 from marl_market.env.actions.quotes import Quotes
-from marl_market.env.population.group import External, Group
-from marl_market.env.timing.wakeups import sleep, wake_sleepers
 from marl_market.env.batch_market import BatchMarket
-from marl_market.env.timing.chosen_delay import ChosenDelay
-from marl_market.env.timing.chosen_trigger import LARGE_TRADE, NEXT_STEP, OWN_FILL, TOUCH_MOVE, ChosenTrigger
-from marl_market.env.timing.every_step import EveryStep
+from marl_market.env.interface.records import AGENT
 from marl_market.env.interface.signatures import DECIDED, trader
+from marl_market.env.population.group import External, Group
+from marl_market.env.timing.chosen_delay import ChosenDelay
+from marl_market.env.timing.chosen_trigger import LARGE_TRADE, NEXT_STEP, OWN_FILL, QUOTE_MOVE, ChosenTrigger
+from marl_market.env.timing.every_step import EveryStep
+from marl_market.env.timing.wakeups import sleep, wake_seats
 from marl_market.exchange.codes import EventKind
 from marl_market.exchange.commands import submit_limit
-from marl_market.exchange.setup import allocate_markets
+from marl_market.exchange.setup import allocate_instruments
 from marl_market.market.spec import MarketSpec
 from tests.builders import environment, market_spec
 
 STEPS = 12
 
 
-def paced(pace: Any, action: Any = None, **changes: Any) -> BatchMarket:
-    batch = BatchMarket(environment(pace=pace, action=action or Quotes(), **changes), 1)
+def paced(timing: Any, action: Any = None, **changes: Any) -> BatchMarket:
+    batch = BatchMarket(environment(timing=timing, action=action or Quotes(), **changes), 1)
     batch.reset([1])
     return batch
 
@@ -41,16 +42,16 @@ def test_a_seat_acts_again_after_as_many_steps_as_it_has_chosen(discrete: bool) 
     batch = paced(ChosenDelay((1, 3, 5)), LimitGrid() if discrete else Quotes())
     size = batch.environment.action_size
     assert batch.environment.action_of("outside").space.shape == (size,)
-    acts = []
+    active = []
     for _ in range(STEPS):
-        acts.append(batch.acts[0, 4:6].tolist())
+        active.append(batch.active[0, 4:6].tolist())
         action = np.zeros((1, 2, size), np.float32)
         # The first seat always chooses three steps; the second five at first, then one.
-        chosen = (1, 2 if len(acts) == 1 else 0)
+        chosen = (1, 2 if len(active) == 1 else 0)
         action[0, :, -1] = chosen if discrete else [continuous(choice, 3) for choice in chosen]
         batch.step(action)
-    assert [step for step, (first, _) in enumerate(acts) if first] == [0, 3, 6, 9]
-    assert [step for step, (_, second) in enumerate(acts) if second] == [0, *range(5, STEPS)]
+    assert [step for step, (first, _) in enumerate(active) if first] == [0, 3, 6, 9]
+    assert [step for step, (_, second) in enumerate(active) if second] == [0, *range(5, STEPS)]
 
 
 def test_a_sleeping_seat_keeps_its_orders_and_is_scored_but_shown_nothing() -> None:
@@ -58,7 +59,7 @@ def test_a_sleeping_seat_keeps_its_orders_and_is_scored_but_shown_nothing() -> N
     action = np.zeros((1, 2, 5), np.float32)
     sent, earned, shown = [], [], []
     for _ in range(38):
-        before = batch.acts[0, 4]
+        before = batch.active[0, 4]
         step = batch.step(action)
         seat = batch.markets[0]["seat"][4]
         assert (seat["command_count"] > 0) == before
@@ -73,9 +74,9 @@ def test_a_sleeping_seat_keeps_its_orders_and_is_scored_but_shown_nothing() -> N
 
 
 def test_a_paced_action_is_one_number_more() -> None:
-    grid = environment(action=LimitGrid(), pace=ChosenDelay()).action_of("outside")
+    grid = environment(action=LimitGrid(), timing=ChosenDelay()).action_of("outside")
     assert grid.space == MultiDiscrete([22, 5])
-    assert environment(action=LimitGrid(), pace=EveryStep()).action_of("outside") == LimitGrid()
+    assert environment(action=LimitGrid(), timing=EveryStep()).action_of("outside") == LimitGrid()
     batch = paced(ChosenDelay(), LimitGrid())
     assert batch.mask.shape == (1, 2, 27)
     for _ in range(3):
@@ -89,7 +90,7 @@ def test_a_paced_action_is_one_number_more() -> None:
         (lambda: ChosenDelay((0, 1)), r"pace.delays is \(0, 1\); it must be 1 to 13 whole numbers"),
         (lambda: ChosenDelay(()), r"pace.delays is \(\)"),
         (lambda: ChosenTrigger(longest_steps=0), "pace.longest_steps is 0; it must be one or more"),
-        (lambda: ChosenTrigger(touch_move=0.0), "pace.touch_move is 0.0; it must be above zero"),
+        (lambda: ChosenTrigger(quote_move=0.0), "pace.quote_move is 0.0; it must be above zero"),
     ],
 )
 def test_a_pace_that_cannot_be_is_named(change: Any, complaint: str) -> None:
@@ -101,17 +102,17 @@ class Sleeper:
     """A market record with one seat that is asleep and waits for one thing."""
 
     def __init__(self, **wake: int) -> None:
-        self.markets = allocate_markets(market_spec(), 1, 2)
+        self.markets = allocate_instruments(market_spec(), 1, 2, AGENT)[0]
         self.market: Any = self.markets[0]
         self.market["public"]["best_bid"], self.market["public"]["best_ask"] = 995, 1005
         self.seat = self.market["seat"][1]
-        self.seat["asleep"] = 1
+        self.seat["agent"]["asleep"] = 1
         for name, value in {"step": 10, "best_bid": 995, "best_ask": 1005, **wake}.items():
-            self.seat["wake"][name] = value
+            self.seat["agent"]["wake"][name] = value
 
     def sleeps(self) -> bool:
-        wake_sleepers(self.market)
-        return bool(self.seat["asleep"])
+        wake_seats(self.market)
+        return bool(self.seat["agent"]["asleep"])
 
     def trade(self, *lots: int) -> None:
         self.market["event_count"] = len(lots) + 1
@@ -152,7 +153,7 @@ def test_a_large_trade_wakes_it() -> None:
     ("side", "near", "far"), [("best_bid", 997, 998), ("best_ask", 1003, 1002), ("best_bid", 993, 992)]
 )
 def test_a_move_of_the_touch_wakes_it(side: str, near: int, far: int) -> None:
-    sleeper = Sleeper(touch_ticks=3)
+    sleeper = Sleeper(quote_ticks=3)
     sleeper.market["public"][side] = near
     assert sleeper.sleeps()
     sleeper.market["public"][side] = far
@@ -160,29 +161,29 @@ def test_a_move_of_the_touch_wakes_it(side: str, near: int, far: int) -> None:
 
 
 def test_what_a_seat_waits_for_is_what_it_has_chosen() -> None:
-    pace = ChosenTrigger(longest_steps=6, trade_size=0.5, touch_move=0.5)
-    batch = paced(pace, spec=market_spec(session_steps=20))
-    _, lots, ticks = (int(value) for value in pace.parameters(batch.environment.spec))
+    timing = ChosenTrigger(longest_steps=6, trade_size=0.5, quote_move=0.5)
+    batch = paced(timing, spec=market_spec(session_steps=20))
+    _, lots, ticks = (int(value) for value in timing.parameters(batch.environment.spec))
     assert lots > 1 or ticks > 1
-    for choice, expected in {OWN_FILL: (1, 0, 0), LARGE_TRADE: (0, lots, 0), TOUCH_MOVE: (0, 0, ticks)}.items():
+    for choice, expected in {OWN_FILL: (1, 0, 0), LARGE_TRADE: (0, lots, 0), QUOTE_MOVE: (0, 0, ticks)}.items():
         batch.reset([3])
         action = np.full((1, 2, 5), continuous(choice, 4), np.float32)
         batch.step(action)
-        wake = batch.markets[0]["seat"][4]["wake"]
-        assert (wake["on_fill"], wake["trade_lots"], wake["touch_ticks"]) == expected
+        wake = batch.markets[0]["seat"][4]["agent"]["wake"]
+        assert (wake["on_fill"], wake["trade_lots"], wake["quote_ticks"]) == expected
         assert wake["step"] == 6
         slept = 1
-        while not batch.acts[0, 4]:
+        while not batch.active[0, 4]:
             batch.step(action)
             slept += 1
         assert 1 <= slept <= 6
     batch.reset([3])
     batch.step(np.full((1, 2, 5), continuous(NEXT_STEP, 4), np.float32))
-    assert batch.acts.all()
+    assert batch.active.all()
 
 
 @trader
-def quote_and_sleep(public, seat, mind):  # type: ignore[no-untyped-def]
+def quote_and_sleep(public, seat, params):  # type: ignore[no-untyped-def]
     """Send an order and sleep for three steps."""
     submit_limit(seat, 1, 900.0, 1)
     sleep(public, seat, 3)
@@ -194,7 +195,7 @@ class Drowsy:
     trader = quote_and_sleep
     observes = False
     warms_up = False
-    mind_per_market = False
+    params_per_market = False
 
     def parameters(self, spec: MarketSpec, seats: int) -> Sequence[float]:
         return ()

@@ -9,12 +9,12 @@ from marl_market.agents.scripted.fixed_spread import FixedSpread
 from marl_market.agents.scripted.noise import Noise
 from marl_market.env.population.group import Group
 from marl_market.evaluation.replication.replication import (
-    Truth,
+    Replication,
     accounts_of,
     bare_market,
-    deviation_truth,
-    mean_truth,
-    played_sessions,
+    deviation_replication,
+    mean_replication,
+    play_sessions,
     wealth_of,
 )
 
@@ -23,17 +23,17 @@ from marl_market.evaluation.replication.replication import (
     ("ours", "holds"), [(9.5, True), (9.39, False), (10.6, True), (10.61, False), (math.nan, False)]
 )
 def test_ours_must_lie_within_the_margin_and_three_errors(ours: float, holds: bool) -> None:
-    truth = Truth("one", 10.0, 0.3, ours, 0.1)
+    truth = Replication("one", 10.0, 0.3, ours, 0.1)
     assert truth.interval == pytest.approx((9.4, 10.6))
     assert truth.holds is holds
-    assert ("holds" in truth.line()) is holds
-    assert truth.row()["holds"] is holds
+    assert ("holds" in truth.to_text()) is holds
+    assert truth.to_dict()["holds"] is holds
 
 
 def test_errors_are_those_of_repeated_samples() -> None:
     random = np.random.default_rng(1)
     samples = random.exponential(2.0, (2000, 400))
-    for truth_about, statistic in ((mean_truth, np.mean), (deviation_truth, np.std)):
+    for truth_about, statistic in ((mean_replication, np.mean), (deviation_replication, np.std)):
         spread = statistic(samples, axis=1).std()
         errors = [truth_about("one", 2.0, 0.0, sample).error for sample in samples[:200]]
         assert np.mean(errors) == pytest.approx(spread, rel=0.1)
@@ -43,7 +43,7 @@ def test_sessions_come_in_batches_of_new_seeds_and_their_wealth_is_conserved() -
     groups = [Group("maker", FixedSpread(spread=4.0, size=50.0)), Group("noise", Noise(rate=2.0), 2)]
     watched = []
     wealth = []
-    for batch in played_sessions(bare_market(session_steps=5), groups, 150, watched.append):
+    for batch in play_sessions(bare_market(session_steps=5), groups, 150, watched.append):
         maker, noise = (wealth_of(batch, name) for name in ("maker", "noise"))
         np.testing.assert_allclose(maker[:, 0] + noise.sum(1), 0.0, atol=1e-9)
         flat = wealth_of(batch, "maker", np.zeros(100))[:, 0]

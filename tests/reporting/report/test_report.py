@@ -16,9 +16,9 @@ from marl_market.evaluation.outcomes import Conservation, Evaluation
 from marl_market.market.tape import QUOTE, Tape
 from marl_market.market.tape_file import save_tape
 from marl_market.reporting.report import figures
-from marl_market.reporting.sinks.local import LocalSink
 from marl_market.reporting.report.report import write_report
-from marl_market.reporting.run_folder import RunFolderError, write_evaluation, write_facts
+from marl_market.reporting.run_folder import RunFolderError, write_evaluation, write_metadata
+from marl_market.reporting.sinks.local import LocalSink
 
 ROOT = Path(__file__).parents[3]
 
@@ -114,7 +114,7 @@ def test_equal_runs_give_equal_pages(run_folder: Path) -> None:
 
 @pytest.mark.usefixtures("plain_figures")
 def test_text_of_others_cannot_become_markup(run_folder: Path, evaluation: Evaluation) -> None:
-    write_facts(run_folder, {"title": "<b>bold</b>", "<i>name</i>": "<u>value</u>", "currency": "<s>"})
+    write_metadata(run_folder, {"title": "<b>bold</b>", "<i>name</i>": "<u>value</u>", "currency": "<s>"})
     comparison = replace(evaluation.comparisons[0], group="<em>ppo</em>")
     write_evaluation(run_folder, replace(evaluation, comparisons=(comparison,)))
     path = write_report(run_folder)
@@ -234,7 +234,7 @@ def test_the_script_says_why_there_is_no_report(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("plain_figures")
 def test_facts_keep_their_order(run_folder: Path) -> None:
-    write_facts(run_folder, {"zebra": 1, "ant": 2.5, "market": "m"})
+    write_metadata(run_folder, {"zebra": 1, "ant": 2.5, "market": "m"})
     page = Page(write_report(run_folder))
     assert "The run zebra 1 ant 2.5 market m iterations 120" in page.text
     assert list(json.loads((run_folder / "facts.json").read_text())) == ["zebra", "ant", "market"]

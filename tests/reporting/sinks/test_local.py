@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 
 from marl_market.evaluation.outcomes import Evaluation
-from marl_market.reporting.sinks.local import LocalSink
 from marl_market.reporting.run_folder import RunFolderError, read_metrics
+from marl_market.reporting.sinks.local import LocalSink
 
 Row = Callable[[int], dict[str, float]]
 

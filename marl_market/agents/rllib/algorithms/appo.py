@@ -9,19 +9,19 @@ from gymnasium.spaces import Discrete, MultiDiscrete
 from ray.rllib.algorithms.appo import APPOConfig
 from ray.rllib.core import DEFAULT_MODULE_ID
 
-from marl_market.agents.rllib.learners.on_policy import ActorCritic
-from marl_market.agents.rllib.networks.attention import Attention, places_of_events
-from marl_market.agents.rllib.auxiliary.learner import group_learner
 from marl_market.agents.rllib.auxiliary.heads import add_heads
-from marl_market.agents.rllib.auxiliary.task import AuxiliaryTarget, Head, heads_of
+from marl_market.agents.rllib.auxiliary.learner import group_learner
+from marl_market.agents.rllib.auxiliary.task import AuxiliaryTask, Head, heads_of
+from marl_market.agents.rllib.batches.vtrace_sequences import VTraceSequences, entries_of
 from marl_market.agents.rllib.learners.group_learner import GroupLearner
-from marl_market.agents.rllib.learners.learner import newborn, observation_space
-from marl_market.agents.rllib.networks.masked_module import MaskedAPPOModule
+from marl_market.agents.rllib.learners.learner import build_rllib_learner, observation_space
+from marl_market.agents.rllib.learners.on_policy import OnPolicyLearner
 from marl_market.agents.rllib.networks.actor_critic import initialize_policy_head, network_of
-from marl_market.agents.rllib.batches.vtrace_sequences import Sequences, entries_of
-from marl_market.env.population.group import External
-from marl_market.env.environment import Environment
+from marl_market.agents.rllib.networks.attention import Attention, places_of_events
+from marl_market.agents.rllib.networks.masked_module import MaskedAPPOModule
+from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.interface.schemes import ActionSpace
+from marl_market.env.population.group import External
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class APPO(External):
     """
 
     hidden: Sequence[int] = (64, 64)
-    memory: int | None = None
+    lstm_size: int | None = None
     attention: Attention | None = None
     learning_rate: float = 1e-3
     discount: float = 0.99
@@ -67,7 +67,7 @@ class APPO(External):
     gradient_clip: float | None = 0.5
     initial_log_std: float = -0.5
     output_scale: float = 0.01
-    auxiliary: Mapping[str, AuxiliaryTarget] = field(default_factory=dict)
+    auxiliary: Mapping[str, AuxiliaryTask] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "hidden", tuple(int(width) for width in self.hidden))
@@ -79,14 +79,14 @@ class APPO(External):
         for name in ("value_coefficient", "entropy_coefficient", "output_scale"):
             self._require(name, getattr(self, name) >= 0, "zero or more")
         self._require("discount", 0 <= self.discount <= 1, "in [0, 1]")
-        self._require("memory", self.memory is None or self.memory > 0, "above zero or None")
+        self._require("lstm_size", self.lstm_size is None or self.lstm_size > 0, "above zero or None")
         self._require("gradient_clip", self.gradient_clip is None or self.gradient_clip > 0, "above zero or None")
 
     def _require(self, name: str, condition: bool, wanted: str) -> None:
         if not condition:
             raise ValueError(f"APPO.{name} is {getattr(self, name)!r}; it must be {wanted}")
 
-    def learner(self, environment: Environment, group: str, seed: int) -> GroupLearner:
+    def learner(self, environment: EnvironmentSpec, group: str, seed: int) -> GroupLearner:
         """Return a newborn learner for the group of this name."""
         space, steps = environment.action_of(group).space, environment.spec.session_steps
         events = () if self.attention is None else places_of_events(environment, group)
@@ -102,18 +102,18 @@ class APPO(External):
         seed: int,
         events: Sequence[int] = (),
         heads: Mapping[str, Head] | None = None,
-    ) -> ActorCritic:
+    ) -> OnPolicyLearner:
         """Return a newborn learner of sessions of `steps` steps; the same seed gives the same weights.
 
         `events` says where `attention` finds events in an observation, `heads` what the encoder also foretells.
         """
         configuration = add_heads(self._configuration(action, steps, events), heads or {})
-        learner = newborn(configuration, observation_space(observation_size), action, seed)
+        learner = build_rllib_learner(configuration, observation_space(observation_size), action, seed)
         # RLlib's thread would update while the next session is sampled, and no two runs would be alike.
         learner.shutdown()
         initialize_policy_head(learner.module[DEFAULT_MODULE_ID], self.output_scale, self.initial_log_std)
         learner.module[DEFAULT_MODULE_ID].make_target_networks()
-        return ActorCritic(
+        return OnPolicyLearner(
             learner, seed, entries_of, num_epochs=self.epochs, minibatch_size=self.minibatch_rows * steps
         )
 
@@ -122,7 +122,7 @@ class APPO(External):
             MaskedAPPOModule,
             self.hidden,
             "tanh",
-            self.memory,
+            self.lstm_size,
             steps,
             self.attention,
             events,
@@ -133,7 +133,7 @@ class APPO(External):
             .env_runners(rollout_fragment_length=steps)
             .rl_module(rl_module_spec=network)
             .learners(
-                learner_connector=lambda *_: Sequences(steps, self.discount),
+                learner_connector=lambda *_: VTraceSequences(steps, self.discount),
                 add_default_connectors_to_learner_pipeline=False,
             )
             .training(

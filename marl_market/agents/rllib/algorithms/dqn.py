@@ -14,17 +14,17 @@ from ray.rllib.core.columns import Columns
 from ray.rllib.core.rl_module.default_model_config import DefaultModelConfig
 from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 
-from marl_market.agents.policies.mlp import MultilayerPerceptron
-from marl_market.agents.imitation.behavior_cloning import Fitting
+from marl_market.agents.imitation.behavior_cloning import BCConfig
 from marl_market.agents.interfaces import Decision, Experience, Floats, Masks, Policy
-from marl_market.agents.rllib.networks.policy import Actor, frozen, perceptron_of
-from marl_market.agents.rllib.networks.categorical import draw_greedily, mask_scores
+from marl_market.agents.policies.mlp import MultilayerPerceptron
 from marl_market.agents.rllib.learners.cloning import clone_values
-from marl_market.agents.rllib.learners.learner import newborn, observation_space
-from marl_market.agents.rllib.networks.masked_module import MaskedDQNModule
-from marl_market.agents.rllib.networks.action_distribution import mixture_of
+from marl_market.agents.rllib.learners.learner import build_rllib_learner, observation_space
 from marl_market.agents.rllib.learners.off_policy import OffPolicy, OffPolicyLearner
-from marl_market.env.environment import Environment
+from marl_market.agents.rllib.networks.action_distribution import action_components
+from marl_market.agents.rllib.networks.categorical import epsilon_greedy, mask_scores
+from marl_market.agents.rllib.networks.masked_module import MaskedDQNModule
+from marl_market.agents.rllib.networks.policy import PolicyNetwork, frozen, to_mlp
+from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.interface.schemes import ActionSpace
 
 METRICS = {
@@ -46,31 +46,31 @@ class DQN(OffPolicy):
             (van Hasselt et al. 2016, arXiv:1509.06461); else the target network says both.
         dueling: whether the value of a state and the advantages of its choices are learned apart (Wang et al. 2016,
             arXiv:1511.06581).
-        first_epsilon: probability with which a newborn explores.
-        last_epsilon: probability with which it explores after `epsilon_decisions`.
+        initial_epsilon: probability with which a newborn explores.
+        final_epsilon: probability with which it explores after `epsilon_decisions`.
         epsilon_decisions: decisions over which that probability falls, along a line.
     """
 
     learning_rate: float = 5e-4
     double: bool = True
     dueling: bool = True
-    first_epsilon: float = 1.0
-    last_epsilon: float = 0.05
+    initial_epsilon: float = 1.0
+    final_epsilon: float = 0.05
     epsilon_decisions: int = 100_000
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self._require("learning_rate", self.learning_rate > 0, "above zero")
         self._require("epsilon_decisions", self.epsilon_decisions >= 1, "1 or more")
-        for name in ("first_epsilon", "last_epsilon"):
+        for name in ("initial_epsilon", "final_epsilon"):
             self._require(name, 0 <= getattr(self, name) <= 1, "in [0, 1]")
 
-    def learner(self, environment: Environment, group: str, seed: int) -> DQNLearner:
+    def learner(self, environment: EnvironmentSpec, group: str, seed: int) -> DQNLearner:
         """Return a newborn learner for the group of this name; raises ValueError where its action is not one choice."""
         action = environment.action_of(group)
-        if environment.pace.choices > 0:
+        if environment.timing.choices > 0:
             raise ValueError(
-                f"population.{group} learns by DQN and pace is {environment.pace}, which gives its action one choice "
+                f"population.{group} learns by DQN and pace is {environment.timing}, which gives its action one choice "
                 "more; DQN makes one: it must be every_step, or the group must learn in another way"
             )
         if not isinstance(action.space, Discrete):
@@ -88,7 +88,9 @@ class DQN(OffPolicy):
             .rl_module(rl_module_spec=RLModuleSpec(module_class=MaskedDQNModule, model_config=network))
             .training(lr=self.learning_rate, double_q=self.double, dueling=self.dueling, **self._settings())
         )
-        return DQNLearner(self, newborn(configuration, observation_space(observation_size), action, seed), seed)
+        return DQNLearner(
+            self, build_rllib_learner(configuration, observation_space(observation_size), action, seed), seed
+        )
 
 
 class DQNLearner(OffPolicyLearner):
@@ -105,30 +107,30 @@ class DQNLearner(OffPolicyLearner):
         """Return the probability with which the next decision explores."""
         settings = self._settings
         passed = min(self._learner.decisions / settings.epsilon_decisions, 1.0)
-        return settings.first_epsilon + passed * (settings.last_epsilon - settings.first_epsilon)
+        return settings.initial_epsilon + passed * (settings.final_epsilon - settings.initial_epsilon)
 
-    def act(self, observation: Floats, memory: Floats, noise: Floats | None, mask: Masks | None = None) -> Decision:
+    def act(self, observation: Floats, lstm_size: Floats, noise: Floats | None, mask: Masks | None = None) -> Decision:
         """Return choices (R, 1), the best but where `noise` explores, and no columns."""
         with torch.no_grad():
             values = self._module.compute_q_values({Columns.OBS: torch.from_numpy(observation)})[QF_PREDS].numpy()
-        return Decision(draw_greedily(mask_scores(values, mask), noise, mask, self.epsilon), memory, {})
+        return Decision(epsilon_greedy(mask_scores(values, mask), noise, mask, self.epsilon), lstm_size, {})
 
     def learn(self, experience: Experience) -> dict[str, float]:
         """Remember one session and learn; return `METRICS` and how much was explored."""
         epsilon = self.epsilon
         return {**super().learn(experience), "epsilon": epsilon}
 
-    def _clone(self, sessions: Sequence[Experience], fitting: Fitting) -> dict[str, float]:
+    def _clone(self, sessions: Sequence[Experience], fitting: BCConfig) -> dict[str, float]:
         return clone_values(self._module, sessions, fitting, self._seed)
 
     def policy(self) -> Policy:
         """Return what is done without exploring, compiled where it can be."""
-        mixture = mixture_of(self._module.action_space)
-        return frozen(self.network, Actor(self._module.encoder, self._module.af, mixture))
+        components = action_components(self._module.action_space)
+        return frozen(self.network, PolicyNetwork(self._module.encoder, self._module.af, components))
 
     def network(self) -> tuple[MultilayerPerceptron, Floats]:
         """Return the network that scores choices, of dueling networks the one of advantages, and its flat weights.
 
         Raises NotCompiledError for more than compiled minds hold.
         """
-        return perceptron_of(self._module.encoder, self._module.af, self._module.action_space)
+        return to_mlp(self._module.encoder, self._module.af, self._module.action_space)

@@ -10,20 +10,20 @@ from gymnasium.spaces import Discrete, MultiDiscrete
 from ray.rllib.algorithms.ppo import PPOConfig
 from ray.rllib.core import DEFAULT_MODULE_ID
 
-from marl_market.agents.rllib.learners.on_policy import ActorCritic
-from marl_market.agents.rllib.batches.advantages import GeneralizedAdvantages
-from marl_market.agents.rllib.networks.attention import Attention, places_of_events
-from marl_market.agents.rllib.auxiliary.learner import group_learner
 from marl_market.agents.rllib.auxiliary.heads import add_heads
-from marl_market.agents.rllib.auxiliary.task import AuxiliaryTarget, Head, heads_of
+from marl_market.agents.rllib.auxiliary.learner import group_learner
+from marl_market.agents.rllib.auxiliary.task import AuxiliaryTask, Head, heads_of
+from marl_market.agents.rllib.batches.advantages import GAEConnector
+from marl_market.agents.rllib.batches.recurrent import RecurrentGAEConnector
 from marl_market.agents.rllib.learners.group_learner import GroupLearner
-from marl_market.agents.rllib.learners.learner import newborn, observation_space
-from marl_market.agents.rllib.networks.masked_module import MaskedPPOModule
+from marl_market.agents.rllib.learners.learner import build_rllib_learner, observation_space
+from marl_market.agents.rllib.learners.on_policy import OnPolicyLearner
 from marl_market.agents.rllib.networks.actor_critic import initialize_policy_head, network_of
-from marl_market.agents.rllib.batches.recurrent import RememberedAdvantages
-from marl_market.env.population.group import External
-from marl_market.env.environment import Environment
+from marl_market.agents.rllib.networks.attention import Attention, places_of_events
+from marl_market.agents.rllib.networks.masked_module import MaskedPPOModule
+from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.interface.schemes import ActionSpace
+from marl_market.env.population.group import External
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class PPO(External):
             {heads: 2, width: 32}; None: events are like all other numbers.
         learning_rate: step of Adam.
         discount: worth of the next step's reward.
-        trace_decay: lambda of the generalized advantages: 0 trusts the critic, 1 the rewards.
+        gae_lambda: lambda of the generalized advantages: 0 trusts the critic, 1 the rewards.
         clip: how far an update may move an action's probability ratio from 1 and still gain.
         value_clip: squared error of the critic beyond which a sample teaches it nothing. RLlib's 10 stops the critic
             where returns are large; infinity never does.
@@ -68,12 +68,12 @@ class PPO(External):
 
     hidden: Sequence[int] = (64, 64)
     activation: str = "tanh"
-    memory: int | None = None
-    sequence: int = 20
+    lstm_size: int | None = None
+    sequence_length: int = 20
     attention: Attention | None = None
     learning_rate: float = 3e-4
     discount: float = 0.99
-    trace_decay: float = 0.95
+    gae_lambda: float = 0.95
     clip: float = 0.2
     value_clip: float = math.inf
     value_coefficient: float = 1.0
@@ -87,7 +87,7 @@ class PPO(External):
     state_dependent_std: bool = False
     log_std_limit: float = 5.0
     output_scale: float = 0.01
-    auxiliary: Mapping[str, AuxiliaryTarget] = field(default_factory=dict)
+    auxiliary: Mapping[str, AuxiliaryTask] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "hidden", tuple(int(width) for width in self.hidden))
@@ -99,11 +99,11 @@ class PPO(External):
             self._require(name, getattr(self, name) > 0, "above zero")
         for name in ("value_coefficient", "entropy_coefficient", "kl_coefficient", "output_scale"):
             self._require(name, getattr(self, name) >= 0, "zero or more")
-        for name in ("discount", "trace_decay"):
+        for name in ("discount", "gae_lambda"):
             self._require(name, 0 <= getattr(self, name) <= 1, "in [0, 1]")
-        self._require("memory", self.memory is None or self.memory > 0, "above zero or None")
-        fits = self.memory is None or 1 < self.sequence <= self.minibatch_size
-        self._require("sequence", fits, "2 or more, and no longer than a minibatch")
+        self._require("lstm_size", self.lstm_size is None or self.lstm_size > 0, "above zero or None")
+        fits = self.lstm_size is None or 1 < self.sequence_length <= self.minibatch_size
+        self._require("sequence_length", fits, "2 or more, and no longer than a minibatch")
         self._require("gradient_clip", self.gradient_clip is None or self.gradient_clip > 0, "above zero or None")
         self._require("initial_log_std", abs(self.initial_log_std) < self.log_std_limit, "within log_std_limit")
 
@@ -111,7 +111,7 @@ class PPO(External):
         if not condition:
             raise ValueError(f"PPO.{name} is {getattr(self, name)!r}; it must be {wanted}")
 
-    def learner(self, environment: Environment, group: str, seed: int) -> GroupLearner:
+    def learner(self, environment: EnvironmentSpec, group: str, seed: int) -> GroupLearner:
         """Return a newborn learner for the group of this name."""
         events = () if self.attention is None else places_of_events(environment, group)
         heads, space = heads_of(self.auxiliary, environment), environment.action_of(group).space
@@ -125,15 +125,15 @@ class PPO(External):
         seed: int,
         events: Sequence[int] = (),
         heads: Mapping[str, Head] | None = None,
-    ) -> ActorCritic:
+    ) -> OnPolicyLearner:
         """Return a newborn learner; the same seed gives the same weights, and the same rollouts the same learning.
 
         `events` says where `attention` finds events in an observation, `heads` what the encoder also foretells.
         """
         configuration = add_heads(self._configuration(action, events), heads or {})
-        learner = newborn(configuration, observation_space(observation_size), action, seed)
+        learner = build_rllib_learner(configuration, observation_space(observation_size), action, seed)
         initialize_policy_head(learner.module[DEFAULT_MODULE_ID], self.output_scale, self.initial_log_std)
-        return ActorCritic(
+        return OnPolicyLearner(
             learner,
             seed,
             num_epochs=self.epochs,
@@ -146,8 +146,8 @@ class PPO(External):
             MaskedPPOModule,
             self.hidden,
             self.activation,
-            self.memory,
-            self.sequence,
+            self.lstm_size,
+            self.sequence_length,
             self.attention,
             events,
             free_log_std=not isinstance(action, Discrete | MultiDiscrete) and not self.state_dependent_std,
@@ -174,7 +174,7 @@ class PPO(External):
             )
         )
 
-    def _advantages(self) -> GeneralizedAdvantages:
-        if self.memory is None:
-            return GeneralizedAdvantages(self.discount, self.trace_decay)
-        return RememberedAdvantages(self.discount, self.trace_decay, self.sequence)
+    def _advantages(self) -> GAEConnector:
+        if self.lstm_size is None:
+            return GAEConnector(self.discount, self.gae_lambda)
+        return RecurrentGAEConnector(self.discount, self.gae_lambda, self.sequence_length)

@@ -13,15 +13,15 @@ from ray.rllib.algorithms.sac import SACConfig
 from ray.rllib.core.rl_module.default_model_config import DefaultModelConfig
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from marl_market.agents.policies.mlp import MultilayerPerceptron
-from marl_market.agents.imitation.behavior_cloning import Fitting
+from marl_market.agents.imitation.behavior_cloning import BCConfig
 from marl_market.agents.interfaces import Decision, Experience, Floats, Masks, Policy
-from marl_market.agents.rllib.networks.policy import Actor, frozen, perceptron_of
+from marl_market.agents.policies.mlp import MultilayerPerceptron
 from marl_market.agents.rllib.learners.cloning import clone_squashed
-from marl_market.agents.rllib.learners.learner import newborn, observation_space
-from marl_market.agents.rllib.networks.action_distribution import mixture_of
+from marl_market.agents.rllib.learners.learner import build_rllib_learner, observation_space
 from marl_market.agents.rllib.learners.off_policy import OffPolicy, OffPolicyLearner
-from marl_market.env.environment import Environment
+from marl_market.agents.rllib.networks.action_distribution import action_components
+from marl_market.agents.rllib.networks.policy import PolicyNetwork, frozen, to_mlp
+from marl_market.env.environment import EnvironmentSpec
 
 METRICS = {
     "total_loss": "total_loss",
@@ -46,10 +46,10 @@ class SAC(OffPolicy):
         policy_learning_rate: step of the policy's Adam.
         value_learning_rate: step of the values' Adam.
         temperature_learning_rate: step of the temperature's Adam.
-        first_temperature: worth of entropy to a newborn, in reward.
+        initial_temperature: worth of entropy to a newborn, in reward.
         target_entropy: entropy of each number of an action that the temperature aims for, below that of an even
             distribution, ln 2; the smaller, the less it explores, and the less it sees of what its actions change.
-        average: how much of the policy that is compared, met and exported is that of before the last session, the rest
+        policy_ema: how much of the policy that is compared, met and exported is that of before the last session, the rest
             being the policy that explores; 0 takes the latter. Values learned from rewards that are mostly luck send a
             policy hither and thither, and its average stays (Polyak and Juditsky 1992, SIAM Journal on Control and
             Optimization 30).
@@ -58,18 +58,18 @@ class SAC(OffPolicy):
     policy_learning_rate: float = 3e-4
     value_learning_rate: float = 5e-4
     temperature_learning_rate: float = 5e-4
-    first_temperature: float = 0.1
+    initial_temperature: float = 0.1
     target_entropy: float = -1.0
-    average: float = 0.9
+    policy_ema: float = 0.9
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("policy_learning_rate", "value_learning_rate", "temperature_learning_rate", "first_temperature"):
+        for name in ("policy_learning_rate", "value_learning_rate", "temperature_learning_rate", "initial_temperature"):
             self._require(name, getattr(self, name) > 0, "above zero")
         self._require("target_entropy", self.target_entropy < math.log(2), "below ln 2")
-        self._require("average", 0 <= self.average < 1, "zero or more and below 1")
+        self._require("policy_ema", 0 <= self.policy_ema < 1, "zero or more and below 1")
 
-    def learner(self, environment: Environment, group: str, seed: int) -> SACLearner:
+    def learner(self, environment: EnvironmentSpec, group: str, seed: int) -> SACLearner:
         """Return a newborn learner for the group of this name; raises ValueError where its action is discrete."""
         action = environment.action_of(group)
         if not isinstance(action.space, Box):
@@ -94,12 +94,14 @@ class SAC(OffPolicy):
                 actor_lr=self.policy_learning_rate,
                 critic_lr=self.value_learning_rate,
                 alpha_lr=self.temperature_learning_rate,
-                initial_alpha=self.first_temperature,
+                initial_alpha=self.initial_temperature,
                 target_entropy=self.target_entropy * action.shape[0],
                 **self._settings(),
             )
         )
-        return SACLearner(self, newborn(configuration, observation_space(observation_size), action, seed), seed)
+        return SACLearner(
+            self, build_rllib_learner(configuration, observation_space(observation_size), action, seed), seed
+        )
 
 
 class SACLearner(OffPolicyLearner):
@@ -109,8 +111,10 @@ class SACLearner(OffPolicyLearner):
         """Wrap a built RLlib learner."""
         super().__init__(settings, learner, METRICS, seed)
         module = self._module
-        self._actor = Actor(module.pi_encoder, module.pi, mixture_of(module.action_space), squashes=True)
-        self._average = AveragedModel(self._policy, multi_avg_fn=get_ema_multi_avg_fn(settings.average))
+        self._actor = PolicyNetwork(
+            module.pi_encoder, module.pi, action_components(module.action_space), tanh_squashed=True
+        )
+        self._average = AveragedModel(self._policy, multi_avg_fn=get_ema_multi_avg_fn(settings.policy_ema))
 
     @property
     def _policy(self) -> torch.nn.Module:
@@ -128,11 +132,11 @@ class SACLearner(OffPolicyLearner):
             self._average.update_parameters(self._policy)
         return metrics
 
-    def act(self, observation: Floats, memory: Floats, noise: Floats | None, mask: Masks | None = None) -> Decision:
+    def act(self, observation: Floats, lstm_size: Floats, noise: Floats | None, mask: Masks | None = None) -> Decision:
         """Return actions (R, A) within [-1, 1] and no columns."""
-        return self._actor.act(observation, memory, noise, mask)._replace(columns={})
+        return self._actor.act(observation, lstm_size, noise, mask)._replace(columns={})
 
-    def _clone(self, sessions: Sequence[Experience], fitting: Fitting) -> dict[str, float]:
+    def _clone(self, sessions: Sequence[Experience], fitting: BCConfig) -> dict[str, float]:
         metrics = clone_squashed(self._module, sessions, fitting, self._seed)
         self._average.n_averaged.zero_()
         self._average.update_parameters(self._policy)
@@ -148,7 +152,7 @@ class SACLearner(OffPolicyLearner):
 
         Raises NotCompiledError for more than compiled minds hold.
         """
-        return perceptron_of(*self._averaged(), self._module.action_space, squashes=True)
+        return to_mlp(*self._averaged(), self._module.action_space, tanh_squashed=True)
 
     def get_state(self) -> dict[str, Any]:
         """Return what `OffPolicyLearner` does, and the average."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from marl_market.agents.interfaces import Floats
 from marl_market.agents.rllib.auxiliary.task import Ahead, by_seat, group_of_seats
 from marl_market.env.batch_market import BatchMarket
-from marl_market.env.environment import Environment
+from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.interface.schemes import require
 from marl_market.exchange.codes import EventKind, Liquidity
 
@@ -33,7 +33,7 @@ class Aggressor(Ahead):
 
     groups: Sequence[str] = ()
 
-    def classes(self, environment: Environment) -> int:
+    def classes(self, environment: EnvironmentSpec) -> int:
         """Return the number of groups and one more; raises ValueError where one that counts is not there."""
         names = [group.name for group in environment.groups]
         require(set(self.groups) <= set(names), "auxiliary Aggressor.groups", self.groups, f"some of {names}")
@@ -52,7 +52,7 @@ class Aggressor(Ahead):
         first = group[np.arange(len(events)), taken.argmax(axis=1)]
         return by_seat(np.where(taken.any(1), first, NOBODY).astype(np.float32), seats)
 
-    def targets(self, watched: Floats, environment: Environment, group: str) -> Floats:
+    def targets(self, watched: Floats, environment: EnvironmentSpec, group: str) -> Floats:
         """Return the class of each decision."""
         following = np.full_like(watched, len(environment.groups))
         for steps in range(self.horizon, 0, -1):

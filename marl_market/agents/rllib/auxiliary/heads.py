@@ -71,7 +71,7 @@ class AuxiliaryHeads:
         layers = {name: torch.nn.Linear(width, head.outputs) for name, head in self.heads.items()}
         self.head_layers = torch.nn.ModuleDict(layers)
 
-    def foretell(self: Any, batch: Mapping[str, Any]) -> dict[str, torch.Tensor]:
+    def predict(self: Any, batch: Mapping[str, Any]) -> dict[str, torch.Tensor]:
         """Return the outputs of all heads for the observations (..., D) of a batch, (..., outputs) each.
 
         Where the policy has a memory, the batch is one of sequences and holds what the policy remembers before them.
@@ -92,7 +92,7 @@ class AuxiliaryLosses:
         seen = {Columns.OBS: batch[Columns.OBS]}
         if Columns.STATE_IN in batch:
             seen[Columns.STATE_IN] = batch[Columns.STATE_IN][ACTOR]
-        outputs, mask = module.foretell(seen), batch.get(Columns.LOSS_MASK)
+        outputs, mask = module.predict(seen), batch.get(Columns.LOSS_MASK)
         rows = ... if mask is None else mask.bool()
         for name, head in module.heads.items():
             loss = loss + head.weight * head_loss(head, outputs[name][rows], batch[column_of(name)][rows])

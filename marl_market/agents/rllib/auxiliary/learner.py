@@ -7,38 +7,38 @@ from dataclasses import replace
 
 import numpy as np
 
-from marl_market.agents.interfaces import Decision, Experience, Floats, Masks, Portion, Trajectory, no_memory
-from marl_market.agents.rllib.learners.on_policy import ActorCritic
+from marl_market.agents.interfaces import Decision, Experience, Floats, MarketShard, Masks, Trajectory, initial_state
 from marl_market.agents.rllib.auxiliary.heads import column_of
 from marl_market.agents.rllib.auxiliary.scores import scores_of
-from marl_market.agents.rllib.auxiliary.task import AuxiliaryTarget, head_of
-from marl_market.agents.rllib.learners.group_learner import GroupLearner
+from marl_market.agents.rllib.auxiliary.task import AuxiliaryTask, head_of
 from marl_market.agents.rllib.batches.rollout import Rollout
+from marl_market.agents.rllib.learners.group_learner import GroupLearner
+from marl_market.agents.rllib.learners.on_policy import OnPolicyLearner
 from marl_market.env.batch_market import BatchMarket
-from marl_market.env.environment import Environment
+from marl_market.env.environment import EnvironmentSpec
 
 WATCHED = "watched_"
 """Prefix of the columns of a trajectory that hold what was watched."""
 
 
 def group_learner(
-    learner: ActorCritic, targets: Mapping[str, AuxiliaryTarget], environment: Environment, group: str
+    learner: OnPolicyLearner, targets: Mapping[str, AuxiliaryTask], environment: EnvironmentSpec, group: str
 ) -> GroupLearner:
     """Return what plays and teaches the group of this name by `learner`, with a head for each of `targets`, or none."""
     if not targets:
         return GroupLearner(learner)
-    return AuxiliaryGroupLearner(learner, targets, environment, group)
+    return AuxiliaryLearner(learner, targets, environment, group)
 
 
-class AuxiliaryGroupLearner(GroupLearner):
-    """Play and teach one group through an `ActorCritic` with heads.
+class AuxiliaryLearner(GroupLearner):
+    """Play and teach one group through an `OnPolicyLearner` with heads.
 
     What is watched goes into the trajectory's columns and from there into targets; the policy acts by its observation
     alone.
     """
 
     def __init__(
-        self, learner: ActorCritic, targets: Mapping[str, AuxiliaryTarget], environment: Environment, group: str
+        self, learner: OnPolicyLearner, targets: Mapping[str, AuxiliaryTask], environment: EnvironmentSpec, group: str
     ) -> None:
         """Wrap a learner whose module has a head for each of `targets`."""
         super().__init__(learner)
@@ -47,13 +47,13 @@ class AuxiliaryGroupLearner(GroupLearner):
         self._group = group
         self._batch: BatchMarket | None = None
 
-    def prepare(self, batch: BatchMarket, portion: Portion | None = None) -> None:
+    def prepare(self, batch: BatchMarket, shard: MarketShard | None = None) -> None:
         """Watch this batch."""
         self._batch = batch
 
-    def act(self, observation: Floats, memory: Floats, noise: Floats | None, mask: Masks | None = None) -> Decision:
+    def act(self, observation: Floats, state: Floats, noise: Floats | None, mask: Masks | None = None) -> Decision:
         """Return the policy's actions and the columns its rollouts need, and what the market shows just now."""
-        decision = super().act(observation, memory, noise, mask)
+        decision = super().act(observation, state, noise, mask)
         if self._batch is None:
             raise RuntimeError("there is no market to watch yet: call prepare before act")
         seats = self._environment.seats_of(self._group)
@@ -72,8 +72,8 @@ class AuxiliaryGroupLearner(GroupLearner):
     def _foretold(self, trajectory: Trajectory) -> dict[str, float]:
         decided = trajectory.decided
         seen, targets = trajectory.observation[:-1][decided], self._columns(trajectory)
-        memory = trajectory.columns["memory"][decided] if self.memory_size else no_memory(self, len(seen))
-        outputs = self._learner.foretell(seen, memory)
+        state = trajectory.columns["state"][decided] if self.state_size else initial_state(self, len(seen))
+        outputs = self._learner.predict(seen, state)
         return {
             f"{column_of(name)}_{score}": value
             for name, target in self._targets.items()

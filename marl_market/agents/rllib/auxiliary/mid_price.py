@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from marl_market.agents.interfaces import Floats
 from marl_market.agents.rllib.auxiliary.task import Ahead, by_seat, change_ahead
 from marl_market.env.batch_market import BatchMarket
-from marl_market.env.environment import Environment
+from marl_market.env.environment import EnvironmentSpec
 
 
 @dataclass(frozen=True)
@@ -23,12 +23,12 @@ class MidPrice(Ahead):
         """Return the mid price in ticks."""
         return by_seat(batch.markets["public"]["reference_ticks"], seats)
 
-    def targets(self, watched: Floats, environment: Environment, group: str) -> Floats:
+    def targets(self, watched: Floats, environment: EnvironmentSpec, group: str) -> Floats:
         """Return the change in usual changes over so many steps."""
         return change_ahead(watched, self.horizon) / np.float32(usual_change(environment, self.horizon))
 
 
-def usual_change(environment: Environment, steps: int) -> float:
+def usual_change(environment: EnvironmentSpec, steps: int) -> float:
     """Return the standard deviation of a random walk of so many steps, of the market's volatility, in ticks."""
     spec = environment.spec
     return spec.flow.volatility_ticks * math.sqrt(steps * spec.step_seconds)

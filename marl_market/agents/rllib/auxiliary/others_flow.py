@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from marl_market.agents.interfaces import Floats
 from marl_market.agents.rllib.auxiliary.task import Ahead, by_seat, change_ahead
 from marl_market.env.batch_market import BatchMarket
-from marl_market.env.environment import Environment
+from marl_market.env.environment import EnvironmentSpec
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class OthersFlow(Ahead):
     to nobody: the target is privileged, in learning only, and what the policy sees stays as it is.
     """
 
-    def numbers(self, environment: Environment) -> int:
+    def numbers(self, environment: EnvironmentSpec) -> int:
         """Return the number of groups, the own one among them, whose target is its own flow."""
         return len(environment.groups)
 
@@ -33,6 +33,6 @@ class OthersFlow(Ahead):
         groups = [position[:, environment.seats_of(group.name)].mean(1) for group in environment.groups]
         return by_seat(np.stack(groups, axis=1), seats)
 
-    def targets(self, watched: Floats, environment: Environment, group: str) -> Floats:
+    def targets(self, watched: Floats, environment: EnvironmentSpec, group: str) -> Floats:
         """Return the change of those positions in size scales."""
         return change_ahead(watched, self.horizon) / np.float32(environment.spec.size_scale_lots)

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from marl_market.agents.interfaces import Floats
 from marl_market.env.batch_market import BatchMarket
-from marl_market.env.environment import Environment
+from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.interface.schemes import require
 
 
-class AuxiliaryTarget(Protocol):
+class AuxiliaryTask(Protocol):
     """Something that the market shows later, foretold at each decision.
 
     The market is watched while a session is sampled and the target is worked out behind it. Both are for learning
@@ -32,10 +32,10 @@ class AuxiliaryTarget(Protocol):
     @property
     def weight(self) -> float: ...
 
-    def classes(self, environment: Environment) -> int:
+    def classes(self, environment: EnvironmentSpec) -> int:
         """Return among how many classes the target is one; 0 for a target of numbers."""
 
-    def numbers(self, environment: Environment) -> int:
+    def numbers(self, environment: EnvironmentSpec) -> int:
         """Return how many numbers the target has; 1 for a class, which is told by its number."""
 
     def watch(self, batch: BatchMarket, seats: slice) -> NDArray[Any]:
@@ -44,7 +44,7 @@ class AuxiliaryTarget(Protocol):
         It has the shape (markets, seats, N), or one that broadcasts to it.
         """
 
-    def targets(self, watched: Floats, environment: Environment, group: str) -> Floats:
+    def targets(self, watched: Floats, environment: EnvironmentSpec, group: str) -> Floats:
         """Return the target of each decision, (T, R, numbers), from what was watched before each, (T, R, N).
 
         It is NaN where the session did not go on long enough to tell.
@@ -66,13 +66,13 @@ class Head:
     weight: float
 
 
-def head_of(target: AuxiliaryTarget, environment: Environment) -> Head:
+def head_of(target: AuxiliaryTask, environment: EnvironmentSpec) -> Head:
     """Return what a module needs to know of `target`."""
     classes = target.classes(environment)
     return Head(classes or target.numbers(environment), classes > 0, target.weight)
 
 
-def heads_of(targets: Mapping[str, AuxiliaryTarget], environment: Environment) -> dict[str, Head]:
+def heads_of(targets: Mapping[str, AuxiliaryTask], environment: EnvironmentSpec) -> dict[str, Head]:
     """Return what a module needs to know of each of `targets`."""
     return {name: head_of(target, environment) for name, target in targets.items()}
 
@@ -95,11 +95,11 @@ class Ahead:
         require(whole, f"auxiliary {name}.horizon", self.horizon, "a whole number of steps, 1 or more")
         require(self.weight >= 0, f"auxiliary {name}.weight", self.weight, "zero or more")
 
-    def classes(self, environment: Environment) -> int:
+    def classes(self, environment: EnvironmentSpec) -> int:
         """Return 0: the target is a number."""
         return 0
 
-    def numbers(self, environment: Environment) -> int:
+    def numbers(self, environment: EnvironmentSpec) -> int:
         """Return 1."""
         return 1
 
@@ -118,6 +118,6 @@ def by_seat(values: NDArray[Any], seats: slice) -> NDArray[Any]:
     return np.broadcast_to(columns, (len(values), count, columns.shape[-1]))
 
 
-def group_of_seats(environment: Environment) -> Sequence[int]:
+def group_of_seats(environment: EnvironmentSpec) -> Sequence[int]:
     """Return the number of the group that each seat belongs to."""
     return [number for number, group in enumerate(environment.groups) for _ in range(group.count)]

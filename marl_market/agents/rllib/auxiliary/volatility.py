@@ -8,7 +8,7 @@ import numpy as np
 
 from marl_market.agents.interfaces import Floats
 from marl_market.agents.rllib.auxiliary.mid_price import MidPrice, usual_change
-from marl_market.env.environment import Environment
+from marl_market.env.environment import EnvironmentSpec
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Volatility(MidPrice):
     forecasts").
     """
 
-    def targets(self, watched: Floats, environment: Environment, group: str) -> Floats:
+    def targets(self, watched: Floats, environment: EnvironmentSpec, group: str) -> Floats:
         """Return the volatility in usual changes of a step."""
         squared = np.diff(watched / usual_change(environment, 1), axis=0, append=watched[-1:]) ** 2
         summed = np.concatenate([np.zeros_like(watched[:1]), np.cumsum(squared, axis=0, dtype=np.float64)[:-1]])

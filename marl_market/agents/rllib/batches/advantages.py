@@ -13,10 +13,10 @@ from ray.rllib.core.columns import Columns
 from ray.rllib.core.rl_module.multi_rl_module import MultiRLModule
 from ray.rllib.evaluation.postprocessing import Postprocessing
 
-from marl_market.agents.rllib.networks.device import beside
-from marl_market.agents.rllib.networks.masked_module import ACTION_MASK
-from marl_market.agents.rllib.networks.action_distribution import as_tensors
 from marl_market.agents.rllib.batches.rollout import Floats, Rollout
+from marl_market.agents.rllib.networks.action_distribution import as_tensors
+from marl_market.agents.rllib.networks.device import to_device_of
+from marl_market.agents.rllib.networks.masked_module import ACTION_MASK
 
 
 def generalized_advantages(
@@ -27,11 +27,11 @@ def generalized_advantages(
     terminated: NDArray[np.bool_],
     truncated: NDArray[np.bool_],
     discount: float,
-    trace_decay: float,
+    gae_lambda: float,
 ) -> Floats:
     """Return the advantage of each decision, (T, R); what stands between decisions means nothing.
 
-    advantage_t = sum_l (discount * trace_decay)^l * delta_(t+l), summed to the end of the row's episode, where
+    advantage_t = sum_l (discount * gae_lambda)^l * delta_(t+l), summed to the end of the row's episode, where
     delta_t = reward_t + discount * next_value_t - value_t (Schulman et al. 2016, arXiv:1506.02438, equation 16).
 
     Where a row decides again only after k steps, all k rewards are the decision's, each discounted by its distance,
@@ -46,7 +46,7 @@ def generalized_advantages(
         terminated: no value follows here, (T, R).
         truncated: value follows, but of another episode than the next step, (T, R).
         discount: worth of the next step's reward.
-        trace_decay: the lambda of the paper: 0 trusts `value` (bias), 1 trusts the rewards (variance).
+        gae_lambda: the lambda of the paper: 0 trusts `value` (bias), 1 trusts the rewards (variance).
     """
     worth, goes_on = np.float32(discount), ~(terminated | truncated)
     advantage = np.empty_like(reward)
@@ -56,14 +56,14 @@ def generalized_advantages(
         # What comes after the step is worth its value or, in a sleep, what is earned until the row wakes and then is.
         after = np.where(waits & goes_on[step], returned, next_value[step])
         returned = reward[step] + worth * after * ~terminated[step]
-        decay = np.where(decided[step], np.float32(discount * trace_decay), worth) * goes_on[step]
+        decay = np.where(decided[step], np.float32(discount * gae_lambda), worth) * goes_on[step]
         following = np.where(decided[step], returned - value[step], np.float32(0)) + decay * following
         advantage[step] = following
         waits = ~decided[step]
     return advantage
 
 
-class GeneralizedAdvantages(ConnectorV2):
+class GAEConnector(ConnectorV2):
     """Turn rollouts into the train batch of the learner's one module: {module: {column: tensor (decisions, ...)}}.
 
     Advantages are standardized over the batch, as RLlib's own pipeline does. Decisions are shuffled: RLlib goes
@@ -71,10 +71,10 @@ class GeneralizedAdvantages(ConnectorV2):
     alike. Like RLlib's, the shuffle draws from NumPy's global stream; who calls the learner pins that stream.
     """
 
-    def __init__(self, discount: float, trace_decay: float) -> None:
+    def __init__(self, discount: float, gae_lambda: float) -> None:
         super().__init__()
         self.discount = discount
-        self.trace_decay = trace_decay
+        self.gae_lambda = gae_lambda
 
     # RLlib hands on whatever `Learner.update` was given as episodes.
     def __call__(  # type: ignore[override]
@@ -94,7 +94,7 @@ class GeneralizedAdvantages(ConnectorV2):
         batch[Postprocessing.ADVANTAGES] = (advantage - learned.mean()) / max(1e-4, learned.std())
         action = as_tensors(batch.pop(Columns.ACTIONS), module.action_space)
         given = {Columns.ACTIONS: action, **{key: torch.from_numpy(each) for key, each in batch.items()}}
-        return {names[0]: beside(module, given)}
+        return {names[0]: to_device_of(module, given)}
 
     def _entries(self, module: Any, rollout: Rollout) -> dict[str, NDArray[Any]]:
         """Return the columns of a rollout's decisions, (decisions, ...) each."""
@@ -114,7 +114,7 @@ class GeneralizedAdvantages(ConnectorV2):
             rollout.terminated,
             rollout.truncated,
             self.discount,
-            self.trace_decay,
+            self.gae_lambda,
         )
         columns: dict[str, NDArray[Any]] = {
             Columns.OBS: rollout.observation[:-1],
@@ -132,6 +132,6 @@ class GeneralizedAdvantages(ConnectorV2):
 
 def _values(module: Any, observation: Floats) -> Floats:
     """Return the critic's value of each observation (..., D), shape (...)."""
-    flat = beside(module, torch.from_numpy(observation.reshape(-1, observation.shape[-1])))
+    flat = to_device_of(module, torch.from_numpy(observation.reshape(-1, observation.shape[-1])))
     with torch.no_grad():
         return module.compute_values({Columns.OBS: flat}).cpu().numpy().reshape(observation.shape[:-1])

@@ -17,25 +17,25 @@ from ray.rllib.core.columns import Columns
 from ray.rllib.core.models.base import ACTOR, CRITIC, ENCODER_OUT
 from ray.rllib.core.rl_module.multi_rl_module import MultiRLModule
 
-from marl_market.agents.rllib.batches.advantages import GeneralizedAdvantages
-from marl_market.agents.rllib.networks.device import beside
+from marl_market.agents.rllib.batches.advantages import GAEConnector
 from marl_market.agents.rllib.batches.rollout import Floats, Rollout
+from marl_market.agents.rllib.networks.device import to_device_of
 
-ACTOR_MEMORY, CRITIC_MEMORY = "actor_memory", "critic_memory"
+ACTOR_STATE, CRITIC_STATE = "actor_memory", "critic_memory"
 
 
-def memory_size_of(module: Any) -> int:
+def state_size_of(module: Any) -> int:
     """Return how many numbers an actor-critic module's policy remembers: hidden and cell state of its LSTM, if any."""
     return 2 * int(module.model_config["lstm_cell_size"]) if module.is_stateful() else 0
 
 
-def as_state(memory: torch.Tensor) -> dict[str, torch.Tensor]:
+def unflatten_state(memory: torch.Tensor) -> dict[str, torch.Tensor]:
     """Return memories (R, M) in the form that RLlib's recurrent encoders take, (R, layers, cells) each."""
     hidden, cell = memory[:, None].chunk(2, dim=-1)
     return {"h": hidden.contiguous(), "c": cell.contiguous()}
 
 
-def as_memory(state: dict[str, torch.Tensor]) -> Floats:
+def flatten_state(state: dict[str, torch.Tensor]) -> Floats:
     """Return memories (R, M) of what RLlib's recurrent encoders hand out."""
     return torch.cat([state["h"], state["c"]], dim=-1)[:, 0].cpu().numpy()
 
@@ -46,7 +46,7 @@ def padded_key(module: str) -> str:
 
 
 @dataclass(frozen=True, eq=False)
-class Parts:
+class SequenceChunks:
     """Where the parts of a rollout's sequences stand, the first ones of all rows before the second ones.
 
     Attributes:
@@ -76,7 +76,7 @@ class Parts:
         return column
 
 
-def parts_of(rollout: Rollout, length: int) -> Parts:
+def chunks_of(rollout: Rollout, length: int) -> SequenceChunks:
     """Return the parts of up to `length` decisions; raises ValueError where a row's memory would outlive an episode."""
     decided, steps = rollout.decided, len(rollout.decided)
     over = np.maximum.accumulate(rollout.terminated, axis=0)
@@ -86,7 +86,7 @@ def parts_of(rollout: Rollout, length: int) -> Parts:
     order = np.argsort(~decided, axis=0, kind="stable")
     number, row = np.nonzero(count > np.arange(0, count.max(), length)[:, None])
     place = number[:, None] * length + np.arange(length)
-    return Parts(
+    return SequenceChunks(
         step=order[np.minimum(place, steps - 1), row[:, None]],
         row=row,
         number=number,
@@ -94,7 +94,7 @@ def parts_of(rollout: Rollout, length: int) -> Parts:
     )
 
 
-def remembered_values(module: Any, observation: Floats, parts: Parts, rows: int) -> tuple[Floats, Floats]:
+def recurrent_values(module: Any, observation: Floats, chunks: SequenceChunks, rows: int) -> tuple[Floats, Floats]:
     """Return the critic's values (S, L), and what it remembers at the beginning of each part (S, M).
 
     Args:
@@ -103,29 +103,29 @@ def remembered_values(module: Any, observation: Floats, parts: Parts, rows: int)
         parts: where they stand, of `rows` rows that begin without a memory.
         rows: as above.
     """
-    memory = np.zeros((rows, memory_size_of(module)), np.float32)
-    value = np.empty(parts.valid.shape, np.float32)
-    begun = np.empty((len(parts.row), memory.shape[1]), np.float32)
-    for number in range(int(parts.number.max()) + 1):
-        here = np.flatnonzero(parts.number == number)
-        begun[here] = memory[parts.row[here]]
-        given, state = torch.from_numpy(observation[here]), as_state(torch.from_numpy(begun[here]))
-        batch = beside(module, {Columns.OBS: given, Columns.STATE_IN: state})
+    memory = np.zeros((rows, state_size_of(module)), np.float32)
+    value = np.empty(chunks.valid.shape, np.float32)
+    initial_states = np.empty((len(chunks.row), memory.shape[1]), np.float32)
+    for number in range(int(chunks.number.max()) + 1):
+        here = np.flatnonzero(chunks.number == number)
+        initial_states[here] = memory[chunks.row[here]]
+        given, state = torch.from_numpy(observation[here]), unflatten_state(torch.from_numpy(initial_states[here]))
+        batch = to_device_of(module, {Columns.OBS: given, Columns.STATE_IN: state})
         with torch.no_grad():
             encoded = module.encoder.critic_encoder(batch)
             value[here] = module.vf(encoded[ENCODER_OUT]).squeeze(-1).cpu().numpy()
-        memory[parts.row[here]] = as_memory(encoded[Columns.STATE_OUT])
-    return value, begun
+        memory[chunks.row[here]] = flatten_state(encoded[Columns.STATE_OUT])
+    return value, initial_states
 
 
-class RememberedAdvantages(GeneralizedAdvantages):
+class RecurrentGAEConnector(GAEConnector):
     """Turn rollouts into a train batch of sequences (parts, length, ...) with what is remembered at their beginning.
 
     The policy's memory is the one it acted with, the critic's that of now; the parts are what is shuffled.
     """
 
-    def __init__(self, discount: float, trace_decay: float, length: int) -> None:
-        super().__init__(discount, trace_decay)
+    def __init__(self, discount: float, gae_lambda: float, length: int) -> None:
+        super().__init__(discount, gae_lambda)
         self.length = length
 
     # RLlib hands on whatever `Learner.update` was given as episodes.
@@ -134,24 +134,24 @@ class RememberedAdvantages(GeneralizedAdvantages):
     ) -> dict[str, dict[str, Any]]:
         """Return the train batch of `episodes`; raises ValueError for a learner of several modules."""
         ((name, batch),) = super().__call__(rl_module=rl_module, episodes=episodes).items()
-        state = {ACTOR: as_state(batch.pop(ACTOR_MEMORY)), CRITIC: as_state(batch.pop(CRITIC_MEMORY))}
+        state = {ACTOR: unflatten_state(batch.pop(ACTOR_STATE)), CRITIC: unflatten_state(batch.pop(CRITIC_STATE))}
         lengths = batch[Columns.SEQ_LENS].cpu()  # RLlib reads them one by one
         shared_data[padded_key(name)] = True
         return {name: {**batch, Columns.STATE_IN: state, Columns.SEQ_LENS: lengths}}
 
     def _entries(self, module: Any, rollout: Rollout) -> dict[str, NDArray[Any]]:
-        if rollout.memory is None:
+        if rollout.state is None:
             raise ValueError("rollout has no memory; a recurrent policy learns from what it remembered")
-        parts = parts_of(rollout, self.length)
+        chunks = chunks_of(rollout, self.length)
         steps, rows = rollout.reward.shape
-        entries, critic_memory = remembered_values(module, parts.take(rollout.observation), parts, rows)
+        entries, critic_memory = recurrent_values(module, chunks.take(rollout.observation), chunks, rows)
         # No value is asked for but those of decisions: each row terminates behind its last.
-        value = parts.put(entries, steps + 1, rows)
-        columns = {column: parts.take(values) for column, values in self._columns(module, rollout, value).items()}
+        value = chunks.put(entries, steps + 1, rows)
+        columns = {column: chunks.take(values) for column, values in self._columns(module, rollout, value).items()}
         return {
             **columns,
-            Columns.LOSS_MASK: parts.valid,
-            Columns.SEQ_LENS: parts.valid.sum(axis=1, dtype=np.int32),
-            ACTOR_MEMORY: rollout.memory[parts.step[:, 0], parts.row],
-            CRITIC_MEMORY: critic_memory,
+            Columns.LOSS_MASK: chunks.valid,
+            Columns.SEQ_LENS: chunks.valid.sum(axis=1, dtype=np.int32),
+            ACTOR_STATE: rollout.state[chunks.step[:, 0], chunks.row],
+            CRITIC_STATE: critic_memory,
         }

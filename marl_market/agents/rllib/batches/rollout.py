@@ -58,7 +58,7 @@ class Rollout:
     final_step: NDArray[np.int64]
     final_row: NDArray[np.int64]
     action_mask: Masks | None = None
-    memory: Floats | None = None
+    state: Floats | None = None
     extra: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -72,8 +72,8 @@ class Rollout:
         self._check_shape("action_dist_inputs", (steps, rows, self.action_dist_inputs.shape[-1]))
         if self.action_mask is not None:
             self._check_shape("action_mask", (steps, rows, self.action_mask.shape[-1]))
-        if self.memory is not None:
-            self._check_shape("memory", (steps, rows, self.memory.shape[-1]))
+        if self.state is not None:
+            self._check_shape("state", (steps, rows, self.state.shape[-1]))
         for name in ("action_logp", "reward", "decided", "terminated", "truncated"):
             self._check_shape(name, (steps, rows))
         self._check_shape("final_observation", (len(self.final_step), size))

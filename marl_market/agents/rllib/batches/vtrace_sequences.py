@@ -14,14 +14,14 @@ from ray.rllib.core.models.base import ACTOR, CRITIC
 from ray.rllib.core.rl_module.multi_rl_module import MultiRLModule
 
 from marl_market.agents.rllib.batches.decisions import ends, following_decision, gained
-from marl_market.agents.rllib.networks.device import beside
-from marl_market.agents.rllib.networks.masked_module import ACTION_MASK
-from marl_market.agents.rllib.networks.action_distribution import as_tensors
-from marl_market.agents.rllib.batches.recurrent import as_state, memory_size_of, padded_key
+from marl_market.agents.rllib.batches.recurrent import padded_key, state_size_of, unflatten_state
 from marl_market.agents.rllib.batches.rollout import Rollout
+from marl_market.agents.rllib.networks.action_distribution import as_tensors
+from marl_market.agents.rllib.networks.device import to_device_of
+from marl_market.agents.rllib.networks.masked_module import ACTION_MASK
 
 
-class Sequences(ConnectorV2):
+class VTraceSequences(ConnectorV2):
     """Turn rollouts into the train batch of the learner's one module, row after row: {module: {column: (R * T, ...)}}.
 
     Every row is one sequence of `steps` entries as V-trace reads them: its decisions in time order, and behind them
@@ -54,10 +54,10 @@ class Sequences(ConnectorV2):
             batch = {column: values.reshape(-1, *values.shape[2:]) for column, values in batch.items()}
         action = as_tensors(batch.pop(Columns.ACTIONS), module.action_space)
         columns = {Columns.ACTIONS: action, **{column: torch.from_numpy(each) for column, each in batch.items()}}
-        given = beside(module, columns)
+        given = to_device_of(module, columns)
         if module.is_stateful():
             # Each row is a session, which begins without a memory.
-            nothing = beside(module, as_state(torch.zeros(len(order), memory_size_of(module))))
+            nothing = to_device_of(module, unflatten_state(torch.zeros(len(order), state_size_of(module))))
             lengths = torch.full((len(order),), self.steps, dtype=torch.int32)  # RLlib reads them one by one
             shared_data[padded_key(name)] = True
             given |= {Columns.SEQ_LENS: lengths, Columns.STATE_IN: {ACTOR: nothing, CRITIC: nothing}}

@@ -11,8 +11,8 @@ from ray.rllib.algorithms.dqn.dqn_learner import QF_PREDS
 from ray.rllib.core.columns import Columns
 from ray.rllib.core.models.base import ENCODER_OUT
 
-from marl_market.agents.imitation.behavior_cloning import Fitting
-from marl_market.agents.imitation.fitting import explained_variance, fit, imitate, lessons_of, masked
+from marl_market.agents.imitation.behavior_cloning import BCConfig
+from marl_market.agents.imitation.fitting import dataset_of, explained_variance, fit, fit_policy, masked
 from marl_market.agents.interfaces import Experience
 from marl_market.agents.rllib.batches.advantages import generalized_advantages
 
@@ -21,7 +21,7 @@ MARGIN = 0.05
 
 
 def clone_actor_critic(
-    module: Any, choices: Sequence[int], discount: float, sessions: Sequence[Experience], fitting: Fitting, seed: int
+    module: Any, choices: Sequence[int], discount: float, sessions: Sequence[Experience], config: BCConfig, seed: int
 ) -> dict[str, float]:
     """Fit a policy to what was done, and its critic to what it brought: the discounted rewards up to the close.
 
@@ -38,18 +38,18 @@ def clone_actor_critic(
         return ((value - batch["returned"]) ** 2).mean()
 
     policy = [*module.encoder.actor_encoder.parameters(), *module.pi.parameters()]
-    metrics = imitate(forward, policy, choices, sessions, fitting, seed)
-    lessons, held_out = (
-        {**lessons_of(part, choices), "returned": _returned(part, discount)} for part in (sessions[:-1], sessions[-1:])
+    metrics = fit_policy(forward, policy, choices, sessions, config, seed)
+    dataset, held_out = (
+        {**dataset_of(part, choices), "returned": _returned(part, discount)} for part in (sessions[:-1], sessions[-1:])
     )
     critic = [*module.encoder.critic_encoder.parameters(), *module.vf.parameters()]
-    fit(value_error, critic, lessons, fitting, seed)
+    fit(value_error, critic, dataset, config, seed)
     with torch.no_grad():
         value = module.compute_values({Columns.OBS: held_out["observation"]})
     return {**metrics, "clone_value_explained_variance": explained_variance(value, held_out["returned"])}
 
 
-def clone_values(module: Any, sessions: Sequence[Experience], fitting: Fitting, seed: int) -> dict[str, float]:
+def clone_values(module: Any, sessions: Sequence[Experience], config: BCConfig, seed: int) -> dict[str, float]:
     """Fit values of choices so that the teacher's exceeds all others by `MARGIN`, the large-margin loss of DQfD.
 
     max_a (Q(s, a) + margin where a is not the teacher's) - Q(s, the teacher's) (Hester et al. 2018, arXiv:1704.03732,
@@ -67,12 +67,12 @@ def clone_values(module: Any, sessions: Sequence[Experience], fitting: Fitting, 
         return missing[matters].sum() / matters.sum().clamp(min=1)
 
     parameters = [*module.encoder.parameters(), *module.af.parameters()]
-    metrics = imitate(forward, parameters, (int(module.action_space.n),), sessions, fitting, seed, shortfall)
+    metrics = fit_policy(forward, parameters, (int(module.action_space.n),), sessions, config, seed, shortfall)
     module.make_target_networks()
     return metrics
 
 
-def clone_squashed(module: Any, sessions: Sequence[Experience], fitting: Fitting, seed: int) -> dict[str, float]:
+def clone_squashed(module: Any, sessions: Sequence[Experience], config: BCConfig, seed: int) -> dict[str, float]:
     """Fit the squashed mean of SAC's policy to what was done; the values of actions are left to be learned."""
 
     def forward(observation: torch.Tensor) -> torch.Tensor:
@@ -80,11 +80,11 @@ def clone_squashed(module: Any, sessions: Sequence[Experience], fitting: Fitting
         return torch.tanh(inputs[:, : module.action_space.shape[0]])
 
     parameters = [*module.pi_encoder.parameters(), *module.pi.parameters()]
-    return imitate(forward, parameters, (), sessions, fitting, seed)
+    return fit_policy(forward, parameters, (), sessions, config, seed)
 
 
 def _returned(sessions: Sequence[Experience], discount: float) -> torch.Tensor:
-    """Return the discounted sum of rewards from each decision of `lessons_of` on."""
+    """Return the discounted sum of rewards from each decision of `dataset_of` on."""
     parts = []
     for session in sessions:
         trajectory, nothing = session.trajectory, np.zeros_like(session.reward)
@@ -99,7 +99,7 @@ def _returned(sessions: Sequence[Experience], discount: float) -> torch.Tensor:
             terminated=trajectory.ended,
             truncated=np.zeros_like(trajectory.ended),
             discount=discount,
-            trace_decay=1.0,
+            gae_lambda=1.0,
         )
         parts.append(returned[trajectory.decided])
     return torch.from_numpy(np.concatenate(parts))

@@ -7,31 +7,31 @@ from typing import Any
 
 import numpy as np
 
-from marl_market.agents.imitation.behavior_cloning import Fitting
-from marl_market.agents.interfaces import Decision, Experience, Floats, Masks, Policy, Portion, Trajectory
-from marl_market.agents.rllib.learners.on_policy import ActorCritic
+from marl_market.agents.imitation.behavior_cloning import BCConfig
+from marl_market.agents.interfaces import Decision, Experience, Floats, MarketShard, Masks, Policy, Trajectory
 from marl_market.agents.rllib.batches.rollout import Rollout
+from marl_market.agents.rllib.learners.on_policy import OnPolicyLearner
 from marl_market.env.batch_market import BatchMarket
 
 
 class GroupLearner:
-    """Play and teach one group through one `ActorCritic`."""
+    """Play and teach one group through one `OnPolicyLearner`."""
 
-    def __init__(self, learner: ActorCritic) -> None:
+    def __init__(self, learner: OnPolicyLearner) -> None:
         """Wrap a learner."""
         self._learner = learner
 
     @property
-    def memory_size(self) -> int:
+    def state_size(self) -> int:
         """Return how many numbers a row remembers."""
-        return self._learner.memory_size
+        return self._learner.state_size
 
-    def prepare(self, batch: BatchMarket, portion: Portion | None = None) -> None:
+    def prepare(self, batch: BatchMarket, shard: MarketShard | None = None) -> None:
         """Write nothing: the mind is outside the step."""
 
-    def act(self, observation: Floats, memory: Floats, noise: Floats | None, mask: Masks | None = None) -> Decision:
+    def act(self, observation: Floats, state: Floats, noise: Floats | None, mask: Masks | None = None) -> Decision:
         """Return the policy's actions and the columns its rollouts need."""
-        return self._learner.act(observation, memory, noise, mask)
+        return self._learner.act(observation, state, noise, mask)
 
     def learn(self, experience: Experience) -> dict[str, float]:
         """Update policy and critic from one session, unless none of its seats was in the market then."""
@@ -60,21 +60,21 @@ class GroupLearner:
             **columns,
         )
 
-    def imitate(self, sessions: Sequence[Experience], fitting: Fitting) -> dict[str, float]:
+    def pretrain(self, sessions: Sequence[Experience], fitting: BCConfig) -> dict[str, float]:
         """Do as was done in `sessions`, the last of which is held out."""
-        return self._learner.imitate(sessions, fitting)
+        return self._learner.pretrain(sessions, fitting)
 
     def policy(self) -> Policy:
         """Return what is done without exploring, compiled where it can be."""
         return self._learner.policy()
 
-    def share(self) -> dict[str, Any]:
+    def get_weights(self) -> dict[str, Any]:
         """Return the policy's weights."""
-        return self._learner.share()
+        return self._learner.get_weights()
 
-    def adopt(self, shared: dict[str, Any]) -> None:
+    def set_weights(self, shared: dict[str, Any]) -> None:
         """Act with another's weights."""
-        self._learner.adopt(shared)
+        self._learner.set_weights(shared)
 
     def get_state(self) -> dict[str, Any]:
         """Return weights, optimizer and counters."""

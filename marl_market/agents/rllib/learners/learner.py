@@ -72,12 +72,12 @@ class RLlibLearner:
             raise FloatingPointError(f"{type(self._learner).__name__} diverged in update {self.updates}: {metrics}")
         return metrics
 
-    def share(self) -> dict[str, Any]:
+    def get_weights(self) -> dict[str, Any]:
         """Return the weights that act, no critic's or target's, and how many decisions have been learned from."""
         return {"decisions": self.decisions, "module": self.module.get_state(inference_only=True)}
 
-    def adopt(self, shared: dict[str, Any]) -> None:
-        """Act as the learner does whose `share` this is."""
+    def set_weights(self, shared: dict[str, Any]) -> None:
+        """Act as the learner does whose `get_weights` this is."""
         self.module.set_state(shared["module"])
         self.take_over()
         self.decisions = shared["decisions"]
@@ -123,7 +123,7 @@ def _copy_weights(source: Any, target: Any) -> None:
         target.load_state_dict(source.state_dict())
 
 
-class OnLearningDevice:
+class LearningDeviceMixin:
     """A mixin of RLlib's learners: they are built on the `learning_device`.
 
     RLlib's own way there, `num_gpus_per_learner`, asks Ray for its GPUs, and starts a cluster where there is none.
@@ -134,14 +134,14 @@ class OnLearningDevice:
         return super()._make_module()  # type: ignore[misc]
 
 
-def newborn(configuration: Any, observation: Any, action: Any, seed: int) -> Any:
+def build_rllib_learner(configuration: Any, observation: Any, action: Any, seed: int) -> Any:
     """Return the learner that an RLlib configuration describes, on the `learning_device`.
 
     The same seed gives the same weights.
     """
     if learning_device() != "cpu":
         own = configuration.learner_class
-        configuration.training(learner_class=type(own.__name__, (OnLearningDevice, own), {}))
+        configuration.training(learner_class=type(own.__name__, (LearningDeviceMixin, own), {}))
     # RLlib's own seed would reseed the whole process, so the newborn's weights get a stream for themselves.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -153,7 +153,7 @@ def observation_space(size: int) -> Box:
     return Box(-np.inf, np.inf, (size,), np.float32)
 
 
-def layers_of(*networks: Any) -> list[tuple[Floats, Floats]]:
+def extract_layers(*networks: Any) -> list[tuple[Floats, Floats]]:
     """Return weight (inputs, outputs) and bias (outputs,) of each linear layer of torch networks in line."""
     return [
         (module.weight.detach().numpy().T.copy(), module.bias.detach().numpy().copy())

@@ -10,13 +10,13 @@ import numpy as np
 from ray.rllib.core import DEFAULT_MODULE_ID
 from ray.rllib.policy.sample_batch import MultiAgentBatch, SampleBatch
 
-from marl_market.agents.imitation.behavior_cloning import Fitting
-from marl_market.agents.interfaces import Experience, Portion
+from marl_market.agents.imitation.behavior_cloning import BCConfig
+from marl_market.agents.interfaces import Experience, MarketShard
+from marl_market.agents.rllib.batches.replay_buffer import Replay, transitions
 from marl_market.agents.rllib.learners.learner import RLlibLearner
 from marl_market.agents.rllib.networks.action_distribution import as_space
-from marl_market.agents.rllib.batches.replay_buffer import Replay, transitions
-from marl_market.env.population.group import External
 from marl_market.env.batch_market import BatchMarket
+from marl_market.env.population.group import External
 
 REPLAY = 1
 """Spawn key of the stream that draws from the replay buffer, behind the number of the update."""
@@ -32,7 +32,7 @@ class OffPolicy(External):
         hidden: widths of the hidden layers, tanh units, of every network.
         memory: None; what is remembered singly has no session around it. PPO and APPO can have one.
         discount: worth of the next step's reward.
-        lookahead: decisions whose rewards are summed before the value of what follows is asked for.
+        n_step: decisions whose rewards are summed before the value of what follows is asked for.
         capacity: transitions that are remembered.
         learning_starts: decisions before the first update.
         batch_size: transitions of one update.
@@ -43,9 +43,9 @@ class OffPolicy(External):
     """
 
     hidden: Sequence[int] = (64, 64)
-    memory: None = None
+    lstm_size: None = None
     discount: float = 0.99
-    lookahead: int = 1
+    n_step: int = 1
     capacity: int = 100_000
     learning_starts: int = 2_000
     batch_size: int = 256
@@ -57,8 +57,8 @@ class OffPolicy(External):
     def __post_init__(self) -> None:
         object.__setattr__(self, "hidden", tuple(int(width) for width in self.hidden))
         self._require("hidden", len(self.hidden) > 0 and min(self.hidden) > 0, "one or more widths above zero")
-        self._require("memory", self.memory is None, "None: only PPO and APPO can have one")
-        for name in ("lookahead", "capacity", "batch_size", "decisions_per_update"):
+        self._require("lstm_size", self.lstm_size is None, "None: only PPO and APPO can have one")
+        for name in ("n_step", "capacity", "batch_size", "decisions_per_update"):
             self._require(name, getattr(self, name) >= 1, "1 or more")
         for name in ("learning_starts", "target_every"):
             self._require(name, getattr(self, name) >= 0, "zero or more")
@@ -84,7 +84,7 @@ class OffPolicy(External):
 class OffPolicyLearner:
     """Remember the sessions of one group and learn from what it remembers."""
 
-    memory_size = 0
+    state_size = 0
 
     def __init__(self, settings: OffPolicy, learner: Any, metrics: Mapping[str, str], seed: int) -> None:
         """Wrap a built RLlib learner; `metrics` are what `learn` reports and what RLlib calls it."""
@@ -97,7 +97,7 @@ class OffPolicyLearner:
     def _module(self) -> Any:
         return self._learner.module
 
-    def prepare(self, batch: BatchMarket, portion: Portion | None = None) -> None:
+    def prepare(self, batch: BatchMarket, shard: MarketShard | None = None) -> None:
         """Write nothing: the mind is outside the step."""
 
     def learn(self, experience: Experience) -> dict[str, float]:
@@ -120,15 +120,15 @@ class OffPolicyLearner:
             metrics = self._learner.update(passed, batch=batch)
         return {**metrics, "remembered": float(len(self._replay))}
 
-    def share(self) -> dict[str, Any]:
+    def get_weights(self) -> dict[str, Any]:
         """Return the weights that act and how many decisions they have learned from."""
-        return self._learner.share()
+        return self._learner.get_weights()
 
-    def adopt(self, shared: dict[str, Any]) -> None:
+    def set_weights(self, shared: dict[str, Any]) -> None:
         """Act with another's weights, exploring as much as it does."""
-        self._learner.adopt(shared)
+        self._learner.set_weights(shared)
 
-    def imitate(self, sessions: Sequence[Experience], fitting: Fitting) -> dict[str, float]:
+    def pretrain(self, sessions: Sequence[Experience], fitting: BCConfig) -> dict[str, float]:
         """Do as was done in `sessions`, and remember them: values begin with what the teacher's choices brought.
 
         That is how deep Q-learning from demonstrations begins (Hester et al. 2018, arXiv:1704.03732). The last session
@@ -140,7 +140,7 @@ class OffPolicyLearner:
             self._remember(session)
         return metrics
 
-    def _clone(self, sessions: Sequence[Experience], fitting: Fitting) -> dict[str, float]:
+    def _clone(self, sessions: Sequence[Experience], fitting: BCConfig) -> dict[str, float]:
         """Fit what acts to all but the last of `sessions`."""
         raise NotImplementedError
 
@@ -150,7 +150,7 @@ class OffPolicyLearner:
         if trajectory is None:
             raise TypeError("experience has no trajectory; an RLlib group learns from what it saw and did")
         action = as_space(trajectory.action, self._module.action_space)
-        self._replay.add(transitions(trajectory, experience.reward, action, settings.lookahead, settings.discount))
+        self._replay.add(transitions(trajectory, experience.reward, action, settings.n_step, settings.discount))
         return int(np.count_nonzero(trajectory.decided))
 
     def get_state(self) -> dict[str, Any]:

@@ -8,17 +8,17 @@ from typing import Any
 import torch
 from ray.rllib.core.rl_module.apis import TargetNetworkAPI
 
-from marl_market.agents.policies.fixed_policy import FrozenPolicy
-from marl_market.agents.policies.mlp import MultilayerPerceptron, NotCompiledError
-from marl_market.agents.imitation.behavior_cloning import Fitting
+from marl_market.agents.imitation.behavior_cloning import BCConfig
 from marl_market.agents.interfaces import Decision, Experience
-from marl_market.agents.rllib.networks.policy import Actor, FrozenActor, frozen, perceptron_of
+from marl_market.agents.policies.fixed_policy import CompiledPolicy
+from marl_market.agents.policies.mlp import MultilayerPerceptron, NotCompiledError
+from marl_market.agents.rllib.batches.recurrent import state_size_of
+from marl_market.agents.rllib.batches.rollout import Floats, Masks, Rollout
 from marl_market.agents.rllib.learners.cloning import clone_actor_critic
 from marl_market.agents.rllib.learners.learner import RLlibLearner
-from marl_market.agents.rllib.networks.action_distribution import mixture_of
-from marl_market.agents.rllib.batches.recurrent import memory_size_of
-from marl_market.agents.rllib.batches.rollout import Floats, Masks, Rollout
-from marl_market.env.interface.schemes import choices_of
+from marl_market.agents.rllib.networks.action_distribution import action_components
+from marl_market.agents.rllib.networks.policy import PolicyNetwork, TorchPolicy, frozen, to_mlp
+from marl_market.env.interface.schemes import num_choices_of
 
 METRICS = {
     "total_loss": "total_loss",
@@ -30,10 +30,10 @@ METRICS = {
     "kl_coefficient": "curr_kl_coeff",
     "gradient_norm": "gradients_default_optimizer_global_norm",
 }
-"""What `ActorCritic.learn` reports and what RLlib calls it."""
+"""What `OnPolicyLearner.learn` reports and what RLlib calls it."""
 
 
-class ActorCritic:
+class OnPolicyLearner:
     """Act and learn for one group; built by `marl_market.agents.rllib.algorithms.ppo.PPO.build` and its like."""
 
     def __init__(self, learner: Any, seed: int, size: Callable[[Rollout], int] = len, **schedule: Any) -> None:
@@ -46,8 +46,8 @@ class ActorCritic:
         self._size = size
         self._schedule = schedule
         module = self._module
-        self._actor = Actor(
-            module.encoder.actor_encoder, module.pi, mixture_of(module.action_space), memory_size_of(module)
+        self._actor = PolicyNetwork(
+            module.encoder.actor_encoder, module.pi, action_components(module.action_space), state_size_of(module)
         )
 
     @property
@@ -55,13 +55,13 @@ class ActorCritic:
         return self._learner.module
 
     @property
-    def memory_size(self) -> int:
+    def state_size(self) -> int:
         """Return how many numbers a row remembers."""
-        return self._actor.memory_size
+        return self._actor.state_size
 
-    def act(self, observation: Floats, memory: Floats, noise: Floats | None, mask: Masks | None = None) -> Decision:
-        """Return what each row does, see `marl_market.agents.rllib.networks.policy.Actor.act`."""
-        return self._actor.act(observation, memory, noise, mask)
+    def act(self, observation: Floats, state: Floats, noise: Floats | None, mask: Masks | None = None) -> Decision:
+        """Return what each row does, see `marl_market.agents.rllib.networks.policy.PolicyNetwork.act`."""
+        return self._actor.act(observation, state, noise, mask)
 
     def learn(self, *rollouts: Rollout) -> dict[str, float]:
         """Update the policy and the critic; return `METRICS`, each of the last minibatch."""
@@ -70,23 +70,23 @@ class ActorCritic:
         schedule["minibatch_size"] = min(schedule["minibatch_size"], sum(map(self._size, rollouts)))
         return self._learner.update(decisions, episodes=list(rollouts), **schedule)
 
-    def share(self) -> dict[str, Any]:
+    def get_weights(self) -> dict[str, Any]:
         """Return what another needs in order to act as this one does now."""
-        return self._learner.share()
+        return self._learner.get_weights()
 
-    def adopt(self, shared: dict[str, Any]) -> None:
-        """Act as the one does whose `share` this is."""
-        self._learner.adopt(shared)
+    def set_weights(self, shared: dict[str, Any]) -> None:
+        """Act as the one does whose `get_weights` this is."""
+        self._learner.set_weights(shared)
 
-    def foretell(self, observation: Floats, memory: Floats) -> dict[str, Floats]:
+    def predict(self, observation: Floats, state: Floats) -> dict[str, Floats]:
         """Return what each auxiliary head says of observations (N, D) and memories (N, M), (N, outputs) each."""
         with torch.no_grad():
-            outputs = self._module.foretell(self._actor.batch(observation, memory))
+            outputs = self._module.predict(self._actor.batch(observation, state))
         return {name: output.numpy().reshape(len(observation), output.shape[-1]) for name, output in outputs.items()}
 
-    def imitate(self, sessions: Sequence[Experience], fitting: Fitting) -> dict[str, float]:
+    def pretrain(self, sessions: Sequence[Experience], fitting: BCConfig) -> dict[str, float]:
         """Do as was done in `sessions`, see `marl_market.agents.imitation.behavior_cloning.CloningLearner`."""
-        choices = choices_of(self._module.action_space)
+        choices = num_choices_of(self._module.action_space)
         known = () if choices is None else tuple(choices.tolist())
         metrics = clone_actor_critic(self._module, known, self._learner.discount, sessions, fitting, self._seed)
         if isinstance(self._module, TargetNetworkAPI):
@@ -102,7 +102,7 @@ class ActorCritic:
         """Continue from a state of `get_state`, of this learner or of one built alike."""
         self._learner.set_state(state)
 
-    def policy(self) -> FrozenPolicy | FrozenActor:
+    def policy(self) -> CompiledPolicy | TorchPolicy:
         """Return what is done without exploring, compiled where it can be."""
         return frozen(self.network, self._actor)
 
@@ -111,11 +111,11 @@ class ActorCritic:
 
         Raises NotCompiledError for a memory, attention, hidden units or widths that compiled minds do not know.
         """
-        if self._actor.memory_size:
+        if self._actor.state_size:
             raise NotCompiledError("the policy has a memory; compiled minds have none")
         if self._module.model_config["attention"] is not None:
             raise NotCompiledError("the policy attends to events; compiled minds have no attention")
         activation = self._module.model_config["fcnet_activation"]
         if activation != "tanh":
             raise NotCompiledError(f"the policy's activation is {activation!r}; compiled minds know tanh only")
-        return perceptron_of(self._actor.encoder, self._actor.head, self._module.action_space)
+        return to_mlp(self._actor.encoder, self._actor.head, self._module.action_space)

@@ -19,14 +19,14 @@ from ray.rllib.utils import force_list
 from ray.rllib.utils import metrics as names
 from ray.rllib.utils.checkpoints import Checkpointable
 
-from marl_market.agents.rllib.native.episodes import add_seat
 from marl_market.agents.rllib.learners.learner import observation_space
-from marl_market.agents.rllib.native.rl_module_policy import ModuleMind
+from marl_market.agents.rllib.native.episodes import add_seat
+from marl_market.agents.rllib.native.rl_module_policy import RLModulePolicy
+from marl_market.agents.sampling.sampler import Sampler
 from marl_market.env.batch_market import BatchMarket
-from marl_market.env.environment import Environment
+from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.interface.schemes import ActionSpace
 from marl_market.env.step.setup import external_seats
-from marl_market.agents.sampling.sampler import Sampler
 
 SETTINGS = {"environment", "markets", "threads"}
 NAMES = {
@@ -50,7 +50,7 @@ def group_of(agent: str, *_: object, **__: object) -> str:
     return agent.rsplit("_", 1)[0]
 
 
-def external_groups(environment: Environment) -> dict[str, range]:
+def external_groups(environment: EnvironmentSpec) -> dict[str, range]:
     """Return the seats of each group that acts from outside, by name."""
     outside = external_seats(environment)
     seats = {group.name: environment.seats_of(group.name) for group in environment.groups}
@@ -60,7 +60,7 @@ def external_groups(environment: Environment) -> dict[str, range]:
 class MarketEnvRunner(EnvRunner, Checkpointable):
     """Sample sessions of many markets for an RLlib Algorithm; one RLModule plays each external group.
 
-    `config.environment(env_config=...)` takes "environment", a `marl_market.env.environment.Environment`, and may take
+    `config.environment(env_config=...)` takes "environment", a `marl_market.env.environment.EnvironmentSpec`, and may take
     "markets" of one batch (32) and "threads" that step them (1). The agents of each market are those of
     `marl_market.env.parallel_env.MarketEnv`, "<group>_<number>"; the policy mapping may choose another policy for a group
     in each session, but one for all its seats. `MarketEnvRunner.policies(environment)` are the arguments of
@@ -79,7 +79,7 @@ class MarketEnvRunner(EnvRunner, Checkpointable):
         entropy = np.random.SeedSequence().generate_state(1, np.uint64)[0]
         self._sampling_seed = int(entropy) if self._seed is None else self._seed
         self._callbacks = [made() for made in force_list(self.config.callbacks_class)]
-        self._minds = {name: ModuleMind() for name in self._groups}
+        self._actors = {name: RLModulePolicy() for name in self._groups}
         self._sampler: Sampler | None = None
         self._sessions = 0
         self._weights_seq_no = 0
@@ -88,7 +88,7 @@ class MarketEnvRunner(EnvRunner, Checkpointable):
         self.make_module()
 
     @staticmethod
-    def policies(environment: Environment) -> dict[str, Any]:
+    def policies(environment: EnvironmentSpec) -> dict[str, Any]:
         """Return what `config.multi_agent` takes for one policy for each external group."""
         return {"policies": set(external_groups(environment)), "policy_mapping_fn": group_of}
 
@@ -135,10 +135,10 @@ class MarketEnvRunner(EnvRunner, Checkpointable):
         sessions = math.ceil((num_timesteps or 1) / self._session_steps)
         if num_episodes is not None:
             sessions = math.ceil(num_episodes / self._markets)
-        for mind in self._minds.values():
-            mind.explore = bool(self.config.explore if explore is None else explore)
-            mind.random = random_actions
-            mind.env_steps = self.num_env_steps_sampled_lifetime
+        for actor in self._actors.values():
+            actor.explore = bool(self.config.explore if explore is None else explore)
+            actor.random = random_actions
+            actor.env_steps = self.num_env_steps_sampled_lifetime
         self.metrics.log_value(names.WEIGHTS_SEQ_NO, self._weights_seq_no, window=1)
         with self.metrics.log_time(names.SAMPLE_TIMER):
             episodes = [episode for _ in range(sessions) for episode in self._play_session()]
@@ -149,12 +149,12 @@ class MarketEnvRunner(EnvRunner, Checkpointable):
         """Play the session that follows in every market, log it and return its episodes."""
         if self._sampler is None:
             batch = BatchMarket(self._environment, self._markets, self._threads)
-            self._sampler = Sampler(batch, self._minds, self._sampling_seed, pairs=False)
+            self._sampler = Sampler(batch, self._actors, self._sampling_seed, pairs=False)
         mapping = self._map_groups()
-        for name, mind in self._minds.items():
-            mind.module = self.module[mapping[name]]
-            if isinstance(mind.module, torch.nn.Module):
-                mind.module.eval()
+        for name, actor in self._actors.items():
+            actor.module = self.module[mapping[name]]
+            if isinstance(actor.module, torch.nn.Module):
+                actor.module.eval()
         session = self._sampler.sample(self._sessions)
         self._sessions += 1
         modules = {agent: mapping[name] for name in self._groups for agent in self._environment.agents_of(name)}
@@ -163,7 +163,7 @@ class MarketEnvRunner(EnvRunner, Checkpointable):
             agents, space = self._environment.agents_of(name), self._space_of(name)
             for row in range(self._markets * len(agents)):
                 market, number = divmod(row, len(agents))
-                add_seat(episodes[market], agents[number], experience, row, space, self._minds[name].module)
+                add_seat(episodes[market], agents[number], experience, row, space, self._actors[name].module)
         for number, episode in enumerate(episodes):
             episode.env_t, episode.is_truncated = self._environment.spec.session_steps, True
             self._call("on_episode_end", episode=episode, prev_episode_chunks=[], env=None, env_index=number)
@@ -289,10 +289,10 @@ class MarketEnvRunner(EnvRunner, Checkpointable):
         return self._environment.action_of(group).space
 
 
-def _settings(config: Any) -> tuple[Environment, int, int]:
+def _settings(config: Any) -> tuple[EnvironmentSpec, int, int]:
     """Return environment, markets and threads of an AlgorithmConfig; raises ValueError where they do not fit."""
     given = dict(config.env_config)
-    if not isinstance(given.get("environment"), Environment) or not set(given) <= SETTINGS:
+    if not isinstance(given.get("environment"), EnvironmentSpec) or not set(given) <= SETTINGS:
         raise ValueError(
             f"env_config has {sorted(given)}; it must have 'environment', a marl_market.env.environment.Environment, "
             "and may have 'markets' and 'threads'"
@@ -303,7 +303,7 @@ def _settings(config: Any) -> tuple[Environment, int, int]:
             "population has no external group; MarketEnvRunner needs seats whose actions come from outside"
         )
     for group in environment.groups:
-        if group.agent.mind_per_market:
+        if group.agent.params_per_market:
             raise ValueError(f"population.{group.name} is still evolving; MarketEnvRunner needs a policy that plays")
     if config._env_to_module_connector is not None or config._module_to_env_connector is not None:
         raise ValueError(

@@ -8,7 +8,7 @@ from typing import Any
 from gymnasium.spaces import Dict
 from ray.rllib.env.wrappers.pettingzoo_env import ParallelPettingZooEnv
 
-from marl_market.env.environment import Environment
+from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.parallel_env import MarketEnv
 
 
@@ -19,7 +19,7 @@ class MultiAgentMarket(ParallelPettingZooEnv):
     come has left: RLlib ends it there, so that who comes afterwards takes no part.
     """
 
-    def __init__(self, config: Mapping[str, Environment]) -> None:
+    def __init__(self, config: Mapping[str, EnvironmentSpec]) -> None:
         """Build the market of `config["environment"]`."""
         super().__init__(MarketEnv(config["environment"]))
         agents = self.par_env.possible_agents

@@ -8,12 +8,12 @@ import numpy as np
 import torch
 from ray.rllib.core.columns import Columns
 
-from marl_market.agents.interfaces import Decision, Floats, Masks, Portion
+from marl_market.agents.interfaces import Decision, Floats, MarketShard, Masks
 from marl_market.agents.rllib.networks.masked_module import ACTION_MASK
 from marl_market.env.batch_market import BatchMarket
 
 
-class ModuleMind:
+class RLModulePolicy:
     """Play one group by a module, exploring as its algorithm does.
 
     What a recurrent module remembers begins with zeros, as RLlib's own do, and stands in a column of its decisions,
@@ -33,47 +33,47 @@ class ModuleMind:
         self.env_steps = 0
 
     @property
-    def memory_size(self) -> int:
+    def state_size(self) -> int:
         """Return how many numbers the states of the module have, 0 where it has none."""
         return sum(leaf.numel() for leaf in _leaves(self.module)[0])
 
-    def prepare(self, batch: BatchMarket, portion: Portion | None = None) -> None:
+    def prepare(self, batch: BatchMarket, shard: MarketShard | None = None) -> None:
         """Write nothing: the mind is outside the step."""
 
-    def act(self, observation: Floats, memory: Floats, noise: Floats | None, mask: Masks | None = None) -> Decision:
+    def act(self, observation: Floats, state: Floats, noise: Floats | None, mask: Masks | None = None) -> Decision:
         """Return actions (R, A) and the columns that a loss needs beside them; `noise` is not used.
 
         RLlib's modules and distributions draw from torch's global stream. Of RLlib's own modules only those of
         `marl_market.agents.rllib.networks.masked_module` heed `mask`.
         """
         if self.random:
-            return Decision(_numbers(self._anything(len(observation))), memory, {})
+            return Decision(_numbers(self._anything(len(observation))), state, {})
         batch: dict[str, Any] = {Columns.OBS: torch.from_numpy(observation)}
         if mask is not None:
             batch[ACTION_MASK] = torch.from_numpy(mask)
-        if memory.shape[1]:  # sequences of one
+        if state.shape[1]:  # sequences of one
             batch = {name: values[:, None] for name, values in batch.items()}
-            batch[Columns.STATE_IN] = shaped_state(memory, self.module)
+            batch[Columns.STATE_IN] = shaped_state(state, self.module)
         # Not forward_exploration, which toggles train and eval mode on each call.
         forward = self.module._forward_exploration if self.explore else self.module._forward_inference
         with torch.no_grad():
             output = forward(batch, t=self.env_steps)
             columns: dict[str, Any] = {}
-            if memory.shape[1]:
-                memory = flat_state(output.pop(Columns.STATE_OUT))
-                columns = {Columns.STATE_OUT: memory}
+            if state.shape[1]:
+                state = flat_state(output.pop(Columns.STATE_OUT))
+                columns = {Columns.STATE_OUT: state}
                 output = {name: values[:, 0] for name, values in output.items()}
             if Columns.ACTIONS in output:
-                return Decision(_numbers(output[Columns.ACTIONS]), memory, columns)
+                return Decision(_numbers(output[Columns.ACTIONS]), state, columns)
             inputs = output[Columns.ACTION_DIST_INPUTS]
             if not self.explore:
                 distribution = self.module.get_inference_action_dist_cls().from_logits(inputs)
-                return Decision(_numbers(distribution.to_deterministic().sample()), memory, columns)
+                return Decision(_numbers(distribution.to_deterministic().sample()), state, columns)
             distribution = self.module.get_exploration_action_dist_cls().from_logits(inputs)
             action = distribution.sample()
             logp = distribution.logp(action).numpy()
         return Decision(
-            _numbers(action), memory, {**columns, Columns.ACTION_LOGP: logp, Columns.ACTION_DIST_INPUTS: inputs.numpy()}
+            _numbers(action), state, {**columns, Columns.ACTION_LOGP: logp, Columns.ACTION_DIST_INPUTS: inputs.numpy()}
         )
 
     def _anything(self, rows: int) -> Any:
@@ -87,10 +87,10 @@ def flat_state(state: Any) -> Floats:
     return torch.cat([leaf.flatten(1) for leaf in torch.utils._pytree.tree_leaves(state)], dim=1).numpy()
 
 
-def shaped_state(memory: Floats, module: Any) -> Any:
+def shaped_state(state: Floats, module: Any) -> Any:
     """Return states (R, M) in the structure of a module's own, tensors (R, ...)."""
     leaves, structure = _leaves(module)
-    parts = torch.from_numpy(memory).split([leaf.numel() for leaf in leaves], dim=1)
+    parts = torch.from_numpy(state).split([leaf.numel() for leaf in leaves], dim=1)
     shaped = [part.unflatten(1, leaf.shape) for part, leaf in zip(parts, leaves, strict=True)]
     return torch.utils._pytree.tree_unflatten(shaped, structure)
 

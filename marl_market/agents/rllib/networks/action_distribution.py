@@ -15,13 +15,13 @@ import torch
 from gymnasium.spaces import Box, Discrete, Tuple
 from numpy.typing import NDArray
 
-from marl_market.agents.rllib.networks import categorical, gaussian
 from marl_market.agents.rllib.batches.rollout import Floats, Masks
-from marl_market.env.interface.schemes import ActionSpace, choices_of, parts_of
+from marl_market.agents.rllib.networks import categorical, gaussian
+from marl_market.env.interface.schemes import ActionSpace, num_choices_of, parts_of
 
 
 @dataclass(frozen=True)
-class Part:
+class Component:
     """One of the spaces that an action consists of.
 
     Attributes:
@@ -37,15 +37,15 @@ class Part:
     mask: slice
 
 
-def mixture_of(space: ActionSpace) -> tuple[Part, ...]:
+def action_components(space: ActionSpace) -> tuple[Component, ...]:
     """Return the parts of an action space, in order."""
     parts, number, place, choice = [], 0, 0, 0
     for part in parts_of(space):
-        found = choices_of(part)
+        found = num_choices_of(part)
         counts = () if found is None else tuple(found.tolist())
         numbers, inputs = (len(counts), sum(counts)) if counts else (part.shape[0], 2 * part.shape[0])
         parts.append(
-            Part(
+            Component(
                 counts,
                 slice(number, number + numbers),
                 slice(place, place + inputs),
@@ -56,13 +56,13 @@ def mixture_of(space: ActionSpace) -> tuple[Part, ...]:
     return tuple(parts)
 
 
-def outputs_of(space: ActionSpace) -> int:
+def num_outputs(space: ActionSpace) -> int:
     """Return how many scores of choices and means of numbers there are."""
-    return sum(sum(part.choices) or part.numbers.stop - part.numbers.start for part in mixture_of(space))
+    return sum(sum(part.choices) or part.numbers.stop - part.numbers.start for part in action_components(space))
 
 
-def draw(
-    inputs: Floats, noise: Floats | None, mask: Masks | None, mixture: Sequence[Part]
+def sample(
+    inputs: Floats, noise: Floats | None, mask: Masks | None, components: Sequence[Component]
 ) -> tuple[Floats, Floats, Floats]:
     """Return actions (R, A), their log densities (R,), and what they were drawn from, masked choices left out (R, N).
 
@@ -73,13 +73,13 @@ def draw(
         mixture: what the action consists of.
     """
     drawn = []
-    for part in mixture:
+    for part in components:
         own, explored = inputs[:, part.inputs], None if noise is None else noise[:, part.numbers]
         if part.choices:
             own = categorical.mask_scores(own, None if mask is None else mask[:, part.mask])
-            drawn.append((*categorical.draw(own, explored, part.choices), own))
+            drawn.append((*categorical.sample(own, explored, part.choices), own))
         else:
-            drawn.append((*gaussian.draw(own, explored), own))
+            drawn.append((*gaussian.sample(own, explored), own))
     if len(drawn) == 1:
         return drawn[0]
     action, logp, from_what = zip(*drawn, strict=True)
@@ -89,15 +89,15 @@ def draw(
 def widen(mask: torch.Tensor, space: ActionSpace) -> torch.Tensor:
     """Return a mask of choices (..., C) as one of all that an action is drawn from, bool (..., N)."""
     allowed = mask.bool()
-    mixture = mixture_of(space)
-    if len(mixture) == 1:
+    components = action_components(space)
+    if len(components) == 1:
         return allowed
     return torch.cat(
         [
             allowed[..., part.mask]
             if part.choices
             else allowed.new_ones((*allowed.shape[:-1], part.inputs.stop - part.inputs.start))
-            for part in mixture
+            for part in components
         ],
         dim=-1,
     )
@@ -108,7 +108,7 @@ def as_space(action: Floats, space: Any) -> Any:
     if isinstance(space, Tuple):
         return tuple(
             _as_part(action[..., part.numbers], own)
-            for part, own in zip(mixture_of(space), parts_of(space), strict=True)
+            for part, own in zip(action_components(space), parts_of(space), strict=True)
         )
     return _as_part(action, space)
 

@@ -12,8 +12,8 @@ from ray.rllib.algorithms.ppo.ppo_catalog import PPOCatalog
 from ray.rllib.core.rl_module.default_model_config import DefaultModelConfig
 from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 
+from marl_market.agents.rllib.networks.action_distribution import action_components, num_outputs
 from marl_market.agents.rllib.networks.attention import Attention, AttentionConfig
-from marl_market.agents.rllib.networks.action_distribution import mixture_of, outputs_of
 from marl_market.env.interface.schemes import ActionSpace, parts_of
 
 
@@ -37,10 +37,10 @@ class PolicyHead(torch.nn.Module):
         """
         super().__init__()
         self.limit = limit
-        self.outputs = outputs_of(space)
+        self.outputs = num_outputs(space)
         order: list[int] = []
         output, deviation = 0, self.outputs
-        for part in mixture_of(space):
+        for part in action_components(space):
             width = sum(part.choices) or part.numbers.stop - part.numbers.start
             order += range(output, output + width)
             output += width
@@ -96,8 +96,8 @@ def network_of(
     module: type,
     hidden: Sequence[int],
     activation: str,
-    memory: int | None,
-    sequence: int,
+    lstm_size: int | None,
+    sequence_length: int,
     attention: Attention | None,
     events: Sequence[int],
     **settings: Any,
@@ -118,9 +118,9 @@ def network_of(
         fcnet_hiddens=list(hidden),
         fcnet_activation=activation,
         vf_share_layers=False,
-        use_lstm=memory is not None,
-        lstm_cell_size=memory or 0,
-        max_seq_len=sequence,
+        use_lstm=lstm_size is not None,
+        lstm_cell_size=lstm_size or 0,
+        max_seq_len=sequence_length,
         **settings,
     )
     more = {"attention": None if attention is None else asdict(attention), "events": tuple(events)}

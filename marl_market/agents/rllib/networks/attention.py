@@ -14,7 +14,7 @@ from ray.rllib.core.models.base import Encoder
 from ray.rllib.core.models.configs import MLPEncoderConfig, ModelConfig
 from ray.rllib.core.models.torch.base import TorchModel
 
-from marl_market.env.environment import Environment
+from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.observations.events import NUMBERS, Events
 
 
@@ -39,7 +39,7 @@ class Attention:
             raise ValueError(f"attention.width is {self.width}; it must be a multiple of the {self.heads} heads")
 
 
-def places_of_events(environment: Environment, group: str) -> tuple[int, ...]:
+def places_of_events(environment: EnvironmentSpec, group: str) -> tuple[int, ...]:
     """Return where the numbers of events are in an observation, those of each instrument, newest first.
 
     Raises ValueError, naming the group that wants to attend to them, where there are none, or nothing else.

@@ -23,7 +23,7 @@ def mask_scores(scores: Floats, mask: Masks | None) -> Floats:
     return np.where(allowed, scores, MASKED)
 
 
-def draw(scores: Floats, noise: Floats | None, choices: Sequence[int]) -> tuple[Floats, Floats]:
+def sample(scores: Floats, noise: Floats | None, choices: Sequence[int]) -> tuple[Floats, Floats]:
     """Return choices (R, A), as numbers, and their log probabilities (R,) under RLlib's categorical distributions.
 
     Args:
@@ -48,7 +48,7 @@ def draw(scores: Floats, noise: Floats | None, choices: Sequence[int]) -> tuple[
     return action, logp
 
 
-def draw_greedily(scores: Floats, noise: Floats | None, mask: Masks | None, epsilon: float) -> Floats:
+def epsilon_greedy(scores: Floats, noise: Floats | None, mask: Masks | None, epsilon: float) -> Floats:
     """Return choices (R, 1): with probability `epsilon` any allowed one, all equally probable, else the best.
 
     One uniform number decides both: below `epsilon` it explores, and its place there says what.

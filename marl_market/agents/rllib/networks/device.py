@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 
-def beside(module: Any, tensors: Any) -> Any:
+def to_device_of(module: Any, tensors: Any) -> Any:
     """Return tensors, in any structure, on the device of a module."""
     device = next(module.parameters()).device
     return torch.utils._pytree.tree_map(lambda tensor: tensor.to(device), tensors)

@@ -11,7 +11,7 @@ from marl_market.agents.rllib.batches.rollout import Floats
 HALF_LOG_TWO_PI = np.float32(0.5 * math.log(2 * math.pi))
 
 
-def draw(inputs: Floats, noise: Floats | None) -> tuple[Floats, Floats]:
+def sample(inputs: Floats, noise: Floats | None) -> tuple[Floats, Floats]:
     """Return actions (R, A) and their log densities (R,) under RLlib's `TorchDiagGaussian`.
 
     Args:

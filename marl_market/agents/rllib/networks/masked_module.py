@@ -16,8 +16,8 @@ from ray.rllib.algorithms.ppo.torch.default_ppo_torch_rl_module import DefaultPP
 from ray.rllib.core.columns import Columns
 from ray.rllib.core.rl_module.apis import TARGET_NETWORK_ACTION_DIST_INPUTS
 
-from marl_market.agents.rllib.networks.categorical import MASKED
 from marl_market.agents.rllib.networks.action_distribution import widen
+from marl_market.agents.rllib.networks.categorical import MASKED
 
 ACTION_MASK, NEXT_ACTION_MASK = "action_mask", "next_action_mask"
 

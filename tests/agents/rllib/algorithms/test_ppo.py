@@ -8,15 +8,15 @@ import ray
 import torch
 from ray.rllib.core.columns import Columns
 
-from marl_market.agents.rllib.learners.on_policy import ActorCritic
 from marl_market.agents.rllib.algorithms.ppo import PPO
+from marl_market.agents.rllib.learners.on_policy import OnPolicyLearner
 from tests.agents.answers import answer
 from tests.agents.rllib.synthetic import ACTION, ACTION_SIZE, OBSERVATION_SIZE, best_action, collect
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 
-def build(seed: int = 7, **fields: Any) -> ActorCritic:
+def build(seed: int = 7, **fields: Any) -> OnPolicyLearner:
     return PPO(minibatch_size=128, **fields).build(OBSERVATION_SIZE, ACTION, seed)
 
 

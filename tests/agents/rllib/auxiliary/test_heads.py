@@ -11,15 +11,15 @@ import torch
 from ray.rllib.algorithms.appo.torch.appo_torch_learner import APPOTorchLearner
 from ray.rllib.algorithms.ppo.torch.ppo_torch_learner import PPOTorchLearner
 
-from marl_market.agents.interfaces import no_memory
-from marl_market.agents.rllib.learners.on_policy import ActorCritic
+from marl_market.agents.interfaces import initial_state
 from marl_market.agents.rllib.algorithms.appo import APPO
+from marl_market.agents.rllib.algorithms.ppo import PPO
 from marl_market.agents.rllib.auxiliary.heads import AuxiliaryHeads, AuxiliaryLosses, column_of, head_loss
 from marl_market.agents.rllib.auxiliary.scores import area_under_curve, scores_of
 from marl_market.agents.rllib.auxiliary.task import Head
-from marl_market.agents.rllib.networks.masked_module import MaskedPPOModule
-from marl_market.agents.rllib.algorithms.ppo import PPO
 from marl_market.agents.rllib.batches.rollout import Floats, Rollout
+from marl_market.agents.rllib.learners.on_policy import OnPolicyLearner
+from marl_market.agents.rllib.networks.masked_module import MaskedPPOModule
 from tests.agents.rllib.synthetic import ACTION, OBSERVATION_SIZE, collect
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
@@ -29,7 +29,7 @@ HEADS = {"number": NUMBER, "class": CLASS}
 STEPS = 16
 
 
-def build(heads: dict[str, Head] | None = None, **fields: Any) -> ActorCritic:
+def build(heads: dict[str, Head] | None = None, **fields: Any) -> OnPolicyLearner:
     agent = PPO(**{"hidden": (32,), "minibatch_size": 256, "learning_rate": 0.005, **fields})
     return agent.build(OBSERVATION_SIZE, ACTION, 7, heads=heads)
 
@@ -45,11 +45,11 @@ def targets(observation: Floats) -> dict[str, Floats]:
     }
 
 
-def foretold(learner: ActorCritic, observation: Floats) -> dict[str, Floats]:
-    return learner.foretell(observation, no_memory(learner, len(observation)))
+def foretold(learner: OnPolicyLearner, observation: Floats) -> dict[str, Floats]:
+    return learner.predict(observation, initial_state(learner, len(observation)))
 
 
-def rollout(learner: ActorCritic, random: np.random.Generator) -> Rollout:
+def rollout(learner: OnPolicyLearner, random: np.random.Generator) -> Rollout:
     played = collect(learner, random, STEPS)
     return replace(played, extra=targets(played.observation[:-1]))
 
@@ -92,7 +92,7 @@ def test_heads_learn_what_can_be_foretold(algorithm: str) -> None:
 def test_the_heads_teach_the_encoder_of_the_policy_and_nothing_else() -> None:
     module = build(HEADS)._module
     played = torch.randn(64, OBSERVATION_SIZE)
-    outputs = module.foretell({"obs": played})
+    outputs = module.predict({"obs": played})
     sum(head_loss(head, outputs[name], torch.ones(64, 2)) for name, head in HEADS.items()).backward()
     taught = {name for name, parameter in module.named_parameters() if parameter.grad is not None}
     assert {name.split(".")[0] for name in taught} == {"encoder", "head_layers"}

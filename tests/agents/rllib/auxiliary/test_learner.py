@@ -9,20 +9,20 @@ import pytest
 
 from marl_market.agents.interfaces import Experience, Learner
 from marl_market.agents.rllib.algorithms.appo import APPO
+from marl_market.agents.rllib.algorithms.ppo import PPO
 from marl_market.agents.rllib.auxiliary.aggressor import Aggressor
 from marl_market.agents.rllib.auxiliary.fill import Fill
-from marl_market.agents.rllib.auxiliary.learner import WATCHED, AuxiliaryGroupLearner
+from marl_market.agents.rllib.auxiliary.learner import WATCHED, AuxiliaryLearner
 from marl_market.agents.rllib.auxiliary.mid_price import MidPrice
 from marl_market.agents.rllib.auxiliary.others_flow import OthersFlow
 from marl_market.agents.rllib.auxiliary.volatility import Volatility
 from marl_market.agents.rllib.learners.group_learner import GroupLearner
-from marl_market.agents.rllib.algorithms.ppo import PPO
-from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
-from marl_market.env.population.group import Group
-from marl_market.env.batch_market import BatchMarket
-from marl_market.env.environment import Environment
-from marl_market.env.population.participation import Fixed, Presence
 from marl_market.agents.sampling.sampler import Sampler
+from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
+from marl_market.env.batch_market import BatchMarket
+from marl_market.env.environment import EnvironmentSpec
+from marl_market.env.population.group import Group
+from marl_market.env.population.participation import Fixed, Participation
 from tests.agents.answers import answer
 from tests.builders import environment, market_spec
 
@@ -33,10 +33,10 @@ TARGETS = {
     "price": MidPrice(horizon=3), "volatility": Volatility(horizon=3), "fill": Fill(horizon=2),
     "who": Aggressor(horizon=1), "flow": OthersFlow(horizon=2),
 }  # fmt: skip
-PRESENCE = Presence(Fixed((0, 5)), Fixed((STEPS, 6)))
+PRESENCE = Participation(Fixed((0, 5)), Fixed((STEPS, 6)))
 
 
-def described(agent: Any) -> Environment:
+def described(agent: Any) -> EnvironmentSpec:
     groups = [Group("noise", ZeroIntelligence(), 4), Group("focal", agent, 2, PRESENCE)]
     return environment(groups, spec=market_spec(session_steps=STEPS))
 
@@ -50,8 +50,8 @@ def newborn(agent: Any, seed: int = 1) -> tuple[Learner, Sampler]:
 AGENTS = [
     PPO(hidden=(8,), minibatch_size=64, auxiliary=TARGETS),
     APPO(hidden=(8,), minibatch_rows=4, auxiliary=TARGETS),
-    PPO(hidden=(8,), minibatch_size=64, auxiliary=TARGETS, memory=4, sequence=6),
-    APPO(hidden=(8,), minibatch_rows=4, auxiliary=TARGETS, memory=4),
+    PPO(hidden=(8,), minibatch_size=64, auxiliary=TARGETS, lstm_size=4, sequence_length=6),
+    APPO(hidden=(8,), minibatch_rows=4, auxiliary=TARGETS, lstm_size=4),
 ]
 
 
@@ -72,10 +72,10 @@ def test_every_head_is_scored_on_each_session(agent: Any) -> None:
 
 def test_what_is_foretold_depends_on_what_the_policy_remembers() -> None:
     learner, _ = newborn(AGENTS[2])
-    assert isinstance(learner, AuxiliaryGroupLearner)
+    assert isinstance(learner, AuxiliaryLearner)
     seen = np.ones((1, described(AGENTS[2]).observation_size), np.float32)
-    memories = [np.full((1, learner.memory_size), value, np.float32) for value in (0.0, 0.5)]
-    first, second = (learner._learner.foretell(seen, memory)["price"] for memory in memories)
+    memories = [np.full((1, learner.state_size), value, np.float32) for value in (0.0, 0.5)]
+    first, second = (learner._learner.predict(seen, state)["price"] for state in memories)
     assert first.shape == (1, 1)
     assert first != second
 
@@ -88,7 +88,7 @@ def test_a_session_is_foretold_before_anything_is_learned_from_it() -> None:
     first = learner.learn(experience)
     again = learner.learn(experience)
     assert again["auxiliary_price_loss"] != first["auxiliary_price_loss"]
-    assert isinstance(other, AuxiliaryGroupLearner)
+    assert isinstance(other, AuxiliaryLearner)
     assert experience.trajectory is not None
     assert other._foretold(experience.trajectory)["auxiliary_price_loss"] == first["auxiliary_price_loss"]
 
@@ -110,7 +110,7 @@ def test_what_is_watched_is_of_the_moment_and_the_policy_does_not_see_it() -> No
     fills = columns[WATCHED + "fill"]
     assert (np.diff(fills, axis=0) >= 0).all()
     assert fills[-1].max() > 0
-    assert isinstance(learner, AuxiliaryGroupLearner)
+    assert isinstance(learner, AuxiliaryLearner)
 
 
 def test_a_seat_that_was_never_there_teaches_nothing() -> None:

@@ -11,14 +11,14 @@ from marl_market.agents.rllib.auxiliary.aggressor import NOBODY, Aggressor
 from marl_market.agents.rllib.auxiliary.fill import Fill
 from marl_market.agents.rllib.auxiliary.mid_price import MidPrice
 from marl_market.agents.rllib.auxiliary.others_flow import OthersFlow
-from marl_market.agents.rllib.auxiliary.task import AuxiliaryTarget, Head, head_of, heads_of
+from marl_market.agents.rllib.auxiliary.task import AuxiliaryTask, Head, head_of, heads_of
 from marl_market.agents.rllib.auxiliary.volatility import Volatility
 from marl_market.agents.scripted.momentum import Momentum
 from marl_market.agents.scripted.noise import Noise
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
-from marl_market.env.population.group import External, Group
 from marl_market.env.batch_market import BatchMarket
-from marl_market.env.environment import Environment
+from marl_market.env.environment import EnvironmentSpec
+from marl_market.env.population.group import External, Group
 from marl_market.exchange.codes import EventKind, Liquidity
 from tests.builders import environment, market_spec
 
@@ -26,7 +26,7 @@ NAN = np.nan
 STEPS = 30
 
 
-def market() -> Environment:
+def market() -> EnvironmentSpec:
     groups = [
         Group("noise", ZeroIntelligence(), 4),
         Group("takers", Noise(), 2),
@@ -36,7 +36,7 @@ def market() -> Environment:
     return environment(groups, spec=market_spec(session_steps=STEPS))
 
 
-def told(target: AuxiliaryTarget, *watched: float) -> list[float]:
+def told(target: AuxiliaryTask, *watched: float) -> list[float]:
     """Return the targets of one seat; the price changes by 2 ticks in a step, usually, and a size scale is 6 lots."""
     column = np.array(watched, np.float32).reshape(-1, 1, 1)
     found = target.targets(column, market(), "focal")
@@ -74,7 +74,7 @@ def test_what_each_group_buys_in_the_steps_ahead() -> None:
 
 
 @pytest.mark.parametrize("target", [MidPrice(99), Volatility(99), Fill(99), Aggressor(99), OthersFlow(99)])
-def test_a_session_that_is_shorter_than_the_horizon_tells_nothing(target: AuxiliaryTarget) -> None:
+def test_a_session_that_is_shorter_than_the_horizon_tells_nothing(target: AuxiliaryTask) -> None:
     watched = np.ones((5, 3, 4), np.float32)
     assert np.isnan(target.targets(watched, market(), "focal")).all()
 

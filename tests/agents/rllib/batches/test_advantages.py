@@ -10,8 +10,8 @@ from ray.rllib.env.single_agent_episode import SingleAgentEpisode
 from ray.rllib.evaluation.postprocessing import Postprocessing
 from ray.rllib.utils.postprocessing.value_predictions import compute_value_targets
 
-from marl_market.agents.rllib.batches.advantages import GeneralizedAdvantages, generalized_advantages
 from marl_market.agents.rllib.algorithms.ppo import PPO
+from marl_market.agents.rllib.batches.advantages import GAEConnector, generalized_advantages
 from marl_market.agents.rllib.batches.rollout import Rollout
 from tests.agents.rllib.synthetic import ACTION, OBSERVATION_SIZE, collect
 
@@ -47,14 +47,14 @@ def test_advantages_equal_the_sum_of_equation_16() -> None:
                 if columns["terminated"][step, row] or columns["truncated"][step, row]:
                     break
             expected[start, row] = total
-    advantage = generalized_advantages(**columns, discount=DISCOUNT, trace_decay=TRACE_DECAY)
+    advantage = generalized_advantages(**columns, discount=DISCOUNT, gae_lambda=TRACE_DECAY)
     assert advantage.dtype == np.float32
     np.testing.assert_allclose(advantage, expected, atol=1e-5)
 
 
 def test_advantages_equal_those_of_rllib() -> None:
     columns = trajectories(seed=1)
-    advantage = generalized_advantages(**columns, discount=DISCOUNT, trace_decay=TRACE_DECAY)
+    advantage = generalized_advantages(**columns, discount=DISCOUNT, gae_lambda=TRACE_DECAY)
     for row in range(advantage.shape[1]):
         value, following, reward, _, terminated, truncated = (column[:, row] for column in columns.values())
         ends = terminated | truncated
@@ -106,10 +106,10 @@ def episodes_of(rollout: Rollout) -> list[SingleAgentEpisode]:
 
 
 def test_the_batch_equals_that_of_rllibs_own_pipeline() -> None:
-    learner = PPO(discount=DISCOUNT, trace_decay=TRACE_DECAY).build(OBSERVATION_SIZE, ACTION, seed=3)
+    learner = PPO(discount=DISCOUNT, gae_lambda=TRACE_DECAY).build(OBSERVATION_SIZE, ACTION, seed=3)
     rollout = collect(learner, np.random.default_rng(4), end_probability=0.1)
     module = learner._learner._learner.module
-    ours = GeneralizedAdvantages(DISCOUNT, TRACE_DECAY)(rl_module=module, batch={}, episodes=[rollout])
+    ours = GAEConnector(DISCOUNT, TRACE_DECAY)(rl_module=module, batch={}, episodes=[rollout])
 
     spaces = {DEFAULT_MODULE_ID: (module[DEFAULT_MODULE_ID].observation_space, module[DEFAULT_MODULE_ID].action_space)}
     stock: Any = PPOConfig().training(gamma=DISCOUNT, lambda_=TRACE_DECAY).build_learner(spaces=spaces)
@@ -141,7 +141,7 @@ def test_a_decision_before_a_sleep_is_credited_with_all_that_follows_until_the_n
     value = np.array([[0.5, 9.0], [9.0, 0.25], [9.0, 0.75], [1.5, 9.0], [2.5, 9.0]], np.float32)
     next_value = np.concatenate([value[1:], np.full((1, 2), 9.0, np.float32)])
     advantage = generalized_advantages(
-        value, next_value, reward, decided, terminated, np.zeros_like(terminated), discount=0.5, trace_decay=0.8
+        value, next_value, reward, decided, terminated, np.zeros_like(terminated), discount=0.5, gae_lambda=0.8
     )
     # First row: steps 4, 3, then 0 with the rewards of three steps and step 3 worth 1/8.
     last = 16.0 - 2.5
@@ -163,7 +163,7 @@ def test_a_truncation_in_a_sleep_is_worth_its_final_observation() -> None:
     )
     next_value = np.array([[9.0], [6.0], [9.0], [0.0]], np.float32)
     advantage = generalized_advantages(
-        value, next_value, reward, decided, np.zeros_like(truncated), truncated, discount=0.5, trace_decay=0.8
+        value, next_value, reward, decided, np.zeros_like(truncated), truncated, discount=0.5, gae_lambda=0.8
     )
     assert advantage[0, 0] == 1.0 + 0.5 * (2.0 + 0.5 * 6.0) - 0.5
 
@@ -172,7 +172,7 @@ def test_only_decisions_reach_the_batch() -> None:
     learner = PPO().build(OBSERVATION_SIZE, ACTION, seed=3)
     rollout = collect(learner, np.random.default_rng(4))
     rollout.decided[:] = np.random.default_rng(5).random(rollout.decided.shape) < 0.4
-    connector = GeneralizedAdvantages(DISCOUNT, TRACE_DECAY)
+    connector = GAEConnector(DISCOUNT, TRACE_DECAY)
     batch = connector(rl_module=learner._learner._learner.module, batch={}, episodes=[rollout])[DEFAULT_MODULE_ID]
     assert {len(values) for values in batch.values()} == {len(rollout)} == {int(rollout.decided.sum())}
     seen = rollout.observation[:-1][rollout.decided]
@@ -183,7 +183,7 @@ def test_several_rollouts_make_one_batch() -> None:
     learner = PPO().build(OBSERVATION_SIZE, ACTION, seed=3)
     random = np.random.default_rng(4)
     rollouts = [collect(learner, random, rows=rows) for rows in (2, 3)]
-    connector = GeneralizedAdvantages(DISCOUNT, TRACE_DECAY)
+    connector = GAEConnector(DISCOUNT, TRACE_DECAY)
     batch = connector(rl_module=learner._learner._learner.module, batch={}, episodes=rollouts)[DEFAULT_MODULE_ID]
     assert {len(values) for values in batch.values()} == {16 * 5}
 
@@ -192,7 +192,7 @@ def test_neighbors_in_time_are_no_neighbors_in_the_batch() -> None:
     learner = PPO().build(OBSERVATION_SIZE, ACTION, seed=3)
     rollout = collect(learner, np.random.default_rng(4), steps=64, rows=4)
     rollout.observation[:, :, 0] = np.arange(65)[:, None]
-    connector = GeneralizedAdvantages(DISCOUNT, TRACE_DECAY)
+    connector = GAEConnector(DISCOUNT, TRACE_DECAY)
     batch = connector(rl_module=learner._learner._learner.module, batch={}, episodes=[rollout])[DEFAULT_MODULE_ID]
     step = batch[Columns.OBS][:, 0].numpy()
     assert abs(np.corrcoef(step[:-1], step[1:])[0, 1]) < 0.3
@@ -204,4 +204,4 @@ def test_a_learner_of_two_modules_is_refused() -> None:
     several.add_module("first", module)
     several.add_module("second", module)
     with pytest.raises(ValueError, match=r"\['first', 'second'\]"):
-        GeneralizedAdvantages(DISCOUNT, TRACE_DECAY)(rl_module=several, episodes=[])
+        GAEConnector(DISCOUNT, TRACE_DECAY)(rl_module=several, episodes=[])

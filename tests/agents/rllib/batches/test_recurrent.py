@@ -14,20 +14,20 @@ from ray.rllib.core.columns import Columns
 from ray.rllib.core.models.base import ENCODER_OUT
 from ray.rllib.evaluation.postprocessing import Postprocessing
 
-from marl_market.agents.policies.fixed_policy import FrozenPolicy
-from marl_market.agents.interfaces import no_memory
-from marl_market.agents.rllib.networks.policy import FrozenActor
-from marl_market.agents.rllib.learners.on_policy import ActorCritic
-from marl_market.agents.rllib.batches.advantages import generalized_advantages
+from marl_market.agents.interfaces import initial_state
+from marl_market.agents.policies.fixed_policy import CompiledPolicy
 from marl_market.agents.rllib.algorithms.appo import APPO
-from marl_market.agents.rllib.networks.action_distribution import mixture_of
 from marl_market.agents.rllib.algorithms.ppo import PPO
-from marl_market.agents.rllib.batches.recurrent import as_memory, as_state, memory_size_of, parts_of
+from marl_market.agents.rllib.batches.advantages import generalized_advantages
+from marl_market.agents.rllib.batches.recurrent import chunks_of, flatten_state, state_size_of, unflatten_state
 from marl_market.agents.rllib.batches.rollout import Rollout
+from marl_market.agents.rllib.learners.on_policy import OnPolicyLearner
+from marl_market.agents.rllib.networks.action_distribution import action_components
+from marl_market.agents.rllib.networks.policy import TorchPolicy
 from marl_market.env.interface.schemes import continuous
 from tests.agents.answers import answer
+from tests.agents.rllib.algorithms.test_ppo import assert_equal_states
 from tests.agents.rllib.synthetic import closed_rollout
-from tests.agents.rllib.test_ppo import assert_equal_states
 
 STEPS, ROWS, CELLS, LENGTH, SIZE = 11, 24, 16, 4, 3
 SPACES = {
@@ -40,29 +40,35 @@ SPACES = {
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 
-def ppo(space: Any = SPACES["discrete"], seed: int = 7, **fields: Any) -> ActorCritic:
-    chosen = {"hidden": (16,), "memory": CELLS, "sequence": LENGTH, "minibatch_size": 264, "output_scale": 1.0}
+def ppo(space: Any = SPACES["discrete"], seed: int = 7, **fields: Any) -> OnPolicyLearner:
+    chosen = {
+        "hidden": (16,),
+        "lstm_size": CELLS,
+        "sequence_length": LENGTH,
+        "minibatch_size": 264,
+        "output_scale": 1.0,
+    }
     return PPO(**{**chosen, **fields}).build(SIZE, space, seed)
 
 
-def appo(space: Any = SPACES["discrete"], seed: int = 7, **fields: Any) -> ActorCritic:
-    chosen = {"hidden": (16,), "memory": CELLS, "minibatch_rows": 8, "output_scale": 1.0}
+def appo(space: Any = SPACES["discrete"], seed: int = 7, **fields: Any) -> OnPolicyLearner:
+    chosen = {"hidden": (16,), "lstm_size": CELLS, "minibatch_rows": 8, "output_scale": 1.0}
     return APPO(**{**chosen, **fields}).build(SIZE, space, STEPS, seed)
 
 
 def play(
-    learner: ActorCritic, random: np.random.Generator, seen: Callable[..., Any] | None = None, sleeps: float = 0.0
+    learner: OnPolicyLearner, random: np.random.Generator, seen: Callable[..., Any] | None = None, sleeps: float = 0.0
 ) -> Rollout:
     """Return sessions of random observations, or of those of `seen`, in which rows sleep by chance."""
     observation = random.standard_normal((STEPS + 1, ROWS, SIZE), dtype=np.float32)
     reward_of = None if seen is None else seen(observation, random)
     decided = random.random((STEPS, ROWS)) >= sleeps
-    memory, played = no_memory(learner, ROWS), []
-    numbers = mixture_of(learner._module.action_space)[-1].numbers.stop
+    state, played = initial_state(learner, ROWS), []
+    numbers = action_components(learner._module.action_space)[-1].numbers.stop
     for step in range(STEPS):
         noise = random.standard_normal((ROWS, 3), dtype=np.float32)[:, :numbers]
-        decision = learner.act(observation[step], memory, noise)
-        memory = np.where(decided[step][:, None], decision.memory, memory)
+        decision = learner.act(observation[step], state, noise)
+        state = np.where(decided[step][:, None], decision.state, state)
         played.append(decision)
     action = np.stack([each.action for each in played])
     reward = random.standard_normal((STEPS, ROWS)).astype(np.float32) if reward_of is None else reward_of(action)
@@ -77,7 +83,7 @@ def cue(observation: Any, random: np.random.Generator) -> Callable[[Any], Any]:
     return lambda action: (action[..., 0] == right).astype(np.float32)
 
 
-def batch_of(learner: ActorCritic, rollout: Rollout) -> Any:
+def batch_of(learner: OnPolicyLearner, rollout: Rollout) -> Any:
     rllib = learner._learner._learner
     return rllib._learner_connector(rl_module=rllib.module, batch={}, episodes=[rollout], shared_data={})[
         DEFAULT_MODULE_ID
@@ -85,10 +91,10 @@ def batch_of(learner: ActorCritic, rollout: Rollout) -> Any:
 
 
 @pytest.mark.parametrize(("build", "epochs"), [(ppo, 8), (appo, 4)])
-def test_it_learns_to_remember_what_it_saw_at_first(build: Callable[..., ActorCritic], epochs: int) -> None:
+def test_it_learns_to_remember_what_it_saw_at_first(build: Callable[..., OnPolicyLearner], epochs: int) -> None:
     late = []
-    for memory in (CELLS, None):
-        learner = build(memory=memory, learning_rate=1e-2, discount=0.5, epochs=epochs)
+    for state in (CELLS, None):
+        learner = build(lstm_size=state, learning_rate=1e-2, discount=0.5, epochs=epochs)
         random = np.random.default_rng(0)
         for _ in range(10):
             rollout = play(learner, random, cue)
@@ -100,7 +106,7 @@ def test_it_learns_to_remember_what_it_saw_at_first(build: Callable[..., ActorCr
 
 @pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
 @pytest.mark.parametrize("build", [ppo, appo])
-def test_what_is_learned_from_is_what_was_done(build: Callable[..., ActorCritic], space: Any) -> None:
+def test_what_is_learned_from_is_what_was_done(build: Callable[..., OnPolicyLearner], space: Any) -> None:
     learner = build(space)
     rollout = play(learner, np.random.default_rng(3), sleeps=0.4)
     batch, module = batch_of(learner, rollout), learner._module
@@ -125,12 +131,12 @@ def test_what_is_learned_from_is_what_was_done(build: Callable[..., ActorCritic]
 
 
 def test_the_critic_remembers_whole_sessions() -> None:
-    learner = ppo(discount=0.9, trace_decay=0.8)
+    learner = ppo(discount=0.9, gae_lambda=0.8)
     rollout = play(learner, np.random.default_rng(3), sleeps=0.4)
     module, value = learner._module, np.zeros((STEPS + 1, ROWS), np.float32)
     for row in range(ROWS):
         steps = np.flatnonzero(rollout.decided[:, row])
-        state = as_state(torch.zeros(1, memory_size_of(module)))
+        state = unflatten_state(torch.zeros(1, state_size_of(module)))
         seen = torch.from_numpy(rollout.observation[steps, row])[None]
         with torch.no_grad():
             encoded = module.encoder.critic_encoder({Columns.OBS: seen, Columns.STATE_IN: state})
@@ -149,14 +155,14 @@ def test_the_critic_remembers_whole_sessions() -> None:
 def test_parts_are_all_decisions_in_their_order() -> None:
     rollout = play(ppo(), np.random.default_rng(3), sleeps=0.4)
     rollout.decided[:, 5] = False
-    parts = parts_of(rollout, LENGTH)
-    assert (np.diff(parts.number) >= 0).all()
+    chunks = chunks_of(rollout, LENGTH)
+    assert (np.diff(chunks.number) >= 0).all()
     for row in range(ROWS):
-        of_row = parts.row == row
-        steps = np.concatenate([*parts.step[of_row], []])[np.concatenate([*parts.valid[of_row], []]).astype(bool)]
+        of_row = chunks.row == row
+        steps = np.concatenate([*chunks.step[of_row], []])[np.concatenate([*chunks.valid[of_row], []]).astype(bool)]
         np.testing.assert_array_equal(steps, np.flatnonzero(rollout.decided[:, row]))
-    taken = parts.take(rollout.reward)
-    np.testing.assert_array_equal(parts.put(taken, STEPS, ROWS), np.where(rollout.decided, rollout.reward, 0))
+    taken = chunks.take(rollout.reward)
+    np.testing.assert_array_equal(chunks.put(taken, STEPS, ROWS), np.where(rollout.decided, rollout.reward, 0))
 
 
 def test_a_row_of_two_episodes_is_refused() -> None:
@@ -168,40 +174,40 @@ def test_a_row_of_two_episodes_is_refused() -> None:
 
 
 @pytest.mark.parametrize("build", [ppo, appo])
-def test_a_memory_is_a_value(build: Callable[..., ActorCritic]) -> None:
+def test_a_memory_is_a_value(build: Callable[..., OnPolicyLearner]) -> None:
     learner, random = build(), np.random.default_rng(0)
     observation = random.standard_normal((2, 5, SIZE), dtype=np.float32)
-    first = learner.act(observation[0], no_memory(learner, 5), None)
-    np.testing.assert_array_equal(as_memory(as_state(torch.from_numpy(first.memory))), first.memory)
-    again = [learner.act(observation[1], first.memory, None) for _ in range(2)]
-    np.testing.assert_array_equal(again[0].memory, again[1].memory)
+    first = learner.act(observation[0], initial_state(learner, 5), None)
+    np.testing.assert_array_equal(flatten_state(unflatten_state(torch.from_numpy(first.state))), first.state)
+    again = [learner.act(observation[1], first.state, None) for _ in range(2)]
+    np.testing.assert_array_equal(again[0].state, again[1].state)
     np.testing.assert_array_equal(again[0].columns["action_dist_inputs"], again[1].columns["action_dist_inputs"])
-    fresh = learner.act(observation[1], no_memory(learner, 5), None)
+    fresh = learner.act(observation[1], initial_state(learner, 5), None)
     assert (fresh.columns["action_dist_inputs"] != again[0].columns["action_dist_inputs"]).any()
 
 
 @pytest.mark.parametrize("build", [ppo, appo])
-def test_a_policy_is_what_had_been_learned_when_it_was_asked_for(build: Callable[..., ActorCritic]) -> None:
+def test_a_policy_is_what_had_been_learned_when_it_was_asked_for(build: Callable[..., OnPolicyLearner]) -> None:
     learner, random = build(), np.random.default_rng(0)
     observation = random.standard_normal((5, SIZE), dtype=np.float32)
     wanted, policy = answer(learner, observation, None), learner.policy()
-    assert isinstance(policy, FrozenActor)
+    assert isinstance(policy, TorchPolicy)
     learner.learn(play(learner, random))
     for each in (policy, pickle.loads(pickle.dumps(policy))):
-        np.testing.assert_array_equal(answer(each, observation, None).memory, wanted.memory)
+        np.testing.assert_array_equal(answer(each, observation, None).state, wanted.state)
         np.testing.assert_array_equal(each.weights, policy.weights)
     later = learner.policy()
     assert (later.weights != policy.weights).any()
-    assert (answer(later, observation, None).memory != wanted.memory).any()
+    assert (answer(later, observation, None).state != wanted.state).any()
 
 
 def test_hidden_units_that_do_not_compile_play_outside_the_step() -> None:
-    assert isinstance(ppo(memory=None, activation="relu").policy(), FrozenActor)
-    assert isinstance(ppo(memory=None).policy(), FrozenPolicy)
+    assert isinstance(ppo(lstm_size=None, activation="relu").policy(), TorchPolicy)
+    assert isinstance(ppo(lstm_size=None).policy(), CompiledPolicy)
 
 
 @pytest.mark.parametrize("build", [ppo, appo])
-def test_a_resumed_learner_goes_on_as_if_never_stopped(build: Callable[..., ActorCritic]) -> None:
+def test_a_resumed_learner_goes_on_as_if_never_stopped(build: Callable[..., OnPolicyLearner]) -> None:
     learner, random = build(), np.random.default_rng(2)
     learner.learn(play(learner, random, sleeps=0.3))
     saved = learner.get_state()
@@ -213,7 +219,7 @@ def test_a_resumed_learner_goes_on_as_if_never_stopped(build: Callable[..., Acto
     assert_equal_states(resumed.get_state(), learner.get_state())
 
 
-@pytest.mark.parametrize(("field", "value"), [("memory", 0), ("sequence", 1), ("sequence", 2000)])
+@pytest.mark.parametrize(("field", "value"), [("lstm_size", 0), ("sequence_length", 1), ("sequence_length", 2000)])
 def test_a_wrong_field_is_named(field: str, value: Any) -> None:
     with pytest.raises(ValueError, match=f"PPO.{field} is"):
-        PPO(**{"memory": 8, field: value})
+        PPO(**{"lstm_size": 8, field: value})

@@ -17,14 +17,14 @@ def trajectory(masked: bool = False) -> tuple[Trajectory, np.ndarray]:
     return Trajectory(observation, np.zeros((STEPS, ROWS, 1), np.float32), decided, left, {}, mask), reward
 
 
-@pytest.mark.parametrize("lookahead", [1, 3, 9])
-def test_a_transition_reaches_as_far_as_the_lookahead_and_the_close_allow(lookahead: int) -> None:
+@pytest.mark.parametrize("n_step", [1, 3, 9])
+def test_a_transition_reaches_as_far_as_the_lookahead_and_the_close_allow(n_step: int) -> None:
     session, reward = trajectory(masked=True)
-    columns = transitions(session, reward, session.action, lookahead, DISCOUNT)
+    columns = transitions(session, reward, session.action, n_step, DISCOUNT)
     assert {len(values) for values in columns.values()} == {STEPS * ROWS}
     for place in range(STEPS * ROWS):
         step, row = columns["obs"][place].tolist()
-        count = int(min(lookahead, STEPS - step))
+        count = int(min(n_step, STEPS - step))
         assert columns["new_obs"][place].tolist() == [step + count, row]
         assert columns["next_action_mask"][place].tolist() == [10 * (step + count) + row]
         assert columns["n_step"][place] == count
@@ -33,17 +33,17 @@ def test_a_transition_reaches_as_far_as_the_lookahead_and_the_close_allow(lookah
         assert columns["weights"][place] == 1
 
 
-@pytest.mark.parametrize("lookahead", [1, 2, 9])
-def test_a_transition_goes_from_one_decision_to_another_and_never_behind_an_end(lookahead: int) -> None:
+@pytest.mark.parametrize("n_step", [1, 2, 9])
+def test_a_transition_goes_from_one_decision_to_another_and_never_behind_an_end(n_step: int) -> None:
     session, reward = trajectory(masked=True)
     # Row 0 sleeps in steps 1 and 2, and the close comes in a sleep; row 1 comes in step 1 and leaves in step 3.
     session.decided[:] = np.array([[1, 0, 0, 1, 0], [0, 1, 1, 0, 0]], bool).T
     session.left[3, 1] = True
-    columns = transitions(session, reward, session.action, lookahead, DISCOUNT)
+    columns = transitions(session, reward, session.action, n_step, DISCOUNT)
     reached = {
         1: {(0, 0): (3, False), (3, 0): (5, True), (1, 1): (2, False), (2, 1): (4, True)},
         2: {(0, 0): (5, True), (3, 0): (5, True), (1, 1): (4, True), (2, 1): (4, True)},
-    }[min(lookahead, 2)]
+    }[min(n_step, 2)]
     found = [tuple(seen) for seen in columns["obs"].astype(int).tolist()]
     assert sorted(found) == sorted(reached)
     for place, (step, row) in enumerate(found):

@@ -9,8 +9,8 @@ from ray.rllib.algorithms.impala.torch.vtrace_torch_v2 import make_time_major, v
 from ray.rllib.core import DEFAULT_MODULE_ID
 from ray.rllib.core.columns import Columns
 
-from marl_market.agents.rllib.batches.advantages import generalized_advantages
 from marl_market.agents.rllib.algorithms.appo import APPO
+from marl_market.agents.rllib.batches.advantages import generalized_advantages
 from marl_market.agents.rllib.batches.rollout import Rollout
 from marl_market.agents.rllib.batches.vtrace_sequences import entries_of
 from tests.agents.answers import answer

@@ -12,28 +12,28 @@ import pytest
 import ray
 import torch
 
-from marl_market.agents.learning_device import learning_on
 from marl_market.agents.interfaces import Learner
+from marl_market.agents.learning_device import learning_on
 from marl_market.agents.rllib.algorithms.appo import APPO
-from marl_market.agents.rllib.learners.learner import RLlibLearner
 from marl_market.agents.rllib.algorithms.ppo import PPO
+from marl_market.agents.rllib.learners.learner import RLlibLearner
+from marl_market.agents.sampling.sampler import Sampler
 from marl_market.env.actions.limit_grid import LimitGrid
 from marl_market.env.actions.order_mixed import OrderMixed
-from marl_market.env.population.group import Group
 from marl_market.env.batch_market import BatchMarket
-from marl_market.env.environment import Environment
+from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.observations.account import Account
 from marl_market.env.observations.events import Events
+from marl_market.env.population.group import Group
 from marl_market.reporting.sinks.local import LocalSink
 from marl_market.training import trainer
-from marl_market.agents.sampling.sampler import Sampler
 from marl_market.training.trainer import Trainer, Training
-from tests.agents.imitation import test_cloned
-from tests.agents.rllib.auxiliary.test_group_learner import TARGETS
+from tests.agents.imitation import test_behavior_cloning as test_cloned
+from tests.agents.rllib.algorithms.test_ppo import assert_equal_states, leaves
+from tests.agents.rllib.auxiliary.test_learner import TARGETS
 from tests.agents.rllib.elsewhere.device import DEVICE
-from tests.agents.rllib.test_ppo import assert_equal_states, leaves
 from tests.builders import environment, market_spec
-from tests.training.conftest import SIZES, learning_environment
+from tests.tiny_run import SIZES, learning_environment
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
@@ -43,20 +43,20 @@ AGENTS: dict[str, tuple[Any, Any]] = {
     "mixed": (PPO(**SMALL), OrderMixed()),
     "attention": (PPO(**SMALL, attention={"heads": 2, "width": 8}), LimitGrid()),
     "heads": (PPO(**SMALL, auxiliary=TARGETS), LimitGrid()),
-    "ppo lstm and heads": (PPO(**SMALL, auxiliary=TARGETS, memory=4, sequence=6), LimitGrid()),
-    "appo lstm and heads": (APPO(hidden=(8,), minibatch_rows=4, auxiliary=TARGETS, memory=4), LimitGrid()),
+    "ppo lstm and heads": (PPO(**SMALL, auxiliary=TARGETS, lstm_size=4, sequence_length=6), LimitGrid()),
+    "appo lstm and heads": (APPO(hidden=(8,), minibatch_rows=4, auxiliary=TARGETS, lstm_size=4), LimitGrid()),
 }
 GRADIENTS = ("ppo", "other", "appo", "dqn", "sac")
 
 
-def described(name: str) -> Environment:
+def described(name: str) -> EnvironmentSpec:
     agent, action = AGENTS[name]
     groups = [*learning_environment().groups[1:2], Group("focal", agent, 2, action=action)]
     seen = {"account": Account(), "events": Events()}
     return environment(groups, spec=market_spec(session_steps=STEPS), observation=seen)
 
 
-def born(market: Environment, seed: int = 1, device: str = "cpu") -> Any:
+def born(market: EnvironmentSpec, seed: int = 1, device: str = "cpu") -> Any:
     agent: Any = market.groups[1].agent
     with learning_on(device):
         return agent.learner(market, "focal", seed)
@@ -93,7 +93,7 @@ def test_a_learner_is_born_where_it_was_told_to() -> None:
     assert not ray.is_initialized()
 
 
-def sampled(market: Environment, learner: Learner) -> Iterator[Any]:
+def sampled(market: EnvironmentSpec, learner: Learner) -> Iterator[Any]:
     sampler = Sampler(BatchMarket(market, MARKETS), {"focal": learner}, 1)
     for number in range(2):
         yield sampler.sample(number).experience["focal"]
@@ -128,11 +128,11 @@ def test_it_learns_the_same_and_goes_on_on_either_device(name: str) -> None:
 def test_it_adopts_weights_from_either_device() -> None:
     market = described("mixed")
     here, there = born(market, seed=1), born(market, seed=2, device="elsewhere")
-    there.adopt(here.share())
+    there.set_weights(here.get_weights())
     assert_acts_by_what_it_learned(there)
     np.testing.assert_array_equal(there.policy().weights, here.policy().weights)
     other = born(market, seed=3)
-    other.adopt(there.share())
+    other.set_weights(there.get_weights())
     np.testing.assert_array_equal(other.policy().weights, here.policy().weights)
 
 

@@ -13,21 +13,21 @@ from ray.rllib.algorithms.dqn.dqn_learner import QF_NEXT_PREDS, QF_TARGET_NEXT_P
 from ray.rllib.core.columns import Columns
 from ray.rllib.utils.schedules.scheduler import Scheduler
 
-from marl_market.agents.policies.fixed_policy import FrozenPolicy
 from marl_market.agents.interfaces import Experience, Trajectory
-from marl_market.agents.rllib.networks.policy import FrozenActor
-from marl_market.agents.rllib.networks.categorical import MASKED
+from marl_market.agents.policies.fixed_policy import CompiledPolicy
 from marl_market.agents.rllib.algorithms.dqn import DQN
-from marl_market.agents.rllib.networks.masked_module import NEXT_ACTION_MASK
-from marl_market.agents.rllib.learners.off_policy import OffPolicyLearner
 from marl_market.agents.rllib.algorithms.sac import SAC
+from marl_market.agents.rllib.learners.off_policy import OffPolicyLearner
+from marl_market.agents.rllib.networks.categorical import MASKED
+from marl_market.agents.rllib.networks.masked_module import NEXT_ACTION_MASK
+from marl_market.agents.rllib.networks.policy import TorchPolicy
 from marl_market.env.actions.market_discrete import MarketDiscrete
+from marl_market.env.interface.schemes import continuous
 from marl_market.env.population.group import Group
 from marl_market.env.timing.chosen_delay import ChosenDelay
-from marl_market.env.interface.schemes import continuous
 from tests.agents.answers import answer
+from tests.agents.rllib.algorithms.test_ppo import assert_equal_states
 from tests.agents.rllib.synthetic import OBSERVATION_SIZE, best_action
-from tests.agents.rllib.test_ppo import assert_equal_states
 from tests.builders import environment
 
 STEPS, ROWS, CHOICES, SIZE = 16, 32, 4, 2
@@ -160,7 +160,7 @@ def test_what_follows_is_valued_by_choices_that_are_allowed() -> None:
 
 
 def test_epsilon_falls_as_rllibs_schedule_does() -> None:
-    learner: Any = build("dqn", epsilon_decisions=2_000, first_epsilon=0.9, last_epsilon=0.1)
+    learner: Any = build("dqn", epsilon_decisions=2_000, initial_epsilon=0.9, final_epsilon=0.1)
     theirs = Scheduler([(0, 0.9), (2_000, 0.1)])
     for decisions in (0, 500, 1_999, 2_000, 9_000):
         learner._learner.decisions = decisions
@@ -178,14 +178,14 @@ def test_sac_acts_as_rllibs_squashed_distribution() -> None:
 
 
 def test_the_temperature_is_learned_towards_the_target_entropy() -> None:
-    learner, random = build("sac", first_temperature=0.5), np.random.default_rng(0)
+    learner, random = build("sac", initial_temperature=0.5), np.random.default_rng(0)
     for _ in range(6):
         metrics = learner.learn(collect("sac", learner, random))
     assert metrics["temperature"] < 0.3
 
 
 def test_the_policy_of_sac_is_the_average_of_those_that_explored() -> None:
-    averaging, last = (build("sac", average=average) for average in (0.75, 0.0))
+    averaging, last = (build("sac", policy_ema=average) for average in (0.75, 0.0))
     played = [collect("sac", last, np.random.default_rng(number)) for number in range(3)]
     expected = None
     for each in played:
@@ -227,7 +227,7 @@ def test_it_remembers_and_counts_decisions_only(kind: str) -> None:
 
 
 def test_dqn_makes_one_choice_and_says_so_where_a_pace_adds_another() -> None:
-    described = environment([Group("mine", DQN(), 1, action=MarketDiscrete())], pace=ChosenDelay())
+    described = environment([Group("mine", DQN(), 1, action=MarketDiscrete())], timing=ChosenDelay())
     with pytest.raises(ValueError, match=r"population\.mine learns by DQN and pace is ChosenDelay.*every_step"):
         DQN().learner(described, "mine", 1)
 
@@ -235,9 +235,9 @@ def test_dqn_makes_one_choice_and_says_so_where_a_pace_adds_another() -> None:
 @pytest.mark.parametrize(
     ("agent", "field", "value"),
     [
-        (DQN, "hidden", ()), (DQN, "capacity", 0), (DQN, "target_rate", 0.0), (DQN, "first_epsilon", 1.5),
-        (SAC, "discount", 1.5), (SAC, "gradient_clip", 0.0), (SAC, "first_temperature", 0.0),
-        (SAC, "average", 1.0), (SAC, "target_entropy", 0.7),
+        (DQN, "hidden", ()), (DQN, "capacity", 0), (DQN, "target_rate", 0.0), (DQN, "initial_epsilon", 1.5),
+        (SAC, "discount", 1.5), (SAC, "gradient_clip", 0.0), (SAC, "initial_temperature", 0.0),
+        (SAC, "policy_ema", 1.0), (SAC, "target_entropy", 0.7),
     ],
 )  # fmt: skip
 def test_a_wrong_field_is_named(agent: Any, field: str, value: Any) -> None:
@@ -248,9 +248,9 @@ def test_a_wrong_field_is_named(agent: Any, field: str, value: Any) -> None:
 @pytest.mark.parametrize("kind", [DQN, SAC])
 def test_a_memory_is_refused(kind: Any) -> None:
     with pytest.raises(
-        ValueError, match=f"{kind.__name__}.memory is 8; it must be None: only PPO and APPO can have one"
+        ValueError, match=rf"{kind.__name__}\.lstm_size is 8; it must be None: only PPO and APPO can have one"
     ):
-        kind(memory=8)
+        kind(lstm_size=8)
 
 
 @pytest.mark.parametrize("kind", ["dqn", "sac"])
@@ -259,8 +259,8 @@ def test_networks_that_are_too_large_to_compile_play_the_same_outside_the_step(k
     observation = random.standard_normal((9, OBSERVATION_SIZE), dtype=np.float32)
     mask = (random.random((9, CHOICES)) < 0.5).astype(np.uint8) if kind == "dqn" else None
     policy = learner.policy()  # type: ignore[attr-defined]
-    assert isinstance(policy, FrozenActor)
+    assert isinstance(policy, TorchPolicy)
     wanted = answer(learner, observation, None, mask).action
     assert np.ptp(wanted) > 0
     np.testing.assert_array_equal(answer(policy, observation, None, mask).action, wanted)
-    assert isinstance(build(kind).policy(), FrozenPolicy)  # type: ignore[attr-defined]
+    assert isinstance(build(kind).policy(), CompiledPolicy)  # type: ignore[attr-defined]

@@ -26,20 +26,20 @@ from ray.rllib.evaluation.postprocessing import Postprocessing
 from torch.utils._pytree import tree_leaves
 
 from marl_market.agents.evolution.evolution_strategy import EvolutionStrategy
-from marl_market.agents.rllib.batches.advantages import GeneralizedAdvantages
-from marl_market.agents.rllib.networks.masked_module import MaskedPPOModule
-from marl_market.agents.rllib.learners.process import prepare_process
+from marl_market.agents.rllib.batches.advantages import GAEConnector
 from marl_market.agents.rllib.batches.rollout import Rollout
+from marl_market.agents.rllib.learners.process import prepare_process
+from marl_market.agents.rllib.native.env_runner import MarketEnvRunner, group_of
+from marl_market.agents.rllib.networks.masked_module import MaskedPPOModule
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
 from marl_market.env.actions.limit_grid import LimitGrid
 from marl_market.env.actions.order_mixed import OrderMixed
 from marl_market.env.actions.quotes import Quotes
-from marl_market.env.population.group import External, Group
-from marl_market.env.environment import Environment
+from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.parallel_env import MarketEnv
+from marl_market.env.population.group import External, Group
+from marl_market.env.population.participation import Participation, Uniform
 from marl_market.env.timing.chosen_delay import ChosenDelay
-from marl_market.env.population.participation import Presence, Uniform
-from marl_market.agents.rllib.native.env_runner import MarketEnvRunner, group_of
 from tests.builders import environment
 
 MARKETS, STEPS = 6, 12
@@ -53,17 +53,17 @@ def under_ray(test: Any) -> Any:
 STAYING = ["staying_0", "staying_1"]
 
 
-def visited(**changes: Any) -> Environment:
+def visited(**changes: Any) -> EnvironmentSpec:
     """Return a market in which two seats stay, and three come at any time and mostly leave before the close."""
     groups = [
         Group("staying", External(), 2),
         Group("noise", ZeroIntelligence(), 4),
-        Group("passing", External(), 3, Presence(Uniform(0, 8), Uniform(1, 6))),
+        Group("passing", External(), 3, Participation(Uniform(0, 8), Uniform(1, 6))),
     ]
     return environment(**{"groups": groups, **changes})
 
 
-def configured(described: Environment, configuration: Any = None, **runners: Any) -> Any:
+def configured(described: EnvironmentSpec, configuration: Any = None, **runners: Any) -> Any:
     return (
         (configuration or PPOConfig())
         .environment(env_config={"environment": described, "markets": MARKETS})
@@ -74,11 +74,11 @@ def configured(described: Environment, configuration: Any = None, **runners: Any
     )
 
 
-def runner(described: Environment, **changes: Any) -> MarketEnvRunner:
+def runner(described: EnvironmentSpec, **changes: Any) -> MarketEnvRunner:
     return MarketEnvRunner(configured(described, **changes))
 
 
-def played_again(described: Environment, market: int, episodes: list[Any]) -> dict[str, list[Any]]:
+def played_again(described: EnvironmentSpec, market: int, episodes: list[Any]) -> dict[str, list[Any]]:
     """Return what `MarketEnv` hands each agent of a market of the first session for the actions of the episodes."""
     sequence = np.random.SeedSequence(5, spawn_key=(0, 0))
     env = MarketEnv(described)
@@ -103,7 +103,7 @@ def played_again(described: Environment, market: int, episodes: list[Any]) -> di
 
 
 @pytest.mark.parametrize(
-    "changes", [{}, {"pace": ChosenDelay((1, 2, 4))}, {"action": LimitGrid()}, {"action": OrderMixed()}]
+    "changes", [{}, {"timing": ChosenDelay((1, 2, 4))}, {"action": LimitGrid()}, {"action": OrderMixed()}]
 )
 def test_episodes_are_what_the_pettingzoo_market_hands_out(changes: dict[str, Any]) -> None:
     described = visited(**changes)
@@ -277,8 +277,8 @@ def test_what_it_cannot_sample_with_is_named(change: Any, complaint: str) -> Non
 
 def test_advantages_equal_those_of_rllibs_connectors_on_the_same_trajectories() -> None:
     """Seats that leave and others that see the close, each once as an episode and once as a row of a rollout."""
-    described, discount, trace_decay = visited(), 0.97, 0.9
-    settings = configured(described).training(gamma=discount, lambda_=trace_decay)
+    described, discount, gae_lambda = visited(), 0.97, 0.9
+    settings = configured(described).training(gamma=discount, lambda_=gae_lambda)
     sampling, sessions = MarketEnvRunner(settings), []
     sampling.sample()
     sampler = sampling._sampler
@@ -308,7 +308,7 @@ def test_advantages_equal_those_of_rllibs_connectors_on_the_same_trajectories() 
             final_row=np.flatnonzero(stays),
             **trajectory.columns,
         )
-        ours = GeneralizedAdvantages(discount, trace_decay)._entries(module, rollout)
+        ours = GAEConnector(discount, gae_lambda)._entries(module, rollout)
         real = theirs[name][Columns.LOSS_MASK].numpy()
         with torch.no_grad():
             value = module.compute_values(theirs[name]).numpy()

@@ -12,11 +12,11 @@ from ray.rllib.env.wrappers.pettingzoo_env import ParallelPettingZooEnv
 
 from marl_market.agents.rllib.native.multi_agent_market import MultiAgentMarket
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
-from marl_market.env.population.group import External, Group
-from marl_market.env.environment import Environment
+from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.parallel_env import MarketEnv
+from marl_market.env.population.group import External, Group
+from marl_market.env.population.participation import Fixed, Participation
 from marl_market.env.timing.chosen_delay import ChosenDelay
-from marl_market.env.population.participation import Fixed, Presence
 from tests.builders import environment
 
 STEPS = 12
@@ -24,18 +24,18 @@ VISITS = {"guest_0": (0, 4), "guest_1": (2, 9), "guest_2": (6, STEPS)}
 """When each comes and leaves; the session is over after `STEPS`."""
 
 
-def visited(**changes: Any) -> Environment:
+def visited(**changes: Any) -> EnvironmentSpec:
     comes, leaves = np.transpose(list(VISITS.values()))
     # The last one would stay longer than the session.
     stay = Fixed((leaves - comes + (leaves == STEPS)).tolist())
     groups = [
         Group("noise", ZeroIntelligence(), 4),
-        Group("guest", External(), 3, Presence(Fixed(comes.tolist()), stay)),
+        Group("guest", External(), 3, Participation(Fixed(comes.tolist()), stay)),
     ]
     return environment(**{"groups": groups, **changes})
 
 
-def configured(described: Environment) -> Any:
+def configured(described: EnvironmentSpec) -> Any:
     agents = MarketEnv(described).possible_agents
     return (
         PPOConfig()
@@ -61,7 +61,10 @@ def test_stock_rllib_samples_seats_that_come_and_leave() -> None:
 
 @pytest.mark.filterwarnings("ignore:.*Overriding environment")
 def test_an_episode_ends_where_everybody_who_came_has_left() -> None:
-    groups = [Group("noise", ZeroIntelligence(), 4), Group("guest", External(), 2, Presence(Fixed((0, 6)), Fixed(4)))]
+    groups = [
+        Group("noise", ZeroIntelligence(), 4),
+        Group("guest", External(), 2, Participation(Fixed((0, 6)), Fixed(4))),
+    ]
     for episode in MultiAgentEnvRunner(configured(environment(groups))).sample(num_episodes=4):
         assert {agent: len(seat) for agent, seat in episode.agent_episodes.items()} == {"guest_0": 4}
         assert episode.is_done
@@ -69,7 +72,7 @@ def test_an_episode_ends_where_everybody_who_came_has_left() -> None:
 
 @pytest.mark.filterwarnings("ignore:.*Overriding environment")
 def test_stock_rllib_samples_seats_that_sleep() -> None:
-    described = environment(pace=ChosenDelay((1, 3)))
+    described = environment(timing=ChosenDelay((1, 3)))
     for episode in MultiAgentEnvRunner(configured(described)).sample(num_episodes=4):
         lengths = [len(seat) for seat in episode.agent_episodes.values()]
         assert min(lengths) < STEPS

@@ -9,18 +9,25 @@ import torch
 from gymnasium.spaces import Discrete, MultiDiscrete, Tuple
 from ray.rllib.core.columns import Columns
 
-from marl_market.agents.policies.fixed_policy import FrozenPolicy
-from marl_market.agents.rllib.learners.on_policy import ActorCritic
+from marl_market.agents.policies.fixed_policy import CompiledPolicy
 from marl_market.agents.rllib.algorithms.appo import APPO
-from marl_market.agents.rllib.networks.action_distribution import as_space, as_tensors, draw, mixture_of, outputs_of, widen
-from marl_market.agents.rllib.networks.actor_critic import PolicyHead
 from marl_market.agents.rllib.algorithms.ppo import PPO
 from marl_market.agents.rllib.batches.rollout import Rollout
+from marl_market.agents.rllib.learners.on_policy import OnPolicyLearner
+from marl_market.agents.rllib.networks.action_distribution import (
+    action_components,
+    as_space,
+    as_tensors,
+    num_outputs,
+    sample,
+    widen,
+)
+from marl_market.agents.rllib.networks.actor_critic import PolicyHead
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
 from marl_market.env.actions.order_mixed import OrderMixed
-from marl_market.env.population.group import Group
 from marl_market.env.batch_market import BatchMarket
-from marl_market.env.interface.schemes import choices_of, continuous
+from marl_market.env.interface.schemes import continuous, num_choices_of
+from marl_market.env.population.group import Group
 from marl_market.evaluation.match import with_policies
 from tests.agents.answers import answer
 from tests.agents.rllib.synthetic import OBSERVATION_SIZE, closed_rollout
@@ -36,15 +43,15 @@ SPACES: dict[str, Any] = {
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 
-def build(space: Any, algorithm: str = "ppo", seed: int = 7, **fields: Any) -> ActorCritic:
+def build(space: Any, algorithm: str = "ppo", seed: int = 7, **fields: Any) -> OnPolicyLearner:
     if algorithm == "ppo":
         return PPO(**{"minibatch_size": 128, **fields}).build(OBSERVATION_SIZE, space, seed)
     return APPO(**{"minibatch_rows": 8, **fields}).build(OBSERVATION_SIZE, space, STEPS, seed)
 
 
-def collect(learner: ActorCritic, random: np.random.Generator, space: Any) -> Rollout:
+def collect(learner: OnPolicyLearner, random: np.random.Generator, space: Any) -> Rollout:
     """Reward the best allowed choice by a point each, and numbers that are half of what is observed first."""
-    counts = choices_of(space)
+    counts = num_choices_of(space)
     assert counts is not None
     observation = random.standard_normal((STEPS + 1, ROWS, OBSERVATION_SIZE), dtype=np.float32)
     mask = (random.random((STEPS, ROWS, counts.sum())) < 0.7).astype(np.uint8)
@@ -67,12 +74,12 @@ def collect(learner: ActorCritic, random: np.random.Generator, space: Any) -> Ro
 @pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
 @pytest.mark.parametrize("explores", [True, False])
 def test_log_densities_equal_those_of_rllib(space: Any, explores: bool) -> None:
-    learner, random, mixture = build(space), np.random.default_rng(0), mixture_of(space)
+    learner, random, mixture = build(space), np.random.default_rng(0), action_components(space)
     inputs = random.standard_normal((50, mixture[-1].inputs.stop), dtype=np.float32)
     noise = random.standard_normal((50, mixture[-1].numbers.stop), dtype=np.float32)
     mask = (random.random((50, mixture[-1].mask.stop or mixture[0].mask.stop)) < 0.8).astype(np.uint8)
     mask[:, [0, *range(max(part.mask.stop for part in mixture) - 4, mask.shape[1])]] = 1
-    action, logp, masked = draw(inputs, noise if explores else None, mask, mixture)
+    action, logp, masked = sample(inputs, noise if explores else None, mask, mixture)
     theirs = learner._module.get_train_action_dist_cls().from_logits(torch.from_numpy(masked))
     np.testing.assert_allclose(logp, theirs.logp(as_tensors(action, space)), atol=1e-5)
     allowed = widen(torch.from_numpy(mask), space)
@@ -84,14 +91,14 @@ def test_log_densities_equal_those_of_rllib(space: Any, explores: bool) -> None:
 @pytest.mark.parametrize("free", [True, False])
 def test_the_head_says_what_each_part_is_drawn_from(space: Any, free: bool) -> None:
     head = PolicyHead(3, space, free, limit=2.0)
-    outputs = outputs_of(space)
+    outputs = num_outputs(space)
     with torch.no_grad():
         head.net.weight.zero_()
         head.net.bias.copy_(torch.arange(len(head.net.bias)))
     head.explore(-0.5)
     for shape in ((5,), (5, 4)):
         said, wanted = head(torch.zeros(*shape, 3)), 0
-        for part in mixture_of(space):
+        for part in action_components(space):
             own = said[..., part.inputs]
             size = sum(part.choices) or part.numbers.stop - part.numbers.start
             assert (own[..., :size] == torch.arange(wanted, wanted + size)).all()
@@ -100,7 +107,7 @@ def test_the_head_says_what_each_part_is_drawn_from(space: Any, free: bool) -> N
         assert wanted == outputs
     head.explore(9.0)
     said = head(torch.zeros(1, 3))
-    for part in mixture_of(space):
+    for part in action_components(space):
         assert part.choices or (said[0, part.inputs][-1] == 2.0).all()
 
 
@@ -110,7 +117,7 @@ def test_it_learns_choices_and_numbers_at_once(space: str, algorithm: str) -> No
     for _ in range(25):
         assert np.isfinite(list(learner.learn(collect(learner, random, SPACES[space])).values())).all()
     observation = random.standard_normal((500, OBSERVATION_SIZE), dtype=np.float32)
-    action, counts = answer(learner, observation, None).action, choices_of(SPACES[space])
+    action, counts = answer(learner, observation, None).action, num_choices_of(SPACES[space])
     assert counts is not None
     for number, count in enumerate(counts):
         if count:
@@ -139,15 +146,15 @@ def test_a_mixed_policy_plays_compiled_what_its_learner_would_do() -> None:
     for seed in (1, 2, 3):
         learner = agent.learner(described, "focal", seed)
         policy = learner.policy()
-        assert isinstance(policy, FrozenPolicy)
+        assert isinstance(policy, CompiledPolicy)
         batch = BatchMarket(with_policies(described, {"focal": policy}), 3)
         batch.reset([1, 2, 3])
         seats = batch.markets["seat"][:, described.seats_of("focal")]
         for _ in range(STEPS):
-            seen = seats["observation"][..., : described.observation_size].reshape(6, -1).copy()
-            mask = seats["mask"][..., :3].reshape(6, -1).copy()
+            seen = seats["agent"]["observation"][..., : described.observation_size].reshape(6, -1).copy()
+            mask = seats["agent"]["mask"][..., :3].reshape(6, -1).copy()
             batch.step(np.zeros((3, 0, 3), np.float32))
             wanted = answer(learner, seen, None, mask).action
-            np.testing.assert_allclose(seats["action"][..., :3].reshape(6, 3), wanted, atol=1e-5)
+            np.testing.assert_allclose(seats["agent"]["action"][..., :3].reshape(6, 3), wanted, atol=1e-5)
             kinds |= set(wanted[:, 0].tolist())
     assert len(kinds) > 1

@@ -13,20 +13,20 @@ from ray.rllib.core.models.base import ENCODER_OUT
 from ray.rllib.core.models.configs import MLPEncoderConfig
 
 from marl_market.agents.interfaces import LearningAgent
-from marl_market.agents.rllib.networks.policy import FrozenActor
-from marl_market.agents.rllib.learners.on_policy import ActorCritic
 from marl_market.agents.rllib.algorithms.appo import APPO
-from marl_market.agents.rllib.networks.attention import Attention, AttentionConfig, AttentionEncoder, places_of_events
 from marl_market.agents.rllib.algorithms.ppo import PPO
+from marl_market.agents.rllib.learners.on_policy import OnPolicyLearner
+from marl_market.agents.rllib.networks.attention import Attention, AttentionConfig, AttentionEncoder, places_of_events
+from marl_market.agents.rllib.networks.policy import TorchPolicy
+from marl_market.agents.sampling.sampler import Sampler
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
 from marl_market.env.actions.limit_grid import LimitGrid
-from marl_market.env.population.group import Group
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.observations.account import Account
 from marl_market.env.observations.clock import Clock
 from marl_market.env.observations.events import NUMBERS, Events
+from marl_market.env.population.group import Group
 from marl_market.evaluation.match import play_match, with_policies
-from marl_market.agents.sampling.sampler import Sampler
 from tests.agents.answers import answer
 from tests.agents.rllib.synthetic import closed_rollout
 from tests.builders import environment, market_spec
@@ -39,7 +39,7 @@ PARTS = {"account": Account(), "events": Events(), "clock": Clock()}
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 
-def build(kind: str = "ppo", events: Any = EVENTS, **fields: Any) -> ActorCritic:
+def build(kind: str = "ppo", events: Any = EVENTS, **fields: Any) -> OnPolicyLearner:
     chosen = {"hidden": (16,), "learning_rate": 5e-3, "discount": 0.0, "epochs": 4, **fields}
     if kind == "ppo":
         return PPO(**{"minibatch_size": 128, "attention": {"heads": 2, "width": 16}, **chosen}).build(
@@ -64,7 +64,7 @@ def questions(random: np.random.Generator, *shape: int) -> tuple[Any, Any]:
     return observation, np.take_along_axis(value, asked[..., None], -1)[..., 0]
 
 
-def right(learner: ActorCritic, iterations: int, seed: int = 0) -> float:
+def right(learner: OnPolicyLearner, iterations: int, seed: int = 0) -> float:
     """Return how often a learner is right that has learned for so many iterations."""
     random = np.random.default_rng(seed)
     for _ in range(iterations):
@@ -155,11 +155,11 @@ def test_a_wrong_field_is_named(field: str, value: int) -> None:
         PPO(attention={field: value})  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("memory", [None, 8])
+@pytest.mark.parametrize("state", [None, 8])
 @pytest.mark.parametrize("algorithm", [PPO, APPO])
-def test_it_plays_and_learns_in_the_market(algorithm: Callable[..., Any], memory: int | None) -> None:
+def test_it_plays_and_learns_in_the_market(algorithm: Callable[..., Any], state: int | None) -> None:
     agent = algorithm(
-        hidden=(8,), attention={"heads": 2, "width": 8}, memory=memory, learning_rate=0.01, output_scale=1.0
+        hidden=(8,), attention={"heads": 2, "width": 8}, lstm_size=state, learning_rate=0.01, output_scale=1.0
     )
     groups = [Group("noise", ZeroIntelligence(), 6), Group("focal", agent, 2, action=LimitGrid())]
     described = environment(groups, observation=PARTS, spec=market_spec(session_steps=20))
@@ -169,7 +169,7 @@ def test_it_plays_and_learns_in_the_market(algorithm: Callable[..., Any], memory
         experience = sampler.sample(iteration).experience["focal"]
         assert np.isfinite(list(learner.learn(experience).values())).all()
     policy = learner.policy()
-    assert isinstance(policy, FrozenActor)
+    assert isinstance(policy, TorchPolicy)
     assert (policy.weights != before.weights).any()
     first, second = (
         play_match(with_policies(described, {"focal": each}), [1, 2])

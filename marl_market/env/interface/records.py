@@ -1,0 +1,62 @@
+"""The record of what decides in a seat: nested in the exchange's seat record, which knows nothing of it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from marl_market.exchange.records import in_cache_lines, market_dtype, seat_dtype
+
+SEAT_ACTIONS = 16
+SEAT_MEMORY = 32
+SEAT_OBSERVATION = 768
+SEAT_CHOICES = 64
+REWARD_PARTS = 8
+REWARD_MEMORY = 4
+
+WAKE = np.dtype(
+    [
+        ("step", np.int64),  # in which it wakes whatever has happened
+        ("on_fill", np.int64),  # whether a fill of its own wakes it
+        ("trade_lots", np.int64),  # size of a trade that does; 0 none does
+        ("quote_ticks", np.int64),  # move of the best bid or ask that does; 0 none does
+        ("trades", np.int64),  # its fills when it fell asleep
+        ("best_bid", np.int32),  # when it fell asleep
+        ("best_ask", np.int32),
+    ],
+    align=True,
+)
+AGENT = in_cache_lines(
+    [
+        ("trader", np.int64),  # addresses of compiled functions; 0 for an external agent, which has no trader
+        ("decoder", np.int64),
+        ("timing", np.int64),  # address of the timing function; 0 for an agent that acts in every step
+        ("mask_function", np.int64),  # address; 0 for actions without a mask
+        ("params_row", np.int32),  # row of its PARAMS record
+        ("external_index", np.int32),  # its row among the external seats; -1 for an agent with a trader
+        ("group_index", np.int32),  # its number within its group
+        ("asleep", np.int16),  # whether it waits for its `wake` conditions before it acts again
+        ("observes", np.int16),
+        ("warms_up", np.int16),
+        ("action_offset", np.int16),  # first number of this instrument in the action
+        ("observes_fundamental", np.int16),
+        ("moves_fundamental", np.int16),
+        ("signal", np.float64),  # fundamental value in ticks, for an agent that observes it
+        ("drift", np.float64),  # ticks a step by which it moves the fundamental value
+        ("action", np.float32, (SEAT_ACTIONS,)),
+        ("reward_memory", np.float64, (REWARD_PARTS, REWARD_MEMORY)),  # a row for each part of the reward
+        ("wake", WAKE),
+        ("memory", np.float64, (SEAT_MEMORY,)),
+        ("mask", np.uint8, (SEAT_CHOICES,)),  # 1 for each legal choice of a discrete action
+        ("observation", np.float32, (SEAT_OBSERVATION,)),
+        ("activation", np.float32, (2, SEAT_OBSERVATION)),
+    ]
+)
+"""What one agent is and remembers: the functions it is made of, its memory, observation and action."""
+
+SEAT = seat_dtype(AGENT)
+"""A seat and its agent, as traders, decoders, encoders and rewards receive it."""
+
+
+def environment_dtype(capacity: str) -> np.dtype[np.void]:
+    """Return the record type of one market of the size class `capacity` whose seats hold agents."""
+    return market_dtype(capacity, AGENT)

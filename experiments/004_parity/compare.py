@@ -102,7 +102,7 @@ def train(way: str, size: Size, seed: int) -> list[float]:
         sampler = Sampler(BatchMarket(environment, size.markets), {"maker": learner}, seed, pairs=False)
         rewards = []
         for iteration in range(size.iterations):
-            experience = sampler.sample(iteration).experience["maker"]
+            experience = sampler.sample(iteration).rollouts["maker"]
             rewards.append(float(experience.reward.sum(0).mean()))
             learner.learn(experience)
         return rewards

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,17 +13,15 @@ from marl_market.agents.imitation.behavior_cloning import BCConfig
 from marl_market.agents.interfaces import (
     Actor,
     Decision,
-    Experience,
     ExternalPolicy,
-    Floats,
     Learner,
     LearningAgent,
     MarketShard,
-    Masks,
     Policy,
 )
 from marl_market.agents.policies.compiled_mlp import play
 from marl_market.agents.policies.fixed_policy import CompiledPolicy
+from marl_market.agents.rollout import Floats, Masks, Rollout
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.population.group import External, Group
@@ -61,36 +59,22 @@ class IndependentLearners:
         self._learners = tuple(learners)
         self.state_size = learners[0].state_size
 
-    def prepare(self, batch: BatchMarket, shard: MarketShard | None = None) -> None:
+    def on_episode_start(self, batch: BatchMarket, shard: MarketShard | None = None) -> None:
         """Write nothing: the minds are outside the step."""
 
     def act(self, observation: Floats, state: Floats, noise: Floats | None, mask: Masks | None = None) -> Decision:
         """Return what each row does, as the learner of its seat says."""
         return _ask(self._learners, observation, state, noise, mask)
 
-    def learn(self, experience: Experience) -> dict[str, float]:
-        """Let each learn from what its own seat lived through; return the means of their metrics."""
-        return _means(learner.learn(self._of(experience, seat)) for seat, learner in enumerate(self._learners))
+    def learn(self, rollout: Rollout) -> dict[str, float]:
+        """Update each learner from the rows of its own seat; return the means of their metrics."""
+        return _means(learner.learn(self._of(rollout, seat)) for seat, learner in enumerate(self._learners))
 
-    def _of(self, experience: Experience, seat: int) -> Experience:
-        """Return the rows of one seat, which has as many as there are markets."""
-
-        def own(rows: NDArray[Any]) -> NDArray[Any]:
-            return rows[:, seat :: len(self._learners)]
-
-        trajectory = experience.trajectory
-        if trajectory is None:
-            raise TypeError("experience has no trajectory; a seat learns for itself from what it saw and did")
-        kept = replace(
-            trajectory,
-            observation=own(trajectory.observation),
-            action=own(trajectory.action),
-            decided=own(trajectory.decided),
-            left=own(trajectory.left),
-            columns={name: own(column) for name, column in trajectory.columns.items()},
-            mask=None if trajectory.mask is None else own(trajectory.mask),
-        )
-        return Experience(own(experience.reward), kept)
+    def _of(self, rollout: Rollout, seat: int) -> Rollout:
+        """Return the rows of one seat, one a market."""
+        if not rollout.has_actions:
+            raise TypeError("rollout has no actions; independent learners learn from those of external agents")
+        return rollout.of_rows(slice(seat, None, len(self._learners)))
 
     def policy(self) -> Policy:
         """Return what the seats have learned, compiled where all of it can be."""
@@ -100,10 +84,10 @@ class IndependentLearners:
             return IndependentCompiledPolicies(tuple(compiled))
         return IndependentExternalPolicies(tuple(policy for policy in policies if isinstance(policy, ExternalPolicy)))
 
-    def pretrain(self, sessions: Sequence[Experience], fitting: BCConfig) -> dict[str, float]:
+    def pretrain(self, rollouts: Sequence[Rollout], config: BCConfig) -> dict[str, float]:
         """Let each imitate what was done in its own seat, see `marl_market.agents.imitation.behavior_cloning.CloningLearner`."""
         return _means(
-            learner.pretrain([self._of(session, seat) for session in sessions], fitting)  # type: ignore[attr-defined]
+            learner.pretrain([self._of(rollout, seat) for rollout in rollouts], config)  # type: ignore[attr-defined]
             for seat, learner in enumerate(self._learners)
         )
 
@@ -210,7 +194,7 @@ def _ask(
     return Decision(
         _interleaved([each.action for each in found]),
         _interleaved([each.state for each in found]),
-        {name: _interleaved([each.columns[name] for each in found]) for name in found[0].columns},
+        {name: _interleaved([each.extra[name] for each in found]) for name in found[0].extra},
     )
 
 

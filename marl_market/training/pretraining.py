@@ -8,7 +8,8 @@ from dataclasses import replace
 
 from marl_market.agents.imitation.behavior_cloning import BehaviorCloning, CloningLearner, ExpertControlled
 from marl_market.agents.imitation.expert import ExpertPolicy
-from marl_market.agents.interfaces import EpisodeActor, Experience
+from marl_market.agents.interfaces import EpisodeActor
+from marl_market.agents.rollout import Rollout
 from marl_market.agents.sampling.sampler import Sampler
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import EnvironmentSpec
@@ -35,14 +36,14 @@ def pretrain(
         for name, actor in actors.items()
     }
     sampler = Sampler(BatchMarket(taught, markets, threads), playing, seed, pairs=False)
-    sessions: dict[str, list[Experience]] = {name: [] for name in agents}
+    sessions: dict[str, list[Rollout]] = {name: [] for name in agents}
     earned: dict[str, list[float]] = {name: [] for name in agents}
     for number in range(max(agent.sessions for agent in agents.values())):
         session = sampler.sample(number)
         for name, agent in agents.items():
             if number < agent.sessions:
                 # A copy: the sampler writes the next session over this one.
-                sessions[name].append(copy.deepcopy(session.experience[name]))
+                sessions[name].append(copy.deepcopy(session.rollouts[name]))
                 earned[name].append(float(session.reward[:, environment.seats_of(name)].mean()))
     found = {}
     for name, agent in agents.items():

@@ -182,7 +182,7 @@ class Trainer:
         begin = time.perf_counter()
         session = self._sample(sampler)
         sampled = time.perf_counter()
-        learned = {name: learner.learn(session.experience[name]) for name, learner in self._learners.items()}
+        learned = {name: learner.learn(session.rollouts[name]) for name, learner in self._learners.items()}
         self._done += 1
         self._show_galleries()
         end = time.perf_counter()

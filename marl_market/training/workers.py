@@ -202,8 +202,8 @@ def join_sessions(sessions: Sequence[Session]) -> Session:
     first = sessions[0]
     whole = {name: np.concatenate([getattr(each, name) for each in sessions]) for name in ("reward", "profit", "fees")}
     steps = {name: _join([getattr(each, name) for each in sessions]) for name in ("spread", "trades", "price")}
-    experience = {name: _join([each.experience[name] for each in sessions]) for name in first.experience}
-    return Session(experience, **whole, **steps)
+    rollouts = {name: _join([each.rollouts[name] for each in sessions]) for name in first.rollouts}
+    return Session(rollouts, **whole, **steps)
 
 
 def _join(parts: Sequence[Any]) -> Any:

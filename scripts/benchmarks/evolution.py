@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from torch.nn.utils import parameters_to_vector
 
 from marl_market.agents.evolution.evolution_strategy import EvolutionStrategy
-from marl_market.agents.evolution.learner import GroupLearner
-from marl_market.agents.interfaces import Experience
+from marl_market.agents.evolution.learner import EvolutionLearner
 from marl_market.agents.policies.mlp import Layer
 from marl_market.agents.rllib.learners.process import prepare_process
+from marl_market.agents.rollout import Rollout
 from marl_market.env.actions.quotes import Quotes
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import EnvironmentSpec
@@ -57,7 +57,7 @@ def measure(quick: bool) -> Iterator[Figure]:
     learner = agent.learner(described, "maker", 1)
     inside = BatchMarket(described, candidates)
     outside = BatchMarket(replace(described, groups=[Group("maker", External()), takers()]), candidates)
-    learner.prepare(inside)
+    learner.on_episode_start(inside)
     vectors = inside.params["weight"][inside.param_rows["maker"], : network.parameter_count]
     layers = [network.layers(vector.copy()) for vector in vectors]
     policies = {"torch": batched(layers), "torch.a_call_a_candidate": one_by_one(layers)}
@@ -157,11 +157,12 @@ def play(batch: BatchMarket, policy: Policy) -> Floats:
     return earned
 
 
-def play_generation(batch: BatchMarket, learner: GroupLearner, nothing: Floats) -> None:
+def play_generation(batch: BatchMarket, learner: EvolutionLearner, nothing: Floats) -> None:
     """Write a generation of candidates, open the markets, play them, and learn from it."""
-    learner.prepare(batch)
+    learner.on_episode_start(batch)
     batch.reset(range(batch.markets.size))
-    learner.learn(Experience(play(batch, lambda _: nothing)))
+    reward = play(batch, lambda _: nothing)
+    learner.learn(Rollout.without_actions(reward, np.ones_like(reward, np.bool_), np.zeros_like(reward, np.bool_)))
 
 
 def require_same_decisions(inside: BatchMarket, outside: BatchMarket, policies: list[Policy]) -> None:

@@ -162,7 +162,7 @@ def own_loop(size: Size, modules: int) -> Way:
     def iterate() -> None:
         session = way.sampled(0)
         for name, learner in learners.items():
-            learner.learn(session.experience[name])
+            learner.learn(session.rollouts[name])
 
     way.iterate = iterate
     return way

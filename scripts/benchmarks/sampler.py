@@ -41,7 +41,7 @@ def measure(quick: bool) -> Iterator[Figure]:
     def sample_and_learn() -> None:
         session = sampler.sample(0)
         for name, learner in learners.items():
-            learner.learn(session.experience[name])
+            learner.learn(session.rollouts[name])
 
     for name, work in (("", lambda: sampler.sample(0)), (".with_learning", sample_and_learn)):
         seconds = best_seconds(work, lambda: None)

@@ -160,7 +160,7 @@ def test_an_evolving_group_is_asked_by_nobody(described: EnvironmentSpec) -> Non
 def test_every_market_carries_its_candidate_in_mirrored_pairs(described: EnvironmentSpec) -> None:
     batch = BatchMarket(described, MARKETS)
     learner = newborn(described, "evolution")
-    learner.prepare(batch)
+    learner.on_episode_start(batch)
     center = learner.policy()
     rows = batch.param_rows["evolution"]
     weights = batch.params["weight"][rows, : center.network.parameter_count]
@@ -174,7 +174,7 @@ def test_every_market_carries_its_candidate_in_mirrored_pairs(described: Environ
 def test_the_search_moves_toward_the_better_candidate_of_each_pair(described: EnvironmentSpec) -> None:
     batch = BatchMarket(described, 2)
     learner = newborn(described, "evolution")
-    learner.prepare(batch)
+    learner.on_episode_start(batch)
     center = learner.policy().weights
     candidates = batch.params["weight"][batch.param_rows["evolution"], : center.size].copy()
     # The seats of market 1 earn more: (steps, rows), market by market.

@@ -146,7 +146,7 @@ def test_a_compiled_policy_sees_and_acts_in_every_instrument() -> None:
     description = environment(groups, spec=pair())
     batch = BatchMarket(description, 2)
     learner = EvolutionStrategy(hidden=(4,)).learner(description, "evolving", seed=1)
-    learner.prepare(batch)
+    learner.on_episode_start(batch)
     batch.reset(SEEDS)
     for _ in range(12):
         batch.step(np.zeros((2, 0, description.action_size), np.float32))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from marl_market.agents.evolution.learner import GroupLearner
+from marl_market.agents.evolution.learner import EvolutionLearner
 from marl_market.agents.evolution.strategies import OpenAIES, SearchState, Strategy, require_field
 from marl_market.agents.policies.compiled_mlp import play
 from marl_market.agents.policies.mlp import MultilayerPerceptron
@@ -48,11 +48,11 @@ class EvolutionStrategy:
         """Return none: what it knows is in its weights."""
         return ()
 
-    def learner(self, environment: EnvironmentSpec, group: str, seed: int) -> GroupLearner:
+    def learner(self, environment: EnvironmentSpec, group: str, seed: int) -> EvolutionLearner:
         """Return a newborn learner for the group of this name."""
         network = self.network(environment.observation_size, environment.action_of(group))
         seats = environment.seats_of(group)
-        return GroupLearner(
+        return EvolutionLearner(
             group,
             seats.stop - seats.start,
             network,

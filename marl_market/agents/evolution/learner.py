@@ -14,16 +14,17 @@ from numpy.typing import NDArray
 
 from marl_market.agents.evolution.strategies import SearchState, Strategy
 from marl_market.agents.imitation.behavior_cloning import BCConfig
-from marl_market.agents.interfaces import Decision, Experience, Floats, MarketShard, Masks
+from marl_market.agents.interfaces import Decision, MarketShard
 from marl_market.agents.policies.fixed_policy import CompiledPolicy
 from marl_market.agents.policies.mlp import MultilayerPerceptron
+from marl_market.agents.rollout import Floats, Masks, Rollout
 from marl_market.env.batch_market import BatchMarket
 
 SEGMENTS = 8
 """Parts of a session by which a candidate's behavior is told."""
 
 
-class GroupLearner:
+class EvolutionLearner:
     """Search the weights of one group; an iteration is a generation, fitness the certainty equivalent of returns."""
 
     state_size = 0
@@ -47,7 +48,7 @@ class GroupLearner:
         self._sessions = sessions
         self._risk_aversion = risk_aversion
 
-    def prepare(self, batch: BatchMarket, shard: MarketShard | None = None) -> None:
+    def on_episode_start(self, batch: BatchMarket, shard: MarketShard | None = None) -> None:
         """Write a candidate into each market; raises ValueError where markets do not suffice for pairs of them."""
         rows = batch.param_rows[self._group]
         start, stop, total = shard or (0, rows.stop - rows.start, rows.stop - rows.start)
@@ -64,10 +65,10 @@ class GroupLearner:
         """Raise TypeError: the candidates play inside the step."""
         raise TypeError("an evolving group plays inside the step; nobody asks it for actions")
 
-    def learn(self, experience: Experience) -> dict[str, float]:
+    def learn(self, rollout: Rollout) -> dict[str, float]:
         """Move on to the next generation; what a candidate did is what it earned in each stretch of the session."""
-        fitness = certainty_equivalent(self._by_candidate(experience.reward), self._risk_aversion)
-        stretches = np.array_split(experience.reward, min(SEGMENTS, len(experience.reward)))
+        fitness = certainty_equivalent(self._by_candidate(rollout.reward), self._risk_aversion)
+        stretches = np.array_split(rollout.reward, min(SEGMENTS, len(rollout.reward)))
         behavior = np.stack([self._by_candidate(part).mean(1) for part in stretches], axis=1)
         before = self._state.mean
         self._state = self._strategy.tell(self._state, fitness, behavior)
@@ -82,12 +83,12 @@ class GroupLearner:
         earned = reward.sum(0, dtype=np.float64).reshape(-1, self._seats).mean(1)
         return earned.reshape(-1, self._sessions, 2).swapaxes(1, 2).reshape(-1, self._sessions)
 
-    def pretrain(self, sessions: Sequence[Experience], fitting: BCConfig) -> dict[str, float]:
+    def pretrain(self, rollouts: Sequence[Rollout], config: BCConfig) -> dict[str, float]:
         """Do as was done in `sessions`, the last of which is held out: the search begins anew around the clone."""
         from marl_market.agents.evolution.pretraining import clone_network  # and with it torch, which no search needs
 
         seed = self._state.seed
-        mean, metrics = clone_network(self._network, self._state.mean, sessions, fitting, seed)
+        mean, metrics = clone_network(self._network, self._state.mean, rollouts, config, seed)
         self._state = self._strategy.initial(mean, seed)
         return metrics
 

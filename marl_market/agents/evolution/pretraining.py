@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 
 from marl_market.agents.imitation.behavior_cloning import BCConfig
 from marl_market.agents.imitation.fitting import fit_policy
-from marl_market.agents.interfaces import Experience
 from marl_market.agents.policies.mlp import MultilayerPerceptron
+from marl_market.agents.rollout import Rollout
 
 
 def clone_network(
     network: MultilayerPerceptron,
     weights: NDArray[np.float64],
-    sessions: Sequence[Experience],
+    rollouts: Sequence[Rollout],
     config: BCConfig,
     seed: int,
 ) -> tuple[NDArray[np.float64], dict[str, float]]:
@@ -36,6 +36,6 @@ def clone_network(
         return units
 
     parameters = [parameter for layer in layers for parameter in layer]
-    metrics = fit_policy(forward, parameters, tuple(network.choices), sessions, config, seed)
+    metrics = fit_policy(forward, parameters, tuple(network.choices), rollouts, config, seed)
     fitted = network.flatten([(weight.detach().numpy(), bias.detach().numpy()) for weight, bias in layers])
     return fitted.astype(np.float64), metrics

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
-from marl_market.agents.interfaces import Experience, Learner, LearningAgent
+from marl_market.agents.interfaces import Learner, LearningAgent
+from marl_market.agents.rollout import Rollout
 from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.interface.schemes import require
 from marl_market.env.population.group import Agent, External
@@ -32,7 +33,7 @@ class BCConfig:
 class CloningLearner(Learner, Protocol):
     """A learner that can begin as somebody else."""
 
-    def pretrain(self, sessions: Sequence[Experience], config: BCConfig) -> dict[str, float]:
+    def pretrain(self, rollouts: Sequence[Rollout], config: BCConfig) -> dict[str, float]:
         """Do as was done in `sessions`, the last of which is held out; return how well that went there.
 
         The column "matters", (T, R, A) bool, says which numbers of an action make a difference. A session is no part

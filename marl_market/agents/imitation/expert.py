@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from marl_market.agents.interfaces import Decision, Floats, MarketShard, Masks
+from marl_market.agents.interfaces import Decision, MarketShard
+from marl_market.agents.rollout import Floats, Masks
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.interface.schemes import num_choices_of
@@ -28,7 +29,7 @@ class ExpertPolicy:
         discrete = num_choices_of(environment.action_of(group).space) is not None
         self._soon = 0.0 if discrete or choices == 0 else 1.0 / choices - 1.0
 
-    def prepare(self, batch: BatchMarket, shard: MarketShard | None = None) -> None:
+    def on_episode_start(self, batch: BatchMarket, shard: MarketShard | None = None) -> None:
         """Seat the teacher in the batch, which is the same in every session, without a memory."""
         if self._demonstration is None:
             self._demonstration = Demonstration(batch, self._group, self._teacher)
@@ -37,10 +38,10 @@ class ExpertPolicy:
     def act(self, observation: Floats, state: Floats, noise: Floats | None, mask: Masks | None = None) -> Decision:
         """Return what the teacher does and which numbers of it make a difference, (R, A) each."""
         if self._demonstration is None:
-            raise RuntimeError("the teacher has no market yet: call prepare before act")
+            raise RuntimeError("the teacher has no market yet: call on_episode_start before act")
         told = self._demonstration.actions()
         action = told.reshape(len(observation), -1)
         if self._paced:
             soon = np.full((len(action), 1), self._soon, np.float32)
             action = np.concatenate([action, soon], axis=1)
-        return Decision(np.nan_to_num(action), state, {"matters": ~np.isnan(action)})
+        return Decision(np.nan_to_num(action), state, {"loss_mask": ~np.isnan(action)})

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from marl_market.agents.imitation.behavior_cloning import BCConfig
-from marl_market.agents.interfaces import Experience, Floats
+from marl_market.agents.rollout import Floats, Rollout
 
 Columns = dict[str, torch.Tensor]
 Forward = Callable[[torch.Tensor], torch.Tensor]
@@ -30,27 +30,26 @@ FITTING = 7
 """Spawn key of the stream that shuffles decisions."""
 
 
-def dataset_of(sessions: Sequence[Experience], choices: Sequence[int]) -> Columns:
+def dataset_of(rollouts: Sequence[Rollout], choices: Sequence[int]) -> Columns:
     """Return the decisions of sessions in columns of N rows: observation, action, matters and mask.
 
     A choice that was masked did nothing, so that it does not matter; `choices` are those of each number of the action,
     none where it is continuous.
     """
     parts: dict[str, list[NDArray[Any]]] = {}
-    for session in sessions:
-        trajectory = session.trajectory
-        if trajectory is None:
-            raise TypeError("a session has no trajectory; only what was played from outside can be imitated")
-        decided = trajectory.decided
-        matters = trajectory.columns["matters"][decided]
-        action = trajectory.action[decided]
-        if trajectory.mask is not None:
-            mask = trajectory.mask[:-1][decided].astype(np.bool_)
-            matters = matters & _allowed(action, mask, choices)
+    for rollout in rollouts:
+        if not rollout.has_actions:
+            raise TypeError("a rollout has no actions; only those of external agents can be cloned")
+        active = rollout.active
+        loss_mask = rollout.extra["loss_mask"][active]
+        action = rollout.action[active]
+        if rollout.action_mask is not None:
+            mask = rollout.action_mask[:-1][active].astype(np.bool_)
+            loss_mask = loss_mask & _allowed(action, mask, choices)
             parts.setdefault("mask", []).append(mask)
-        parts.setdefault("observation", []).append(trajectory.observation[:-1][decided])
+        parts.setdefault("observation", []).append(rollout.observation[:-1][active])
         parts.setdefault("action", []).append(action)
-        parts.setdefault("matters", []).append(matters)
+        parts.setdefault("loss_mask", []).append(loss_mask)
     return {name: torch.from_numpy(np.concatenate(values)) for name, values in parts.items()}
 
 
@@ -78,7 +77,7 @@ def fit_policy(
     forward: Forward,
     parameters: Iterable[torch.nn.Parameter],
     choices: Sequence[int],
-    sessions: Sequence[Experience],
+    rollouts: Sequence[Rollout],
     config: BCConfig,
     seed: int,
     loss: Callable[[torch.Tensor, Columns], torch.Tensor] | None = None,
@@ -89,7 +88,7 @@ def fit_policy(
     is the share that is the same, beside the share of the choice that the teacher makes most often. `loss`, of outputs
     and lessons, replaces the losses that the module names.
     """
-    dataset, held_out = (dataset_of(part, choices) for part in (sessions[:-1], sessions[-1:]))
+    dataset, held_out = (dataset_of(part, choices) for part in (rollouts[:-1], rollouts[-1:]))
     if loss is None:
         loss = _squared_error if not choices else lambda scores, batch: _cross_entropy(scores, batch, choices)
     chosen = loss
@@ -113,8 +112,8 @@ def masked(scores: torch.Tensor, batch: Mapping[str, torch.Tensor]) -> torch.Ten
 
 
 def _squared_error(mean: torch.Tensor, batch: Columns) -> torch.Tensor:
-    error = (mean - batch["action"]) ** 2 * batch["matters"]
-    return error.sum() / batch["matters"].sum().clamp(min=1)
+    error = (mean - batch["action"]) ** 2 * batch["loss_mask"]
+    return error.sum() / batch["loss_mask"].sum().clamp(min=1)
 
 
 def _cross_entropy(scores: torch.Tensor, batch: Columns, choices: Sequence[int]) -> torch.Tensor:
@@ -122,15 +121,15 @@ def _cross_entropy(scores: torch.Tensor, batch: Columns, choices: Sequence[int])
     for number, part in enumerate(masked(scores, batch).split(list(choices), dim=1)):
         each = functional.cross_entropy(part, batch["action"][:, number].long(), reduction="none")
         # Not a product with zeros: what does not matter may have no probability at all.
-        total = total + each[batch["matters"][:, number]].sum()
-    return total / batch["matters"].sum().clamp(min=1)
+        total = total + each[batch["loss_mask"][:, number]].sum()
+    return total / batch["loss_mask"].sum().clamp(min=1)
 
 
 def _mean_explained_variance(mean: torch.Tensor, batch: Columns) -> float:
     """Return the share of variance that is explained, mean over the numbers that vary; NaN where none does."""
     shares = []
     for number in range(mean.shape[1]):
-        rows = batch["matters"][:, number]
+        rows = batch["loss_mask"][:, number]
         done = batch["action"][rows, number]
         if len(done) > 1 and done.var() > CONSTANT:
             shares.append(explained_variance(mean[rows, number], done))
@@ -141,11 +140,11 @@ def _agreement(scores: torch.Tensor, batch: Columns, choices: Sequence[int]) -> 
     """Return how often the best choice is the teacher's, and how often the teacher's most frequent one would be."""
     same = most = 0
     for number, part in enumerate(masked(scores, batch).split(list(choices), dim=1)):
-        rows = batch["matters"][:, number]
+        rows = batch["loss_mask"][:, number]
         done = batch["action"][rows, number].long()
         same += int((part[rows].argmax(dim=1) == done).sum())
         most += int(done.bincount().max()) if len(done) else 0
-    count = max(1, int(batch["matters"].sum()))
+    count = max(1, int(batch["loss_mask"].sum()))
     return {"clone_accuracy": same / count, "clone_base_rate": most / count}
 
 

@@ -94,7 +94,7 @@ class SnapshotPool:
                 )
             self._versions = [*self._versions, version][-self._settings.pool_size :]
 
-    def prepare(self, batch: BatchMarket, shard: MarketShard | None = None) -> None:
+    def on_episode_start(self, batch: BatchMarket, shard: MarketShard | None = None) -> None:
         """Write a version, drawn at random, into each pair of markets."""
         rows = batch.param_rows[self._group]
         start, stop, total = shard or (0, rows.stop - rows.start, rows.stop - rows.start)

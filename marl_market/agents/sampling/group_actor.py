@@ -55,7 +55,7 @@ class GroupActor:
         )
         own[:] = decision.action.reshape(own.shape)
         self._state = np.where(batch.active[:, self._seats].reshape(-1, 1), decision.state, self._state)
-        return decision.columns
+        return decision.extra
 
 
 def rows(values: NDArray[Any]) -> NDArray[Any]:

@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from marl_market.agents.interfaces import EpisodeActor, Experience, MarketShard, Trajectory
+from marl_market.agents.interfaces import EpisodeActor, MarketShard
+from marl_market.agents.rollout import Rollout
 from marl_market.agents.sampling.group_actor import GroupActor
 from marl_market.env.batch_market import BatchMarket
 
@@ -32,7 +33,7 @@ class Session:
     """What an iteration sampled.
 
     Attributes:
-        experience: what each learning group lived through, by name.
+        rollouts: of each group that has an actor, by name.
         reward: (markets, seats) sum of each seat's rewards.
         profit: (markets, seats) cash plus position at the mark at the close, in cash units, after fees.
         fees: (markets, seats) fees paid less rebates, in cash units.
@@ -41,7 +42,7 @@ class Session:
         price: (steps, markets) reference price in ticks.
     """
 
-    experience: Mapping[str, Experience]
+    rollouts: Mapping[str, Rollout]
     reward: NDArray[np.float64]
     profit: NDArray[np.float64]
     fees: NDArray[np.int64]
@@ -87,7 +88,7 @@ class Sampler:
         self._learners = learners
         self._sharing = 2 if pairs else 1
         self._seed = seed
-        self._portion = shard or MarketShard(0, batch.markets.size, batch.markets.size)
+        self._shard = shard or MarketShard(0, batch.markets.size, batch.markets.size)
         environment = batch.environment
         self._seated = {
             name: GroupActor(batch, name, learner)
@@ -100,15 +101,15 @@ class Sampler:
         self._mask = np.zeros((steps + 1, markets, external, environment.mask_size), np.uint8)
         self._action = np.zeros((steps, markets, external, environment.action_size), np.float32)
         self._reward = np.empty((steps, markets, environment.seats), np.float32)
-        self._decided, self._left = np.empty((2, steps, markets, environment.seats), np.bool_)
+        self._active, self._terminated = np.empty((2, steps, markets, environment.seats), np.bool_)
 
     def sample(self, iteration: int) -> Session:
         """Play one session in every market; raises ConservationError where one makes or loses anything."""
         batch, steps = self._batch, len(self._reward)
         # Luck is drawn for all markets of the run, wherever they are played, so that each gets what it would anywhere.
-        start, stop, different = (number // self._sharing for number in self._portion)
+        start, stop, different = (number // self._sharing for number in self._shard)
         for learner in self._learners.values():
-            learner.prepare(batch, self._portion)
+            learner.on_episode_start(batch, self._shard)
         seeds = np.random.SeedSequence(self._seed, spawn_key=(SEEDS, iteration)).generate_state(different, np.uint64)
         random = np.random.default_rng(np.random.SeedSequence(self._seed, spawn_key=(NOISE, iteration)))
         columns: dict[str, list[Mapping[str, NDArray[Any]]]] = {name: [] for name in self._seated}
@@ -123,19 +124,19 @@ class Sampler:
             noise = np.repeat(drawn[start:stop], self._sharing, axis=0)
             for name, seated in self._seated.items():
                 columns[name].append(seated.decide(self._action[t], noise))
-            self._decided[t] = batch.active
+            self._active[t] = batch.active
             step = batch.step(self._action[t])
             self._observation[t + 1] = step.observation
             self._mask[t + 1] = batch.mask
             self._reward[t] = step.reward
-            self._left[t] = step.terminated
+            self._terminated[t] = step.terminated
             spread = np.where((public["depth"] > 0).all(1), public["best_ask"] - public["best_bid"], np.nan)
             market_rows.append((spread, public["step_trades"].copy(), public["reference_ticks"].copy()))
         self._check_conservation(iteration)
         spread, trades, price = (np.array(column) for column in zip(*market_rows, strict=True))
         balances = batch.balances()
         return Session(
-            experience={name: self._experience(name, columns.get(name)) for name in self._learners},
+            rollouts={name: self._rollout(name, columns.get(name)) for name in self._learners},
             reward=self._reward.sum(0, dtype=np.float64),
             profit=balances.profit,
             fees=balances.fees,
@@ -148,34 +149,30 @@ class Sampler:
         """Return where it samples, for people."""
         return f"this process (threads: {self._batch.threads})"
 
-    def _experience(self, name: str, columns: list[Mapping[str, NDArray[Any]]] | None) -> Experience:
-        """Return the rows of one group, market by market."""
+    def _rollout(self, name: str, extra: list[Mapping[str, NDArray[Any]]] | None) -> Rollout:
+        """Return the rollout of one group; `extra` are those of its decisions, None for compiled policies."""
         seats = self._batch.environment.seats_of(name)
-        rows = self._reward[:, :, seats].reshape(len(self._reward), -1)
-        decided, left = (column[:, :, seats].reshape(rows.shape) for column in (self._decided, self._left))
-        if columns is None:
-            return Experience(rows)
-        seated = self._seated[name]
-        observation, action = (
-            self._observation[:, :, seated.places],
-            self._action[:, :, seated.places, : seated.numbers],
+        reward, active, terminated = (
+            rows(column[:, :, seats]) for column in (self._reward, self._active, self._terminated)
         )
-        mask = self._mask[:, :, seated.places, : seated.choices]
-        trajectory = Trajectory(
-            observation=observation.reshape(len(observation), -1, observation.shape[-1]),
-            action=action.reshape(len(action), -1, action.shape[-1]),
-            decided=decided,
-            left=left,
-            columns={key: np.stack([part[key] for part in columns]) for key in columns[0]},
-            mask=mask.reshape(len(mask), -1, seated.choices) if seated.choices else None,
+        if extra is None:
+            return Rollout.without_actions(reward, active, terminated)
+        actor = self._seated[name]
+        return Rollout(
+            reward,
+            active,
+            terminated,
+            observation=rows(self._observation[:, :, actor.places]),
+            action=rows(self._action[:, :, actor.places, : actor.numbers]),
+            action_mask=rows(self._mask[:, :, actor.places, : actor.choices]) if actor.choices else None,
+            extra={key: np.stack([part[key] for part in extra]) for key in extra[0]},
         )
-        return Experience(rows, trajectory)
 
     def _check_conservation(self, iteration: int) -> None:
         position_error, cash_error = self._batch.conservation_errors()
         for market in np.flatnonzero((position_error != 0) | (cash_error != 0))[:1]:
             raise ConservationError(
-                f"iteration {iteration}, market {self._portion.start + market}: positions sum to "
+                f"iteration {iteration}, market {self._shard.start + market}: positions sum to "
                 f"{position_error[market]} lots, cash and fees to {cash_error[market]} cash units; both must be 0"
             )
 
@@ -184,3 +181,8 @@ def require_pairs(markets: int, pairs: bool) -> None:
     """Raise ValueError where markets go in pairs and their number is odd."""
     if pairs and markets % 2:
         raise ValueError(f"training.markets is {markets}; markets go in pairs, so it must be even")
+
+
+def rows(values: NDArray[Any]) -> NDArray[Any]:
+    """Return (steps, markets, seats, ...) as (steps, rows, ...), market by market."""
+    return values.reshape(len(values), values.shape[1] * values.shape[2], *values.shape[3:])

@@ -15,7 +15,12 @@ from marl_market.agents.scripted.drift_adversary import DriftAdversary
 from marl_market.agents.scripted.inventory_skew import InventorySkew
 from marl_market.env.population.group import Group
 from marl_market.evaluation.replication.avellaneda_stoikov import DECAY, final_wealth, takers
-from marl_market.evaluation.replication.replication import LATER, Replication, deviation_replication, mean_replication
+from marl_market.evaluation.replication.replication import (
+    HALF_STEP_LATENCY,
+    Replication,
+    deviation_replication,
+    mean_replication,
+)
 
 DRIFT = 5.0
 RULES = (
@@ -30,7 +35,7 @@ def measure(quick: bool) -> Iterator[Replication]:
     """Yield the wealth at three penalties; quick, at none."""
     sessions = 500 if quick else 10_000
     for penalty, mean, deviation, attacked_mean, attacked_deviation, margin in RULES[: 1 if quick else None]:
-        maker = Group("maker", InventorySkew(penalty, DECAY), latency=LATER)
+        maker = Group("maker", InventorySkew(penalty, DECAY), latency=HALF_STEP_LATENCY)
         row = f"Spooner-Savani eta {penalty}"
         wealth = final_wealth([maker, takers()], sessions)
         yield mean_replication(f"{row}: profit", mean, margin, wealth)

@@ -39,7 +39,7 @@ def test_candidates_of_a_pair_meet_the_same_random_numbers_in_all_their_sessions
     described = environment([Group("noise", ZeroIntelligence(), 2), Group("evolving", agent, 2)])
     batch = BatchMarket(described, MARKETS)
     learner = agent.learner(described, "evolving", 1)
-    learner.prepare(batch)
+    learner.on_episode_start(batch)
     network = agent.network(described.observation_size, described.action)
     carried = batch.params["weight"][batch.param_rows["evolving"], : network.parameter_count]
     distinct = carried[[CANDIDATE.index(candidate) for candidate in range(4)]]
@@ -101,4 +101,4 @@ def test_markets_that_cannot_be_shared_out_are_refused() -> None:
     agent = EvolutionStrategy((4,), sessions=3)
     described = environment([Group("evolving", agent)])
     with pytest.raises(ValueError, match=r"8 markets for evolving, .* 3 sessions each; it must be a multiple of 6"):
-        agent.learner(described, "evolving", 1).prepare(BatchMarket(described, MARKETS))
+        agent.learner(described, "evolving", 1).on_episode_start(BatchMarket(described, MARKETS))

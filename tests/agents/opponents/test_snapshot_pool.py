@@ -45,7 +45,7 @@ def test_markets_play_the_versions_kept_and_those_of_a_pair_play_the_same() -> N
         if iteration % 2 == 0:
             known.append(learner.policy().weights.copy())
         gallery.follow(iteration, {"ppo": learner})
-        gallery.prepare(batch)
+        gallery.on_episode_start(batch)
         played = weights(batch, known[0].size)
         kept = known[-3:]
         assert {row.tobytes() for row in played} <= {version.tobytes() for version in kept}

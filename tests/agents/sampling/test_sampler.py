@@ -74,7 +74,7 @@ def test_a_learner_receives_what_its_seats_lived_through(
     described, session, seeds = played
     batch = BatchMarket(described, MARKETS)
     for learner in learners_of(described).values():
-        learner.prepare(batch)
+        learner.on_episode_start(batch)
     action = np.zeros((described.spec.session_steps, MARKETS, SEATS, described.action_size), np.float32)
     for name, place in PLACES.items():
         trajectory, size = session.experience[name].trajectory, described.action_of(name).size

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from gymnasium.spaces import Discrete, MultiDiscrete
 from ray.rllib.algorithms.appo import APPOConfig
 from ray.rllib.core import DEFAULT_MODULE_ID
 
 from marl_market.agents.rllib.auxiliary.heads import add_heads
-from marl_market.agents.rllib.auxiliary.learner import group_learner
+from marl_market.agents.rllib.auxiliary.learner import AuxiliaryLearner
 from marl_market.agents.rllib.auxiliary.task import AuxiliaryTask, Head, heads_of
 from marl_market.agents.rllib.batches.vtrace_sequences import VTraceSequences, entries_of
-from marl_market.agents.rllib.learners.group_learner import GroupLearner
 from marl_market.agents.rllib.learners.learner import build_rllib_learner, observation_space
 from marl_market.agents.rllib.learners.on_policy import OnPolicyLearner
 from marl_market.agents.rllib.networks.actor_critic import initialize_policy_head, network_of
@@ -86,13 +86,13 @@ class APPO(External):
         if not condition:
             raise ValueError(f"APPO.{name} is {getattr(self, name)!r}; it must be {wanted}")
 
-    def learner(self, environment: EnvironmentSpec, group: str, seed: int) -> GroupLearner:
+    def learner(self, environment: EnvironmentSpec, group: str, seed: int) -> OnPolicyLearner:
         """Return a newborn learner for the group of this name."""
         space, steps = environment.action_of(group).space, environment.spec.session_steps
         events = () if self.attention is None else places_of_events(environment, group)
         heads = heads_of(self.auxiliary, environment)
-        learner = self.build(environment.observation_size, space, steps, seed, events, heads)
-        return group_learner(learner, self.auxiliary, environment, group)
+        kind = partial(AuxiliaryLearner, self.auxiliary, environment, group) if heads else OnPolicyLearner
+        return self.build(environment.observation_size, space, steps, seed, events, heads, kind)
 
     def build(
         self,
@@ -102,10 +102,11 @@ class APPO(External):
         seed: int,
         events: Sequence[int] = (),
         heads: Mapping[str, Head] | None = None,
+        kind: Callable[..., OnPolicyLearner] = OnPolicyLearner,
     ) -> OnPolicyLearner:
         """Return a newborn learner of sessions of `steps` steps; the same seed gives the same weights.
 
-        `events` says where `attention` finds events in an observation, `heads` what the encoder also foretells.
+        `events` says where `attention` finds events in an observation, `heads` the auxiliary heads of the encoder, `kind` the class of the learner.
         """
         configuration = add_heads(self._configuration(action, steps, events), heads or {})
         learner = build_rllib_learner(configuration, observation_space(observation_size), action, seed)
@@ -113,9 +114,7 @@ class APPO(External):
         learner.shutdown()
         initialize_policy_head(learner.module[DEFAULT_MODULE_ID], self.output_scale, self.initial_log_std)
         learner.module[DEFAULT_MODULE_ID].make_target_networks()
-        return OnPolicyLearner(
-            learner, seed, entries_of, num_epochs=self.epochs, minibatch_size=self.minibatch_rows * steps
-        )
+        return kind(learner, seed, entries_of, num_epochs=self.epochs, minibatch_size=self.minibatch_rows * steps)
 
     def _configuration(self, action: ActionSpace, steps: int, events: Sequence[int]) -> APPOConfig:
         network = network_of(

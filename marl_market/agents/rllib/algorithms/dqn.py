@@ -15,7 +15,7 @@ from ray.rllib.core.rl_module.default_model_config import DefaultModelConfig
 from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 
 from marl_market.agents.imitation.behavior_cloning import BCConfig
-from marl_market.agents.interfaces import Decision, Experience, Floats, Masks, Policy
+from marl_market.agents.interfaces import Decision, Policy
 from marl_market.agents.policies.mlp import MultilayerPerceptron
 from marl_market.agents.rllib.learners.cloning import clone_values
 from marl_market.agents.rllib.learners.learner import build_rllib_learner, observation_space
@@ -24,6 +24,7 @@ from marl_market.agents.rllib.networks.action_distribution import action_compone
 from marl_market.agents.rllib.networks.categorical import epsilon_greedy, mask_scores
 from marl_market.agents.rllib.networks.masked_module import MaskedDQNModule
 from marl_market.agents.rllib.networks.policy import PolicyNetwork, frozen, to_mlp
+from marl_market.agents.rollout import Floats, Masks, Rollout
 from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.interface.schemes import ActionSpace
 
@@ -115,13 +116,13 @@ class DQNLearner(OffPolicyLearner):
             values = self._module.compute_q_values({Columns.OBS: torch.from_numpy(observation)})[QF_PREDS].numpy()
         return Decision(epsilon_greedy(mask_scores(values, mask), noise, mask, self.epsilon), lstm_size, {})
 
-    def learn(self, experience: Experience) -> dict[str, float]:
+    def learn(self, rollout: Rollout) -> dict[str, float]:
         """Remember one session and learn; return `METRICS` and how much was explored."""
         epsilon = self.epsilon
-        return {**super().learn(experience), "epsilon": epsilon}
+        return {**super().learn(rollout), "epsilon": epsilon}
 
-    def _clone(self, sessions: Sequence[Experience], fitting: BCConfig) -> dict[str, float]:
-        return clone_values(self._module, sessions, fitting, self._seed)
+    def _clone(self, rollouts: Sequence[Rollout], config: BCConfig) -> dict[str, float]:
+        return clone_values(self._module, rollouts, config, self._seed)
 
     def policy(self) -> Policy:
         """Return what is done without exploring, compiled where it can be."""

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from gymnasium.spaces import Discrete, MultiDiscrete
 from ray.rllib.algorithms.ppo import PPOConfig
 from ray.rllib.core import DEFAULT_MODULE_ID
 
 from marl_market.agents.rllib.auxiliary.heads import add_heads
-from marl_market.agents.rllib.auxiliary.learner import group_learner
+from marl_market.agents.rllib.auxiliary.learner import AuxiliaryLearner
 from marl_market.agents.rllib.auxiliary.task import AuxiliaryTask, Head, heads_of
 from marl_market.agents.rllib.batches.advantages import GAEConnector
 from marl_market.agents.rllib.batches.recurrent import RecurrentGAEConnector
-from marl_market.agents.rllib.learners.group_learner import GroupLearner
 from marl_market.agents.rllib.learners.learner import build_rllib_learner, observation_space
 from marl_market.agents.rllib.learners.on_policy import OnPolicyLearner
 from marl_market.agents.rllib.networks.actor_critic import initialize_policy_head, network_of
@@ -111,12 +111,12 @@ class PPO(External):
         if not condition:
             raise ValueError(f"PPO.{name} is {getattr(self, name)!r}; it must be {wanted}")
 
-    def learner(self, environment: EnvironmentSpec, group: str, seed: int) -> GroupLearner:
+    def learner(self, environment: EnvironmentSpec, group: str, seed: int) -> OnPolicyLearner:
         """Return a newborn learner for the group of this name."""
         events = () if self.attention is None else places_of_events(environment, group)
         heads, space = heads_of(self.auxiliary, environment), environment.action_of(group).space
-        learner = self.build(environment.observation_size, space, seed, events, heads)
-        return group_learner(learner, self.auxiliary, environment, group)
+        kind = partial(AuxiliaryLearner, self.auxiliary, environment, group) if heads else OnPolicyLearner
+        return self.build(environment.observation_size, space, seed, events, heads, kind)
 
     def build(
         self,
@@ -125,15 +125,16 @@ class PPO(External):
         seed: int,
         events: Sequence[int] = (),
         heads: Mapping[str, Head] | None = None,
+        kind: Callable[..., OnPolicyLearner] = OnPolicyLearner,
     ) -> OnPolicyLearner:
         """Return a newborn learner; the same seed gives the same weights, and the same rollouts the same learning.
 
-        `events` says where `attention` finds events in an observation, `heads` what the encoder also foretells.
+        `events` says where `attention` finds events in an observation, `heads` the auxiliary heads of the encoder, `kind` the class of the learner.
         """
         configuration = add_heads(self._configuration(action, events), heads or {})
         learner = build_rllib_learner(configuration, observation_space(observation_size), action, seed)
         initialize_policy_head(learner.module[DEFAULT_MODULE_ID], self.output_scale, self.initial_log_std)
-        return OnPolicyLearner(
+        return kind(
             learner,
             seed,
             num_epochs=self.epochs,

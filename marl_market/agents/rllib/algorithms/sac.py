@@ -14,13 +14,14 @@ from ray.rllib.core.rl_module.default_model_config import DefaultModelConfig
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from marl_market.agents.imitation.behavior_cloning import BCConfig
-from marl_market.agents.interfaces import Decision, Experience, Floats, Masks, Policy
+from marl_market.agents.interfaces import Decision, Policy
 from marl_market.agents.policies.mlp import MultilayerPerceptron
 from marl_market.agents.rllib.learners.cloning import clone_squashed
 from marl_market.agents.rllib.learners.learner import build_rllib_learner, observation_space
 from marl_market.agents.rllib.learners.off_policy import OffPolicy, OffPolicyLearner
 from marl_market.agents.rllib.networks.action_distribution import action_components
 from marl_market.agents.rllib.networks.policy import PolicyNetwork, frozen, to_mlp
+from marl_market.agents.rollout import Floats, Masks, Rollout
 from marl_market.env.environment import EnvironmentSpec
 
 METRICS = {
@@ -125,19 +126,19 @@ class SACLearner(OffPolicyLearner):
         encoder, head = self._average.module.children()
         return encoder, head
 
-    def learn(self, experience: Experience) -> dict[str, float]:
+    def learn(self, rollout: Rollout) -> dict[str, float]:
         """Remember one session and learn; return `METRICS`."""
-        updates, metrics = self._learner.updates, super().learn(experience)
+        updates, metrics = self._learner.updates, super().learn(rollout)
         if self._learner.updates > updates:
             self._average.update_parameters(self._policy)
         return metrics
 
     def act(self, observation: Floats, lstm_size: Floats, noise: Floats | None, mask: Masks | None = None) -> Decision:
         """Return actions (R, A) within [-1, 1] and no columns."""
-        return self._actor.act(observation, lstm_size, noise, mask)._replace(columns={})
+        return self._actor.act(observation, lstm_size, noise, mask)._replace(extra={})
 
-    def _clone(self, sessions: Sequence[Experience], fitting: BCConfig) -> dict[str, float]:
-        metrics = clone_squashed(self._module, sessions, fitting, self._seed)
+    def _clone(self, rollouts: Sequence[Rollout], config: BCConfig) -> dict[str, float]:
+        metrics = clone_squashed(self._module, rollouts, config, self._seed)
         self._average.n_averaged.zero_()
         self._average.update_parameters(self._policy)
         return metrics

@@ -39,7 +39,7 @@ class Aggressor(Ahead):
         require(set(self.groups) <= set(names), "auxiliary Aggressor.groups", self.groups, f"some of {names}")
         return len(names) + 1
 
-    def watch(self, batch: BatchMarket, seats: slice) -> NDArray[Any]:
+    def record_inputs(self, batch: BatchMarket, seats: slice) -> NDArray[Any]:
         """Return the group that took first in the last step, of those that count, `NOBODY` where none did."""
         groups = batch.environment.groups
         counts = batch.markets["event_count"]
@@ -52,11 +52,11 @@ class Aggressor(Ahead):
         first = group[np.arange(len(events)), taken.argmax(axis=1)]
         return by_seat(np.where(taken.any(1), first, NOBODY).astype(np.float32), seats)
 
-    def targets(self, watched: Floats, environment: EnvironmentSpec, group: str) -> Floats:
+    def targets(self, inputs: Floats, environment: EnvironmentSpec, group: str) -> Floats:
         """Return the class of each decision."""
-        following = np.full_like(watched, len(environment.groups))
+        following = np.full_like(inputs, len(environment.groups))
         for steps in range(self.horizon, 0, -1):
-            then = watched[steps:]
+            then = inputs[steps:]
             following[: len(then)] = np.where(then == NOBODY, following[: len(then)], then)
-        following[len(watched) - self.horizon :] = np.nan
+        following[len(inputs) - self.horizon :] = np.nan
         return following

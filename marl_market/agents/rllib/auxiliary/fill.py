@@ -22,11 +22,11 @@ class Fill(Ahead):
         """Return 2."""
         return 2
 
-    def watch(self, batch: BatchMarket, seats: slice) -> NDArray[Any]:
+    def record_inputs(self, batch: BatchMarket, seats: slice) -> NDArray[Any]:
         """Return how many fills each seat has had."""
         return np.asarray(batch.markets["seat"]["account"]["trades"][:, seats, None])
 
-    def targets(self, watched: Floats, environment: EnvironmentSpec, group: str) -> Floats:
+    def targets(self, inputs: Floats, environment: EnvironmentSpec, group: str) -> Floats:
         """Return 1 where fills came in, 0 where none did."""
-        change = change_ahead(watched, self.horizon)
+        change = change_ahead(inputs, self.horizon)
         return np.where(np.isnan(change), change, change > 0).astype(np.float32)

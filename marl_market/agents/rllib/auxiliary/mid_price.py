@@ -19,13 +19,13 @@ from marl_market.env.environment import EnvironmentSpec
 class MidPrice(Ahead):
     """The change of the mid price in the next steps, in units of what the market says it is: see `usual_change`."""
 
-    def watch(self, batch: BatchMarket, seats: slice) -> NDArray[Any]:
+    def record_inputs(self, batch: BatchMarket, seats: slice) -> NDArray[Any]:
         """Return the mid price in ticks."""
         return by_seat(batch.markets["public"]["reference_ticks"], seats)
 
-    def targets(self, watched: Floats, environment: EnvironmentSpec, group: str) -> Floats:
+    def targets(self, inputs: Floats, environment: EnvironmentSpec, group: str) -> Floats:
         """Return the change in usual changes over so many steps."""
-        return change_ahead(watched, self.horizon) / np.float32(usual_change(environment, self.horizon))
+        return change_ahead(inputs, self.horizon) / np.float32(usual_change(environment, self.horizon))
 
 
 def usual_change(environment: EnvironmentSpec, steps: int) -> float:

@@ -26,13 +26,13 @@ class OthersFlow(Ahead):
         """Return the number of groups, the own one among them, whose target is its own flow."""
         return len(environment.groups)
 
-    def watch(self, batch: BatchMarket, seats: slice) -> NDArray[Any]:
+    def record_inputs(self, batch: BatchMarket, seats: slice) -> NDArray[Any]:
         """Return the mean position of the seats of each group, in lots."""
         position = batch.markets["seat"]["account"]["position"]
         environment = batch.environment
         groups = [position[:, environment.seats_of(group.name)].mean(1) for group in environment.groups]
         return by_seat(np.stack(groups, axis=1), seats)
 
-    def targets(self, watched: Floats, environment: EnvironmentSpec, group: str) -> Floats:
+    def targets(self, inputs: Floats, environment: EnvironmentSpec, group: str) -> Floats:
         """Return the change of those positions in size scales."""
-        return change_ahead(watched, self.horizon) / np.float32(environment.spec.size_scale_lots)
+        return change_ahead(inputs, self.horizon) / np.float32(environment.spec.size_scale_lots)

@@ -20,7 +20,7 @@ class AuxiliaryTask(Protocol):
 
     The market is watched while a session is sampled and the target is worked out behind it. Both are for learning
     only: no policy sees them, so that a target may tell what no trader could know. Of several instruments the first is
-    watched.
+    inputs.
 
     Attributes:
         horizon: how many steps ahead the target looks.
@@ -38,13 +38,13 @@ class AuxiliaryTask(Protocol):
     def numbers(self, environment: EnvironmentSpec) -> int:
         """Return how many numbers the target has; 1 for a class, which is told by its number."""
 
-    def watch(self, batch: BatchMarket, seats: slice) -> NDArray[Any]:
+    def record_inputs(self, batch: BatchMarket, seats: slice) -> NDArray[Any]:
         """Return what is to be kept of this moment, before a decision, for each seat of a group.
 
         It has the shape (markets, seats, N), or one that broadcasts to it.
         """
 
-    def targets(self, watched: Floats, environment: EnvironmentSpec, group: str) -> Floats:
+    def targets(self, inputs: Floats, environment: EnvironmentSpec, group: str) -> Floats:
         """Return the target of each decision, (T, R, numbers), from what was watched before each, (T, R, N).
 
         It is NaN where the session did not go on long enough to tell.

@@ -19,10 +19,10 @@ class Volatility(MidPrice):
     forecasts").
     """
 
-    def targets(self, watched: Floats, environment: EnvironmentSpec, group: str) -> Floats:
+    def targets(self, inputs: Floats, environment: EnvironmentSpec, group: str) -> Floats:
         """Return the volatility in usual changes of a step."""
-        squared = np.diff(watched / usual_change(environment, 1), axis=0, append=watched[-1:]) ** 2
-        summed = np.concatenate([np.zeros_like(watched[:1]), np.cumsum(squared, axis=0, dtype=np.float64)[:-1]])
-        within = np.full(watched.shape, np.nan)
+        squared = np.diff(inputs / usual_change(environment, 1), axis=0, append=inputs[-1:]) ** 2
+        summed = np.concatenate([np.zeros_like(inputs[:1]), np.cumsum(squared, axis=0, dtype=np.float64)[:-1]])
+        within = np.full(inputs.shape, np.nan)
         within[: -self.horizon] = summed[self.horizon :] - summed[: -self.horizon]
         return np.sqrt(np.maximum(within, 0.0) / self.horizon).astype(np.float32)

@@ -13,17 +13,17 @@ from ray.rllib.core.columns import Columns
 from ray.rllib.core.rl_module.multi_rl_module import MultiRLModule
 from ray.rllib.evaluation.postprocessing import Postprocessing
 
-from marl_market.agents.rllib.batches.rollout import Floats, Rollout
 from marl_market.agents.rllib.networks.action_distribution import as_tensors
 from marl_market.agents.rllib.networks.device import to_device_of
 from marl_market.agents.rllib.networks.masked_module import ACTION_MASK
+from marl_market.agents.rollout import Floats, Rollout
 
 
 def generalized_advantages(
     value: Floats,
     next_value: Floats,
     reward: Floats,
-    decided: NDArray[np.bool_],
+    active: NDArray[np.bool_],
     terminated: NDArray[np.bool_],
     truncated: NDArray[np.bool_],
     discount: float,
@@ -42,7 +42,7 @@ def generalized_advantages(
         value: value of what each row saw before each decision, (T, R).
         next_value: value of what it saw after; of the final observation where the row was truncated, (T, R).
         reward: (T, R).
-        decided: whether a step began with a decision, (T, R).
+        active: whether a step began with a decision, (T, R).
         terminated: no value follows here, (T, R).
         truncated: value follows, but of another episode than the next step, (T, R).
         discount: worth of the next step's reward.
@@ -50,16 +50,16 @@ def generalized_advantages(
     """
     worth, goes_on = np.float32(discount), ~(terminated | truncated)
     advantage = np.empty_like(reward)
-    following, waits = np.zeros_like(reward[0]), np.zeros_like(decided[0])
+    following, waits = np.zeros_like(reward[0]), np.zeros_like(active[0])
     returned = following
     for step in reversed(range(len(reward))):
         # What comes after the step is worth its value or, in a sleep, what is earned until the row wakes and then is.
         after = np.where(waits & goes_on[step], returned, next_value[step])
         returned = reward[step] + worth * after * ~terminated[step]
-        decay = np.where(decided[step], np.float32(discount * gae_lambda), worth) * goes_on[step]
-        following = np.where(decided[step], returned - value[step], np.float32(0)) + decay * following
+        decay = np.where(active[step], np.float32(discount * gae_lambda), worth) * goes_on[step]
+        following = np.where(active[step], returned - value[step], np.float32(0)) + decay * following
         advantage[step] = following
-        waits = ~decided[step]
+        waits = ~active[step]
     return advantage
 
 
@@ -99,34 +99,30 @@ class GAEConnector(ConnectorV2):
     def _entries(self, module: Any, rollout: Rollout) -> dict[str, NDArray[Any]]:
         """Return the columns of a rollout's decisions, (decisions, ...) each."""
         columns = self._columns(module, rollout, _values(module, rollout.observation))
-        return {column: values[rollout.decided] for column, values in columns.items()}
+        return {column: values[rollout.active] for column, values in columns.items()}
 
     def _columns(self, module: Any, rollout: Rollout, value: Floats) -> dict[str, NDArray[Any]]:
         """Return the columns of all steps, (T, R, ...) each; `value` (T + 1, R) is the critic's of each observation."""
-        next_value = value[1:].copy()
-        if len(rollout.final_step):
-            next_value[rollout.final_step, rollout.final_row] = _values(module, rollout.final_observation)
         advantage = generalized_advantages(
             value[:-1],
-            next_value,
+            value[1:],
             rollout.reward,
-            rollout.decided,
-            rollout.terminated,
-            rollout.truncated,
+            rollout.active,
+            rollout.done,
+            np.zeros_like(rollout.done),
             self.discount,
             self.gae_lambda,
         )
         columns: dict[str, NDArray[Any]] = {
             Columns.OBS: rollout.observation[:-1],
             Columns.ACTIONS: rollout.action,
-            Columns.ACTION_LOGP: rollout.action_logp,
-            Columns.ACTION_DIST_INPUTS: rollout.action_dist_inputs,
             Postprocessing.ADVANTAGES: advantage,
             Postprocessing.VALUE_TARGETS: advantage + value[:-1],
         }
         if rollout.action_mask is not None:
-            columns[ACTION_MASK] = rollout.action_mask
-        columns.update(rollout.extra)
+            columns[ACTION_MASK] = rollout.action_mask[:-1]
+        # Log probabilities, distribution inputs and the targets of auxiliary tasks, by the names they have in a batch.
+        columns.update({name: values for name, values in rollout.extra.items() if name != "state"})
         return columns
 
 

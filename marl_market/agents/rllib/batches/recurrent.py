@@ -18,8 +18,8 @@ from ray.rllib.core.models.base import ACTOR, CRITIC, ENCODER_OUT
 from ray.rllib.core.rl_module.multi_rl_module import MultiRLModule
 
 from marl_market.agents.rllib.batches.advantages import GAEConnector
-from marl_market.agents.rllib.batches.rollout import Floats, Rollout
 from marl_market.agents.rllib.networks.device import to_device_of
+from marl_market.agents.rollout import Floats, Rollout
 
 ACTOR_STATE, CRITIC_STATE = "actor_memory", "critic_memory"
 
@@ -78,12 +78,12 @@ class SequenceChunks:
 
 def chunks_of(rollout: Rollout, length: int) -> SequenceChunks:
     """Return the parts of up to `length` decisions; raises ValueError where a row's memory would outlive an episode."""
-    decided, steps = rollout.decided, len(rollout.decided)
-    over = np.maximum.accumulate(rollout.terminated, axis=0)
-    if rollout.truncated.any() or not over[-1].all() or (decided[1:] & over[:-1]).any():
+    active, steps = rollout.active, len(rollout.active)
+    over = np.maximum.accumulate(rollout.done, axis=0)
+    if (active[1:] & over[:-1]).any():
         raise ValueError("rollout has rows of other than one whole session; a memory begins and ends with the session")
-    count = decided.sum(axis=0)
-    order = np.argsort(~decided, axis=0, kind="stable")
+    count = active.sum(axis=0)
+    order = np.argsort(~active, axis=0, kind="stable")
     number, row = np.nonzero(count > np.arange(0, count.max(), length)[:, None])
     place = number[:, None] * length + np.arange(length)
     return SequenceChunks(
@@ -140,7 +140,7 @@ class RecurrentGAEConnector(GAEConnector):
         return {name: {**batch, Columns.STATE_IN: state, Columns.SEQ_LENS: lengths}}
 
     def _entries(self, module: Any, rollout: Rollout) -> dict[str, NDArray[Any]]:
-        if rollout.state is None:
+        if "state" not in rollout.extra:
             raise ValueError("rollout has no memory; a recurrent policy learns from what it remembered")
         chunks = chunks_of(rollout, self.length)
         steps, rows = rollout.reward.shape
@@ -152,6 +152,6 @@ class RecurrentGAEConnector(GAEConnector):
             **columns,
             Columns.LOSS_MASK: chunks.valid,
             Columns.SEQ_LENS: chunks.valid.sum(axis=1, dtype=np.int32),
-            ACTOR_STATE: rollout.state[chunks.step[:, 0], chunks.row],
+            ACTOR_STATE: rollout.extra["state"][chunks.step[:, 0], chunks.row],
             CRITIC_STATE: critic_memory,
         }

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from ray.rllib.core.columns import Columns
 
-from marl_market.agents.interfaces import Floats, Trajectory
 from marl_market.agents.rllib.batches.decisions import ends, following_decision, gained
 from marl_market.agents.rllib.networks.masked_module import NEXT_ACTION_MASK
+from marl_market.agents.rollout import Rollout
 
 Transitions = dict[str, NDArray[Any]]
 """Columns of equal length, by the names that RLlib's learners know."""
@@ -60,33 +60,31 @@ class Replay:
             self._columns[name][: len(values)] = values
 
 
-def transitions(
-    trajectory: Trajectory, reward: Floats, action: NDArray[Any], decisions: int, discount: float
-) -> Transitions:
+def transitions(rollout: Rollout, action: NDArray[Any], decisions: int, discount: float) -> Transitions:
     """Return what each decision of a session brought up to the one `decisions` later, in columns of N decisions.
 
     The reward is the discounted sum over the steps between, `n_step` how many they were. Where the row leaves or the
     session closes before, that terminates (Sutton 1988; Hessel et al. 2018, arXiv:1710.02298, section 3).
 
     Args:
-        trajectory: of a whole session.
-        reward: (T, R).
+        rollout: of a whole session.
         action: (T, R, ...), as RLlib takes it.
         decisions: one or more.
         discount: worth of the next step's reward.
     """
-    decided, ended, rows = trajectory.decided, trajectory.ended, np.arange(reward.shape[1])
-    ahead = following_decision(decided, ended, decisions)
+    active, done, reward = rollout.active, rollout.done, rollout.reward
+    rows = np.arange(reward.shape[1])
+    ahead = following_decision(active, done, decisions)
     elapsed = ahead - np.arange(len(reward))[:, None]
     columns = {
-        Columns.OBS: trajectory.observation[:-1],
-        Columns.NEXT_OBS: trajectory.observation[ahead, rows],
+        Columns.OBS: rollout.observation[:-1],
+        Columns.NEXT_OBS: rollout.observation[ahead, rows],
         Columns.ACTIONS: action,
-        Columns.REWARDS: gained(reward, np.where(decided, elapsed, 0), discount),
-        Columns.TERMINATEDS: ends(ended, ahead),
+        Columns.REWARDS: gained(reward, np.where(active, elapsed, 0), discount),
+        Columns.TERMINATEDS: ends(done, ahead),
         "n_step": elapsed.astype(np.float32),
         "weights": np.ones(reward.shape, np.float32),
     }
-    if trajectory.mask is not None:
-        columns[NEXT_ACTION_MASK] = trajectory.mask[ahead, rows]
-    return {name: values[decided] for name, values in columns.items()}
+    if rollout.action_mask is not None:
+        columns[NEXT_ACTION_MASK] = rollout.action_mask[ahead, rows]
+    return {name: values[active] for name, values in columns.items()}

@@ -15,10 +15,10 @@ from ray.rllib.core.rl_module.multi_rl_module import MultiRLModule
 
 from marl_market.agents.rllib.batches.decisions import ends, following_decision, gained
 from marl_market.agents.rllib.batches.recurrent import padded_key, state_size_of, unflatten_state
-from marl_market.agents.rllib.batches.rollout import Rollout
 from marl_market.agents.rllib.networks.action_distribution import as_tensors
 from marl_market.agents.rllib.networks.device import to_device_of
 from marl_market.agents.rllib.networks.masked_module import ACTION_MASK
+from marl_market.agents.rollout import Rollout
 
 
 class VTraceSequences(ConnectorV2):
@@ -66,29 +66,28 @@ class VTraceSequences(ConnectorV2):
     def _columns(self, rollout: Rollout) -> dict[str, NDArray[Any]]:
         """Return the columns of a rollout, (R, T, ...) each."""
         steps = len(rollout.reward)
-        if steps != self.steps or rollout.truncated.any() or not rollout.terminated[-1].all():
-            raise ValueError(f"rollout of {steps} steps; V-trace needs {self.steps}, the last of which terminates")
-        decided = rollout.decided
-        following = following_decision(decided, rollout.terminated)
-        elapsed = np.where(decided, following - np.arange(steps)[:, None], 1)
+        if steps != self.steps:
+            raise ValueError(f"rollout of {steps} steps; V-trace needs {self.steps}")
+        active = rollout.active
+        following = following_decision(active, rollout.done)
+        elapsed = np.where(active, following - np.arange(steps)[:, None], 1)
         worth = (self.discount ** (elapsed - 1.0)).astype(np.float32)
         columns: dict[str, NDArray[Any]] = {
             Columns.OBS: rollout.observation[:-1],
             Columns.ACTIONS: rollout.action,
-            Columns.ACTION_LOGP: rollout.action_logp,
-            Columns.ACTION_DIST_INPUTS: rollout.action_dist_inputs,
             Columns.REWARDS: gained(rollout.reward, elapsed, self.discount),
-            Columns.TERMINATEDS: np.where(ends(rollout.terminated, following), np.float32(1), 1 - worth),
-            Columns.LOSS_MASK: decided,
+            Columns.TERMINATEDS: np.where(ends(rollout.done, following), np.float32(1), 1 - worth),
+            Columns.LOSS_MASK: active,
         }
         if rollout.action_mask is not None:
-            columns[ACTION_MASK] = rollout.action_mask
-        columns.update(rollout.extra)
-        rows = np.flatnonzero(decided.any(axis=0))
-        order = np.argsort(~decided, axis=0, kind="stable")[:, rows]
+            columns[ACTION_MASK] = rollout.action_mask[:-1]
+        # Log probabilities, distribution inputs and the targets of auxiliary tasks, by the names they have in a batch.
+        columns.update({name: values for name, values in rollout.extra.items() if name != "state"})
+        rows = np.flatnonzero(active.any(axis=0))
+        order = np.argsort(~active, axis=0, kind="stable")[:, rows]
         return {column: values[order, rows].swapaxes(0, 1) for column, values in columns.items()}
 
 
 def entries_of(rollout: Rollout) -> int:
     """Return how many entries a rollout takes in the batch, those that the loss leaves out included."""
-    return int(rollout.decided.any(axis=0).sum()) * len(rollout.decided)
+    return int(rollout.active.any(axis=0).sum()) * len(rollout.active)

@@ -14,8 +14,8 @@ from ray.rllib.core.learner.learner import Learner
 from ray.rllib.utils.metrics import NUM_ENV_STEPS_SAMPLED_LIFETIME, NUM_ENV_STEPS_TRAINED_LIFETIME
 
 from marl_market.agents.learning_device import learning_device
-from marl_market.agents.rllib.batches.rollout import Floats
 from marl_market.agents.rllib.learners.streams import global_streams
+from marl_market.agents.rollout import Floats
 
 COMPONENTS = [COMPONENT_RL_MODULE, COMPONENT_OPTIMIZER]
 TENSORS = ("curr_kl_coeffs_per_module", "curr_log_alpha")

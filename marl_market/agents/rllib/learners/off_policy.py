@@ -11,10 +11,11 @@ from ray.rllib.core import DEFAULT_MODULE_ID
 from ray.rllib.policy.sample_batch import MultiAgentBatch, SampleBatch
 
 from marl_market.agents.imitation.behavior_cloning import BCConfig
-from marl_market.agents.interfaces import Experience, MarketShard
+from marl_market.agents.interfaces import MarketShard
 from marl_market.agents.rllib.batches.replay_buffer import Replay, transitions
 from marl_market.agents.rllib.learners.learner import RLlibLearner
 from marl_market.agents.rllib.networks.action_distribution import as_space
+from marl_market.agents.rollout import Rollout
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.population.group import External
 
@@ -97,19 +98,19 @@ class OffPolicyLearner:
     def _module(self) -> Any:
         return self._learner.module
 
-    def prepare(self, batch: BatchMarket, shard: MarketShard | None = None) -> None:
+    def on_episode_start(self, batch: BatchMarket, shard: MarketShard | None = None) -> None:
         """Write nothing: the mind is outside the step."""
 
-    def learn(self, experience: Experience) -> dict[str, float]:
+    def learn(self, rollout: Rollout) -> dict[str, float]:
         """Remember one session, then update as often as its decisions allow; return the metrics of the last update.
 
         To RLlib, which counts decisions to update target networks, the updates are spread over the session.
         """
-        settings, decisions = self._settings, self._remember(experience)
+        settings, decisions = self._settings, self._remember(rollout)
         updates = decisions // settings.decisions_per_update
         if len(self._replay) < settings.learning_starts or updates == 0:
             self._learner.decisions += decisions
-            return {"remembered": float(len(self._replay))}
+            return {"replay_size": float(len(self._replay))}
         metrics = {}
         for passed in np.diff(np.linspace(0, decisions, updates + 1).astype(int)).tolist():
             random = np.random.default_rng(
@@ -118,7 +119,7 @@ class OffPolicyLearner:
             columns = self._replay.sample(settings.batch_size, random)
             batch = MultiAgentBatch({DEFAULT_MODULE_ID: SampleBatch(columns)}, env_steps=settings.batch_size)
             metrics = self._learner.update(passed, batch=batch)
-        return {**metrics, "remembered": float(len(self._replay))}
+        return {**metrics, "replay_size": float(len(self._replay))}
 
     def get_weights(self) -> dict[str, Any]:
         """Return the weights that act and how many decisions they have learned from."""
@@ -128,30 +129,29 @@ class OffPolicyLearner:
         """Act with another's weights, exploring as much as it does."""
         self._learner.set_weights(shared)
 
-    def pretrain(self, sessions: Sequence[Experience], fitting: BCConfig) -> dict[str, float]:
+    def pretrain(self, rollouts: Sequence[Rollout], config: BCConfig) -> dict[str, float]:
         """Do as was done in `sessions`, and remember them: values begin with what the teacher's choices brought.
 
         That is how deep Q-learning from demonstrations begins (Hester et al. 2018, arXiv:1704.03732). The last session
         is held out from the fit.
         """
-        metrics = self._clone(sessions, fitting)
+        metrics = self._clone(rollouts, config)
         self._learner.take_over()
-        for session in sessions:
-            self._remember(session)
+        for rollout in rollouts:
+            self._remember(rollout)
         return metrics
 
-    def _clone(self, sessions: Sequence[Experience], fitting: BCConfig) -> dict[str, float]:
+    def _clone(self, rollouts: Sequence[Rollout], config: BCConfig) -> dict[str, float]:
         """Fit what acts to all but the last of `sessions`."""
         raise NotImplementedError
 
-    def _remember(self, experience: Experience) -> int:
-        """Put a session into the replay buffer; return how many decisions it has."""
-        trajectory, settings = experience.trajectory, self._settings
-        if trajectory is None:
-            raise TypeError("experience has no trajectory; an RLlib group learns from what it saw and did")
-        action = as_space(trajectory.action, self._module.action_space)
-        self._replay.add(transitions(trajectory, experience.reward, action, settings.n_step, settings.discount))
-        return int(np.count_nonzero(trajectory.decided))
+    def _remember(self, rollout: Rollout) -> int:
+        """Put a session into the replay buffer; return its number of actions."""
+        if not rollout.has_actions:
+            raise TypeError("rollout has no actions; an RLlib learner learns from those of external agents")
+        action, settings = as_space(rollout.action, self._module.action_space), self._settings
+        self._replay.add(transitions(rollout, action, settings.n_step, settings.discount))
+        return len(rollout)
 
     def get_state(self) -> dict[str, Any]:
         """Return networks, their targets, optimizers, counters and all that is remembered."""

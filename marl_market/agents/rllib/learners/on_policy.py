@@ -9,15 +9,16 @@ import torch
 from ray.rllib.core.rl_module.apis import TargetNetworkAPI
 
 from marl_market.agents.imitation.behavior_cloning import BCConfig
-from marl_market.agents.interfaces import Decision, Experience
+from marl_market.agents.interfaces import Decision, MarketShard
 from marl_market.agents.policies.fixed_policy import CompiledPolicy
 from marl_market.agents.policies.mlp import MultilayerPerceptron, NotCompiledError
 from marl_market.agents.rllib.batches.recurrent import state_size_of
-from marl_market.agents.rllib.batches.rollout import Floats, Masks, Rollout
 from marl_market.agents.rllib.learners.cloning import clone_actor_critic
 from marl_market.agents.rllib.learners.learner import RLlibLearner
 from marl_market.agents.rllib.networks.action_distribution import action_components
 from marl_market.agents.rllib.networks.policy import PolicyNetwork, TorchPolicy, frozen, to_mlp
+from marl_market.agents.rollout import Floats, Masks, Rollout
+from marl_market.env.batch_market import BatchMarket
 from marl_market.env.interface.schemes import num_choices_of
 
 METRICS = {
@@ -63,12 +64,19 @@ class OnPolicyLearner:
         """Return what each row does, see `marl_market.agents.rllib.networks.policy.PolicyNetwork.act`."""
         return self._actor.act(observation, state, noise, mask)
 
-    def learn(self, *rollouts: Rollout) -> dict[str, float]:
-        """Update the policy and the critic; return `METRICS`, each of the last minibatch."""
-        decisions = sum(len(rollout) for rollout in rollouts)
+    def on_episode_start(self, batch: BatchMarket, shard: MarketShard | None = None) -> None:
+        """Write nothing: the policy acts outside the step."""
+
+    def learn(self, rollout: Rollout) -> dict[str, float]:
+        """Update policy and critic, unless no agent of the group was active; return `METRICS` of the last minibatch."""
+        if not rollout.has_actions:
+            raise TypeError("rollout has no actions; an RLlib learner learns from those of external agents")
+        if not rollout.active.any():
+            return {}
         schedule = dict(self._schedule)
-        schedule["minibatch_size"] = min(schedule["minibatch_size"], sum(map(self._size, rollouts)))
-        return self._learner.update(decisions, episodes=list(rollouts), **schedule)
+        schedule["minibatch_size"] = min(schedule["minibatch_size"], self._size(rollout))
+        # It rides in the list of episodes: no container to dm_tree, RLlib hands it, whole, to the learner connector.
+        return self._learner.update(len(rollout), episodes=[rollout], **schedule)
 
     def get_weights(self) -> dict[str, Any]:
         """Return what another needs in order to act as this one does now."""
@@ -84,11 +92,11 @@ class OnPolicyLearner:
             outputs = self._module.predict(self._actor.batch(observation, state))
         return {name: output.numpy().reshape(len(observation), output.shape[-1]) for name, output in outputs.items()}
 
-    def pretrain(self, sessions: Sequence[Experience], fitting: BCConfig) -> dict[str, float]:
+    def pretrain(self, rollouts: Sequence[Rollout], config: BCConfig) -> dict[str, float]:
         """Do as was done in `sessions`, see `marl_market.agents.imitation.behavior_cloning.CloningLearner`."""
         choices = num_choices_of(self._module.action_space)
         known = () if choices is None else tuple(choices.tolist())
-        metrics = clone_actor_critic(self._module, known, self._learner.discount, sessions, fitting, self._seed)
+        metrics = clone_actor_critic(self._module, known, self._learner.discount, rollouts, config, self._seed)
         if isinstance(self._module, TargetNetworkAPI):
             self._module.make_target_networks()
         self._learner.take_over()

@@ -159,11 +159,11 @@ class MarketEnvRunner(EnvRunner, Checkpointable):
         self._sessions += 1
         modules = {agent: mapping[name] for name in self._groups for agent in self._environment.agents_of(name)}
         episodes = [self._new_episode(modules) for _ in range(self._markets)]
-        for name, experience in session.experience.items():
+        for name, rollout in session.rollouts.items():
             agents, space = self._environment.agents_of(name), self._space_of(name)
             for row in range(self._markets * len(agents)):
                 market, number = divmod(row, len(agents))
-                add_seat(episodes[market], agents[number], experience, row, space, self._actors[name].module)
+                add_seat(episodes[market], agents[number], rollout, row, space, self._actors[name].module)
         for number, episode in enumerate(episodes):
             episode.env_t, episode.is_truncated = self._environment.spec.session_steps, True
             self._call("on_episode_end", episode=episode, prev_episode_chunks=[], env=None, env_index=number)

@@ -11,15 +11,15 @@ from ray.rllib.env.multi_agent_episode import MultiAgentEpisode
 from ray.rllib.env.single_agent_episode import SingleAgentEpisode
 from ray.rllib.env.utils.infinite_lookback_buffer import InfiniteLookbackBuffer
 
-from marl_market.agents.interfaces import Experience
 from marl_market.agents.rllib.native.rl_module_policy import shaped_state
 from marl_market.agents.rllib.networks.action_distribution import as_space
 from marl_market.agents.rllib.networks.masked_module import ACTION_MASK
+from marl_market.agents.rollout import Rollout
 from marl_market.env.interface.schemes import ActionSpace
 
 
 def add_seat(
-    episode: MultiAgentEpisode, agent: str, experience: Experience, row: int, space: ActionSpace, module: Any = None
+    episode: MultiAgentEpisode, agent: str, rollout: Rollout, row: int, space: ActionSpace, module: Any = None
 ) -> None:
     """Add to a market's episode what one row of `experience` lived through, as a copy and under the name `agent`.
 
@@ -29,24 +29,23 @@ def add_seat(
 
     Raises TypeError for seats whose mind played inside the step.
     """
-    trajectory = experience.trajectory
-    if trajectory is None:
-        raise TypeError(f"experience of {agent!r} has no trajectory; only seats that act from outside have episodes")
-    decided = np.flatnonzero(trajectory.decided[:, row])
-    if decided.size == 0:
+    if not rollout.has_actions:
+        raise TypeError(f"rollout of {agent!r} has no actions; only external agents have episodes")
+    active = np.flatnonzero(rollout.active[:, row])
+    if active.size == 0:
         return
-    left, close = np.flatnonzero(trajectory.left[:, row]), len(trajectory.decided)
-    seen = np.append(decided, left[0] + 1 if left.size else close)
-    columns = {**trajectory.columns, **({} if trajectory.mask is None else {ACTION_MASK: trajectory.mask})}
-    outputs = {name: InfiniteLookbackBuffer(values[decided, row]) for name, values in columns.items()}
+    left, close = np.flatnonzero(rollout.terminated[:, row]), len(rollout.active)
+    seen = np.append(active, left[0] + 1 if left.size else close)
+    columns = {**rollout.extra, **({} if rollout.action_mask is None else {ACTION_MASK: rollout.action_mask})}
+    outputs = {name: InfiniteLookbackBuffer(values[active, row]) for name, values in columns.items()}
     if Columns.STATE_OUT in columns:
-        state = shaped_state(columns[Columns.STATE_OUT][decided, row], module)
+        state = shaped_state(columns[Columns.STATE_OUT][active, row], module)
         outputs[Columns.STATE_OUT] = InfiniteLookbackBuffer(torch.utils._pytree.tree_map(torch.Tensor.numpy, state))
     episode.agent_episodes[agent] = SingleAgentEpisode(
-        observations=InfiniteLookbackBuffer(trajectory.observation[seen, row]),
+        observations=InfiniteLookbackBuffer(rollout.observation[seen, row]),
         infos=InfiniteLookbackBuffer([{}] * seen.size),
-        actions=InfiniteLookbackBuffer(as_space(trajectory.action[decided, row], space)),
-        rewards=InfiniteLookbackBuffer(np.add.reduceat(experience.reward[:, row], decided)),
+        actions=InfiniteLookbackBuffer(as_space(rollout.action[active, row], space)),
+        rewards=InfiniteLookbackBuffer(np.add.reduceat(rollout.reward[:, row], active)),
         terminated=bool(left.size),
         truncated=not left.size,
         extra_model_outputs=outputs,

@@ -37,7 +37,7 @@ class RLModulePolicy:
         """Return how many numbers the states of the module have, 0 where it has none."""
         return sum(leaf.numel() for leaf in _leaves(self.module)[0])
 
-    def prepare(self, batch: BatchMarket, shard: MarketShard | None = None) -> None:
+    def on_episode_start(self, batch: BatchMarket, shard: MarketShard | None = None) -> None:
         """Write nothing: the mind is outside the step."""
 
     def act(self, observation: Floats, state: Floats, noise: Floats | None, mask: Masks | None = None) -> Decision:

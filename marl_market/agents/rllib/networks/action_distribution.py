@@ -15,8 +15,8 @@ import torch
 from gymnasium.spaces import Box, Discrete, Tuple
 from numpy.typing import NDArray
 
-from marl_market.agents.rllib.batches.rollout import Floats, Masks
 from marl_market.agents.rllib.networks import categorical, gaussian
+from marl_market.agents.rollout import Floats, Masks
 from marl_market.env.interface.schemes import ActionSpace, num_choices_of, parts_of
 
 

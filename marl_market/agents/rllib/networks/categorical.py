@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from marl_market.agents.rllib.batches.rollout import Floats, Masks
+from marl_market.agents.rollout import Floats, Masks
 
 MASKED = np.float32(-1e9)
 """Score of a masked choice: its probability is zero in float32, and no difference of two of them is undefined."""

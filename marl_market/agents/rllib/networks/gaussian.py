@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from marl_market.agents.rllib.batches.rollout import Floats
+from marl_market.agents.rollout import Floats
 
 HALF_LOG_TWO_PI = np.float32(0.5 * math.log(2 * math.pi))
 

@@ -16,9 +16,9 @@ from marl_market.agents.interfaces import Decision
 from marl_market.agents.policies.fixed_policy import CompiledPolicy
 from marl_market.agents.policies.mlp import MultilayerPerceptron, NotCompiledError
 from marl_market.agents.rllib.batches.recurrent import flatten_state, unflatten_state
-from marl_market.agents.rllib.batches.rollout import Floats, Masks
 from marl_market.agents.rllib.learners.learner import extract_layers
 from marl_market.agents.rllib.networks.action_distribution import Component, num_outputs, sample
+from marl_market.agents.rollout import Floats, Masks
 from marl_market.env.interface.schemes import ActionSpace, num_choices_of
 from marl_market.env.population.group import External
 

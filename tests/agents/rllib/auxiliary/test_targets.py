@@ -38,7 +38,7 @@ def market() -> EnvironmentSpec:
 
 def told(target: AuxiliaryTask, *watched: float) -> list[float]:
     """Return the targets of one seat; the price changes by 2 ticks in a step, usually, and a size scale is 6 lots."""
-    column = np.array(watched, np.float32).reshape(-1, 1, 1)
+    column = np.array(inputs, np.float32).reshape(-1, 1, 1)
     found = target.targets(column, market(), "focal")
     assert found.shape == column.shape
     return [float(value) for value in found[:, 0, 0]]
@@ -63,20 +63,20 @@ def test_a_fill_within_the_steps_ahead() -> None:
 def test_the_first_to_take_in_the_steps_ahead() -> None:
     # What is watched before a decision is who took in the step before.
     watched = (2, NOBODY, NOBODY, 0, 1, NOBODY, NOBODY)
-    np.testing.assert_array_equal(told(Aggressor(horizon=2), *watched), [4, 0, 0, 1, 4, NAN, NAN])
-    np.testing.assert_array_equal(told(Aggressor(horizon=3), *watched), [0, 0, 0, 1, NAN, NAN, NAN])
+    np.testing.assert_array_equal(told(Aggressor(horizon=2), *inputs), [4, 0, 0, 1, 4, NAN, NAN])
+    np.testing.assert_array_equal(told(Aggressor(horizon=3), *inputs), [0, 0, 0, 1, NAN, NAN, NAN])
 
 
 def test_what_each_group_buys_in_the_steps_ahead() -> None:
     watched = np.array([[0, 6], [3, 6], [3, -6]], np.float32)[:, None]
-    found = OthersFlow(horizon=1).targets(watched, market(), "focal")
+    found = OthersFlow(horizon=1).targets(inputs, market(), "focal")
     np.testing.assert_array_equal(found[:, 0], [[0.5, 0], [0, -2], [NAN, NAN]])
 
 
 @pytest.mark.parametrize("target", [MidPrice(99), Volatility(99), Fill(99), Aggressor(99), OthersFlow(99)])
 def test_a_session_that_is_shorter_than_the_horizon_tells_nothing(target: AuxiliaryTask) -> None:
     watched = np.ones((5, 3, 4), np.float32)
-    assert np.isnan(target.targets(watched, market(), "focal")).all()
+    assert np.isnan(target.targets(inputs, market(), "focal")).all()
 
 
 def test_a_head_is_as_wide_as_its_target() -> None:
@@ -121,23 +121,24 @@ def test_what_is_watched_is_what_the_market_holds() -> None:
     random = np.random.default_rng(0)
     all_names = {group.name for group in described.groups}
     takers: set[float] = set()
-    assert (Aggressor().watch(batch, seats) == NOBODY).all(), "nobody has traded yet"
+    assert (Aggressor().record_inputs(batch, seats) == NOBODY).all(), "nobody has traded yet"
     for _ in range(STEPS):
         batch.step(random.uniform(-1, 1, (3, 2, 4)).astype(np.float32))
-        price = MidPrice().watch(batch, seats)
+        price = MidPrice().record_inputs(batch, seats)
         assert price.shape == (3, 2, 1)
         np.testing.assert_array_equal(price[:, 1, 0], batch.markets["public"]["reference_ticks"])
         np.testing.assert_array_equal(
-            Fill().watch(batch, seats)[..., 0], batch.markets["seat"]["account"]["trades"][:, 7:9]
+            Fill().record_inputs(batch, seats)[..., 0], batch.markets["seat"]["account"]["trades"][:, 7:9]
         )
-        flow = OthersFlow().watch(batch, seats)
+        flow = OthersFlow().record_inputs(batch, seats)
         position = batch.markets["seat"]["account"]["position"]
         np.testing.assert_array_equal(flow[:, 0, 1], position[:, 4:6].mean(1))
         np.testing.assert_array_equal(flow[:, 1, 3], position[:, 7:9].mean(1))
         expected = first_takers(batch, all_names)
         takers.update(expected)
-        np.testing.assert_array_equal(Aggressor().watch(batch, seats)[:, 0, 0], expected)
+        np.testing.assert_array_equal(Aggressor().record_inputs(batch, seats)[:, 0, 0], expected)
         np.testing.assert_array_equal(
-            Aggressor(groups=("takers", "focal")).watch(batch, seats)[:, 1, 0], first_takers(batch, {"takers", "focal"})
+            Aggressor(groups=("takers", "focal")).record_inputs(batch, seats)[:, 1, 0],
+            first_takers(batch, {"takers", "focal"}),
         )
     assert len(takers) > 2, "a market in which one group takes shows nothing"

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from gymnasium.spaces import Discrete, MultiDiscrete, Tuple
+from marl_market.agents.rllib.batches.rollout import Rollout
 from ray.rllib.core import DEFAULT_MODULE_ID
 from ray.rllib.core.columns import Columns
 from ray.rllib.core.models.base import ENCODER_OUT
@@ -20,7 +21,6 @@ from marl_market.agents.rllib.algorithms.appo import APPO
 from marl_market.agents.rllib.algorithms.ppo import PPO
 from marl_market.agents.rllib.batches.advantages import generalized_advantages
 from marl_market.agents.rllib.batches.recurrent import chunks_of, flatten_state, state_size_of, unflatten_state
-from marl_market.agents.rllib.batches.rollout import Rollout
 from marl_market.agents.rllib.learners.on_policy import OnPolicyLearner
 from marl_market.agents.rllib.networks.action_distribution import action_components
 from marl_market.agents.rllib.networks.policy import TorchPolicy

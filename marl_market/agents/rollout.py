@@ -1,0 +1,118 @@
+"""Rollout: the experience of one group in one session, as columns; the only container of experience.
+
+Why columns: an object an agent and step costs a Python call each, a hundred times the cost of a compiled market step.
+
+Assumptions: a row is one seat of one market, and a rollout is a whole session, so that every episode begins with the
+first step and ends within the rollout.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+Masks = NDArray[np.uint8]
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Rollout:
+    """Hold T steps of R = markets * seats rows of one group, market by market; its length is the number of actions.
+
+    Observations and actions of policies that play inside the compiled step are not recorded: D and A are 0 there.
+
+    Raises ValueError, naming the column, for disagreeing shapes and for an observation or reward that is not finite.
+
+    Attributes:
+        reward: (T, R); 0 for a seat outside the market. The rewards of steps without an action belong to the action
+            before them, so that the value of the next action's state is discounted by the steps in between.
+        active: (T, R), the agent acted in the step; the other columns hold nothing to learn from where it did not.
+        terminated: (T, R), the seat left the market in the step, for good.
+        observation: (T + 1, R, D), before each action and at the close.
+        action: (T, R, A).
+        action_mask: (T + 1, R, C), 1 for each legal choice; None for actions without a mask.
+        extra: further columns (T, R, ...) by name: the `extra` of the policy's `Decision`s.
+    """
+
+    reward: Floats
+    active: Flags
+    terminated: Flags
+    observation: Floats
+    action: Floats
+    action_mask: Masks | None = None
+    extra: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.reward.ndim != 2:
+            raise ValueError(f"rollout.reward has shape {self.reward.shape}; it must be (steps, rows)")
+        steps, rows = self.reward.shape
+        for name in ("active", "terminated"):
+            self._check_shape(name, getattr(self, name), (steps, rows))
+        self._check_shape("observation", self.observation, (steps + 1, rows, self.observation.shape[-1]))
+        self._check_shape("action", self.action, (steps, rows, self.action.shape[-1]))
+        if self.action_mask is not None:
+            self._check_shape("action_mask", self.action_mask, (steps + 1, rows, self.action_mask.shape[-1]))
+        for name, column in self.extra.items():
+            self._check_shape(f"extra[{name!r}]", column, (steps, rows, *column.shape[2:]))
+        for name in ("observation", "reward"):
+            self._check_finite(name, getattr(self, name))
+
+    @classmethod
+    def without_actions(cls, reward: Floats, active: Flags, terminated: Flags) -> Rollout:
+        """Return the rollout of policies that play inside the compiled step, columns `(T, R)` each."""
+        steps, rows = reward.shape
+        return cls(
+            reward,
+            active,
+            terminated,
+            np.zeros((steps + 1, rows, 0), np.float32),
+            np.zeros((steps, rows, 0), np.float32),
+        )
+
+    def __len__(self) -> int:
+        return int(np.count_nonzero(self.active))
+
+    @property
+    def done(self) -> Flags:
+        """Return the ends of episodes (T, R): where a seat left, and the close.
+
+        The clock is among the observations, so the value after the close is zero and not bootstrapped
+        (Pardo et al. 2018, arXiv:1712.00378, section 3).
+        """
+        done = self.terminated.copy()
+        done[-1] = True
+        return done
+
+    @property
+    def has_actions(self) -> bool:
+        """Return whether observations and actions are recorded: those of external agents are."""
+        return self.action.shape[-1] > 0
+
+    def of_rows(self, rows: slice) -> Rollout:
+        """Return the rollout of a slice of its rows, as views."""
+        return Rollout(
+            reward=self.reward[:, rows],
+            active=self.active[:, rows],
+            terminated=self.terminated[:, rows],
+            observation=self.observation[:, rows],
+            action=self.action[:, rows],
+            action_mask=None if self.action_mask is None else self.action_mask[:, rows],
+            extra={name: column[:, rows] for name, column in self.extra.items()},
+        )
+
+    @staticmethod
+    def _check_shape(name: str, column: NDArray[Any], wanted: tuple[int, ...]) -> None:
+        if column.shape != wanted:
+            raise ValueError(f"rollout.{name} has shape {column.shape}; beside the other columns it must be {wanted}")
+
+    @staticmethod
+    def _check_finite(name: str, column: Floats) -> None:
+        finite = np.isfinite(column)
+        if not finite.all():
+            index = tuple(int(place) for place in np.argwhere(~finite)[0])
+            raise ValueError(f"rollout.{name}{list(index)} is {column[index]}; it must be finite")

@@ -25,6 +25,7 @@ from marl_market.agents.rollout import Floats, Masks, Rollout
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.population.group import External, Group
+from marl_market.market.seeding import Stream, derive_seeds
 from marl_market.market.spec import MarketSpec
 
 
@@ -47,7 +48,7 @@ def build_learner(environment: EnvironmentSpec, group: Group, seed: int) -> Lear
         raise ValueError(
             f"population.{group.name}.parameter_sharing is {group.parameter_sharing} and its agent has auxiliary heads; it must be true"
         )
-    seeds = np.random.SeedSequence(seed).generate_state(group.count, np.uint32).tolist()
+    seeds = derive_seeds(seed, Stream.SEAT, group.count)
     return IndependentLearners([group.agent.learner(environment, group.name, own) for own in seeds])
 
 

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
-
 from marl_market.agents.independent_learners import build_learner
 from marl_market.agents.interfaces import Learner, LearningAgent
 from marl_market.agents.opponents.snapshot_pool import HistoricalPolicies, SnapshotPool
 from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.population.group import Group
-
-NEWBORNS = 10
-"""Spawn key of what newborns are drawn from, behind the run's seed."""
+from marl_market.market.seeding import Stream, derive_seeds
 
 
 def initial_learners(environment: EnvironmentSpec, seed: int) -> dict[str, Learner]:
@@ -36,5 +32,4 @@ def initial_opponents(environment: EnvironmentSpec, seed: int) -> dict[str, Snap
 
 def _seeded(environment: EnvironmentSpec, seed: int) -> Iterator[tuple[Group, int]]:
     """Return each group and the seed of its mind."""
-    words = np.random.SeedSequence(seed, spawn_key=(NEWBORNS,)).generate_state(len(environment.groups), np.uint32)
-    return zip(environment.groups, map(int, words), strict=True)
+    return zip(environment.groups, derive_seeds(seed, Stream.LEARNER, len(environment.groups)), strict=True)

@@ -28,6 +28,7 @@ from marl_market.env.step.kernels import reset_markets, stages_of, step_parallel
 from marl_market.env.step.setup import external_seats, num_choices_of_seats, observation_parts, seat_groups
 from marl_market.exchange.latency import connect
 from marl_market.exchange.setup import allocate_instruments
+from marl_market.market.seeding import Stream, derive_keys
 
 
 class Step(NamedTuple):
@@ -112,7 +113,9 @@ class BatchMarket:
         self.active, self._terminated = np.zeros((2, markets, environment.seats), np.bool_)
         self._action_shape = (markets, self.external.size, environment.action_size)
         self._steps_left = 0
-        self._random = np.zeros((markets, environment.seats + 1), np.uint64)
+        # Of every instrument: the market's, its seats' and their connections'; then one a seat for its participation.
+        count = len(self.instruments) * (1 + 2 * environment.seats) + environment.seats
+        self._keys = np.zeros((markets, count), np.uint64)
         self._prices = np.array([instrument.initial_price_ticks for instrument in environment.spec.instruments])
         self._context = self._make_context()
 
@@ -127,6 +130,7 @@ class BatchMarket:
         )
         context["instrument_size"] = self.environment.observation_size // len(self.instruments)
         context["part_count"], context["reward_count"] = self._parts.size, self._reward_parts.size
+        context["key_count"] = self._keys.shape[1]
         context["own_parts"] = np.count_nonzero(self._parts["shared"] == 0)
         context["params_count"], context["action_size"] = self.params.size, self.environment.action_size
         for name, array in (
@@ -138,7 +142,7 @@ class BatchMarket:
             ("reward", self._reward),
             ("active", self.active),
             ("terminated", self._terminated),
-            ("random", self._random),
+            ("keys", self._keys),
             ("prices", self._prices),
         ):
             context[name] = address(array)
@@ -150,15 +154,15 @@ class BatchMarket:
         """Open every market, market i from `seeds[i]`, warm it up, and return the first observation."""
         if len(seeds) != self.markets.size:
             raise ValueError(f"seeds has {len(seeds)} entries; {self.markets.size} markets need one each")
-        spec, words = self.environment.spec, self.environment.seats + 1
-        random = self._random
-        random[:] = [np.random.SeedSequence(int(seed)).generate_state(words, np.uint64) for seed in seeds]
+        spec, keys = self.environment.spec, self._keys
+        keys[:] = [derive_keys(seed, Stream.SESSION, count=keys.shape[1]) for seed in seeds]
+        participation_keys = keys[:, -self.environment.seats :]
         for group in self.environment.groups:
             if group.participation is not None:
                 seats = self.environment.seats_of(group.name)
                 for records in self.instruments:
                     write_participation(
-                        group.participation, random[:, 1:][:, seats], records["seat"][:, seats], spec.session_steps
+                        group.participation, participation_keys[:, seats], records["seat"][:, seats], spec.session_steps
                     )
         for paths in self._paths:
             paths.draw(seeds)

@@ -1,23 +1,25 @@
-"""Which sessions an environment plays that is reset again and again: one after another, all from one seed."""
+"""The seeds of consecutive sessions of an environment, all from the seed of one reset."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
+from marl_market.market.seeding import Stream, derive_keys, fresh_seed
 
 
-class Sessions:
-    """The seeds of session after session, in each of several markets on its own."""
+class EpisodeSeeds:
+    """The seeds of session after session, independent in each market."""
 
     def __init__(self, markets: int) -> None:
-        """Begin anywhere: until `begin` is called, no two objects go the same way."""
-        self._sources = [np.random.SeedSequence() for _ in range(markets)]
+        """Begin with fresh entropy: until `begin` is called, no two objects give the same seeds."""
+        self.begin([fresh_seed() for _ in range(markets)])
 
     def begin(self, seeds: Sequence[int]) -> None:
         """Begin anew, market i from `seeds[i]`."""
-        self._sources = [np.random.SeedSequence(seed) for seed in seeds]
+        self._seeds, self._session = list(seeds), 0
 
-    def following(self) -> list[int]:
-        """Return what `BatchMarket.reset` takes for the session that follows, one seed for each market."""
-        return [int(source.spawn(1)[0].generate_state(1, np.uint64)[0]) for source in self._sources]
+    def next(self) -> list[int]:
+        """Return the seeds of the next session, one a market, as `BatchMarket.reset` takes them."""
+        seeds = [int(derive_keys(seed, Stream.EPISODE, self._session, count=1)[0]) for seed in self._seeds]
+        self._session += 1
+        return seeds

@@ -12,7 +12,7 @@ from pettingzoo import ParallelEnv
 from marl_market.env.actions.validation import ActionError, action_error
 from marl_market.env.batch_market import BatchMarket, Step
 from marl_market.env.environment import EnvironmentSpec
-from marl_market.env.episode_seeds import Sessions
+from marl_market.env.episode_seeds import EpisodeSeeds
 from marl_market.env.interface.schemes import ActionSpace, flatten_action, mask_size_of, unflatten_mask
 from marl_market.env.live_agents import LiveAgents
 from marl_market.env.rendering.market_view import MarketView
@@ -83,7 +83,7 @@ class MarketEnv(ParallelEnv[str, Observation, Action]):
             for place, agent in enumerate(self.possible_agents)
             if (size := mask_size_of(self._schemes[agent])) > 0
         ]
-        self._sessions = Sessions(1)
+        self._sessions = EpisodeSeeds(1)
         self._roster = LiveAgents(self.batch)
         self._full = True
         self._idle = np.zeros((1, len(self._seats), environment.action_size), np.float32)
@@ -108,7 +108,7 @@ class MarketEnv(ParallelEnv[str, Observation, Action]):
         """Open a session and return the first observations and infos."""
         if seed is not None:
             self._sessions.begin([seed])
-        observation = self.batch.reset(self._sessions.following())
+        observation = self.batch.reset(self._sessions.next())
         if self._view is not None:
             self._view.record()
         self._roster.open()

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from marl_market.env.actions.validation import ActionError
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import EnvironmentSpec
-from marl_market.env.episode_seeds import Sessions
+from marl_market.env.episode_seeds import EpisodeSeeds
 from marl_market.env.interface.schemes import flatten_action, mask_size_of
 
 Floats = NDArray[np.float32]
@@ -61,7 +61,7 @@ class FocalEnv(VectorEnv[Floats, NDArray[Any], NDArray[Any]]):
         self.metadata = {"autoreset_mode": AutoresetMode.NEXT_STEP, "render_modes": []}
         self.group = names[0]
         self._seats = seated[self.group]
-        self._sessions = Sessions(markets)
+        self._sessions = EpisodeSeeds(markets)
         self._over = False
         self.num_envs = markets * self.batch.external.size
         self.single_observation_space = gymnasium.spaces.Box(
@@ -125,7 +125,7 @@ class FocalEnv(VectorEnv[Floats, NDArray[Any], NDArray[Any]]):
     def _open(self) -> Floats:
         """Open the session that follows in every market and return the first observations."""
         self._over = False
-        return self._rows(self.batch.reset(self._sessions.following()))
+        return self._rows(self.batch.reset(self._sessions.next()))
 
     def _seeds(self, seed: int | Sequence[int]) -> Sequence[int]:
         """Return one seed for each market."""

@@ -30,8 +30,6 @@ from marl_market.market.latency import Delay, Latency
 
 NO_REASON, SESSION_OVER = int(Reason.NONE), int(Reason.SESSION_OVER)
 TOO_MANY_IN_FLIGHT = int(Reason.TOO_MANY_IN_FLIGHT)
-CONNECTION_KEY = np.uint64(0xD1B54A32D192ED03)
-"""What tells the stream of a line from the stream of its seat."""
 
 DELAY = np.dtype(
     [
@@ -184,12 +182,12 @@ def keep_public(market, step_ns):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def open_connections(market, step_ns):  # type: ignore[no-untyped-def]
-    """Let nothing be on its way, and everybody see the record of the opening."""
+def open_connections(market, keys, step_ns):  # type: ignore[no-untyped-def]
+    """Begin a session with nothing in flight and the opening record in every seat's view; `keys` (seats,) are random."""
     connections, history = connections_of(market), history_of(market)
     for i in range(market.seat_count):
         connection = connections[i]
-        connection.random_key = market.seat[i].random_key ^ CONNECTION_KEY
+        connection.random_key = keys[i]
         connection.last_arrival_ns = market.time_ns
         connection.data_steps = market.history_steps
         connection.sent = 0

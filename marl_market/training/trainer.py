@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numba
-import numpy as np
 
 from marl_market.agents.initial_learners import initial_learners, initial_opponents
 from marl_market.agents.interfaces import Learner, Policy
@@ -22,6 +21,7 @@ from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.step.kernels import reset_markets
 from marl_market.evaluation.outcomes import Evaluation
+from marl_market.market.seeding import Stream, derive_keys, derive_seeds
 from marl_market.market.tape_file import save_tape
 from marl_market.reporting.metadata import market_metadata, software_metadata
 from marl_market.reporting.report.report import write_report
@@ -36,9 +36,6 @@ from marl_market.training.progress import Progress, is_compiled
 
 if TYPE_CHECKING:
     from marl_market.training.workers import Workers
-
-EVALUATION, CLONING = 11, 12
-"""Spawn keys, behind the run's seed, of the sessions of the final comparison and of those that teachers play."""
 
 
 @dataclass(frozen=True)
@@ -172,7 +169,7 @@ class Trainer:
 
     def _clone(self) -> dict[str, float]:
         """Let those learners imitate their teachers that have one; return what goes with the first iteration."""
-        seed = int(np.random.SeedSequence(self._seed, spawn_key=(CLONING,)).generate_state(1)[0])
+        (seed,) = derive_seeds(self._seed, Stream.PRETRAINING, 1)
         found = pretrain(self._environment, self._actors, self._training.markets, self._training.threads, seed)
         self._cloned = True
         return _by_learner(found)
@@ -240,8 +237,7 @@ class Trainer:
         return report
 
     def _evaluate(self) -> Evaluation:
-        sequence = np.random.SeedSequence(self._seed, spawn_key=(EVALUATION,))
-        seeds = sequence.generate_state(self._training.evaluation_seeds, np.uint64).tolist()
+        seeds = derive_keys(self._seed, Stream.EVALUATION, count=self._training.evaluation_seeds).tolist()
         evaluation, tape = evaluate_training(
             self._environment, self._untrained, self.policies(), seeds, self._training.threads
         )

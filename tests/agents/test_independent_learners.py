@@ -32,6 +32,7 @@ from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.interface.schemes import mask_size_of
 from marl_market.env.population.group import Group
 from marl_market.evaluation.match import play_match, with_policies
+from marl_market.market.seeding import Stream, derive_seeds
 from marl_market.training.checkpoint import identity_of
 from marl_market.training.pretraining import pretrain
 from tests.agents.answers import answer
@@ -82,7 +83,7 @@ def row_of(experience: Experience, seat: int) -> Experience:
 def test_each_seat_learns_from_its_own_rows_alone(name: str) -> None:
     market = described(name)
     learner, agent = newborn(market), AGENTS[name][0]
-    seeds = np.random.SeedSequence(1).generate_state(SEATS, np.uint32).tolist()
+    seeds = derive_seeds(1, Stream.SEAT, SEATS)
     alone = [agent.learner(market, "focal", seed) for seed in seeds]
     for iteration in range(2):
         experience = lived(market, learner, iteration)

@@ -18,6 +18,7 @@ from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.parallel_env import MarketEnv
 from marl_market.env.population.group import External, Group
+from marl_market.market.seeding import Stream, derive_keys
 from tests.builders import environment
 
 GROUPS = (
@@ -115,7 +116,7 @@ def test_a_batch_and_its_face_go_the_same_way() -> None:
     for number, agent in enumerate(env.possible_agents):
         env.action_space(agent).seed(number)
     env.reset(seed=5)
-    batch.reset([np.random.SeedSequence(5).spawn(1)[0].generate_state(1, np.uint64)[0]])
+    batch.reset(derive_keys(5, Stream.EPISODE, 0, count=1))
     while env.agents:
         actions = {agent: env.action_space(agent).sample() for agent in env.agents}
         played = np.zeros((1, 4, 4), np.float32)

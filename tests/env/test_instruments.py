@@ -99,7 +99,7 @@ def test_threads_and_late_commands_change_nothing_of_that() -> None:
 
 
 def test_what_is_held_in_one_instrument_bounds_what_the_other_admits() -> None:
-    spec = pair(credit=Credit(initial_cash=1_000.0, initial_margin=1.0))
+    spec = pair(credit=Credit(initial_cash=4_000.0, initial_margin=1.0))
     quotes = Quotes(nearest=-40.0, farthest=40.0, largest=4.0, position_limit=100.0)
     batch = BatchMarket(environment(spec=spec, action=quotes), 2)
     batch.reset(SEEDS)

@@ -17,6 +17,7 @@ from marl_market.env.population.group import External, Group
 from marl_market.env.population.participation import Exponential, Fixed, Participation, Uniform
 from marl_market.env.timing.chosen_delay import ChosenDelay
 from marl_market.env.timing.chosen_trigger import ChosenTrigger
+from marl_market.market.seeding import Stream, derive_keys
 from tests.builders import actions, environment, market_spec
 
 STEPS = 60
@@ -120,7 +121,7 @@ def test_what_agents_are_handed_adds_up_to_what_their_seats_earned(timing: Any) 
                 for group, count in (("early", 2), ("late", 3)) for number in range(count)}  # fmt: skip
     handed, total, ended = follow(described, lambda name, _: constant[name])
     batch = BatchMarket(described, 1)
-    batch.reset([int(np.random.SeedSequence(5).spawn(1)[0].generate_state(1, np.uint64)[0])])
+    batch.reset(derive_keys(5, Stream.EPISODE, 0, count=1))
     reward, there, gone = np.zeros(13), np.zeros(13, int), np.zeros(13, bool)
     action = np.stack(list(constant.values()))[None]
     for _ in range(STEPS):

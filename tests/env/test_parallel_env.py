@@ -9,6 +9,7 @@ from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
 from marl_market.env.batch_market import ActionError, BatchMarket
 from marl_market.env.parallel_env import MarketEnv
 from marl_market.env.population.group import External, Group
+from marl_market.market.seeding import Stream, derive_keys
 from tests.builders import environment, market_spec
 
 NAMES = ["first_0", "first_1", "second_0"]
@@ -56,7 +57,7 @@ def test_agents_are_the_external_seats_by_name() -> None:
 def test_each_agent_plays_and_is_scored_in_its_own_seat() -> None:
     env, batch = market_env(), BatchMarket(market_env().batch.environment, 1)
     observations, _ = env.reset(seed=3)
-    word = np.random.SeedSequence(3).spawn(1)[0].generate_state(1, np.uint64)[0]
+    (word,) = derive_keys(3, Stream.EPISODE, 0, count=1)
     assert np.array_equal(batch.reset([int(word)])[0], np.stack([observations[name] for name in NAMES]))
     action = np.random.default_rng(0).uniform(-1, 1, (1, 3, 4)).astype(np.float32)
     for _ in range(5):

@@ -10,6 +10,7 @@ from cmaes import CMA, SepCMA
 from numpy.typing import ArrayLike, NDArray
 
 from marl_market.agents.evolution.strategies import Behavior, checked_fitness, require_field
+from marl_market.market.seeding import Stream, seed_sequence
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +76,7 @@ class CMAES:
             optimizer = kind(state.mean.copy(), self.sigma, population_size=candidates)
         if optimizer.population_size != candidates:
             raise ValueError(f"{candidates} candidates after {optimizer.population_size}; the number must not change")
-        words = np.random.SeedSequence(state.seed, spawn_key=(state.generation,)).generate_state(1)
+        words = seed_sequence(state.seed, Stream.GENERATION, state.generation).generate_state(1)
         optimizer.reseed_rng(int(words[0]))
         return optimizer
 

@@ -13,6 +13,7 @@ from marl_market.agents.policies.compiled_mlp import play
 from marl_market.agents.policies.mlp import MultilayerPerceptron
 from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.interface.schemes import ActionScheme, num_choices_of
+from marl_market.market.seeding import Stream, generator
 from marl_market.market.spec import MarketSpec
 
 
@@ -72,6 +73,4 @@ class EvolutionStrategy:
 
     def initial(self, network: MultilayerPerceptron, seed: int) -> SearchState:
         """Return the state of a search that starts at a random network; the same seed gives the same search."""
-        # The strategy spawns its noise from (seed, generation); the newborn's weights must not share that stream.
-        newborn = np.random.default_rng(np.random.SeedSequence(seed))
-        return self.strategy.initial(network.initial(newborn), seed)
+        return self.strategy.initial(network.initial(generator(seed, Stream.WEIGHTS)), seed)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from marl_market.agents.evolution.strategies import Behavior, checked_fitness, require_field
+from marl_market.market.seeding import Stream, generator
 
 Chain = tuple[int, ...]
 """Seeds of the mutations that made a genome of the first one, oldest first."""
@@ -81,7 +82,7 @@ class GeneticAlgorithm:
         )
 
     def _chains(self, state: GeneticState, candidates: int) -> list[Chain]:
-        random = np.random.default_rng(np.random.SeedSequence(state.seed, spawn_key=(state.generation,)))
+        random = generator(state.seed, Stream.GENERATION, state.generation)
         drawn = random.integers(0, len(state.parents), candidates - 1).tolist()
         mutations = random.integers(0, 2**63, candidates - 1).tolist()
         children = [(*state.parents[parent], seed) for parent, seed in zip(drawn, mutations, strict=True)]

@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 
+from marl_market.market.seeding import Stream, generator
+
 Behavior = NDArray[np.float64]
 """What each candidate did, as numbers whose distances count, (candidates, numbers)."""
 
@@ -138,8 +140,7 @@ def mirrored_noise(seed: int, generation: int, candidates: int, parameters: int)
     """
     if candidates < 2 or candidates % 2:
         raise ValueError(f"{candidates} candidates; antithetic pairs need an even number of two or more")
-    sequence = np.random.SeedSequence(seed, spawn_key=(generation,))
-    noise = np.random.default_rng(sequence).standard_normal((candidates // 2, parameters))
+    noise = generator(seed, Stream.GENERATION, generation).standard_normal((candidates // 2, parameters))
     return np.stack([noise, -noise], axis=1).reshape(candidates, parameters)
 
 

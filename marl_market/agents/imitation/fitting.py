@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from marl_market.agents.imitation.behavior_cloning import BCConfig
 from marl_market.agents.rollout import Floats, Rollout
+from marl_market.market.seeding import Stream, generator
 
 Columns = dict[str, torch.Tensor]
 Forward = Callable[[torch.Tensor], torch.Tensor]
@@ -26,8 +27,6 @@ Forward = Callable[[torch.Tensor], torch.Tensor]
 MASKED = -1e9
 CONSTANT = 1e-8
 """Variance up to which a number does not vary."""
-FITTING = 7
-"""Spawn key of the stream that shuffles decisions."""
 
 
 def dataset_of(rollouts: Sequence[Rollout], choices: Sequence[int]) -> Columns:
@@ -62,7 +61,7 @@ def fit(
 ) -> None:
     """Lower `loss` of minibatches of `dataset` by Adam; the same seed shuffles alike."""
     optimizer = torch.optim.Adam(list(parameters), config.learning_rate)
-    random = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(FITTING,)))
+    random = generator(seed, Stream.CLONING)
     count = len(dataset["observation"])
     for _ in range(config.epochs):
         order = torch.from_numpy(random.permutation(count))

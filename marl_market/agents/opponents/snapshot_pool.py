@@ -18,6 +18,7 @@ from marl_market.agents.policies.fixed_policy import CompiledPolicy
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.interface.schemes import require
+from marl_market.market.seeding import Stream, generator
 from marl_market.market.spec import MarketSpec
 
 
@@ -98,7 +99,7 @@ class SnapshotPool:
         """Write a version, drawn at random, into each pair of markets."""
         rows = batch.param_rows[self._group]
         start, stop, total = shard or (0, rows.stop - rows.start, rows.stop - rows.start)
-        random = np.random.default_rng(np.random.SeedSequence(self._seed, spawn_key=(self._iteration,)))
+        random = generator(self._seed, Stream.SNAPSHOT, self._iteration)
         drawn = random.integers(len(self._versions), size=(total + 1) // 2).repeat(2)[start:stop]
         for number, version in enumerate(self._versions):
             version.network.write_params(batch.params, rows.start + np.flatnonzero(drawn == number), version.weights)

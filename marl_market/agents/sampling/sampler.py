@@ -20,8 +20,7 @@ from marl_market.agents.interfaces import EpisodeActor, MarketShard
 from marl_market.agents.rollout import Rollout
 from marl_market.agents.sampling.group_actor import GroupActor
 from marl_market.env.batch_market import BatchMarket
-
-SEEDS, NOISE = 0, 1
+from marl_market.market.seeding import Stream, derive_keys, generator
 
 
 class ConservationError(RuntimeError):
@@ -110,8 +109,8 @@ class Sampler:
         start, stop, different = (number // self._sharing for number in self._shard)
         for learner in self._learners.values():
             learner.on_episode_start(batch, self._shard)
-        seeds = np.random.SeedSequence(self._seed, spawn_key=(SEEDS, iteration)).generate_state(different, np.uint64)
-        random = np.random.default_rng(np.random.SeedSequence(self._seed, spawn_key=(NOISE, iteration)))
+        seeds = derive_keys(self._seed, Stream.SAMPLE, iteration, count=different)
+        random = generator(self._seed, Stream.EXPLORATION, iteration)
         columns: dict[str, list[Mapping[str, NDArray[Any]]]] = {name: [] for name in self._seated}
         for seated in self._seated.values():
             seated.begin()

@@ -36,7 +36,8 @@ STEP_CONTEXT = np.dtype(
         ("observation", np.int64),  # addresses of what a step writes, see `BatchMarket`
         ("mask", np.int64),
         ("reward", np.int64),
-        ("random", np.int64),  # keys: of each market's stream, then of its seats'; each instrument has its own from it
+        ("keys", np.int64),  # random keys (markets, key_count), see `keys_of`
+        ("key_count", np.int64),
         ("prices", np.int64),  # initial price of each instrument, in ticks
         ("open_venue", np.int64),  # addresses of the stages, see `marl_market.env.step.step`
         ("close_venue", np.int64),
@@ -88,10 +89,11 @@ def flag_row(start, size, row):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def random_row(context, number):  # type: ignore[no-untyped-def]
-    """Return the keys of a market's random streams: its own, then its seats'."""
-    size = context.seats + 1
-    return carray(pointer(context.random + 8 * size * number), (size,), np.uint64)
+def keys_of(context, number, instrument_index):  # type: ignore[no-untyped-def]
+    """Return the random keys of one instrument of a market: its own, then its seats', then their connections'."""
+    size = 1 + 2 * context.seats
+    first = context.key_count * number + size * instrument_index
+    return carray(pointer(context.keys + 8 * first), (size,), np.uint64)
 
 
 @inlined

@@ -14,10 +14,8 @@ from numpy.typing import NDArray
 from marl_market.env.population.group import Group
 from marl_market.exchange.compiled import compiled
 from marl_market.market.fundamental import Fundamental
+from marl_market.market.seeding import Stream, generator
 from marl_market.market.spec import MarketSpec
-
-STREAM = 1
-"""Spawn key of the random stream of the first instrument's process, beside the seed's words for market and seats."""
 
 
 class FundamentalPaths:
@@ -48,7 +46,7 @@ class FundamentalPaths:
         if self._path is None or self._process is None:
             return
         for path, seed in zip(self._path, seeds, strict=True):
-            random = np.random.default_rng(np.random.SeedSequence(int(seed), spawn_key=(STREAM + self._number,)))
+            random = generator(int(seed), Stream.FUNDAMENTAL, self._number)
             path[:] = self._process.path(self._spec, path.size, random)
 
 

@@ -23,11 +23,11 @@ from marl_market.env.interface.signatures import call_encoder, call_privileged_e
 from marl_market.env.step.context import (
     call_stage,
     flag_row,
+    keys_of,
     number_row,
     params_of,
     parts_of,
     prices_of,
-    random_row,
     rewards_of,
 )
 from marl_market.env.step.fundamental import begin_path, reveal
@@ -51,9 +51,6 @@ from marl_market.exchange.portfolio import instrument, remove_from_all_instrumen
 from marl_market.exchange.random_streams import UPPER_BITS, begin_stream, following, upper_bits
 from marl_market.exchange.session import begin_step, end_step
 from marl_market.exchange.setup import clear_accounts, open_market
-
-INSTRUMENT_KEY = np.uint64(0x9E3779B97F4A7C15)
-"""What tells the random streams of one instrument from those of the next."""
 
 
 @inlined
@@ -273,21 +270,21 @@ def open_agent(agent):  # type: ignore[no-untyped-def]
 
 def open_session(first, number, context):  # type: ignore[no-untyped-def]
     """Stage: open every instrument of a market, let the background fill the books, and show the first observation."""
-    random, price_ticks = random_row(context, number), prices_of(context, first.instrument_count)
+    price_ticks = prices_of(context, first.instrument_count)
     for index in range(first.instrument_count):
         market = instrument(first, index)
         open_market(market, price_ticks[index])
         for i in range(market.seat_count):
             open_agent(market.seat[i].agent)
-        another = np.uint64(index) * INSTRUMENT_KEY
-        market.random_key = random[0] + another
+        keys = keys_of(context, number, index)
+        market.random_key = keys[0]
         for i in range(market.seat_count):
-            market.seat[i].random_key = random[i + 1] + another
+            market.seat[i].random_key = keys[1 + i]
         market.time_ns = -context.warmup_steps * context.step_ns
         market.public.time_ns = market.time_ns
         market.public.step = -context.warmup_steps
         if market.connection != 0:
-            open_connections(market, context.step_ns)
+            open_connections(market, keys[1 + context.seats :], context.step_ns)
         if market.path != 0:
             begin_path(market)
         for _ in range(context.warmup_steps):

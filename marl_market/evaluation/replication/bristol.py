@@ -26,6 +26,7 @@ from marl_market.agents.scripted.zip import ZIP
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.population.group import Agent, Group
 from marl_market.evaluation.replication.replication import Replication, accounts_of, bare_market, play_sessions
+from marl_market.market.seeding import Stream, generator
 
 SESSIONS, SECONDS, STEP_SECONDS, ROUND_SECONDS = 400, 600.0, 0.05, 30.0
 EACH = 5
@@ -53,7 +54,7 @@ def assign_limits(batch: BatchMarket, seed: int) -> None:
     """Assign the limits of the schedule to the traders of each side at random; the second half exchanges the types."""
     pairs = batch.markets.size // 2
     places = np.tile(np.arange(2 * EACH), (pairs, 2, 1))
-    assigned = np.random.default_rng(seed).permuted(places, axis=2).reshape(pairs, 2, 2, EACH)
+    assigned = generator(seed, Stream.ASSIGNMENT).permuted(places, axis=2).reshape(pairs, 2, 2, EACH)
     both = np.concatenate([assigned, assigned[:, :, ::-1]])
     batch.markets["seat"]["agent"]["group_index"][:, : 4 * EACH] = both.reshape(2 * pairs, 4 * EACH)
 

@@ -27,6 +27,7 @@ from marl_market.env.population.group import Group
 from marl_market.env.population.participation import Fixed, Participation
 from marl_market.env.timing.chosen_delay import ChosenDelay
 from marl_market.market.latency import Delay, Latency
+from marl_market.market.seeding import Stream, derive_keys
 from marl_market.market.spec import MarketSpec
 from tests.builders import environment, market_spec, order_flow
 
@@ -78,7 +79,7 @@ def sampled(described: EnvironmentSpec, sessions: int = 1) -> tuple[BatchMarket,
 def played(described: EnvironmentSpec, session: int = 0) -> BatchMarket:
     """Return the batch after the session that a sampler would play, with the teacher itself in its seats."""
     batch = BatchMarket(described, MARKETS)
-    batch.reset(np.random.SeedSequence(SEED, spawn_key=(0, session)).generate_state(MARKETS, np.uint64))
+    batch.reset(derive_keys(SEED, Stream.SAMPLE, session, count=MARKETS))
     for _ in range(STEPS):
         batch.step(np.zeros((MARKETS, 0, described.action_size), np.float32))
     return batch

@@ -14,6 +14,7 @@ from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.population.group import External, Group
 from marl_market.market.fundamental import MeanReverting
+from marl_market.market.seeding import Stream, generator
 from tests.builders import actions, environment, market_spec
 
 WALK = MeanReverting(half_life_seconds=None, volatility=1.0)
@@ -67,7 +68,7 @@ def test_a_seed_has_its_path_whatever_is_traded_and_in_whatever_batch() -> None:
 def test_the_path_is_the_one_of_the_process_from_the_seeds_own_stream() -> None:
     spec = market_spec(fundamental=WALK)
     steps = spec.warmup_steps + spec.session_steps + 1
-    random = np.random.default_rng(np.random.SeedSequence(1, spawn_key=(1,)))
+    random = generator(1, Stream.FUNDAMENTAL, 0)
     seen = signals(market(markets=1), [1])[:, 0, 3]
     np.testing.assert_array_equal(seen, WALK.path(spec, steps, random)[spec.warmup_steps :])
 

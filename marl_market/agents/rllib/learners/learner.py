@@ -16,6 +16,7 @@ from ray.rllib.utils.metrics import NUM_ENV_STEPS_SAMPLED_LIFETIME, NUM_ENV_STEP
 from marl_market.agents.learning_device import learning_device
 from marl_market.agents.rllib.learners.streams import global_streams
 from marl_market.agents.rollout import Floats
+from marl_market.market.seeding import Stream, seed_sequence
 
 COMPONENTS = [COMPONENT_RL_MODULE, COMPONENT_OPTIMIZER]
 TENSORS = ("curr_kl_coeffs_per_module", "curr_log_alpha")
@@ -57,7 +58,7 @@ class RLlibLearner:
         loss is not finite: RLlib itself would go on with gradients set to zero.
         """
         total = self.decisions + decisions
-        with global_streams(np.random.SeedSequence(self._seed, spawn_key=(self.updates,)), self._learner.device):
+        with global_streams(seed_sequence(self._seed, Stream.UPDATE, self.updates), self._learner.device):
             # IMPALA and APPO would only put the batch into a queue of their own thread; this is what the thread calls.
             results = Learner.update(
                 self._learner,

@@ -18,9 +18,7 @@ from marl_market.agents.rllib.networks.action_distribution import as_space
 from marl_market.agents.rollout import Rollout
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.population.group import External
-
-REPLAY = 1
-"""Spawn key of the stream that draws from the replay buffer, behind the number of the update."""
+from marl_market.market.seeding import Stream, generator
 
 
 @dataclass(frozen=True)
@@ -113,9 +111,7 @@ class OffPolicyLearner:
             return {"replay_size": float(len(self._replay))}
         metrics = {}
         for passed in np.diff(np.linspace(0, decisions, updates + 1).astype(int)).tolist():
-            random = np.random.default_rng(
-                np.random.SeedSequence(self._seed, spawn_key=(self._learner.updates, REPLAY))
-            )
+            random = generator(self._seed, Stream.REPLAY, self._learner.updates)
             columns = self._replay.sample(settings.batch_size, random)
             batch = MultiAgentBatch({DEFAULT_MODULE_ID: SampleBatch(columns)}, env_steps=settings.batch_size)
             metrics = self._learner.update(passed, batch=batch)

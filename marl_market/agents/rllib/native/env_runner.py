@@ -27,6 +27,7 @@ from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.interface.schemes import ActionSpace
 from marl_market.env.step.setup import external_seats
+from marl_market.market.seeding import fresh_seed
 
 SETTINGS = {"environment", "markets", "threads"}
 NAMES = {
@@ -76,8 +77,7 @@ class MarketEnvRunner(EnvRunner, Checkpointable):
         self._environment, self._markets, self._threads = _settings(self.config)
         self._groups = external_groups(self._environment)
         self._session_steps = self._markets * self._environment.spec.session_steps
-        entropy = np.random.SeedSequence().generate_state(1, np.uint64)[0]
-        self._sampling_seed = int(entropy) if self._seed is None else self._seed
+        self._sampling_seed = fresh_seed() if self._seed is None else self._seed
         self._callbacks = [made() for made in force_list(self.config.callbacks_class)]
         self._actors = {name: RLModulePolicy() for name in self._groups}
         self._sampler: Sampler | None = None

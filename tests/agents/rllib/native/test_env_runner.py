@@ -12,6 +12,7 @@ import pytest
 import ray
 import torch
 from gymnasium.spaces import Discrete
+from marl_market.agents.rllib.batches.rollout import Rollout
 from ray import tune
 from ray.rllib.algorithms.algorithm import Algorithm
 from ray.rllib.algorithms.appo import APPOConfig
@@ -27,7 +28,6 @@ from torch.utils._pytree import tree_leaves
 
 from marl_market.agents.evolution.evolution_strategy import EvolutionStrategy
 from marl_market.agents.rllib.batches.advantages import GAEConnector
-from marl_market.agents.rllib.batches.rollout import Rollout
 from marl_market.agents.rllib.learners.process import prepare_process
 from marl_market.agents.rllib.native.env_runner import MarketEnvRunner, group_of
 from marl_market.agents.rllib.networks.masked_module import MaskedPPOModule
@@ -40,6 +40,7 @@ from marl_market.env.parallel_env import MarketEnv
 from marl_market.env.population.group import External, Group
 from marl_market.env.population.participation import Participation, Uniform
 from marl_market.env.timing.chosen_delay import ChosenDelay
+from marl_market.market.seeding import Stream, derive_keys
 from tests.builders import environment
 
 MARKETS, STEPS = 6, 12
@@ -80,9 +81,9 @@ def runner(described: EnvironmentSpec, **changes: Any) -> MarketEnvRunner:
 
 def played_again(described: EnvironmentSpec, market: int, episodes: list[Any]) -> dict[str, list[Any]]:
     """Return what `MarketEnv` hands each agent of a market of the first session for the actions of the episodes."""
-    sequence = np.random.SeedSequence(5, spawn_key=(0, 0))
+    seeds = derive_keys(5, Stream.SAMPLE, 0, count=MARKETS)
     env = MarketEnv(described)
-    env._sessions.following = lambda: [int(sequence.generate_state(MARKETS, np.uint64)[market])]
+    env._sessions.next = lambda: [int(seeds[market])]
     observations, _ = env.reset()
     data = {agent: seat.actions.data for agent, seat in episodes[market].agent_episodes.items()}
     actions = {

@@ -33,7 +33,7 @@ class EvolutionStrategy:
     observes = True
     warms_up = False
     params_per_market = True
-    hidden: Sequence[int] = (32, 32)
+    hidden: Sequence[int] = (16,)
     strategy: Strategy = field(default_factory=OpenAIES)
     sessions: int = 1
     risk_aversion: float = 0.0

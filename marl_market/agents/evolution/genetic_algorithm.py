@@ -45,8 +45,8 @@ class GeneticAlgorithm:
         parents: candidates of a generation that may reproduce.
     """
 
-    sigma: float = 0.05
-    parents: int = 8
+    sigma: float = 0.1
+    parents: int = 10
 
     def __post_init__(self) -> None:
         require_field(self, "sigma", self.sigma > 0, "above zero")

@@ -85,8 +85,8 @@ class OpenAIES:
         epsilon: what keeps Adam from dividing by zero.
     """
 
-    sigma: float = 0.05
-    learning_rate: float = 0.02
+    sigma: float = 0.1
+    learning_rate: float = 0.05
     weight_decay: float = 0.005
     first_moment_decay: float = 0.9
     second_moment_decay: float = 0.999

@@ -53,6 +53,7 @@ class DQN(OffPolicy):
     """
 
     learning_rate: float = 5e-4
+    n_step: int = 3
     double: bool = True
     dueling: bool = True
     initial_epsilon: float = 1.0

@@ -71,7 +71,7 @@ class PPO(External):
     lstm_size: int | None = None
     sequence_length: int = 20
     attention: Attention | None = None
-    learning_rate: float = 3e-4
+    learning_rate: float = 1e-3
     discount: float = 0.99
     gae_lambda: float = 0.95
     clip: float = 0.2

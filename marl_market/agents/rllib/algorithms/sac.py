@@ -57,10 +57,12 @@ class SAC(OffPolicy):
     """
 
     policy_learning_rate: float = 3e-4
+    discount: float = 0.9
+    batch_size: int = 512
     value_learning_rate: float = 5e-4
-    temperature_learning_rate: float = 5e-4
-    initial_temperature: float = 0.1
-    target_entropy: float = -1.0
+    temperature_learning_rate: float = 1e-3
+    initial_temperature: float = 0.005
+    target_entropy: float = 0.25
     policy_ema: float = 0.9
 
     def __post_init__(self) -> None:

@@ -19,6 +19,8 @@ from marl_market.env.environment import EnvironmentSpec
 class MidPrice(Ahead):
     """The change of the mid price in the next steps, in units of what the market says it is: see `usual_change`."""
 
+    weight: float = 0.5
+
     def record_inputs(self, batch: BatchMarket, seats: slice) -> NDArray[Any]:
         """Return the mid price in ticks."""
         return by_seat(batch.markets["public"]["reference_ticks"], seats)

@@ -22,6 +22,8 @@ class OthersFlow(Ahead):
     to nobody: the target is privileged, in learning only, and what the policy sees stays as it is.
     """
 
+    weight: float = 0.5
+
     def numbers(self, environment: EnvironmentSpec) -> int:
         """Return the number of groups, the own one among them, whose target is its own flow."""
         return len(environment.groups)

@@ -48,7 +48,7 @@ class OffPolicy(External):
     capacity: int = 100_000
     learning_starts: int = 2_000
     batch_size: int = 256
-    decisions_per_update: int = 64
+    decisions_per_update: int = 32
     target_rate: float = 0.01
     target_every: int = 0
     gradient_clip: float | None = 10.0

@@ -48,7 +48,7 @@ TABLES = (
     (0.01, True, 1.35, 68.6, 8.7, 5.1),
     (0.01, False, 1.35, 68.8, 12.8, 8.7),
 )
-"""Gamma, whether it skews, spread, profit, standard deviations of profit and of the inventory, from so many paths."""
+"""Gamma, whether it leans, spread, profit, standard deviations of profit and of the inventory, from so many paths."""
 
 
 def model_market() -> MarketSpec:
@@ -100,16 +100,16 @@ def measure(quick: bool) -> Iterator[Replication]:
     """Yield the tables, the best mean, and what the certainty equivalents are at gamma .1."""
     sessions = 500 if quick else 10_000
     name = "Avellaneda-Stoikov"
-    for gamma, skews, width, profit, deviation, inventory_deviation in TABLES[: 1 if quick else None]:
-        wealth, inventory, spread = outcome(AvellanedaStoikov(gamma, DECAY, skews=skews), sessions)
-        row = f"{name} gamma {gamma} {'inventory' if skews else 'symmetric'}"
+    for gamma, leans, width, profit, deviation, inventory_deviation in TABLES[: 1 if quick else None]:
+        wealth, inventory, spread = outcome(AvellanedaStoikov(gamma, DECAY, skews=leans), sessions)
+        row = f"{name} gamma {gamma} {'inventory' if leans else 'symmetric'}"
         yield Replication(f"{row}: spread", width, 0.005, spread, 0.0)
         yield mean_replication(f"{row}: profit", profit, 2.0 * deviation / math.sqrt(PATHS), wealth)
         for what, published, values in (("profit", deviation, wealth), ("q", inventory_deviation, inventory)):
             yield deviation_replication(
                 f"{row}: std of {what}", published, 2.0 * published / math.sqrt(2 * PATHS), values
             )
-        if gamma == 0.1 and skews:
+        if gamma == 0.1 and leans:
             yield certainty_equivalent(f"{name} certainty equivalent, gamma 0.1", 62.76, 0.05, gamma, wealth)
     wealth = final_wealth([Group("maker", FixedSpread(spread=2.0 / DECAY)), takers(LATER)], sessions)
     yield mean_replication("Risk-neutral optimum 2 A / (k e)", 2.0 * ARRIVAL / (DECAY * math.e), 0.02, wealth)

@@ -34,7 +34,7 @@ TEST_SEED, TEST_SESSIONS = 1_000_000, 64
 
 @dataclass(frozen=True)
 class Settings:
-    """What PPO learns with (names as in Schulman et al. 2017, arXiv:1707.06347)."""
+    """Hyperparameters of PPO (names as in Schulman et al. 2017, arXiv:1707.06347)."""
 
     markets: int = 32
     iterations: int = 100
@@ -48,8 +48,8 @@ class Settings:
     gradient_norm: float = 0.5
 
 
-class OnPolicyLearner(nn.Module):
-    """A normal policy of state-independent deviation, and a value."""
+class ActorCritic(nn.Module):
+    """A normal policy of state-independent deviation, and a value function."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
@@ -57,16 +57,16 @@ class OnPolicyLearner(nn.Module):
         self.log_std = nn.Parameter(torch.full((outputs,), -0.5))
 
     def policy(self, observation: Tensor) -> torch.distributions.Normal:
-        """Return the distribution of actions, each number on its own."""
+        """Return the distribution of actions, independent in each dimension."""
         return torch.distributions.Normal(self.actor(observation), self.log_std.exp())
 
     def value(self, observation: Tensor) -> Tensor:
-        """Return the worth of what is seen."""
+        """Return the value of observations."""
         return self.critic(observation).squeeze(-1)
 
 
 def network(inputs: int, outputs: int, scale: float) -> nn.Sequential:
-    """Return two hidden layers of 64 tanh units, whose output begins near zero where `scale` is small."""
+    """Return two hidden layers of 64 tanh units and a linear output of gain `scale`."""
     layers = nn.Sequential(
         nn.Linear(inputs, 64), nn.Tanh(), nn.Linear(64, 64), nn.Tanh(), nn.Linear(64, outputs)
     )  # fmt: skip
@@ -77,7 +77,7 @@ def network(inputs: int, outputs: int, scale: float) -> nn.Sequential:
 
 
 def market() -> EnvironmentSpec:
-    """Return an hour of AAPL with background traders, makers, trend followers and two seats that learn."""
+    """Return an hour of AAPL with background traders, makers, trend followers and two learning seats."""
     groups = [
         Group("noise", ZeroIntelligence(), 8),
         Group("makers", AvellanedaStoikov(), 2),
@@ -89,15 +89,15 @@ def market() -> EnvironmentSpec:
     return EnvironmentSpec(spec, groups, observation, Quotes(), {"profit": Profit()})
 
 
-def play_session(env: FocalEnv, agent: OnPolicyLearner) -> tuple[Tensor, Tensor, Tensor]:
+def play_session(env: FocalEnv, agent: ActorCritic) -> tuple[Tensor, Tensor, Tensor]:
     """Play a session; return observations (T + 1, N, D), actions (T, N, A) and rewards (T, N) of N seats."""
-    seen, _ = env.reset()
-    observations, actions, rewards = [torch.from_numpy(seen)], [], []
+    observation, _ = env.reset()
+    observations, actions, rewards = [torch.from_numpy(observation)], [], []
     while True:
         with torch.no_grad():
             actions.append(agent.policy(observations[-1]).sample())
-        seen, reward, _, truncated, _ = env.step(actions[-1].numpy())
-        observations.append(torch.from_numpy(seen))
+        observation, reward, _, truncated, _ = env.step(actions[-1].numpy())
+        observations.append(torch.from_numpy(observation))
         rewards.append(torch.from_numpy(reward))
         if truncated.all():
             return torch.stack(observations), torch.stack(actions), torch.stack(rewards)
@@ -106,8 +106,8 @@ def play_session(env: FocalEnv, agent: OnPolicyLearner) -> tuple[Tensor, Tensor,
 def advantages(reward: Tensor, value: Tensor, settings: Settings) -> Tensor:
     """Return generalized advantages (T, N) of rewards (T, N) and values (T + 1, N): equations 11 and 12 of the paper.
 
-    delta_t = r_t + gamma V(s_t+1) - V(s_t);  A_t = delta_t + gamma lambda A_t+1. A session is cut off, not over, so
-    that its last state has a value too.
+    delta_t = r_t + gamma V(s_t+1) - V(s_t);  A_t = delta_t + gamma lambda A_t+1. A session is truncated, not
+    terminated, so that its last state has a value too.
     """
     delta = reward + settings.gamma * value[1:] - value[:-1]
     advantage = torch.zeros_like(delta)
@@ -117,8 +117,8 @@ def advantages(reward: Tensor, value: Tensor, settings: Settings) -> Tensor:
     return advantage
 
 
-def learn(agent: OnPolicyLearner, optimizer: torch.optim.Optimizer, session: tuple[Tensor, ...], use: Settings) -> None:
-    """Climb the clipped surrogate (equation 7) less the squared error of the value (equation 9) for some epochs."""
+def learn(agent: ActorCritic, optimizer: torch.optim.Optimizer, session: tuple[Tensor, ...], use: Settings) -> None:
+    """Maximize the clipped surrogate (equation 7) less the squared error of the value (equation 9) for some epochs."""
     observation, action, reward = session
     with torch.no_grad():
         value = agent.value(observation)
@@ -140,25 +140,25 @@ def learn(agent: OnPolicyLearner, optimizer: torch.optim.Optimizer, session: tup
 
 
 @torch.no_grad()
-def examine(agent: OnPolicyLearner, sessions: int = TEST_SESSIONS) -> NDArray[np.float32]:
-    """Return the reward per seat of each of the test sessions, (sessions,), played without exploring."""
+def evaluate(agent: ActorCritic, sessions: int = TEST_SESSIONS) -> NDArray[np.float32]:
+    """Return the reward per seat of each of the test sessions, (sessions,), without exploration."""
     env = FocalEnv(market(), sessions)
-    seen, _ = env.reset(seed=TEST_SEED)
+    observation, _ = env.reset(seed=TEST_SEED)
     total, over = np.zeros(env.num_envs, np.float32), False
     while not over:
-        seen, reward, _, truncated, _ = env.step(agent.actor(torch.from_numpy(seen)).numpy())
+        observation, reward, _, truncated, _ = env.step(agent.actor(torch.from_numpy(observation)).numpy())
         total += reward
         over = truncated.all()
     return total.reshape(sessions, -1).mean(1)
 
 
 def train(seed: int, settings: Settings) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Learn, printing ten lines on the way; return the test rewards of the newborn and of the trained agent."""
+    """Train, printing ten lines on the way; return the test rewards of the untrained and of the trained agent."""
     torch.manual_seed(seed)
     env = FocalEnv(market(), settings.markets)
-    agent = OnPolicyLearner(env.single_observation_space.shape[0], env.single_action_space.shape[0])
+    agent = ActorCritic(env.single_observation_space.shape[0], env.single_action_space.shape[0])
     optimizer = torch.optim.Adam(agent.parameters(), settings.learning_rate, eps=1e-5)
-    newborn = examine(agent)
+    untrained = evaluate(agent)
     env.reset(seed=seed)
     torch.set_num_threads(1)  # small networks gain nothing from more; after a reset, since numba's pool sets it too
     for iteration in range(settings.iterations):
@@ -166,21 +166,21 @@ def train(seed: int, settings: Settings) -> tuple[NDArray[np.float32], NDArray[n
         learn(agent, optimizer, session, settings)
         if iteration % max(1, settings.iterations // 10) == 0 or iteration == settings.iterations - 1:
             print(f"session {iteration:4}  reward per seat {session[2].sum(0).mean():+7.2f}", flush=True)
-    return newborn, examine(agent)
+    return untrained, evaluate(agent)
 
 
 def main() -> None:
-    """Train once and say what it brought on sessions that were not learned from."""
+    """Train once and print the gain on test sessions."""
     parser = argparse.ArgumentParser(description="Learn to make a market with PPO.")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--iterations", type=int, default=Settings.iterations)
     options = parser.parse_args()
     begin = time.perf_counter()
-    newborn, trained = train(options.seed, Settings(iterations=options.iterations))
-    gain = trained - newborn
+    untrained, trained = train(options.seed, Settings(iterations=options.iterations))
+    gain = trained - untrained
     half = 1.96 * gain.std(ddof=1) / math.sqrt(len(gain))
     print(
-        f"seed {options.seed}  {newborn.mean():+.2f} -> {trained.mean():+.2f}  gain {gain.mean():+.2f} "
+        f"seed {options.seed}  {untrained.mean():+.2f} -> {trained.mean():+.2f}  gain {gain.mean():+.2f} "
         f"[{gain.mean() - half:+.2f}, {gain.mean() + half:+.2f}] over {len(gain)} paired sessions, "
         f"{time.perf_counter() - begin:.0f} s"
     )

@@ -30,7 +30,7 @@ from marl_market.training.trainer import Trainer
 CONF = Path(__file__).parents[2] / "conf"
 GAMMA = 0.1
 FIRST_TEST_SEED, TEST_SESSIONS, BATCH = 1_000_000, 10_000, 500
-"""Sessions that training never sees: its own seeds are drawn from all of 2^64."""
+"""Test sessions: the seeds of training are drawn from all of 2^64."""
 
 RULES: dict[str, Agent] = {
     "Avellaneda-Stoikov": AvellanedaStoikov(GAMMA, DECAY),
@@ -50,15 +50,15 @@ def train(learner: str, overrides: list[str], folder: Path) -> tuple[Environment
     environment = EnvironmentSpec(parts.pop("market"), groups, **parts)
     prepare_process(training.torch_threads)
     trainer = Trainer(environment, training, config.seed, folder)
-    newborn, wall, processor = trainer.policies()["maker"], time.perf_counter(), time.process_time()
+    untrained, wall, processor = trainer.policies()["maker"], time.perf_counter(), time.process_time()
     trainer.run(f"{learner}, seed {config.seed}", LocalSink(folder))
     wall, processor = time.perf_counter() - wall, time.process_time() - processor
     print(f"trained in {wall:.0f} s, {processor:.0f} s of processor time")
-    return environment, {f"{learner}, untrained": newborn, f"{learner}, trained": trainer.policies()["maker"]}
+    return environment, {f"{learner}, untrained": untrained, f"{learner}, trained": trainer.policies()["maker"]}
 
 
 def wealth(environment: EnvironmentSpec, maker: Agent, sessions: int) -> NDArray[np.float64]:
-    """Return what the maker has at the close of each test session, (sessions,)."""
+    """Return the maker's wealth at the close of each test session, (sessions,)."""
     groups = [replace(group, agent=maker) if group.name == "maker" else group for group in environment.groups]
     described, seat = replace(environment, groups=groups), environment.seats_of("maker").start
     last = FIRST_TEST_SEED + sessions
@@ -77,7 +77,7 @@ def line(name: str, values: NDArray[np.float64]) -> str:
 
 
 def main(learner: str, overrides: list[str], sessions: int = TEST_SESSIONS) -> None:
-    """Train once, and print how good that is beside the rules, on equal sessions."""
+    """Train once, and print the results of the learner and of the rules on common test sessions."""
     folder = Path("runs/avellaneda_stoikov") / time.strftime(f"%Y-%m-%d_%H-%M-%S_{learner}")
     environment, makers = train(learner, overrides, folder)
     print(f"{f'{sessions} test sessions':32} {'mean profit':24}   certainty equivalent, gamma {GAMMA}")
@@ -87,5 +87,5 @@ def main(learner: str, overrides: list[str], sessions: int = TEST_SESSIONS) -> N
 
 if __name__ == "__main__":
     if sys.argv[1:2] not in (["evolution"], ["ppo"]):
-        raise SystemExit(f"who learns is {' '.join(sys.argv[1:2]) or 'not said'}; it must be evolution or ppo")
+        raise SystemExit(f"learner is {' '.join(sys.argv[1:2]) or 'missing'}; it must be evolution or ppo")
     main(sys.argv[1], sys.argv[2:])

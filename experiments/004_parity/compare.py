@@ -1,4 +1,4 @@
-"""Does PPO learn alike, whoever samples for it? python experiments/004_parity/compare.py [--seeds 5] [--first 0]."""
+"""Compare PPO with three samplers: python experiments/004_parity/compare.py [--seeds 5] [--first 0]."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ WAYS = ("stock", "env_runner", "ours")
 
 @dataclass(frozen=True)
 class Size:
-    """How much is learned from: `markets` sessions of `steps` an iteration."""
+    """Amount of experience: `markets` sessions of `steps` an iteration."""
 
     markets: int = 16
     steps: int = 50
@@ -51,7 +51,7 @@ class Size:
 
 def described(size: Size) -> EnvironmentSpec:
     """Return a market of background traders and four seats that share a policy."""
-    # What RLlib's PPO begins with: no smaller last layer, and a standard deviation of one.
+    # Initial values of RLlib's PPO: no smaller last layer, and a standard deviation of one.
     learner = PPO(learning_rate=1e-3, minibatch_size=size.markets * size.steps, output_scale=1.0, initial_log_std=0.0)
     spec = replace(instantiate(yaml.safe_load(MARKET.read_text())), session_steps=size.steps)
     groups = [Group("noise", ZeroIntelligence(), 8), Group("maker", learner, SEATS)]
@@ -129,7 +129,7 @@ def difference(first: NDArray[np.float64], second: NDArray[np.float64]) -> str:
 
 
 def main() -> None:
-    """Train every way with every seed and print what was reached."""
+    """Train every way with every seed and print the rewards reached."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--first", type=int, default=0, help="the first seed")

@@ -1,4 +1,4 @@
-"""Print what DQN and SAC gained and draw their curves: python experiments/005_off_policy/analyze.py RUN_FOLDER ..."""
+"""Print the gains of DQN and SAC and draw their curves: python experiments/005_off_policy/analyze.py RUN_FOLDER ..."""
 
 import sys
 from pathlib import Path
@@ -16,7 +16,7 @@ def main(folders: list[str]) -> None:
     figure, panels = plt.subplots(1, len(GROUPS), figsize=(10, 3.5), layout="constrained")
     for folder in folders:
         run = load_run(Path(folder))
-        seed = (run.facts or {}).get("seed")
+        seed = (run.metadata or {}).get("seed")
         for row in run.evaluation.comparisons if run.evaluation else ():
             print(
                 f"seed {seed}  {row.group:4} {row.untrained_mean:+6.2f} -> {row.trained_mean:+6.2f}  gain "
@@ -25,7 +25,7 @@ def main(folders: list[str]) -> None:
             )
         for panel, group in zip(panels, GROUPS, strict=True):
             reward = run.metrics.set_index("iteration")[f"group/{group}/reward"]
-            panel.plot(reward.rolling(3, mean=True, min_periods=1).mean(), label=f"seed {seed}")
+            panel.plot(reward.rolling(3, center=True, min_periods=1).mean(), label=f"seed {seed}")
     for panel, group in zip(panels, GROUPS, strict=True):
         panel.set(title=group, xlabel="iteration", ylabel="reward per seat and session, exploring")
         panel.grid(alpha=0.3)

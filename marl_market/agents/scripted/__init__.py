@@ -1,1 +1,1 @@
-"""Traders that follow a fixed rule, one a file, each compiled."""
+"""Traders of fixed rules, one a file, each compiled; `docs/traders.md` lists them."""

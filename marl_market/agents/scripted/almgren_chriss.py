@@ -6,17 +6,15 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from marl_market.agents.scripted.position_target import execute_up_to, require_parent_order, share_of_horizon
-from marl_market.env.interface.schemes import require
-from marl_market.env.interface.signatures import DECIDED, trader
-from marl_market.market.spec import MarketSpec
+from marl_market.agents.scripted.position_target import elapsed_share, execute_up_to, require_parent_order
+from marl_market.env.trading import DECIDED, MarketSpec, require, trader
 
 
 @trader
 def execute(public, seat, params):  # type: ignore[no-untyped-def]
-    """Be as far with the order as the optimal trajectory."""
+    """Execute up to the optimal trajectory."""
     urgency = params.value[3]
-    elapsed = share_of_horizon(public, params.value[2])
+    elapsed = elapsed_share(public, params.value[2])
     done = elapsed
     if urgency > 0.0:  # 1 - sinh(K (1 - u)) / sinh(K), written so that a large K does not overflow
         left = math.exp(-urgency * elapsed) - math.exp(-urgency * (2.0 - elapsed))
@@ -30,7 +28,7 @@ class AlmgrenChriss:
     """Execute a parent order at the best trade-off of cost and risk (Almgren and Chriss 2001, equation 17).
 
     Sees: its own position, the clock.
-    Does: each step buys (or sells) at market what is missing to the trajectory that leaves X sinh(kappa (T - t)) /
+    Does: each step buys (or sells) at market its shortfall from the trajectory that leaves X sinh(kappa (T - t)) /
         sinh(kappa T), where 2 (cosh(kappa tau) - 1) / tau^2 = lambda sigma^2 / (eta - gamma tau / 2) and tau is a
         step. Without risk aversion that is TWAP.
 
@@ -39,7 +37,7 @@ class AlmgrenChriss:
     Attributes:
         side: 1 to buy, -1 to sell.
         size: quantity of the parent order.
-        horizon: T, part of the session in which it is executed.
+        horizon: T, the time to execute it, as a fraction of the session.
         risk_aversion: lambda, per price scale and size scale.
         temporary_impact: eta, price concession for each size scale traded a session.
         permanent_impact: gamma, price move for each size scale traded.
@@ -64,7 +62,7 @@ class AlmgrenChriss:
         require(impact > 0, "almgren_chriss.temporary_impact", impact, "above zero")
 
     def parameters(self, spec: MarketSpec, seats: int) -> Sequence[float]:
-        """Return the side, the quantity in lots, the horizon and kappa T; raises ValueError where eta is too small."""
+        """Return the side, the quantity in lots, the horizon and kappa T; raise ValueError for too small an eta."""
         step = 1.0 / spec.session_steps
         impact = self.temporary_impact - 0.5 * self.permanent_impact * step
         require(impact > 0, "almgren_chriss.temporary_impact", self.temporary_impact, "above permanent_impact step / 2")

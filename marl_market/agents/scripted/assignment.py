@@ -1,8 +1,8 @@
-"""Private values: what a customer would pay or take at most, unit after unit, as in induced-value auctions.
+"""Private values of induced-value auctions: the limit prices of customer orders, unit after unit.
 
 A trader of this family works on one assignment at a time: a side, a limit price and a quantity (Smith 1962; the
-customer orders of Cliff's Bristol Stock Exchange). Its limit prices come from a schedule of supply or demand, or are
-drawn. Nobody else sees them.
+customer orders of Cliff's Bristol Stock Exchange). Its limit prices are private; they come from a schedule of supply or
+demand, or are drawn.
 """
 
 from __future__ import annotations
@@ -13,21 +13,26 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from marl_market.env.interface.schemes import require
-from marl_market.env.interface.signatures import PARAM_VALUES
-from marl_market.exchange.bits import lowest_bit
-from marl_market.exchange.commands import cancel_all, replace, submit_limit
-from marl_market.exchange.compiled import compiled
-from marl_market.exchange.random_streams import below, uniform
-from marl_market.market.spec import MarketSpec
+from marl_market.env.trading import (
+    PARAM_VALUES,
+    MarketSpec,
+    below,
+    cancel_all,
+    compiled,
+    lowest_bit,
+    replace,
+    require,
+    submit_limit,
+    uniform,
+)
 
-LOTS, SIDE_GIVEN, WIDTH, RENEWAL, EXPIRY, ATTENTION, ROWS, UNITS, REPEATS, ROUND = range(10)
+LOTS, SIDE_GIVEN, WIDTH, RENEWAL, EXPIRY, REQUOTE, ROWS, UNITS, REPEATS, ROUND = range(10)
 OWN = 10
-"""First of the parameters that are the strategy's own."""
+"""Index of the first parameter of the strategy itself; SCHEDULE is that of the first limit price."""
 SCHEDULE = 20
 
 SIDE, LIMIT, TRADED, TAKEN, ANCHOR, BEGUN, ARRIVAL = range(7)
-"""Places in the seat's memory; a side of zero says that there is no assignment."""
+"""Indices into the seat's memory; a side of zero means no assignment."""
 OWN_MEMORY = 8
 
 SIDES = {"buy": 1, "sell": -1, "either": 0}
@@ -35,13 +40,13 @@ SIDES = {"buy": 1, "sell": -1, "either": 0}
 
 @compiled
 def begin_round(seat, first, steps):  # type: ignore[no-untyped-def]
-    """Draw when an assignment comes in the round of so many steps that begins with step `first`."""
+    """Draw the arrival step of the assignment of the round of `steps` steps that begins with step `first`."""
     seat.agent.memory[ARRIVAL] = first + below(seat, steps)
 
 
 @compiled
-def work_on_assignment(public, seat, params):  # type: ignore[no-untyped-def]
-    """Note what has been filled, drop and take assignments as their times come; return the lots that are left."""
+def update_assignment(public, seat, params):  # type: ignore[no-untyped-def]
+    """Account for fills, end and begin assignments as they expire and arrive; return the open lots."""
     table, memory = params.value, seat.agent.memory
     steps = np.int64(table[ROUND])
     if memory[BEGUN] == 0.0:
@@ -59,7 +64,7 @@ def work_on_assignment(public, seat, params):  # type: ignore[no-untyped-def]
             return left
         memory[SIDE] = 0.0
         cancel_all(seat)
-    if seat.live != 0:  # what is taken before it is canceled would count as the next unit
+    if seat.live != 0:  # a fill of an order on its way to be canceled would count for the next unit
         return np.int64(0)
     if renewing and steps > 0:
         begin_round(seat, (np.int64(memory[ARRIVAL]) // steps + 1) * steps, steps)
@@ -80,20 +85,20 @@ def work_on_assignment(public, seat, params):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def attends(seat, params):  # type: ignore[no-untyped-def]
-    """Return whether the trader looks at the market in this step."""
-    return uniform(seat) < params.value[ATTENTION]
+def may_requote(seat, params):  # type: ignore[no-untyped-def]
+    """Return whether the trader may change its quote in this step."""
+    return uniform(seat) < params.value[REQUOTE]
 
 
 @compiled
 def quote_assignment(seat, price, left):  # type: ignore[no-untyped-def]
-    """Have one order of `left` lots at `price`: one that is there already keeps its place in the queue."""
+    """Quote `left` lots at `price` by a single order; an open order like it keeps its queue position."""
     price = np.int64(price)
     slots = seat.live
     if slots != 0 and slots & (slots - np.uint64(1)) == 0:
         order = seat.order[lowest_bit(slots)]
         if order.price_ticks != price or order.leaves_quantity != left:
-            # A new order would be one too many where this one is taken before it is canceled.
+            # Cancel and submit would trade two units if the old order were filled before its cancel.
             replace(seat, order, price, left)
         return
     cancel_all(seat)
@@ -102,20 +107,20 @@ def quote_assignment(seat, price, left):  # type: ignore[no-untyped-def]
 
 @dataclass(frozen=True)
 class Assignments:
-    """What the customers of a group ask for.
+    """Customer orders of a group.
 
     Attributes:
         side: "buy", "sell", or "either", drawn for each assignment.
         limits: a schedule: for each seat of the group in turn, the limit prices of its successive units, in currency;
             all the same number of units. Without one, limits are drawn.
-        width: distance from the price it saw first within which limits are drawn evenly, in price scales.
+        width: limits are drawn uniformly within this distance of the seat's first reference price, in price scales.
         quantity: of each unit, in size scales of the market.
         repeats: whether a schedule begins again after its last unit.
-        interval_seconds: mean time from the end of an assignment to the next; 0 gives it at once.
-        patience_seconds: mean time after which an assignment is withdrawn, filled or not; 0 never does.
-        round_seconds: in each round of this length one assignment comes, at an evenly drawn time, and replaces the one
-            before, done or not (the drip of customer orders of the Bristol Stock Exchange); 0 has no rounds.
-        attention: mean looks at the market a second, at which the trader may change its quote; 0 looks each step.
+        interval_seconds: mean time from the end of an assignment to the next; 0: none.
+        patience_seconds: mean time after which an assignment is canceled, filled or not; 0: never.
+        round_seconds: length of rounds in each of which one assignment arrives at a uniformly drawn time and replaces
+            the previous one, filled or not (drip-fed customer orders of the Bristol Stock Exchange); 0: no rounds.
+        requote_rate: mean number of times a second at which the trader may change its quote; 0: in every step.
     """
 
     side: str = "either"
@@ -126,7 +131,7 @@ class Assignments:
     interval_seconds: float = 0.0
     patience_seconds: float = 20.0
     round_seconds: float = 0.0
-    attention: float = 0.0
+    requote_rate: float = 0.0
 
     def __post_init__(self) -> None:
         require(self.side in SIDES, "assignments.side", self.side, f"one of {', '.join(SIDES)}")
@@ -143,24 +148,24 @@ class Assignments:
         )
         for name in ("width", "quantity"):
             require(getattr(self, name) > 0, f"assignments.{name}", getattr(self, name), "above zero")
-        for name in ("interval_seconds", "patience_seconds", "round_seconds", "attention"):
+        for name in ("interval_seconds", "patience_seconds", "round_seconds", "requote_rate"):
             require(getattr(self, name) >= 0, f"assignments.{name}", getattr(self, name), "zero or more")
         either = self.interval_seconds == 0 or self.round_seconds == 0
         require(either, "assignments.interval_seconds", self.interval_seconds, "zero where there are rounds")
 
     def parameters(self, spec: MarketSpec, own: Sequence[float] = ()) -> Sequence[float]:
-        """Return the mind's parameters: those of the assignments, the strategy's `own`, and the schedule in ticks."""
+        """Return the parameters of the assignments, the strategy's `own`, and the schedule in ticks."""
         seconds = spec.step_seconds
         renewal = 1.0 if self.interval_seconds == 0 else -math.expm1(-seconds / self.interval_seconds)
         expiry = 0.0 if self.patience_seconds == 0 else -math.expm1(-seconds / self.patience_seconds)
-        attention = 1.0 if self.attention == 0 else -math.expm1(-seconds * self.attention)
+        requote_rate = 1.0 if self.requote_rate == 0 else -math.expm1(-seconds * self.requote_rate)
         common = (
             spec.lots(self.quantity),
             SIDES[self.side],
             self.width * spec.price_scale_ticks,
             renewal,
             expiry,
-            attention,
+            requote_rate,
             len(self.limits),
             len(self.limits[0]) if self.limits else 0,
             self.repeats,

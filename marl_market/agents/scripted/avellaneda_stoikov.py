@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from marl_market.agents.scripted.quoting import quote_both_sides
-from marl_market.env.interface.signatures import DECIDED, trader
-from marl_market.market.spec import MarketSpec
+from marl_market.env.trading import DECIDED, MarketSpec, trader
 
 
 @trader
@@ -29,15 +28,15 @@ class AvellanedaStoikov:
 
     Sees: the mid price, its own position, the time left in the session.
     Does: replaces one bid and one ask each step around the reservation price r = s - q gamma sigma^2 (T - t), a total
-        spread gamma sigma^2 (T - t) + (2 / gamma) ln(1 + gamma / k) apart; never crosses the touch of the others.
+        spread gamma sigma^2 (T - t) + (2 / gamma) ln(1 + gamma / k) apart; never crosses the spread.
 
     Prices are in price scales of the market, quantities in quote sizes, and time in sessions.
 
     Attributes:
-        risk_aversion: gamma, per spread and quote size.
-        decay: k, how fast the chance of a fill falls with distance, per spread.
+        risk_aversion: gamma, per price scale and quote size.
+        decay: k, decay of the fill probability with distance, per price scale.
         size: quantity of each quote, in size scales of the market.
-        leans: whether the reservation price heeds its position; without, it is the paper's symmetric strategy.
+        skews: whether the reservation price depends on the position; false is the symmetric strategy of the paper.
     """
 
     trader = quote
@@ -47,7 +46,7 @@ class AvellanedaStoikov:
     risk_aversion: float = 0.02
     decay: float = 2.0
     size: float = 1.0
-    leans: bool = True
+    skews: bool = True
 
     def __post_init__(self) -> None:
         for name in ("risk_aversion", "decay", "size"):
@@ -55,9 +54,9 @@ class AvellanedaStoikov:
                 raise ValueError(f"avellaneda_stoikov.{name} is {getattr(self, name)}; it must be above zero")
 
     def parameters(self, spec: MarketSpec, seats: int) -> Sequence[float]:
-        """Return gamma sigma^2 of a session and (2 / gamma) ln(1 + gamma / k) in ticks, the size in lots, the lean."""
+        """Return gamma sigma^2 of a session and (2 / gamma) ln(1 + gamma / k) in ticks, the size in lots, the skew."""
         spread = spec.price_scale_ticks
         variance = (spec.flow.volatility_ticks / spread) ** 2 * spec.session_steps * spec.step_seconds
         liquidity = 2.0 / self.risk_aversion * math.log1p(self.risk_aversion / self.decay)
         size = max(1.0, round(self.size * spec.size_scale_lots))
-        return (self.risk_aversion * variance * spread, liquidity * spread, size, self.leans)
+        return (self.risk_aversion * variance * spread, liquidity * spread, size, self.skews)

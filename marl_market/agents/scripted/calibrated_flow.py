@@ -1,18 +1,15 @@
-"""One order of a market's calibrated flow: how far from the touch it is, and how large."""
+"""Single orders of a market's calibrated flow: their distance from the best quote, and their size."""
 
 from __future__ import annotations
 
-from marl_market.exchange.commands import submit_limit, submit_market
-from marl_market.exchange.compiled import compiled
-from marl_market.exchange.random_streams import quantile
-from marl_market.market.spec import QUANTILES, MarketSpec
+from marl_market.env.trading import QUANTILES, MarketSpec, compiled, quantile, submit_limit, submit_market
 
 LIMIT_SIZE, MARKET_SIZE, OFFSET = 0, QUANTILES, 2 * QUANTILES
 
 
 @compiled
-def offer_at_random(public, seat, table, first, side):  # type: ignore[no-untyped-def]
-    """Submit a limit order at a calibrated distance, a tick or more, from the opposite touch."""
+def submit_random_limit(public, seat, table, first, side):  # type: ignore[no-untyped-def]
+    """Submit a limit order at a calibrated distance, a tick or more, from the opposite best quote."""
     index = (1 - side) >> 1
     offset = quantile(seat, table, first + OFFSET, QUANTILES)
     quantity = max(1, int(quantile(seat, table, first + LIMIT_SIZE, QUANTILES) + 0.5))
@@ -23,12 +20,12 @@ def offer_at_random(public, seat, table, first, side):  # type: ignore[no-untype
 
 
 @compiled
-def take_at_random(seat, table, first, side):  # type: ignore[no-untyped-def]
+def submit_random_market(seat, table, first, side):  # type: ignore[no-untyped-def]
     """Submit a market order of a calibrated size."""
     submit_market(seat, side, max(1, int(quantile(seat, table, first + MARKET_SIZE, QUANTILES) + 0.5)))
 
 
 def flow_tables(spec: MarketSpec) -> tuple[float, ...]:
-    """Return the quantile tables that the functions above read from `first` on."""
+    """Return the quantile tables that `submit_random_limit` and `submit_random_market` read from `first` on."""
     flow = spec.flow
     return (*flow.limit_size_lots, *flow.market_size_lots, *flow.limit_offset_ticks)

@@ -1,4 +1,4 @@
-"""Traders who weigh fundamentals, the trend and noise."""
+"""Traders that weigh fundamentals, the trend and noise."""
 
 from __future__ import annotations
 
@@ -6,21 +6,26 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from marl_market.env.interface.schemes import require
-from marl_market.env.interface.signatures import DECIDED, trader
-from marl_market.exchange.codes import TimeInForce
-from marl_market.exchange.commands import submit_limit_order
-from marl_market.exchange.random_streams import exponential, normal, uniform
-from marl_market.exchange.records import SEAT_ORDERS
-from marl_market.market.spec import MarketSpec
+from marl_market.env.trading import (
+    DECIDED,
+    SEAT_ORDERS,
+    MarketSpec,
+    TimeInForce,
+    exponential,
+    normal,
+    require,
+    submit_limit_order,
+    trader,
+    uniform,
+)
 
 GOOD_TILL_CANCEL = int(TimeInForce.GOOD_TILL_CANCEL)
 TREND, LAST, FUNDAMENTALIST, CHARTIST, RANDOM, BEGUN = 0, 1, 2, 3, 4, 5
 
 
 @trader
-def trade(public, seat, params):  # type: ignore[no-untyped-def]
-    """Forecast the price from value, trend and noise, and offer to trade at a margin to the forecast."""
+def forecast_and_quote(public, seat, params):  # type: ignore[no-untyped-def]
+    """Forecast the price from value, trend and noise, and submit a limit order at a margin short of the forecast."""
     table, memory, price = params.value, seat.agent.memory, public.reference_ticks
     if memory[BEGUN] == 0.0:
         for part in range(3):
@@ -49,23 +54,23 @@ class ChartistFundamentalist:
     Does: draws its three weights g once, exponentially distributed (Chiarella, Iori and Perello 2009). At the times of
         a Poisson process it forecasts a move of tau (g_F (value - price) / tau_F + g_C trend + g_N sigma noise) /
         (g_F + g_C + g_N), and submits an order in that direction at a random margin short of the forecast, which
-        expires after tau. Where it crosses the touch it trades at once.
+        expires after tau. Where it crosses the spread it trades at once.
 
-    Moves are in ticks rather than logarithms, so that a price may have any sign, and the trend is an exponential
-    average of the last tau.
+    Assumptions: moves are in ticks rather than logarithms, so that prices of any sign work; the trend is an exponential
+    average of time constant tau.
 
     Attributes:
         fundamentalist: mean weight of the distance from the fundamental value.
         chartist: mean weight of the trend.
         noise: mean weight of a normal draw of the market's volatility.
-        horizon_seconds: tau, how far ahead it forecasts.
-        reversion_seconds: tau_F, in which it expects the price to return to the value.
+        horizon_seconds: tau, horizon of the forecast.
+        reversion_seconds: tau_F, expected time of the price's return to the value.
         rate: orders a second.
         margin: highest margin, in price scales of the market.
         size: quantity of each order, in size scales of the market.
     """
 
-    trader = trade
+    trader = forecast_and_quote
     observes = False
     warms_up = True
     params_per_market = False
@@ -86,7 +91,7 @@ class ChartistFundamentalist:
             require(getattr(self, name) > 0, f"chartist_fundamentalist.{name}", getattr(self, name), "above zero")
 
     def parameters(self, spec: MarketSpec, seats: int) -> Sequence[float]:
-        """Return the weights, and all else in steps, ticks and lots."""
+        """Return the weights, and the other parameters in steps, ticks and lots."""
         seconds, scale = spec.step_seconds, spec.price_scale_ticks
         chance, steps = -math.expm1(-self.rate * seconds), self.horizon_seconds / seconds
         open_orders = chance * steps

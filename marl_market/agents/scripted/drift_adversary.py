@@ -1,18 +1,16 @@
-"""An adversary that picks the drift of the fundamental value."""
+"""An adversary that sets the drift of the fundamental value."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from marl_market.env.interface.schemes import require
-from marl_market.env.interface.signatures import DECIDED, trader
-from marl_market.market.spec import MarketSpec
+from marl_market.env.trading import DECIDED, MarketSpec, require, trader
 
 
 @trader
-def steer(public, seat, params):  # type: ignore[no-untyped-def]
-    """Let the value drift against the position that the makers must have."""
+def set_drift(public, seat, params):  # type: ignore[no-untyped-def]
+    """Set the drift against the position that the makers must hold."""
     seat.agent.memory[0] += public.step_lots[1] - public.step_lots[0]
     seat.agent.drift = 0.0
     if seat.agent.memory[0] > 0.0:
@@ -24,19 +22,19 @@ def steer(public, seat, params):  # type: ignore[no-untyped-def]
 
 @dataclass(frozen=True)
 class DriftAdversary:
-    """Pick the drift that hurts the makers most (Spooner and Savani 2020). For robustness research only.
+    """Set the drift that costs the makers most (Spooner and Savani 2020). For robustness research only.
 
-    Sees: the volume that aggressors bought and sold, whose other side the makers hold.
-    Does: sets the drift of the fundamental value to -b where the makers are long and b where they are short; it never
-        trades. The value moves the price by way of those who are informed, or is the price where it is published.
+    Sees: the volume that aggressors bought and sold, whose counterparty the makers are.
+    Does: sets the drift of the fundamental value to -b where the makers are long and b where they are short; never
+        trades. The value moves the price through the orders of informed traders, or is the price where it is published.
 
-    An attacker is in the simulator to measure how robust others are to it; it is not meant for any real market.
+    Attackers serve to measure the robustness of other agents in simulation; not for use in any real market.
 
     Attributes:
         drift: b, in price scales of the market a session.
     """
 
-    trader = steer
+    trader = set_drift
     observes = False
     warms_up = False
     params_per_market = False

@@ -6,14 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from marl_market.agents.scripted.quoting import quote_both_sides
-from marl_market.env.interface.schemes import require
-from marl_market.env.interface.signatures import DECIDED, trader
-from marl_market.market.spec import MarketSpec
+from marl_market.env.trading import DECIDED, MarketSpec, require, trader
 
 
 @trader
 def quote(public, seat, params):  # type: ignore[no-untyped-def]
-    """Quote at equal distances from the middle."""
+    """Quote at equal distances from the reference price."""
     half, size, middle = params.value[0], params.value[1], public.reference_ticks
     quote_both_sides(public, seat, middle - half, middle + half, size, size, 1, 0.0)
     return DECIDED
@@ -23,9 +21,9 @@ def quote(public, seat, params):  # type: ignore[no-untyped-def]
 class FixedSpread:
     """Quote a fixed spread around the mid price: the symmetric strategy of Avellaneda and Stoikov (2008).
 
-    Sees: the mid price, the touch.
-    Does: replaces one bid and one ask each step, half a spread from the mid price, whatever its position; never
-        crosses the touch.
+    Sees: the mid price, the best bid and offer.
+    Does: replaces one bid and one ask each step, half a spread from the mid price, independent of its position; never
+        crosses the spread.
 
     Attributes:
         spread: total spread, in price scales of the market.

@@ -1,41 +1,40 @@
-"""A trader that gives all of its gain away."""
+"""A trader that quotes its limit price, the simplest of the Bristol Stock Exchange."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from marl_market.agents.scripted.assignment import LIMIT, Assignments, attends, quote_assignment, work_on_assignment
-from marl_market.env.interface.signatures import DECIDED, trader
-from marl_market.market.spec import MarketSpec
+from marl_market.agents.scripted.assignment import LIMIT, Assignments, may_requote, quote_assignment, update_assignment
+from marl_market.env.trading import DECIDED, MarketSpec, trader
 
 
 @trader
-def trade(public, seat, params):  # type: ignore[no-untyped-def]
+def quote(public, seat, params):  # type: ignore[no-untyped-def]
     """Quote the limit price itself."""
-    left = work_on_assignment(public, seat, params)
-    if left > 0 and attends(seat, params):
+    left = update_assignment(public, seat, params)
+    if left > 0 and may_requote(seat, params):
         quote_assignment(seat, seat.agent.memory[LIMIT], left)
     return DECIDED
 
 
 @dataclass(frozen=True)
 class Giveaway:
-    """Quote one's limit price: GVWY (Cliff 2012, the Bristol Stock Exchange).
+    """Quote the limit price: giveaway, GVWY (Cliff 2012, the Bristol Stock Exchange).
 
     Sees: its own limit price.
-    Does: bids or asks its limit price, and so gains only what the price of a resting quote leaves it.
+    Does: bids or asks its limit price, and so gains only by price improvement against a resting quote.
 
     Attributes:
-        assignments: what its customers ask for.
+        assignments: its customer orders.
     """
 
-    trader = trade
+    trader = quote
     observes = False
     warms_up = False
     params_per_market = False
     assignments: Assignments = field(default_factory=Assignments)
 
     def parameters(self, spec: MarketSpec, seats: int) -> Sequence[float]:
-        """Return those of the assignments."""
+        """Return the parameters of the assignments."""
         return self.assignments.parameters(spec)

@@ -10,10 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marl_market.agents.scripted.quoting import quote_both_sides
-from marl_market.env.interface.schemes import require
-from marl_market.env.interface.signatures import DECIDED, trader
-from marl_market.exchange.compiled import compiled
-from marl_market.market.spec import MarketSpec
+from marl_market.env.trading import DECIDED, MarketSpec, compiled, require, trader
 
 HIGHEST_LIMIT = 30
 RATES = 4
@@ -57,20 +54,20 @@ def quote(public, seat, params):  # type: ignore[no-untyped-def]
 class GLFT:
     """Exact optimal quotes of a risk-averse maker (Gueant, Lehalle and Fernandez-Tapia 2013, theorem 1).
 
-    Sees: the mid price, the touch, its own position, the time left in the session.
+    Sees: the mid price, the best bid and offer, its own position, the time left in the session.
     Does: replaces one bid and one ask each step, at distances (1/k) ln(v(q) / v(q+1)) + (1/gamma) ln(1 + gamma/k) and
         (1/k) ln(v(q) / v(q-1)) + (1/gamma) ln(1 + gamma/k) from the mid price, where v' = (k gamma sigma^2 / 2) q^2 v
         - eta (v(q-1) + v(q+1)), v = 1 at the end, eta = A (1 + gamma/k)^-(1 + k/gamma); quotes no side that would
-        take it beyond its inventory limit; never crosses the touch.
+        exceed its inventory limit; never crosses the spread.
 
     Prices are in price scales of the market, quantities in quote sizes, and time in sessions.
 
     Attributes:
         risk_aversion: gamma, per price scale and quote size.
-        decay: k, how fast the chance of a fill falls with distance, per price scale.
+        decay: k, decay of the fill probability with distance, per price scale.
         arrival: A, orders that would fill a quote at the mid price, as a multiple of half the calibrated market
             orders of a session.
-        inventory_limit: Q, most quote sizes it holds.
+        inventory_limit: Q, maximum position in quote sizes.
         size: quantity of each quote, in size scales of the market.
     """
 
@@ -118,5 +115,5 @@ def even_modes(
     matrix = np.diag(0.5 * decay * gamma * variance * inventory**2) + np.diag(coupling, 1) + np.diag(coupling, -1)
     rates, modes = np.linalg.eigh(matrix)
     fold = np.where(inventory == 0.0, 1.0, math.sqrt(2.0))
-    lowest = rates[0]  # v matters only in ratios: the slowest mode need not grow
+    lowest = rates[0]  # only ratios of v matter: the slowest mode need not grow
     return rates - lowest, modes * (fold @ modes) / fold[:, None]

@@ -1,4 +1,4 @@
-"""Background order flow in which orders call forth orders."""
+"""Self- and cross-exciting background order flow."""
 
 from __future__ import annotations
 
@@ -8,33 +8,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from marl_market.agents.scripted.calibrated_flow import flow_tables, offer_at_random, take_at_random
-from marl_market.env.interface.schemes import require
-from marl_market.env.interface.signatures import DECIDED, trader
-from marl_market.exchange.bits import lowest_bit
-from marl_market.exchange.commands import cancel
-from marl_market.exchange.compiled import compiled
-from marl_market.exchange.random_streams import below, poisson
-from marl_market.market.spec import MarketSpec
+from marl_market.agents.scripted.calibrated_flow import flow_tables, submit_random_limit, submit_random_market
+from marl_market.env.trading import DECIDED, MarketSpec, below, cancel, compiled, lowest_bit, poisson, require, trader
 
 KINDS = 3  # limit orders, market orders, cancels
-TYPES = 2 * KINDS  # the buying ones, then the selling ones
+TYPES = 2 * KINDS  # those of the buy side, then those of the sell side
 BRANCHING = 3 + KINDS
 TABLES = BRANCHING + 2 * KINDS * KINDS
-EXCITEMENT, ANCHOR, BEGUN = 0, TYPES, TYPES + 1
+EXCITATION, ANCHOR, BEGUN = 0, TYPES, TYPES + 1
 HIGHEST_COUNT = 8.0
-"""Mean of a step beyond which a seat could send more commands than it may."""
+"""Maximum mean count of a type in a step, which keeps the commands of a seat within their limit."""
 
 
 @compiled
-def cancel_at_random(seat, side):  # type: ignore[no-untyped-def]
-    """Cancel one of the seat's open orders of a side, each with the same chance."""
-    count = 0
-    slots = seat.live
-    while slots != 0:
-        slot = lowest_bit(slots)
-        slots &= slots - np.uint64(1)
-        count += seat.order[slot].side == side
+def cancel_random_order(seat, side):  # type: ignore[no-untyped-def]
+    """Cancel one of the seat's open orders of a side, each with the same probability."""
+    count = count_open_orders(seat, side)
     if count == 0:
         return
     chosen = below(seat, count)
@@ -49,8 +38,8 @@ def cancel_at_random(seat, side):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def open_orders_of(seat, side):  # type: ignore[no-untyped-def]
-    """Return how many open orders of a side the seat has."""
+def count_open_orders(seat, side):  # type: ignore[no-untyped-def]
+    """Return the number of the seat's open orders of a side."""
     count = 0
     slots = seat.live
     while slots != 0:
@@ -62,23 +51,23 @@ def open_orders_of(seat, side):  # type: ignore[no-untyped-def]
 
 @compiled
 def expected_count(public, seat, table, kind):  # type: ignore[no-untyped-def]
-    """Return the intensity of a type, in events a step; buying kinds come first."""
+    """Return the intensity of a type, in events a step; types of the buy side come first."""
     side = 1 if kind < KINDS else -1
     row = kind % KINDS
     mean = table[3 + row]
     for cause in range(TYPES):
         same = 0 if (cause < KINDS) == (kind < KINDS) else KINDS * KINDS
-        mean += table[BRANCHING + same + row * KINDS + cause % KINDS] * seat.agent.memory[EXCITEMENT + cause]
+        mean += table[BRANCHING + same + row * KINDS + cause % KINDS] * seat.agent.memory[EXCITATION + cause]
     if row == 2:
-        mean *= 2.0 * open_orders_of(seat, side) / table[1]
+        mean *= 2.0 * count_open_orders(seat, side) / table[1]
     else:
         mean *= max(0.0, 1.0 - 2.0 * side * table[2] * (public.reference_ticks - seat.agent.memory[ANCHOR]))
     return min(mean, HIGHEST_COUNT)
 
 
 @trader
-def trade(public, seat, params):  # type: ignore[no-untyped-def]
-    """Draw how many orders of each type come, submit them, and let them excite the next steps."""
+def send_orders(public, seat, params):  # type: ignore[no-untyped-def]
+    """Submit a drawn number of orders of each type, which excite those of later steps."""
     table, memory = params.value, seat.agent.memory
     if memory[BEGUN] == 0.0:
         memory[ANCHOR] = public.reference_ticks
@@ -91,14 +80,14 @@ def trade(public, seat, params):  # type: ignore[no-untyped-def]
     for kind in range(TYPES):
         side = 1 if kind < KINDS else -1
         count = poisson(seat, means[kind])
-        memory[EXCITEMENT + kind] = table[0] * memory[EXCITEMENT + kind] + (1.0 - table[0]) * count
+        memory[EXCITATION + kind] = table[0] * memory[EXCITATION + kind] + (1.0 - table[0]) * count
         for _ in range(count):
             if kind % KINDS == 0:
-                offer_at_random(public, seat, table, TABLES, side)
+                submit_random_limit(public, seat, table, TABLES, side)
             elif kind % KINDS == 1:
-                take_at_random(seat, table, TABLES, side)
+                submit_random_market(seat, table, TABLES, side)
             else:
-                cancel_at_random(seat, side)
+                cancel_random_order(seat, side)
     return DECIDED
 
 
@@ -106,24 +95,25 @@ def trade(public, seat, params):  # type: ignore[no-untyped-def]
 class Hawkes:
     """Self- and cross-exciting order flow (Bacry, Mastromatteo and Muzy 2015; Large 2007 for order types).
 
-    Sees: the touch, its own open orders.
+    Sees: the best bid and offer, its own open orders.
     Does: limit orders, market orders and cancels of either side, each a Poisson count of mean mu_i + sum over j of
         g_ij x_j a step, where x_j is the exponential average of the counts of type j (the Poisson autoregression that
         approximates a Hawkes process, Kirchner 2016). `same` and `opposite` are the branching ratios g, and the base
-        rates mu = (I - G) r make the mean rates r those that the market was calibrated to. Sizes and distances
-        are calibrated ones. Since a Hawkes process is a cloud of independent clusters, seats that each excite only
+        rates mu = (I - G) r make the mean rates r the calibrated rates of the market. Sizes and distances are
+        calibrated too. Since a Hawkes process is a superposition of independent clusters, seats that each excite only
         themselves are together one Hawkes process.
 
     Attributes:
-        share: part of the market's calibrated order flow that the whole group makes.
+        share: fraction of the market's calibrated order flow made by the whole group.
         same: branching ratios of limit orders, market orders and cancels (rows) by those of the same side (columns).
         opposite: branching ratios by those of the opposite side.
-        half_life_seconds: of the excitement.
-        open_orders: mean number of open orders a seat tends to; cancels are as many times likelier as it has more.
-        conviction: how much less likely it buys for each price scale that the price is above where it first saw it.
+        half_life_seconds: half-life of the excitation.
+        open_orders: mean number of open orders of a seat; cancel rates grow in proportion to its open orders.
+        conviction: mean reversion: decrease of the probability to buy for each price scale of the price above the
+            seat's first reference price.
     """
 
-    trader = trade
+    trader = send_orders
     observes = False
     warms_up = True
     params_per_market = False
@@ -147,7 +137,7 @@ class Hawkes:
         require(radius < 1, "hawkes.same + opposite", radius, "of spectral radius below 1, or the flow explodes")
 
     def parameters(self, spec: MarketSpec, seats: int) -> Sequence[float]:
-        """Return decay a step, open orders, lean a tick, base counts a step, branching ratios and quantile tables."""
+        """Return decay a step, open orders, reversion a tick, base counts a step, branching ratios, quantile tables."""
         flow = spec.flow
         rates = np.array([flow.limit_rate, flow.market_rate, flow.cancel_rate])
         counts = 0.5 * self.share * spec.step_seconds / seats * rates
@@ -157,5 +147,5 @@ class Hawkes:
         )
         decay = math.exp2(-spec.step_seconds / self.half_life_seconds)
         ratios = np.concatenate([np.ravel(self.same), np.ravel(self.opposite)])
-        lean = self.conviction / spec.price_scale_ticks
-        return (decay, self.open_orders, lean, *base, *ratios, *flow_tables(spec))
+        reversion = self.conviction / spec.price_scale_ticks
+        return (decay, self.open_orders, reversion, *base, *ratios, *flow_tables(spec))

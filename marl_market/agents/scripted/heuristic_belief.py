@@ -1,4 +1,4 @@
-"""A trader that believes what the history of shouts says."""
+"""A trader with beliefs from the history of quotes and trades."""
 
 from __future__ import annotations
 
@@ -11,22 +11,18 @@ from marl_market.agents.scripted.assignment import (
     LIMIT,
     SIDE,
     Assignments,
-    attends,
+    may_requote,
     quote_assignment,
-    work_on_assignment,
+    update_assignment,
 )
-from marl_market.env.interface.signatures import DECIDED, trader
-from marl_market.exchange.codes import PublicKind
-from marl_market.exchange.compiled import compiled
-from marl_market.exchange.records import PUBLIC_EVENTS
-from marl_market.market.spec import MarketSpec
+from marl_market.env.trading import DECIDED, PUBLIC_EVENTS, MarketSpec, PublicKind, compiled, trader
 
 REST, TRADE = int(PublicKind.REST), int(PublicKind.TRADE)
 
 
 @compiled
 def belief(public, side, price):  # type: ignore[no-untyped-def]
-    """Return the believed chance that a quote of `side` at `price` is accepted."""
+    """Return the believed probability of acceptance of a quote of `side` at `price`."""
     index = (1 + side) >> 1
     if public.depth[index] > 0 and side * (price - public.level[index, 0].price_ticks) >= 0:
         return 1.0
@@ -47,10 +43,10 @@ def belief(public, side, price):  # type: ignore[no-untyped-def]
 
 
 @trader
-def trade(public, seat, params):  # type: ignore[no-untyped-def]
+def quote(public, seat, params):  # type: ignore[no-untyped-def]
     """Quote the price of the highest expected gain."""
-    left = work_on_assignment(public, seat, params)
-    if left == 0 or not attends(seat, params):
+    left = update_assignment(public, seat, params)
+    if left == 0 or not may_requote(seat, params):
         return DECIDED
     side, limit = int(seat.agent.memory[SIDE]), seat.agent.memory[LIMIT]
     index = (1 + side) >> 1
@@ -74,17 +70,17 @@ def trade(public, seat, params):  # type: ignore[no-untyped-def]
 class HeuristicBelief:
     """Quote what maximizes the expected gain under beliefs from history (Gjerstad and Dickhaut 1998).
 
-    Sees: its own limit price, the last public events (quotes and trades), the touch.
-    Does: believes that a bid at b is accepted with chance (TBL + AL) / (TBL + AL + RBG): bids taken at b or below,
-        asks at b or below, bids at b or above that were not taken; 1 where it reaches the best ask; and asks likewise
-        the other way round. Quotes the price at which gain times belief is highest, among the prices of the history
-        and those a tick better, where beliefs change; waits while no price promises a gain.
+    Sees: its own limit price, the last public events (quotes and trades), the best bid and offer.
+    Does: believes that a bid at b is accepted with probability (TBL + AL) / (TBL + AL + RBG): bids taken at b or
+        below, asks at b or below, bids at b or above that were not taken; 1 where it reaches the best ask; and asks
+        symmetrically. Quotes the price of the highest gain times belief among the prices of the history and those a
+        tick better, where beliefs change; waits while no price has an expected gain.
 
     Attributes:
-        assignments: what its customers ask for.
+        assignments: its customer orders.
     """
 
-    trader = trade
+    trader = quote
     observes = False
     warms_up = False
     params_per_market = False
@@ -92,5 +88,5 @@ class HeuristicBelief:
     assignments: Assignments = field(default_factory=Assignments)
 
     def parameters(self, spec: MarketSpec, seats: int) -> Sequence[float]:
-        """Return those of the assignments."""
+        """Return the parameters of the assignments."""
         return self.assignments.parameters(spec)

@@ -1,4 +1,4 @@
-"""A trader who reads the book's imbalance."""
+"""A trader on the imbalance of the book."""
 
 from __future__ import annotations
 
@@ -6,14 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from marl_market.agents.scripted.position_target import trade_towards
-from marl_market.env.interface.schemes import require
-from marl_market.env.interface.signatures import DECIDED, trader
-from marl_market.exchange.records import PUBLIC_LEVELS
-from marl_market.market.spec import MarketSpec
+from marl_market.env.trading import DECIDED, PUBLIC_LEVELS, MarketSpec, require, trader
 
 
 @trader
-def lean(public, seat, params):  # type: ignore[no-untyped-def]
+def follow_imbalance(public, seat, params):  # type: ignore[no-untyped-def]
     """Hold a position on the heavier side of the book."""
     bids = asks = 0.0
     for i in range(int(params.value[0])):
@@ -43,15 +40,15 @@ class Imbalance:
     Sees: the quantities of the best levels, its own position.
     Does: with rho = (bids - asks) / (bids + asks) over the best `levels` levels, buys at market when rho is above
         `threshold`, sells when it is below -`threshold`, keeps its position while rho has its sign, and closes it
-        when it has not.
+        otherwise.
 
     Attributes:
-        levels: how many levels of each side it adds up.
-        threshold: imbalance that starts a trade.
+        levels: number of levels of each side in the sums.
+        threshold: imbalance beyond which it takes a position.
         size: position it takes, in size scales of the market.
     """
 
-    trader = lean
+    trader = follow_imbalance
     observes = False
     warms_up = True
     params_per_market = False

@@ -9,14 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from marl_market.agents.scripted.position_target import take_at_any_price
-from marl_market.env.interface.schemes import require
-from marl_market.env.interface.signatures import DECIDED, trader
-from marl_market.market.spec import MarketSpec
+from marl_market.env.trading import DECIDED, MarketSpec, require, trader
 
 
 @trader
-def trade(public, seat, params):  # type: ignore[no-untyped-def]
-    """Buy in proportion to how far the value is above the price."""
+def take(public, seat, params):  # type: ignore[no-untyped-def]
+    """Buy in proportion to the distance of the value above the price."""
     if public.step % int(params.value[1]) != 0:
         return DECIDED
     demand = params.value[0] * (seat.agent.signal - public.reference_ticks)
@@ -32,18 +30,18 @@ class InformedKyle:
 
     Sees: the fundamental value, the reference price.
     Does: once in `interval_steps` it buys at market beta (v - p), sells where that is negative: beta = sigma_u /
-        sqrt(n Sigma_0), which is what maximizes its profit against the price p + lambda (orders), where lambda =
+        sqrt(n Sigma_0), which maximizes its profit against the price p + lambda (order flow), where lambda =
         sqrt(n Sigma_0) / ((n + 1) sigma_u).
 
     Attributes:
-        noise_deviation: sigma_u, standard deviation of what noise traders buy in an interval, in size scales.
+        noise_deviation: sigma_u, standard deviation of the noise traders' net demand in an interval, in size scales.
         value_deviation: sqrt(Sigma_0), standard deviation of the value about the price, in price scales.
-        insiders: n, how many know the value.
+        insiders: n, number of informed traders.
         interval_steps: steps from one order to the next.
-        auction: whether it trades in call auctions, which take no market orders: then limit orders at any price.
+        auction: whether it trades in call auctions, which take no market orders, by limit orders at extreme prices.
     """
 
-    trader = trade
+    trader = take
     observes = False
     warms_up = False
     params_per_market = False
@@ -61,6 +59,6 @@ class InformedKyle:
             require(getattr(self, name) >= 1, f"informed_kyle.{name}", getattr(self, name), "one or more")
 
     def parameters(self, spec: MarketSpec, seats: int) -> Sequence[float]:
-        """Return beta in lots a tick, the interval in steps and whether it trades in auctions."""
+        """Return beta in lots a tick, the interval in steps and the auction flag."""
         lots, ticks = self.noise_deviation * spec.size_scale_lots, self.value_deviation * spec.price_scale_ticks
         return (lots / (math.sqrt(self.insiders) * ticks), self.interval_steps, self.auction)

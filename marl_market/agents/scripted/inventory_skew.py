@@ -1,4 +1,4 @@
-"""A market maker whose quotes lean against its position."""
+"""A market maker that skews its quotes against its position."""
 
 from __future__ import annotations
 
@@ -6,14 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from marl_market.agents.scripted.quoting import quote_both_sides
-from marl_market.env.interface.schemes import require
-from marl_market.env.interface.signatures import DECIDED, trader
-from marl_market.market.spec import MarketSpec
+from marl_market.env.trading import DECIDED, MarketSpec, require, trader
 
 
 @trader
 def quote(public, seat, params):  # type: ignore[no-untyped-def]
-    """Quote around a price that falls with the position."""
+    """Quote around a reservation price that falls with the position."""
     skew, half, size = params.value[0], params.value[1], params.value[2]
     reservation = public.reference_ticks - skew * seat.account.position / size
     quote_both_sides(public, seat, reservation - half, reservation + half, size, size, 1, 0.0)
@@ -24,15 +22,15 @@ def quote(public, seat, params):  # type: ignore[no-untyped-def]
 class InventorySkew:
     """Optimal quotes under a linear utility with a quadratic terminal penalty (Spooner and Savani 2020).
 
-    Sees: the mid price, the touch, its own position.
+    Sees: the mid price, the best bid and offer, its own position.
     Does: replaces one bid and one ask each step around s - 2 eta q, a total spread 2 / k + eta apart; never crosses
-        the touch.
+        the spread.
 
     Prices are in price scales of the market, quantities in quote sizes.
 
     Attributes:
         penalty: eta, per price scale and quote size.
-        decay: k, how fast the chance of a fill falls with distance, per price scale.
+        decay: k, decay of the fill probability with distance, per price scale.
         size: quantity of each quote, in size scales of the market.
     """
 

@@ -6,17 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from marl_market.agents.scripted.quoting import quote_both_sides
-from marl_market.env.interface.schemes import require
-from marl_market.env.interface.signatures import DECIDED, trader
-from marl_market.market.spec import MarketSpec
+from marl_market.env.trading import DECIDED, MarketSpec, require, trader
 
 LEVELS = 7
-"""As many as a seat's commands of one step allow on both sides, beside the cancel."""
+"""Maximum of levels a side: two sides and a cancel fit the commands of one step."""
 
 
 @trader
 def quote(public, seat, params):  # type: ignore[no-untyped-def]
-    """Quote evenly spaced levels around the middle."""
+    """Quote evenly spaced levels around the reference price."""
     table, middle = params.value, public.reference_ticks
     bid, ask = middle - table[0], middle + table[0]
     quote_both_sides(public, seat, bid, ask, table[2], table[2], int(table[3]), table[1])
@@ -27,13 +25,13 @@ def quote(public, seat, params):  # type: ignore[no-untyped-def]
 class Ladder:
     """Quote equal sizes at evenly spaced prices (Chakraborty and Kearns 2011).
 
-    Sees: the mid price, the touch.
+    Sees: the mid price, the best bid and offer.
     Does: replaces `levels` bids and asks each step, the first half a spread from the mid price; never crosses the
-        touch. In a call auction it is a linear supply schedule of slope spacing / size, as Kyle's dealers post.
+        spread. In a call auction it is a linear supply schedule of slope spacing / size, that of Kyle's dealers.
 
     Attributes:
-        spread: distance of the first bid and ask, in price scales of the market.
-        spacing: distance of the levels, in price scales of the market.
+        spread: distance between the first bid and the first ask, in price scales of the market.
+        spacing: distance between levels, in price scales of the market.
         levels: number of levels on each side.
         size: quantity of each level, in size scales of the market.
     """

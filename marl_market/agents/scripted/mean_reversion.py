@@ -1,4 +1,4 @@
-"""A trader against the move."""
+"""A trader against moves of the price."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from marl_market.agents.scripted.position_target import trade_towards
-from marl_market.env.interface.schemes import require
-from marl_market.env.interface.signatures import DECIDED, trader
-from marl_market.market.spec import MarketSpec
+from marl_market.env.trading import DECIDED, MarketSpec, require, trader
 
 
 @trader
@@ -41,8 +39,8 @@ class MeanReversion:
         position while the price stays on that side, and closes it when the price is back.
 
     Attributes:
-        half_life_seconds: of the average.
-        threshold: distance that starts a trade, in price scales of the market.
+        half_life_seconds: half-life of the average.
+        threshold: distance beyond which it takes a position, in price scales of the market.
         size: position it takes, in size scales of the market.
     """
 

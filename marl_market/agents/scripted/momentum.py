@@ -1,4 +1,4 @@
-"""A trader that follows the trend."""
+"""A trend follower."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from marl_market.agents.scripted.position_target import trade_towards
-from marl_market.env.interface.signatures import DECIDED, trader
-from marl_market.market.spec import MarketSpec
+from marl_market.env.trading import DECIDED, MarketSpec, trader
 
 
 @trader
 def follow(public, seat, params):  # type: ignore[no-untyped-def]
-    """Hold a position in the direction in which the fast average has left the slow one."""
+    """Hold a position on the side of the fast average from the slow one."""
     price = public.reference_ticks
     if seat.agent.memory[2] == 0.0:
         seat.agent.memory[0] = price
@@ -44,7 +43,7 @@ class Momentum:
     Attributes:
         fast_seconds: half-life of the fast average.
         slow_seconds: half-life of the slow average.
-        threshold: distance of the averages that starts a trade, in price scales of the market.
+        threshold: distance of the averages beyond which it takes a position, in price scales of the market.
         size: position it takes, in size scales of the market.
     """
 

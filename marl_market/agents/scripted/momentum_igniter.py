@@ -6,16 +6,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from marl_market.agents.scripted.position_target import trade_towards
-from marl_market.env.interface.schemes import require
-from marl_market.env.interface.signatures import DECIDED, trader
-from marl_market.exchange.commands import cancel_all, submit_limit, submit_market
-from marl_market.exchange.random_streams import uniform
-from marl_market.market.spec import MarketSpec
+from marl_market.env.trading import (
+    DECIDED,
+    MarketSpec,
+    cancel_all,
+    require,
+    submit_limit,
+    submit_market,
+    trader,
+    uniform,
+)
 
 
 @trader
 def ignite(public, seat, params):  # type: ignore[no-untyped-def]
-    """Push with a burst of market orders, then get out passively, and at market when time is up."""
+    """Push the price by a burst of market orders, then exit passively, and at market at the end of the period."""
     table, memory, position = params.value, seat.agent.memory, seat.account.position
     place = max(public.step, 0) % int(table[0])
     if place == 0:
@@ -38,11 +43,11 @@ def ignite(public, seat, params):  # type: ignore[no-untyped-def]
 class MomentumIgniter:
     """Ignite momentum and sell into it (as described by the SEC 2010, release 34-61358). For robustness research only.
 
-    Sees: the touch, its own position.
+    Sees: the best bid and offer, its own position.
     Does: each period draws a side, buys (or sells) `size` at market in each of the first `burst_steps` steps, then
-        offers its position at the touch for followers to take, and closes what is left at market in the last step.
+        quotes its position at the best price for followers to take, and closes the rest at market in the last step.
 
-    An attacker is in the simulator to measure how robust others are to it; it is not meant for any real market.
+    Attackers serve to measure the robustness of other agents in simulation; not for use in any real market.
 
     Attributes:
         period_steps: steps from one burst to the next.

@@ -1,4 +1,4 @@
-"""A trader who takes at random times."""
+"""A noise trader."""
 
 from __future__ import annotations
 
@@ -6,10 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from marl_market.agents.scripted.position_target import take_at_any_price
-from marl_market.env.interface.schemes import require
-from marl_market.env.interface.signatures import DECIDED, trader
-from marl_market.exchange.random_streams import poisson, uniform
-from marl_market.market.spec import MarketSpec
+from marl_market.env.trading import DECIDED, MarketSpec, poisson, require, trader, uniform
 
 
 @trader
@@ -22,15 +19,15 @@ def take(public, seat, params):  # type: ignore[no-untyped-def]
 
 @dataclass(frozen=True)
 class Noise:
-    """Trade for reasons of one's own: the liquidity traders of Glosten and Milgrom (1985) and Kyle (1985).
+    """Trade for exogenous reasons: the liquidity traders of Glosten and Milgrom (1985) and Kyle (1985).
 
     Sees: nothing.
-    Does: buys or sells `size` at market with an even chance, at the times of a Poisson process.
+    Does: buys or sells `size` at market with equal probability, at the times of a Poisson process.
 
     Attributes:
         rate: orders a second of each seat.
         size: quantity of each order, in size scales of the market.
-        auction: whether it trades in call auctions, which take no market orders: then limit orders at any price.
+        auction: whether it trades in call auctions, which take no market orders, by limit orders at extreme prices.
     """
 
     trader = take
@@ -46,5 +43,5 @@ class Noise:
             require(getattr(self, name) > 0, f"noise.{name}", getattr(self, name), "above zero")
 
     def parameters(self, spec: MarketSpec, seats: int) -> Sequence[float]:
-        """Return the mean orders a step, the size in lots and whether they go to an auction."""
+        """Return the mean orders a step, the size in lots and the auction flag."""
         return (self.rate * spec.step_seconds, spec.lots(self.size), self.auction)

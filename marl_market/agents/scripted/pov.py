@@ -1,4 +1,4 @@
-"""The execution trader that follows the volume of the others."""
+"""The execution trader of a percentage of volume."""
 
 from __future__ import annotations
 
@@ -6,17 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from marl_market.agents.scripted.position_target import execute_up_to, require_parent_order
-from marl_market.env.interface.schemes import require
-from marl_market.env.interface.signatures import DECIDED, trader
-from marl_market.market.spec import MarketSpec
+from marl_market.env.trading import DECIDED, MarketSpec, require, trader
 
 
 @trader
 def execute(public, seat, params):  # type: ignore[no-untyped-def]
-    """Have traded the wanted share of all that was traded."""
+    """Execute up to the target share of the session's volume."""
     table = params.value
-    others = public.session_lots - seat.account.traded_lots
-    execute_up_to(seat, table[0], table[1], table[2] * others / table[1])
+    market_lots = public.session_lots - seat.account.traded_lots
+    execute_up_to(seat, table[0], table[1], table[2] * market_lots / table[1])
     return DECIDED
 
 
@@ -25,14 +23,14 @@ class POV:
     """Execute a parent order as a percentage of volume.
 
     Sees: the volume of the session, its own trades.
-    Does: each step buys (or sells) at market what is missing to the share `rate` of the session's volume, its own
-        included: rate / (1 - rate) of what the others traded. It ends when the order is done, or unfinished with the
-        session.
+    Does: each step buys (or sells) at market its shortfall from the share `rate` of the session's volume, its own
+        included: rate / (1 - rate) of the volume of other seats. It stops when the order is filled, or unfinished at
+        the close.
 
     Attributes:
         side: 1 to buy, -1 to sell.
         size: quantity of the parent order, in size scales of the market.
-        rate: its share of the volume.
+        rate: target share of the volume.
     """
 
     trader = execute
@@ -48,5 +46,5 @@ class POV:
         require(0 < self.rate < 1, "pov.rate", self.rate, "between 0 and 1")
 
     def parameters(self, spec: MarketSpec, seats: int) -> Sequence[float]:
-        """Return the side, the quantity in lots and the lots it trades for each lot of the others."""
+        """Return the side, the quantity in lots and its lots for each lot of other seats."""
         return (self.side, spec.lots(self.size), self.rate / (1.0 - self.rate))

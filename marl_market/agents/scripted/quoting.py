@@ -1,4 +1,4 @@
-"""Quoting both sides without taking: what makers have in common."""
+"""Post-only quotes on both sides, shared by market makers."""
 
 from __future__ import annotations
 
@@ -6,14 +6,12 @@ import math
 
 import numpy as np
 
-from marl_market.exchange.bits import lowest_bit
-from marl_market.exchange.commands import HIGHEST_PRICE, cancel_all, submit_limit
-from marl_market.exchange.compiled import compiled
+from marl_market.env.trading import HIGHEST_PRICE, cancel_all, compiled, lowest_bit, submit_limit
 
 
 @compiled
 def own_lots_at(seat, side, price_ticks):  # type: ignore[no-untyped-def]
-    """Return the quantity that the seat itself shows at a price."""
+    """Return the seat's own open quantity at a price."""
     lots = np.int64(0)
     slots = seat.live
     while slots != 0:
@@ -26,8 +24,8 @@ def own_lots_at(seat, side, price_ticks):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def best_of_others(public, seat, side):  # type: ignore[no-untyped-def]
-    """Return the best bid (side +1) or ask (-1) of the other seats; without one, a price that binds nobody."""
+def best_excluding_own(public, seat, side):  # type: ignore[no-untyped-def]
+    """Return the best bid (side +1) or ask (-1) without the seat's own orders; -side * HIGHEST_PRICE if none."""
     index = (1 - side) >> 1
     for i in range(public.depth[index]):
         level = public.level[index, i]
@@ -40,11 +38,11 @@ def best_of_others(public, seat, side):  # type: ignore[no-untyped-def]
 def quote_both_sides(public, seat, bid, ask, bid_lots, ask_lots, levels, spacing):  # type: ignore[no-untyped-def]
     """Replace all of the seat's orders by `levels` bids from `bid` down and as many asks from `ask` up.
 
-    Prices in ticks are rounded away from each other, `spacing` apart, and never touch the best of the others; where
-    a quantity is zero that side is left empty.
+    Prices in ticks are rounded away from each other, `spacing` apart, and never cross the best quotes of other seats; a
+    side of quantity zero stays empty.
     """
-    bid = min(math.floor(bid), best_of_others(public, seat, -1) - 1.0)
-    ask = max(math.ceil(ask), best_of_others(public, seat, 1) + 1.0)
+    bid = min(math.floor(bid), best_excluding_own(public, seat, -1) - 1.0)
+    ask = max(math.ceil(ask), best_excluding_own(public, seat, 1) + 1.0)
     ask = max(ask, bid + 1.0)
     cancel_all(seat)
     for i in range(levels):

@@ -1,17 +1,16 @@
-"""Prices drawn evenly: what the zero-intelligence traders of Gode and Sunder have in common."""
+"""Uniformly drawn prices, shared by the zero-intelligence traders of Gode and Sunder (1993).
+
+A shout is a bid or an ask called out in a double auction, the word of that literature.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
-from marl_market.agents.scripted.assignment import ANCHOR, OWN, SIDE, attends, quote_assignment
-from marl_market.env.interface.schemes import require
-from marl_market.exchange.commands import cancel_all
-from marl_market.exchange.compiled import compiled
-from marl_market.exchange.random_streams import uniform
-from marl_market.market.spec import MarketSpec
+from marl_market.agents.scripted.assignment import ANCHOR, OWN, SIDE, may_requote, quote_assignment
+from marl_market.env.trading import MarketSpec, cancel_all, compiled, require, uniform
 
-LOW, HIGH, ABSOLUTE, WITHDRAWS, IMPROVES = OWN, OWN + 1, OWN + 2, OWN + 3, OWN + 4
+LOW, HIGH, ABSOLUTE, CANCELS, IMPROVES = OWN, OWN + 1, OWN + 2, OWN + 3, OWN + 4
 
 
 @compiled
@@ -27,8 +26,8 @@ def highest_price(seat, params):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def is_best(public, side, price):  # type: ignore[no-untyped-def]
-    """Return whether a quote at `price` would be better than all on its side."""
+def improves_on_best(public, side, price):  # type: ignore[no-untyped-def]
+    """Return whether a quote at `price` improves on the best of its side."""
     if side > 0:
         return public.depth[0] == 0 or price > public.best_bid
     return public.depth[1] == 0 or price < public.best_ask
@@ -36,14 +35,14 @@ def is_best(public, side, price):  # type: ignore[no-untyped-def]
 
 @compiled
 def shout(public, seat, params, left, low, high):  # type: ignore[no-untyped-def]
-    """Replace the quote by one at a whole tick drawn evenly from `low` to `high`, where that may be shouted."""
-    if params.value[WITHDRAWS] == 1.0 and public.step_trades > 0:
+    """Replace the quote by one at a tick drawn uniformly from `low` to `high`, if the rules allow it."""
+    if params.value[CANCELS] == 1.0 and public.step_trades > 0:
         cancel_all(seat)
         if seat.live != 0:
             return
-    if left > 0 and attends(seat, params):
+    if left > 0 and may_requote(seat, params):
         price = low + np.floor(uniform(seat) * (max(low, high) - low + 1.0))
-        if params.value[IMPROVES] == 1.0 and not is_best(public, seat.agent.memory[SIDE], price):
+        if params.value[IMPROVES] == 1.0 and not improves_on_best(public, seat.agent.memory[SIDE], price):
             return
         quote_assignment(seat, price, left)
 
@@ -51,7 +50,7 @@ def shout(public, seat, params, left, low, high):  # type: ignore[no-untyped-def
 def shout_parameters(
     name: str, spec: MarketSpec, price_range: tuple[float, float] | None, reach: float, *rules: bool
 ) -> tuple[float, ...]:
-    """Return lowest and highest price in ticks, whether they are absolute, and the strategy's own `rules`."""
+    """Return lowest and highest price in ticks, 1 where they are absolute, and the strategy's own `rules`."""
     if price_range is None:
         ticks = round(reach * spec.price_scale_ticks)
         return (-ticks, ticks, 0.0, *rules)

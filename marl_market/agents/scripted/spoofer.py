@@ -1,20 +1,17 @@
-"""An attacker that shows orders it does not mean."""
+"""An attacker that displays orders without intent to trade."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from marl_market.agents.scripted.quoting import best_of_others
-from marl_market.env.interface.schemes import require
-from marl_market.env.interface.signatures import DECIDED, trader
-from marl_market.exchange.commands import cancel_all, submit_limit, submit_market
-from marl_market.market.spec import MarketSpec
+from marl_market.agents.scripted.quoting import best_excluding_own
+from marl_market.env.trading import DECIDED, MarketSpec, cancel_all, require, submit_limit, submit_market, trader
 
 
 @trader
 def spoof(public, seat, params):  # type: ignore[no-untyped-def]
-    """Show much on one side behind the touch, and trade little on the other."""
+    """Quote a large order behind the best price of one side, and a small genuine one on the other."""
     table, memory = params.value, seat.agent.memory
     cancel_all(seat)
     if public.depth[0] == 0 or public.depth[1] == 0:
@@ -30,8 +27,8 @@ def spoof(public, seat, params):  # type: ignore[no-untyped-def]
         memory[0] = -memory[0]
         memory[1] = 0.0
         return DECIDED
-    submit_limit(seat, wanted, best_of_others(public, seat, wanted), missing)
-    behind = best_of_others(public, seat, -wanted) + wanted * table[2]
+    submit_limit(seat, wanted, best_excluding_own(public, seat, wanted), missing)
+    behind = best_excluding_own(public, seat, -wanted) + wanted * table[2]
     submit_limit(seat, -wanted, behind, int(table[1]))
     return DECIDED
 
@@ -40,18 +37,18 @@ def spoof(public, seat, params):  # type: ignore[no-untyped-def]
 class Spoofer:
     """Spoof the book (Wang and Wellman 2017; both sides in turn). For robustness research only.
 
-    Sees: the touch, its own orders and position.
-    Does: while it wants to buy, keeps a genuine bid at the best bid of the others, and a `spoof_size` ask, which it
-        does not mean to trade, `distance_ticks` behind their best ask, both replaced each step; having bought `size`
-        it turns everything round. What it has not got after `patience_steps` it takes at market.
+    Sees: the best bid and offer, its own orders and position.
+    Does: while buying, keeps a genuine bid at the best bid of other seats, and a spoof ask of `spoof_size`
+        `distance_ticks` behind their best ask, both replaced each step; having bought `size` it reverses all sides.
+        After `patience_steps` it takes the rest at market.
 
-    An attacker is in the simulator to measure how robust others are to it; it is not meant for any real market.
+    Attackers serve to measure the robustness of other agents in simulation; not for use in any real market.
 
     Attributes:
         size: position it takes in turn on either side, in size scales of the market.
-        spoof_size: quantity of the order it does not mean, in size scales of the market.
-        distance_ticks: how far behind the touch that is.
-        patience_steps: steps it waits for its genuine order.
+        spoof_size: quantity of the spoof order, in size scales of the market.
+        distance_ticks: distance of the spoof order behind the best quote.
+        patience_steps: maximum waiting time of the genuine order.
     """
 
     trader = spoof

@@ -1,4 +1,4 @@
-"""An attacker of quotes that the news has overtaken."""
+"""An attacker of stale quotes."""
 
 from __future__ import annotations
 
@@ -6,18 +6,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from marl_market.env.interface.schemes import require
-from marl_market.env.interface.signatures import DECIDED, trader
-from marl_market.exchange.codes import TimeInForce
-from marl_market.exchange.commands import submit_limit_order
-from marl_market.market.spec import MarketSpec
+from marl_market.env.trading import DECIDED, MarketSpec, TimeInForce, require, submit_limit_order, trader
 
 IMMEDIATE_OR_CANCEL = int(TimeInForce.IMMEDIATE_OR_CANCEL)
 
 
 @trader
 def snipe(public, seat, params):  # type: ignore[no-untyped-def]
-    """Take what is offered at a worse price than the value, and nothing else."""
+    """Take every quote that is mispriced by the edge or more, and no other."""
     edge, limit, position = params.value[0], int(params.value[1]), seat.account.position
     if public.depth[1] > 0 and public.best_ask <= seat.agent.signal - edge and position < limit:
         submit_limit_order(seat, 1, math.floor(seat.agent.signal - edge), limit - position, 0, IMMEDIATE_OR_CANCEL, 0)
@@ -28,17 +24,17 @@ def snipe(public, seat, params):  # type: ignore[no-untyped-def]
 
 @dataclass(frozen=True)
 class StaleQuoteSniper:
-    """Pick off quotes that makers have not yet moved (Budish, Cramton and Shim 2015). For robustness research only.
+    """Pick off stale quotes (Budish, Cramton and Shim 2015). For robustness research only.
 
-    Sees: the fundamental value without delay, the touch, its own position.
-    Does: when the best ask is `edge` or more below the value, an immediate-or-cancel order for all that is offered up
-        to there; the same with a bid that is too high. Never holds more than `position_limit`.
+    Sees: the fundamental value without delay, the best bid and offer, its own position.
+    Does: when the best ask is `edge` or more below the value, an immediate-or-cancel order for all asks up to there;
+        the same with bids that are too high. Never holds more than `position_limit`.
 
-    An attacker is in the simulator to measure how robust others are to it; it is not meant for any real market.
+    Attackers serve to measure the robustness of other agents in simulation; not for use in any real market.
 
     Attributes:
-        edge: gain on the value it demands, in price scales of the market.
-        position_limit: most it holds, in size scales of the market.
+        edge: minimum gain on the value, in price scales of the market.
+        position_limit: maximum position, in size scales of the market.
     """
 
     trader = snipe

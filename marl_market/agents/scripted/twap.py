@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from marl_market.agents.scripted.position_target import execute_up_to, require_parent_order, share_of_horizon
-from marl_market.env.interface.signatures import DECIDED, trader
-from marl_market.market.spec import MarketSpec
+from marl_market.agents.scripted.position_target import elapsed_share, execute_up_to, require_parent_order
+from marl_market.env.trading import DECIDED, MarketSpec, trader
 
 
 @trader
 def execute(public, seat, params):  # type: ignore[no-untyped-def]
-    """Be as far with the order as with the time."""
-    execute_up_to(seat, params.value[0], params.value[1], share_of_horizon(public, params.value[2]))
+    """Execute up to the elapsed share of the horizon."""
+    execute_up_to(seat, params.value[0], params.value[1], elapsed_share(public, params.value[2]))
     return DECIDED
 
 
@@ -22,13 +21,13 @@ class TWAP:
     """Execute a parent order evenly over time (Bertsimas and Lo 1998: optimal without a signal or risk aversion).
 
     Sees: its own position, the clock.
-    Does: each step buys (or sells) at market what is missing to the even schedule X (t + 1) / N, rounded; what the
-        book could not fill is caught up later.
+    Does: each step buys (or sells) at market its shortfall from the even schedule X (t + 1) / N, rounded; unfilled
+        quantity is caught up later.
 
     Attributes:
         side: 1 to buy, -1 to sell.
         size: quantity of the parent order, in size scales of the market.
-        horizon: part of the session in which it is executed.
+        horizon: time to execute it, as a fraction of the session.
     """
 
     trader = execute

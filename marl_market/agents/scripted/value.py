@@ -1,4 +1,4 @@
-"""A trader with a noisy opinion of what the traded thing is worth."""
+"""A trader on a noisy signal of the fundamental value."""
 
 from __future__ import annotations
 
@@ -6,16 +6,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from marl_market.env.interface.schemes import require
-from marl_market.env.interface.signatures import DECIDED, trader
-from marl_market.exchange.commands import cancel_all, submit_limit
-from marl_market.exchange.random_streams import normal, uniform
-from marl_market.market.spec import MarketSpec
+from marl_market.env.trading import DECIDED, MarketSpec, cancel_all, normal, require, submit_limit, trader, uniform
 
 
 @trader
-def trade(public, seat, params):  # type: ignore[no-untyped-def]
-    """Now and then look at the value, and offer to trade at a gain on it."""
+def quote(public, seat, params):  # type: ignore[no-untyped-def]
+    """Observe the value at random times, and quote at a gain on it."""
     table = params.value
     if uniform(seat) >= table[0]:
         return DECIDED
@@ -33,28 +29,28 @@ class Value:
     """Trade on a noisy signal of the fundamental value (the background traders of Wah, Wright and Wellman 2017).
 
     Sees: the fundamental value plus a normal error, its own position.
-    Does: at the times of a Poisson process, replaces its order by one of a random side at a surplus demanded of the
-        estimate, drawn evenly between `least_shade` and `most_shade`; where that crosses the touch it trades at once.
+    Does: at the times of a Poisson process, replaces its order by one of a random side at a demanded surplus over the
+        estimate, drawn uniformly between `min_shade` and `max_shade`; where that crosses the spread it trades at once.
         Never holds more than `position_limit`.
 
     Attributes:
-        rate: looks a second.
+        rate: decisions a second.
         noise: standard deviation of the error, in price scales of the market.
-        least_shade: least surplus it demands, in price scales of the market.
-        most_shade: most surplus it demands, in price scales of the market.
+        min_shade: minimum demanded surplus, in price scales of the market.
+        max_shade: maximum demanded surplus, in price scales of the market.
         size: quantity of each order, in size scales of the market.
-        position_limit: position at which it stops to add to it, in orders of that size.
+        position_limit: maximum position, in orders of that size.
     """
 
-    trader = trade
+    trader = quote
     observes = False
     warms_up = True
     params_per_market = False
     privileges = ("fundamental",)
     rate: float = 0.5
     noise: float = 0.5
-    least_shade: float = 0.0
-    most_shade: float = 1.0
+    min_shade: float = 0.0
+    max_shade: float = 1.0
     size: float = 1.0
     position_limit: float = 10.0
 
@@ -62,11 +58,11 @@ class Value:
         for name in ("rate", "size", "position_limit"):
             require(getattr(self, name) > 0, f"value.{name}", getattr(self, name), "above zero")
         require(self.noise >= 0, "value.noise", self.noise, "zero or more")
-        good = self.least_shade <= self.most_shade
-        require(good, "value.least_shade", self.least_shade, f"at most most_shade {self.most_shade}")
+        good = self.min_shade <= self.max_shade
+        require(good, "value.min_shade", self.min_shade, f"at most max_shade {self.max_shade}")
 
     def parameters(self, spec: MarketSpec, seats: int) -> Sequence[float]:
-        """Return the chance of a look a step, noise and both shades in ticks, size and position limit in lots."""
+        """Return the probability of a decision, noise and both shades in ticks, size and position limit in lots."""
         chance, scale, lots = -math.expm1(-self.rate * spec.step_seconds), spec.price_scale_ticks, spec.lots(self.size)
-        shades = (self.least_shade * scale, self.most_shade * scale)
+        shades = (self.min_shade * scale, self.max_shade * scale)
         return (chance, self.noise * scale, *shades, lots, self.position_limit * lots)

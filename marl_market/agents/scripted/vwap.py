@@ -8,19 +8,17 @@ from itertools import accumulate
 
 import numpy as np
 
-from marl_market.agents.scripted.position_target import execute_up_to, require_parent_order, share_of_horizon
-from marl_market.env.interface.schemes import require
-from marl_market.env.interface.signatures import DECIDED, trader
-from marl_market.market.spec import MarketSpec
+from marl_market.agents.scripted.position_target import elapsed_share, execute_up_to, require_parent_order
+from marl_market.env.trading import DECIDED, MarketSpec, require, trader
 
 BUCKETS = 64
 
 
 @trader
 def execute(public, seat, params):  # type: ignore[no-untyped-def]
-    """Be as far with the order as the market is expected to be with its volume."""
+    """Execute up to the expected share of the market's volume."""
     table = params.value
-    place = share_of_horizon(public, table[2]) * table[3]
+    place = elapsed_share(public, table[2]) * table[3]
     bucket = min(np.int64(place), np.int64(table[3]) - 1)
     low, high = table[4 + bucket], table[5 + bucket]
     execute_up_to(seat, table[0], table[1], low + (place - bucket) * (high - low))
@@ -29,16 +27,16 @@ def execute(public, seat, params):  # type: ignore[no-untyped-def]
 
 @dataclass(frozen=True)
 class VWAP:
-    """Execute a parent order as the market's volume is expected to come (Konishi 2002: static VWAP slicing).
+    """Execute a parent order along the expected volume profile of the market (Konishi 2002: static VWAP slicing).
 
     Sees: its own position, the clock.
-    Does: each step buys (or sells) at market what is missing to X F(t + 1), F the share of the volume expected by then.
+    Does: each step buys (or sells) at market its shortfall from X F(t + 1), F the expected cumulative share of volume.
 
     Attributes:
         side: 1 to buy, -1 to sell.
         size: quantity of the parent order, in size scales of the market.
-        horizon: part of the session in which it is executed.
-        profile: expected volume in each of as many equal parts of the horizon, in any unit.
+        horizon: time to execute it, as a fraction of the session.
+        profile: expected volume in each of its equal parts of the horizon, in any unit.
     """
 
     trader = execute
@@ -58,6 +56,6 @@ class VWAP:
         object.__setattr__(self, "profile", profile)
 
     def parameters(self, spec: MarketSpec, seats: int) -> Sequence[float]:
-        """Return side, quantity in lots, horizon, number of parts, and the share of the volume at each part's end."""
+        """Return side, quantity in lots, horizon, number of parts, and the cumulative share of volume."""
         shares = [volume / sum(self.profile) for volume in accumulate(self.profile, initial=0.0)]
         return (self.side, spec.lots(self.size), self.horizon, len(self.profile), *shares)

@@ -1,4 +1,4 @@
-"""Background traders without a plan: together they are the order flow that the market was calibrated to."""
+"""Zero-intelligence background traders: together they are the calibrated order flow of the market."""
 
 from __future__ import annotations
 
@@ -8,19 +8,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from marl_market.agents.scripted.calibrated_flow import flow_tables, offer_at_random, take_at_random
-from marl_market.env.interface.signatures import DECIDED, trader
-from marl_market.exchange.bits import lowest_bit
-from marl_market.exchange.commands import cancel
-from marl_market.exchange.random_streams import poisson, uniform
-from marl_market.market.spec import MarketSpec
+from marl_market.agents.scripted.calibrated_flow import flow_tables, submit_random_limit, submit_random_market
+from marl_market.env.trading import DECIDED, MarketSpec, cancel, lowest_bit, poisson, trader, uniform
 
 TABLES = 4
 
 
 @trader
-def trade(public, seat, params):  # type: ignore[no-untyped-def]
-    """Offer, take and cancel at random."""
+def send_orders(public, seat, params):  # type: ignore[no-untyped-def]
+    """Submit limit and market orders and cancel open ones at random."""
     table = params.value
     if seat.agent.memory[1] == 0.0:
         seat.agent.memory[0] = public.reference_ticks
@@ -28,10 +24,10 @@ def trade(public, seat, params):  # type: ignore[no-untyped-def]
     buying = 0.5 - table[3] * (public.reference_ticks - seat.agent.memory[0])
     for _ in range(poisson(seat, table[0])):
         side = 1 if uniform(seat) < buying else -1
-        offer_at_random(public, seat, table, TABLES, side)
+        submit_random_limit(public, seat, table, TABLES, side)
     for _ in range(poisson(seat, table[1])):
         side = 1 if uniform(seat) < buying else -1
-        take_at_random(seat, table, TABLES, side)
+        submit_random_market(seat, table, TABLES, side)
     slots = seat.live
     while slots != 0:
         slot = lowest_bit(slots)
@@ -45,20 +41,21 @@ def trade(public, seat, params):  # type: ignore[no-untyped-def]
 class ZeroIntelligence:
     """Zero-intelligence order flow.
 
-    Sees: the touch, its own open orders.
-    Does: limit orders at calibrated distances from the opposite touch (a tick or more), market orders, and
-        cancels each of its orders with an even chance, all as Poisson processes at the calibrated rates of the
+    Sees: the best bid and offer, its own open orders.
+    Does: limit orders at calibrated distances from the opposite best quote (a tick or more), market orders, and
+        cancels of each of its orders with equal probability, all as Poisson processes at the calibrated rates of the
         market, which the seats of the group share (Daniels, Farmer, Gillemot, Iori and Smith 2003, "Quantitative
-        model of price diffusion and market friction"). It buys and sells alike while the price is where it first saw
-        it, and leans against moves from there: without that anchor whoever trades most drags the price along.
+        model of price diffusion and market friction"). Buys and sells are equally likely at its first reference price,
+        and mean-reverting away from it: without that anchor the most active agent drags the price along.
 
     Attributes:
-        share: part of the market's calibrated order flow that the whole group makes.
-        open_orders: mean number of open orders a seat tends to; a cancel's chance follows from it.
-        conviction: how much less likely it buys for each price scale that the price is above where it first saw it.
+        share: fraction of the market's calibrated order flow made by the whole group.
+        open_orders: mean number of open orders of a seat, which sets the cancel probability.
+        conviction: mean reversion: decrease of the probability to buy for each price scale of the price above the
+            seat's first reference price.
     """
 
-    trader = trade
+    trader = send_orders
     observes = False
     warms_up = True
     params_per_market = False
@@ -74,7 +71,7 @@ class ZeroIntelligence:
             raise ValueError(f"zero_intelligence.conviction is {self.conviction}; it must be zero or more")
 
     def parameters(self, spec: MarketSpec, seats: int) -> Sequence[float]:
-        """Return orders a step, the chance of a cancel a step, the lean a tick, and the three quantile tables."""
+        """Return orders a step, the cancel probability of a step, the reversion a tick, and the quantile tables."""
         flow = spec.flow
         per_seat = self.share * spec.step_seconds / seats
         chance = 1.0 - math.exp(-flow.cancel_rate * per_seat / self.open_orders)

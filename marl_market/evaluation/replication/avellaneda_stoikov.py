@@ -101,7 +101,7 @@ def measure(quick: bool) -> Iterator[Replication]:
     sessions = 500 if quick else 10_000
     name = "Avellaneda-Stoikov"
     for gamma, leans, width, profit, deviation, inventory_deviation in TABLES[: 1 if quick else None]:
-        wealth, inventory, spread = outcome(AvellanedaStoikov(gamma, DECAY, leans=leans), sessions)
+        wealth, inventory, spread = outcome(AvellanedaStoikov(gamma, DECAY, skews=leans), sessions)
         row = f"{name} gamma {gamma} {'inventory' if leans else 'symmetric'}"
         yield Replication(f"{row}: spread", width, 0.005, spread, 0.0)
         yield mean_replication(f"{row}: profit", profit, 2.0 * deviation / math.sqrt(PATHS), wealth)

@@ -71,7 +71,7 @@ def advantage(winner: str, loser: str, sessions: int, seconds: float = SECONDS) 
                     repeats=True,
                     patience_seconds=0.0,
                     round_seconds=ROUND_SECONDS,
-                    attention=1.0,
+                    requote_rate=1.0,
                 )
             ),
             EACH,

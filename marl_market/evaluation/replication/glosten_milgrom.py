@@ -41,7 +41,7 @@ def measure(quick: bool) -> Iterator[Replication]:
 def replications_of(share: float, sessions: int) -> Iterator[Replication]:
     """Yield the replications for a fraction mu of informed orders."""
     groups = [
-        Group("maker", GlostenMilgromMaker(informed=share, half_range=HALF_RANGE)),
+        Group("maker", GlostenMilgromMaker(informed_share=share, half_range=HALF_RANGE)),
         Group("informed", InformedGlostenMilgrom(rate=share * ORDERS_A_STEP), latency=HALF_STEP_LATENCY),
         Group("noise", Noise(rate=(1.0 - share) * ORDERS_A_STEP), latency=HALF_STEP_LATENCY),
     ]

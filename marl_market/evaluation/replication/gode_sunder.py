@@ -39,15 +39,15 @@ def efficiency(
 ) -> NDArray[np.float64]:
     """Return the surplus of each session in percent of the largest possible, (sessions,)."""
     best = sum(max(0, value - cost) for value, cost in zip(values, costs, strict=True))
-    attention = SHOUTS_A_STEP / (len(values) + len(costs))
+    requote_rate = SHOUTS_A_STEP / (len(values) + len(costs))
     sides = (("buy", values), ("sell", costs))
     groups = [
         Group(
             side,
             agent(
-                Assignments(side, [[price] for price in prices], patience_seconds=0.0, attention=attention),
+                Assignments(side, [[price] for price in prices], patience_seconds=0.0, requote_rate=requote_rate),
                 price_range=(1.0, highest),
-                withdraws=True,
+                cancels=True,
                 improves=True,
             ),
             len(prices),

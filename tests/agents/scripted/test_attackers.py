@@ -1,4 +1,4 @@
-"""What the attackers do, and that the drift adversary does nothing else."""
+"""The commands of the attackers, and the drift of the drift adversary."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from marl_market.agents.scripted.momentum_igniter import MomentumIgniter
 from marl_market.agents.scripted.spoofer import Spoofer
 from marl_market.agents.scripted.stale_quote_sniper import StaleQuoteSniper
 from marl_market.exchange.codes import TimeInForce
-from tests.agents.scripted.seated import CANCEL_ALL, LIMIT, MARKET, GroupActor, quoted
+from tests.agents.scripted.trader_seat import CANCEL_ALL, LIMIT, MARKET, TraderSeat, quoted
 from tests.builders import public_record
 
 
@@ -25,7 +25,7 @@ from tests.builders import public_record
     ],
 )
 def test_the_sniper_takes_what_the_value_has_left_behind(signal: float, position: int, order: Any) -> None:
-    sniper = GroupActor(StaleQuoteSniper(edge=0.5, position_limit=2.0))
+    sniper = TraderSeat(StaleQuoteSniper(edge=0.5, position_limit=2.0))
     sniper.seat["agent"]["signal"] = signal
     assert sniper.orders(quoted(998, 1002), position) == ([] if order is None else [order])
     if order:
@@ -33,7 +33,7 @@ def test_the_sniper_takes_what_the_value_has_left_behind(signal: float, position
 
 
 def test_the_igniter_pushes_then_offers_and_closes_at_the_end_of_its_period() -> None:
-    igniter = GroupActor(MomentumIgniter(period_steps=5, burst_steps=2, size=1.0))
+    igniter = TraderSeat(MomentumIgniter(period_steps=5, burst_steps=2, size=1.0))
     sides = set()
     for period in range(8):
         (burst,) = igniter.orders(quoted(step=5 * period), position=0)
@@ -41,16 +41,16 @@ def test_the_igniter_pushes_then_offers_and_closes_at_the_end_of_its_period() ->
         sides.add(side)
         assert burst == (MARKET, side, 0, 6)
         assert igniter.orders(quoted(step=5 * period + 1)) == [burst]
-        touch = 1002 if side > 0 else 998
-        assert igniter.orders(quoted(step=5 * period + 2), position=12 * side) == [(LIMIT, -side, touch, 12)]
-        sent = igniter.see(quoted(step=5 * period + 4), position=4 * side)
+        best = 1002 if side > 0 else 998
+        assert igniter.orders(quoted(step=5 * period + 2), position=12 * side) == [(LIMIT, -side, best, 12)]
+        sent = igniter.commands(quoted(step=5 * period + 4), position=4 * side)
         assert sent == [(CANCEL_ALL, 0, 0, 0), (MARKET, -side, 0, 4)]
     assert sides == {1, -1}
 
 
-def test_the_spoofer_shows_much_behind_the_touch_and_means_what_it_shows_at_the_touch() -> None:
-    spoofer = GroupActor(Spoofer(size=1.0, spoof_size=10.0, distance_ticks=2, patience_steps=3))
-    assert spoofer.see(quoted(998, 1002), position=0) == [
+def test_the_spoofer_displays_much_behind_the_best_price_and_quotes_its_genuine_order_at_it() -> None:
+    spoofer = TraderSeat(Spoofer(size=1.0, spoof_size=10.0, distance_ticks=2, patience_steps=3))
+    assert spoofer.commands(quoted(998, 1002), position=0) == [
         (CANCEL_ALL, 0, 0, 0),
         (LIMIT, 1, 998, 6),
         (LIMIT, -1, 1004, 60),
@@ -61,7 +61,7 @@ def test_the_spoofer_shows_much_behind_the_touch_and_means_what_it_shows_at_the_
 
 
 def test_the_spoofer_loses_patience() -> None:
-    spoofer = GroupActor(Spoofer(size=1.0, patience_steps=3))
+    spoofer = TraderSeat(Spoofer(size=1.0, patience_steps=3))
     for _ in range(3):
         assert spoofer.orders(quoted(), position=0)[0][0] == LIMIT
     assert spoofer.orders(quoted(), position=1) == [(MARKET, 1, 0, 5)]
@@ -69,7 +69,7 @@ def test_the_spoofer_loses_patience() -> None:
 
 
 def test_the_spoofer_does_not_follow_its_own_orders() -> None:
-    spoofer = GroupActor(Spoofer(size=1.0, spoof_size=10.0))
+    spoofer = TraderSeat(Spoofer(size=1.0, spoof_size=10.0))
     public = quoted(998, 1002)
     spoofer.rest(0, 1, 998, 5)
     public["depth"][0] = 2
@@ -77,12 +77,12 @@ def test_the_spoofer_does_not_follow_its_own_orders() -> None:
     assert spoofer.orders(public)[0] == (LIMIT, 1, 995, 6)
 
 
-def test_the_drift_adversary_steers_against_what_the_makers_hold() -> None:
-    adversary = GroupActor(DriftAdversary(drift=5.0))  # 5 * 4 ticks over 100 steps
+def test_the_drift_adversary_sets_the_drift_against_the_makers_position() -> None:
+    adversary = TraderSeat(DriftAdversary(drift=5.0))  # 5 * 4 ticks over 100 steps
     for bought, sold, drift in ((0, 0, 0.0), (10, 4, 0.2), (0, 6, 0.0), (0, 1, -0.2), (2, 0, 0.2)):
         public = public_record()
         public["step_lots"] = (bought, sold)
-        assert adversary.see(public) == []
+        assert adversary.commands(public) == []
         assert adversary.seat["agent"]["drift"] == drift
 
 

@@ -71,7 +71,7 @@ def test_quotes_come_closer_and_the_skew_goes_away_as_the_session_ends() -> None
 
 
 @pytest.mark.parametrize("position", [0, 200, -200])
-def test_a_quote_never_crosses_the_touch(position: int) -> None:
+def test_a_quote_never_crosses_the_spread(position: int) -> None:
     public = public_record()
     show_levels(public, bids=[(999, 1)], asks=[(1001, 1)])
     bid, ask = quote(public, position)
@@ -81,7 +81,7 @@ def test_a_quote_never_crosses_the_touch(position: int) -> None:
         assert (ask == 1000) if position > 0 else (bid == 1000), "unclamped it would cross"
 
 
-def test_where_a_side_is_empty_its_old_touch_does_not_bind() -> None:
+def test_where_a_side_is_empty_its_old_best_price_does_not_bind() -> None:
     public = public_record(best_bid=1500, best_ask=500)
     assert quote(public) == formula(1000.0, 0, 0)
 
@@ -94,5 +94,5 @@ def test_a_parameter_that_is_none_is_named(name: str, value: float) -> None:
 
 
 def test_the_symmetric_strategy_quotes_the_same_spread_about_the_middle() -> None:
-    agent = replace(AGENT, leans=False)
+    agent = replace(AGENT, skews=False)
     assert quote(public_record(), 24, agent) == quote(public_record(), 0)

@@ -9,7 +9,7 @@ from marl_market.agents.scripted.almgren_chriss import AlmgrenChriss
 from marl_market.agents.scripted.pov import POV
 from marl_market.agents.scripted.twap import TWAP
 from marl_market.agents.scripted.vwap import VWAP
-from tests.agents.scripted.seated import MARKET, SPEC, GroupActor
+from tests.agents.scripted.trader_seat import MARKET, SPEC, TraderSeat
 from tests.builders import market_spec, public_record
 
 
@@ -19,24 +19,24 @@ def steps(count: int, session: int = 100) -> list[Any]:
 
 @pytest.mark.parametrize("side", [1, -1])
 def test_twap_is_as_far_with_the_order_as_with_the_time_and_ends_exactly(side: int) -> None:
-    positions = GroupActor(TWAP(side=side, size=20 / 6)).play(steps(7, session=7))
+    positions = TraderSeat(TWAP(side=side, size=20 / 6)).play(steps(7, session=7))
     assert [side * position for position in positions] == [3, 6, 9, 11, 14, 17, 20]
 
 
 def test_twap_ends_with_its_horizon() -> None:
-    positions = GroupActor(TWAP(size=10 / 6, horizon=0.5)).play(steps(100))
+    positions = TraderSeat(TWAP(size=10 / 6, horizon=0.5)).play(steps(100))
     assert positions[24] == 5
     assert positions[49:] == [10] * 51
 
 
 def test_what_was_not_filled_is_caught_up_and_what_was_too_much_is_kept() -> None:
-    trader = GroupActor(TWAP(size=100 / 6))
+    trader = TraderSeat(TWAP(size=100 / 6))
     assert trader.orders(public_record(step=49), position=10) == [(MARKET, 1, 0, 40)]
     assert trader.orders(public_record(step=49), position=60) == []
 
 
 def test_vwap_follows_the_expected_volume() -> None:
-    positions = GroupActor(VWAP(size=400 / 6, profile=(1, 3))).play(steps(100))
+    positions = TraderSeat(VWAP(size=400 / 6, profile=(1, 3))).play(steps(100))
     assert positions[24] == 50
     assert positions[49] == 100
     assert positions[74] == 250
@@ -44,7 +44,7 @@ def test_vwap_follows_the_expected_volume() -> None:
 
 
 def test_pov_has_its_share_of_all_volume() -> None:
-    trader = GroupActor(POV(size=100 / 6, rate=0.2))
+    trader = TraderSeat(POV(size=100 / 6, rate=0.2))
     trader.fill(1, 10)
     assert trader.orders(public_record(session_lots=130)) == [(MARKET, 1, 0, 20)]
     trader.fill(1, 20)
@@ -56,7 +56,7 @@ def test_pov_has_its_share_of_all_volume() -> None:
 def test_almgren_chriss_leaves_what_the_paper_leaves(side: int) -> None:
     # kappa 3 a session of 100 steps: 2 (cosh .03 - 1) / .01^2 is 9.000675, and the variance is 25
     agent = AlmgrenChriss(side=side, size=1000 / 6, risk_aversion=1.0, temporary_impact=25 / 9.000675)
-    positions = GroupActor(agent).play(steps(100))
+    positions = TraderSeat(agent).play(steps(100))
     for done in (1, 10, 50, 99):
         left = 1000 * math.sinh(3 * (1 - done / 100)) / math.sinh(3)
         assert side * positions[done - 1] == pytest.approx(1000 - left, abs=0.51)
@@ -64,8 +64,8 @@ def test_almgren_chriss_leaves_what_the_paper_leaves(side: int) -> None:
 
 
 def test_almgren_chriss_without_risk_aversion_is_twap() -> None:
-    twap = GroupActor(TWAP(size=37 / 6)).play(steps(100))
-    assert GroupActor(AlmgrenChriss(size=37 / 6, risk_aversion=0.0)).play(steps(100)) == twap
+    twap = TraderSeat(TWAP(size=37 / 6)).play(steps(100))
+    assert TraderSeat(AlmgrenChriss(size=37 / 6, risk_aversion=0.0)).play(steps(100)) == twap
 
 
 def test_permanent_impact_makes_almgren_chriss_as_urgent_as_less_temporary_impact() -> None:
@@ -80,7 +80,7 @@ def test_permanent_impact_makes_almgren_chriss_as_urgent_as_less_temporary_impac
 
 def test_a_great_urgency_does_not_overflow() -> None:
     agent = AlmgrenChriss(size=100.0, risk_aversion=1e12)
-    assert GroupActor(agent).play(steps(2)) == [600, 600]
+    assert TraderSeat(agent).play(steps(2)) == [600, 600]
     assert math.isfinite(agent.parameters(market_spec(session_steps=1), 1)[3])
 
 

@@ -1,4 +1,4 @@
-"""Self- and cross-exciting flow: its rates, its bursts, and who excites whom."""
+"""Self- and cross-exciting flow: its rates, its bursts, and its branching ratios."""
 
 import math
 from typing import Any
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from marl_market.agents.scripted.hawkes import ANCHOR, BEGUN, TABLES, Hawkes, expected_count
-from tests.agents.scripted.seated import CANCEL, LIMIT, MARKET, SPEC, GroupActor, quoted
+from tests.agents.scripted.trader_seat import CANCEL, LIMIT, MARKET, SPEC, TraderSeat, quoted
 from tests.builders import LIMIT_SIZES, public_record
 
 LIMIT_BUY, MARKET_BUY, CANCEL_BUY, LIMIT_SELL, MARKET_SELL, CANCEL_SELL = range(6)
@@ -23,8 +23,8 @@ def test_base_rates_leave_room_for_the_excited_ones() -> None:
 
 
 def excited(**counts: float) -> list[float]:
-    """Return the means of the six types where the excitement of some is given, with twelve open orders."""
-    trader = GroupActor(EVEN)
+    """Return the means of the six types where the excitation of some is given, with twelve open orders."""
+    trader = TraderSeat(EVEN)
     for slot in range(12):
         trader.rest(slot, 1 if slot < 6 else -1, 990, 1)
     trader.seat["agent"]["memory"][BEGUN] = 1.0
@@ -41,7 +41,7 @@ def test_an_order_excites_its_own_and_the_other_side_by_the_branching_ratios() -
 
 
 def test_cancels_come_in_proportion_to_the_open_orders_of_their_side() -> None:
-    trader = GroupActor(EVEN)
+    trader = TraderSeat(EVEN)
     for slot in range(9):
         trader.rest(slot, 1, 990, 1, order_id=50 + slot)
     table = trader.params["value"]
@@ -51,12 +51,12 @@ def test_cancels_come_in_proportion_to_the_open_orders_of_their_side() -> None:
 
 def play(agent: Hawkes, steps: int, public: Any = None) -> np.ndarray:
     """Return the number of limit and market buys and sells of each step, and check what is canceled."""
-    trader = GroupActor(agent)
+    trader = TraderSeat(agent)
     for slot in range(6):
         trader.rest(slot, 1 - 2 * (slot % 2), 990, 1, order_id=50 + slot)
     counts = np.zeros((steps, 6))
     for step in range(steps):
-        trader.see(public if public is not None else quoted())
+        trader.commands(public if public is not None else quoted())
         sent = trader.seat["command"][: trader.seat["command_count"]]
         for kind, side, order_id in zip(sent["kind"], sent["side"], sent["order_id"], strict=True):
             if kind == CANCEL:
@@ -91,8 +91,8 @@ def test_without_branching_it_is_a_poisson_process() -> None:
 
 
 @pytest.mark.parametrize(("anchor", "buys"), [(996.0, 0.5 - 0.05), (1008.0, 0.5 + 0.1), (2000.0, 1.0)])
-def test_it_leans_against_moves_from_the_price_it_saw_first(anchor: float, buys: float) -> None:
-    trader = GroupActor(Hawkes(conviction=0.05))
+def test_it_reverts_to_its_first_reference_price(anchor: float, buys: float) -> None:
+    trader = TraderSeat(Hawkes(conviction=0.05))
     trader.seat["agent"]["memory"][[ANCHOR, BEGUN]] = (anchor, 1.0)
     means = [float(expected_count(public_record(), trader.seat, trader.params["value"], kind)) for kind in (0, 3)]
     assert means[0] / sum(means) == pytest.approx(buys)

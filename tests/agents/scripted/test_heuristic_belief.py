@@ -7,7 +7,7 @@ import pytest
 from marl_market.agents.scripted.assignment import Assignments
 from marl_market.agents.scripted.heuristic_belief import HeuristicBelief, belief
 from marl_market.exchange.codes import PublicKind
-from tests.agents.scripted.seated import GroupActor
+from tests.agents.scripted.trader_seat import TraderSeat
 from tests.builders import public_record, show_levels
 
 REST, TRADE, CANCEL = int(PublicKind.REST), int(PublicKind.TRADE), int(PublicKind.CANCEL)
@@ -61,20 +61,20 @@ def test_only_the_events_that_there_are_count() -> None:
 def test_it_quotes_the_price_of_the_highest_expected_gain(sign: int) -> None:
     # limit 1010: 998 gains 12 for sure, 1000 and 999 two thirds of 10 and 11
     customers = Assignments(side="buy" if sign > 0 else "sell", limits=((10.0 + sign * 0.1,),))
-    trader = GroupActor(HeuristicBelief(customers))
+    trader = TraderSeat(HeuristicBelief(customers))
     assert trader.orders(after(HISTORY, sign))[0][1:3] == (sign, 1000 - sign * 2)
     bare = [event for event in HISTORY if event[2] != 998]  # without it: 999 is .5 of 11, 1001 all of 9
-    assert GroupActor(HeuristicBelief(customers)).orders(after(bare, sign))[0][2] == 1000 + sign
+    assert TraderSeat(HeuristicBelief(customers)).orders(after(bare, sign))[0][2] == 1000 + sign
 
 
 def test_it_outbids_by_a_tick_what_was_not_accepted() -> None:
     # 995 and 1000 gain half of 15 and 10, 1001 all of 9
-    trader = GroupActor(HeuristicBelief(Assignments(side="buy", limits=((10.1,),))))
+    trader = TraderSeat(HeuristicBelief(Assignments(side="buy", limits=((10.1,),))))
     assert trader.orders(after([(REST, 1, 1000), (REST, -1, 995)]))[0][2] == 1001
 
 
 def test_it_takes_the_other_side_where_that_is_best_and_waits_where_nothing_gains() -> None:
-    trader = GroupActor(HeuristicBelief(Assignments(side="buy", limits=((10.1,),))))
+    trader = TraderSeat(HeuristicBelief(Assignments(side="buy", limits=((10.1,),))))
     assert trader.orders(after([])) == []
     public = after([])
     show_levels(public, bids=[], asks=[(1005, 5)])

@@ -1,4 +1,4 @@
-"""Traders who know or guess the value, and those who trade without."""
+"""Traders with exact or noisy signals of the value, and those without."""
 
 import math
 from typing import Any
@@ -13,14 +13,14 @@ from marl_market.agents.scripted.informed_kyle import InformedKyle
 from marl_market.agents.scripted.noise import Noise
 from marl_market.agents.scripted.value import Value
 from marl_market.exchange.codes import TimeInForce
-from tests.agents.scripted.seated import LIMIT, MARKET, GroupActor, quoted
+from tests.agents.scripted.trader_seat import LIMIT, MARKET, TraderSeat, quoted
 from tests.builders import public_record
 
 DRAWS = 4000
 
 
-def informed(agent: Any, signal: float) -> GroupActor:
-    trader = GroupActor(agent)
+def informed(agent: Any, signal: float) -> TraderSeat:
+    trader = TraderSeat(agent)
     trader.seat["agent"]["signal"] = signal
     return trader
 
@@ -48,7 +48,7 @@ def test_the_glosten_milgrom_insider_comes_at_its_rate_and_needs_a_quote() -> No
 
 
 def test_noise_comes_as_a_poisson_process_on_either_side() -> None:
-    trader = GroupActor(Noise(rate=0.7, size=0.5))
+    trader = TraderSeat(Noise(rate=0.7, size=0.5))
     sent = [trader.orders(public_record()) for _ in range(DRAWS)]
     counts = np.array([len(orders) for orders in sent])
     assert abs(counts.mean() - 0.7) < 4 * math.sqrt(0.7 / DRAWS)
@@ -60,7 +60,7 @@ def test_noise_comes_as_a_poisson_process_on_either_side() -> None:
 
 @pytest.mark.parametrize("distance", [-5, -1, 0, 1, 3, 5])
 def test_a_quote_at_a_distance_is_taken_with_the_exponential_chance(distance: int) -> None:
-    trader = GroupActor(ExponentialTakers(arrival=0.5, decay=2.0))
+    trader = TraderSeat(ExponentialTakers(arrival=0.5, decay=2.0))
     reached = {1: 0, -1: 0}
     middle = 1000.3
     for _ in range(DRAWS):
@@ -81,19 +81,19 @@ def test_to_a_call_auction_orders_come_with_a_limit_that_any_price_is_good_for(s
 
 
 def test_takers_do_not_wait() -> None:
-    trader = GroupActor(ExponentialTakers(arrival=1.0))
-    trader.see(public_record())
+    trader = TraderSeat(ExponentialTakers(arrival=1.0))
+    trader.commands(public_record())
     sent = trader.seat["command"][: trader.seat["command_count"]]
     assert sent["time_in_force"].tolist() == [TimeInForce.IMMEDIATE_OR_CANCEL] * 2
 
 
 def test_a_value_trader_demands_its_shade_of_the_signal() -> None:
-    trader = informed(Value(rate=50.0, noise=0.0, least_shade=0.5, most_shade=0.5), 1020.0)
+    trader = informed(Value(rate=50.0, noise=0.0, min_shade=0.5, max_shade=0.5), 1020.0)
     assert {trader.orders(public_record())[0] for _ in range(50)} == {(LIMIT, 1, 1018, 6), (LIMIT, -1, 1022, 6)}
 
 
 def test_a_value_trader_errs_by_its_noise_and_shades_evenly() -> None:
-    trader = informed(Value(rate=50.0, noise=100.0, least_shade=0.0, most_shade=300.0), 0.0)
+    trader = informed(Value(rate=50.0, noise=100.0, min_shade=0.0, max_shade=300.0), 0.0)
     sent = np.array([trader.orders(public_record())[0][1:3] for _ in range(DRAWS)])
     gains = -sent[:, 0] * sent[:, 1]  # shade less side times error, in ticks
     deviation = math.sqrt(400**2 + 1200**2 / 12)
@@ -117,7 +117,7 @@ def test_a_fundamentalist_expects_part_of_the_way_to_the_value() -> None:
 def test_a_chartist_goes_on_with_the_trend() -> None:
     agent = ChartistFundamentalist(fundamentalist=0.0, noise=0.0, margin=0.0, rate=50.0)
     trader = informed(agent, 0.0)
-    trader.see(public_record(reference_ticks=1000.0))
+    trader.commands(public_record(reference_ticks=1000.0))
     expected = 1010 + 10 * (1 - math.exp(-0.1)) * 10
     assert trader.orders(public_record(reference_ticks=1010.0)) == [(LIMIT, 1, round(expected), 6)]
     fading = 1010 + (expected - 1010) * math.exp(-0.1)
@@ -136,8 +136,8 @@ def test_the_noise_of_a_forecast_has_the_markets_volatility() -> None:
 def test_seats_draw_weights_of_their_own() -> None:
     weights = []
     for key in range(400):
-        trader = GroupActor(ChartistFundamentalist(fundamentalist=2.0, chartist=1.0, noise=0.5), random_key=key)
-        trader.see(public_record())
+        trader = TraderSeat(ChartistFundamentalist(fundamentalist=2.0, chartist=1.0, noise=0.5), random_key=key)
+        trader.commands(public_record())
         weights.append(trader.seat["agent"]["memory"][2:5].copy())
     means = np.mean(weights, axis=0)
     assert np.abs(means / [2.0, 1.0, 0.5] - 1).max() < 4 / math.sqrt(400)
@@ -151,7 +151,7 @@ def test_seats_draw_weights_of_their_own() -> None:
         (Noise, "rate", -1.0),
         (ExponentialTakers, "decay", 0.0),
         (Value, "noise", -1.0),
-        (Value, "least_shade", 2.0),
+        (Value, "min_shade", 2.0),
         (ChartistFundamentalist, "horizon_seconds", 0.0),
         (ChartistFundamentalist, "margin", -0.5),
     ],

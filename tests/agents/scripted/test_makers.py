@@ -14,31 +14,31 @@ from marl_market.agents.scripted.glft import GLFT
 from marl_market.agents.scripted.glosten_milgrom_maker import GlostenMilgromMaker
 from marl_market.agents.scripted.inventory_skew import InventorySkew
 from marl_market.agents.scripted.ladder import Ladder
-from tests.agents.scripted.seated import LIMIT, SPEC, GroupActor, quoted
+from tests.agents.scripted.trader_seat import LIMIT, SPEC, TraderSeat, quoted
 from tests.builders import market_spec, order_flow, public_record
 
 
 def test_fixed_spread_does_not_heed_its_position() -> None:
-    maker = GroupActor(FixedSpread(spread=2.0, size=0.5))
+    maker = TraderSeat(FixedSpread(spread=2.0, size=0.5))
     for position in (0, 50, -50):
         assert maker.orders(public_record(), position) == [(LIMIT, 1, 996, 3), (LIMIT, -1, 1004, 3)]
 
 
 def test_a_ladder_has_evenly_spaced_levels_of_one_size() -> None:
-    sent = GroupActor(Ladder(spread=1.0, spacing=0.5, levels=3, size=1.0)).orders(public_record())
+    sent = TraderSeat(Ladder(spread=1.0, spacing=0.5, levels=3, size=1.0)).orders(public_record())
     assert [price for _, side, price, _ in sent if side > 0] == [998, 996, 994]
     assert [price for _, side, price, _ in sent if side < 0] == [1002, 1004, 1006]
     assert {quantity for *_, quantity in sent} == {6}
 
 
 def test_the_longest_ladder_fits_the_commands_of_a_step() -> None:
-    assert len(GroupActor(Ladder(levels=7)).orders(public_record())) == 14
+    assert len(TraderSeat(Ladder(levels=7)).orders(public_record())) == 14
 
 
 @pytest.mark.parametrize(("position", "bid", "ask"), [(0, 997, 1003), (12, 996, 1001), (-12, 999, 1004)])
 def test_inventory_skew_moves_both_quotes_by_two_eta_for_each_size_held(position: int, bid: int, ask: int) -> None:
     # eta .1: 2 * .1 * 4 ticks for each six lots; half of 2/2 + .1 price scales is 2.2 ticks
-    maker = GroupActor(InventorySkew(penalty=0.1, decay=2.0))
+    maker = TraderSeat(InventorySkew(penalty=0.1, decay=2.0))
     assert [price for _, _, price, _ in maker.orders(public_record(), position)] == [bid, ask]
 
 
@@ -51,7 +51,7 @@ def glft_quotes(inventory: int, step: int, agent: GLFT = PAPER) -> dict[int, flo
     """Return the distance of bid (1) and ask (-1) from the mid price in the paper's units."""
     lots = int(FINE.lots(1.0))
     public = public_record(reference_ticks=1e6, step=step)
-    sent = GroupActor(agent, FINE).orders(public, inventory * lots)
+    sent = TraderSeat(agent, FINE).orders(public, inventory * lots)
     return {side: side * (1e6 - price) / 1e4 for _, side, price, _ in sent}
 
 
@@ -88,7 +88,7 @@ def test_glft_names_a_limit_that_is_never_reached() -> None:
 
 
 def test_adaptive_pov_follows_spread_and_volume() -> None:
-    maker = GroupActor(AdaptivePOV(rate=0.5, smallest=0.2, half_life_seconds=1.0, levels=3))
+    maker = TraderSeat(AdaptivePOV(rate=0.5, min_size=0.2, half_life_seconds=1.0, levels=3))
     public = quoted(996, 1004)
     public["step_lots"] = (10, 6)
     sent = maker.orders(public)  # spread 4 -> 6, volume 0 -> 8
@@ -98,14 +98,14 @@ def test_adaptive_pov_follows_spread_and_volume() -> None:
     public["step_lots"] = (0, 0)
     for _ in range(5):
         sent = maker.orders(public)
-    assert {quantity for *_, quantity in sent} == {1}, "at least the smallest"
+    assert {quantity for *_, quantity in sent} == {1}, "at least the minimum size"
 
 
-GM = GlostenMilgromMaker(informed=0.2, half_range=25.0)
+GM = GlostenMilgromMaker(informed_share=0.2, half_range=25.0)
 """Values of 900 or 1100."""
 
 
-def spread(maker: GroupActor, bought: int, sold: int) -> tuple[int, int]:
+def spread(maker: TraderSeat, bought: int, sold: int) -> tuple[int, int]:
     public: Any = public_record()
     public["step_lots"] = (bought, sold)
     (_, _, bid, _), (_, _, ask, _) = maker.orders(public)
@@ -113,7 +113,7 @@ def spread(maker: GroupActor, bought: int, sold: int) -> tuple[int, int]:
 
 
 def test_glosten_milgrom_spread_is_the_informed_share_of_the_range_and_moves_with_each_order() -> None:
-    maker = GroupActor(GM)
+    maker = TraderSeat(GM)
     assert spread(maker, 60, 0) == (980, 1020), "what was traded before its first quote says nothing"
     # one buy: odds 3/2; after another 9/4, after a sell 1
     assert spread(maker, 6, 0) == (1000, math.ceil(900 + 200 * 9 / 13))
@@ -122,9 +122,9 @@ def test_glosten_milgrom_spread_is_the_informed_share_of_the_range_and_moves_wit
 
 
 def test_glosten_milgrom_starts_from_its_prior_and_is_never_quite_certain() -> None:
-    bid, ask = spread(GroupActor(replace(GM, probability=0.75)), 0, 0)  # odds 3, 4.5 and 2
+    bid, ask = spread(TraderSeat(replace(GM, probability=0.75)), 0, 0)  # odds 3, 4.5 and 2
     assert (bid, ask) == (math.floor(900 + 200 * 2 / 3), math.ceil(900 + 200 * 9 / 11))
-    maker = GroupActor(replace(GM, most_certain=0.9))
+    maker = TraderSeat(replace(GM, max_belief=0.9))
     spread(maker, 0, 0)
     bid, ask = spread(maker, 6000, 0)  # odds 9, 13.5 and 6
     assert (bid, ask) == (math.floor(900 + 200 * 6 / 7), math.ceil(900 + 200 * 13.5 / 14.5))
@@ -140,8 +140,8 @@ def test_glosten_milgrom_starts_from_its_prior_and_is_never_quite_certain() -> N
         (GLFT, "inventory_limit", 31),
         (GLFT, "risk_aversion", 0.0),
         (AdaptivePOV, "rate", 1.5),
-        (GlostenMilgromMaker, "informed", 1.0),
-        (GlostenMilgromMaker, "most_certain", 0.5),
+        (GlostenMilgromMaker, "informed_share", 1.0),
+        (GlostenMilgromMaker, "max_belief", 0.5),
     ],
 )
 def test_a_parameter_that_is_none_is_named(agent: Any, name: str, value: float) -> None:

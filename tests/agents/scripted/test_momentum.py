@@ -15,24 +15,24 @@ THRESHOLD = 2.0  # half a price scale of four ticks
 
 
 class Follower:
-    """Let the trader see one price after the other; all it orders is filled at once."""
+    """A trader whose market orders are all filled at once."""
 
     def __init__(self) -> None:
         self.seat = seat_record()
         self.params = mind_record(AGENT.parameters(SPEC, 1))
         self.orders: list[tuple[int, int]] = []
 
-    def see(self, prices: Iterable[float]) -> list[int]:
-        """Return the position after each price."""
-        positions = []
+    def positions(self, prices: Iterable[float]) -> list[int]:
+        """Return the position after each of successive prices."""
+        after = []
         for price in prices:
             decide(AGENT.trader.address, 0, public_record(reference_ticks=price), self.seat, self.params)
             for kind, side, _, quantity in commands_of(self.seat):
                 assert kind == CommandKind.MARKET
                 self.orders.append((side, quantity))
                 self.seat["account"]["position"] += side * quantity
-            positions.append(self.position)
-        return positions
+            after.append(self.position)
+        return after
 
     @property
     def position(self) -> int:
@@ -53,7 +53,7 @@ def averages(prices: Iterable[float]) -> list[float]:
 @pytest.mark.parametrize("side", [1, -1])
 def test_it_follows_a_move_once_the_averages_are_apart(side: int) -> None:
     prices = [1000.0] * 3 + [1000.0 + side * step for step in range(1, 11)]
-    positions = Follower().see(prices)
+    positions = Follower().positions(prices)
     expected = [side * LOTS if side * gap > THRESHOLD else 0 for gap in averages(prices)]
     assert positions == expected
     assert positions[-1] == side * LOTS
@@ -62,8 +62,8 @@ def test_it_follows_a_move_once_the_averages_are_apart(side: int) -> None:
 
 def test_a_flat_price_leaves_it_flat() -> None:
     follower = Follower()
-    assert set(follower.see([1000.0] * 50)) == {0}
-    assert set(follower.see([1001.0] * 50)) == {0}, "a move below the threshold"
+    assert set(follower.positions([1000.0] * 50)) == {0}
+    assert set(follower.positions([1001.0] * 50)) == {0}, "a move below the threshold"
     assert follower.orders == []
 
 
@@ -74,7 +74,7 @@ def test_it_holds_between_threshold_and_cross_and_closes_at_the_cross(side: int)
     cross = next(place for place in range(6, len(gaps)) if gaps[place] <= 0)
     assert any(0 < gap < THRESHOLD for gap in gaps[6:cross]), "there must be a stretch of holding"
     follower = Follower()
-    positions = follower.see(prices[: cross + 1])
+    positions = follower.positions(prices[: cross + 1])
     assert positions[cross - 1] == side * LOTS
     assert positions[cross] == (0 if -gaps[cross] <= THRESHOLD else -side * LOTS)
     assert follower.orders[:2] == [(side, LOTS), (-side, LOTS)]
@@ -82,17 +82,17 @@ def test_it_holds_between_threshold_and_cross_and_closes_at_the_cross(side: int)
 
 def test_a_reversal_turns_the_position_over_at_once() -> None:
     follower = Follower()
-    follower.see([1000.0, 1020.0, 1020.0])
+    follower.positions([1000.0, 1020.0, 1020.0])
     assert follower.position == LOTS
-    follower.see([900.0])
+    follower.positions([900.0])
     assert follower.orders == [(1, LOTS), (-1, 2 * LOTS)]
 
 
 def test_it_tops_up_what_was_not_filled() -> None:
     follower: Any = Follower()
-    follower.see([1000.0, 1020.0])
+    follower.positions([1000.0, 1020.0])
     follower.seat["account"]["position"] = 5
-    follower.see([1025.0])
+    follower.positions([1025.0])
     assert follower.orders == [(1, LOTS), (1, LOTS - 5)]
 
 

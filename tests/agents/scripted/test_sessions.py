@@ -1,4 +1,4 @@
-"""What the traders do in markets that trade: limits kept, orders done, and signs that the field expects."""
+"""Traders in running markets: limits kept, orders executed, and the signs that the literature expects."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -68,7 +68,7 @@ def test_pov_has_a_tenth_of_the_volume() -> None:
 
 
 def induced(agent: Any, **own: Any) -> BatchMarket:
-    rules = {"quantity": 1 / 6, "patience_seconds": 0.0, "attention": 0.1}
+    rules = {"quantity": 1 / 6, "patience_seconds": 0.0, "requote_rate": 0.1}
     buyers = agent(Assignments(side="buy", limits=VALUES, **rules), **own)
     sellers = agent(Assignments(side="sell", limits=COSTS, **rules), **own)
     return play(
@@ -127,7 +127,7 @@ def test_informed_traders_gain_from_noise_and_the_makers_price_finds_the_value()
     groups = [
         Group("noise", Noise(rate=0.1, size=1.0), 4),
         Group("observes_fundamental", InformedGlostenMilgrom(rate=0.2), 1),
-        Group("makers", GlostenMilgromMaker(informed=1 / 3, half_range=50.0), 1),
+        Group("makers", GlostenMilgromMaker(informed_share=1 / 3, half_range=50.0), 1),
     ]
     batch = play(groups, markets=20, session_steps=200, warmup_steps=0, fundamental=TwoValues(half_range=50.0))
     value = batch.markets["seat"]["agent"]["signal"][:, 4]
@@ -145,14 +145,14 @@ def test_value_traders_pull_the_price_to_the_value() -> None:
     distances = []
     for count in (0, 4):
         opinions = [Group("value", Value(rate=2.0, noise=0.5, size=4.0, position_limit=1e3), count)] if count else []
-        witness = Group("witness", StaleQuoteSniper(edge=1e6))  # it never trades, and shows the value
+        witness = Group("witness", StaleQuoteSniper(edge=1e6))  # it never trades, and its signal is the value
         batch = play([Group("noise", ZeroIntelligence(share=0.5, conviction=0.0), 4), *opinions, witness], **spec)
         value = batch.markets["seat"]["agent"]["signal"][:, batch.environment.seats_of("witness")][:, 0]
         distances.append(np.abs(batch.markets["public"]["reference_ticks"] - value).mean())
     assert distances[1] < 0.5 * distances[0]
 
 
-def test_a_sniper_lives_off_makers_who_do_not_know_the_value() -> None:
+def test_a_sniper_profits_from_makers_that_do_not_know_the_value() -> None:
     groups = [
         Group("noise", ZeroIntelligence(), 4),
         Group("makers", FixedSpread(spread=1.0), 2),

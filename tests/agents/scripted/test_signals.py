@@ -1,4 +1,4 @@
-"""Traders who hold a position for what the prices or the book say."""
+"""Traders that hold a position on a signal of the prices or the book."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import pytest
 
 from marl_market.agents.scripted.imbalance import Imbalance
 from marl_market.agents.scripted.mean_reversion import MeanReversion
-from tests.agents.scripted.seated import GroupActor
+from tests.agents.scripted.trader_seat import TraderSeat
 from tests.builders import public_record, show_levels
 
 
@@ -14,7 +14,7 @@ from tests.builders import public_record, show_levels
 def test_mean_reversion_sells_what_is_dear_holds_and_closes_when_the_price_is_back(side: int) -> None:
     # a weight of one half: the average is 1000, 1006, 1007.5, 1005.25
     moves = [0.0, 12.0, 9.0, 3.0]
-    trader = GroupActor(MeanReversion(half_life_seconds=1.0, threshold=1.0))
+    trader = TraderSeat(MeanReversion(half_life_seconds=1.0, threshold=1.0))
     positions = trader.play(public_record(reference_ticks=1000.0 + side * move) for move in moves)
     assert positions == [0, -6 * side, -6 * side, 0]
 
@@ -29,13 +29,13 @@ def book(bids: list[int], asks: list[int]) -> Any:
 
 def test_imbalance_buys_above_its_threshold_holds_and_closes_when_the_sign_turns() -> None:
     books = [book([80], [20]), book([81], [19]), book([51], [49]), book([49], [51]), book([19], [81])]
-    assert GroupActor(Imbalance(threshold=0.6)).play(books) == [0, 6, 6, 0, -6]
+    assert TraderSeat(Imbalance(threshold=0.6)).play(books) == [0, 6, 6, 0, -6]
 
 
 def test_imbalance_adds_up_its_levels_and_stands_aside_in_an_empty_book() -> None:
     books = [book([10, 90], [10, 5]), book([], []), book([], [5])]
-    assert GroupActor(Imbalance(levels=2)).play(books) == [6, 6, -6]
-    assert GroupActor(Imbalance(levels=1)).play(books[:1]) == [0]
+    assert TraderSeat(Imbalance(levels=2)).play(books) == [6, 6, -6]
+    assert TraderSeat(Imbalance(levels=1)).play(books[:1]) == [0]
 
 
 @pytest.mark.parametrize(

@@ -129,7 +129,7 @@ def test_it_does_nothing_but_limit_market_and_cancel(flow: Any) -> None:
 
 
 @pytest.mark.parametrize(("anchor", "buys"), [(992.0, 0.5 - 0.05 * 2), (1004.0, 0.5 + 0.05), (2000.0, 1.0), (0.0, 0.0)])
-def test_it_leans_against_moves_from_the_price_it_saw_first(anchor: float, buys: float) -> None:
+def test_it_reverts_to_its_first_reference_price(anchor: float, buys: float) -> None:
     commands, _ = flow_of(ZeroIntelligence(conviction=0.05), quoted(), anchor)
     for kind in (CommandKind.LIMIT, CommandKind.MARKET):
         sides = commands["side"][commands["kind"] == kind]
@@ -137,7 +137,7 @@ def test_it_leans_against_moves_from_the_price_it_saw_first(anchor: float, buys:
         assert abs(sides.mean() - expected) <= 4 * math.sqrt(max(0.0, 1 - expected**2) / sides.size)
 
 
-def test_the_price_it_leans_to_is_the_first_it_saw() -> None:
+def test_the_price_it_reverts_to_is_the_first_reference_price() -> None:
     seat, params = seat_record(random_key=1), mind_record(ZeroIntelligence().parameters(SPEC, SEATS))
     for price in (1000.0, 1234.0):
         begin_stream(seat, 0)

@@ -19,15 +19,15 @@ from marl_market.agents.scripted.zip import (
     WORKING,
     ZIP,
 )
-from tests.agents.scripted.seated import GroupActor
+from tests.agents.scripted.trader_seat import TraderSeat
 from tests.builders import public_record, show_levels
 
 EXACT = ZIP(relative=0.0, absolute=0.0, span=None)
 
 
-def working(side: int, agent: ZIP = EXACT, momentum: float = 0.0, change: float = 0.0) -> GroupActor:
+def working(side: int, agent: ZIP = EXACT, momentum: float = 0.0, change: float = 0.0) -> TraderSeat:
     """Return a trader of limit 1000 and margin .2 that moves half of the way: it asks 1200 or bids 800."""
-    trader = GroupActor(agent)
+    trader = TraderSeat(agent)
     memory = trader.seat["agent"]["memory"]
     memory[[SIDE, LIMIT, BEGUN, ANCHOR]] = (side, 1000.0, 1.0, 1000.0)
     memory[[DRAWN, RATE, MOMENTUM, MARGIN, CHANGE, LAST_SIDE]] = (1.0, 0.5, momentum, 0.2, change, side)
@@ -56,7 +56,7 @@ def after_quote(side: int, price: int, earlier: int) -> Any:
         (1, after_trade(700, -1), 750),
         (1, after_trade(900, -1), 850),  # an ask was accepted above its bid: it must offer more
         (1, after_trade(900, 1), 800),
-        (1, after_quote(1, 900, 890), 850),  # a rival bid more
+        (1, after_quote(1, 900, 890), 850),  # a competing bid is higher
         (1, after_quote(1, 900, 900), 800),
         (1, after_quote(1, 790, 780), 800),
         (1, after_quote(-1, 700, 720), 800),
@@ -83,11 +83,11 @@ def test_the_margin_moves_as_cliff_says(side: int, public: Any, price: int) -> N
         (-1, after_trade(1100, 1), 0.2),
     ],
 )
-def test_who_has_nothing_to_trade_raises_its_margin_and_never_lowers_it(side: int, public: Any, margin: float) -> None:
+def test_without_an_assignment_it_raises_its_margin_and_never_lowers_it(side: int, public: Any, margin: float) -> None:
     trader = working(side)
     trader.seat["agent"]["memory"][SIDE] = 0.0
     trader.params["value"][3] = 0.0  # no assignment comes
-    assert trader.see(public) == []
+    assert trader.commands(public) == []
     assert trader.seat["agent"]["memory"][MARGIN] == pytest.approx(margin)
 
 
@@ -140,7 +140,7 @@ def two_sided(side: int, own: int, earlier: int, other: int) -> Any:
         (1, after_trade(700, 1), 750),
         (1, after_trade(900, -1), 850),
         (1, after_trade(900, 1), 800),
-        (1, two_sided(1, 900, 890, 950), 875),  # a rival bid more: it aims at the best ask
+        (1, two_sided(1, 900, 890, 950), 875),  # a competing bid is higher: it aims at the best ask
         (1, after_quote(1, 900, 890), 450),  # ... or, without one, at the lowest price of the range
         (1, two_sided(1, 790, 780, 950), 800),
         (1, after_quote(1, 900, 900), 800),
@@ -153,8 +153,8 @@ def two_sided(side: int, own: int, earlier: int, other: int) -> Any:
 def test_in_bristol_it_learns_so(side: int, public: Any, price: int) -> None:
     trader = working(side, BRISTOL)
     trader.seat["agent"]["memory"][WORKING] = 1.0
-    trader.params["value"][5] = 0.0  # it learns before it looks
-    trader.see(public)
+    trader.params["value"][5] = 0.0  # it learns without requoting
+    trader.commands(public)
     assert trader.seat["agent"]["memory"][PRICE] == price
 
 
@@ -162,7 +162,7 @@ def test_in_bristol_prices_are_whole() -> None:
     trader = working(1, BRISTOL)
     trader.seat["agent"]["memory"][RATE] = 0.3
     trader.params["value"][5] = 0.0
-    trader.see(after_trade(701, 1))  # .3 of the way: 770.3
+    trader.commands(after_trade(701, 1))  # .3 of the way: 770.3
     assert trader.seat["agent"]["memory"][PRICE] == 770
     assert trader.seat["agent"]["memory"][MARGIN] == pytest.approx(0.2297)
 
@@ -174,24 +174,24 @@ def test_in_bristol_quotes_are_rounded_down_on_either_side() -> None:
         assert trader.orders(public_record())[0][2] == price
 
 
-def test_in_bristol_who_has_nothing_to_trade_lowers_its_margin_until_it_looks_again() -> None:
+def test_in_bristol_without_an_assignment_it_lowers_its_margin_until_its_next_requote() -> None:
     trader = working(1, BRISTOL)
     memory, table = trader.seat["agent"]["memory"], trader.params["value"]
     memory[[SIDE, WORKING]] = (0.0, 1.0)
     table[3] = 0.0  # no assignment comes
-    trader.see(after_trade(900, -1))
+    trader.commands(after_trade(900, -1))
     assert memory[MARGIN] == pytest.approx(0.15)
-    trader.see(after_trade(950, -1))
+    trader.commands(after_trade(950, -1))
     assert memory[MARGIN] == pytest.approx(0.15)
-    trader.see(two_sided(1, 900, 890, 950))
+    trader.commands(two_sided(1, 900, 890, 950))
     assert memory[MARGIN] == pytest.approx(0.1)
 
 
 def test_in_bristol_the_reaches_are_drawn_too() -> None:
     drawn = []
     for key in range(500):
-        trader = GroupActor(ZIP(bristol=(1.0, 30.0)), random_key=key)
-        trader.see(public_record())
+        trader = TraderSeat(ZIP(bristol=(1.0, 30.0)), random_key=key)
+        trader.commands(public_record())
         drawn.append(trader.seat["agent"]["memory"][REACH : REACH + 2] / (0.05, 0.2))
     low, high = np.min(drawn, axis=0), np.max(drawn, axis=0)
     assert ((low >= 0.2) & (low < 0.22)).all()
@@ -201,8 +201,8 @@ def test_in_bristol_the_reaches_are_drawn_too() -> None:
 def test_rate_momentum_and_margin_are_drawn_as_in_the_paper() -> None:
     drawn = []
     for key in range(500):
-        trader = GroupActor(ZIP(), random_key=key)
-        trader.see(public_record())
+        trader = TraderSeat(ZIP(), random_key=key)
+        trader.commands(public_record())
         drawn.append(trader.seat["agent"]["memory"][[RATE, MOMENTUM, MARGIN]].copy())
     low, high = np.min(drawn, axis=0), np.max(drawn, axis=0)
     assert (low >= [0.1, 0.0, 0.05]).all()
@@ -213,7 +213,7 @@ def test_rate_momentum_and_margin_are_drawn_as_in_the_paper() -> None:
 @pytest.mark.parametrize(
     ("changes", "complaint"),
     [
-        ({"least_margin": 0.5}, "zip.least_margin, zip.most_margin is"),
+        ({"min_margin": 0.5}, "zip.min_margin, zip.max_margin is"),
         ({"relative": -0.1}, "zip.relative is -0.1; it must be zero or more"),
         ({"bristol": (2.0, 1.0)}, r"zip.bristol is \(2.0, 1.0\); it must be a lowest and a highest price"),
         ({"span": 0.0}, "zip.span is 0.0; it must be above zero"),

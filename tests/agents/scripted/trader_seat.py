@@ -1,4 +1,4 @@
-"""A trader at a hand-made seat: what it sends when it sees a hand-made market."""
+"""A trader in a hand-made seat: its commands in hand-made markets."""
 
 from __future__ import annotations
 
@@ -34,18 +34,18 @@ def quoted(bid: int = 998, ask: int = 1002, lots: int = 5, **fields: Any) -> Any
     return public
 
 
-class GroupActor:
-    """One seat that keeps its memory from one `see` to the next."""
+class TraderSeat:
+    """One seat that keeps its memory from one step to the next."""
 
-    def __init__(self, agent: Agent, spec: MarketSpec = SPEC, place: int = 0, random_key: int = 1) -> None:
+    def __init__(self, agent: Agent, spec: MarketSpec = SPEC, group_index: int = 0, random_key: int = 1) -> None:
         self.agent = agent
         self.seat = seat_record(random_key)
-        self.seat["agent"]["group_index"] = place
+        self.seat["agent"]["group_index"] = group_index
         self.params = mind_record(agent.parameters(spec, 1))
         self.steps = 0
 
-    def see(self, public: Any, position: int | None = None) -> list[tuple[int, int, int, int]]:
-        """Return (kind, side, price, quantity) of all it sends."""
+    def commands(self, public: Any, position: int | None = None) -> list[tuple[int, int, int, int]]:
+        """Return (kind, side, price, quantity) of all its commands in one step."""
         if position is not None:
             self.seat["account"]["position"] = position
         begin_stream(self.seat, self.steps)
@@ -54,8 +54,8 @@ class GroupActor:
         return commands_of(self.seat)
 
     def orders(self, public: Any, position: int | None = None) -> list[tuple[int, int, int, int]]:
-        """Return what `see` does, without the cancels."""
-        return [command for command in self.see(public, position) if command[0] not in (CANCEL, CANCEL_ALL)]
+        """Return `commands` without the cancels."""
+        return [command for command in self.commands(public, position) if command[0] not in (CANCEL, CANCEL_ALL)]
 
     def rest(self, slot: int, side: int, price: int, lots: int, order_id: int = 77) -> None:
         """Open an order of the seat."""

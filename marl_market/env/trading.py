@@ -1,0 +1,77 @@
+"""Toolbox of a trader: the one module of marl_market that a trader imports, scripted ones and your own alike.
+
+A trader is a compiled decision function and a frozen dataclass of its parameters; README.md, "Add your own trader", has
+a whole one.
+
+- *Decisions*: `trader` compiles the decision function, which reads the market's public record, its seat and its
+  parameters, and returns DECIDED, or DECODE to execute `seat.agent.action` by the action decoder. `compiled` compiles a
+  function that it calls. Its scratch numbers are `seat.agent.memory`, zero at the start of a session.
+- *Orders*: `submit_limit`, `submit_limit_order` (with a TimeInForce), `submit_market`, `submit_stop`,
+  `submit_stop_limit`, `replace`, `cancel` and `cancel_all`; prices in ticks up to HIGHEST_PRICE, quantities in lots.
+- *Timing*: `sleep` and `sleep_until` postpone the seat's next decision.
+- *Random numbers* of the seat's own stream: `uniform`, `below`, `exponential`, `normal`, `poisson`, `quantile`.
+- *Records*: up to PUBLIC_LEVELS levels and PUBLIC_EVENTS events (of a PublicKind) are public, a seat has SEAT_ORDERS
+  order slots (`lowest_bit` iterates over `seat.live`), and PARAM_VALUES parameters fit.
+- *Parameters*: MarketSpec converts price scales, size scales and seconds to ticks, lots and steps; distributions have
+  QUANTILES quantiles; `require` raises ValueError for an invalid field.
+
+Why one module: the functions are spread over the exchange and the environment by the records they write, a detail
+irrelevant to a trader.
+"""
+
+from __future__ import annotations
+
+from marl_market.env.interface.schemes import require
+from marl_market.env.interface.signatures import DECIDED, DECODE, PARAM_VALUES, trader
+from marl_market.env.timing.wakeups import sleep, sleep_until
+from marl_market.exchange.bits import lowest_bit
+from marl_market.exchange.codes import PublicKind, TimeInForce
+from marl_market.exchange.commands import (
+    HIGHEST_PRICE,
+    cancel,
+    cancel_all,
+    replace,
+    submit_limit,
+    submit_limit_order,
+    submit_market,
+    submit_stop,
+    submit_stop_limit,
+)
+from marl_market.exchange.compiled import compiled
+from marl_market.exchange.random_streams import below, exponential, normal, poisson, quantile, uniform
+from marl_market.exchange.records import PUBLIC_EVENTS, PUBLIC_LEVELS, SEAT_ORDERS
+from marl_market.market.spec import QUANTILES, MarketSpec
+
+__all__ = [
+    "DECIDED",
+    "DECODE",
+    "HIGHEST_PRICE",
+    "PARAM_VALUES",
+    "PUBLIC_EVENTS",
+    "PUBLIC_LEVELS",
+    "QUANTILES",
+    "SEAT_ORDERS",
+    "MarketSpec",
+    "PublicKind",
+    "TimeInForce",
+    "below",
+    "cancel",
+    "cancel_all",
+    "compiled",
+    "exponential",
+    "lowest_bit",
+    "normal",
+    "poisson",
+    "quantile",
+    "replace",
+    "require",
+    "sleep",
+    "sleep_until",
+    "submit_limit",
+    "submit_limit_order",
+    "submit_market",
+    "submit_stop",
+    "submit_stop_limit",
+    "trader",
+    "uniform",
+]

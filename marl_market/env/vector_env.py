@@ -53,11 +53,11 @@ class FocalEnv(VectorEnv[Floats, NDArray[Any], NDArray[Any]]):
         if len(names) != 1:
             raise ValueError(
                 f"population has {len(names)} external groups {names}; FocalEnv needs exactly one, "
-                "the others must be scripted or frozen"
+                "the others need a trader or a compiled policy"
             )
         for group in environment.groups:
             if group.agent.params_per_market:
-                raise ValueError(f"population.{group.name} is still evolving; FocalEnv needs a policy that plays")
+                raise ValueError(f"population.{group.name} is still evolving; FocalEnv needs a trained policy")
         self.metadata = {"autoreset_mode": AutoresetMode.NEXT_STEP, "render_modes": []}
         self.group = names[0]
         self._seats = seats_of[self.group]

@@ -97,19 +97,19 @@ def follow(
     """Play a session; return each agent's results (reward, elapsed), their sum, and its termination."""
     env = MarketEnv(described)
     observations, _ = env.reset(seed=seed)
-    handed: dict[str, list[tuple[float, int]]] = {name: [] for name in env.possible_agents}
+    results: dict[str, list[tuple[float, int]]] = {name: [] for name in env.possible_agents}
     ended: dict[str, bool] = {}
     while env.agents:
         chosen = {name: policy(name, seen) for name, seen in observations.items() if not ended.get(name)}
         observations, rewards, terminations, truncations, infos = env.step(chosen)
         assert observations.keys() == rewards.keys() == infos.keys() <= terminations.keys() == truncations.keys()
         for name in rewards:
-            handed[name].append((rewards[name], infos[name].get("elapsed_steps", 1)))
+            results[name].append((rewards[name], infos[name].get("elapsed_steps", 1)))
         for name in terminations:
             assert name not in ended
             assert set(env.agents) == {n for n in terminations if not (terminations[n] or truncations[n])}
         ended |= {name: terminations[name] for name in terminations if terminations[name] or truncations[name]}
-    return handed, {name: sum(reward for reward, _ in given) for name, given in handed.items()}, ended
+    return results, {name: sum(reward for reward, _ in given) for name, given in results.items()}, ended
 
 
 @pytest.mark.parametrize("timing", [None, ChosenDelay((1, 2, 5)), ChosenTrigger(longest_steps=7)])
@@ -118,7 +118,7 @@ def test_rewards_of_agents_add_up_to_those_of_their_seats(timing: Any) -> None:
     size = described.action_size
     constant = {f"{group}_{number}": np.random.default_rng(number).uniform(-1, 1, size).astype(np.float32)
                 for group, count in (("early", 2), ("late", 3)) for number in range(count)}  # fmt: skip
-    handed, total, ended = follow(described, lambda name, _: constant[name])
+    results, total, ended = follow(described, lambda name, _: constant[name])
     batch = BatchMarket(described, 1)
     batch.reset([int(np.random.SeedSequence(5).spawn(1)[0].generate_state(1, np.uint64)[0])])
     reward, there, gone = np.zeros(13), np.zeros(13, int), np.zeros(13, bool)
@@ -133,10 +133,10 @@ def test_rewards_of_agents_add_up_to_those_of_their_seats(timing: Any) -> None:
         assert total[name] == pytest.approx(reward[seat], abs=1e-5)
         assert ended.get(name, False) == gone[seat]
         if timing:
-            assert sum(steps for _, steps in handed[name]) == there[seat]
+            assert sum(steps for _, steps in results[name]) == there[seat]
     assert any(gone[seat] for seat in places.values())
     if timing:
-        assert max(steps for given in handed.values() for _, steps in given) > 1
+        assert max(steps for given in results.values() for _, steps in given) > 1
 
 
 def test_an_action_of_a_sleeping_agent_is_not_needed_and_not_played() -> None:

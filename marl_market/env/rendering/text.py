@@ -35,15 +35,15 @@ def render_text(view: MarketView) -> str:
 def ladder(view: MarketView, bids: list[Level], asks: list[Level]) -> list[str]:
     """Return the lines of the book: bid quantity, price, ask quantity, and the quantity of each rendered agent."""
     width = max([10, *(len(view.quantity(level.quantity)) for level in (*bids, *asks))])
-    center = max([10, *(len(view.price(level.price)) for level in (*bids, *asks))])
-    lines = [f"{'bid':>{width}}  {'price':^{center}}  {'ask':<{width}}"]
+    middle = max([10, *(len(view.price(level.price)) for level in (*bids, *asks))])
+    lines = [f"{'bid':>{width}}  {'price':^{middle}}  {'ask':<{width}}"]
     for level in reversed(asks):
-        line = f"{'':{width}}  {view.price(level.price):^{center}}  {view.quantity(level.quantity):<{width}}"
+        line = f"{'':{width}}  {view.price(level.price):^{middle}}  {view.quantity(level.quantity):<{width}}"
         lines.append((line + owners(view, level)).rstrip())
     spread = f"spread {view.price(asks[0].price - bids[0].price)}" if asks and bids else "one side is empty"
-    lines.append(f"{f' {spread} ':-^{2 * width + center + 4}}")
+    lines.append(f"{f' {spread} ':-^{2 * width + middle + 4}}")
     for level in bids:
-        line = f"{view.quantity(level.quantity):>{width}}  {view.price(level.price):^{center}}  {'':{width}}"
+        line = f"{view.quantity(level.quantity):>{width}}  {view.price(level.price):^{middle}}  {'':{width}}"
         lines.append((line + owners(view, level)).rstrip())
     return lines
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from marl_market.env.actions.per_instrument import Repeated
+from marl_market.env.actions.per_instrument import PerInstrumentAction
 from marl_market.env.actions.timed import TimedAction
 from marl_market.env.interface.records import REWARD_PARTS, SEAT_ACTIONS, SEAT_CHOICES, SEAT_OBSERVATION
 from marl_market.env.interface.schemes import (
@@ -112,7 +112,7 @@ class EnvironmentSpec:
             if group.name == name:
                 action = self.single_action_of(group)
                 if len(self.spec.instruments) > 1:
-                    return Repeated(action, len(self.spec.instruments))
+                    return PerInstrumentAction(action, len(self.spec.instruments))
                 return action if self.timing.choices == 0 else TimedAction(action, self.timing)
         raise KeyError(f"population has no group {name!r}; it has {[group.name for group in self.groups]}")
 

@@ -18,7 +18,7 @@ class EpisodeSeeds:
         """Begin anew, market i from `seeds[i]`."""
         self._seeds, self._session = list(seeds), 0
 
-    def next(self) -> list[int]:
+    def next_seeds(self) -> list[int]:
         """Return the seeds of the next session, one a market, as `BatchMarket.reset` takes them."""
         seeds = [int(derive_keys(seed, Stream.EPISODE, self._session, count=1)[0]) for seed in self._seeds]
         self._session += 1

@@ -1,4 +1,4 @@
-"""FocalEnv: the learning of one group as a gymnasium vector environment."""
+"""FocalEnv: the seats of one learning group as a Gymnasium vector environment."""
 
 from __future__ import annotations
 
@@ -23,45 +23,45 @@ Stepped = tuple[Floats, Floats, Flags, Flags, dict[str, Any]]
 
 
 class FocalEnv(VectorEnv[Floats, NDArray[Any], NDArray[Any]]):
-    """The external group of `BatchMarket`, each of its seats in each market a sub-environment; all others play inside.
+    """The external group of a `BatchMarket`, one sub-environment for each of its seats in each market.
 
     | Sub-environments | markets x seats of the group; seat s of market m is number m * seats + s                    |
     | Observations     | Box of shape (num_envs, observation size), float32, see `marl_market.env.observations`      |
-    | Actions          | the space of the group's action scheme, batched as gymnasium does                           |
+    | Actions          | the space of the group's action scheme, batched by `gymnasium.vector.utils.batch_space`     |
     | Rewards          | (num_envs,) float32, see `marl_market.env.rewards`                                          |
-    | Infos            | "action_mask" (num_envs, choices) int8 where actions are discrete, those of each number     |
-    |                  | of the action in turn                                                                       |
+    | Infos            | "action_mask" (num_envs, choices) int8 where actions are discrete, 1 for a legal choice,    |
+    |                  | the choices of each number of the action in turn                                            |
 
-    Sub-environments of one market trade with each other, so that they are no independent samples; those of different
-    markets are. All sessions end together, by truncation after `session_steps` steps. The step after that plays
-    nothing: it opens the next sessions and returns their first observations and rewards of zero (gymnasium's
-    AutoresetMode.NEXT_STEP, the only one in which its `RecordEpisodeStatistics` counts every reward).
+    Sub-environments of one market trade with each other, so they are no independent samples; those of different
+    markets are. All episodes end together, by truncation after `session_steps` steps. The step after that ignores its
+    actions, resets and returns the first observations and rewards of zero (AutoresetMode.NEXT_STEP, the only mode in
+    which Gymnasium's `RecordEpisodeStatistics` counts every reward).
 
     Attributes:
         batch: the markets.
-        group: name of the group that learns.
+        group: name of the learning group.
     """
 
     def __init__(self, environment: EnvironmentSpec, markets: int, threads: int = 1) -> None:
-        """Build `markets` markets; `threads` above one shares them out over cores.
+        """Build `markets` markets, stepped by `threads` threads.
 
-        Raises ValueError unless one group is external, naming those that are, and where a group is still evolving.
+        Raises ValueError, naming the external groups, unless there is exactly one, and for a group that evolves.
         """
         self.batch = BatchMarket(environment, markets, threads)
-        seated = {group.name: environment.seats_of(group.name) for group in environment.groups}
-        names = [name for name, seats in seated.items() if seats.start in self.batch.external]
+        seats_of = {group.name: environment.seats_of(group.name) for group in environment.groups}
+        names = [name for name, seats in seats_of.items() if seats.start in self.batch.external]
         if len(names) != 1:
             raise ValueError(
                 f"population has {len(names)} external groups {names}; FocalEnv needs exactly one, "
-                "the others must be scripted or frozen"
+                "the others need a trader or a compiled policy"
             )
         for group in environment.groups:
             if group.agent.params_per_market:
-                raise ValueError(f"population.{group.name} is still evolving; FocalEnv needs a policy that plays")
+                raise ValueError(f"population.{group.name} is still evolving; FocalEnv needs a trained policy")
         self.metadata = {"autoreset_mode": AutoresetMode.NEXT_STEP, "render_modes": []}
         self.group = names[0]
-        self._seats = seated[self.group]
-        self._sessions = EpisodeSeeds(markets)
+        self._seats = seats_of[self.group]
+        self._episodes = EpisodeSeeds(markets)
         self._over = False
         self.num_envs = markets * self.batch.external.size
         self.single_observation_space = gymnasium.spaces.Box(
@@ -78,25 +78,24 @@ class FocalEnv(VectorEnv[Floats, NDArray[Any], NDArray[Any]]):
     def reset(
         self, *, seed: int | Sequence[int] | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Floats, dict[str, Any]]:
-        """Open a session in every market and return the first observations.
+        """Reset all sub-environments and return the first observations and infos.
 
         Args:
-            seed: market i begins from `seed + i`, or from `seed[i]` of a list, which then has one for each market;
-                None goes on to another session of the last seeds. A market of a seed plays the session that
-                `MarketEnv` plays from it.
-            options: not used; raises ValueError for gymnasium's "reset_mask", since all sessions run together.
+            seed: market i is seeded with `seed + i`, or with `seed[i]` of a list of one seed for each market; None goes
+                on to the next episode of the last seeds. A market and a `MarketEnv` of one seed play the same episode.
+            options: not used; raises ValueError for Gymnasium's "reset_mask", since all episodes run together.
         """
         if options is not None and "reset_mask" in options:
             raise ValueError("options has a reset_mask; all sub-environments share a session and reset together")
         if seed is not None:
-            self._sessions.begin(self._seeds(seed))
+            self._episodes.begin(self._seeds(seed))
         return self._open(), self._infos()
 
     def step(self, actions: Any) -> Stepped:
-        """Play one action for each sub-environment, or open the next sessions where the last ones have ended.
+        """Step all sub-environments with one action each, or reset them after the end of an episode.
 
-        Raises ActionError, before anything is played, for another shape than the action space's or a value that no
-        seat can play, and RuntimeError before the first reset.
+        Raises ActionError for actions of another shape than the action space's or with an invalid value; the markets
+        are then unchanged. Raises RuntimeError before the first reset.
         """
         played = self._read(actions)
         if self._over:
@@ -110,7 +109,7 @@ class FocalEnv(VectorEnv[Floats, NDArray[Any], NDArray[Any]]):
         return self._rows(step.observation), reward, terminated, truncated, self._infos()
 
     def _read(self, actions: Any) -> Floats:
-        """Return the numbers of actions; raises ActionError where they are not those of every sub-environment."""
+        """Return the numbers of actions (num_envs, action size); raises ActionError for another shape."""
         single: Any = self.single_action_space
         try:
             played = flatten_action(actions, single)
@@ -123,9 +122,9 @@ class FocalEnv(VectorEnv[Floats, NDArray[Any], NDArray[Any]]):
         return played
 
     def _open(self) -> Floats:
-        """Open the session that follows in every market and return the first observations."""
+        """Reset every market with its next seed and return the first observations."""
         self._over = False
-        return self._rows(self.batch.reset(self._sessions.next()))
+        return self._rows(self.batch.reset(self._episodes.next_seeds()))
 
     def _seeds(self, seed: int | Sequence[int]) -> Sequence[int]:
         """Return one seed for each market."""
@@ -136,11 +135,11 @@ class FocalEnv(VectorEnv[Floats, NDArray[Any], NDArray[Any]]):
         return seeds
 
     def _rows(self, observation: Floats) -> Floats:
-        """Return a copy of (markets, seats, size) with a row for each sub-environment."""
+        """Return a copy of (markets, seats, size) as (num_envs, size)."""
         return observation.copy().reshape(self.num_envs, -1)
 
     def _infos(self) -> dict[str, Any]:
-        """Return the action masks, where actions have them."""
+        """Return the infos: action masks, where actions have them."""
         if self._choices == 0:
             return {}
         mask = self.batch.mask[..., : self._choices].astype(np.int8).reshape(self.num_envs, -1)

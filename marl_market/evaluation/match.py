@@ -74,7 +74,7 @@ def play_match(environment: EnvironmentSpec, seeds: Sequence[int], threads: int 
         if isinstance(group.agent, ExternalPolicy)
     ]
     batch.reset(seeds)
-    recorder.record()
+    recorder.open()
     action = np.zeros((len(seeds), batch.external.size, environment.action_size), np.float32)
     reward = np.zeros((len(seeds), environment.seats))
     truncated = False

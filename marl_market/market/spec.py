@@ -275,8 +275,12 @@ class MarketSpec:
         return (sum(sizes) - 0.5 * (sizes[0] + sizes[-1])) / (QUANTILES - 1)
 
     def lots(self, size: float) -> float:
-        """Return `size` size scales in whole lots, one or more."""
-        return max(1.0, round(size * self.size_scale_lots))
+        """Return the quantity of `size` size scales in lots, rounded, and one lot at least."""
+        return max(1.0, self.signed_lots(size))
+
+    def signed_lots(self, size: float) -> float:
+        """Return the position of `size` size scales in lots, rounded: below zero if short, and possibly zero."""
+        return float(round(size * self.size_scale_lots))
 
     @property
     def price_scale_ticks(self) -> float:

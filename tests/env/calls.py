@@ -23,13 +23,13 @@ def call_reward_at(address, public, seat, params, part):  # type: ignore[no-unty
 
 
 @compiled
-def call_encoder_at(address, public, seat, shown):  # type: ignore[no-untyped-def]
-    call_encoder(address, public, seat, floats_at(shown))
+def call_encoder_at(address, public, seat, observation):  # type: ignore[no-untyped-def]
+    call_encoder(address, public, seat, floats_at(observation))
 
 
 @compiled
-def call_privileged_encoder_at(address, public, seats, index, shown, size):  # type: ignore[no-untyped-def]
-    call_privileged_encoder(address, public, seats, index, floats_at(shown), size)
+def call_privileged_encoder_at(address, public, seats, index, observation, size):  # type: ignore[no-untyped-def]
+    call_privileged_encoder(address, public, seats, index, floats_at(observation), size)
 
 
 @compiled
@@ -63,34 +63,34 @@ class Scored:
 
 
 def encode(scheme: Any, public: Any, seat: Any, numbers: NDArray[np.float32]) -> None:
-    """Let a scheme write `numbers` of what a seat sees; a privileged one sees a market of this seat alone."""
-    shown = numbers.ctypes.data
+    """Encode an observation into `numbers`; a privileged scheme reads a market of this seat alone."""
+    address = numbers.ctypes.data
     if not isinstance(scheme, PrivilegedScheme):
-        call_encoder_at(scheme.encoder.address, public, seat, shown)
+        call_encoder_at(scheme.encoder.address, public, seat, address)
         return
     seats = np.array([seat])
     before = seats.tobytes()
-    call_privileged_encoder_at(scheme.privileged_encoder.address, public, seats, 0, shown, scheme.size)
+    call_privileged_encoder_at(scheme.privileged_encoder.address, public, seats, 0, address, scheme.size)
     assert seats.tobytes() == before
 
 
 def observe(scheme: Any, public: Any, seat: Any, offset: int = 5) -> list[float]:
     """Return the finite numbers a scheme writes at `offset`, and fail where it writes anything else."""
-    shown = np.full(SEAT_OBSERVATION, 777.0, np.float32)
+    observation = np.full(SEAT_OBSERVATION, 777.0, np.float32)
     public_before, seat_before = public.tobytes(), seat.tobytes()
-    encode(scheme, public, seat, shown[offset:])
-    written = shown[offset : offset + scheme.size].copy()
+    encode(scheme, public, seat, observation[offset:])
+    written = observation[offset : offset + scheme.size].copy()
     assert np.isfinite(written).all()
     assert (written != 777.0).all()
-    shown[offset : offset + scheme.size] = 777.0
-    assert (shown == 777.0).all()
+    observation[offset : offset + scheme.size] = 777.0
+    assert (observation == 777.0).all()
     assert seat.tobytes() == seat_before
     assert public.tobytes() == public_before
     return [float(number) for number in written]
 
 
 def decide_by(scheme: Any, action: Sequence[float], public: Any, seat: Any) -> list[tuple[int, int, int, int]]:
-    """Return (kind, side, price, quantity) of the commands that an action is turned into in the small market."""
+    """Return (kind, side, price, quantity) of the decoded commands of an action in the small market."""
     seat["agent"]["action"][: len(action)] = action
     seat["command_count"] = 0
     params = mind_record(scheme.parameters(market_spec()))

@@ -26,7 +26,7 @@ CASH = Credit(initial_cash=300, initial_units=30, initial_margin=1.0, short_limi
 def test_a_session_keeps_the_rules_conserves_everything_and_happens_again(credit: Credit) -> None:
     spec = market_spec(session_steps=120, credit=credit, fees=Fees(maker_rate=-0.0001, taker_rate=0.01))
     batch = BatchMarket(any_environment(spec), 2)
-    recorder, told = CommandRecorder(batch), []
+    recorder, recorded = CommandRecorder(batch), []
     batch.reset([1, 2])
     recorder.open()
     market = batch.markets[0]
@@ -34,18 +34,18 @@ def test_a_session_keeps_the_rules_conserves_everything_and_happens_again(credit
     for action in actions(batch, 120):
         batch.step(action)
         recorder.record()
-        told.append(market["event"][: market["event_count"]].copy())
+        recorded.append(market["event"][: market["event_count"]].copy())
         positions, cash = batch.conservation_errors()
         assert positions.tolist() == cash.tolist() == [0, 0]
         owed = -(given + batch.markets["seat"]["account"]["position"])
         assert owed.max() <= (credit.short_limit or 0)
         assert (batch.markets["seat"]["account"]["open_lots"][..., 1] + owed).max() <= (credit.short_limit or 0)
-    events = np.concatenate(told)
+    events = np.concatenate(recorded)
     assert (events["kind"] == EventKind.FILLED).sum() > 100
     reasons = {Reason.INSUFFICIENT_FUNDS, Reason.SHORT_LIMIT} | ({Reason.LIQUIDATION} if credit is LEVERAGED else set())
     assert reasons <= set(events["reason"].tolist())
     if credit is LEVERAGED:
-        assert (batch.markets["seat"]["present"][:, :11] == 0).any(), "somebody went bankrupt"
+        assert (batch.markets["seat"]["present"][:, :11] == 0).any(), "a seat went bankrupt"
     again, replayed = replay(recorder.log())
     assert event_digest(again) == event_digest(events)
     for name in ("account", "live", "present"):

@@ -70,7 +70,7 @@ def test_masks_are_those_of_the_seat_and_zero_behind() -> None:
     assert batch.mask[:, 3].any()
 
 
-def test_a_wrong_choice_is_refused_and_a_wild_number_of_a_continuous_action_is_not() -> None:
+def test_an_invalid_choice_raises_and_a_large_number_of_a_continuous_action_does_not() -> None:
     batch = BatchMarket(mixed(), 1)
     batch.reset([1])
     action = np.zeros((1, 4, 4), np.float32)
@@ -111,7 +111,7 @@ def test_agents_have_the_spaces_and_masks_of_their_groups() -> None:
     parallel_api_test(MarketEnv(mixed()), num_cycles=20)
 
 
-def test_a_batch_and_its_face_go_the_same_way() -> None:
+def test_a_batch_and_its_parallel_env_go_the_same_way() -> None:
     env, batch = MarketEnv(mixed()), BatchMarket(mixed(), 1)
     for number, agent in enumerate(env.possible_agents):
         env.action_space(agent).seed(number)

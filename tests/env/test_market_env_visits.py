@@ -1,4 +1,4 @@
-"""A PettingZoo market whose agents come, leave and sleep, against the batch that it is a face of."""
+"""A PettingZoo market whose agents come, leave and sleep, against its batch."""
 
 from collections.abc import Callable
 from typing import Any
@@ -57,7 +57,7 @@ def test_an_agent_is_there_from_its_arrival_until_it_is_terminated() -> None:
         given = {agent: np.zeros(4, np.float32) for agent in env.agents}
         observations, rewards, terminations, truncations, _ = env.step(given)
         assert observations.keys() == rewards.keys() == terminations.keys() == truncations.keys()
-        assert not any(truncations.values()), "nobody is there at the close"
+        assert not any(truncations.values()), "no agent is there at the close"
         lives.append(
             (sorted(name[-1] for name in observations), [name[-1] for name in terminations if terminations[name]])
         )
@@ -69,7 +69,7 @@ def test_an_agent_is_there_from_its_arrival_until_it_is_terminated() -> None:
         env.step({})
 
 
-def test_the_market_goes_on_by_itself_until_somebody_is_there() -> None:
+def test_the_market_goes_on_by_itself_until_an_agent_is_there() -> None:
     groups = [
         Group("noise", ZeroIntelligence(), 4),
         Group("outside", External(), 2, Participation(Fixed((3, 8)), Fixed(2))),
@@ -84,7 +84,7 @@ def test_the_market_goes_on_by_itself_until_somebody_is_there() -> None:
     assert terminations == {"outside_1": True}
 
 
-def test_nobody_to_be_asked_is_a_session_that_is_over() -> None:
+def test_a_session_without_active_agents_is_over_after_the_reset() -> None:
     groups = [Group("noise", ZeroIntelligence(), 4), Group("outside", External(), 1, Participation(Fixed(50)))]
     env = MarketEnv(environment(groups))
     observations, _ = env.reset(seed=1)
@@ -95,31 +95,31 @@ def test_nobody_to_be_asked_is_a_session_that_is_over() -> None:
 def follow(
     described: EnvironmentSpec, policy: Callable[[str, Any], Any], seed: int = 5
 ) -> tuple[dict[str, list[tuple[float, int]]], dict[str, float], dict[str, bool]]:
-    """Play a session; return what each agent was handed (reward, elapsed), its sum, and whether it was terminated."""
+    """Play a session; return each agent's results (reward, elapsed), their sum, and its termination."""
     env = MarketEnv(described)
     observations, _ = env.reset(seed=seed)
-    handed: dict[str, list[tuple[float, int]]] = {name: [] for name in env.possible_agents}
+    results: dict[str, list[tuple[float, int]]] = {name: [] for name in env.possible_agents}
     ended: dict[str, bool] = {}
     while env.agents:
-        asked = {name: policy(name, seen) for name, seen in observations.items() if not ended.get(name)}
-        observations, rewards, terminations, truncations, infos = env.step(asked)
+        chosen = {name: policy(name, seen) for name, seen in observations.items() if not ended.get(name)}
+        observations, rewards, terminations, truncations, infos = env.step(chosen)
         assert observations.keys() == rewards.keys() == infos.keys() <= terminations.keys() == truncations.keys()
         for name in rewards:
-            handed[name].append((rewards[name], infos[name].get("elapsed_steps", 1)))
+            results[name].append((rewards[name], infos[name].get("elapsed_steps", 1)))
         for name in terminations:
             assert name not in ended
             assert set(env.agents) == {n for n in terminations if not (terminations[n] or truncations[n])}
         ended |= {name: terminations[name] for name in terminations if terminations[name] or truncations[name]}
-    return handed, {name: sum(reward for reward, _ in given) for name, given in handed.items()}, ended
+    return results, {name: sum(reward for reward, _ in given) for name, given in results.items()}, ended
 
 
 @pytest.mark.parametrize("timing", [None, ChosenDelay((1, 2, 5)), ChosenTrigger(longest_steps=7)])
-def test_what_agents_are_handed_adds_up_to_what_their_seats_earned(timing: Any) -> None:
+def test_rewards_of_agents_add_up_to_those_of_their_seats(timing: Any) -> None:
     described = visits(**({"timing": timing} if timing else {}))
     size = described.action_size
     constant = {f"{group}_{number}": np.random.default_rng(number).uniform(-1, 1, size).astype(np.float32)
                 for group, count in (("early", 2), ("late", 3)) for number in range(count)}  # fmt: skip
-    handed, total, ended = follow(described, lambda name, _: constant[name])
+    results, total, ended = follow(described, lambda name, _: constant[name])
     batch = BatchMarket(described, 1)
     batch.reset(derive_keys(5, Stream.EPISODE, 0, count=1))
     reward, there, gone = np.zeros(13), np.zeros(13, int), np.zeros(13, bool)
@@ -134,10 +134,10 @@ def test_what_agents_are_handed_adds_up_to_what_their_seats_earned(timing: Any) 
         assert total[name] == pytest.approx(reward[seat], abs=1e-5)
         assert ended.get(name, False) == gone[seat]
         if timing:
-            assert sum(steps for _, steps in handed[name]) == there[seat]
+            assert sum(steps for _, steps in results[name]) == there[seat]
     assert any(gone[seat] for seat in places.values())
     if timing:
-        assert max(steps for given in handed.values() for _, steps in given) > 1
+        assert max(steps for given in results.values() for _, steps in given) > 1
 
 
 def test_an_action_of_a_sleeping_agent_is_not_needed_and_not_played() -> None:

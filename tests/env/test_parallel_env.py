@@ -71,7 +71,7 @@ def test_each_agent_plays_and_is_scored_in_its_own_seat() -> None:
     assert len({float(value) for value in expected.reward[0]}) > 1
 
 
-def test_a_session_ends_by_truncation_and_leaves_nobody() -> None:
+def test_a_session_ends_by_truncation_of_all_agents() -> None:
     env = market_env()
     env.reset(seed=1)
     for left in reversed(range(env.batch.environment.spec.session_steps)):
@@ -84,12 +84,12 @@ def test_a_session_ends_by_truncation_and_leaves_nobody() -> None:
             env.step(given)
 
 
-def test_nobody_can_step_before_the_first_reset() -> None:
+def test_a_step_before_the_first_reset_raises() -> None:
     with pytest.raises(RuntimeError, match="call reset before step"):
         market_env().step(same_action())
 
 
-def test_what_was_handed_out_is_not_written_again() -> None:
+def test_returned_arrays_are_not_written_again() -> None:
     env = market_env()
     observations, _ = env.reset(seed=1)
     handed_out, flags = [observations], []
@@ -152,6 +152,6 @@ def test_a_missing_agent_is_named() -> None:
         env.step(given)
 
 
-def test_a_market_that_nobody_plays_from_outside_is_refused() -> None:
+def test_a_market_without_external_agents_raises() -> None:
     with pytest.raises(ValueError, match="population has no external group"):
         MarketEnv(environment([Group("noise", ZeroIntelligence(), 4)], spec=market_spec()))

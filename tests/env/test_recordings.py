@@ -1,4 +1,4 @@
-"""What is recorded of a session: its feed, its commands and its candles, each against the engine itself."""
+"""Recordings of a session: its feed, its commands and its candles, each against the engine itself."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -51,7 +51,7 @@ Levels = dict[tuple[Side, Any], Any]
 
 
 class Rebuilt:
-    """A book that knows nothing but the messages."""
+    """A book built from the messages alone."""
 
     def __init__(self) -> None:
         self.level: Levels = {}
@@ -83,10 +83,11 @@ def test_a_book_rebuilt_from_the_feed_is_the_engines_at_every_step(seed: int, sp
     batch = BatchMarket(any_environment(spec) if spec is RULED else environment(spec=spec), 2)
     feed, rebuilt, taken = FeedRecorder(batch, market), Rebuilt(), 0
     batch.reset([seed, seed + 1])
+    feed.open()
     for action in [None, *actions(batch, spec.session_steps, seed)]:
         if action is not None:
             batch.step(action)
-        feed.record()
+            feed.record()
         for message in feed.messages[taken:]:
             rebuilt.take(message)
         taken = len(feed.messages)
@@ -103,11 +104,12 @@ def test_the_feed_is_written_and_read_back_as_the_tape_of_the_session(tmp_path: 
     batch = BatchMarket(environment(spec=spec), 1)
     tape, feed = TapeRecorder(batch), FeedRecorder(batch, product_id="TEST-EUR")
     batch.reset([5])
-    for action in [None, *actions(batch, spec.session_steps)]:
-        if action is not None:
-            batch.step(action)
-        tape.record()
-        feed.record()
+    for recorder in (tape, feed):
+        recorder.open()
+    for action in actions(batch, spec.session_steps):
+        batch.step(action)
+        for recorder in (tape, feed):
+            recorder.record()
     path = tmp_path / "feed.ndjson.gz"
     feed.write(path)
     assert list(read_feed(path)) == feed.messages
@@ -205,7 +207,7 @@ def test_a_replay_changes_nothing_in_its_recording_and_any_other_command_changes
         replay(replace(log, seat=log.seat + np.int32(900 - log.seat[0])))
 
 
-def test_what_is_no_recording_is_refused_by_name(tmp_path: Path) -> None:
+def test_an_invalid_recording_raises_by_its_name(tmp_path: Path) -> None:
     path = tmp_path / "log.npz"
     path.write_bytes(b"no zip file")
     with pytest.raises(ValueError, match=r"log\.npz is no recording"):
@@ -228,7 +230,7 @@ def test_candles_of_a_tape_are_those_of_the_engine() -> None:
     batch.markets["public"]["tracks_history"] = 1
     tape = TapeRecorder(batch)
     batch.reset([8])
-    tape.record()
+    tape.open()
     closed: dict[int, list[tuple[int, ...]]] = {steps: [] for steps in spec.candle_steps}
     for action in actions(batch, spec.session_steps):
         batch.step(action)

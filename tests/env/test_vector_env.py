@@ -112,7 +112,7 @@ def test_sub_environments_are_the_seats_market_by_market() -> None:
 
 
 @pytest.mark.parametrize("action", SCHEMES, ids=lambda scheme: type(scheme).__name__)
-def test_spaces_contain_what_is_seen_and_sampled(action: Any) -> None:
+def test_spaces_contain_observations_and_samples(action: Any) -> None:
     env = FocalEnv(population(action=action), markets=2)
     observation, infos = env.reset(seed=1)
     for played in sampled(env):
@@ -159,7 +159,7 @@ def test_the_wrappers_of_gymnasium_take_it() -> None:
     assert [set(info) for info in listed] == [{"action_mask"}] * 2
 
 
-def test_what_was_handed_out_is_not_written_again() -> None:
+def test_returned_arrays_are_not_written_again() -> None:
     env = FocalEnv(population(action=MarketDiscrete()), markets=2)
     handed_out = [env.reset(seed=1)]
     handed_out += [env.step(played) for played in sampled(env)]
@@ -180,7 +180,7 @@ def test_a_seed_fixes_all_sessions_that_follow() -> None:
     assert len(set(ends[2:])) == 3
 
 
-def test_trained_minds_play_beside_the_group_that_learns() -> None:
+def test_trained_policies_play_beside_the_group_that_learns() -> None:
     size = population().observation_size
     network = MultilayerPerceptron((size, 4))
     weights = np.random.default_rng(0).normal(0, 1, network.parameter_count).astype(np.float32)
@@ -216,7 +216,7 @@ STALE = CompiledPolicy(MultilayerPerceptron((3, 4)), np.zeros(16, np.float32))
         ),
     ],
 )
-def test_a_population_in_which_not_one_group_learns_is_refused(groups: list[Group], complaint: str) -> None:
+def test_a_population_without_exactly_one_learning_group_raises(groups: list[Group], complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
         FocalEnv(environment(groups, spec=market_spec()), markets=2)
 
@@ -243,7 +243,7 @@ def test_a_bad_call_is_named_and_plays_nothing() -> None:
 
 
 @pytest.mark.parametrize("actions", [np.zeros((2, 3)), (np.zeros(2), np.zeros((2, 3))), (np.zeros(2),), "buy", ()])
-def test_a_mixed_action_of_another_shape_is_refused(actions: Any) -> None:
+def test_a_mixed_action_of_another_shape_raises(actions: Any) -> None:
     env = FocalEnv(population(action=OrderMixed()), markets=1)
     env.reset(seed=1)
     with pytest.raises(ActionError, match="actions"):

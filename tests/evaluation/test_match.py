@@ -111,7 +111,7 @@ def test_the_tape_is_that_of_the_first_session() -> None:
     played, batch = play_match(described, SEEDS), BatchMarket(described, 1)
     recorder = TapeRecorder(batch)
     batch.reset(SEEDS[:1])
-    recorder.record()
+    recorder.open()
     for _ in range(40):
         batch.step(np.zeros((1, 0, 4), np.float32))
         recorder.record()

@@ -18,7 +18,7 @@ from marl_market.env.observations.book import Book
 from marl_market.env.observations.clock import Clock
 from marl_market.env.observations.latency import LatencyTier
 from marl_market.env.population.group import External, Group
-from marl_market.env.recording.commands import CommandRecorder, landed
+from marl_market.env.recording.commands import CommandRecorder, arrived_commands
 from marl_market.exchange.codes import EventKind, Reason, TimeInForce
 from marl_market.exchange.command_stream import event_digest
 from marl_market.exchange.commands import cancel_all, submit_limit, submit_limit_order
@@ -135,7 +135,7 @@ def test_no_command_is_lost_and_none_overtakes(near: Latency, far: Latency, seed
     clock = -1
     for action in actions(batch, 30):
         batch.step(action)
-        rows = landed(batch, 0)
+        rows = arrived_commands(batch, 0)
         landings += rows.size
         for number, seat in enumerate(market["seat"][:10]):
             mine = rows[rows["seat"] == number]
@@ -302,7 +302,7 @@ def test_the_charge_for_thinking_is_the_same_each_time() -> None:
     batch.reset([2])
     for action in actions(batch, 20):
         batch.step(action)
-        rows = landed(batch, 0)
+        rows = arrived_commands(batch, 0)
         assert (rows["after_ns"] == np.where(rows["seat"] < 4, 12_345, 0)).all()
         assert np.array_equal(np.sort(rows["after_ns"]), rows["after_ns"])
 
@@ -324,7 +324,7 @@ def test_delays_follow_their_law(delay: Delay) -> None:
     drawn = []
     for action in actions(batch, 400):
         batch.step(action)
-        drawn += [landed(batch, number)["after_ns"] for number in range(4)]
+        drawn += [arrived_commands(batch, number)["after_ns"] for number in range(4)]
     sample = np.concatenate(drawn)
     assert sample.size == 4 * 12 * 200
     assert sample.min() >= delay.floor_ns

@@ -33,10 +33,11 @@ def play(
     batch = BatchMarket(environment, len(seeds), threads)
     recorders = [TapeRecorder(batch, market) for market in range(len(seeds))]
     history: list[Any] = [batch.reset(seeds).copy()]
-    for action in [None, *given]:
-        if action is not None:
-            step = batch.step(action)
-            history.append((step.observation.copy(), step.reward.copy(), step.truncated))
+    for recorder in recorders:
+        recorder.open()
+    for action in given:
+        step = batch.step(action)
+        history.append((step.observation.copy(), step.reward.copy(), step.truncated))
         for recorder in recorders:
             recorder.record()
     return batch, history, [recorder.tape().digest() for recorder in recorders]

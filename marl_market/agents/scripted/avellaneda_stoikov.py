@@ -58,5 +58,5 @@ class AvellanedaStoikov:
         spread = spec.price_scale_ticks
         variance = (spec.flow.volatility_ticks / spread) ** 2 * spec.session_steps * spec.step_seconds
         liquidity = 2.0 / self.risk_aversion * math.log1p(self.risk_aversion / self.decay)
-        size = max(1.0, round(self.size * spec.size_scale_lots))
+        size = spec.lots(self.size)
         return (self.risk_aversion * variance * spread, liquidity * spread, size, self.skews)

@@ -71,5 +71,5 @@ class Momentum:
         fast, slow = (
             1.0 - math.exp2(-spec.step_seconds / half_life) for half_life in (self.fast_seconds, self.slow_seconds)
         )
-        size = max(1.0, round(self.size * spec.size_scale_lots))
+        size = spec.lots(self.size)
         return (fast, slow, self.threshold * spec.price_scale_ticks, size)

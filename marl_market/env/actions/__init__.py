@@ -1,1 +1,1 @@
-"""What a seat may do, one scheme a file."""
+"""Action schemes: space, decoder, encoder and action mask, one scheme a file."""

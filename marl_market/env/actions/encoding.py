@@ -1,9 +1,8 @@
-"""What a seat has just told the exchange to do, as the imitators of action schemes read it.
+"""Reading a seat's commands and open orders in action encoders.
 
-An imitator is the inverse of a decoder. It reads the commands that a trader has written into the seat, and the orders
-that are open, and writes into seat.agent.action the action of its scheme that comes closest; a number of it that makes no
-difference is NaN. A scheme that sends one order at a time comes to many orders one after the other: its imitator does
-what is most pressing, and the rest of it is found missing in the next step.
+An action encoder is the inverse of a decoder. It reads the commands that a trader has written into the seat, and its
+open orders, and writes into seat.agent.action the closest action of its scheme; a number without effect is NaN. A
+scheme that sends one order a step encodes the most urgent one, and the others in the steps that follow.
 """
 
 from __future__ import annotations
@@ -17,14 +16,14 @@ from marl_market.exchange.records import ASKS
 
 
 @inlined
-def centered(value, low, high):  # type: ignore[no-untyped-def]
-    """Return the number in [-1, 1] that names a place between `low` and `high`, the nearest for one beyond them."""
+def normalize(value, low, high):  # type: ignore[no-untyped-def]
+    """Return a value clipped to `low` to `high` and mapped linearly to [-1, 1]: the inverse of `rescale`."""
     return min(max(2.0 * (value - low) / (high - low) - 1.0, -1.0), 1.0)
 
 
 @compiled
 def order_price(command):  # type: ignore[no-untyped-def]
-    """Return the price up to which a command trades: that of a market order is as good as there can be."""
+    """Return the limit price of an order command in ticks; that of a market order is the highest or lowest there is."""
     if command.kind == MARKET:
         return np.int64(command.side) * HIGHEST_PRICE
     return np.int64(command.price_ticks)
@@ -32,13 +31,13 @@ def order_price(command):  # type: ignore[no-untyped-def]
 
 @compiled
 def is_order(command):  # type: ignore[no-untyped-def]
-    """Return whether a command is an order that is valid at once, an order that replaces another among them."""
+    """Return whether a command is a limit or market order or a replacement, and not a stop order."""
     return command.kind == LIMIT or command.kind == MARKET or command.kind == REPLACE
 
 
 @compiled
 def is_canceled(seat, order):  # type: ignore[no-untyped-def]
-    """Return whether the commands take an open order away, or replace it."""
+    """Return whether the commands cancel or replace an open order."""
     for i in range(seat.command_count):
         command = seat.command[i]
         if command.kind == CANCEL_ALL:
@@ -50,9 +49,9 @@ def is_canceled(seat, order):  # type: ignore[no-untyped-def]
 
 @compiled
 def best_quote(seat, side):  # type: ignore[no-untyped-def]
-    """Return (price, lots) of the best order that a seat wants to have on a side, sent now or kept; 0 lots for none.
+    """Return (price, lots) of the best order of a side, sent now or kept open; 0 lots for none.
 
-    Orders of one price count as one.
+    The quantities of orders of one price are added.
     """
     price, lots = np.int64(0), np.int64(0)
     for i in range(seat.command_count):
@@ -72,7 +71,7 @@ def best_quote(seat, side):  # type: ignore[no-untyped-def]
 
 @inlined
 def better_quote(side, price, lots, other_price, other_lots):  # type: ignore[no-untyped-def]
-    """Return the better of two quotes, or both as one where their prices are equal; one of 0 lots is none."""
+    """Return the better of two quotes, or their sum at equal prices; one of 0 lots is none."""
     if lots == 0 or side * other_price > side * price:
         price, lots = other_price, other_lots
     elif other_price == price:
@@ -82,23 +81,23 @@ def better_quote(side, price, lots, other_price, other_lots):  # type: ignore[no
 
 @compiled
 def taken_lots(public, seat):  # type: ignore[no-untyped-def]
-    """Return the lots that the commands buy at once less those they sell: market orders, and limits at the touch."""
+    """Return the signed lots of market orders and of limit orders that cross the best bid or ask, buys less sells."""
     lots = np.int64(0)
     for i in range(seat.command_count):
         command = seat.command[i]
         if not is_order(command):
             continue
         side = np.int64(command.side)
-        touch = public.best_ask if side > 0 else public.best_bid
+        best = public.best_ask if side > 0 else public.best_bid
         quoted = public.depth[(1 + side) >> 1] > 0
-        if command.kind == MARKET or (quoted and side * (np.int64(command.price_ticks) - touch) >= 0):
+        if command.kind == MARKET or (quoted and side * (np.int64(command.price_ticks) - best) >= 0):
             lots += side * command.quantity_lots
     return lots
 
 
 @compiled
-def nearest_number(numbers, first, count, value):  # type: ignore[no-untyped-def]
-    """Return which of `count` numbers from `first` on comes closest to a value, the earliest of equals."""
+def nearest_index(numbers, first, count, value):  # type: ignore[no-untyped-def]
+    """Return the index, counted from `first`, of the nearest of `count` numbers to a value, the first of equals."""
     found = 0
     for i in range(1, count):
         if abs(numbers[first + i] - value) < abs(numbers[first + found] - value):
@@ -107,37 +106,37 @@ def nearest_number(numbers, first, count, value):  # type: ignore[no-untyped-def
 
 
 @compiled
-def place_of(public, params, first, levels, side, price_ticks):  # type: ignore[no-untyped-def]
-    """Return where an order lies: at which of `levels` distances in mind.parameter, from `first` on, or at what price.
+def level_of_price(public, params, first, levels, side, price_ticks):  # type: ignore[no-untyped-def]
+    """Return the index of the nearest of `levels` distances in params.value from `first` on, or the price for 0 levels.
 
-    Two orders of a side in one place are alike to a scheme.
+    A scheme does not distinguish two orders of one side and level.
     """
     if levels == 0:
         return np.int64(price_ticks)
-    return np.int64(nearest_number(params.value, first, levels, side * (public.reference_ticks - price_ticks)))
+    return np.int64(nearest_index(params.value, first, levels, side * (public.reference_ticks - price_ticks)))
 
 
 @compiled
 def missing_order(public, seat, params, first, levels):  # type: ignore[no-untyped-def]
-    """Return which command is an order with no open one in its place, -1 for none; see `place_of`.
+    """Return the index of a command that is an order without an open one at its level, -1 for none.
 
-    Of several it is the first, but one that brings the position nearer to nothing comes before the others.
+    See `level_of_price`. The first that reduces the position comes before the first of the others.
     """
     found = -1
     for i in range(seat.command_count):
         command = seat.command[i]
         if not is_order(command):
             continue
-        side, there = np.int64(command.side), False
-        place = place_of(public, params, first, levels, side, order_price(command))
+        side, is_open = np.int64(command.side), False
+        level = level_of_price(public, params, first, levels, side, order_price(command))
         slots = seat.live
         while slots != 0:
             slot = lowest_bit(slots)
             slots &= slots - np.uint64(1)
             order = seat.order[slot]
             if order.side == side and order.ladder <= ASKS:
-                there = there or place_of(public, params, first, levels, side, order.price_ticks) == place
-        if command.kind == MARKET or not there:
+                is_open = is_open or level_of_price(public, params, first, levels, side, order.price_ticks) == level
+        if command.kind == MARKET or not is_open:
             reduces = side * seat.account.position < 0
             if found < 0 or (reduces and seat.command[found].side * seat.account.position >= 0):
                 found = i
@@ -146,7 +145,7 @@ def missing_order(public, seat, params, first, levels):  # type: ignore[no-untyp
 
 @compiled
 def unwanted_order(public, seat, params, first, levels):  # type: ignore[no-untyped-def]
-    """Return the slot of an order that is withdrawn and has no successor in its place, -1 for none."""
+    """Return the slot of an open order that is canceled without a new one at its level, -1 for none."""
     slots = seat.live
     while slots != 0:
         slot = lowest_bit(slots)
@@ -155,11 +154,11 @@ def unwanted_order(public, seat, params, first, levels):  # type: ignore[no-unty
         if order.ladder > ASKS or not is_canceled(seat, order):
             continue
         side, wanted = np.int64(order.side), False
-        place = place_of(public, params, first, levels, side, order.price_ticks)
+        level = level_of_price(public, params, first, levels, side, order.price_ticks)
         for i in range(seat.command_count):
             command = seat.command[i]
             if is_order(command) and command.side == side:
-                wanted = wanted or place_of(public, params, first, levels, side, order_price(command)) == place
+                wanted = wanted or level_of_price(public, params, first, levels, side, order_price(command)) == level
         if not wanted:
             return np.int64(slot)
     return np.int64(-1)

@@ -11,12 +11,12 @@ from gymnasium.spaces import Discrete
 from marl_market.env.actions.decoding import choice, has_free_slot, room
 from marl_market.env.actions.order_grid import (
     Grid,
-    level_named,
     level_of,
-    order_missing,
-    order_unwanted,
+    missing_grid_order,
+    nearest_level,
+    nearest_size,
     quantity_of,
-    size_named,
+    unwanted_grid_order,
 )
 from marl_market.env.interface.signatures import DECIDED, trader
 from marl_market.exchange.commands import cancel_all, submit_limit
@@ -44,30 +44,30 @@ def decode(public, seat, params):  # type: ignore[no-untyped-def]
 
 @trader
 def encode(public, seat, params):  # type: ignore[no-untyped-def]
-    """Cancel all where an open order is wanted no more, else send an order that is wanted and not there."""
+    """Choose to cancel all if an open order is unwanted, else to send a missing order."""
     levels = np.int64(params.value[0])
     sizes = np.int64(params.value[1])
-    number = order_missing(public, seat, params)
+    number = missing_grid_order(public, seat, params)
     seat.agent.action[0] = HOLD
-    if order_unwanted(public, seat, params) >= 0:
+    if unwanted_grid_order(public, seat, params) >= 0:
         seat.agent.action[0] = CANCEL_ALL
     elif number >= 0:
         command = seat.command[number]
-        cell = level_named(public, params, command) * sizes + size_named(params, command.quantity_lots)
+        cell = nearest_level(public, params, command) * sizes + nearest_size(params, command.quantity_lots)
         seat.agent.action[0] = FIRST_ORDER + (levels * sizes if command.side < 0 else 0) + cell
     return DECIDED
 
 
 @trader
-def show_choices(public, seat, params):  # type: ignore[no-untyped-def]
-    """Offer canceling where there are orders, and each side where there is room for one more."""
+def write_mask(public, seat, params):  # type: ignore[no-untyped-def]
+    """Allow canceling with open orders, and each side with a free slot and room within the position limit."""
     cells = np.int64(params.value[0]) * np.int64(params.value[1])
     seat.agent.mask[HOLD] = 1
     seat.agent.mask[CANCEL_ALL] = np.uint8(seat.live != 0)
     for index in range(2):
-        able = np.uint8(has_free_slot(seat) and room(seat, 1 - 2 * index, params.value[2]) >= 1.0)
+        legal = np.uint8(has_free_slot(seat) and room(seat, 1 - 2 * index, params.value[2]) >= 1.0)
         for cell in range(cells):
-            seat.agent.mask[FIRST_ORDER + index * cells + cell] = able
+            seat.agent.mask[FIRST_ORDER + index * cells + cell] = legal
     return FIRST_ORDER + 2 * cells
 
 
@@ -75,7 +75,7 @@ def show_choices(public, seat, params):  # type: ignore[no-untyped-def]
 class LimitGrid(Grid):
     """Hold (0), cancel all (1) or add a limit order (2 + (side x levels + level) x sizes + size, bids first).
 
-    A masked choice does nothing, but that the exchange rejects an order too many.
+    A masked choice has no effect, except that the exchange rejects an order beyond the last slot.
 
     Attributes:
         levels: distances of orders from the mid price, in price scales; below zero to take.
@@ -85,7 +85,7 @@ class LimitGrid(Grid):
 
     decoder = decode
     encoder = encode
-    mask = show_choices
+    mask = write_mask
     size = 1
     levels: Sequence[float] = (-0.5, 0.25, 0.5, 1.0, 2.0)
     sizes: Sequence[float] = (0.5, 1.0)

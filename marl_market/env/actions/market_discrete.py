@@ -10,7 +10,7 @@ from gymnasium.spaces import Discrete
 
 from marl_market.env.actions.decoding import choice, room
 from marl_market.env.actions.encoding import taken_lots
-from marl_market.env.interface.schemes import require, whole_lots
+from marl_market.env.interface.schemes import require
 from marl_market.env.interface.signatures import DECIDED, trader
 from marl_market.exchange.commands import submit_market
 from marl_market.exchange.compiled import inlined
@@ -19,7 +19,7 @@ from marl_market.market.spec import MarketSpec
 
 @inlined
 def quantity_of(seat, params, side):  # type: ignore[no-untyped-def]
-    """Return the lots of an order: the fixed size, or what the position limit leaves room for."""
+    """Return the lots of an order: the fixed size, or less where the position limit leaves less room."""
     return min(params.value[0], room(seat, side, params.value[1]))
 
 
@@ -37,7 +37,7 @@ def decode(public, seat, params):  # type: ignore[no-untyped-def]
 
 @trader
 def encode(public, seat, params):  # type: ignore[no-untyped-def]
-    """Buy or sell where that is nearer to what is taken than to hold."""
+    """Choose to buy or sell if the taken lots are nearer to the fixed size than to zero."""
     lots = taken_lots(public, seat)
     seat.agent.action[0] = 0.0
     if 2 * abs(lots) > params.value[0]:
@@ -46,8 +46,8 @@ def encode(public, seat, params):  # type: ignore[no-untyped-def]
 
 
 @trader
-def show_choices(public, seat, params):  # type: ignore[no-untyped-def]
-    """Offer buying and selling where there is room and somebody to trade with."""
+def write_mask(public, seat, params):  # type: ignore[no-untyped-def]
+    """Allow buying and selling with room within the position limit and quotes to trade against."""
     seat.agent.mask[0] = 1
     seat.agent.mask[1] = np.uint8(public.depth[1] > 0 and quantity_of(seat, params, 1) >= 1.0)
     seat.agent.mask[2] = np.uint8(public.depth[0] > 0 and quantity_of(seat, params, -1) >= 1.0)
@@ -56,7 +56,7 @@ def show_choices(public, seat, params):  # type: ignore[no-untyped-def]
 
 @dataclass(frozen=True)
 class MarketDiscrete:
-    """Hold (0), buy (1) or sell (2) a fixed size at market; a masked choice does nothing.
+    """Hold (0), buy (1) or sell (2) a fixed size at market; a masked choice has no effect.
 
     Attributes:
         quantity: of an order, in size scales.
@@ -65,7 +65,7 @@ class MarketDiscrete:
 
     decoder = decode
     encoder = encode
-    mask = show_choices
+    mask = write_mask
     size = 1
     quantity: float = 1.0
     position_limit: float = 3.0
@@ -81,4 +81,4 @@ class MarketDiscrete:
 
     def parameters(self, spec: MarketSpec) -> Sequence[float]:
         """Return quantity and position limit in whole lots."""
-        return (whole_lots(self.quantity, spec), whole_lots(self.position_limit, spec))
+        return (spec.lots(self.quantity), spec.lots(self.position_limit))

@@ -1,4 +1,4 @@
-"""Trade at market, with a size of one's own."""
+"""One market order a step of a continuous signed size."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 from gymnasium.spaces import Box
 
 from marl_market.env.actions.decoding import clipped, room
-from marl_market.env.actions.encoding import centered, taken_lots
-from marl_market.env.interface.schemes import continuous, require, whole_lots
+from marl_market.env.actions.encoding import normalize, taken_lots
+from marl_market.env.interface.schemes import continuous, require
 from marl_market.env.interface.signatures import DECIDED, trader
 from marl_market.exchange.commands import submit_market
 from marl_market.market.spec import MarketSpec
@@ -30,8 +30,8 @@ def decode(public, seat, params):  # type: ignore[no-untyped-def]
 
 @trader
 def encode(public, seat, params):  # type: ignore[no-untyped-def]
-    """Trade what is taken."""
-    seat.agent.action[0] = centered(np.float64(taken_lots(public, seat)), -params.value[0], params.value[0])
+    """Choose the size nearest to the taken lots."""
+    seat.agent.action[0] = normalize(np.float64(taken_lots(public, seat)), -params.value[0], params.value[0])
     return DECIDED
 
 
@@ -62,4 +62,4 @@ class MarketSize:
 
     def parameters(self, spec: MarketSpec) -> Sequence[float]:
         """Return the largest quantity and the position limit in whole lots."""
-        return (whole_lots(self.largest, spec), whole_lots(self.position_limit, spec))
+        return (spec.lots(self.largest), spec.lots(self.position_limit))

@@ -1,4 +1,4 @@
-"""Submit, cancel or replace one order a step, any of one's own."""
+"""Submit, cancel or replace one order a step."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from gymnasium.spaces import MultiDiscrete
 from marl_market.env.actions.decoding import choice, has_free_slot, room
 from marl_market.env.actions.order_grid import (
     Grid,
-    level_named,
     level_of,
-    order_missing,
-    order_unwanted,
+    missing_grid_order,
+    nearest_level,
+    nearest_size,
     quantity_of,
-    size_named,
+    unwanted_grid_order,
 )
 from marl_market.env.interface.own_orders import OWN_ORDERS, own_order
 from marl_market.env.interface.signatures import DECIDED, trader
@@ -57,14 +57,14 @@ def decode(public, seat, params):  # type: ignore[no-untyped-def]
 
 @trader
 def encode(public, seat, params):  # type: ignore[no-untyped-def]
-    """Send an order that is wanted and not there, in place of one of its side that is wanted no more where one is.
+    """Send a missing order, as a replacement of an unwanted one of its side if there is one.
 
-    Without an order to send, cancel one that is wanted no more; one that cannot be named is left for later.
+    Without a missing order, cancel an unwanted one; one beyond the first four of a side waits.
     """
     seat.agent.action[0] = HOLD
     for number in range(1, 4):
         seat.agent.action[number] = np.nan
-    slot = order_unwanted(public, seat, params)
+    slot = unwanted_grid_order(public, seat, params)
     place = -1
     for candidate in range(PLACES):
         if slot >= 0 and own_order(seat, candidate) == slot:
@@ -72,7 +72,7 @@ def encode(public, seat, params):  # type: ignore[no-untyped-def]
     if place >= 0:
         seat.agent.action[0] = CANCEL
         seat.agent.action[1] = place
-    number = order_missing(public, seat, params)
+    number = missing_grid_order(public, seat, params)
     if number >= 0:
         command = seat.command[number]
         replaces = place >= 0 and seat.order[slot].side == command.side
@@ -80,16 +80,16 @@ def encode(public, seat, params):  # type: ignore[no-untyped-def]
             seat.agent.action[0] = BID if command.side > 0 else ASK
             if replaces:
                 seat.agent.action[0] = REPLACE
-            seat.agent.action[2] = level_named(public, params, command)
-            seat.agent.action[3] = size_named(params, command.quantity_lots)
+            seat.agent.action[2] = nearest_level(public, params, command)
+            seat.agent.action[3] = nearest_size(params, command.quantity_lots)
     return DECIDED
 
 
 @trader
-def show_choices(public, seat, params):  # type: ignore[no-untyped-def]
-    """Offer the kinds that do something, the orders there are, and all levels and sizes.
+def write_mask(public, seat, params):  # type: ignore[no-untyped-def]
+    """Allow the kinds with an effect, the open orders, and all levels and sizes.
 
-    Where there is no order, place 0 is offered, so that each number has a choice.
+    Without an open order, order 0 is legal, so that each number has a legal choice.
     """
     seat.agent.mask[HOLD] = 1
     seat.agent.mask[BID] = np.uint8(has_free_slot(seat) and room(seat, 1, params.value[2]) >= 1.0)
@@ -110,9 +110,9 @@ def show_choices(public, seat, params):  # type: ignore[no-untyped-def]
 class OrderByOrder(Grid):
     """One order a step: (kind, own order, level, size), where kinds are hold, bid, ask, cancel and replace.
 
-    Own orders are the best four bids, then asks, as the `orders` observation shows them. A replaced order
+    Own orders are the best four bids, then asks, in the order of the `orders` observation. A replaced order
     keeps its place in the queue where its price stays and its quantity does not grow; where the position limit leaves
-    no room for it, it is canceled. Kinds and orders that are masked do nothing.
+    no room for it, it is canceled. Masked kinds and orders have no effect.
 
     Attributes:
         levels: distances of orders from the mid price, in price scales; below zero to take.
@@ -122,7 +122,7 @@ class OrderByOrder(Grid):
 
     decoder = decode
     encoder = encode
-    mask = show_choices
+    mask = write_mask
     size = 4
     levels: Sequence[float] = (-0.5, 0.25, 0.5, 1.0, 2.0)
     sizes: Sequence[float] = (0.25, 0.5, 1.0)

@@ -1,4 +1,4 @@
-"""The levels and sizes of a discrete action scheme, as its decoder reads them from a mind's parameters."""
+"""Levels and sizes of a discrete action scheme, and their layout in params.value."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from marl_market.env.actions.encoding import missing_order, nearest_number, order_price, place_of, unwanted_order
-from marl_market.env.interface.schemes import require, whole_lots
+from marl_market.env.actions.encoding import level_of_price, missing_order, nearest_index, order_price, unwanted_order
+from marl_market.env.interface.schemes import require
 from marl_market.exchange.compiled import compiled, inlined
 from marl_market.market.spec import MarketSpec
 
 FIRST_LEVEL = 3
-MOST = 10
-"""Most levels, and most sizes, of a grid."""
+MAXIMUM_ENTRIES = 10
+"""Largest number of levels, and of sizes, of a grid."""
 
 
 @inlined
@@ -30,32 +30,32 @@ def quantity_of(params, size):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def level_named(public, params, command):  # type: ignore[no-untyped-def]
-    """Return the level that comes closest to the price of an order."""
-    return place_of(public, params, FIRST_LEVEL, int(params.value[0]), command.side, order_price(command))
+def nearest_level(public, params, command):  # type: ignore[no-untyped-def]
+    """Return the nearest level to the price of an order."""
+    return level_of_price(public, params, FIRST_LEVEL, int(params.value[0]), command.side, order_price(command))
 
 
 @compiled
-def size_named(params, lots):  # type: ignore[no-untyped-def]
-    """Return the size that comes closest to a quantity."""
-    return nearest_number(params.value, FIRST_LEVEL + int(params.value[0]), int(params.value[1]), lots)
+def nearest_size(params, lots):  # type: ignore[no-untyped-def]
+    """Return the nearest size to a quantity."""
+    return nearest_index(params.value, FIRST_LEVEL + int(params.value[0]), int(params.value[1]), lots)
 
 
 @compiled
-def order_missing(public, seat, params):  # type: ignore[no-untyped-def]
-    """Return which command is an order at a level where none is open, see `marl_market.env.actions.encoding`."""
+def missing_grid_order(public, seat, params):  # type: ignore[no-untyped-def]
+    """Return the index of a command that is an order without an open one at its level, -1 for none."""
     return missing_order(public, seat, params, FIRST_LEVEL, int(params.value[0]))
 
 
 @compiled
-def order_unwanted(public, seat, params):  # type: ignore[no-untyped-def]
-    """Return the slot of an order at a level where the commands want none, see `marl_market.env.actions.encoding`."""
+def unwanted_grid_order(public, seat, params):  # type: ignore[no-untyped-def]
+    """Return the slot of an open order that is canceled without a new one at its level, -1 for none."""
     return unwanted_order(public, seat, params, FIRST_LEVEL, int(params.value[0]))
 
 
 @dataclass(frozen=True)
 class Grid:
-    """Levels and sizes that discrete actions choose from.
+    """Levels and sizes of discrete actions.
 
     Attributes:
         levels: distances from the mid price in price scales, rising.
@@ -71,7 +71,12 @@ class Grid:
         for name in ("levels", "sizes"):
             values = tuple(float(value) for value in getattr(self, name))
             rising = all(low < high for low, high in pairwise(values)) and all(map(math.isfinite, values))
-            require(1 <= len(values) <= MOST and rising, f"action.{name}", values, f"1 to {MOST} rising numbers")
+            require(
+                1 <= len(values) <= MAXIMUM_ENTRIES and rising,
+                f"action.{name}",
+                values,
+                f"1 to {MAXIMUM_ENTRIES} rising numbers",
+            )
             object.__setattr__(self, name, values)
         require(self.sizes[0] > 0, "action.sizes", self.sizes, "above zero")
         require(self.position_limit > 0, "action.position_limit", self.position_limit, "above zero")
@@ -79,5 +84,5 @@ class Grid:
     def parameters(self, spec: MarketSpec) -> Sequence[float]:
         """Return the numbers of levels and sizes, the limit in whole lots, levels in ticks and sizes in whole lots."""
         levels = (level * spec.price_scale_ticks for level in self.levels)
-        sizes = (whole_lots(size, spec) for size in self.sizes)
-        return (len(self.levels), len(self.sizes), whole_lots(self.position_limit, spec), *levels, *sizes)
+        sizes = (spec.lots(size) for size in self.sizes)
+        return (len(self.levels), len(self.sizes), spec.lots(self.position_limit), *levels, *sizes)

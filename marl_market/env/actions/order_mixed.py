@@ -1,4 +1,4 @@
-"""Hold, buy or sell, with a level and a size of one's own: a choice and two numbers at once."""
+"""Hold, buy or sell with a continuous level and size: a discrete and two continuous numbers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from gymnasium.spaces import Discrete, Tuple
 
-from marl_market.env.actions.decoding import between, choice, room
+from marl_market.env.actions.decoding import choice, rescale, room
 from marl_market.env.actions.order_range import OrderRange
 from marl_market.env.interface.schemes import continuous
 from marl_market.env.interface.signatures import DECIDED, trader
@@ -21,13 +21,13 @@ KINDS = 3
 
 @inlined
 def room_for(seat, params, side):  # type: ignore[no-untyped-def]
-    """Return the lots that an order may have that takes the place of all open ones."""
+    """Return the lots of an order within the position limit if it takes the place of all open ones."""
     return room(seat, side, params.value[3]) + seat.account.open_lots[(1 - side) >> 1]
 
 
 @trader
 def decode(public, seat, params):  # type: ignore[no-untyped-def]
-    """Keep what is open (kind 0), or replace it by a bid (1) or an ask (2).
+    """Keep the open orders (kind 0), or replace them by a bid (1) or an ask (2).
 
     The action is (kind, level, size). The level goes from `nearest` to `farthest` ticks behind the reference price, the
     size from one to `largest` lots.
@@ -35,18 +35,18 @@ def decode(public, seat, params):  # type: ignore[no-untyped-def]
     kind = choice(seat.agent.action[0], KINDS)
     if kind != HOLD:
         side = 1 if kind == BUY else -1
-        wanted = math.floor(between(seat.agent.action[2], 1.0, params.value[2]) + 0.5)
+        wanted = math.floor(rescale(seat.agent.action[2], 1.0, params.value[2]) + 0.5)
         quantity = min(wanted, room_for(seat, params, side))
         cancel_all(seat)
         if quantity >= 1.0:
-            distance = between(seat.agent.action[1], params.value[0], params.value[1])
+            distance = rescale(seat.agent.action[1], params.value[0], params.value[1])
             submit_limit(seat, side, public.reference_ticks - side * distance, quantity)
     return DECIDED
 
 
 @trader
-def show_choices(public, seat, params):  # type: ignore[no-untyped-def]
-    """Offer buying and selling where the position leaves room."""
+def write_mask(public, seat, params):  # type: ignore[no-untyped-def]
+    """Allow buying and selling with room within the position limit."""
     seat.agent.mask[HOLD] = 1
     seat.agent.mask[BUY] = np.uint8(room_for(seat, params, 1) >= 1.0)
     seat.agent.mask[SELL] = np.uint8(room_for(seat, params, -1) >= 1.0)
@@ -55,7 +55,7 @@ def show_choices(public, seat, params):  # type: ignore[no-untyped-def]
 
 @dataclass(frozen=True)
 class OrderMixed(OrderRange):
-    """Keep the open order, or replace it by another of a chosen side, level and size.
+    """Keep the open orders, or replace them by one of a chosen side, level and size.
 
     Attributes (levels as of `OrderRange`):
         largest: quantity of an order for size +1, in size scales; for -1 it is one lot.
@@ -64,7 +64,7 @@ class OrderMixed(OrderRange):
 
     decoder = decode
     encoder = None
-    mask = show_choices
+    mask = write_mask
     size = 3
 
     @property

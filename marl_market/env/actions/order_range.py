@@ -1,19 +1,19 @@
-"""How far from the mid price, and how large, the orders of a continuous action may be."""
+"""Range of distances from the mid price and of quantities of a continuous action's orders."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from marl_market.env.interface.schemes import require, whole_lots
+from marl_market.env.interface.schemes import require
 from marl_market.market.spec import MarketSpec
 
 
 @dataclass(frozen=True)
 class OrderRange:
-    """Place orders at a level and of a size.
+    """Bounds of the level and the size of orders.
 
-    Raises ValueError, naming the field, for a value that leaves no order.
+    Raises ValueError, naming the field, for an empty range.
 
     Attributes:
         nearest: distance of an order for level -1, in price scales from the mid price; below zero to take.
@@ -35,5 +35,5 @@ class OrderRange:
     def parameters(self, spec: MarketSpec) -> Sequence[float]:
         """Return nearest and farthest in ticks, and largest and position limit in whole lots."""
         price = spec.price_scale_ticks
-        lots = (whole_lots(scales, spec) for scales in (self.largest, self.position_limit))
+        lots = (spec.lots(scales) for scales in (self.largest, self.position_limit))
         return (self.nearest * price, self.farthest * price, *lots)

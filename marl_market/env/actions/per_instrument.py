@@ -1,4 +1,4 @@
-"""An action for each of several instruments: the numbers of one instrument after those of another."""
+"""One action for each of several instruments, concatenated."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from marl_market.env.interface.schemes import ActionSpace, WrappedAction, contin
 
 
 @dataclass(frozen=True)
-class Repeated(WrappedAction):
-    """The same action once for each instrument, which decodes and masks its own numbers.
+class PerInstrumentAction(WrappedAction):
+    """The same action scheme for each instrument; its decoder and mask function are called for each in turn.
 
     Attributes:
-        instruments: how many there are.
+        instruments: their number.
     """
 
     instruments: int
 
     @property
     def size(self) -> int:
-        """Return how many numbers there are."""
+        """Return the size of an action."""
         return self.instruments * self.action.size
 
     @property
     def space(self) -> ActionSpace:
-        """Return the space of all instruments' numbers."""
+        """Return the product of the instruments' action spaces."""
         if isinstance(self.action.space, Tuple):
             return Tuple(self.instruments * parts_of(self.action.space))
         choices = num_choices_of(self.action.space)

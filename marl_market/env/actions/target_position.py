@@ -1,4 +1,4 @@
-"""Trade at market towards a position."""
+"""Market orders towards a target position."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 from gymnasium.spaces import Box
 
 from marl_market.env.actions.decoding import clipped
-from marl_market.env.actions.encoding import centered, taken_lots
-from marl_market.env.interface.schemes import continuous, require, whole_lots
+from marl_market.env.actions.encoding import normalize, taken_lots
+from marl_market.env.interface.schemes import continuous, require
 from marl_market.env.interface.signatures import DECIDED, trader
 from marl_market.exchange.commands import submit_market
 from marl_market.market.spec import MarketSpec
@@ -19,7 +19,7 @@ from marl_market.market.spec import MarketSpec
 
 @trader
 def decode(public, seat, params):  # type: ignore[no-untyped-def]
-    """Buy or sell at market what is missing from the target, unless that is less than the smallest trade."""
+    """Trade the difference to the target at market, unless it is less than the smallest trade."""
     target = math.floor(clipped(seat.agent.action[0]) * params.value[0] + 0.5)
     change = target - seat.account.position
     if abs(change) >= params.value[1]:
@@ -29,19 +29,19 @@ def decode(public, seat, params):  # type: ignore[no-untyped-def]
 
 @trader
 def encode(public, seat, params):  # type: ignore[no-untyped-def]
-    """Aim for the position that there will be once all is traded that is taken."""
+    """Choose the target nearest to the position after the taken lots."""
     target = np.float64(seat.account.position + taken_lots(public, seat))
-    seat.agent.action[0] = centered(target, -params.value[0], params.value[0])
+    seat.agent.action[0] = normalize(target, -params.value[0], params.value[0])
     return DECIDED
 
 
 @dataclass(frozen=True)
 class TargetPosition:
-    """A position to be in, reached by market orders.
+    """A target position, reached by market orders.
 
     Attributes:
         position_limit: position for action +1 (long) or -1 (short), in size scales.
-        smallest: change of the position below which nothing is sent, in size scales; a lot at least.
+        smallest: smallest change of the position that is traded, in size scales; a lot at least.
     """
 
     decoder = decode
@@ -62,4 +62,4 @@ class TargetPosition:
 
     def parameters(self, spec: MarketSpec) -> Sequence[float]:
         """Return the position limit and the smallest trade in whole lots."""
-        return (whole_lots(self.position_limit, spec), whole_lots(self.smallest, spec))
+        return (spec.lots(self.position_limit), spec.lots(self.smallest))

@@ -1,4 +1,4 @@
-"""An action with one number more: what the seat waits for before it acts again."""
+"""An action with one more number: the choice of a decision timing."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from gymnasium.spaces import Box, Discrete, MultiDiscrete, Tuple
 
-from marl_market.env.actions.decoding import between, choice
+from marl_market.env.actions.decoding import choice, rescale
 from marl_market.env.interface.schemes import (
     ActionScheme,
     ActionSpace,
@@ -22,44 +22,44 @@ from marl_market.env.interface.signatures import TIMING_VALUES
 from marl_market.exchange.compiled import inlined
 from marl_market.market.spec import MarketSpec
 
-PLACE, DISCRETE, CHOICES, FIRST_PARAMETER = range(4)
-MOST_PARAMETERS = TIMING_VALUES - FIRST_PARAMETER
+INDEX, DISCRETE, CHOICES, FIRST_PARAMETER = range(4)
+MAXIMUM_PARAMETERS = TIMING_VALUES - FIRST_PARAMETER
 
 
 @inlined
-def chosen(seat, params):  # type: ignore[no-untyped-def]
-    """Return which of a pace's choices an action names.
+def timing_choice(seat, params):  # type: ignore[no-untyped-def]
+    """Return the action's choice of a decision timing.
 
-    Its number is a choice where actions are discrete or mixed; else the choices share [-1, 1] evenly.
+    Its number is the choice where actions are discrete or mixed; else the choices divide [-1, 1] evenly.
     """
     count = params.timing_value[CHOICES]
-    number = seat.agent.action[np.int64(params.timing_value[PLACE])]
+    number = seat.agent.action[np.int64(params.timing_value[INDEX])]
     if params.timing_value[DISCRETE] == 1.0:
         return choice(number, count)
-    place = between(number, 0.0, count)
-    if not place > 0.0:  # NaN too
+    position = rescale(number, 0.0, count)
+    if not position > 0.0:  # NaN too
         return np.int64(0)
-    return np.int64(min(place, count - 1.0))
+    return np.int64(min(position, count - 1.0))
 
 
 @dataclass(frozen=True)
 class TimedAction(WrappedAction):
-    """An action and, as one number more, the choice of a pace, which is never masked.
+    """An action and, as one more number, the choice of a decision timing, which is never masked.
 
     Attributes:
-        pace: when the seat acts again.
+        timing: the choices.
     """
 
     timing: TimingScheme
 
     @property
     def size(self) -> int:
-        """Return how many numbers there are."""
+        """Return the size of an action."""
         return self.action.size + 1
 
     @property
     def space(self) -> ActionSpace:
-        """Return the space of the action's numbers and of the choice."""
+        """Return the product of the action's space and of the choice."""
         if isinstance(self.action.space, Tuple):
             return Tuple((*parts_of(self.action.space), Discrete(self.timing.choices)))
         choices = num_choices_of(self.action.space)
@@ -67,8 +67,8 @@ class TimedAction(WrappedAction):
 
 
 def timing_parameters(action: ActionScheme, timing: TimingScheme, spec: MarketSpec) -> Sequence[float]:
-    """Return what goes into mind.timing_value; raises ValueError for too much of it."""
+    """Return the numbers of params.timing_value; raises ValueError for too many parameters."""
     own = timing.parameters(spec)
-    if len(own) > MOST_PARAMETERS:
-        raise ValueError(f"pace has {len(own)} parameters, at most {MOST_PARAMETERS}")
+    if len(own) > MAXIMUM_PARAMETERS:
+        raise ValueError(f"timing has {len(own)} parameters, at most {MAXIMUM_PARAMETERS}")
     return (action.size, not isinstance(action.space, Box), timing.choices, *own)

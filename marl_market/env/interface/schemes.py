@@ -155,11 +155,6 @@ def money_scale(spec: MarketSpec) -> float:
     return spec.price_scale_ticks * spec.size_scale_lots * spec.cash_per_tick_lot
 
 
-def whole_lots(size_scales: float, spec: MarketSpec) -> float:
-    """Return a quantity given in size scales in lots, rounded, and one lot at least."""
-    return max(1.0, float(round(size_scales * spec.size_scale_lots)))
-
-
 def continuous(size: int) -> Box:
     """Return the space of `size` numbers in [-1, 1]."""
     return Box(-1.0, 1.0, (size,), np.float32)

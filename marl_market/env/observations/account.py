@@ -1,4 +1,4 @@
-"""A seat's own money, position and open orders."""
+"""Own money, position and open orders."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FIRST_SLOTS = 4
 
 @inlined
 def better_quotes(seat, slot, is_open, best_bid, best_ask):  # type: ignore[no-untyped-def]
-    """Return the better of two prices each and those of the order in `slot`, where `is_open`."""
+    """Return the best bid and ask prices, updated with the order in `slot` if `is_open`."""
     order = seat.order[np.uint64(slot)]
     price = np.int64(order.price_ticks)
     bid = price if is_open & (order.ladder == BIDS) else NO_BID
@@ -29,10 +29,10 @@ def better_quotes(seat, slot, is_open, best_bid, best_ask):  # type: ignore[no-u
 
 @inlined
 def best_own_quotes(seat):  # type: ignore[no-untyped-def]
-    """Return the prices of the best own bid and ask, NO_BID and NO_ASK where there is none.
+    """Return the prices of the best own bid and ask, NO_BID and NO_ASK without one.
 
-    It selects instead of branching: which side an order is on, and how many of the first slots, which are used most,
-    are open, cannot be predicted.
+    Why selects instead of branches: the sides of orders and the open ones among the first slots, which are used most,
+    are unpredictable.
     """
     best_bid, best_ask = NO_BID, NO_ASK
     for slot in range(FIRST_SLOTS):
@@ -56,13 +56,13 @@ def encode(public, seat, observation):  # type: ignore[no-untyped-def]
     account = seat.account
     size_scale, price_scale, money_scale = public.per_size_scale, public.per_price_scale, public.per_wealth_scale
     value = 0.5 * account.position * public.twice_mark_ticks * public.cash_per_tick_lot
-    worth = account.cash + value
+    equity = account.cash + value
     unrealized = value - account.cost
     best_bid, best_ask = best_own_quotes(seat)
     bid_distance = (best_bid - public.reference_ticks) * price_scale
     ask_distance = (best_ask - public.reference_ticks) * price_scale
     observation[0] = np.float32(0.1 * account.position * size_scale)
-    observation[1] = np.float32(worth * money_scale)
+    observation[1] = np.float32(equity * money_scale)
     observation[2] = np.float32(account.fees * money_scale)
     observation[3] = np.float32(account.open_lots[0] * size_scale)
     observation[4] = np.float32(account.open_lots[1] * size_scale)
@@ -74,7 +74,7 @@ def encode(public, seat, observation):  # type: ignore[no-untyped-def]
 
 @dataclass(frozen=True)
 class Account:
-    """The seat's position, worth, profits, fees paid and open orders."""
+    """The seat's position, equity, profits, fees paid and open orders."""
 
     encoder = encode
     tracks_history = False

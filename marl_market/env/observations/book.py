@@ -1,4 +1,4 @@
-"""The price levels nearest to the touch."""
+"""The ten best price levels of each side."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Prices and volume of the last closed windows."""
+"""The last closed candles."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The time of the session."""
+"""The remaining time of the session."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from marl_market.env.interface.signatures import encoder
 
 @encoder
 def encode(public, seat, observation):  # type: ignore[no-untyped-def]
-    """Write the share of the session that is left, from 1 at the open to 0 at the close."""
+    """Write the remaining share of the session, from 1 at the open to 0 at the close."""
     observation[0] = np.float32(1.0 - public.step / public.session_steps)
 
 
 @dataclass(frozen=True)
 class Clock:
-    """The share of the session that is left."""
+    """The remaining share of the session."""
 
     encoder = encode
     tracks_history = False

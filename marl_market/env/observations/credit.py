@@ -1,4 +1,4 @@
-"""How far a seat's account still goes."""
+"""Buying power, margin in use and distance from liquidation."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from marl_market.exchange.credit import MILLION, exposure, holding, margin, twic
 
 @compiled
 def room(public, seat, side):  # type: ignore[no-untyped-def]
-    """Return the lots that one more order at the mark could have and be accepted, infinity for any number."""
+    """Return the largest quantity in lots of one more order at the mark that is accepted; infinity without a limit."""
     credit, account = public.credit, seat.account
     lots, needed, lost = exposure(public, seat, side, 0, public.twice_mark_ticks, -1)
     most = np.inf
@@ -30,24 +30,24 @@ def room(public, seat, side):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def used(required, worth):  # type: ignore[no-untyped-def]
-    """Return which share of what a seat is worth is required, 1 where it is all of it or more."""
-    if required <= 0 and worth >= 0:
+def used(required, equity):  # type: ignore[no-untyped-def]
+    """Return the required share of the equity, 1 at most."""
+    if required <= 0 and equity >= 0:
         return 0.0
-    return min(required / worth, 1.0) if worth > 0 else 1.0
+    return min(required / equity, 1.0) if equity > 0 else 1.0
 
 
 @encoder
 def encode(public, seat, observation):  # type: ignore[no-untyped-def]
     """Write buying power, selling power, reserved share and margin level.
 
-    Powers are the lots of one more order at the mark that would be accepted, as lots / (lots + size scale), 1 where
-    any would. The reserved share is the part of equity that the holding and all open orders of a side require, of the
-    side that requires more, every order at the mark or worse; the margin level is the part that the maintenance margin
-    requires, and at 1 the seat is liquidated.
+    Powers are the largest quantity of one more order at the mark that is accepted, as lots / (lots + size scale), 1
+    without a limit. The reserved share is the share of equity that the holding and all open orders of a side require,
+    every order at the mark or worse, the larger of both sides; the margin level is the share that the maintenance
+    margin requires, and at 1 the seat is liquidated.
     """
     account = seat.account
-    worth = twice_equity(public, account)
+    equity = twice_equity(public, account)
     reserved = 0.0
     for index in range(2):
         side = 1 - 2 * index
@@ -58,17 +58,17 @@ def encode(public, seat, observation):  # type: ignore[no-untyped-def]
         if public.credit.initial_parts_per_million > 0:
             required = twice_required(public, account, side, max(opened, 0), needed, lost)
             required += account.twice_margin_elsewhere
-            reserved = max(reserved, used(required, worth))
+            reserved = max(reserved, used(required, equity))
     held = value(public, abs(holding(public, account)), public.twice_mark_ticks)
     kept = margin(held, public.credit.maintenance_parts_per_million) + account.twice_maintenance_elsewhere
-    level = used(kept, worth)
+    level = used(kept, equity)
     observation[2] = np.float32(reserved)
     observation[3] = np.float32(level if public.credit.maintenance_parts_per_million > 0 else 0.0)
 
 
 @dataclass(frozen=True)
 class CreditLine:
-    """How much the seat can still buy and sell, what its orders reserve and how near it is to its liquidation."""
+    """The seat's buying and selling power, the margin that its orders reserve and its maintenance margin level."""
 
     encoder = encode
     tracks_history = False

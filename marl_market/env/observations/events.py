@@ -1,4 +1,4 @@
-"""The last public events, one after the other."""
+"""The last public events as a sequence."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from marl_market.exchange.records import PUBLIC_EVENTS
 REST = int(PublicKind.REST)
 NUMBERS = 6
 FARTHEST = 20.0
-"""Price scales beyond which all distances look alike: an order anywhere may come, and one must not blind a learner."""
+"""Bound of distances in price scales: orders at any price are possible, and one must not swamp a learner's input."""
 
 
 @encoder
 def encode(public, seat, observation):  # type: ignore[no-untyped-def]
     """Write (rest, cancel, trade, recency, price, quantity) of each event, newest first.
 
-    The first three are the side of the order, or of the aggressor, in the place of the event's kind and 0 elsewhere;
+    The first three are the side of the order, or of the aggressor, in the number of the event's kind and 0 elsewhere;
     recency is 1 / age in steps; the price is in price scales from the reference price, `FARTHEST` at most; the
-    quantity is lots / (lots + size scale). An event there has not been is all zeros.
+    quantity is lots / (lots + size scale). A missing event is all zeros.
     """
     offset = 0
     for i in range(PUBLIC_EVENTS):
@@ -41,7 +41,7 @@ def encode(public, seat, observation):  # type: ignore[no-untyped-def]
 
 @dataclass(frozen=True)
 class Events:
-    """The last 32 orders that came to rest or went away and trades, as a sequence of six numbers each."""
+    """The last 32 resting orders, cancels and trades, as a sequence of six numbers each."""
 
     encoder = encode
     tracks_history = True

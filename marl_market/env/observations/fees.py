@@ -1,4 +1,4 @@
-"""What the next fill would cost."""
+"""Fees of the next fill."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def encode(public, seat, observation):  # type: ignore[no-untyped-def]
 
 @dataclass(frozen=True)
 class FeeSchedule:
-    """The fees of the seat's tier, as the distances a price must move to earn them."""
+    """The fees of the seat's tier, as the price moves that earn them."""
 
     encoder = encode
     tracks_history = False

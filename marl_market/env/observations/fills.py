@@ -1,4 +1,4 @@
-"""A seat's own last fills."""
+"""The last own fills."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ NUMBERS = 5
 
 @encoder
 def encode(public, seat, observation):  # type: ignore[no-untyped-def]
-    """Write (made, taken, recency, price, quantity) of each fill, newest first.
+    """Write (maker, taker, recency, price, quantity) of each fill, newest first.
 
-    The first two are the side of the fill in the place of the seat's part in it and 0 in the other; recency is
+    The first two are the side of the fill in the number of the seat's liquidity role and 0 in the other; recency is
     1 / age in steps; the price is in price scales from the reference price; the quantity is lots / (lots + size
-    scale). A fill there has not been is all zeros.
+    scale). A missing fill is all zeros.
     """
     offset = 0
     for i in range(SEAT_FILLS):

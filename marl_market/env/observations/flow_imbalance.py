@@ -1,4 +1,4 @@
-"""Which side of the touch the last step's orders have filled up or eaten."""
+"""Order flow imbalance at the best bid and ask in the last step."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from marl_market.exchange.compiled import inlined
 
 @inlined
 def flow(public, index):  # type: ignore[no-untyped-def]
-    """Return the lots by which a step has added to the touch of one side; a better price counts as all new."""
+    """Return the lots that the last step added at the best price of a side; all of them at a better price."""
     side = 1 - 2 * index
     earlier = public.previous_best[index]
     now = np.int64(0)
@@ -30,7 +30,7 @@ def flow(public, index):  # type: ignore[no-untyped-def]
 
 @encoder
 def encode(public, seat, observation):  # type: ignore[no-untyped-def]
-    """Write lots / (|lots| + size scale) of what has come to the best bid less what has come to the best ask."""
+    """Write lots / (|lots| + size scale) of the lots added at the best bid less those at the best ask."""
     lots = np.float64(flow(public, 0) - flow(public, 1))
     observation[0] = np.float32(lots / (abs(lots) + public.size_scale_lots))
 
@@ -39,9 +39,10 @@ def encode(public, seat, observation):  # type: ignore[no-untyped-def]
 class FlowImbalance:
     """The order flow imbalance of the last step.
 
-    It is taken from the touch at the step's two ends: its quantity where the price is better, minus the earlier one
-    where it is worse, the change where it is the same, bids less asks (Cont, Kukanov and Stoikov 2014, "The price
-    impact of order book events", section 2.1, with one event a step). A side without quotes has quantity 0.
+    It compares the best bid and ask at the beginning and the end of the step: the new quantity at a better price,
+    minus the earlier one at a worse price, the change at the same price, bids less asks (Cont, Kukanov and Stoikov
+    2014, "The price impact of order book events", section 2.1, with one event a step). A side without quotes has
+    quantity 0.
     """
 
     encoder = encode

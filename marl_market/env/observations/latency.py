@@ -1,4 +1,4 @@
-"""How far the seat is from its venue."""
+"""Delays between the seat and its venue."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def encode(public, seat, observation):  # type: ignore[no-untyped-def]
 
 @dataclass(frozen=True)
 class LatencyTier:
-    """The seat's delays, from 0 for none over a half for a millisecond to 1 for a second."""
+    """The seat's mean delays, from 0 for none over 0.5 for a millisecond to 1 for a second."""
 
     encoder = encode
     tracks_history = False

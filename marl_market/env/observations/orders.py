@@ -1,4 +1,4 @@
-"""A seat's own open orders, and how long their queues are."""
+"""Own open orders and their queue positions."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def encode(public, seat, observation):  # type: ignore[no-untyped-def]
 
 @dataclass(frozen=True)
 class Orders:
-    """The seat's best four open orders a side and their queue positions."""
+    """The best four open orders of each side and their queue positions."""
 
     encoder = encode
     tracks_history = True

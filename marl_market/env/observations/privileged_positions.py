@@ -1,4 +1,4 @@
-"""Privileged: the positions of all other seats, which no trader could know."""
+"""Privileged: the positions of the other seats, which a trader cannot observe."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from marl_market.env.interface.signatures import privileged_encoder
 @privileged_encoder
 def encode(public, seats, index, observation, size):  # type: ignore[no-untyped-def]
     """Write the position of each other seat in seat order, in ten size scales; zero beyond the last one."""
-    place = 0
+    number = 0
     for i in range(seats.size):
-        if i != index and place < size:
-            observation[place] = np.float32(0.1 * seats[i].account.position / public.size_scale_lots)
-            place += 1
-    for j in range(place, size):
+        if i != index and number < size:
+            observation[number] = np.float32(0.1 * seats[i].account.position / public.size_scale_lots)
+            number += 1
+    for j in range(number, size):
         observation[j] = np.float32(0.0)
 
 
 @dataclass(frozen=True)
 class PrivilegedPositions:
-    """The inventories of the first `others` seats beside the one that looks.
+    """The positions of the first `others` seats other than the observing one.
 
-    For critics, teachers and bounds on what information is worth, not for a trader that is to be believed.
+    For critics, experts and bounds on the value of information, not for traders of a realistic market.
 
     Attributes:
-        others: how many seats are seen, in seat order; numbers of seats that a market does not have are zero.
+        others: number of seats, in seat order; numbers beyond the last seat of a market are zero.
     """
 
     privileged_encoder = encode
@@ -41,5 +41,5 @@ class PrivilegedPositions:
 
     @property
     def size(self) -> int:
-        """Return a number for each other seat."""
+        """Return one number for each other seat."""
         return self.others

@@ -1,4 +1,4 @@
-"""What has just been traded."""
+"""The last trades, the spread and the imbalance of the best bid and ask."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from marl_market.env.interface.signatures import encoder
 
 @encoder
 def encode(public, seat, observation):  # type: ignore[no-untyped-def]
-    """Write spread, last price, aggressors' bought and sold lots of the last step, and imbalance at the touch.
+    """Write spread, last price, aggressors' bought and sold lots of the last step, and best bid and ask imbalance.
 
     Prices are in price scales, the last one relative to the reference price; lots are
-    lots / (lots + size scale); the imbalance is (bid - ask) / (bid + ask) of the quantities at the touch.
+    lots / (lots + size scale); the imbalance is (bid - ask) / (bid + ask) of the quantities at the best prices.
     """
     price_scale = public.per_price_scale
     spread = 0.0
@@ -33,7 +33,7 @@ def encode(public, seat, observation):  # type: ignore[no-untyped-def]
 
 @dataclass(frozen=True)
 class TradeTape:
-    """The spread, the last trades and the imbalance at the touch."""
+    """The spread, the last trades and the imbalance of the best bid and ask."""
 
     encoder = encode
     tracks_history = False

@@ -1,1 +1,1 @@
-"""Recorders: what happened in one market of a batch, as values."""
+"""Recorders of one market of a batch, and demonstrations of an expert."""

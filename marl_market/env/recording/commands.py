@@ -1,4 +1,4 @@
-"""What reached one market of a batch, as a recording that replays bit for bit."""
+"""The commands that arrive at one market of a batch, as a recording that replays bit for bit."""
 
 from __future__ import annotations
 
@@ -11,39 +11,39 @@ from marl_market.exchange.replay import CommandLog, opening_of
 
 
 class CommandRecorder:
-    """Collect the commands of one session of one market; `open` after the reset, `record` after each step."""
+    """Record the commands of a session of one market, see `marl_market.env.recording.recorder`."""
 
     def __init__(self, batch: BatchMarket, market: int = 0) -> None:
-        """Record market number `market` of `batch`."""
+        """Record market number `market` of `batch`, from its present state on unless opened again."""
         self._batch = batch
         self._market = market
         self.open()
 
     def open(self) -> None:
-        """Begin a recording with the market as it stands."""
+        """Begin a recording with the market in its present state."""
         self._opening = opening_of(self._batch.markets, self._market)
-        self._landed = [np.zeros(0, DELIVERY)]
+        self._arrived = [np.zeros(0, DELIVERY)]
 
     def record(self) -> None:
-        """Take over what reached the exchange in the last step."""
-        self._landed.append(landed(self._batch, self._market))
+        """Append the commands that arrived in the last step."""
+        self._arrived.append(arrived_commands(self._batch, self._market))
 
     def log(self) -> CommandLog:
         """Return the recording."""
-        every = np.concatenate(self._landed)
+        every = np.concatenate(self._arrived)
         return CommandLog(
             opening=self._opening,
             seat=every["seat"].astype(np.int32),
             command=every["command"].copy(),
-            arrivals=np.array([part.size for part in self._landed[1:]], np.int64),
+            arrivals=np.array([part.size for part in self._arrived[1:]], np.int64),
             after_ns=every["after_ns"].copy(),
             rejection=every["rejection"].copy(),
             step_ns=self._batch.environment.spec.step_ns,
         )
 
 
-def landed(batch: BatchMarket, number: int) -> NDArray[np.void]:
-    """Return as DELIVERY rows what reached market `number` in the last step, or never will, in order."""
+def arrived_commands(batch: BatchMarket, number: int) -> NDArray[np.void]:
+    """Return DELIVERY rows of the commands that reached market `number` in the last step or never will, in order."""
     market = batch.markets[number]
     if batch.connections is not None:
         return batch.connections.delivery[number, : market["delivery_count"]].copy()

@@ -1,9 +1,8 @@
-"""What a trader would do in seats that are played from outside, told as actions of the seats' own scheme.
+"""Demonstrations: a scripted trader's decisions in external seats, encoded as actions of the seats' action scheme.
 
-The teacher decides in a copy of the seat and on what the seat would be shown; all that it keeps is its memory and its
-drift of the fundamental value. What is played is the action, not the commands, so that the seat comes into the very
-states that whoever learns from it can come into (Ross et al. 2011, arXiv:1011.0686, section 2, on what happens where
-these differ).
+The expert decides in a copy of the seat, on the public record that the seat observes; only its memory and its drift of
+the fundamental value are kept. The action is played, not the commands, so that the demonstrations visit the states that
+the learning policy can reach (Ross et al. 2011, arXiv:1011.0686, section 2, on the effect of a difference).
 """
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marl_market.env.batch_market import BatchMarket
-from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.interface.records import SEAT, SEAT_MEMORY
 from marl_market.env.interface.signatures import PARAMS, call_trader
 from marl_market.env.population.group import Agent
@@ -20,22 +18,23 @@ from marl_market.exchange.compiled import compiled
 from marl_market.exchange.latency import history_of, seen_row
 from marl_market.exchange.pointers import copy_record
 from marl_market.exchange.random_streams import begin_stream
+from marl_market.market.spec import MarketSpec
 
 
 @compiled
 def demonstrate(markets, active, first, expert, encoder, params, memory, copies, action):  # type: ignore[no-untyped-def]
-    """Write into `action` (markets, seats, numbers) what the teacher would do in the seats from `first` on that act.
+    """Write the expert's actions (markets, seats, numbers) in its active seats.
 
     Args:
         markets: records of one instrument.
-        acts: which seats decide in the next step, (markets, all seats).
-        first: the first of the teacher's seats.
-        teacher: address of the trader.
-        imitator: address of the action's imitator.
-        minds: PARAMS records of the teacher and of the action.
-        memory: what the teacher remembers in each seat, (markets, seats, SEAT_MEMORY); brought up to date.
-        copies: a SEAT record to decide in.
-        action: written where a seat acts.
+        active: seats that act in the next step, (markets, all seats).
+        first: the first of the expert's seats.
+        expert: address of the trader.
+        encoder: address of the action encoder.
+        params: PARAMS records of the expert and of the action.
+        memory: memory of the expert in each seat, (markets, seats, SEAT_MEMORY); updated.
+        copies: one SEAT record to decide in.
+        action: output; unchanged for a seat that is not active.
     """
     seat = copies[0]
     for number in range(markets.size):
@@ -44,16 +43,16 @@ def demonstrate(markets, active, first, expert, encoder, params, memory, copies,
             index = first + i
             if not active[number, index]:
                 continue
-            seen = market.public
+            public = market.public
             if market.history_steps > 0:
-                seen = history_of(market)[seen_row(market, index)]
+                public = history_of(market)[seen_row(market, index)]
             copy_record(seat, market.seat[index])
             for j in range(SEAT_MEMORY):
                 seat.agent.memory[j] = memory[number, i, j]
             seat.command_count = 0
             begin_stream(seat, market.public.step)
-            call_trader(expert, seen, seat, params[0])
-            call_trader(encoder, seen, seat, params[1])
+            call_trader(expert, public, seat, params[0])
+            call_trader(encoder, public, seat, params[1])
             for j in range(SEAT_MEMORY):
                 memory[number, i, j] = seat.agent.memory[j]
             market.seat[index].agent.drift = seat.agent.drift
@@ -62,54 +61,53 @@ def demonstrate(markets, active, first, expert, encoder, params, memory, copies,
 
 
 class Demonstration:
-    """Let a scripted trader decide in the seats of one group of a batch; `open` before each session."""
+    """Let a scripted trader, the expert, decide in the seats of one group of a batch; `open` before each session."""
 
     def __init__(self, batch: BatchMarket, group: str, expert: Agent) -> None:
-        """Seat `expert` in the group's place; raises ValueError, naming the action, where it has no imitator."""
+        """Let `expert` decide for the group; raises ValueError, naming the action, for one without an encoder."""
         environment = batch.environment
         self._batch = batch
-        self._teacher = expert
+        self._expert = expert
         self._seats = environment.seats_of(group)
         self._scheme = environment.single_action_of(next(every for every in environment.groups if every.name == group))
         if self._scheme.encoder is None:
             raise ValueError(
-                f"population.{group} has the action {type(self._scheme).__name__}, which has no imitator; "
-                "a teacher cannot be told in it"
+                f"population.{group} has the action {type(self._scheme).__name__}, which has no encoder; "
+                "an expert's decisions cannot be encoded in it"
             )
         count = self._seats.stop - self._seats.start
-        self._minds = np.stack([self._minds_in(environment, told, count) for told in range(len(batch.instruments))])
+        self._params = np.stack([self._params_of(spec, count) for spec in environment.spec.instruments])
         self._memory = np.zeros((len(batch.instruments), batch.markets.size, count, SEAT_MEMORY))
         self._copies = np.zeros(1, SEAT)
         self._shape = (batch.markets.size, count, self._scheme.size)
 
-    def _minds_in(self, environment: EnvironmentSpec, told: int, count: int) -> NDArray[np.void]:
-        spec, params = environment.spec.instruments[told], np.zeros(2, PARAMS)
-        for row, numbers in zip(
-            params, (self._teacher.parameters(spec, count), self._scheme.parameters(spec)), strict=True
-        ):
+    def _params_of(self, spec: MarketSpec, count: int) -> NDArray[np.void]:
+        params = np.zeros(2, PARAMS)
+        values = (self._expert.parameters(spec, count), self._scheme.parameters(spec))
+        for row, numbers in zip(params, values, strict=True):
             row["value"][: len(numbers)] = numbers
         return params
 
     def open(self) -> None:
-        """Forget the last session."""
+        """Clear the expert's memory of the last session."""
         self._memory[:] = 0.0
 
     def actions(self) -> NDArray[np.float32]:
-        """Return what the seats should do in the next step, (markets, seats, numbers), those of all instruments.
+        """Return the expert's actions in the next step, (markets, seats, numbers of all instruments).
 
-        A number that makes no difference is NaN; what stands where a seat does not act means nothing.
+        A number without effect is NaN; the numbers of a seat that is not active have no meaning.
         """
         parts = []
-        for told, markets in enumerate(self._batch.instruments):
+        for instrument, markets in enumerate(self._batch.instruments):
             part = np.zeros(self._shape, np.float32)
             demonstrate(
                 markets,
                 self._batch.active,
                 self._seats.start,
-                self._teacher.trader.address,
+                self._expert.trader.address,
                 self._scheme.encoder.address,  # type: ignore[union-attr]  # see __init__
-                self._minds[told],
-                self._memory[told],
+                self._params[instrument],
+                self._memory[instrument],
                 self._copies,
                 part,
             )

@@ -1,7 +1,7 @@
-"""What the book shows of each order, followed event by event: so it is known how much of it a cancel takes away.
+"""The displayed quantity of each order, followed event by event to know the displayed quantity that a cancel removes.
 
-Why from events: a cancel says what an order had left, the hidden part of an iceberg too, and an order that waited for
-its trigger, or was canceled on arrival, never was in the book.
+Why from events: a cancel carries the remaining quantity, the hidden part of an iceberg included, and an order that
+waited for its trigger, or was canceled on arrival, was never in the book.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ REPLACED, EXPIRED = int(EventKind.REPLACED), int(EventKind.EXPIRED)
 TAKER = int(Liquidity.TAKER)
 REFERENCE_MASK = (1 << REFERENCE_BITS) - 1
 
-SHOWN = np.dtype(
+DISPLAYED = np.dtype(
     [
         ("order_id", np.int64),
         ("displayed_lots", np.int64),
@@ -32,35 +32,35 @@ SHOWN = np.dtype(
 
 
 def resting_orders(seat: NDArray[np.void]) -> NDArray[np.bool_]:
-    """Return which orders of seat records (seats,) rest in the book, (seats, SEAT_ORDERS)."""
+    """Return a mask (seats, SEAT_ORDERS) of the orders of seat records (seats,) that rest in the book."""
     open_slots = (seat["live"][:, None] >> np.arange(SEAT_ORDERS, dtype=np.uint64)) & np.uint64(1)
     resting: NDArray[np.bool_] = (open_slots == 1) & (seat["order"]["ladder"] <= ASKS)
     return resting
 
 
 def displayed_orders(market: Any) -> NDArray[np.void]:
-    """Return a SHOWN row for each order reference of a market record, zeros where no order rests."""
+    """Return one DISPLAYED row for each order reference of a market record, zeros without a resting order."""
     order, resting = market["seat"]["order"], resting_orders(market["seat"])
-    shown = np.zeros(order.shape, SHOWN)
-    shown["order_id"][resting] = order["order_id"][resting]
-    shown["displayed_lots"][resting] = order["leaves_quantity"][resting]
-    shown["left_lots"][resting] = (order["leaves_quantity"] + order["reserve_quantity"])[resting]
-    shown["price_ticks"][resting] = order["price_ticks"][resting]
-    return shown.ravel()
+    displayed = np.zeros(order.shape, DISPLAYED)
+    displayed["order_id"][resting] = order["order_id"][resting]
+    displayed["displayed_lots"][resting] = order["leaves_quantity"][resting]
+    displayed["left_lots"][resting] = (order["leaves_quantity"] + order["reserve_quantity"])[resting]
+    displayed["price_ticks"][resting] = order["price_ticks"][resting]
+    return displayed.ravel()
 
 
 @compiled
-def track_cancellations(events, shown, lots, price_ticks):  # type: ignore[no-untyped-def]
-    """Write, for each event that takes displayed quantity away untraded, how much and from which price.
+def track_cancellations(events, displayed, lots, price_ticks):  # type: ignore[no-untyped-def]
+    """Write the lots and the price of the displayed quantity that each event removes untraded.
 
-    These are cancels, expiries and replacements. `shown` is brought up to date with the events.
+    These are cancels, expiries and replacements. `displayed` is updated with the events.
     """
     for i in range(events.size):
         event = events[i]
         kind = event.kind
         if kind != RESTED and kind != FILLED and kind != CANCELED and kind != REPLACED and kind != EXPIRED:
             continue
-        order = shown[event.order_id & REFERENCE_MASK]
+        order = displayed[event.order_id & REFERENCE_MASK]
         if kind == RESTED:
             order.order_id = event.order_id
             order.displayed_lots = event.quantity_lots

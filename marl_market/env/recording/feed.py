@@ -1,7 +1,8 @@
-"""What one market of a batch told everybody, as the messages of an exchange's public feed."""
+"""The public feed of one market of a batch, as the messages of a real exchange's feed."""
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from marl_market.env.batch_market import BatchMarket
@@ -11,12 +12,12 @@ from marl_market.market.feed_file import write_feed
 
 
 class FeedRecorder:
-    """Collect the feed of one session of one market; call `record` after the reset and after each step.
+    """Record the feed of a session of one market, see `marl_market.env.recording.recorder`.
 
     A step's fills bear the time of their commands, its update the time of its end, as in a `TapeRecorder`'s tape.
 
     Attributes:
-        messages: a snapshot, then the fills of each step and what they and all else changed.
+        messages: a snapshot, then the fills and the changed price levels of each step.
     """
 
     def __init__(self, batch: BatchMarket, market: int = 0, product_id: str | None = None) -> None:
@@ -24,13 +25,16 @@ class FeedRecorder:
         self.messages: list[Message] = []
         self._batch = batch
         self._market = market
-        self._publisher = FeedPublisher(batch.environment.spec, batch.markets, market, product_id)
+        self._new_publisher = partial(FeedPublisher, batch.environment.spec, batch.markets, market, product_id)
+        self._publisher = self._new_publisher()
+
+    def open(self) -> None:
+        """Begin a feed with a snapshot of the book."""
+        self._publisher = self._new_publisher()
+        self.messages = [self._publisher.snapshot()]
 
     def record(self) -> None:
-        """Take over what has happened since the last call."""
-        if not self.messages:
-            self.messages.append(self._publisher.snapshot())
-            return
+        """Append the messages of the last step."""
         market = self._batch.markets[self._market]
         self.messages += self._publisher.publish(market["event"][: market["event_count"]])
 

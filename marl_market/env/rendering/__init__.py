@@ -1,1 +1,1 @@
-"""A market as text or as an image."""
+"""Rendering of a market as text or as an image."""

@@ -1,4 +1,4 @@
-"""A market as a picture: the path of its prices, the depth of its book, the watched agents' orders and accounts."""
+"""A market as an image: path of prices, depth of the book, orders and accounts of the rendered agents."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from marl_market.env.rendering.market_view import MarketView, path
+from marl_market.env.rendering.market_view import MarketView, quote_path
 from marl_market.market.tape import Side
 
 WIDTH, HEIGHT, DOTS_PER_INCH = 960, 600, 100
 INK, MUTED, GRID = "#1b1f24", "#656d76", "#e4e7eb"
 COLORS = {Side.BUY: "#0072b2", Side.SELL: "#d55e00"}
-"""Of bids and of those who buy, of asks and of those who sell: Okabe and Ito's blue and orange."""
+"""Of bids and buy trades, of asks and sell trades: Okabe and Ito's blue and orange."""
 
 OWN = "#009e73"
-"""Of the watched agents' orders: Okabe and Ito's green."""
+"""Of the rendered agents' orders: Okabe and Ito's green."""
 
 STEPS = 120
-"""Records shown of the path."""
+"""Last steps of the price path in the image."""
 
 LEVELS = 6
-"""Levels a side that the axis of prices always covers."""
+"""Levels of each side that the price axis always covers."""
 
 AGENTS = 8
-"""Agents whose accounts are shown."""
+"""Largest number of accounts in the image."""
 
 
 def render_image(view: MarketView) -> NDArray[np.uint8]:
@@ -52,8 +52,8 @@ def render_image(view: MarketView) -> NDArray[np.uint8]:
 
 
 def paint_path(axes: Axes, view: MarketView) -> None:
-    """Draw bid and ask over time, the trades as dots, larger where more was traded, and the scale of prices."""
-    times, best = path(view)
+    """Draw best bid and ask over time, trades as dots of a size by their quantity, and the price axis."""
+    times, best = quote_path(view)
     times, best = times[-STEPS:], best[-STEPS:]
     for column, side in enumerate((Side.BUY, Side.SELL)):
         axes.plot(times, best[:, column], color=COLORS[side], linewidth=1.5, drawstyle="steps-post")
@@ -61,17 +61,17 @@ def paint_path(axes: Axes, view: MarketView) -> None:
     trades = [trade for trade in view.prints if trade.seconds >= times[0]]
     largest = max((trade.quantity for trade in trades), default=1.0)
     for side in (Side.BUY, Side.SELL):
-        shown = [trade for trade in trades if trade.aggressor_side == side]
+        of_side = [trade for trade in trades if trade.aggressor_side == side]
         axes.scatter(
-            [trade.seconds for trade in shown],
-            [trade.price for trade in shown],
-            [6 + 60 * trade.quantity / largest for trade in shown],
+            [trade.seconds for trade in of_side],
+            [trade.price for trade in of_side],
+            [6 + 60 * trade.quantity / largest for trade in of_side],
             color=COLORS[side], alpha=0.5, linewidths=0,
             label="buys" if side == Side.BUY else "sells",
         )  # fmt: skip
     near = [level.price for side in Side for level in view.levels(side)[:LEVELS]]
-    seen = np.concatenate([best.ravel(), near])
-    low, high = (np.nanmin(seen), np.nanmax(seen)) if np.isfinite(seen).any() else (0.0, 1.0)
+    prices = np.concatenate([best.ravel(), near])
+    low, high = (np.nanmin(prices), np.nanmax(prices)) if np.isfinite(prices).any() else (0.0, 1.0)
     margin = 0.06 * max(high - low, 10.0**-view.price_digits)
     axes.set_ylim(low - margin, high + margin)
     axes.set_xlim(times[0], max(times[-1], times[0] + 1e-9) + 0.02 * (times[-1] - times[0]))
@@ -79,14 +79,14 @@ def paint_path(axes: Axes, view: MarketView) -> None:
     axes.set_xlabel("seconds", color=MUTED)
     axes.set_title(f"best bid, best ask and trades, {view.currency}", loc="left", fontsize=10, color=MUTED)
     axes.legend(loc="upper left", frameon=False, fontsize=9, labelcolor=MUTED, markerscale=0.8)
-    plain(axes)
+    remove_frame(axes)
 
 
 def paint_depth(axes: Axes, view: MarketView) -> None:
-    """Draw a bar for each level of the book, the watched agents' part of it in its own color."""
+    """Draw a bar for each level of the book, the rendered agents' quantity in its own color."""
     levels = [(side, level) for side in Side for level in view.levels(side)]
-    between = np.diff(np.unique([level.price for _, level in levels]))
-    thick = 0.8 * max(10.0**-view.price_digits, float(between.min()) if between.size else 0.0)
+    gaps = np.diff(np.unique([level.price for _, level in levels]))
+    thick = 0.8 * max(10.0**-view.price_digits, float(gaps.min()) if gaps.size else 0.0)
     low, high = axes.get_ylim()
     thick = max(thick, 0.008 * (high - low))
     for side, level in levels:
@@ -101,7 +101,7 @@ def paint_depth(axes: Axes, view: MarketView) -> None:
     axes.tick_params(labelleft=False)
     axes.set_xlabel("quantity", color=MUTED)
     axes.set_title("book, own orders in green", loc="left", fontsize=10, color=MUTED)
-    plain(axes)
+    remove_frame(axes)
 
 
 def paint_accounts(figure: Figure, view: MarketView, strip: float) -> None:
@@ -118,8 +118,8 @@ def paint_accounts(figure: Figure, view: MarketView, strip: float) -> None:
         figure.text(0.97, 0.01, f"and {len(balances) - AGENTS} more", color=MUTED, fontsize=8, ha="right")
 
 
-def plain(axes: Axes) -> None:
-    """Take away what does not inform."""
+def remove_frame(axes: Axes) -> None:
+    """Remove spines and ticks, and draw a light grid."""
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
     axes.spines["bottom"].set_color(GRID)

@@ -1,4 +1,4 @@
-"""What a person sees of a market: prices, quantities and money in currency and units, seat by seat."""
+"""The data of a rendering: prices, quantities and money of one market in currency and units."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from marl_market.market.units import decimal
 
 @dataclass(frozen=True)
 class Level:
-    """A price at which the book has quantity, and how much of it is whose, of the agents watched."""
+    """A price level of the book: its quantity, and the quantity of each rendered agent."""
 
     price: float
     quantity: float
@@ -27,7 +27,7 @@ class Level:
 
 @dataclass(frozen=True)
 class Print:
-    """A trade; there is no aggressor side, 0, in a call auction."""
+    """A trade; its aggressor side is 0 in a call auction."""
 
     seconds: float
     price: float
@@ -37,7 +37,7 @@ class Print:
 
 @dataclass(frozen=True)
 class Balance:
-    """What an agent has: units of the instrument, and currency after fees with the position at the mark."""
+    """The balance of an agent: position in units, profit in currency after fees with the position at the mark."""
 
     agent: str
     position: float
@@ -47,20 +47,20 @@ class Balance:
 
 
 class MarketView:
-    """One market of a batch as it has been since its session opened; call `record` after the reset and each step.
+    """Record the history of one market of a batch for rendering, see `marl_market.env.recording.recorder`.
 
     Attributes:
         name: of the market.
         currency: of its prices.
         price_digits: decimals of a price.
         quantity_digits: decimals of a quantity.
-        seconds: times of the records.
-        best: best (bid, ask) at each of them, NaN where there was none.
-        prints: all trades so far.
+        seconds: times of the reset and of each step.
+        best: best (bid, ask) at each of them, NaN without a quote.
+        prints: all trades of the session.
     """
 
     def __init__(self, batch: BatchMarket, agents: Mapping[int, str], market: int = 0) -> None:
-        """Look at market number `market`, and at the seats in `agents`, by name."""
+        """Record market number `market`; `agents` are the names of the rendered agents by seat."""
         spec = batch.environment.spec
         self._spec = spec
         self._market = batch.markets[market]
@@ -71,27 +71,34 @@ class MarketView:
         self.best: list[tuple[float, float]] = []
         self.prints: list[Print] = []
 
+    def open(self) -> None:
+        """Begin a session with the market as its reset has left it."""
+        self.seconds, self.best, self.prints = [], [], []
+        self._record_quote()
+
     def record(self) -> None:
-        """Take over what the last step, or the reset, has brought."""
-        public, spec = self._market["public"], self._spec
-        if public["step"] == 0:
-            self.seconds, self.best, self.prints = [], [], []
-        self.seconds.append(float(public["time_ns"]) * 1e-9)
-        bid, ask = (
-            float(public[side]) * spec.tick_size if there else np.nan
-            for side, there in zip(("best_bid", "best_ask"), public["depth"] > 0, strict=True)
-        )
-        self.best.append((bid, ask))
+        """Append the quote and the trades of the last step."""
+        self._record_quote()
+        spec = self._spec
         _, takers = fill_pairs(self._market["event"][: self._market["event_count"]])
         for fill in takers:
             side = 0 if fill["liquidity"] == Liquidity.AUCTION else int(fill["side"])
             price, quantity = fill["price_ticks"] * spec.tick_size, fill["quantity_lots"] * spec.lot_size
             self.prints.append(Print(float(fill["time_ns"]) * 1e-9, float(price), float(quantity), side))
 
+    def _record_quote(self) -> None:
+        public = self._market["public"]
+        self.seconds.append(float(public["time_ns"]) * 1e-9)
+        bid, ask = (
+            float(public[side]) * self._spec.tick_size if quoted else np.nan
+            for side, quoted in zip(("best_bid", "best_ask"), public["depth"] > 0, strict=True)
+        )
+        self.best.append((bid, ask))
+
     def levels(self, side: Side) -> list[Level]:
         """Return the ten best levels of a side, best first."""
         index, spec = (1 - side) // 2, self._spec
-        shown = self._market["public"]["level"][index, : self._market["public"]["depth"][index]]
+        published = self._market["public"]["level"][index, : self._market["public"]["depth"][index]]
         own = self._own_orders(side)
         return [
             Level(
@@ -99,11 +106,11 @@ class MarketView:
                 float(level["quantity_lots"] * spec.lot_size),
                 own.get(int(level["price_ticks"]), {}),
             )
-            for level in shown
+            for level in published
         ]
 
     def _own_orders(self, side: Side) -> dict[int, dict[str, float]]:
-        """Return the displayed quantity of each watched agent by price in ticks."""
+        """Return the displayed quantity of each rendered agent by price in ticks."""
         found: dict[int, dict[str, float]] = {}
         resting = resting_orders(self._market["seat"])
         for seat, agent in self._agents.items():
@@ -115,7 +122,7 @@ class MarketView:
         return found
 
     def balances(self) -> list[Balance]:
-        """Return what each watched agent has."""
+        """Return the balance of each rendered agent."""
         public, spec = self._market["public"], self._spec
         mark = 0.5 * float(public["twice_mark_ticks"]) * float(public["cash_per_tick_lot"])
         rows = []
@@ -136,15 +143,15 @@ class MarketView:
         return f"{value:,.{self.price_digits}f}"
 
     def quantity(self, value: float, sign: str = "") -> str:
-        """Return a quantity as text; a `sign` of "+" writes it of gains too."""
+        """Return a quantity as text, with the sign of a positive one too for a `sign` of "+"."""
         return f"{value:{sign},.{self.quantity_digits}f}"
 
 
 def decimals(size: float) -> int:
-    """Return how many decimals multiples of `size` have."""
+    """Return the number of decimals of multiples of `size`."""
     return max(0, -int(decimal(size).normalize().as_tuple().exponent))
 
 
-def path(view: MarketView) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return times (records,) and best bids and asks (records, 2)."""
+def quote_path(view: MarketView) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return times (T,) and best bids and asks (T, 2)."""
     return np.array(view.seconds), np.array(view.best).reshape(-1, 2)

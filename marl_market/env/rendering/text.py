@@ -1,4 +1,4 @@
-"""A market as text: the ladder of the book with the watched agents' orders, the last trades, their accounts."""
+"""A market as text: book ladder with the rendered agents' orders, last trades, accounts."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from marl_market.env.rendering.market_view import Level, MarketView
 from marl_market.market.tape import Side
 
 LEVELS = 8
-"""Levels shown of each side."""
+"""Levels of each side in the text."""
 
 TRADES = 5
-"""Last trades shown."""
+"""Last trades in the text."""
 
 SIDES = {1: "buy ", -1: "sell", 0: "call"}
-"""What a trade is called by the side of its aggressor."""
+"""Name of a trade by the side of its aggressor."""
 
 
 def render_text(view: MarketView) -> str:
@@ -33,28 +33,28 @@ def render_text(view: MarketView) -> str:
 
 
 def ladder(view: MarketView, bids: list[Level], asks: list[Level]) -> list[str]:
-    """Return the lines of the book: bid quantity, price, ask quantity, and whose of it is how much."""
+    """Return the lines of the book: bid quantity, price, ask quantity, and the quantity of each rendered agent."""
     width = max([10, *(len(view.quantity(level.quantity)) for level in (*bids, *asks))])
-    center = max([10, *(len(view.price(level.price)) for level in (*bids, *asks))])
-    lines = [f"{'bid':>{width}}  {'price':^{center}}  {'ask':<{width}}"]
+    middle = max([10, *(len(view.price(level.price)) for level in (*bids, *asks))])
+    lines = [f"{'bid':>{width}}  {'price':^{middle}}  {'ask':<{width}}"]
     for level in reversed(asks):
-        line = f"{'':{width}}  {view.price(level.price):^{center}}  {view.quantity(level.quantity):<{width}}"
+        line = f"{'':{width}}  {view.price(level.price):^{middle}}  {view.quantity(level.quantity):<{width}}"
         lines.append((line + owners(view, level)).rstrip())
     spread = f"spread {view.price(asks[0].price - bids[0].price)}" if asks and bids else "one side is empty"
-    lines.append(f"{f' {spread} ':-^{2 * width + center + 4}}")
+    lines.append(f"{f' {spread} ':-^{2 * width + middle + 4}}")
     for level in bids:
-        line = f"{view.quantity(level.quantity):>{width}}  {view.price(level.price):^{center}}  {'':{width}}"
+        line = f"{view.quantity(level.quantity):>{width}}  {view.price(level.price):^{middle}}  {'':{width}}"
         lines.append((line + owners(view, level)).rstrip())
     return lines
 
 
 def owners(view: MarketView, level: Level) -> str:
-    """Return whose orders are in a level."""
+    """Return the rendered agents of a level and their quantities."""
     return "".join(f"  * {agent} {view.quantity(quantity)}" for agent, quantity in level.own.items())
 
 
 def last_trades(view: MarketView) -> list[str]:
-    """Return a line for each of the last trades, the last one first."""
+    """Return one line for each of the last trades, the last one first."""
     rows = [
         f"{trade.seconds:>10g} s  {SIDES[trade.aggressor_side]}  "
         f"{view.quantity(trade.quantity)} at {view.price(trade.price)}"
@@ -64,7 +64,7 @@ def last_trades(view: MarketView) -> list[str]:
 
 
 def accounts(view: MarketView) -> list[str]:
-    """Return a line for each watched agent."""
+    """Return one line for each rendered agent."""
     rows = [("account", "position", "profit", "fees", "orders")]
     for balance in view.balances():
         position = view.quantity(balance.position, "+")

@@ -1,1 +1,1 @@
-"""What a seat may be scored by, one scheme a file."""
+"""Reward schemes, parts of a reward by name, one a file."""

@@ -1,4 +1,4 @@
-"""How much the last step moved a running Sharpe ratio."""
+"""Differential of a running Sharpe ratio."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from marl_market.env.interface.schemes import money_scale, require
+from marl_market.env.interface.schemes import require
 from marl_market.env.interface.signatures import reward
+from marl_market.env.rewards.money_reward import MoneyReward
 from marl_market.exchange.publication import twice_profit
 from marl_market.market.spec import MarketSpec
 
@@ -30,7 +31,7 @@ def score(public, seat, params, part):  # type: ignore[no-untyped-def]
 
 
 @dataclass(frozen=True)
-class DifferentialSharpe:
+class DifferentialSharpe(MoneyReward):
     """The differential Sharpe ratio of the profit marked to the market, after fees.
 
     D = (B dA - A dB / 2) / (B - A^2)^(3/2), where A and B are exponential averages of a step's profit and of its
@@ -38,25 +39,22 @@ class DifferentialSharpe:
     to trade via direct reinforcement", equation 12). A session starts from A = B = 0, so its first reward is 0. The
     variance is kept above `least_deviation` squared: after calm steps the ratio would otherwise have no bound.
 
-    Attributes:
-        weight: of this part in the reward.
+    Attributes (weight as of `MoneyReward`; its scale makes a profit of 1):
         adaptation: weight of a new step in the averages.
-        scale: price scales times size scales that make a profit of 1.
-        least_deviation: standard deviation below which the profit counts as certain, in the same unit.
+        least_deviation: lower bound of the standard deviation of a step's profit, in the same unit.
     """
 
     reward = score
-    weight: float = 1.0
+    name = "differential_sharpe"
     adaptation: float = 0.01
-    scale: float = 1.0
     least_deviation: float = 0.1
 
     def __post_init__(self) -> None:
-        require(0 < self.adaptation < 1, "reward.differential_sharpe.adaptation", self.adaptation, "between 0 and 1")
-        for name in ("scale", "least_deviation"):
-            value = getattr(self, name)
-            require(value > 0, f"reward.differential_sharpe.{name}", value, "above zero")
+        super().__post_init__()
+        require(0 < self.adaptation < 1, f"reward.{self.name}.adaptation", self.adaptation, "between 0 and 1")
+        deviation = self.least_deviation
+        require(deviation > 0, f"reward.{self.name}.least_deviation", deviation, "above zero")
 
     def parameters(self, spec: MarketSpec) -> Sequence[float]:
-        """Return profits per cash unit of twice the equity, the adaptation and the least variance."""
-        return (0.5 / (self.scale * money_scale(spec)), self.adaptation, self.least_deviation**2)
+        """Return the profit of one cash unit of twice the equity, the adaptation and the least variance."""
+        return (0.5 / self.cash_units(spec), self.adaptation, self.least_deviation**2)

@@ -1,4 +1,4 @@
-"""A fine for losing too much of what was once gained."""
+"""Penalty for a large drawdown."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ class Drawdown:
     """A penalty when equity falls too far below the session's peak.
 
     The peak is the highest equity of the session, its start included. The penalty is charged once, in the step in
-    which the drawdown passes `share` of `capital`, and can be charged again only after a new peak: a seat under water
-    is not fined each step for standing still.
+    which the drawdown passes `share` of `capital`, and again only after a new peak: a seat below its peak is not
+    charged in each step.
 
     Attributes:
         weight: of this part in the reward.
-        capital: what the seat is said to own, in price scales times size scales.
-        share: part of the capital that may be lost from the peak.
-        penalty: what passing it costs.
+        capital: nominal capital of the seat, in price scales times size scales.
+        share: largest drawdown without a penalty, as a share of the capital.
+        penalty: charge for a larger one.
     """
 
     reward = score

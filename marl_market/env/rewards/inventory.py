@@ -1,4 +1,4 @@
-"""A running cost of holding a position."""
+"""Quadratic inventory penalty."""
 
 from __future__ import annotations
 

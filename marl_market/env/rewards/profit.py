@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from marl_market.env.interface.schemes import money_scale, require
 from marl_market.env.interface.signatures import reward
+from marl_market.env.rewards.money_reward import MoneyReward
 from marl_market.exchange.publication import twice_profit
 from marl_market.market.spec import MarketSpec
 
@@ -21,23 +21,17 @@ def score(public, seat, params, part):  # type: ignore[no-untyped-def]
 
 
 @dataclass(frozen=True)
-class Profit:
+class Profit(MoneyReward):
     """The change of cash plus position at the mark, after fees.
 
     A reward of 1 is the profit of `scale` price scales on one size scale.
 
-    Attributes:
-        weight: of this part in the reward.
-        scale: price scales times size scales that make a reward of 1.
+    Attributes: as of `MoneyReward`.
     """
 
     reward = score
-    weight: float = 1.0
-    scale: float = 1.0
-
-    def __post_init__(self) -> None:
-        require(self.scale > 0, "reward.profit.scale", self.scale, "above zero")
+    name = "profit"
 
     def parameters(self, spec: MarketSpec) -> Sequence[float]:
-        """Return rewards per cash unit of twice the equity."""
-        return (0.5 / (self.scale * money_scale(spec)),)
+        """Return the reward of one cash unit of twice the equity."""
+        return (0.5 / self.cash_units(spec),)

@@ -1,4 +1,4 @@
-"""What executing a given order has cost against the price at its arrival."""
+"""Implementation shortfall of an order against the price at its arrival."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from marl_market.env.interface.schemes import money_scale, require
+from marl_market.env.interface.schemes import require
 from marl_market.env.interface.signatures import reward
+from marl_market.env.rewards.money_reward import MoneyReward
 from marl_market.market.spec import MarketSpec
 
 
 @reward
 def score(public, seat, params, part):  # type: ignore[no-untyped-def]
-    """Return minus the shortfall of the step's fills and, in the seat's last step, of what was not executed."""
+    """Return minus the shortfall of the step's fills and, in the seat's last step, of the quantity not executed."""
     memory = seat.agent.reward_memory[part]
     if memory[3] == 0.0:
         memory[2] = public.previous_reference_ticks
@@ -31,31 +32,27 @@ def score(public, seat, params, part):  # type: ignore[no-untyped-def]
 
 
 @dataclass(frozen=True)
-class Shortfall:
+class Shortfall(MoneyReward):
     """Minus the implementation shortfall of an order to reach the position `target` within the session.
 
     Each fill costs side x (price - arrival price) x lots and its fees, in the step in which it happens; at the close,
-    or when the seat leaves before it, what is missing from the target, or beyond it, costs its distance from the
-    arrival price at the mark. The sum over a session is what was gained less what the target would have gained had it
-    been filled on arrival, at the mark and free of charge (Perold 1988, "The implementation shortfall: paper versus
-    reality"). The arrival price is the reference price as the seat's first step begins: at the open, unless it comes
-    later.
+    or when the seat leaves before it, the difference to the target costs the distance of the mark from the arrival
+    price. The sum over a session is the seat's gain less that of the target filled on arrival, at the mark and without
+    fees (Perold 1988, "The implementation shortfall: paper versus reality"). The arrival price is the reference price
+    at the beginning of the seat's first step.
 
-    Attributes:
-        weight: of this part in the reward.
+    Attributes (weight and scale as of `MoneyReward`):
         target: position to reach, in size scales; negative to sell.
-        scale: price scales times size scales that make a reward of 1.
     """
 
     reward = score
-    weight: float = 1.0
+    name = "shortfall"
     target: float = 10.0
-    scale: float = 1.0
 
     def __post_init__(self) -> None:
-        require(self.target != 0, "reward.shortfall.target", self.target, "a position above or below zero")
-        require(self.scale > 0, "reward.shortfall.scale", self.scale, "above zero")
+        super().__post_init__()
+        require(self.target != 0, f"reward.{self.name}.target", self.target, "a position above or below zero")
 
     def parameters(self, spec: MarketSpec) -> Sequence[float]:
-        """Return rewards per cash unit, and the target in whole lots."""
-        return (1.0 / (self.scale * money_scale(spec)), float(round(self.target * spec.size_scale_lots)))
+        """Return the reward of one cash unit, and the target in whole lots."""
+        return (1.0 / self.cash_units(spec), spec.signed_lots(self.target))

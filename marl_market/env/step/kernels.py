@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numba import from_dtype, njit, prange, types
 
-from marl_market.env.actions.validation import validate_actions
+from marl_market.env.actions.validation import actions_are_valid
 from marl_market.env.step.context import STEP_CONTEXT, call_stage
 from marl_market.env.step.step import close_venue, open_session, open_venue, step_market, trade_once
 from marl_market.exchange.compiled import OPTIONS, by_address
@@ -29,7 +29,7 @@ def step_serial(markets, contexts, action, choices):  # type: ignore[no-untyped-
     `markets` are the records of the first instrument, `contexts` holds the one STEP_CONTEXT, `action` has the shape (markets,
     external seats, numbers), for `choices` see `marl_market.env.actions.validation`.
     """
-    if not validate_actions(action, choices):
+    if not actions_are_valid(action, choices):
         return False
     context = contexts[0]
     context.action = action.ctypes.data
@@ -41,7 +41,7 @@ def step_serial(markets, contexts, action, choices):  # type: ignore[no-untyped-
 @njit(cache=True, nogil=True, parallel=True)
 def step_parallel(markets, contexts, action, choices):  # type: ignore[no-untyped-def]
     """Do as `step_serial`, markets shared out over numba's threads."""
-    if not validate_actions(action, choices):
+    if not actions_are_valid(action, choices):
         return False
     contexts[0].action = action.ctypes.data
     for number in prange(markets.size):

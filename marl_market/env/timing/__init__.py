@@ -1,1 +1,1 @@
-"""When an agent acts next."""
+"""Decision timing: the steps in which an agent acts."""

@@ -1,4 +1,4 @@
-"""Acting again after as many steps as the action chooses."""
+"""Decision timing by a delay that the action chooses."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from marl_market.env.actions.timed import FIRST_PARAMETER, MOST_PARAMETERS, chosen
+from marl_market.env.actions.timed import FIRST_PARAMETER, MAXIMUM_PARAMETERS, timing_choice
 from marl_market.env.interface.schemes import require
 from marl_market.env.interface.signatures import DECIDED, trader
 from marl_market.env.timing.wakeups import sleep
@@ -17,16 +17,16 @@ from marl_market.market.spec import MarketSpec
 @trader
 def timing(public, seat, params):  # type: ignore[no-untyped-def]
     """Sleep for the chosen number of steps."""
-    sleep(public, seat, np.int64(params.timing_value[FIRST_PARAMETER + chosen(seat, params)]))
+    sleep(public, seat, np.int64(params.timing_value[FIRST_PARAMETER + timing_choice(seat, params)]))
     return DECIDED
 
 
 @dataclass(frozen=True)
 class ChosenDelay:
-    """The action chooses one of some numbers of steps.
+    """The action chooses one of several delays.
 
     Attributes:
-        delays: the numbers of steps there are to choose from; 1 acts in the next step.
+        delays: choices of the delay in steps; 1 acts in the next step.
     """
 
     timing_function = timing
@@ -34,13 +34,13 @@ class ChosenDelay:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "delays", tuple(self.delays))
-        wanted = f"1 to {MOST_PARAMETERS} whole numbers of one step or more"
+        wanted = f"1 to {MAXIMUM_PARAMETERS} whole numbers of one step or more"
         whole = all(isinstance(steps, int) and steps >= 1 for steps in self.delays)
-        require(1 <= len(self.delays) <= MOST_PARAMETERS and whole, "pace.delays", self.delays, wanted)
+        require(1 <= len(self.delays) <= MAXIMUM_PARAMETERS and whole, "timing.delays", self.delays, wanted)
 
     @property
     def choices(self) -> int:
-        """Return how many delays there are."""
+        """Return the number of delays."""
         return len(self.delays)
 
     def parameters(self, spec: MarketSpec) -> Sequence[float]:

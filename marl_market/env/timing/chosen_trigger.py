@@ -1,4 +1,4 @@
-"""Acting again when what the action chooses has happened."""
+"""Decision timing by a trigger that the action chooses."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from marl_market.env.actions.timed import FIRST_PARAMETER, chosen
-from marl_market.env.interface.schemes import require, whole_lots
+from marl_market.env.actions.timed import FIRST_PARAMETER, timing_choice
+from marl_market.env.interface.schemes import require
 from marl_market.env.interface.signatures import DECIDED, trader
 from marl_market.env.timing.wakeups import sleep_until
 from marl_market.market.spec import MarketSpec
@@ -18,8 +18,8 @@ NEXT_STEP, OWN_FILL, LARGE_TRADE, QUOTE_MOVE = range(4)
 
 @trader
 def timing(public, seat, params):  # type: ignore[no-untyped-def]
-    """Sleep until the chosen trigger is pulled, or as long as one may at most."""
-    trigger = chosen(seat, params)
+    """Sleep until the chosen trigger fires, or for the longest sleep."""
+    trigger = timing_choice(seat, params)
     if trigger != NEXT_STEP:
         longest = np.int64(params.timing_value[FIRST_PARAMETER])
         lots = np.int64(params.timing_value[FIRST_PARAMETER + 1]) if trigger == LARGE_TRADE else 0
@@ -30,14 +30,14 @@ def timing(public, seat, params):  # type: ignore[no-untyped-def]
 
 @dataclass(frozen=True)
 class ChosenTrigger:
-    """The action chooses what to wait for: the next step, a fill of its own, a large trade, a move of the touch.
+    """The action chooses a trigger: the next step, an own fill, a large trade, a move of the best bid or ask.
 
-    A trade is what one order takes from another one.
+    A trade is the fill of one order against another.
 
     Attributes:
-        longest_steps: steps after which the seat acts again even if nothing has happened.
-        trade_size: size of a trade that is large, in size scales of the market.
-        quote_move: distance of the best bid or ask from where it was when the seat acted, in price scales.
+        longest_steps: steps after which the seat acts again without the trigger.
+        trade_size: size of a large trade, in size scales of the market.
+        quote_move: move of the best bid or ask since the seat acted, in price scales.
     """
 
     timing_function = timing
@@ -47,11 +47,11 @@ class ChosenTrigger:
     quote_move: float = 0.5
 
     def __post_init__(self) -> None:
-        require(self.longest_steps >= 1, "pace.longest_steps", self.longest_steps, "one or more")
+        require(self.longest_steps >= 1, "timing.longest_steps", self.longest_steps, "one or more")
         for name in ("trade_size", "quote_move"):
-            require(getattr(self, name) > 0, f"pace.{name}", getattr(self, name), "above zero")
+            require(getattr(self, name) > 0, f"timing.{name}", getattr(self, name), "above zero")
 
     def parameters(self, spec: MarketSpec) -> Sequence[float]:
         """Return the longest sleep, and the triggers in whole lots and ticks, one at least."""
         ticks = max(1.0, float(round(self.quote_move * spec.price_scale_ticks)))
-        return (float(self.longest_steps), whole_lots(self.trade_size, spec), ticks)
+        return (float(self.longest_steps), spec.lots(self.trade_size), ticks)

@@ -1,4 +1,4 @@
-"""Acting in every step."""
+"""Decision timing of agents that act in every step."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from marl_market.market.spec import MarketSpec
 
 @dataclass(frozen=True)
 class EveryStep:
-    """No seat ever sleeps, and actions have no number for it."""
+    """Every agent acts in every step, and actions have no timing choice."""
 
     timing_function = None
     choices = 0
 
     def parameters(self, spec: MarketSpec) -> Sequence[float]:
-        """Return none."""
+        """Return no parameters."""
         return ()

@@ -1,7 +1,7 @@
-"""When a seat decides: in every step in which it is in the market and awake.
+"""Sleeping and waking: a seat is active in each step in which it is present and awake.
 
-A trader, or the pace of an action, may put its seat to sleep. A sleeping seat decides nothing and observes nothing, its
-orders stay, and it is scored in each step. It is woken at the end of a step, by what has happened in the market itself.
+A trader, or a timing function, may put its seat to sleep. A sleeping seat gets no observation and sends no command, its
+orders stay open, and it gets a reward in each step. It is woken at the end of a step, by events of the market itself.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ FILLED = int(EventKind.FILLED)
 
 @inlined
 def is_active(seat):  # type: ignore[no-untyped-def]
-    """Return whether a seat decides in the next step."""
+    """Return whether a seat is active in the next step."""
     return seat.present == 1 and seat.agent.asleep == 0
 
 
 @inlined
 def gets_observation(public, seat):  # type: ignore[no-untyped-def]
-    """Return whether a seat gets an observation: it decides next, has just left, or the session is over."""
+    """Return whether a seat gets an observation: it is active next, has just left, or the session is over."""
     if is_active(seat):
         return True
     return seat.present_before == 1 and (seat.present == 0 or public.step == public.session_steps)
@@ -28,16 +28,16 @@ def gets_observation(public, seat):  # type: ignore[no-untyped-def]
 
 @inlined
 def sleep_until(public, seat, steps, on_fill, trade_lots, quote_ticks):  # type: ignore[no-untyped-def]
-    """Let a seat that is deciding decide again in `steps` steps, or in the one after any of these has happened first.
+    """Let an active seat sleep for `steps` steps, or until the first of these triggers.
 
     Args:
         public: the market's public record.
         seat: the seat's record.
-        steps: one for the next step, which is no sleep.
-        on_fill: 1 for a fill of its own, else 0.
-        trade_lots: size of a trade of whomever; 0 for none.
-        quote_ticks: distance of the best bid or ask from where it is now, a side that nobody quotes staying where it
-            was last; 0 for none.
+        steps: steps until it acts again; 1 for the next step, without sleep.
+        on_fill: 1 to wake at an own fill, else 0.
+        trade_lots: size of a trade of any seats; 0 for no such trigger.
+        quote_ticks: move of the best bid or ask from now on, a side without quotes keeping its last price; 0 for no
+            such trigger.
     """
     if steps > 1:
         seat.agent.asleep = 1
@@ -53,7 +53,7 @@ def sleep_until(public, seat, steps, on_fill, trade_lots, quote_ticks):  # type:
 
 @inlined
 def sleep(public, seat, steps):  # type: ignore[no-untyped-def]
-    """Let a seat that is deciding decide again in `steps` steps, one for the next."""
+    """Let an active seat sleep for `steps` steps, 1 for none."""
     sleep_until(public, seat, steps, 0, 0, 0)
 
 
@@ -70,7 +70,7 @@ def largest_trade(market):  # type: ignore[no-untyped-def]
 
 @compiled
 def wake_seats(market):  # type: ignore[no-untyped-def]
-    """Wake the seats that have slept long enough or whose trigger the last step has pulled."""
+    """Wake the seats that have slept long enough or whose trigger fired in the last step."""
     public = market.public
     largest = -1
     for i in range(market.seat_count):

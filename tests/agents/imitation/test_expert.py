@@ -148,5 +148,5 @@ def test_a_scheme_without_an_imitator_cannot_be_taught() -> None:
     class Mute(Quotes):
         encoder = None
 
-    with pytest.raises(ValueError, match=r"population\.focal has the action Mute, which has no imitator"):
+    with pytest.raises(ValueError, match=r"population\.focal has the action Mute, which has no encoder"):
         sampled(seated(Maker(), Mute()))

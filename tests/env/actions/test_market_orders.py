@@ -50,7 +50,7 @@ def test_market_discrete_masks_what_finds_no_room_or_no_counterpart() -> None:
 
 
 @pytest.mark.parametrize("number", [float("nan"), -3.0, 9.0, 0.4, 1.6])
-def test_a_mind_that_names_no_choice_gets_the_nearest(number: float) -> None:
+def test_a_number_that_is_no_choice_gets_the_nearest(number: float) -> None:
     nearest = 0 if number != number or number < 0.5 else 2
     assert trades(MarketDiscrete(), number) == trades(MarketDiscrete(), nearest)
 

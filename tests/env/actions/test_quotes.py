@@ -88,7 +88,7 @@ def test_quotes_are_replaced_each_step() -> None:
 @pytest.mark.parametrize(
     ("changes", "complaint"),
     [
-        ({"nearest": 1.0, "farthest": 1.0}, "action.nearest 1.0 must be below action.farthest 1.0"),
+        ({"nearest": 1.0, "farthest": 1.0}, "action.nearest is 1.0; it must be below action.farthest 1.0"),
         ({"largest": 0.0}, "action.largest is 0.0"),
         ({"position_limit": -1.0}, "action.position_limit is -1.0"),
     ],

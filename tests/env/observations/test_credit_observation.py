@@ -21,7 +21,7 @@ TRADES = (
 )
 
 
-def seen(venue: Venue, seat: int) -> list[float]:
+def observation_of(venue: Venue, seat: int) -> list[float]:
     return observe(CreditLine(), venue.market["public"].copy(), venue.market["seat"][seat].copy())
 
 
@@ -32,8 +32,8 @@ def venue_of(**credit: Any) -> Venue:
     return venue
 
 
-def test_unlimited_credit_is_shown_as_such() -> None:
-    assert seen(venue_of(), 0) == seen(venue_of(), 3) == [1.0, 1.0, 0.0, 0.0]
+def test_unlimited_credit_is_observed_as_such() -> None:
+    assert observation_of(venue_of(), 0) == observation_of(venue_of(), 3) == [1.0, 1.0, 0.0, 0.0]
 
 
 @pytest.mark.parametrize("seat", range(4))
@@ -46,30 +46,30 @@ def test_unlimited_credit_is_shown_as_such() -> None:
     ],
 )
 def test_powers_are_the_largest_orders_that_would_be_accepted(credit: dict[str, Any], seat: int) -> None:
-    shown = seen(venue_of(**credit), seat)
+    observed = observation_of(venue_of(**credit), seat)
     for place, side in enumerate((BUY, SELL)):
-        lots = round(6 * shown[place] / (1 - shown[place]))
-        assert shown[place] == pytest.approx(lots / (lots + 6))
+        lots = round(6 * observed[place] / (1 - observed[place]))
+        assert observed[place] == pytest.approx(lots / (lots + 6))
         for quantity, accepted in ((lots, True), (lots + 1, False)):
             events = venue_of(**credit).send(seat, CommandKind.MARKET, side, 0, quantity)
             assert (events[0].kind == EventKind.ACCEPTED) is (accepted and lots > 0)
 
 
 def test_a_short_limit_alone_leaves_buying_unlimited() -> None:
-    shown = seen(venue_of(short_limit=100), 1)
-    assert shown[0] == 1.0
-    assert shown[1] == pytest.approx(75 / 81)
+    observed = observation_of(venue_of(short_limit=100), 1)
+    assert observed[0] == 1.0
+    assert observed[1] == pytest.approx(75 / 81)
 
 
 def test_what_orders_reserve_and_how_near_the_liquidation_is() -> None:
     venue = venue_of(initial_cash=1000, initial_margin=0.5, maintenance_margin=0.2)
     # Seat 0 holds 25 lots and could buy 15 more; if all its orders to sell were filled it would owe 45 at 1010.
-    assert seen(venue, 0)[2:] == pytest.approx([45 * 10.1 * 0.5 / 1000, 25 * 10 * 0.2 / 1000])
-    assert seen(venue, 3)[2:] == [0.0, 0.0]
+    assert observation_of(venue, 0)[2:] == pytest.approx([45 * 10.1 * 0.5 / 1000, 25 * 10 * 0.2 / 1000])
+    assert observation_of(venue, 3)[2:] == [0.0, 0.0]
     venue.market["public"]["twice_mark_ticks"] = 2 * 3000  # seat 1 owes 25 lots and has lost 500
-    assert seen(venue, 1)[2:] == pytest.approx([25 * 30 * 0.5 / 500, 25 * 30 * 0.2 / 500])
+    assert observation_of(venue, 1)[2:] == pytest.approx([25 * 30 * 0.5 / 500, 25 * 30 * 0.2 / 500])
     venue.market["public"]["twice_mark_ticks"] = 2 * 5000
-    assert seen(venue, 1) == [pytest.approx(5 / 11), 0.0, 1.0, 1.0]
+    assert observation_of(venue, 1) == [pytest.approx(5 / 11), 0.0, 1.0, 1.0]
     venue.account(3)["cash"] = -(10**10)
-    assert seen(venue, 3) == [0.0, 0.0, 1.0, 1.0]
-    assert np.isfinite(seen(venue, 0)).all()
+    assert observation_of(venue, 3) == [0.0, 0.0, 1.0, 1.0]
+    assert np.isfinite(observation_of(venue, 0)).all()

@@ -41,20 +41,20 @@ def with_orders(*orders: tuple[int, int, int, int]) -> Any:
 
 
 def test_the_clock_runs_from_one_to_nothing() -> None:
-    shown = [observe(Clock(), public_record(step=step), seat_record()) for step in (0, 25, 100)]
-    assert shown == [[1.0], [0.75], [0.0]]
+    observed = [observe(Clock(), public_record(step=step), seat_record()) for step in (0, 25, 100)]
+    assert observed == [[1.0], [0.75], [0.0]]
 
 
 def test_the_book_shows_distances_from_the_reference_price_and_damped_quantities() -> None:
     public = public_record()
     show_levels(public, bids=[(998, 6), (990, 18)], asks=[(1003, 2)])
-    shown = observe(Book(), public, seat_record())
+    observed = observe(Book(), public, seat_record())
     middle = 1000.5
     bids = [(998 - middle) / 4, 6 / 12, (990 - middle) / 4, 18 / 24]
-    assert shown == pytest.approx(bids + [0.0] * 16 + [(1003 - middle) / 4, 2 / 8] + [0.0] * 18)
+    assert observed == pytest.approx(bids + [0.0] * 16 + [(1003 - middle) / 4, 2 / 8] + [0.0] * 18)
 
 
-def test_levels_beyond_the_depth_are_not_shown() -> None:
+def test_levels_beyond_the_depth_are_zero() -> None:
     public = public_record()
     public["level"]["price_ticks"] = 900
     public["level"]["quantity_lots"] = 5
@@ -65,8 +65,8 @@ def test_the_tape_shows_spread_last_trade_volume_and_imbalance() -> None:
     public = public_record(last_trade_ticks=1009)
     show_levels(public, bids=[(998, 9)], asks=[(1004, 3)])
     public["step_lots"] = (6, 30)
-    shown = observe(TradeTape(), public, seat_record())
-    assert shown == pytest.approx([6 / 4, (1009 - 1001) / 4, 6 / 12, 30 / 36, (9 - 3) / 12])
+    observed = observe(TradeTape(), public, seat_record())
+    assert observed == pytest.approx([6 / 4, (1009 - 1001) / 4, 6 / 12, 30 / 36, (9 - 3) / 12])
 
 
 @pytest.mark.parametrize(("bids", "asks"), [([(998, 9)], []), ([], [(1004, 3)]), ([], [])], ids=["bid", "ask", "empty"])
@@ -96,27 +96,27 @@ def test_an_account_shows_money_position_and_its_best_open_orders() -> None:
     account = seat["account"]
     account["cash"], account["position"], account["fees"] = -123_450_000, 12, -700_000
     account["cost"] = cost = 12 * 1000 * 10000
-    shown = observe(Account(), public, seat)
+    observed = observe(Account(), public, seat)
     money = 100 * 4 * 6 * 10000
     value = 12 * 2003 * 10000 / 2
     expected = [0.1 * 12 / 6, (-123_450_000 + value) / money, -700_000 / money, 8 / 6, 9 / 6]
     profits = [(-123_450_000 - 700_000 + cost) / money, (value - cost) / money]
-    assert shown == pytest.approx([*expected, (996 - 1001) / 4, (1008 - 1001) / 4, *profits], rel=1e-6)
+    assert observed == pytest.approx([*expected, (996 - 1001) / 4, (1008 - 1001) / 4, *profits], rel=1e-6)
 
 
 def test_an_account_without_orders_shows_no_distance() -> None:
     assert observe(Account(), public_record(), seat_record()) == [0.0] * 9
-    shown = observe(Account(), public_record(), with_orders((4, -1, -5, 1)))
-    assert shown[5:] == [0.0, (-5 - 1000) / 4, 0.0, 0.0]
+    observed = observe(Account(), public_record(), with_orders((4, -1, -5, 1)))
+    assert observed[5:] == [0.0, (-5 - 1000) / 4, 0.0, 0.0]
 
 
-def test_touch_is_relative_to_the_mid_price() -> None:
+def test_best_bid_and_offer_are_relative_to_the_mid_price() -> None:
     public = public_record()
     show_levels(public, [(997, 6), (996, 1)], [(1001, 2)])
     assert observe(BestBidOffer(), public, seat_record()) == pytest.approx([-0.5, 0.5, 0.5, 0.25])
 
 
-def test_a_missing_side_of_the_touch_is_zero() -> None:
+def test_a_missing_best_bid_or_offer_is_zero() -> None:
     public = public_record()
     show_levels(public, [], [(1006, 2)])
     assert observe(BestBidOffer(), public, seat_record()) == pytest.approx([0, 0, 1.5, 0.25])
@@ -134,7 +134,7 @@ def test_events_are_newest_first_and_their_kind_carries_the_side() -> None:
     assert (written[3:] == 0).all()
 
 
-def test_an_event_far_away_is_shown_at_the_farthest_distance() -> None:
+def test_an_event_far_away_is_observed_at_the_farthest_distance() -> None:
     public = public_record(event_count=2)
     public["event"][0] = (0, 1, 2**31 - 1, PublicKind.REST, -1)
     public["event"][1] = (0, 1, -(2**31) + 1, PublicKind.REST, 1)
@@ -231,7 +231,7 @@ def test_fees_of_the_seats_tier_are_price_moves() -> None:
     assert observe(FeeSchedule(), public, seat) == pytest.approx([maker / 4, taker / 4])
 
 
-def test_account_splits_its_worth_into_realized_and_unrealized_profit_and_fees() -> None:
+def test_account_splits_its_equity_into_realized_and_unrealized_profit_and_fees() -> None:
     seat, public = seat_record(), public_record(twice_mark_ticks=2010)
     account = seat["account"]
     account["position"], account["fees"] = -3, 500

@@ -1,4 +1,4 @@
-"""How the parts of an observation lie beside each other, in a running market."""
+"""Layout of the parts of an observation in a running market."""
 
 from dataclasses import dataclass
 from itertools import chain
@@ -29,7 +29,7 @@ def test_every_seat_sees_its_own_account_and_the_same_market() -> None:
 
 @encoder
 def write_mind_row(public, seat, observation):  # type: ignore[no-untyped-def]
-    """Write what differs from seat to seat."""
+    """Write a number that differs from seat to seat."""
     observation[0] = np.float32(seat.random_key % np.uint64(1000))
 
 

@@ -24,7 +24,7 @@ def test_a_seat_sees_the_positions_of_all_others_and_nothing_beyond_them() -> No
     assert (observation[..., 8] == 0).all()
 
 
-def test_where_there_are_more_seats_than_it_has_numbers_the_first_are_seen() -> None:
+def test_with_more_seats_than_numbers_the_first_are_observed() -> None:
     parts = {"privileged_positions": PrivilegedPositions(others=2), "last": Clock()}
     batch = BatchMarket(environment(observation=parts), 1)
     batch.reset([1])
@@ -35,6 +35,6 @@ def test_where_there_are_more_seats_than_it_has_numbers_the_first_are_seen() -> 
     np.testing.assert_allclose(observation[0], [expected, expected], rtol=1e-6)
 
 
-def test_it_looks_at_somebody() -> None:
+def test_it_observes_one_seat_or_more() -> None:
     with pytest.raises(ValueError, match=r"observation.privileged_positions.others is 0; it must be 1 or more"):
         PrivilegedPositions(others=0)

@@ -26,7 +26,7 @@ def recorded() -> Recorded:
     batch = BatchMarket(environment(spec=market_spec(session_steps=STEPS)), 2)
     recorder = TapeRecorder(batch, 1)
     batch.reset([3, 4])
-    recorder.record()
+    recorder.open()
     events, publics = [], [batch.markets[1]["public"].copy()]
     for action in actions(batch, STEPS):
         batch.step(action)
@@ -56,7 +56,7 @@ def test_volumes_are_those_of_the_accounts(recorded: Recorded) -> None:
     assert taken.sum() == tape.trades["quantity_lots"].sum()
 
 
-def test_quotes_are_the_published_touch_wherever_it_changed(recorded: Recorded) -> None:
+def test_quotes_are_the_published_best_bid_and_offer_wherever_they_changed(recorded: Recorded) -> None:
     _, tape, _, publics = recorded
     expected: list[tuple[int, ...]] = []
     for public in publics:
@@ -117,7 +117,7 @@ def test_an_aggressor_through_two_levels_is_one_row_priced_at_the_last() -> None
     venue = Venue()
     batch: Any = SimpleNamespace(markets=venue.markets, environment=SimpleNamespace(spec=venue.spec))
     recorder = TapeRecorder(batch)
-    recorder.record()
+    recorder.open()
     for seat, price in ((0, 1004), (0, 1006), (1, 1006)):
         venue.append(seat, CommandKind.LIMIT, Side.SELL, price, 5)
     venue.publish()
@@ -144,7 +144,7 @@ def test_an_aggressor_through_two_levels_is_one_row_priced_at_the_last() -> None
 
 
 def levels(batch: BatchMarket) -> dict[tuple[int, int], int]:
-    """Return what the book shows of each side and price."""
+    """Return the displayed quantity of each side and price."""
     return {
         (side, price): quantity
         for side in Side
@@ -158,16 +158,16 @@ def test_flow_and_trades_rebuild_the_book_at_every_step(self_trade: str) -> None
     batch = BatchMarket(any_environment(spec), 1)
     recorder = TapeRecorder(batch)
     batch.reset([5])
-    recorder.record()
-    shown, events = [levels(batch)], []
+    recorder.open()
+    displayed, events = [levels(batch)], []
     for action in actions(batch, spec.session_steps):
         batch.step(action)
         recorder.record()
-        shown.append(levels(batch))
+        displayed.append(levels(batch))
         events.append(batch.markets[0]["event"][: batch.markets[0]["event_count"]].copy())
     assert set(np.unique(np.concatenate(events)["kind"])) == set(EventKind)
-    tape, rebuilt = recorder.tape(), Counter(shown[0])
-    for step, expected in enumerate(shown[1:]):
+    tape, rebuilt = recorder.tape(), Counter(displayed[0])
+    for step, expected in enumerate(displayed[1:]):
         flow = tape.flow[tape.flow["time_ns"] == step * spec.step_ns]
         trades = tape.trades[tape.trades["time_ns"] == step * spec.step_ns]
         for row in flow[flow["kind"] != FlowKind.MARKET]:
@@ -185,7 +185,7 @@ def test_a_trade_of_a_call_auction_has_no_aggressor() -> None:
     batch = BatchMarket(any_environment(spec), 1)
     recorder = TapeRecorder(batch)
     batch.reset([5])
-    recorder.record()
+    recorder.open()
     called = []
     for action in actions(batch, spec.session_steps):
         batch.step(action)
@@ -207,7 +207,7 @@ def test_an_order_that_takes_twice_is_two_rows() -> None:
     recorder = TapeRecorder(batch)
     venue.market["event_count"] = 0
     venue.publish()
-    recorder.record()
+    recorder.open()
     bid = venue.append(1, CommandKind.LIMIT, Side.BUY, 1004, 7)[0].order_id
     venue.append(0, CommandKind.LIMIT, Side.SELL, 1006, 3)
     venue.append(1, CommandKind.REPLACE, Side.BUY, 1006, 4, order_id=bid)

@@ -53,33 +53,35 @@ def test_both_modes_are_what_pettingzoo_says_they_are() -> None:
 def test_the_ladder_is_the_book_in_currency_best_prices_in_the_middle() -> None:
     env = played("ansi")
     public = env.batch.markets[0]["public"]
-    shown = lines(env)
-    assert shown[0] == f"test  8 of 12 s  {env.batch.environment.spec.currency}"
-    middle = next(number for number, line in enumerate(shown) if "spread" in line)
+    rendered = lines(env)
+    assert rendered[0] == f"test  8 of 12 s  {env.batch.environment.spec.currency}"
+    middle = next(number for number, line in enumerate(rendered) if "spread" in line)
     gap = (public["best_ask"] - public["best_bid"]) * 0.01
-    assert f"spread {gap:.2f}" in shown[middle]
+    assert f"spread {gap:.2f}" in rendered[middle]
     for side, sign in ((1, -1), (0, 1)):
         for place in range(min(8, int(public["depth"][side]))):
             level = public["level"][side, place]
-            words = shown[middle + sign * (place + 1)].split()
+            words = rendered[middle + sign * (place + 1)].split()
             pair = [f"{level['price_ticks'] * 0.01:.2f}", str(level["quantity_lots"])]
             assert words[:2] == (pair if side == 1 else pair[::-1])
-    assert shown[middle - min(8, int(public["depth"][1])) - 1].split() == ["bid", "price", "ask"]
+    assert rendered[middle - min(8, int(public["depth"][1])) - 1].split() == ["bid", "price", "ask"]
 
 
 def test_own_orders_are_marked_where_they_rest() -> None:
     env = played("ansi")
-    shown = "\n".join(lines(env))
+    rendered = "\n".join(lines(env))
     marked = 0
     for name, seat in zip(env.possible_agents, env.batch.external, strict=True):
         record = env.batch.markets[0]["seat"][seat]
         for slot in range(32):
             order = record["order"][slot]
             if int(record["live"]) >> slot & 1:
-                row = next(line for line in shown.splitlines() if f" {order['price_ticks'] * 0.01:.2f} " in line + " ")
+                row = next(
+                    line for line in rendered.splitlines() if f" {order['price_ticks'] * 0.01:.2f} " in line + " "
+                )
                 assert f"* {name} {order['leaves_quantity']}" in row
                 marked += 1
-    assert shown.count("*") == marked >= 2
+    assert rendered.count("*") == marked >= 2
 
 
 def test_several_own_orders_at_a_price_are_added_up() -> None:
@@ -103,19 +105,19 @@ def test_the_last_trades_are_those_of_the_engine_the_last_one_first() -> None:
         events = market["event"][: market["event_count"]]
         takers = events[events["kind"] == EventKind.FILLED][1::2]
         fills += takers[["time_ns", "side", "quantity_lots", "price_ticks"]].tolist()
-    shown = lines(env)
-    first = shown.index("last trades") + 1
+    rendered = lines(env)
+    first = rendered.index("last trades") + 1
     expected = [
         [f"{time * 1e-9:g}", "s", "buy" if side > 0 else "sell", str(quantity), "at", f"{price * 0.01:.2f}"]
         for time, side, quantity, price in fills[:-6:-1]
     ]
-    assert [line.split() for line in shown[first : first + 5]] == expected
+    assert [line.split() for line in rendered[first : first + 5]] == expected
     env.reset()
-    shown = lines(env)
-    assert shown[shown.index("last trades") + 1].split() == ["none"], "those were of another session"
+    rendered = lines(env)
+    assert rendered[rendered.index("last trades") + 1].split() == ["none"], "those were of another session"
 
 
-def test_accounts_are_worth_what_they_are_worth() -> None:
+def test_accounts_are_marked_to_the_market() -> None:
     env = played("ansi", steps=12)
     spec, public = env.batch.environment.spec, env.batch.markets[0]["public"]
     for name, seat, line in zip(env.possible_agents, env.batch.external, lines(env)[-2:], strict=True):
@@ -130,10 +132,10 @@ def test_accounts_are_worth_what_they_are_worth() -> None:
 
 def test_units_are_those_of_the_market() -> None:
     spec = market_spec(tick_size=0.5, lot_size=0.001, initial_price=12000.0, name="coin")
-    shown = lines(played("ansi", spec=spec))
-    book = [line.split() for line in shown[3:] if "." in line][:3]
+    rendered = lines(played("ansi", spec=spec))
+    book = [line.split() for line in rendered[3:] if "." in line][:3]
     assert all("." in word for words in book for word in words[:2])
-    assert "12,0" in "".join(shown)
+    assert "12,0" in "".join(rendered)
     assert (decimals(0.5), decimals(0.001), decimals(10.0), decimals(1e-8)) == (1, 3, 0, 8)
 
 
@@ -144,7 +146,7 @@ def test_the_picture_has_the_book_the_path_and_own_orders() -> None:
     assert pixels(image, COLORS[Side.SELL]) > 50
     half = image[: HEIGHT * 3 // 4, WIDTH * 2 // 3 :]
     assert pixels(half, OWN) > 50
-    assert pixels(played("rgb_array", steps=0).render()[: HEIGHT * 3 // 4], OWN) == 0, "nobody has orders yet"
+    assert pixels(played("rgb_array", steps=0).render()[: HEIGHT * 3 // 4], OWN) == 0, "no orders yet"
 
 
 def test_an_empty_market_can_be_looked_at() -> None:
@@ -152,8 +154,8 @@ def test_an_empty_market_can_be_looked_at() -> None:
     for mode in ("ansi", "rgb_array"):
         env = MarketEnv(environment(empty), mode)
         env.reset(seed=1)
-        shown = env.render()
-        assert "one side is empty" in shown if isinstance(shown, str) else shown.shape == (HEIGHT, WIDTH, 3)
+        rendered = env.render()
+        assert "one side is empty" in rendered if isinstance(rendered, str) else rendered.shape == (HEIGHT, WIDTH, 3)
 
 
 def test_looking_changes_nothing() -> None:

@@ -66,6 +66,6 @@ def test_rewards_of_a_session_sum_to_its_profit(weight: float, scale: float) -> 
         ({f"profit_{i}": Profit() for i in range(9)}, "1 to 8 schemes"),
     ],
 )
-def test_what_cannot_be_summed_is_refused(reward: object, complaint: str) -> None:
+def test_invalid_reward_parts_raise(reward: object, complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
         environment(reward=reward)

@@ -60,7 +60,7 @@ def lift(public, seat, params):  # type: ignore[no-untyped-def]
 
 @trader
 def befriend(public, seat, params):  # type: ignore[no-untyped-def]
-    """Sell to its friend at a high price, to nobody else."""
+    """Sell to its friend only, at a high price."""
     cancel_all(seat)
     if public.step > 0:
         submit_limit(seat, -1, 1009.0, 1)
@@ -89,9 +89,9 @@ def profit_of(*traders: object) -> tuple[np.ndarray, BatchMarket]:
     return np.array([batch.step(none).reward[0].copy() for _ in range(STEPS)]), batch
 
 
-def test_a_quote_nobody_can_hit_does_not_move_the_mark() -> None:
+def test_a_quote_too_short_to_hit_does_not_move_the_mark() -> None:
     profit, batch = profit_of(flash)
-    assert batch.markets["public"]["best_bid"][0] == 1008  # the quote is there to be seen
+    assert batch.markets["public"]["best_bid"][0] == 1008  # the quote is published
     np.testing.assert_allclose(profit[0, 1], -5 * 10)  # bought at 1010, marked at 1000
     np.testing.assert_allclose(profit[1:, 1], 0.0)
 

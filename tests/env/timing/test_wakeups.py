@@ -26,20 +26,20 @@ from tests.builders import environment, market_spec
 STEPS = 12
 
 
-def paced(timing: Any, action: Any = None, **changes: Any) -> BatchMarket:
+def timed_batch(timing: Any, action: Any = None, **changes: Any) -> BatchMarket:
     batch = BatchMarket(environment(timing=timing, action=action or Quotes(), **changes), 1)
     batch.reset([1])
     return batch
 
 
 def continuous(choice: int, choices: int) -> float:
-    """Return the number in [-1, 1] in the middle of what stands for a choice."""
+    """Return the number in [-1, 1] in the middle of the range of a choice."""
     return (2 * choice + 1) / choices - 1
 
 
 @pytest.mark.parametrize("discrete", [False, True])
 def test_a_seat_acts_again_after_as_many_steps_as_it_has_chosen(discrete: bool) -> None:
-    batch = paced(ChosenDelay((1, 3, 5)), LimitGrid() if discrete else Quotes())
+    batch = timed_batch(ChosenDelay((1, 3, 5)), LimitGrid() if discrete else Quotes())
     size = batch.environment.action_size
     assert batch.environment.action_of("outside").space.shape == (size,)
     active = []
@@ -54,46 +54,46 @@ def test_a_seat_acts_again_after_as_many_steps_as_it_has_chosen(discrete: bool) 
     assert [step for step, (_, second) in enumerate(active) if second] == [0, *range(5, STEPS)]
 
 
-def test_a_sleeping_seat_keeps_its_orders_and_is_scored_but_shown_nothing() -> None:
-    batch = paced(ChosenDelay((4,)), spec=market_spec(session_steps=38))
+def test_a_sleeping_seat_keeps_its_orders_and_is_scored_without_observations() -> None:
+    batch = timed_batch(ChosenDelay((4,)), spec=market_spec(session_steps=38))
     action = np.zeros((1, 2, 5), np.float32)
-    sent, earned, shown = [], [], []
+    sent, earned, observed = [], [], []
     for _ in range(38):
         before = batch.active[0, 4]
         step = batch.step(action)
         seat = batch.markets[0]["seat"][4]
         assert (seat["command_count"] > 0) == before
         sent.append(bool(seat["command_count"]))
-        shown.append(step.observation[0, 0].tobytes())
+        observed.append(step.observation[0, 0].tobytes())
         if not before:
             earned.append(float(step.reward[0, 4]))
     assert sent == ([True, False, False, False] * 10)[:38]
     assert np.abs(earned).max() > 0
-    changes = [step for step in range(1, 38) if shown[step] != shown[step - 1]]
+    changes = [step for step in range(1, 38) if observed[step] != observed[step - 1]]
     assert changes == [*range(3, 37, 4), 37], "an observation as it wakes, the last one at the close"
 
 
-def test_a_paced_action_is_one_number_more() -> None:
+def test_a_timed_action_has_one_more_number() -> None:
     grid = environment(action=LimitGrid(), timing=ChosenDelay()).action_of("outside")
     assert grid.space == MultiDiscrete([22, 5])
     assert environment(action=LimitGrid(), timing=EveryStep()).action_of("outside") == LimitGrid()
-    batch = paced(ChosenDelay(), LimitGrid())
+    batch = timed_batch(ChosenDelay(), LimitGrid())
     assert batch.mask.shape == (1, 2, 27)
     for _ in range(3):
         batch.step(np.ones((1, 2, 2), np.float32))
-        assert batch.mask[:, :, 22:].all(), "no choice of a pace is masked"
+        assert batch.mask[:, :, 22:].all(), "no timing choice is masked"
 
 
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        (lambda: ChosenDelay((0, 1)), r"pace.delays is \(0, 1\); it must be 1 to 13 whole numbers"),
-        (lambda: ChosenDelay(()), r"pace.delays is \(\)"),
-        (lambda: ChosenTrigger(longest_steps=0), "pace.longest_steps is 0; it must be one or more"),
-        (lambda: ChosenTrigger(quote_move=0.0), "pace.quote_move is 0.0; it must be above zero"),
+        (lambda: ChosenDelay((0, 1)), r"timing.delays is \(0, 1\); it must be 1 to 13 whole numbers"),
+        (lambda: ChosenDelay(()), r"timing.delays is \(\)"),
+        (lambda: ChosenTrigger(longest_steps=0), "timing.longest_steps is 0; it must be one or more"),
+        (lambda: ChosenTrigger(quote_move=0.0), "timing.quote_move is 0.0; it must be above zero"),
     ],
 )
-def test_a_pace_that_cannot_be_is_named(change: Any, complaint: str) -> None:
+def test_an_invalid_timing_is_named(change: Any, complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
         change()
 
@@ -122,7 +122,7 @@ class Sleeper:
         self.market["event"]["quantity_lots"][len(lots)] = 99
 
 
-def test_a_sleeper_wakes_when_its_time_is_over_and_not_for_what_it_does_not_wait_for() -> None:
+def test_a_sleeper_wakes_when_its_time_is_over_and_not_for_other_triggers() -> None:
     sleeper = Sleeper()
     sleeper.trade(50)
     sleeper.seat["account"]["trades"] = 3
@@ -152,7 +152,7 @@ def test_a_large_trade_wakes_it() -> None:
 @pytest.mark.parametrize(
     ("side", "near", "far"), [("best_bid", 997, 998), ("best_ask", 1003, 1002), ("best_bid", 993, 992)]
 )
-def test_a_move_of_the_touch_wakes_it(side: str, near: int, far: int) -> None:
+def test_a_move_of_the_best_quotes_wakes_it(side: str, near: int, far: int) -> None:
     sleeper = Sleeper(quote_ticks=3)
     sleeper.market["public"][side] = near
     assert sleeper.sleeps()
@@ -160,9 +160,9 @@ def test_a_move_of_the_touch_wakes_it(side: str, near: int, far: int) -> None:
     assert not sleeper.sleeps()
 
 
-def test_what_a_seat_waits_for_is_what_it_has_chosen() -> None:
+def test_a_seat_waits_for_its_chosen_trigger() -> None:
     timing = ChosenTrigger(longest_steps=6, trade_size=0.5, quote_move=0.5)
-    batch = paced(timing, spec=market_spec(session_steps=20))
+    batch = timed_batch(timing, spec=market_spec(session_steps=20))
     _, lots, ticks = (int(value) for value in timing.parameters(batch.environment.spec))
     assert lots > 1 or ticks > 1
     for choice, expected in {OWN_FILL: (1, 0, 0), LARGE_TRADE: (0, lots, 0), QUOTE_MOVE: (0, 0, ticks)}.items():

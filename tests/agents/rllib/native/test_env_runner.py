@@ -83,7 +83,7 @@ def played_again(described: EnvironmentSpec, market: int, episodes: list[Any]) -
     """Return what `MarketEnv` hands each agent of a market of the first session for the actions of the episodes."""
     seeds = derive_keys(5, Stream.SAMPLE, 0, count=MARKETS)
     env = MarketEnv(described)
-    env._sessions.next = lambda: [int(seeds[market])]
+    env._episodes.next_seeds = lambda: [int(seeds[market])]
     observations, _ = env.reset()
     data = {agent: seat.actions.data for agent, seat in episodes[market].agent_episodes.items()}
     actions = {

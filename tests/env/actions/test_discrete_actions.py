@@ -94,13 +94,13 @@ def test_a_mixed_action_is_a_choice_and_numbers(value: Any, complaint: str) -> N
     env.step({"outside_0": fine, "outside_1": fine})
 
 
-def test_a_mixed_action_is_repeated_and_paced() -> None:
+def test_a_mixed_action_is_repeated_per_instrument_and_timed() -> None:
     single = OrderMixed().space
     pair = market_spec(further_instruments={"second": market_spec(name="second")})
     assert environment(action=OrderMixed(), spec=pair).action_of("outside").space == Tuple((*single, *single))
-    paced = environment(action=OrderMixed(), timing=ChosenDelay((1, 3)))
-    assert paced.action_of("outside").space == Tuple((*single, Discrete(2)))
-    env = MarketEnv(paced)
+    timed = environment(action=OrderMixed(), timing=ChosenDelay((1, 3)))
+    assert timed.action_of("outside").space == Tuple((*single, Discrete(2)))
+    env = MarketEnv(timed)
     _, infos = env.reset(seed=1)
     assert [part is None for part in infos["outside_0"]["action_mask"]] == [False, True, False]
     _, _, _, _, infos = env.step({"outside_0": (1, np.zeros(2), 1), "outside_1": (2, np.zeros(2), 0)})

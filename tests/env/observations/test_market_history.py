@@ -1,4 +1,4 @@
-"""The observations that need a digest, in a running market."""
+"""Observations of the market history, in a running market."""
 
 import numpy as np
 
@@ -18,16 +18,16 @@ PARTS = {"events": Events(), "candles": Candles(), "orders": Orders(), "fills": 
 def test_each_part_lies_where_the_environment_says_and_lives() -> None:
     batch = BatchMarket(environment(observation=PARTS, spec=market_spec(session_steps=40)), 2)
     batch.reset([1, 2])
-    seen = np.array([batch.step(action).observation.copy() for action in actions(batch, 40)])
-    assert np.isfinite(seen).all()
+    observed = np.array([batch.step(action).observation.copy() for action in actions(batch, 40)])
+    assert np.isfinite(observed).all()
     offset = 0
     for name, part in PARTS.items():
-        assert np.ptp(seen[..., offset : offset + part.size]) > 0, name
+        assert np.ptp(observed[..., offset : offset + part.size]) > 0, name
         offset += part.size
-    assert offset == seen.shape[-1]
+    assert offset == observed.shape[-1]
 
 
-def test_the_newest_fill_seen_is_the_last_one_of_the_step() -> None:
+def test_the_newest_observed_fill_is_the_last_one_of_the_step() -> None:
     batch = BatchMarket(environment(observation={"fills": Fills()}, spec=market_spec(session_steps=40)), 1)
     batch.reset([5])
     checked = 0
@@ -76,7 +76,7 @@ def test_queue_positions_are_the_lots_that_came_earlier() -> None:
     assert queued > 0
 
 
-def test_a_market_that_nobody_looks_back_on_keeps_no_history() -> None:
+def test_a_market_without_observations_of_its_history_keeps_none() -> None:
     batch = BatchMarket(environment(observation={"clock": Clock(), "flow": FlowImbalance()}), 1)
     batch.reset([1])
     assert batch.markets["public"]["event_count"][0] == 0

@@ -102,7 +102,7 @@ class BatchMarket:
         self._parts = observation_parts(environment)
         self.instruments["public"]["tracks_history"] = any(
             part.tracks_history for part in environment.observation.values()
-        ) or any("events" in group.privileges for group in environment.groups)
+        ) or any("events" in group.agent.traits.privileges for group in environment.groups)
         scores = [(part.reward.address, part.weight) for part in environment.reward.values()]
         self._reward_parts = np.array(scores, REWARD_PART)
         self.observation = np.zeros((markets, self.external.size, environment.observation_size), np.float32)

@@ -56,7 +56,7 @@ class FocalEnv(VectorEnv[Floats, NDArray[Any], NDArray[Any]]):
                 "the others must be scripted or frozen"
             )
         for group in environment.groups:
-            if group.agent.params_per_market:
+            if group.agent.traits.parameters_per == "market":
                 raise ValueError(f"population.{group.name} is still evolving; FocalEnv needs a policy that plays")
         self.metadata = {"autoreset_mode": AutoresetMode.NEXT_STEP, "render_modes": []}
         self.group = names[0]

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -20,6 +20,7 @@ from marl_market.env.interface.schemes import ObservationScheme, PrivilegedSchem
 from marl_market.env.interface.signatures import PARAM_VALUES, REWARD_VALUES, decide
 from marl_market.env.parallel_env import MarketEnv
 from marl_market.env.population.group import External, Group
+from marl_market.env.population.traits import ParametersPer
 from marl_market.exchange.codes import CommandKind, EventKind, Reason
 from marl_market.exchange.records import SEAT_COMMANDS
 from marl_market.market.spec import MarketSpec
@@ -73,7 +74,7 @@ def every_reward() -> dict[str, RewardScheme]:
 
 def plays_by_itself(agent: Any) -> bool:
     """Return whether an agent is a rule: not from outside, and nobody has to write its mind."""
-    return not isinstance(agent, External) and not hasattr(agent, "learner") and not agent.observes
+    return not isinstance(agent, External) and not hasattr(agent, "learner") and not agent.traits.observes
 
 
 AGENTS = choices("agent")
@@ -118,7 +119,7 @@ def test_every_scripted_agent_plays_every_market_and_nothing_is_made_or_lost(age
     description = replace(populated(load("agent", agent), market), spec=load("market", market))
     batch, observations = play(description, markets=8)
     focal = description.seats_of("focal")
-    if description.groups[-1].moves_fundamental:
+    if description.groups[-1].agent.traits.moves_fundamental:
         assert np.abs(batch.markets["path_shift"]).max() > 0, "one that steers nothing shows nothing"
     else:
         traded = batch.markets["seat"]["account"]["traded_lots"][:, focal]
@@ -156,7 +157,8 @@ def test_every_fundamental_gives_a_path_of_finite_values(fundamental: str, marke
 def test_every_agent_keeps_the_contract(agent: str, market: str) -> None:
     params = load("agent", agent)
     assert params.trader is None or isinstance(params.trader.address, int)
-    assert {type(flag) for flag in (params.observes, params.warms_up, params.params_per_market)} == {bool}
+    assert {type(flag) for flag in (params.traits.observes, params.traits.warms_up)} == {bool}
+    assert params.traits.parameters_per in get_args(ParametersPer)
     parameters = params.parameters(short(market), 3)
     assert len(parameters) <= PARAM_VALUES
     assert np.isfinite(np.asarray(parameters, np.float64)).all()

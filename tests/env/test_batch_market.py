@@ -10,6 +10,7 @@ from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
 from marl_market.env.batch_market import ActionError, BatchMarket
 from marl_market.env.interface.signatures import DECIDED, trader
 from marl_market.env.population.group import External, Group
+from marl_market.env.population.traits import Traits
 from marl_market.env.rewards.inventory import Inventory
 from marl_market.env.rewards.profit import Profit
 from marl_market.env.step.kernels import step_serial
@@ -33,9 +34,7 @@ def fill_list(public, seat, params):  # type: ignore[no-untyped-def]
 @dataclass(frozen=True)
 class Busy:
     trader = fill_list
-    observes = False
-    warms_up = True
-    params_per_market = False
+    traits = Traits(warms_up=True)
 
     def parameters(self, spec: MarketSpec, seats: int) -> Sequence[float]:
         return ()
@@ -67,7 +66,7 @@ def test_what_a_trader_raises_is_raised_by_the_step(threads: int) -> None:
 def test_nobody_acts_from_outside_before_the_session_opens() -> None:
     @dataclass(frozen=True)
     class Early(External):
-        warms_up = True
+        traits = Traits(observes=True, warms_up=True)
 
     batch = BatchMarket(environment([Group("noise", ZeroIntelligence(), 2), Group("mine", Early(), 1)]), 2)
     batch.reset([1, 2])
@@ -190,7 +189,7 @@ def test_an_action_array_of_any_memory_layout_is_read_alike_and_compiles_nothing
 def test_where_every_market_has_a_mind_its_seats_share_it() -> None:
     @dataclass(frozen=True)
     class Candidate(Busy):
-        params_per_market = True
+        traits = Traits(warms_up=True, parameters_per="market")
 
     description = environment([Group("one", Busy(), 2), Group("many", Candidate(), 3), Group("last", External(), 1)])
     batch = BatchMarket(description, 4)

@@ -12,6 +12,7 @@ from marl_market.agents.scripted.ladder import LEVELS
 from marl_market.agents.scripted.quoting import quote_both_sides
 from marl_market.env.interface.schemes import require
 from marl_market.env.interface.signatures import DECIDED, trader
+from marl_market.env.population.traits import Traits
 from marl_market.market.spec import MarketSpec
 
 
@@ -52,9 +53,7 @@ class AdaptivePOV:
     """
 
     trader = quote
-    observes = False
-    warms_up = True
-    params_per_market = False
+    traits = Traits(warms_up=True)
     rate: float = 0.25
     smallest: float = 0.2
     half_life_seconds: float = 10.0

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from marl_market.agents.scripted.quoting import quote_both_sides
 from marl_market.env.interface.signatures import DECIDED, trader
+from marl_market.env.population.traits import Traits
 from marl_market.market.spec import MarketSpec
 
 
@@ -41,9 +42,7 @@ class AvellanedaStoikov:
     """
 
     trader = quote
-    observes = False
-    warms_up = True
-    params_per_market = False
+    traits = Traits(warms_up=True)
     risk_aversion: float = 0.02
     decay: float = 2.0
     size: float = 1.0

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from marl_market.env.interface.schemes import require
 from marl_market.env.interface.signatures import DECIDED, trader
+from marl_market.env.population.traits import Traits
 from marl_market.exchange.codes import TimeInForce
 from marl_market.exchange.commands import submit_limit_order
 from marl_market.exchange.random_streams import exponential, normal, uniform
@@ -66,10 +67,7 @@ class ChartistFundamentalist:
     """
 
     trader = trade
-    observes = False
-    warms_up = True
-    params_per_market = False
-    privileges = ("fundamental",)
+    traits = Traits(warms_up=True, privileges=("fundamental",))
     fundamentalist: float = 1.0
     chartist: float = 1.0
     noise: float = 1.0

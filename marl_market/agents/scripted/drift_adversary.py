@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from marl_market.env.interface.schemes import require
 from marl_market.env.interface.signatures import DECIDED, trader
+from marl_market.env.population.traits import Traits
 from marl_market.market.spec import MarketSpec
 
 
@@ -37,10 +38,7 @@ class DriftAdversary:
     """
 
     trader = steer
-    observes = False
-    warms_up = False
-    params_per_market = False
-    moves_fundamental = True
+    traits = Traits(moves_fundamental=True)
     drift: float = 5.0
 
     def __post_init__(self) -> None:

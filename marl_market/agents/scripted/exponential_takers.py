@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from marl_market.env.interface.schemes import require
 from marl_market.env.interface.signatures import DECIDED, trader
+from marl_market.env.population.traits import Traits
 from marl_market.exchange.codes import TimeInForce
 from marl_market.exchange.commands import submit_limit_order
 from marl_market.exchange.random_streams import exponential
@@ -43,9 +44,7 @@ class ExponentialTakers:
     """
 
     trader = take
-    observes = False
-    warms_up = True
-    params_per_market = False
+    traits = Traits(warms_up=True)
     arrival: float = 0.5
     decay: float = 2.0
     size: float = 1.0

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from marl_market.agents.scripted.quoting import quote_both_sides
 from marl_market.env.interface.schemes import require
 from marl_market.env.interface.signatures import DECIDED, trader
+from marl_market.env.population.traits import Traits
 from marl_market.market.spec import MarketSpec
 
 
@@ -33,9 +34,7 @@ class FixedSpread:
     """
 
     trader = quote
-    observes = False
-    warms_up = True
-    params_per_market = False
+    traits = Traits(warms_up=True)
     spread: float = 1.0
     size: float = 1.0
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from marl_market.agents.scripted.assignment import LIMIT, Assignments, attends, quote_assignment, work_on_assignment
 from marl_market.env.interface.signatures import DECIDED, trader
+from marl_market.env.population.traits import Traits
 from marl_market.market.spec import MarketSpec
 
 
@@ -31,9 +32,7 @@ class Giveaway:
     """
 
     trader = trade
-    observes = False
-    warms_up = False
-    params_per_market = False
+    traits = Traits()
     assignments: Assignments = field(default_factory=Assignments)
 
     def parameters(self, spec: MarketSpec, seats: int) -> Sequence[float]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from marl_market.agents.scripted.quoting import quote_both_sides
 from marl_market.env.interface.schemes import require
 from marl_market.env.interface.signatures import DECIDED, trader
+from marl_market.env.population.traits import Traits
 from marl_market.exchange.compiled import compiled
 from marl_market.market.spec import MarketSpec
 
@@ -75,9 +76,7 @@ class GLFT:
     """
 
     trader = quote
-    observes = False
-    warms_up = True
-    params_per_market = False
+    traits = Traits(warms_up=True)
     risk_aversion: float = 0.02
     decay: float = 2.0
     arrival: float = 1.0

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from marl_market.agents.scripted.quoting import quote_both_sides
 from marl_market.env.interface.schemes import require
 from marl_market.env.interface.signatures import DECIDED, trader
+from marl_market.env.population.traits import Traits
 from marl_market.market.spec import MarketSpec
 
 
@@ -49,9 +50,7 @@ class GlostenMilgromMaker:
     """
 
     trader = quote
-    observes = False
-    warms_up = False
-    params_per_market = False
+    traits = Traits()
     informed: float = 0.2
     half_range: float = 2.0
     probability: float = 0.5

@@ -11,6 +11,7 @@ import numpy as np
 from marl_market.agents.scripted.calibrated_flow import flow_tables, offer_at_random, take_at_random
 from marl_market.env.interface.schemes import require
 from marl_market.env.interface.signatures import DECIDED, trader
+from marl_market.env.population.traits import Traits
 from marl_market.exchange.bits import lowest_bit
 from marl_market.exchange.commands import cancel
 from marl_market.exchange.compiled import compiled
@@ -124,9 +125,7 @@ class Hawkes:
     """
 
     trader = trade
-    observes = False
-    warms_up = True
-    params_per_market = False
+    traits = Traits(warms_up=True)
     share: float = 1.0
     same: Sequence[Sequence[float]] = ((0.3, 0.5, 0.1), (0.01, 0.4, 0.0), (0.1, 0.4, 0.2))
     opposite: Sequence[Sequence[float]] = ((0.1, 0.1, 0.1), (0.0, 0.1, 0.0), (0.1, 0.1, 0.1))

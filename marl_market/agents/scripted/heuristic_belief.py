@@ -16,6 +16,7 @@ from marl_market.agents.scripted.assignment import (
     work_on_assignment,
 )
 from marl_market.env.interface.signatures import DECIDED, trader
+from marl_market.env.population.traits import Traits
 from marl_market.exchange.codes import PublicKind
 from marl_market.exchange.compiled import compiled
 from marl_market.exchange.records import PUBLIC_EVENTS
@@ -85,10 +86,7 @@ class HeuristicBelief:
     """
 
     trader = trade
-    observes = False
-    warms_up = False
-    params_per_market = False
-    privileges = ("events",)
+    traits = Traits(privileges=("events",))
     assignments: Assignments = field(default_factory=Assignments)
 
     def parameters(self, spec: MarketSpec, seats: int) -> Sequence[float]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from marl_market.agents.scripted.position_target import trade_towards
 from marl_market.env.interface.schemes import require
 from marl_market.env.interface.signatures import DECIDED, trader
+from marl_market.env.population.traits import Traits
 from marl_market.exchange.records import PUBLIC_LEVELS
 from marl_market.market.spec import MarketSpec
 
@@ -52,9 +53,7 @@ class Imbalance:
     """
 
     trader = lean
-    observes = False
-    warms_up = True
-    params_per_market = False
+    traits = Traits(warms_up=True)
     levels: int = 1
     threshold: float = 0.6
     size: float = 1.0

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from marl_market.env.interface.schemes import require
 from marl_market.env.interface.signatures import DECIDED, trader
+from marl_market.env.population.traits import Traits
 from marl_market.exchange.commands import submit_market
 from marl_market.exchange.random_streams import uniform
 from marl_market.market.spec import MarketSpec
@@ -39,10 +40,7 @@ class InformedGlostenMilgrom:
     """
 
     trader = trade
-    observes = False
-    warms_up = False
-    params_per_market = False
-    privileges = ("fundamental",)
+    traits = Traits(privileges=("fundamental",))
     rate: float = 0.2
     size: float = 1.0
 

@@ -11,6 +11,7 @@ import numpy as np
 from marl_market.agents.scripted.position_target import take_at_any_price
 from marl_market.env.interface.schemes import require
 from marl_market.env.interface.signatures import DECIDED, trader
+from marl_market.env.population.traits import Traits
 from marl_market.market.spec import MarketSpec
 
 
@@ -44,10 +45,7 @@ class InformedKyle:
     """
 
     trader = trade
-    observes = False
-    warms_up = False
-    params_per_market = False
-    privileges = ("fundamental",)
+    traits = Traits(privileges=("fundamental",))
     noise_deviation: float = 1.0
     value_deviation: float = 2.0
     insiders: int = 1

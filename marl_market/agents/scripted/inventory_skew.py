@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from marl_market.agents.scripted.quoting import quote_both_sides
 from marl_market.env.interface.schemes import require
 from marl_market.env.interface.signatures import DECIDED, trader
+from marl_market.env.population.traits import Traits
 from marl_market.market.spec import MarketSpec
 
 
@@ -37,9 +38,7 @@ class InventorySkew:
     """
 
     trader = quote
-    observes = False
-    warms_up = True
-    params_per_market = False
+    traits = Traits(warms_up=True)
     penalty: float = 0.1
     decay: float = 2.0
     size: float = 1.0

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from marl_market.agents.scripted.position_target import trade_towards
 from marl_market.env.interface.schemes import require
 from marl_market.env.interface.signatures import DECIDED, trader
+from marl_market.env.population.traits import Traits
 from marl_market.market.spec import MarketSpec
 
 
@@ -47,9 +48,7 @@ class MeanReversion:
     """
 
     trader = fade
-    observes = False
-    warms_up = True
-    params_per_market = False
+    traits = Traits(warms_up=True)
     half_life_seconds: float = 20.0
     threshold: float = 1.0
     size: float = 1.0

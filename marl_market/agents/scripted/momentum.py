@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from marl_market.agents.scripted.position_target import trade_towards
 from marl_market.env.interface.signatures import DECIDED, trader
+from marl_market.env.population.traits import Traits
 from marl_market.market.spec import MarketSpec
 
 
@@ -49,9 +50,7 @@ class Momentum:
     """
 
     trader = follow
-    observes = False
-    warms_up = True
-    params_per_market = False
+    traits = Traits(warms_up=True)
     fast_seconds: float = 5.0
     slow_seconds: float = 20.0
     threshold: float = 0.5

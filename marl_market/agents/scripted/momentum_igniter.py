@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from marl_market.agents.scripted.position_target import trade_towards
 from marl_market.env.interface.schemes import require
 from marl_market.env.interface.signatures import DECIDED, trader
+from marl_market.env.population.traits import Traits
 from marl_market.exchange.commands import cancel_all, submit_limit, submit_market
 from marl_market.exchange.random_streams import uniform
 from marl_market.market.spec import MarketSpec
@@ -51,9 +52,7 @@ class MomentumIgniter:
     """
 
     trader = ignite
-    observes = False
-    warms_up = False
-    params_per_market = False
+    traits = Traits()
     period_steps: int = 30
     burst_steps: int = 4
     size: float = 2.0

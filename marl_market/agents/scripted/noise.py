@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from marl_market.agents.scripted.position_target import take_at_any_price
 from marl_market.env.interface.schemes import require
 from marl_market.env.interface.signatures import DECIDED, trader
+from marl_market.env.population.traits import Traits
 from marl_market.exchange.random_streams import poisson, uniform
 from marl_market.market.spec import MarketSpec
 
@@ -34,9 +35,7 @@ class Noise:
     """
 
     trader = take
-    observes = False
-    warms_up = True
-    params_per_market = False
+    traits = Traits(warms_up=True)
     rate: float = 0.1
     size: float = 1.0
     auction: bool = False

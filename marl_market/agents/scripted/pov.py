@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from marl_market.agents.scripted.position_target import execute_up_to, require_parent_order
 from marl_market.env.interface.schemes import require
 from marl_market.env.interface.signatures import DECIDED, trader
+from marl_market.env.population.traits import Traits
 from marl_market.market.spec import MarketSpec
 
 
@@ -36,9 +37,7 @@ class POV:
     """
 
     trader = execute
-    observes = False
-    warms_up = False
-    params_per_market = False
+    traits = Traits()
     side: int = 1
     size: float = 20.0
     rate: float = 0.1

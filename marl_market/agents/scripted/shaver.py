@@ -19,6 +19,7 @@ from marl_market.agents.scripted.quoting import best_of_others
 from marl_market.agents.scripted.random_shout import ABSOLUTE, highest_price, lowest_price, shout_parameters
 from marl_market.env.interface.schemes import require
 from marl_market.env.interface.signatures import DECIDED, trader
+from marl_market.env.population.traits import Traits
 from marl_market.exchange.commands import HIGHEST_PRICE
 from marl_market.market.spec import MarketSpec
 
@@ -61,9 +62,7 @@ class Shaver:
     """
 
     trader = trade
-    observes = False
-    warms_up = False
-    params_per_market = False
+    traits = Traits()
     assignments: Assignments = field(default_factory=Assignments)
     price_range: tuple[float, float] | None = None
     stub: float = 4.0

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from marl_market.agents.scripted.quoting import best_of_others
 from marl_market.env.interface.schemes import require
 from marl_market.env.interface.signatures import DECIDED, trader
+from marl_market.env.population.traits import Traits
 from marl_market.exchange.commands import cancel_all, submit_limit, submit_market
 from marl_market.market.spec import MarketSpec
 
@@ -55,9 +56,7 @@ class Spoofer:
     """
 
     trader = spoof
-    observes = False
-    warms_up = False
-    params_per_market = False
+    traits = Traits()
     size: float = 1.0
     spoof_size: float = 20.0
     distance_ticks: int = 1

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from marl_market.env.interface.schemes import require
 from marl_market.env.interface.signatures import DECIDED, trader
+from marl_market.env.population.traits import Traits
 from marl_market.exchange.codes import TimeInForce
 from marl_market.exchange.commands import submit_limit_order
 from marl_market.market.spec import MarketSpec
@@ -42,10 +43,7 @@ class StaleQuoteSniper:
     """
 
     trader = snipe
-    observes = False
-    warms_up = False
-    params_per_market = False
-    privileges = ("fundamental",)
+    traits = Traits(privileges=("fundamental",))
     edge: float = 0.5
     position_limit: float = 20.0
 

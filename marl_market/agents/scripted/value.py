@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from marl_market.env.interface.schemes import require
 from marl_market.env.interface.signatures import DECIDED, trader
+from marl_market.env.population.traits import Traits
 from marl_market.exchange.commands import cancel_all, submit_limit
 from marl_market.exchange.random_streams import normal, uniform
 from marl_market.market.spec import MarketSpec
@@ -47,10 +48,7 @@ class Value:
     """
 
     trader = trade
-    observes = False
-    warms_up = True
-    params_per_market = False
-    privileges = ("fundamental",)
+    traits = Traits(warms_up=True, privileges=("fundamental",))
     rate: float = 0.5
     noise: float = 0.5
     least_shade: float = 0.0

@@ -11,6 +11,7 @@ import numpy as np
 from marl_market.agents.scripted.position_target import execute_up_to, require_parent_order, share_of_horizon
 from marl_market.env.interface.schemes import require
 from marl_market.env.interface.signatures import DECIDED, trader
+from marl_market.env.population.traits import Traits
 from marl_market.market.spec import MarketSpec
 
 BUCKETS = 64
@@ -42,9 +43,7 @@ class VWAP:
     """
 
     trader = execute
-    observes = False
-    warms_up = False
-    params_per_market = False
+    traits = Traits()
     side: int = 1
     size: float = 20.0
     horizon: float = 1.0

@@ -10,6 +10,7 @@ import numpy as np
 
 from marl_market.agents.scripted.calibrated_flow import flow_tables, offer_at_random, take_at_random
 from marl_market.env.interface.signatures import DECIDED, trader
+from marl_market.env.population.traits import Traits
 from marl_market.exchange.bits import lowest_bit
 from marl_market.exchange.commands import cancel
 from marl_market.exchange.random_streams import poisson, uniform
@@ -59,9 +60,7 @@ class ZeroIntelligence:
     """
 
     trader = trade
-    observes = False
-    warms_up = True
-    params_per_market = False
+    traits = Traits(warms_up=True)
     share: float = 1.0
     open_orders: float = 12.0
     conviction: float = 0.1

@@ -9,6 +9,7 @@ from marl_market.agents.scripted.assignment import LIMIT, SIDE, Assignments, wor
 from marl_market.agents.scripted.random_shout import highest_price, lowest_price, shout, shout_parameters
 from marl_market.env.interface.schemes import require
 from marl_market.env.interface.signatures import DECIDED, trader
+from marl_market.env.population.traits import Traits
 from marl_market.market.spec import MarketSpec
 
 
@@ -43,9 +44,7 @@ class ZIConstrained:
     """
 
     trader = trade
-    observes = False
-    warms_up = False
-    params_per_market = False
+    traits = Traits()
     assignments: Assignments = field(default_factory=Assignments)
     price_range: tuple[float, float] | None = None
     reach: float = 4.0

@@ -9,6 +9,7 @@ from marl_market.agents.scripted.assignment import Assignments, work_on_assignme
 from marl_market.agents.scripted.random_shout import highest_price, lowest_price, shout, shout_parameters
 from marl_market.env.interface.schemes import require
 from marl_market.env.interface.signatures import DECIDED, trader
+from marl_market.env.population.traits import Traits
 from marl_market.market.spec import MarketSpec
 
 
@@ -37,9 +38,7 @@ class ZIUnconstrained:
     """
 
     trader = trade
-    observes = False
-    warms_up = False
-    params_per_market = False
+    traits = Traits()
     assignments: Assignments = field(default_factory=Assignments)
     price_range: tuple[float, float] | None = None
     reach: float = 4.0

@@ -20,6 +20,7 @@ from marl_market.agents.scripted.assignment import (
 )
 from marl_market.env.interface.schemes import require
 from marl_market.env.interface.signatures import DECIDED, trader
+from marl_market.env.population.traits import Traits
 from marl_market.exchange.compiled import compiled
 from marl_market.exchange.random_streams import uniform
 from marl_market.market.spec import MarketSpec
@@ -179,9 +180,7 @@ class ZIP:
     """
 
     trader = trade
-    observes = False
-    warms_up = False
-    params_per_market = False
+    traits = Traits()
     assignments: Assignments = field(default_factory=Assignments)
     least_margin: float = 0.05
     most_margin: float = 0.35

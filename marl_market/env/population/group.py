@@ -11,11 +11,9 @@ from numpy.typing import NDArray
 
 from marl_market.env.interface.schemes import ActionScheme
 from marl_market.env.population.participation import Participation
+from marl_market.env.population.traits import Traits
 from marl_market.market.latency import Latency
 from marl_market.market.spec import MarketSpec
-
-PRIVILEGES = ("events", "fundamental")
-"""What an agent may name in `privileges`."""
 
 
 class Agent(Protocol):
@@ -23,23 +21,13 @@ class Agent(Protocol):
 
     Attributes:
         trader: compiled function of signature `marl_market.env.interface.signatures.TRADER`; None where it decides outside the step.
-        observes: whether the seat's observation is encoded for it each step.
-        warms_up: whether it acts before the session opens.
-        params_per_market: whether every market has a mind of its own (a candidate of an evolution).
-
-    More attributes are for the few that need them: `privileges`, a tuple of what else the seat is shown ("events": the
-    public history is kept up to date; "fundamental": `seat.agent.signal` is the fundamental value in ticks), `moves_fundamental`,
-    whether `seat.agent.drift` moves the fundamental value, and `params_per_seat`, whether every seat has a mind of its own.
+        traits: what the environment must provide for it, see `marl_market.env.population.traits`.
     """
 
     @property
     def trader(self) -> Any: ...
     @property
-    def observes(self) -> bool: ...
-    @property
-    def warms_up(self) -> bool: ...
-    @property
-    def params_per_market(self) -> bool: ...
+    def traits(self) -> Traits: ...
 
     def parameters(self, spec: MarketSpec, seats: int) -> Sequence[float]:
         """Return what goes into the mind record, in ticks, lots and steps, for one of `seats` seats."""
@@ -67,9 +55,7 @@ class External:
     """A mind outside the step: its actions are arguments of each step."""
 
     trader = None
-    observes = True
-    warms_up = False
-    params_per_market = False
+    traits = Traits(observes=True)
 
     def parameters(self, spec: MarketSpec, seats: int) -> Sequence[float]:
         """Return none: the mind is elsewhere."""
@@ -101,22 +87,3 @@ class Group:
     def __post_init__(self) -> None:
         if self.count < 1:
             raise ValueError(f"population.{self.name}.count is {self.count}; a group has one seat or more")
-        if not set(self.privileges) <= set(PRIVILEGES):
-            raise ValueError(
-                f"population.{self.name}.agent.sees is {self.privileges}; it must name some of {PRIVILEGES}"
-            )
-
-    @property
-    def privileges(self) -> tuple[str, ...]:
-        """Return what the seats are shown beyond what every seat sees."""
-        return tuple(getattr(self.agent, "privileges", ()))
-
-    @property
-    def params_per_seat(self) -> bool:
-        """Return whether every seat has a mind of its own in the market's records."""
-        return bool(getattr(self.agent, "params_per_seat", False))
-
-    @property
-    def moves_fundamental(self) -> bool:
-        """Return whether the seats move the fundamental value."""
-        return bool(getattr(self.agent, "moves_fundamental", False))

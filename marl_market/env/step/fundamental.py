@@ -30,7 +30,10 @@ class FundamentalPaths:
         """Allocate the paths of instrument `number` and give each of its market `records` the address of its own."""
         spec, needed = (
             market.instruments[number],
-            any("fundamental" in group.privileges or group.moves_fundamental for group in groups),
+            any(
+                "fundamental" in group.agent.traits.privileges or group.agent.traits.moves_fundamental
+                for group in groups
+            ),
         )
         self._spec, self._number = spec, number
         self._process: Fundamental | None = spec.fundamental

@@ -38,8 +38,8 @@ def seat_groups(
     rows: dict[str, slice] = {}
     used = 0
     for group in environment.groups:
-        own_minds = group.count if group.params_per_seat else 1
-        rows[group.name] = slice(used, used + (count if group.agent.params_per_market else own_minds))
+        row_counts = {"group": 1, "market": count, "seat": group.count}
+        rows[group.name] = slice(used, used + row_counts[group.agent.traits.parameters_per])
         used = rows[group.name].stop
     # What follows belongs to the further instruments: in each, a group has one row for its rule or its decoder.
     own, further = used, len(environment.spec.instruments) - 1
@@ -74,19 +74,19 @@ def _place_groups(
     """
     spec = environment.spec.instruments[number]
     for group, param_rows in zip(environment.groups, rows, strict=True):
-        agent, seats = group.agent, environment.seats_of(group.name)
+        agent, traits, seats = group.agent, group.agent.traits, environment.seats_of(group.name)
         action = environment.single_action_of(group)
-        parameters = action.parameters(spec) if agent.observes else agent.parameters(spec, group.count)
+        parameters = action.parameters(spec) if traits.observes else agent.parameters(spec, group.count)
         if len(parameters) > PARAM_VALUES:
             raise ValueError(f"population.{group.name} has {len(parameters)} parameters, at most {PARAM_VALUES}")
         params["value"][param_rows, : len(parameters)] = parameters
         seat = records["seat"][:, seats]
-        follows = agent.observes and number > 0
+        follows = traits.observes and number > 0
         seat["agent"]["trader"] = 0 if follows or agent.trader is None else agent.trader.address
         seat["agent"]["decoder"] = action.decoder.address
         seat["agent"]["action_offset"] = number * action.size
         seat["agent"]["timing"] = (
-            environment.timing.timing_function.address if agent.observes and environment.timing.timing_function else 0
+            environment.timing.timing_function.address if traits.observes and environment.timing.timing_function else 0
         )
         scheme = environment.action_of(group.name)
         seat["agent"]["mask_function"] = 0 if scheme.mask is None else scheme.mask.address
@@ -94,15 +94,15 @@ def _place_groups(
         seat["agent"]["mask"][..., : mask_size_of(scheme)] = 1
         paced = timing_parameters(action, environment.timing, spec)
         params["timing_value"][param_rows, : len(paced)] = paced
-        seat["agent"]["observes"] = seat["tracks_queue"] = agent.observes
+        seat["agent"]["observes"] = seat["tracks_queue"] = traits.observes
         seat["agent"]["warms_up"] = (
-            agent.warms_up and agent.trader is not None
+            traits.warms_up and agent.trader is not None
         )  # nothing comes from outside before the open
-        seat["agent"]["observes_fundamental"] = "fundamental" in group.privileges
-        seat["agent"]["moves_fundamental"] = group.moves_fundamental
+        seat["agent"]["observes_fundamental"] = "fundamental" in traits.privileges
+        seat["agent"]["moves_fundamental"] = traits.moves_fundamental
         seat["agent"]["group_index"] = np.arange(group.count)
         row = np.arange(param_rows.start, param_rows.stop)
-        row = row[None, :] if group.params_per_seat else row[:, None]
+        row = row[None, :] if traits.parameters_per == "seat" else row[:, None]
         seat["agent"]["params_row"] = np.broadcast_to(row, (records.size, group.count))
         for place, (name, part) in enumerate(environment.reward.items()):
             parameters = part.parameters(spec)

@@ -303,7 +303,7 @@ def _settings(config: Any) -> tuple[EnvironmentSpec, int, int]:
             "population has no external group; MarketEnvRunner needs seats whose actions come from outside"
         )
     for group in environment.groups:
-        if group.agent.params_per_market:
+        if group.agent.traits.parameters_per == "market":
             raise ValueError(f"population.{group.name} is still evolving; MarketEnvRunner needs a policy that plays")
     if config._env_to_module_connector is not None or config._module_to_env_connector is not None:
         raise ValueError(

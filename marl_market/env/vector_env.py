@@ -15,7 +15,8 @@ from marl_market.env.actions.validation import ActionError
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.episode_seeds import Sessions
-from marl_market.env.interface.schemes import flatten_action, mask_size_of
+from marl_market.env.interface.schemes import mask_size_of
+from marl_market.env.interface.spaces import flatten_action
 
 Floats = NDArray[np.float32]
 Flags = NDArray[np.bool_]

@@ -16,8 +16,9 @@ from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.interface.records import SEAT_ACTIONS, SEAT_OBSERVATION
-from marl_market.env.interface.schemes import ObservationScheme, PrivilegedScheme, RewardScheme, flatten_action
+from marl_market.env.interface.schemes import ObservationScheme, PrivilegedScheme, RewardScheme
 from marl_market.env.interface.signatures import PARAM_VALUES, REWARD_VALUES, decide
+from marl_market.env.interface.spaces import flatten_action
 from marl_market.env.parallel_env import MarketEnv
 from marl_market.env.population.group import External, Group
 from marl_market.env.population.traits import ParametersPer

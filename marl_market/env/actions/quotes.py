@@ -10,8 +10,8 @@ import numpy as np
 from gymnasium.spaces import Box
 
 from marl_market.env.actions.encoding import best_quote, centered
-from marl_market.env.interface.schemes import continuous
 from marl_market.env.interface.signatures import DECIDED, trader
+from marl_market.env.interface.spaces import continuous
 from marl_market.exchange.commands import cancel_all, submit_limit
 from marl_market.market.spec import MarketSpec
 

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from marl_market.env.actions.timed import timing_parameters
 from marl_market.env.environment import EnvironmentSpec
-from marl_market.env.interface.schemes import PrivilegedScheme, mask_size_of, num_choices_of
+from marl_market.env.interface.schemes import PrivilegedScheme, mask_size_of
 from marl_market.env.interface.signatures import PARAM_VALUES, PARAMS, PART, REWARD_VALUES
+from marl_market.env.interface.spaces import num_choices_of
 from marl_market.env.population.group import TrainedAgent
 
 

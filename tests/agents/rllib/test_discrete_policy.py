@@ -17,7 +17,7 @@ from marl_market.agents.rllib.learners.on_policy import OnPolicyLearner
 from marl_market.agents.rllib.networks.action_distribution import as_space
 from marl_market.agents.rllib.networks.categorical import MASKED
 from marl_market.agents.rllib.networks.masked_module import ACTION_MASK
-from marl_market.env.interface.schemes import continuous
+from marl_market.env.interface.spaces import continuous
 from tests.agents.answers import answer
 from tests.agents.rllib.algorithms.test_ppo import assert_equal_states
 from tests.agents.rllib.synthetic import OBSERVATION_SIZE, best_action, closed_rollout

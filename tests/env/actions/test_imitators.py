@@ -16,7 +16,7 @@ from marl_market.env.actions.market_size import MarketSize
 from marl_market.env.actions.order_by_order import OrderByOrder
 from marl_market.env.actions.quotes import Quotes
 from marl_market.env.actions.target_position import TargetPosition
-from marl_market.env.interface.schemes import num_choices_of
+from marl_market.env.interface.spaces import num_choices_of
 from marl_market.exchange.codes import CommandKind
 from tests.builders import market_spec, mind_record, public_record, show_levels
 from tests.env.actions.test_limit_orders import seat_with

@@ -18,7 +18,7 @@ from marl_market.agents.rllib.learners.cloning import clone_actor_critic
 from marl_market.agents.rllib.learners.learner import RLlibLearner
 from marl_market.agents.rllib.networks.action_distribution import action_components
 from marl_market.agents.rllib.networks.policy import PolicyNetwork, TorchPolicy, frozen, to_mlp
-from marl_market.env.interface.schemes import num_choices_of
+from marl_market.env.interface.spaces import num_choices_of
 
 METRICS = {
     "total_loss": "total_loss",

@@ -25,7 +25,7 @@ from marl_market.agents.rllib.native.rl_module_policy import RLModulePolicy
 from marl_market.agents.sampling.sampler import Sampler
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import EnvironmentSpec
-from marl_market.env.interface.schemes import ActionSpace
+from marl_market.env.interface.spaces import ActionSpace
 from marl_market.env.step.setup import external_seats
 
 SETTINGS = {"environment", "markets", "threads"}

@@ -26,7 +26,7 @@ from marl_market.agents.rllib.networks.actor_critic import PolicyHead
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
 from marl_market.env.actions.order_mixed import OrderMixed
 from marl_market.env.batch_market import BatchMarket
-from marl_market.env.interface.schemes import continuous, num_choices_of
+from marl_market.env.interface.spaces import continuous, num_choices_of
 from marl_market.env.population.group import Group
 from marl_market.evaluation.match import with_policies
 from tests.agents.answers import answer

@@ -1,4 +1,4 @@
-"""Who sits where: agents, and groups of seats that share one."""
+"""Agents, and groups of seats that share one."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ from marl_market.market.spec import MarketSpec
 
 
 class Agent(Protocol):
-    """A mind as parameters; its memory lives in the seat.
+    """An agent as a value; its memory lives in the seat.
 
     Attributes:
-        trader: compiled function of signature `marl_market.env.interface.signatures.TRADER`; None where it decides outside the step.
-        traits: what the environment must provide for it, see `marl_market.env.population.traits`.
+        trader: compiled function of the signature `TRADER` of `marl_market.env.interface.signatures`; None for an
+            external agent.
+        traits: see `marl_market.env.population.traits`.
     """
 
     @property
@@ -30,50 +31,50 @@ class Agent(Protocol):
     def traits(self) -> Traits: ...
 
     def parameters(self, spec: MarketSpec, seats: int) -> Sequence[float]:
-        """Return what goes into the mind record, in ticks, lots and steps, for one of `seats` seats."""
+        """Return its params.value, in ticks, lots and steps, for one of `seats` seats."""
         ...
 
 
 @runtime_checkable
 class TrainedAgent(Agent, Protocol):
-    """An agent whose mind is more than parameters: it writes what it has learned, once, where it is seated.
+    """A compiled policy: an agent that writes its weights into PARAMS records.
 
     Attributes:
-        observation_size: how many numbers it has learned to see.
+        observation_size: inputs of its network.
     """
 
     @property
     def observation_size(self) -> int: ...
 
     def write_params(self, params: NDArray[np.void], rows: slice) -> None:
-        """Write what it knows into its mind records."""
+        """Write its weights into `params[rows]`."""
         ...
 
 
 @dataclass(frozen=True)
 class External:
-    """A mind outside the step: its actions are arguments of each step."""
+    """An external agent: its actions are arguments of each step."""
 
     trader = None
     traits = Traits(observes=True)
 
     def parameters(self, spec: MarketSpec, seats: int) -> Sequence[float]:
-        """Return none: the mind is elsewhere."""
+        """Return none: it plays outside the step."""
         return ()
 
 
 @dataclass(frozen=True)
 class Group:
-    """Seats that share a mind.
+    """Seats that share an agent.
 
     Attributes:
-        name: what the group is called in results.
-        agent: the mind.
+        name: its name in results.
+        agent: the agent of its seats.
         count: number of seats in each market.
-        presence: when each of them comes and goes; None: it is there for the whole session.
-        latency: how far they are from the venue; None for what the market says.
-        action: what its seats can do; None: what the environment says.
-        shared: whether its seats learn with one mind, if they learn; else each has its own and learns for itself.
+        participation: arrival and departure of each seat; None: present for the whole session.
+        latency: delays between its seats and the venue; None for those of the market.
+        action: its action scheme; None for that of the environment.
+        parameter_sharing: whether its seats share one learner, if they learn; else each has its own.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""The fundamental value inside a step: informed seats are shown it, seats that steer move it, nobody else has it."""
+"""The fundamental value inside a step: seats with the privilege observe it, adversaries may move it."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ STREAM = 1
 
 
 class FundamentalPaths:
-    """The path of one instrument in every market of a batch, where its spec or one of its groups needs one.
+    """The path of one instrument in every market of a batch, if its spec or an agent needs one.
 
-    The records hold addresses into the array, so it lives and stays in place as long as they are stepped.
+    The records hold addresses into the array, so it must live as long as they are stepped.
     """
 
     def __init__(self, market: MarketSpec, number: int, groups: Sequence[Group], records: NDArray[np.void]) -> None:
@@ -47,7 +47,7 @@ class FundamentalPaths:
         records["path_published"] = self._process is not None and self._process.published
 
     def draw(self, seeds: Sequence[int] | NDArray[np.integer]) -> None:
-        """Write the path of each market's next session; without a process it stays at the initial price."""
+        """Write the path of each market's next session: constant at the initial price without a process."""
         if self._path is None or self._process is None:
             return
         for path, seed in zip(self._path, seeds, strict=True):
@@ -56,8 +56,8 @@ class FundamentalPaths:
 
 
 @intrinsic
-def number_at(_typing_context, address, place):  # type: ignore[no-untyped-def]
-    """Return the float64 `place` numbers after the one at `address`."""
+def float64_at(_typing_context, address, index):  # type: ignore[no-untyped-def]
+    """Return element `index` of the float64 array at `address`."""
 
     def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         pointer = builder.inttoptr(arguments[0], ir.DoubleType().as_pointer())
@@ -67,13 +67,13 @@ def number_at(_typing_context, address, place):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def reveal(market):  # type: ignore[no-untyped-def]
-    """Move the value by what steering seats decided, and show it to those who may see it."""
+def update_fundamental(market):  # type: ignore[no-untyped-def]
+    """Move the value by the drifts of seats, and write it for seats that observe it and, if published, for all."""
     public = market.public
     for i in range(market.seat_count):
         if market.seat[i].agent.moves_fundamental == 1:
             market.path_shift += market.seat[i].agent.drift
-    value = number_at(market.path, public.step) + market.path_shift
+    value = float64_at(market.path, public.step) + market.path_shift
     for i in range(market.seat_count):
         if market.seat[i].agent.observes_fundamental == 1:
             market.seat[i].agent.signal = value
@@ -83,9 +83,9 @@ def reveal(market):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def begin_path(market):  # type: ignore[no-untyped-def]
-    """Forget what steering seats did in an earlier session, and show the first value."""
+def open_fundamental(market):  # type: ignore[no-untyped-def]
+    """Clear the drifts of an earlier session and write the first value."""
     market.path_shift = 0.0
     for i in range(market.seat_count):
         market.seat[i].agent.drift = 0.0
-    reveal(market)
+    update_fundamental(market)

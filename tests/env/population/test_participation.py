@@ -66,9 +66,9 @@ def test_stays_follow_their_laws() -> None:
 @pytest.mark.parametrize(
     ("build", "complaint"),
     [
-        (lambda: Fixed(-1), "presence steps is -1; it must be zero or more"),
-        (lambda: Uniform(5, 4), "presence first is 5; it must be zero or more, up to last, 4"),
-        (lambda: Exponential(0.0), "presence mean_steps is 0.0; it must be above zero"),
+        (lambda: Fixed(-1), "participation steps is -1; it must be zero or more"),
+        (lambda: Uniform(5, 4), "participation first is 5; it must be zero or more, up to last, 4"),
+        (lambda: Exponential(0.0), "participation mean_steps is 0.0; it must be above zero"),
         (
             lambda: stays(Participation(Fixed((1, 2)))),
             r"steps is \(1, 2\); it must be one number, or one for each of 3 seats",

@@ -174,7 +174,7 @@ class MarketEnv(ParallelEnv[str, Observation, Action]):
         try:
             step = self.batch.step(played)
         except ActionError:
-            raise action_error(played, self.batch.choices, self.possible_agents) from None  # by the agent's name
+            raise action_error(played, self.batch.num_choices, self.possible_agents) from None  # by the agent's name
         if self._view is not None:
             self._view.record()
         return step

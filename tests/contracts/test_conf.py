@@ -25,7 +25,7 @@ from marl_market.env.population.traits import ParametersPer
 from marl_market.exchange.codes import CommandKind, EventKind, Reason
 from marl_market.exchange.records import SEAT_COMMANDS
 from marl_market.market.spec import MarketSpec
-from tests.builders import actions, environment, market_spec, mind_record, public_record, seat_record
+from tests.builders import actions, environment, market_spec, params_record, public_record, seat_record
 from tests.env.calls import PART, call_reward_at, observe
 
 CONF = Path(__file__).parents[2] / "conf"
@@ -221,7 +221,7 @@ def test_every_decoder_turns_any_action_into_valid_commands(action: str, market:
     active = 0
     for _ in range(200):
         seat["agent"]["action"][: scheme.size] = random.standard_normal(scheme.size) * 10.0 ** random.integers(-2, 8)
-        decide(0, scheme.decoder.address, public, seat, mind_record(parameters))
+        decide(0, scheme.decoder.address, public, seat, params_record(parameters))
         assert 0 <= seat["command_count"] <= SEAT_COMMANDS
         active += seat["command_count"] > 0
         sent = seat["command"][: seat["command_count"]]
@@ -311,7 +311,7 @@ def test_every_reward_is_finite_and_scaled(reward: str, market: str) -> None:
     parameters = scheme.parameters(short(market))
     assert len(parameters) <= REWARD_VALUES
     batch, _ = play(populated(ZeroIntelligence(), market))
-    public, params = batch.markets[0]["public"], mind_record(reward_parameters=parameters, part=PART)
+    public, params = batch.markets[0]["public"], params_record(reward_parameters=parameters, part=PART)
     for seat in batch.markets[0]["seat"][:12]:
         first, again = (call_reward_at(scheme.reward.address, public, seat, params, PART) for _ in range(2))
         assert np.isfinite([first, again]).all()

@@ -63,7 +63,7 @@ def test_what_a_trader_raises_is_raised_by_the_step(threads: int) -> None:
         batch.step(action)
 
 
-def test_nobody_acts_from_outside_before_the_session_opens() -> None:
+def test_no_external_agent_acts_before_the_session_opens() -> None:
     @dataclass(frozen=True)
     class Early(External):
         traits = Traits(observes=True, warms_up=True)
@@ -186,7 +186,7 @@ def test_an_action_array_of_any_memory_layout_is_read_alike_and_compiles_nothing
     assert len(step_serial.signatures) == 1
 
 
-def test_where_every_market_has_a_mind_its_seats_share_it() -> None:
+def test_with_parameters_per_market_its_seats_share_them() -> None:
     @dataclass(frozen=True)
     class Candidate(Busy):
         traits = Traits(warms_up=True, parameters_per="market")
@@ -206,7 +206,7 @@ def test_where_every_market_has_a_mind_its_seats_share_it() -> None:
         ]
 
 
-def test_minds_hold_the_parameters_of_trader_decoder_and_reward() -> None:
+def test_params_hold_the_parameters_of_trader_decoder_and_reward() -> None:
     rewards = {"profit": Profit(scale=2.0), "inventory": Inventory(aversion=0.25)}
     description = environment(reward=rewards)
     batch = BatchMarket(description, 1)

@@ -53,6 +53,22 @@ AGENT = in_cache_lines(
 )
 """One agent: addresses of its functions, its memory, observation and action."""
 
+TAPE_ROW = np.dtype(
+    [
+        ("reference_ticks", np.float64),
+        ("bid_quantity_lots", np.int64),  # 0, and its price too, without a quote
+        ("ask_quantity_lots", np.int64),
+        ("trades", np.int64),  # number of trades in the step
+        ("bought_lots", np.int64),  # by aggressors in the step
+        ("sold_lots", np.int64),
+        ("bid_price_ticks", np.int32),
+        ("ask_price_ticks", np.int32),
+        ("last_trade_ticks", np.int32),  # the initial price before the first trade
+    ],
+    align=True,
+)
+"""Tape of one market in one step, as the venue publishes it at its end; see `BatchMarket.tape`."""
+
 SEAT = seat_dtype(AGENT)
 """A seat and its agent, as traders, decoders, encoders and rewards receive it."""
 

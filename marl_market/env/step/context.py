@@ -11,6 +11,7 @@ from numba import carray, types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
+from marl_market.env.interface.records import TAPE_ROW
 from marl_market.env.interface.signatures import PARAMS, PART, REWARD_PART
 from marl_market.exchange.compiled import generate_call, inlined
 from marl_market.exchange.pointers import pointer
@@ -37,6 +38,8 @@ STEP_CONTEXT = np.dtype(
         ("mask", np.int64),
         ("reward", np.int64),
         ("random", np.int64),  # keys: of each market's stream, then of its seats'; each instrument has its own from it
+        ("tape", np.int64),  # address of TAPE_ROW records (session steps, markets); 0 for no tape
+        ("markets", np.int64),
         ("prices", np.int64),  # initial price of each instrument, in ticks
         ("open_venue", np.int64),  # addresses of the stages, see `marl_market.env.step.step`
         ("close_venue", np.int64),
@@ -92,6 +95,13 @@ def random_row(context, number):  # type: ignore[no-untyped-def]
     """Return the keys of a market's random streams: its own, then its seats'."""
     size = context.seats + 1
     return carray(pointer(context.random + 8 * size * number), (size,), np.uint64)
+
+
+@inlined
+def tape_row(context, step, market_index):  # type: ignore[no-untyped-def]
+    """Return the TAPE_ROW of a market in a step of the session."""
+    rows = carray(pointer(context.tape), ((step + 1) * context.markets,), TAPE_ROW)
+    return rows[step * context.markets + market_index]
 
 
 @inlined

@@ -11,7 +11,6 @@ from numba import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from marl_market.env.population.group import Group
 from marl_market.exchange.compiled import compiled
 from marl_market.market.fundamental import Fundamental
 from marl_market.market.spec import MarketSpec
@@ -26,18 +25,16 @@ class FundamentalPaths:
     The records hold addresses into the array, so it must live as long as they are stepped.
     """
 
-    def __init__(self, market: MarketSpec, number: int, groups: Sequence[Group], records: NDArray[np.void]) -> None:
-        """Allocate the paths of instrument `number` and give each of its market `records` the address of its own."""
-        spec, needed = (
-            market.instruments[number],
-            any(
-                "fundamental" in group.agent.traits.privileges or group.agent.traits.moves_fundamental
-                for group in groups
-            ),
-        )
+    def __init__(self, market: MarketSpec, number: int, needed: bool, records: NDArray[np.void]) -> None:
+        """Allocate the paths of instrument `number` and write their addresses into its market `records`.
+
+        `needed` says whether an agent of the batch observes or moves the value.
+        """
+        spec = market.instruments[number]
         self._spec, self._number = spec, number
         self._process: Fundamental | None = spec.fundamental
         self._path: NDArray[np.float64] | None = None
+        records["path"] = 0
         if self._process is None and not needed:
             return
         steps = spec.warmup_steps + spec.session_steps + 1

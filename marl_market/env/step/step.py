@@ -29,6 +29,7 @@ from marl_market.env.step.context import (
     prices_of,
     random_row,
     rewards_of,
+    tape_row,
 )
 from marl_market.env.step.fundamental import open_fundamental, update_fundamental
 from marl_market.env.timing.wakeups import gets_observation, is_active, wake_seats
@@ -232,9 +233,27 @@ def trade(first, market_index, context):  # type: ignore[no-untyped-def]
             sync_cross_instrument(first, k)
 
 
+@compiled
+def write_tape(public, market_index, context):  # type: ignore[no-untyped-def]
+    """Write the tape of the step that has just ended."""
+    row = tape_row(context, public.step - 1, market_index)
+    bid, ask = public.level[0, 0], public.level[1, 0]
+    row.bid_price_ticks = bid.price_ticks if public.depth[0] > 0 else 0
+    row.bid_quantity_lots = bid.quantity_lots if public.depth[0] > 0 else 0
+    row.ask_price_ticks = ask.price_ticks if public.depth[1] > 0 else 0
+    row.ask_quantity_lots = ask.quantity_lots if public.depth[1] > 0 else 0
+    row.last_trade_ticks = public.last_trade_ticks
+    row.trades = public.step_trades
+    row.bought_lots = public.step_lots[0]
+    row.sold_lots = public.step_lots[1]
+    row.reference_ticks = public.reference_ticks
+
+
 def step_market(first, market_index, context):  # type: ignore[no-untyped-def]
     """Stage: step a market, whose first instrument is `first`."""
     trade(first, market_index, context)
+    if context.tape != 0:
+        write_tape(first.public, market_index, context)
     rewards = rewards_of(context)
     reward = float_row(context.reward, context.seats, market_index)
     active = flag_row(context.active, context.seats, market_index)

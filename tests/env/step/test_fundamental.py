@@ -24,7 +24,7 @@ STEPS = 12
 
 @dataclass(frozen=True)
 class Pusher(DriftAdversary):
-    """A mind that claims to steer or not."""
+    """An adversary that declares to move the value or not."""
 
     traits: Traits = field(default_factory=Traits)  # type: ignore[misc]
 
@@ -43,7 +43,7 @@ def signals(batch: BatchMarket, seeds: list[int], seed: int = 0) -> Any:
     return np.array(seen)
 
 
-def test_only_informed_seats_are_shown_the_value_and_all_the_same_one() -> None:
+def test_only_seats_with_the_privilege_observe_the_value_and_all_the_same_one() -> None:
     seen = signals(market(), [1, 2])
     assert (seen[:, :, :3] == 0).all()
     assert (seen[:, :, 5:] == 0).all()
@@ -80,7 +80,7 @@ def test_without_a_process_the_value_is_the_initial_price_and_without_a_need_the
     assert (signals(bare, [1, 2]) == 0).all()
 
 
-def test_a_process_that_nobody_sees_changes_nothing() -> None:
+def test_a_process_that_is_not_observed_changes_nothing() -> None:
     tracks_history = []
     for process in (None, WALK):
         batch = market(GROUPS[:1] + GROUPS[2:], process)
@@ -103,7 +103,7 @@ def test_a_published_value_is_the_reference_price_and_the_mark_of_all() -> None:
 
 
 @pytest.mark.parametrize("moves_fundamental", [True, False])
-def test_only_seats_that_steer_move_the_value(moves_fundamental: bool) -> None:
+def test_only_seats_with_the_trait_move_the_value(moves_fundamental: bool) -> None:
     groups = (*GROUPS, Group("adversary", Pusher(drift=12.0, traits=Traits(moves_fundamental=moves_fundamental)), 1))
     batch = market(groups, process=None)
     seen = signals(batch, [1, 2])[:, :, 3]
@@ -128,7 +128,7 @@ def test_a_privilege_that_there_is_not_is_named() -> None:
             traits = Traits(privileges=("positions",))
 
 
-def test_who_reads_the_public_history_gets_one() -> None:
+def test_an_agent_with_the_events_privilege_gets_a_history() -> None:
     plain, kept = market(), market((*GROUPS, Group("beliefs", HeuristicBelief(), 1)))
     for batch, some in ((plain, False), (kept, True)):
         signals(batch, [1, 2])

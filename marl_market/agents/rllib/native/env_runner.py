@@ -26,7 +26,6 @@ from marl_market.agents.sampling.sampler import Sampler
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.interface.spaces import ActionSpace
-from marl_market.env.step.setup import external_seats
 
 SETTINGS = {"environment", "markets", "threads"}
 NAMES = {
@@ -52,9 +51,8 @@ def group_of(agent: str, *_: object, **__: object) -> str:
 
 def external_groups(environment: EnvironmentSpec) -> dict[str, range]:
     """Return the seats of each group that acts from outside, by name."""
-    outside = external_seats(environment)
-    seats = {group.name: environment.seats_of(group.name) for group in environment.groups}
-    return {name: range(taken.start, taken.stop) for name, taken in seats.items() if taken.start in outside}
+    external = [group.name for group in environment.groups if group.agent.trader is None]
+    return {name: range(*environment.seats_of(name).indices(environment.seats)) for name in external}
 
 
 class MarketEnvRunner(EnvRunner, Checkpointable):

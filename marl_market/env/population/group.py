@@ -9,7 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from marl_market.env.interface.schemes import ActionScheme
+from marl_market.env.interface.schemes import ActionScheme, require
 from marl_market.env.population.participation import Participation
 from marl_market.env.population.traits import Traits
 from marl_market.market.latency import Latency
@@ -88,3 +88,5 @@ class Group:
     def __post_init__(self) -> None:
         if self.count < 1:
             raise ValueError(f"population.{self.name}.count is {self.count}; a group has one seat or more")
+        traits = getattr(self.agent, "traits", None)
+        require(isinstance(traits, Traits), f"population.{self.name}.agent.traits", traits, "a value of Traits")

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from marl_market.env.population.group import Group
 from marl_market.env.population.traits import Traits
 
 
@@ -17,6 +18,12 @@ def test_a_typo_in_a_trait_is_an_error() -> None:
     wrong: dict[str, Any] = {"warm_up": True}
     with pytest.raises(TypeError, match="warm_up"):
         Traits(**wrong)
+
+
+def test_an_agent_without_traits_is_named() -> None:
+    agent: Any = object()
+    with pytest.raises(ValueError, match=r"population.makers.agent.traits is None; it must be a value of Traits"):
+        Group("makers", agent)
 
 
 @pytest.mark.parametrize(

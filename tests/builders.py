@@ -79,7 +79,7 @@ def actions(batch: BatchMarket, steps: int, seed: int = 0) -> NDArray[np.float32
     Continuous ones lie in the action space and a little beyond it.
     """
     shape = (steps, batch.markets.size, batch.external.size, batch.environment.action_size)
-    random, choices = np.random.default_rng(seed), batch.choices
+    random, choices = np.random.default_rng(seed), batch.num_choices
     if choices is None:
         return random.uniform(-1.2, 1.2, shape).astype(np.float32)
     drawn = random.integers(0, np.maximum(choices, 1), shape)
@@ -89,7 +89,7 @@ def actions(batch: BatchMarket, steps: int, seed: int = 0) -> NDArray[np.float32
 
 
 def public_record(**fields: Any) -> Any:
-    """Return a public record of a market at 1000 ticks that nobody quotes in."""
+    """Return a public record of a market at 1000 ticks without quotes."""
     public = np.zeros(1, PUBLIC)[0]
     values = {
         "session_steps": 100,
@@ -131,7 +131,7 @@ def seat_record(random_key: int = 0) -> Any:
     return seat
 
 
-def mind_record(parameters: Sequence[float] = (), reward_parameters: Sequence[float] = (), part: int = 0) -> Any:
+def params_record(parameters: Sequence[float] = (), reward_parameters: Sequence[float] = (), part: int = 0) -> Any:
     params = np.zeros(1, PARAMS)[0]
     params["value"][: len(parameters)] = parameters
     params["reward_value"][part, : len(reward_parameters)] = reward_parameters

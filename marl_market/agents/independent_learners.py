@@ -25,6 +25,7 @@ from marl_market.agents.rollout import Floats, Masks, Rollout
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.population.group import External, Group
+from marl_market.env.population.traits import Traits
 from marl_market.market.seeding import Stream, derive_seeds
 from marl_market.market.spec import MarketSpec
 
@@ -39,7 +40,7 @@ def build_learner(environment: EnvironmentSpec, group: Group, seed: int) -> Lear
         raise TypeError(f"population.{group.name}.agent is {group.agent}, which cannot learn")
     if group.parameter_sharing:
         return group.agent.learner(environment, group.name, seed)
-    if group.agent.params_per_market:
+    if group.agent.traits.parameters_per == "market":
         raise ValueError(
             f"population.{group.name}.parameter_sharing is {group.parameter_sharing} and its agent evolves; it must be true: make a group of "
             "each seat that evolves for itself"
@@ -120,10 +121,7 @@ class IndependentCompiledPolicies:
     """
 
     trader = play
-    observes = True
-    warms_up = False
-    params_per_market = False
-    params_per_seat = True
+    traits = Traits(observes=True, parameters_per="seat")
     policies: tuple[CompiledPolicy, ...]
 
     @property

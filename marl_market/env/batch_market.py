@@ -1,11 +1,11 @@
-"""BatchMarket: many markets in lock-step on arrays. Everything else is a face of it.
+"""BatchMarket: many markets in lock-step on arrays; the environments wrap it.
 
 Why a batch: a compiled step of one market costs less than a call from Python, so one call steps them all. Why
 lock-step: all markets of a batch share the session clock, so episodes begin and end together and an iteration is a
 whole number of sessions.
 
-Assumptions: seats decide simultaneously; a market of equal seed, agents and actions goes the same way bit for bit,
-in any batch, on any number of threads.
+Assumptions: seats decide simultaneously; a market of equal seed, agents and actions is equal bit for bit in any
+batch, on any number of threads.
 """
 
 from __future__ import annotations
@@ -19,28 +19,38 @@ from numpy.typing import NDArray
 
 from marl_market.env.actions.validation import NO_CHOICES, ActionError, action_error
 from marl_market.env.environment import EnvironmentSpec
-from marl_market.env.interface.records import AGENT
+from marl_market.env.interface.records import AGENT, TAPE_ROW
+from marl_market.env.interface.schemes import require
 from marl_market.env.interface.signatures import REWARD_PART
+from marl_market.env.population.lineup import LineUp, agents_of_lineup, distinct, members_of
 from marl_market.env.population.participation import write_participation
 from marl_market.env.step.context import STEP_CONTEXT, address
 from marl_market.env.step.fundamental import FundamentalPaths
 from marl_market.env.step.kernels import reset_markets, stages_of, step_parallel, step_serial, unwrap_kernel_error
-from marl_market.env.step.setup import external_seats, num_choices_of_seats, observation_parts, seat_groups
+from marl_market.env.step.parameters import (
+    require_adjustable,
+    separate_rows,
+    write_parameters,
+    write_spec,
+    write_values,
+)
+from marl_market.env.step.setup import external_seats, num_choices_of_seats, observation_parts, seat_agents
 from marl_market.exchange.latency import connect
 from marl_market.exchange.setup import allocate_instruments
 from marl_market.market.seeding import Stream, derive_keys
+from marl_market.market.spec import MarketSpec
 
 
 class Step(NamedTuple):
-    """What a step hands out; the arrays are written anew by the next step.
+    """The results of a step; the arrays are overwritten by the next step.
 
     Attributes:
-        observation: (markets, external seats, observation size) float32.
-        reward: (markets, seats) float32, for every seat; 0 where it was not in the market.
-        terminated: (markets, seats) bool, the seat has left the market in this step and will not come back.
+        observation: (markets, external seats, observation size) float32; stale for seats that are not active.
+        reward: (markets, seats) float32, for every seat; 0 if it was not present.
+        terminated: (markets, seats) bool, the seat has left the market in this step, for good.
         truncated: whether the session is over, for all markets at once.
-        acts: (markets, seats) bool, the seat decides in the next step: it is in the market and awake. What others get
-            as observation is what they were last shown, and an action for them is not played.
+        active: (markets, seats) bool, the seat acts in the next step: it is present and awake. Actions of other seats
+            are not read.
     """
 
     observation: NDArray[np.float32]
@@ -51,10 +61,10 @@ class Step(NamedTuple):
 
 
 class Balances(NamedTuple):
-    """What seats have made, each of shape (markets, seats).
+    """Results of seats, each of shape (markets, seats).
 
     Attributes:
-        profit: cash plus positions at the mark, in cash units, after fees; what the venue gave is no profit.
+        profit: cash plus positions at the mark, in cash units, after fees and without the initial endowment.
         fees: paid less rebates, in cash units.
         trades: number of fills.
     """
@@ -68,23 +78,26 @@ class BatchMarket:
     """B markets of one environment in lock-step.
 
     Attributes:
-        environment: what is run.
+        environment: the description of each market.
         instruments: (instruments, B) market records, see `marl_market.exchange.records`.
-        markets: (B,) those of the market's own instrument, the first.
-        lines: what lies between seats and venues, see `marl_market.exchange.latency`; None where nothing is late.
-        minds: mind records; `param_rows[name]` are the rows of a group: one, or B where each market has its own, or one
-            a seat where each seat has.
-        external: (E,) seats whose actions come from outside, in the order of the action and observation arrays.
-        choices: (E, action size) int64, how many choices each number has, 0 where it may be any; None if all may.
-        mask: (B, E, choices) uint8, 1 for each choice of a discrete action that does something now, those of each
-            number of the action in turn and zeros behind the last; written anew by each reset and step, and empty
-            where nobody's actions have a mask.
-        observation: (B, E, observation size) float32, what external seats were last shown; written anew likewise.
-        acts: (B, seats) bool, which seats decide in the next step, see `Step`; written anew by each reset and step.
+        markets: (B,) records of the market's own instrument, the first.
+        connections: delays between seats and venues, see `marl_market.exchange.latency`; None without latency.
+        members: by group name, its agents with their markets and PARAMS rows, see `set_lineup`.
+        params: PARAMS records.
+        external: (E,) seats with an external agent in any market of the line-up, ascending.
+        num_choices: (E, action size) number of choices of each value of an action, 0 if continuous; None if all are.
+        mask: (B, E, choices) uint8, legal choices of each external seat's discrete action: those of its first value,
+            then those of the next, zeros behind the last; overwritten by each reset and step, empty without masks.
+        observation: (B, E, observation size) float32, the latest of external seats; overwritten likewise.
+        active: (B, seats) bool, see `Step`; overwritten likewise.
+        tape: (session steps, B) TAPE_ROW records of the first instrument, row t written by step t; of size 0 unless the
+            batch `records_tape`.
     """
 
-    def __init__(self, environment: EnvironmentSpec, markets: int, threads: int = 1) -> None:
-        """Allocate and fill `markets` markets; `threads` above one shares them out over cores."""
+    def __init__(
+        self, environment: EnvironmentSpec, markets: int, threads: int = 1, records_tape: bool = False
+    ) -> None:
+        """Allocate and fill `markets` markets; `threads` above one divides them among cores."""
         if markets < 1:
             raise ValueError(f"markets is {markets}; a batch has one or more")
         if not 1 <= threads <= numba.config.NUMBA_NUM_THREADS:
@@ -94,33 +107,115 @@ class BatchMarket:
         self.instruments = allocate_instruments(environment.spec, markets, environment.seats, AGENT)
         self.markets = self.instruments[0]
         self.connections = connect(self.instruments.reshape(-1), environment.latencies, environment.spec.step_ns)
-        self.external = external_seats(environment)
-        self.params, self.param_rows = seat_groups(environment, self.instruments, self.external)
-        self._paths = [
-            FundamentalPaths(environment.spec, number, environment.groups, records)
-            for number, records in enumerate(self.instruments)
-        ]
         self._parts = observation_parts(environment)
-        self.instruments["public"]["tracks_history"] = any(
-            part.tracks_history for part in environment.observation.values()
-        ) or any("events" in group.privileges for group in environment.groups)
         scores = [(part.reward.address, part.weight) for part in environment.reward.values()]
         self._reward_parts = np.array(scores, REWARD_PART)
-        self.observation = np.zeros((markets, self.external.size, environment.observation_size), np.float32)
-        self.mask = np.zeros((markets, self.external.size, environment.mask_size), np.uint8)
-        self.choices = num_choices_of_seats(environment, self.external)
         self._reward = np.zeros((markets, environment.seats), np.float32)
         self.active, self._terminated = np.zeros((2, markets, environment.seats), np.bool_)
-        self._action_shape = (markets, self.external.size, environment.action_size)
+        self.tape = np.zeros((environment.spec.session_steps if records_tape else 0, markets), TAPE_ROW)
         self._steps_left = 0
         # Of every instrument: the market's, its seats' and their connections'; then one a seat for its participation.
         count = len(self.instruments) * (1 + 2 * environment.seats) + environment.seats
         self._keys = np.zeros((markets, count), np.uint64)
         self._prices = np.array([instrument.initial_price_ticks for instrument in environment.spec.instruments])
+        self._specs = np.full(markets, environment.spec, np.object_)
+        self.set_lineup([{}] * markets)
+
+    @property
+    def param_rows(self) -> dict[str, slice]:
+        """Return the PARAMS rows of each group in the first instrument, those of its members in turn."""
+        return {name: slice(members[0].rows.start, members[-1].rows.stop) for name, members in self.members.items()}
+
+    def set_lineup(self, lineup: LineUp) -> None:
+        """Let other agents play in the groups, from the next reset on, which must follow.
+
+        The seats of a group are external in the markets in which its agent is: `external` holds the seats that are in
+        any market, and elsewhere their actions are not read and their observations are zero. PARAMS records are written
+        anew, so that weights and parameters set before are lost. Arrays of external seats are replaced.
+
+        Args:
+            lineup: agents by group name, for each market; a group without an entry plays the environment's agent.
+        """
+        environment, markets = self.environment, self.markets.size
+        self._agents = agents_of_lineup(environment.groups, lineup, markets)
+        self.members = members_of(environment.groups, self._agents)
+        self.external = external_seats(environment, self._agents)
+        self.params = seat_agents(environment, self.instruments, self.members, self.external)
+        self._provide_privileges()
+        self.num_choices = num_choices_of_seats(environment, self.external)
+        self.observation = np.zeros((markets, self.external.size, environment.observation_size), np.float32)
+        self.mask = np.zeros((markets, self.external.size, environment.mask_size), np.uint8)
+        self._action_shape = (markets, self.external.size, environment.action_size)
+        self._steps_left = 0
+        for spec, own in distinct(self._specs):
+            if spec is not environment.spec:
+                self.set_spec(own, spec)
         self._context = self._make_context()
 
+    def set_spec(self, markets: Sequence[int] | NDArray[np.integer], spec: MarketSpec) -> None:
+        """Set fees, rules, credit and order flow of some markets, from the next step or reset on.
+
+        They stay until they are set anew. The parameters of all agents in these markets are computed anew from `spec`.
+        Raises ValueError for a spec that differs from the environment's in other fields, and within a session of
+        several instruments for another credit.
+        """
+        require_adjustable(self.environment.spec, spec)
+        indices = self._market_indices(markets)
+        if self._steps_left > 0 and len(self.instruments) > 1:
+            credit = [instrument.credit for instrument in spec.instruments]
+            for current in self._specs[indices]:
+                now = [instrument.credit for instrument in current.instruments]
+                require(credit == now, "market.credit", credit, f"{now} until the next reset")
+        for market_index in indices:
+            self._specs[market_index] = spec
+        write_spec(self.instruments, spec, indices)
+        for group, agents in zip(self.environment.groups, self._agents[indices].T, strict=True):
+            for agent, own in distinct(agents):
+                for k, instrument in enumerate(spec.instruments):
+                    rows = self._separate_rows(group.name, indices[own], k)
+                    write_parameters(self.environment, group, agent, instrument, self.params, rows)
+
+    def set_params(
+        self, group: str, markets: Sequence[int] | NDArray[np.integer], values: Sequence[float], instrument: int = 0
+    ) -> None:
+        """Set params.value of a group's seats in some markets, from the next step or reset on.
+
+        `values` are what `Agent.parameters` returns. They stay until they, the spec of the market or the line-up are
+        set anew.
+        """
+        rows = self._separate_rows(group, self._market_indices(markets), instrument)
+        write_values(group, values, self.params, rows)
+
+    def _market_indices(self, markets: Sequence[int] | NDArray[np.integer]) -> NDArray[np.int64]:
+        indices = np.unique(np.asarray(markets, np.int64))
+        if indices.size and not 0 <= indices[0] <= indices[-1] < self.markets.size:
+            raise ValueError(f"markets is {markets}; the batch has the markets 0 to {self.markets.size - 1}")
+        return indices
+
+    def _separate_rows(self, group: str, markets: NDArray[np.int64], instrument: int) -> NDArray[np.int64]:
+        """Return the PARAMS rows of a group in some markets, after copying those that other markets share."""
+        params_row = self.instruments["seat"]["agent"]["params_row"][instrument][:, self.environment.seats_of(group)]
+        self.params, rows = separate_rows(self.params, params_row, markets)
+        self._context["params"], self._context["params_count"] = address(self.params), self.params.size
+        return rows
+
+    def _provide_privileges(self) -> None:
+        """Keep the public history and the fundamental value of the markets whose agents or observations need them."""
+        observed = any(part.tracks_history for part in self.environment.observation.values())
+        traits = [[agent.traits for agent in agents] for agents in self._agents]
+        self.instruments["public"]["tracks_history"] = [
+            observed or any("events" in each.privileges for each in market) for market in traits
+        ]
+        needs_path = any(
+            "fundamental" in each.privileges or each.moves_fundamental for market in traits for each in market
+        )
+        self._paths = [
+            FundamentalPaths(self.environment.spec, k, needs_path, records)
+            for k, records in enumerate(self.instruments)
+        ]
+
     def _make_context(self) -> NDArray[np.void]:
-        """Return the one STEP_CONTEXT of this batch, whose arrays stay where they are as long as it lives."""
+        """Return the one STEP_CONTEXT of this batch, which holds the addresses of its arrays."""
         context = np.zeros(1, STEP_CONTEXT)
         context["step_ns"], context["warmup_steps"] = self.environment.spec.step_ns, self.environment.spec.warmup_steps
         context["seats"], context["external"] = self.environment.seats, self.external.size
@@ -132,6 +227,7 @@ class BatchMarket:
         context["part_count"], context["reward_count"] = self._parts.size, self._reward_parts.size
         context["key_count"] = self._keys.shape[1]
         context["own_parts"] = np.count_nonzero(self._parts["shared"] == 0)
+        context["markets"] = self.markets.size
         context["params_count"], context["action_size"] = self.params.size, self.environment.action_size
         for name, array in (
             ("parts", self._parts),
@@ -146,6 +242,8 @@ class BatchMarket:
             ("prices", self._prices),
         ):
             context[name] = address(array)
+        if self.tape.size:
+            context["tape"] = address(self.tape)
         for name, stage in stages_of(self.markets.dtype).items():
             context[name] = stage.address
         return context
@@ -175,19 +273,19 @@ class BatchMarket:
         return self.observation
 
     def step(self, action: NDArray[np.float32]) -> Step:
-        """Step all markets with `action` of shape (markets, external seats, action size).
+        """Step all markets with `action` `(markets, external seats, action size)`.
 
-        Numbers beyond a seat's own action are not read. A choice of a discrete action is a whole number from 0 on.
-        Raises ActionError for another shape, a type that is not float32, a value that is not finite or no such choice
-        (nothing is changed then), RuntimeError when the session is over, and what a trader or another function in the
-        step has raised: the markets are then as it left them.
+        Values beyond the size of a seat's own action are not read. A choice of a discrete action is a whole number from
+        0 on. Raises ActionError for another shape, a type that is not float32, a value that is not finite or no such
+        choice (nothing is changed then), RuntimeError when the session is over, and the exception that a trader or
+        another function in the step raised: the markets are then as it left them.
         """
         if self._steps_left == 0:
             raise RuntimeError("the session is over (or has not begun): call reset before step")
         if action.shape != self._action_shape or action.dtype != np.float32:
             raise ActionError(
                 f"action has shape {action.shape} and type {action.dtype}; "
-                f"it must be float32 of shape {self._action_shape} (markets, external seats, numbers)"
+                f"it must be float32 of shape {self._action_shape} (markets, external seats, action size)"
             )
         if not action.flags.carray:  # another layout, or read-only memory, would compile another kernel
             action = action.copy(order="C")
@@ -195,29 +293,29 @@ class BatchMarket:
         if self.threads > 1:
             numba.set_num_threads(self.threads)
         try:
-            played = kernel(self.markets, self._context, action, NO_CHOICES if self.choices is None else self.choices)
+            num_choices = NO_CHOICES if self.num_choices is None else self.num_choices
+            played = kernel(self.markets, self._context, action, num_choices)
         except SystemError as failure:
             raise unwrap_kernel_error(failure) from None
         if not played:
-            raise action_error(action, self.choices)
+            raise action_error(action, self.num_choices)
         self._steps_left -= 1
         return Step(self.observation, self._reward, self._terminated, self._steps_left == 0, self.active)
 
     def balances(self) -> Balances:
-        """Return what every seat has made in the session so far, in all instruments."""
+        """Return the results of every seat in the session so far, over all instruments."""
         account, public = self.instruments["seat"]["account"][..., : self.environment.seats], self.instruments["public"]
-        half_worth = account["position"] * (public["twice_mark_ticks"] * public["cash_per_tick_lot"])[..., None]
+        twice_value = account["position"] * (public["twice_mark_ticks"] * public["cash_per_tick_lot"])[..., None]
         return Balances(
-            profit=(account["cash"] + 0.5 * half_worth).sum(0),
+            profit=(account["cash"] + 0.5 * twice_value).sum(0),
             fees=account["fees"].sum(0),
             trades=account["trades"].sum(0),
         )
 
     def conservation_errors(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return, for each market, how far positions, and cash plus the venue's fees, are from adding up to nothing.
+        """Return the sums over seats that must be zero in each market: of positions, and of cash plus the venue's fees.
 
-        Positions are in lots and of the instrument that is farthest from it, money is in cash units. Both are zero as
-        long as nobody's gain comes from nowhere.
+        Positions are in lots, as absolute value of the instrument with the largest error; money is in cash units.
         """
         account = self.instruments["seat"]["account"]
         money = account["cash"].sum(-1) + self.instruments["fees_collected"]

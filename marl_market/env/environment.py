@@ -1,4 +1,4 @@
-"""The whole description of an environment, as a config says it: what is traded, who trades, what is seen and done."""
+"""The description of an environment: market, population, observation, action, reward and timing schemes."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ from marl_market.market.latency import Latency
 from marl_market.market.spec import MarketSpec
 
 DATA_STEPS = 64
-"""How late market data can be at most, in steps: so many public records every market then keeps."""
+"""Longest delay of market data in steps, and number of public records that a market with such a delay keeps."""
 
 
 @dataclass(frozen=True)
 class EnvironmentSpec:
-    """The whole description of an environment: what is traded, who trades, what is seen, done and scored.
+    """The description of an environment.
 
     Attributes:
         spec: the market.
-        groups: who sits in each market, in seat order.
-        observation: parts of what observing seats see, by name, in this order.
-        action: what deciding seats can do, but for groups that have an action of their own.
-        reward: parts of what seats are scored by, by name; a reward is the weighted sum of them.
-        pace: when a seat that has acted acts again.
+        groups: the population of each market, in seat order.
+        observation: parts of an observation by name, in this order.
+        action: action scheme of groups without one of their own.
+        reward: parts of a reward by name; the reward is their weighted sum.
+        timing: decision timing: the steps in which an agent that has acted acts again.
     """
 
     spec: MarketSpec
@@ -57,10 +57,10 @@ class EnvironmentSpec:
             raise ValueError(f"observation has {self.observation_size} numbers; it must have 1 to {SEAT_OBSERVATION}")
         for group in self.groups:
             key = "action" if group.action is None else f"population.{group.name}.action"
-            size, masked = self.action_of(group.name).size, mask_size_of(self.action_of(group.name))
+            size, mask_size = self.action_of(group.name).size, mask_size_of(self.action_of(group.name))
             if not 1 <= size <= SEAT_ACTIONS:
                 raise ValueError(f"{key} has {size} numbers; it must have 1 to {SEAT_ACTIONS}")
-            require(masked <= SEAT_CHOICES, f"choices of {key}", masked, f"{SEAT_CHOICES} or fewer")
+            require(mask_size <= SEAT_CHOICES, f"choices of {key}", mask_size, f"{SEAT_CHOICES} or fewer")
         if not isinstance(self.reward, Mapping) or not 1 <= len(self.reward) <= REWARD_PARTS:
             raise ValueError(f"reward is {self.reward!r}; it must be 1 to {REWARD_PARTS} schemes, each by a name")
         for name, part in self.reward.items():
@@ -73,9 +73,15 @@ class EnvironmentSpec:
             "every_step where there are several instruments",
         )
         for group in self.groups:
-            late = self.latency_of(group).data
-            wanted = f"at most {DATA_STEPS} steps of {self.spec.step_ns} ns, {late.longest_ns:.4g} ns are the longest"
-            require(late.steps(self.spec.step_ns) <= DATA_STEPS, f"population.{group.name}.latency.data", late, wanted)
+            data_delay = self.latency_of(group).data
+            longest = f"{data_delay.longest_ns:.4g} ns are the longest"
+            wanted = f"at most {DATA_STEPS} steps of {self.spec.step_ns} ns, {longest}"
+            require(
+                data_delay.steps(self.spec.step_ns) <= DATA_STEPS,
+                f"population.{group.name}.latency.data",
+                data_delay,
+                wanted,
+            )
 
     @property
     def seats(self) -> int:
@@ -84,30 +90,33 @@ class EnvironmentSpec:
 
     @property
     def latencies(self) -> list[Latency]:
-        """Return how far each seat is from the venue."""
+        """Return the latency of each seat."""
         return [self.latency_of(group) for group in self.groups for _ in range(group.count)]
 
     def latency_of(self, group: Group) -> Latency:
-        """Return how far the seats of a group are from the venue: its own latency, or the market's."""
+        """Return the latency of the seats of a group: its own, or the market's."""
         return self.spec.latency if group.latency is None else group.latency
 
     @property
     def observation_size(self) -> int:
-        """Return how many numbers an observation has, all instruments included."""
+        """Return the size of an observation, all instruments included."""
         return len(self.spec.instruments) * sum(part.size for part in self.observation.values())
 
     @property
     def action_size(self) -> int:
-        """Return how many numbers an action has, that of the group with the most."""
+        """Return the size of an action, the largest of all groups."""
         return max(self.action_of(group.name).size for group in self.groups)
 
     @property
     def mask_size(self) -> int:
-        """Return how many choices an action mask covers, that of the group with the most; 0 where nobody has one."""
+        """Return the size of an action mask, the largest of all groups; 0 if none has a mask."""
         return max(mask_size_of(self.action_of(group.name)) for group in self.groups)
 
     def action_of(self, name: str) -> ActionScheme:
-        """Return what the group `name` can do in all instruments, its pace included; raises KeyError for no group."""
+        """Return the action scheme of the group `name`, for all instruments and with its timing.
+
+        Raises KeyError for an unknown group.
+        """
         for group in self.groups:
             if group.name == name:
                 action = self.single_action_of(group)
@@ -117,19 +126,19 @@ class EnvironmentSpec:
         raise KeyError(f"population has no group {name!r}; it has {[group.name for group in self.groups]}")
 
     def single_action_of(self, group: Group) -> ActionScheme:
-        """Return what the seats of a group can do in one instrument, pace apart: their own action or the general."""
+        """Return the action scheme of a group for one instrument, without timing: its own or the environment's."""
         return self.action if group.action is None else group.action
 
     def agents_of(self, name: str) -> list[str]:
-        """Return what the seats of the group `name` are called one by one; raises KeyError where there is none."""
+        """Return the names of the agents of the group `name`; raises KeyError for an unknown group."""
         seats = self.seats_of(name)
-        return [f"{name}_{number}" for number in range(seats.stop - seats.start)]
+        return [f"{name}_{index}" for index in range(seats.stop - seats.start)]
 
     def seats_of(self, name: str) -> slice:
-        """Return the seats of the group `name`; raises KeyError where there is none."""
-        first = 0
+        """Return the seats of the group `name`; raises KeyError for an unknown group."""
+        start = 0
         for group in self.groups:
             if group.name == name:
-                return slice(first, first + group.count)
-            first += group.count
+                return slice(start, start + group.count)
+            start += group.count
         raise KeyError(f"population has no group {name!r}; it has {[group.name for group in self.groups]}")

@@ -13,7 +13,8 @@ from marl_market.env.actions.validation import ActionError, action_error
 from marl_market.env.batch_market import BatchMarket, Step
 from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.episode_seeds import EpisodeSeeds
-from marl_market.env.interface.schemes import ActionSpace, flatten_action, mask_size_of, unflatten_mask
+from marl_market.env.interface.schemes import mask_size_of
+from marl_market.env.interface.spaces import ActionSpace, flatten_action, unflatten_mask
 from marl_market.env.live_agents import LiveAgents
 from marl_market.env.rendering.market_view import MarketView
 from marl_market.env.rendering.text import render_text
@@ -173,7 +174,7 @@ class MarketEnv(ParallelEnv[str, Observation, Action]):
         try:
             step = self.batch.step(played)
         except ActionError:
-            raise action_error(played, self.batch.choices, self.possible_agents) from None  # with the agent's name
+            raise action_error(played, self.batch.num_choices, self.possible_agents) from None  # with the agent's name
         if self._view is not None:
             self._view.record()
         return step

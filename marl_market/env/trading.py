@@ -3,6 +3,7 @@
 A trader is a compiled decision function and a frozen dataclass of its parameters; README.md, "Add your own trader", has
 a whole one.
 
+- *Traits*: `Traits` declares the data and the calls that the trader needs of the environment.
 - *Decisions*: `trader` compiles the decision function, which reads the market's public record, its seat and its
   parameters, and returns DECIDED, or DECODE to execute `seat.agent.action` by the action decoder. `compiled` compiles a
   function that it calls. Its scratch numbers are `seat.agent.memory`, zero at the start of a session.
@@ -23,6 +24,7 @@ from __future__ import annotations
 
 from marl_market.env.interface.schemes import require
 from marl_market.env.interface.signatures import DECIDED, DECODE, PARAM_VALUES, trader
+from marl_market.env.population.traits import Traits
 from marl_market.env.timing.wakeups import sleep, sleep_until
 from marl_market.exchange.bits import lowest_bit
 from marl_market.exchange.codes import PublicKind, TimeInForce
@@ -54,6 +56,7 @@ __all__ = [
     "MarketSpec",
     "PublicKind",
     "TimeInForce",
+    "Traits",
     "below",
     "cancel",
     "cancel_all",

@@ -15,7 +15,8 @@ from marl_market.env.actions.validation import ActionError
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.episode_seeds import EpisodeSeeds
-from marl_market.env.interface.schemes import flatten_action, mask_size_of
+from marl_market.env.interface.schemes import mask_size_of
+from marl_market.env.interface.spaces import flatten_action
 
 Floats = NDArray[np.float32]
 Flags = NDArray[np.bool_]
@@ -56,7 +57,7 @@ class FocalEnv(VectorEnv[Floats, NDArray[Any], NDArray[Any]]):
                 "the others need a trader or a compiled policy"
             )
         for group in environment.groups:
-            if group.agent.params_per_market:
+            if group.agent.traits.parameters_per == "market":
                 raise ValueError(f"population.{group.name} is still evolving; FocalEnv needs a trained policy")
         self.metadata = {"autoreset_mode": AutoresetMode.NEXT_STEP, "render_modes": []}
         self.group = names[0]

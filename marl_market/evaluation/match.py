@@ -65,7 +65,7 @@ def play_match(environment: EnvironmentSpec, seeds: Sequence[int], threads: int 
                 f"seats {list(range(seats.start, seats.stop))} wait for actions from outside; "
                 f"give population.{group.name} a policy"
             )
-        if group.agent.params_per_market:
+        if group.agent.traits.parameters_per == "market":
             raise ValueError(f"population.{group.name} is still evolving; give it a policy to play a match")
     recorder = TapeRecorder(batch)
     actors = [

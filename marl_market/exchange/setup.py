@@ -55,7 +55,9 @@ def allocate_instruments(
         records["instrument_count"] = len(instruments)
         # A market of one instrument is the same record in a batch of any size.
         records["instrument_bytes"] = instruments.strides[0] if len(instruments) > 1 else 0
-        _write_constants(records, instrument, seats)
+        records["seat_count"] = seats
+        records["seat"]["departure_step"][:, :seats] = NEVER
+        write_constants(records, instrument)
         open_markets(records, instrument.initial_price_ticks)
     return instruments
 
@@ -68,10 +70,8 @@ def zeros_in_cache_lines(shape: tuple[int, int], dtype: np.dtype[np.void]) -> ND
     return memory[start : start + size].view(dtype).reshape(shape)
 
 
-def _write_constants(records: NDArray[np.void], spec: MarketSpec, seats: int) -> None:
-    """Write what one instrument's records (markets) keep from session to session."""
-    records["seat_count"] = seats
-    records["seat"]["departure_step"][:, :seats] = NEVER
+def write_constants(records: NDArray[np.void], spec: MarketSpec) -> None:
+    """Write the constants of one instrument into its records `(markets,)`."""
     records["maximum_quantity"] = max(1, 2**62 // (2**31 * spec.cash_per_tick_lot))
     records["fee_tiers"] = 1 + len(spec.fee_tiers)
     rules = spec.rules

@@ -157,7 +157,11 @@ class Trainer:
         """Return the context within which something samples: this process, or workers that live as long."""
         environment, training = self._environment, self._training
         # Pairs are for evolving minds; to gradients, a pair's equal luck is half the samples.
-        pairs = any(group.agent.params_per_market for group in environment.groups if group.name in self._learners)
+        pairs = any(
+            group.agent.traits.parameters_per == "market"
+            for group in environment.groups
+            if group.name in self._learners
+        )
         if training.workers == 0:
             batch = BatchMarket(environment, training.markets, training.threads)
             return nullcontext(Sampler(batch, self._actors, self._seed, pairs))

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from marl_market.env.actions.quotes import Quotes
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import EnvironmentSpec
-from marl_market.env.interface.schemes import ActionScheme, ObservationScheme, continuous
+from marl_market.env.interface.schemes import ActionScheme, ObservationScheme
 from marl_market.env.interface.signatures import DECIDED, trader
+from marl_market.env.interface.spaces import continuous
 from marl_market.env.observations.account import Account
 from marl_market.env.observations.book import Book
 from marl_market.env.observations.clock import Clock

@@ -58,7 +58,7 @@ def train(case: str, seed: int = 1) -> Comparison:
     agent, action, iterations, changes = CASES[case]
     described = market(agent, action, changes)
     learner = described.groups[-1].agent.learner(described, "focal", seed)
-    evolves = described.groups[-1].agent.params_per_market
+    evolves = described.groups[-1].agent.traits.parameters_per == "market"
     sampler = Sampler(BatchMarket(described, MARKETS), {"focal": learner}, seed, pairs=evolves)
     newborn = learner.policy()
     for iteration in range(iterations):

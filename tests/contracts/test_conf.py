@@ -3,7 +3,7 @@
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -16,14 +16,16 @@ from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.interface.records import SEAT_ACTIONS, SEAT_OBSERVATION
-from marl_market.env.interface.schemes import ObservationScheme, PrivilegedScheme, RewardScheme, flatten_action
+from marl_market.env.interface.schemes import ObservationScheme, PrivilegedScheme, RewardScheme
 from marl_market.env.interface.signatures import PARAM_VALUES, REWARD_VALUES, decide
+from marl_market.env.interface.spaces import flatten_action
 from marl_market.env.parallel_env import MarketEnv
 from marl_market.env.population.group import External, Group
+from marl_market.env.population.traits import ParametersPer
 from marl_market.exchange.codes import CommandKind, EventKind, Reason
 from marl_market.exchange.records import SEAT_COMMANDS
 from marl_market.market.spec import MarketSpec
-from tests.builders import actions, environment, market_spec, mind_record, public_record, seat_record
+from tests.builders import actions, environment, market_spec, params_record, public_record, seat_record
 from tests.env.calls import PART, call_reward_at, observe
 
 CONF = Path(__file__).parents[2] / "conf"
@@ -73,7 +75,7 @@ def every_reward() -> dict[str, RewardScheme]:
 
 def plays_by_itself(agent: Any) -> bool:
     """Return whether an agent is a rule: not from outside, and nobody has to write its mind."""
-    return not isinstance(agent, External) and not hasattr(agent, "learner") and not agent.observes
+    return not isinstance(agent, External) and not hasattr(agent, "learner") and not agent.traits.observes
 
 
 AGENTS = choices("agent")
@@ -118,7 +120,7 @@ def test_every_scripted_agent_plays_every_market_and_nothing_is_made_or_lost(age
     description = replace(populated(load("agent", agent), market), spec=load("market", market))
     batch, observations = play(description, markets=8)
     focal = description.seats_of("focal")
-    if description.groups[-1].moves_fundamental:
+    if description.groups[-1].agent.traits.moves_fundamental:
         assert np.abs(batch.markets["path_shift"]).max() > 0, "one that steers nothing shows nothing"
     else:
         traded = batch.markets["seat"]["account"]["traded_lots"][:, focal]
@@ -156,7 +158,8 @@ def test_every_fundamental_gives_a_path_of_finite_values(fundamental: str, marke
 def test_every_agent_keeps_the_contract(agent: str, market: str) -> None:
     params = load("agent", agent)
     assert params.trader is None or isinstance(params.trader.address, int)
-    assert {type(flag) for flag in (params.observes, params.warms_up, params.params_per_market)} == {bool}
+    assert {type(flag) for flag in (params.traits.observes, params.traits.warms_up)} == {bool}
+    assert params.traits.parameters_per in get_args(ParametersPer)
     parameters = params.parameters(short(market), 3)
     assert len(parameters) <= PARAM_VALUES
     assert np.isfinite(np.asarray(parameters, np.float64)).all()
@@ -218,7 +221,7 @@ def test_every_decoder_turns_any_action_into_valid_commands(action: str, market:
     active = 0
     for _ in range(200):
         seat["agent"]["action"][: scheme.size] = random.standard_normal(scheme.size) * 10.0 ** random.integers(-2, 8)
-        decide(0, scheme.decoder.address, public, seat, mind_record(parameters))
+        decide(0, scheme.decoder.address, public, seat, params_record(parameters))
         assert 0 <= seat["command_count"] <= SEAT_COMMANDS
         active += seat["command_count"] > 0
         sent = seat["command"][: seat["command_count"]]
@@ -308,7 +311,7 @@ def test_every_reward_is_finite_and_scaled(reward: str, market: str) -> None:
     parameters = scheme.parameters(short(market))
     assert len(parameters) <= REWARD_VALUES
     batch, _ = play(populated(ZeroIntelligence(), market))
-    public, params = batch.markets[0]["public"], mind_record(reward_parameters=parameters, part=PART)
+    public, params = batch.markets[0]["public"], params_record(reward_parameters=parameters, part=PART)
     for seat in batch.markets[0]["seat"][:12]:
         first, again = (call_reward_at(scheme.reward.address, public, seat, params, PART) for _ in range(2))
         assert np.isfinite([first, again]).all()

@@ -9,6 +9,7 @@ from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
 from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.interface.signatures import DECIDED, trader
 from marl_market.env.population.group import External, Group
+from marl_market.env.population.traits import Traits
 from marl_market.exchange.bits import lowest_bit
 from marl_market.exchange.commands import (
     cancel,
@@ -53,9 +54,7 @@ class Anything:
     """A mind that knows every command."""
 
     trader = send_anything
-    observes = False
-    warms_up = True
-    params_per_market = False
+    traits = Traits(warms_up=True)
 
     def parameters(self, spec: MarketSpec, seats: int) -> Sequence[float]:
         return ()

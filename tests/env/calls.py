@@ -11,7 +11,7 @@ from marl_market.env.interface.schemes import PrivilegedScheme
 from marl_market.env.interface.signatures import call_encoder, call_privileged_encoder, call_reward, call_trader
 from marl_market.exchange.compiled import compiled
 from marl_market.exchange.pointers import floats_at
-from tests.builders import commands_of, market_spec, mind_record, public_record, seat_record
+from tests.builders import commands_of, market_spec, params_record, public_record, seat_record
 
 PART = 3
 """The row that a reward under test is given: not the first, so that one that ignores its row fails."""
@@ -49,7 +49,7 @@ class Scored:
     def __init__(self, scheme: Any) -> None:
         self.public = public_record()
         self.seat = seat_record()
-        self.params = mind_record(reward_parameters=scheme.parameters(market_spec()), part=PART)
+        self.params = params_record(reward_parameters=scheme.parameters(market_spec()), part=PART)
         self._address = scheme.reward.address
 
     def step(self, twice_mark_ticks: int = 2000, reference_ticks: float = 1000.0, **account: int) -> float:
@@ -93,7 +93,7 @@ def decide_by(scheme: Any, action: Sequence[float], public: Any, seat: Any) -> l
     """Return (kind, side, price, quantity) of the decoded commands of an action in the small market."""
     seat["agent"]["action"][: len(action)] = action
     seat["command_count"] = 0
-    params = mind_record(scheme.parameters(market_spec()))
+    params = params_record(scheme.parameters(market_spec()))
     call_trader_at(scheme.decoder.address, public, seat, params)
     return commands_of(seat)
 
@@ -101,7 +101,7 @@ def decide_by(scheme: Any, action: Sequence[float], public: Any, seat: Any) -> l
 def mask_of(scheme: Any, public: Any, seat: Any) -> list[int]:
     """Return the mask that a scheme writes in the small market."""
     seat["agent"]["mask"][:] = 7
-    choices = call_trader_at(scheme.mask.address, public, seat, mind_record(scheme.parameters(market_spec())))
+    choices = call_trader_at(scheme.mask.address, public, seat, params_record(scheme.parameters(market_spec())))
     assert (seat["agent"]["mask"][choices:] == 7).all()
     assert np.isin(seat["agent"]["mask"][:choices], (0, 1)).all()
     return [int(number) for number in seat["agent"]["mask"][:choices]]

@@ -10,6 +10,7 @@ from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
 from marl_market.env.batch_market import ActionError, BatchMarket
 from marl_market.env.interface.signatures import DECIDED, trader
 from marl_market.env.population.group import External, Group
+from marl_market.env.population.traits import Traits
 from marl_market.env.rewards.inventory import Inventory
 from marl_market.env.rewards.profit import Profit
 from marl_market.env.step.kernels import step_serial
@@ -33,9 +34,7 @@ def fill_list(public, seat, params):  # type: ignore[no-untyped-def]
 @dataclass(frozen=True)
 class Busy:
     trader = fill_list
-    observes = False
-    warms_up = True
-    params_per_market = False
+    traits = Traits(warms_up=True)
 
     def parameters(self, spec: MarketSpec, seats: int) -> Sequence[float]:
         return ()
@@ -64,10 +63,10 @@ def test_what_a_trader_raises_is_raised_by_the_step(threads: int) -> None:
         batch.step(action)
 
 
-def test_nobody_acts_from_outside_before_the_session_opens() -> None:
+def test_no_external_agent_acts_before_the_session_opens() -> None:
     @dataclass(frozen=True)
     class Early(External):
-        warms_up = True
+        traits = Traits(observes=True, warms_up=True)
 
     batch = BatchMarket(environment([Group("noise", ZeroIntelligence(), 2), Group("mine", Early(), 1)]), 2)
     batch.reset([1, 2])
@@ -187,10 +186,10 @@ def test_an_action_array_of_any_memory_layout_is_read_alike_and_compiles_nothing
     assert len(step_serial.signatures) == 1
 
 
-def test_where_every_market_has_a_mind_its_seats_share_it() -> None:
+def test_with_parameters_per_market_its_seats_share_them() -> None:
     @dataclass(frozen=True)
     class Candidate(Busy):
-        params_per_market = True
+        traits = Traits(warms_up=True, parameters_per="market")
 
     description = environment([Group("one", Busy(), 2), Group("many", Candidate(), 3), Group("last", External(), 1)])
     batch = BatchMarket(description, 4)
@@ -207,7 +206,7 @@ def test_where_every_market_has_a_mind_its_seats_share_it() -> None:
         ]
 
 
-def test_minds_hold_the_parameters_of_trader_decoder_and_reward() -> None:
+def test_params_hold_the_parameters_of_trader_decoder_and_reward() -> None:
     rewards = {"profit": Profit(scale=2.0), "inventory": Inventory(aversion=0.25)}
     description = environment(reward=rewards)
     batch = BatchMarket(description, 1)

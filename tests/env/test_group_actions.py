@@ -45,7 +45,7 @@ def test_every_group_has_its_own_action_or_that_of_the_environment() -> None:
 def test_seats_act_as_alone_with_their_own_action() -> None:
     batch = BatchMarket(mixed(), 2)
     batch.reset([1, 2])
-    np.testing.assert_array_equal(batch.choices, [[3, 0, 0, 0], [0] * 4, [0] * 4, [5, 8, 5, 3]])
+    np.testing.assert_array_equal(batch.num_choices, [[3, 0, 0, 0], [0] * 4, [0] * 4, [5, 8, 5, 3]])
     action = np.zeros((2, 4, 4), np.float32)
     action[:, 0, 0] = 1  # buy at market
     action[:, 0, 1:] = 77.5  # not part of its action

@@ -55,11 +55,11 @@ def test_money_and_positions_are_conserved_and_add_up_over_instruments() -> None
     batch, _ = play(environment(spec=pair()))
     np.testing.assert_array_equal(batch.conservation_errors(), 0)
     account, public = batch.instruments["seat"]["account"][..., : batch.environment.seats], batch.instruments["public"]
-    worth = [
+    value = [
         account["cash"][n] + 0.5 * account["position"][n] * (public["twice_mark_ticks"][n] * scale)[:, None]
         for n, scale in enumerate(spec.cash_per_tick_lot for spec in batch.environment.spec.instruments)
     ]
-    np.testing.assert_allclose(batch.balances().profit, worth[0] + worth[1])
+    np.testing.assert_allclose(batch.balances().profit, value[0] + value[1])
     assert (batch.balances().trades == account["trades"][0] + account["trades"][1]).all()
 
 
@@ -104,7 +104,7 @@ def test_what_is_held_in_one_instrument_bounds_what_the_other_admits() -> None:
     batch = BatchMarket(environment(spec=spec, action=quotes), 2)
     batch.reset(SEEDS)
     buy, wait = [-1.0, 1.0, 1.0, -1.0], [0.0, 0.0, -1.0, -1.0]
-    refused = []
+    rejected = []
     for first, second in ((buy, buy), (wait, buy)):
         batch.reset(SEEDS)
         count = 0
@@ -114,8 +114,8 @@ def test_what_is_held_in_one_instrument_bounds_what_the_other_admits() -> None:
                 events = batch.instruments["event"][1, m, : batch.instruments["event_count"][1, m]]
                 outside = np.isin(events["seat"], batch.external)
                 count += int((outside & (events["reason"] == Reason.INSUFFICIENT_FUNDS)).sum())
-        refused.append(count)
-    assert refused[0] > refused[1]
+        rejected.append(count)
+    assert rejected[0] > rejected[1]
     np.testing.assert_array_equal(batch.conservation_errors(), 0)
 
 

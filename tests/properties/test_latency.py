@@ -18,6 +18,7 @@ from marl_market.env.observations.book import Book
 from marl_market.env.observations.clock import Clock
 from marl_market.env.observations.latency import LatencyTier
 from marl_market.env.population.group import External, Group
+from marl_market.env.population.traits import Traits
 from marl_market.env.recording.commands import CommandRecorder, arrived_commands
 from marl_market.exchange.codes import EventKind, Reason, TimeInForce
 from marl_market.exchange.command_stream import event_digest
@@ -91,9 +92,7 @@ class Rule:
     """A mind that is one function."""
 
     trader: Any
-    observes = False
-    warms_up = False
-    params_per_market = False
+    traits = Traits()
 
     def parameters(self, spec: MarketSpec, seats: int) -> Sequence[float]:
         return ()

@@ -12,7 +12,9 @@ from marl_market.agents.evolution.strategies import OpenAIES, SearchState, Strat
 from marl_market.agents.policies.compiled_mlp import play
 from marl_market.agents.policies.mlp import MultilayerPerceptron
 from marl_market.env.environment import EnvironmentSpec
-from marl_market.env.interface.schemes import ActionScheme, num_choices_of
+from marl_market.env.interface.schemes import ActionScheme
+from marl_market.env.interface.spaces import num_choices_of
+from marl_market.env.population.traits import Traits
 from marl_market.market.seeding import Stream, generator
 from marl_market.market.spec import MarketSpec
 
@@ -30,9 +32,7 @@ class EvolutionStrategy:
     """
 
     trader = play
-    observes = True
-    warms_up = False
-    params_per_market = True
+    traits = Traits(observes=True, parameters_per="market")
     hidden: Sequence[int] = (16,)
     strategy: Strategy = field(default_factory=OpenAIES)
     sessions: int = 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, runtime_checkable
 
 from marl_market.agents.interfaces import Learner, LearningAgent
@@ -11,6 +11,7 @@ from marl_market.agents.rollout import Rollout
 from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.interface.schemes import require
 from marl_market.env.population.group import Agent, External
+from marl_market.env.population.traits import Traits
 from marl_market.market.spec import MarketSpec
 
 
@@ -72,7 +73,7 @@ class BehaviorCloning:
     def __post_init__(self) -> None:
         name = "population agent"
         require(isinstance(self.agent, LearningAgent), f"{name}.agent", self.agent, "one that learns")
-        rule = not self.expert.observes and not isinstance(self.expert, LearningAgent)
+        rule = not self.expert.traits.observes and not isinstance(self.expert, LearningAgent)
         require(rule, f"{name}.teacher", self.expert, "a scripted trader")
         require(self.sessions >= 2, f"{name}.sessions", self.sessions, "2 or more: one is held out")
         for field in ("epochs", "minibatch_size", "learning_rate"):
@@ -84,19 +85,9 @@ class BehaviorCloning:
         return self.agent.trader
 
     @property
-    def observes(self) -> bool:
-        """Return whether the seats get observations."""
-        return self.agent.observes
-
-    @property
-    def warms_up(self) -> bool:
-        """Return whether it acts before the session opens."""
-        return self.agent.warms_up
-
-    @property
-    def params_per_market(self) -> bool:
-        """Return whether every market has a mind of its own."""
-        return self.agent.params_per_market
+    def traits(self) -> Traits:
+        """Return the traits of the agent that learns."""
+        return self.agent.traits
 
     @property
     def config(self) -> BCConfig:
@@ -128,11 +119,7 @@ class ExpertControlled(External):
     expert: Agent
 
     @property
-    def privileges(self) -> tuple[str, ...]:
-        """Return what the teacher is shown beyond what every seat sees."""
-        return tuple(getattr(self.expert, "privileges", ()))
-
-    @property
-    def moves_fundamental(self) -> bool:
-        """Return whether the teacher moves the fundamental value."""
-        return bool(getattr(self.expert, "moves_fundamental", False))
+    def traits(self) -> Traits:  # type: ignore[override]
+        """Return those of an external agent with the expert's privileges."""
+        given = self.expert.traits
+        return replace(External.traits, privileges=given.privileges, moves_fundamental=given.moves_fundamental)

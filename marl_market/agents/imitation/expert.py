@@ -8,7 +8,7 @@ from marl_market.agents.interfaces import Decision, MarketShard
 from marl_market.agents.rollout import Floats, Masks
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import EnvironmentSpec
-from marl_market.env.interface.schemes import num_choices_of
+from marl_market.env.interface.spaces import num_choices_of
 from marl_market.env.population.group import Agent
 from marl_market.env.recording.demonstration import Demonstration
 

@@ -18,6 +18,7 @@ from marl_market.agents.policies.fixed_policy import CompiledPolicy
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.interface.schemes import require
+from marl_market.env.population.traits import Traits
 from marl_market.market.seeding import Stream, generator
 from marl_market.market.spec import MarketSpec
 
@@ -38,9 +39,7 @@ class HistoricalPolicies:
     """
 
     trader = play
-    observes = True
-    warms_up = False
-    params_per_market = True
+    traits = Traits(observes=True, parameters_per="market")
     group: str
     snapshot_every: int = 10
     pool_size: int = 8

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from marl_market.agents.policies.compiled_mlp import play
 from marl_market.agents.policies.mlp import MultilayerPerceptron
+from marl_market.env.population.traits import Traits
 from marl_market.market.spec import MarketSpec
 
 
@@ -26,9 +27,7 @@ class CompiledPolicy:
     """
 
     trader = play
-    observes = True
-    warms_up = False
-    params_per_market = False
+    traits = Traits(observes=True)
     network: MultilayerPerceptron
     weights: NDArray[np.float32]
 

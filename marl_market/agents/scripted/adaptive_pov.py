@@ -10,7 +10,7 @@ import numpy as np
 
 from marl_market.agents.scripted.ladder import LEVELS
 from marl_market.agents.scripted.quoting import quote_both_sides
-from marl_market.env.trading import DECIDED, MarketSpec, require, trader
+from marl_market.env.trading import DECIDED, MarketSpec, Traits, require, trader
 
 
 @trader
@@ -50,9 +50,7 @@ class AdaptivePOV:
     """
 
     trader = quote
-    observes = False
-    warms_up = True
-    params_per_market = False
+    traits = Traits(warms_up=True)
     rate: float = 0.25
     min_size: float = 0.2
     half_life_seconds: float = 10.0

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from marl_market.agents.scripted.quoting import quote_both_sides
-from marl_market.env.trading import DECIDED, MarketSpec, trader
+from marl_market.env.trading import DECIDED, MarketSpec, Traits, trader
 
 
 @trader
@@ -40,9 +40,7 @@ class AvellanedaStoikov:
     """
 
     trader = quote
-    observes = False
-    warms_up = True
-    params_per_market = False
+    traits = Traits(warms_up=True)
     risk_aversion: float = 0.02
     decay: float = 2.0
     size: float = 1.0

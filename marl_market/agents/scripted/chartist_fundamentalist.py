@@ -11,6 +11,7 @@ from marl_market.env.trading import (
     SEAT_ORDERS,
     MarketSpec,
     TimeInForce,
+    Traits,
     exponential,
     normal,
     require,
@@ -71,10 +72,7 @@ class ChartistFundamentalist:
     """
 
     trader = forecast_and_quote
-    observes = False
-    warms_up = True
-    params_per_market = False
-    privileges = ("fundamental",)
+    traits = Traits(warms_up=True, privileges=("fundamental",))
     fundamentalist: float = 1.0
     chartist: float = 1.0
     noise: float = 1.0

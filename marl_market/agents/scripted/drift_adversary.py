@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from marl_market.env.trading import DECIDED, MarketSpec, require, trader
+from marl_market.env.trading import DECIDED, MarketSpec, Traits, require, trader
 
 
 @trader
@@ -35,10 +35,7 @@ class DriftAdversary:
     """
 
     trader = set_drift
-    observes = False
-    warms_up = False
-    params_per_market = False
-    moves_fundamental = True
+    traits = Traits(moves_fundamental=True)
     drift: float = 5.0
 
     def __post_init__(self) -> None:

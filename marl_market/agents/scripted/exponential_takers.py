@@ -6,7 +6,16 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from marl_market.env.trading import DECIDED, MarketSpec, TimeInForce, exponential, require, submit_limit_order, trader
+from marl_market.env.trading import (
+    DECIDED,
+    MarketSpec,
+    TimeInForce,
+    Traits,
+    exponential,
+    require,
+    submit_limit_order,
+    trader,
+)
 
 IMMEDIATE_OR_CANCEL = int(TimeInForce.IMMEDIATE_OR_CANCEL)
 
@@ -38,9 +47,7 @@ class ExponentialTakers:
     """
 
     trader = take
-    observes = False
-    warms_up = True
-    params_per_market = False
+    traits = Traits(warms_up=True)
     arrival: float = 0.5
     decay: float = 2.0
     size: float = 1.0

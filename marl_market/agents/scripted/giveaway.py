@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from marl_market.agents.scripted.assignment import LIMIT, Assignments, may_requote, quote_assignment, update_assignment
-from marl_market.env.trading import DECIDED, MarketSpec, trader
+from marl_market.env.trading import DECIDED, MarketSpec, Traits, trader
 
 
 @trader
@@ -30,9 +30,7 @@ class Giveaway:
     """
 
     trader = quote
-    observes = False
-    warms_up = False
-    params_per_market = False
+    traits = Traits()
     assignments: Assignments = field(default_factory=Assignments)
 
     def parameters(self, spec: MarketSpec, seats: int) -> Sequence[float]:

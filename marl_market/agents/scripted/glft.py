@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marl_market.agents.scripted.quoting import quote_both_sides
-from marl_market.env.trading import DECIDED, MarketSpec, compiled, require, trader
+from marl_market.env.trading import DECIDED, MarketSpec, Traits, compiled, require, trader
 
 HIGHEST_LIMIT = 30
 RATES = 4
@@ -72,9 +72,7 @@ class GLFT:
     """
 
     trader = quote
-    observes = False
-    warms_up = True
-    params_per_market = False
+    traits = Traits(warms_up=True)
     risk_aversion: float = 0.02
     decay: float = 2.0
     arrival: float = 1.0

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from marl_market.agents.scripted.quoting import quote_both_sides
-from marl_market.env.trading import DECIDED, MarketSpec, require, trader
+from marl_market.env.trading import DECIDED, MarketSpec, Traits, require, trader
 
 
 @trader
@@ -47,9 +47,7 @@ class GlostenMilgromMaker:
     """
 
     trader = quote
-    observes = False
-    warms_up = False
-    params_per_market = False
+    traits = Traits()
     informed_share: float = 0.2
     half_range: float = 2.0
     probability: float = 0.5

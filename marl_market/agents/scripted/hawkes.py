@@ -9,7 +9,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from marl_market.agents.scripted.calibrated_flow import flow_tables, submit_random_limit, submit_random_market
-from marl_market.env.trading import DECIDED, MarketSpec, below, cancel, compiled, lowest_bit, poisson, require, trader
+from marl_market.env.trading import (
+    DECIDED,
+    MarketSpec,
+    Traits,
+    below,
+    cancel,
+    compiled,
+    lowest_bit,
+    poisson,
+    require,
+    trader,
+)
 
 KINDS = 3  # limit orders, market orders, cancels
 TYPES = 2 * KINDS  # those of the buy side, then those of the sell side
@@ -114,9 +125,7 @@ class Hawkes:
     """
 
     trader = send_orders
-    observes = False
-    warms_up = True
-    params_per_market = False
+    traits = Traits(warms_up=True)
     share: float = 1.0
     same: Sequence[Sequence[float]] = ((0.3, 0.5, 0.1), (0.01, 0.4, 0.0), (0.1, 0.4, 0.2))
     opposite: Sequence[Sequence[float]] = ((0.1, 0.1, 0.1), (0.0, 0.1, 0.0), (0.1, 0.1, 0.1))

@@ -15,7 +15,7 @@ from marl_market.agents.scripted.assignment import (
     quote_assignment,
     update_assignment,
 )
-from marl_market.env.trading import DECIDED, PUBLIC_EVENTS, MarketSpec, PublicKind, compiled, trader
+from marl_market.env.trading import DECIDED, PUBLIC_EVENTS, MarketSpec, PublicKind, Traits, compiled, trader
 
 REST, TRADE = int(PublicKind.REST), int(PublicKind.TRADE)
 
@@ -81,10 +81,7 @@ class HeuristicBelief:
     """
 
     trader = quote
-    observes = False
-    warms_up = False
-    params_per_market = False
-    privileges = ("events",)
+    traits = Traits(privileges=("events",))
     assignments: Assignments = field(default_factory=Assignments)
 
     def parameters(self, spec: MarketSpec, seats: int) -> Sequence[float]:

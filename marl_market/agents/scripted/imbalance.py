@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from marl_market.agents.scripted.position_target import trade_towards
-from marl_market.env.trading import DECIDED, PUBLIC_LEVELS, MarketSpec, require, trader
+from marl_market.env.trading import DECIDED, PUBLIC_LEVELS, MarketSpec, Traits, require, trader
 
 
 @trader
@@ -49,9 +49,7 @@ class Imbalance:
     """
 
     trader = follow_imbalance
-    observes = False
-    warms_up = True
-    params_per_market = False
+    traits = Traits(warms_up=True)
     levels: int = 1
     threshold: float = 0.6
     size: float = 1.0

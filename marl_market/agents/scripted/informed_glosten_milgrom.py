@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from marl_market.env.trading import DECIDED, MarketSpec, require, submit_market, trader, uniform
+from marl_market.env.trading import DECIDED, MarketSpec, Traits, require, submit_market, trader, uniform
 
 
 @trader
@@ -35,10 +35,7 @@ class InformedGlostenMilgrom:
     """
 
     trader = take
-    observes = False
-    warms_up = False
-    params_per_market = False
-    privileges = ("fundamental",)
+    traits = Traits(privileges=("fundamental",))
     rate: float = 0.2
     size: float = 1.0
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from marl_market.agents.scripted.position_target import take_at_any_price
-from marl_market.env.trading import DECIDED, MarketSpec, require, trader
+from marl_market.env.trading import DECIDED, MarketSpec, Traits, require, trader
 
 
 @trader
@@ -42,10 +42,7 @@ class InformedKyle:
     """
 
     trader = take
-    observes = False
-    warms_up = False
-    params_per_market = False
-    privileges = ("fundamental",)
+    traits = Traits(privileges=("fundamental",))
     noise_deviation: float = 1.0
     value_deviation: float = 2.0
     insiders: int = 1

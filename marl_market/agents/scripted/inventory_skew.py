@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from marl_market.agents.scripted.quoting import quote_both_sides
-from marl_market.env.trading import DECIDED, MarketSpec, require, trader
+from marl_market.env.trading import DECIDED, MarketSpec, Traits, require, trader
 
 
 @trader
@@ -35,9 +35,7 @@ class InventorySkew:
     """
 
     trader = quote
-    observes = False
-    warms_up = True
-    params_per_market = False
+    traits = Traits(warms_up=True)
     penalty: float = 0.1
     decay: float = 2.0
     size: float = 1.0

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from marl_market.agents.scripted.quoting import quote_both_sides
-from marl_market.env.trading import DECIDED, MarketSpec, require, trader
+from marl_market.env.trading import DECIDED, MarketSpec, Traits, require, trader
 
 LEVELS = 7
 """Maximum of levels a side: two sides and a cancel fit the commands of one step."""
@@ -37,9 +37,7 @@ class Ladder:
     """
 
     trader = quote
-    observes = False
-    warms_up = True
-    params_per_market = False
+    traits = Traits(warms_up=True)
     spread: float = 1.0
     spacing: float = 0.5
     levels: int = 4

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from marl_market.agents.scripted.position_target import trade_towards
-from marl_market.env.trading import DECIDED, MarketSpec, trader
+from marl_market.env.trading import DECIDED, MarketSpec, Traits, trader
 
 
 @trader
@@ -48,9 +48,7 @@ class Momentum:
     """
 
     trader = follow
-    observes = False
-    warms_up = True
-    params_per_market = False
+    traits = Traits(warms_up=True)
     fast_seconds: float = 5.0
     slow_seconds: float = 20.0
     threshold: float = 0.5

@@ -9,6 +9,7 @@ from marl_market.agents.scripted.position_target import trade_towards
 from marl_market.env.trading import (
     DECIDED,
     MarketSpec,
+    Traits,
     cancel_all,
     require,
     submit_limit,
@@ -56,9 +57,7 @@ class MomentumIgniter:
     """
 
     trader = ignite
-    observes = False
-    warms_up = False
-    params_per_market = False
+    traits = Traits()
     period_steps: int = 30
     burst_steps: int = 4
     size: float = 2.0

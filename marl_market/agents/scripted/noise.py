@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from marl_market.agents.scripted.position_target import take_at_any_price
-from marl_market.env.trading import DECIDED, MarketSpec, poisson, require, trader, uniform
+from marl_market.env.trading import DECIDED, MarketSpec, Traits, poisson, require, trader, uniform
 
 
 @trader
@@ -31,9 +31,7 @@ class Noise:
     """
 
     trader = take
-    observes = False
-    warms_up = True
-    params_per_market = False
+    traits = Traits(warms_up=True)
     rate: float = 0.1
     size: float = 1.0
     auction: bool = False

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from marl_market.agents.scripted.position_target import execute_up_to, require_parent_order
-from marl_market.env.trading import DECIDED, MarketSpec, require, trader
+from marl_market.env.trading import DECIDED, MarketSpec, Traits, require, trader
 
 
 @trader
@@ -34,9 +34,7 @@ class POV:
     """
 
     trader = execute
-    observes = False
-    warms_up = False
-    params_per_market = False
+    traits = Traits()
     side: int = 1
     size: float = 20.0
     rate: float = 0.1

@@ -17,7 +17,7 @@ from marl_market.agents.scripted.assignment import (
 )
 from marl_market.agents.scripted.quoting import best_excluding_own
 from marl_market.agents.scripted.random_shout import ABSOLUTE, highest_price, lowest_price, shout_parameters
-from marl_market.env.trading import DECIDED, HIGHEST_PRICE, MarketSpec, require, trader
+from marl_market.env.trading import DECIDED, HIGHEST_PRICE, MarketSpec, Traits, require, trader
 
 OUTBIDS_ITSELF = ABSOLUTE + 1
 
@@ -58,9 +58,7 @@ class Shaver:
     """
 
     trader = quote
-    observes = False
-    warms_up = False
-    params_per_market = False
+    traits = Traits()
     assignments: Assignments = field(default_factory=Assignments)
     price_range: tuple[float, float] | None = None
     stub: float = 4.0

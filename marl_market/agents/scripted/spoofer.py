@@ -6,7 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from marl_market.agents.scripted.quoting import best_excluding_own
-from marl_market.env.trading import DECIDED, MarketSpec, cancel_all, require, submit_limit, submit_market, trader
+from marl_market.env.trading import (
+    DECIDED,
+    MarketSpec,
+    Traits,
+    cancel_all,
+    require,
+    submit_limit,
+    submit_market,
+    trader,
+)
 
 
 @trader
@@ -52,9 +61,7 @@ class Spoofer:
     """
 
     trader = spoof
-    observes = False
-    warms_up = False
-    params_per_market = False
+    traits = Traits()
     size: float = 1.0
     spoof_size: float = 20.0
     distance_ticks: int = 1

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from marl_market.env.trading import DECIDED, MarketSpec, TimeInForce, require, submit_limit_order, trader
+from marl_market.env.trading import DECIDED, MarketSpec, TimeInForce, Traits, require, submit_limit_order, trader
 
 IMMEDIATE_OR_CANCEL = int(TimeInForce.IMMEDIATE_OR_CANCEL)
 
@@ -38,10 +38,7 @@ class StaleQuoteSniper:
     """
 
     trader = snipe
-    observes = False
-    warms_up = False
-    params_per_market = False
-    privileges = ("fundamental",)
+    traits = Traits(privileges=("fundamental",))
     edge: float = 0.5
     position_limit: float = 20.0
 

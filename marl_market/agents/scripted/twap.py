@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from marl_market.agents.scripted.position_target import elapsed_share, execute_up_to, require_parent_order
-from marl_market.env.trading import DECIDED, MarketSpec, trader
+from marl_market.env.trading import DECIDED, MarketSpec, Traits, trader
 
 
 @trader
@@ -31,9 +31,7 @@ class TWAP:
     """
 
     trader = execute
-    observes = False
-    warms_up = False
-    params_per_market = False
+    traits = Traits()
     side: int = 1
     size: float = 20.0
     horizon: float = 1.0

@@ -6,7 +6,17 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from marl_market.env.trading import DECIDED, MarketSpec, cancel_all, normal, require, submit_limit, trader, uniform
+from marl_market.env.trading import (
+    DECIDED,
+    MarketSpec,
+    Traits,
+    cancel_all,
+    normal,
+    require,
+    submit_limit,
+    trader,
+    uniform,
+)
 
 
 @trader
@@ -43,10 +53,7 @@ class Value:
     """
 
     trader = quote
-    observes = False
-    warms_up = True
-    params_per_market = False
-    privileges = ("fundamental",)
+    traits = Traits(warms_up=True, privileges=("fundamental",))
     rate: float = 0.5
     noise: float = 0.5
     min_shade: float = 0.0

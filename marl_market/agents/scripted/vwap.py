@@ -9,7 +9,7 @@ from itertools import accumulate
 import numpy as np
 
 from marl_market.agents.scripted.position_target import elapsed_share, execute_up_to, require_parent_order
-from marl_market.env.trading import DECIDED, MarketSpec, require, trader
+from marl_market.env.trading import DECIDED, MarketSpec, Traits, require, trader
 
 BUCKETS = 64
 
@@ -40,9 +40,7 @@ class VWAP:
     """
 
     trader = execute
-    observes = False
-    warms_up = False
-    params_per_market = False
+    traits = Traits()
     side: int = 1
     size: float = 20.0
     horizon: float = 1.0

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from marl_market.agents.scripted.calibrated_flow import flow_tables, submit_random_limit, submit_random_market
-from marl_market.env.trading import DECIDED, MarketSpec, cancel, lowest_bit, poisson, trader, uniform
+from marl_market.env.trading import DECIDED, MarketSpec, Traits, cancel, lowest_bit, poisson, trader, uniform
 
 TABLES = 4
 
@@ -56,9 +56,7 @@ class ZeroIntelligence:
     """
 
     trader = send_orders
-    observes = False
-    warms_up = True
-    params_per_market = False
+    traits = Traits(warms_up=True)
     share: float = 1.0
     open_orders: float = 12.0
     conviction: float = 0.1

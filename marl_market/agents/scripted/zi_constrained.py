@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from marl_market.agents.scripted.assignment import LIMIT, SIDE, Assignments, update_assignment
 from marl_market.agents.scripted.random_shout import highest_price, lowest_price, shout, shout_parameters
-from marl_market.env.trading import DECIDED, MarketSpec, require, trader
+from marl_market.env.trading import DECIDED, MarketSpec, Traits, require, trader
 
 
 @trader
@@ -41,9 +41,7 @@ class ZIConstrained:
     """
 
     trader = quote
-    observes = False
-    warms_up = False
-    params_per_market = False
+    traits = Traits()
     assignments: Assignments = field(default_factory=Assignments)
     price_range: tuple[float, float] | None = None
     reach: float = 4.0

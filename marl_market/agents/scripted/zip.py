@@ -18,7 +18,7 @@ from marl_market.agents.scripted.assignment import (
     quote_assignment,
     update_assignment,
 )
-from marl_market.env.trading import DECIDED, MarketSpec, compiled, require, trader, uniform
+from marl_market.env.trading import DECIDED, MarketSpec, Traits, compiled, require, trader, uniform
 
 MIN_MARGIN, MAX_MARGIN, REACHES, _, ANCHORED, SPAN, BRISTOL, LOWEST, HIGHEST = range(OWN, OWN + 9)
 MARGIN, CHANGE, RATE, MOMENTUM, LAST_SIDE, DRAWN, PRICE, WORKING, REACH = range(OWN_MEMORY, OWN_MEMORY + 9)
@@ -175,9 +175,7 @@ class ZIP:
     """
 
     trader = quote
-    observes = False
-    warms_up = False
-    params_per_market = False
+    traits = Traits()
     assignments: Assignments = field(default_factory=Assignments)
     min_margin: float = 0.05
     max_margin: float = 0.35

@@ -11,8 +11,8 @@ from gymnasium.spaces import Box
 from marl_market.env.actions.decoding import clipped, rescale, room
 from marl_market.env.actions.encoding import missing_order, normalize, order_price, unwanted_order
 from marl_market.env.actions.order_range import OrderRange
-from marl_market.env.interface.schemes import continuous
 from marl_market.env.interface.signatures import DECIDED, trader
+from marl_market.env.interface.spaces import continuous
 from marl_market.exchange.commands import cancel_all, submit_limit
 
 

@@ -10,8 +10,8 @@ from gymnasium.spaces import Discrete, Tuple
 
 from marl_market.env.actions.decoding import choice, rescale, room
 from marl_market.env.actions.order_range import OrderRange
-from marl_market.env.interface.schemes import continuous
 from marl_market.env.interface.signatures import DECIDED, trader
+from marl_market.env.interface.spaces import continuous
 from marl_market.exchange.commands import cancel_all, submit_limit
 from marl_market.exchange.compiled import inlined
 

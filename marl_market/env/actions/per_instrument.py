@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from gymnasium.spaces import MultiDiscrete, Tuple
 
-from marl_market.env.interface.schemes import ActionSpace, WrappedAction, continuous, num_choices_of, parts_of
+from marl_market.env.interface.schemes import WrappedAction
+from marl_market.env.interface.spaces import ActionSpace, continuous, num_choices_of, parts_of
 
 
 @dataclass(frozen=True)

@@ -9,16 +9,9 @@ import numpy as np
 from gymnasium.spaces import Box, Discrete, MultiDiscrete, Tuple
 
 from marl_market.env.actions.decoding import choice, rescale
-from marl_market.env.interface.schemes import (
-    ActionScheme,
-    ActionSpace,
-    TimingScheme,
-    WrappedAction,
-    continuous,
-    num_choices_of,
-    parts_of,
-)
+from marl_market.env.interface.schemes import ActionScheme, TimingScheme, WrappedAction
 from marl_market.env.interface.signatures import TIMING_VALUES
+from marl_market.env.interface.spaces import ActionSpace, continuous, num_choices_of, parts_of
 from marl_market.exchange.compiled import inlined
 from marl_market.market.spec import MarketSpec
 

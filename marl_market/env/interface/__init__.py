@@ -1,1 +1,1 @@
-"""What an environment is made of: the schemes and the signatures of compiled functions."""
+"""Interfaces of an environment: schemes, records and signatures of compiled functions."""

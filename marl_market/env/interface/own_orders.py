@@ -1,4 +1,4 @@
-"""Which of a seat's open orders come first: the order in which it sees them and names them."""
+"""The order of a seat's own orders, in observations and in actions."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from marl_market.exchange.compiled import compiled
 from marl_market.exchange.records import ASKS, BIDS
 
 OWN_ORDERS = 4
-"""How many of its orders a seat sees and can name, on each side."""
+"""Own orders of each side that observations show and actions can name."""
 
 
 @compiled
 def next_own_order(seat, side, after):  # type: ignore[no-untyped-def]
-    """Return the slot of the resting order of `side` that follows the one in slot `after`, or -1 where none does.
+    """Return the slot of the resting order of `side` that follows the one in slot `after`, or -1 if none does.
 
-    The best price comes first, then the earliest order; an `after` of -1 asks for the first. An order that waits for
-    its trigger has no place.
+    The best price comes first, then the earliest order; an `after` of -1 asks for the first. Stop orders that wait for
+    their trigger are left out.
     """
     ladder = BIDS if side > 0 else ASKS
     found = np.int64(-1)
@@ -36,18 +36,18 @@ def next_own_order(seat, side, after):  # type: ignore[no-untyped-def]
 
 @compiled
 def comes_before(seat, slot, other):  # type: ignore[no-untyped-def]
-    """Return whether the order in `slot` has a better price than the one in `other`, or the same and came earlier."""
+    """Return whether the order in `slot` has a better price than the one in `other`, or the same and is earlier."""
     order, second = seat.order[slot], seat.order[other]
     advantage = np.int64(order.side) * (np.int64(order.price_ticks) - np.int64(second.price_ticks))
     return advantage > 0 or (advantage == 0 and order.order_id < second.order_id)
 
 
 @compiled
-def own_order(seat, place):  # type: ignore[no-untyped-def]
-    """Return the slot of the order at `place` (bids from 0 on, asks from OWN_ORDERS on), or -1 where none is."""
-    side = 1 if place < OWN_ORDERS else -1
+def own_order(seat, index):  # type: ignore[no-untyped-def]
+    """Return the slot of own order `index` (bids from 0 on, asks from OWN_ORDERS on), or -1 if there is none."""
+    side = 1 if index < OWN_ORDERS else -1
     slot = next_own_order(seat, side, np.int64(-1))
-    for _ in range(place % OWN_ORDERS):
+    for _ in range(index % OWN_ORDERS):
         if slot >= 0:
             slot = next_own_order(seat, side, slot)
     return slot

@@ -1,4 +1,4 @@
-"""The record of what decides in a seat: nested in the exchange's seat record, which knows nothing of it."""
+"""The record of the agent in a seat, nested in the exchange's seat record, which knows nothing of it."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ REWARD_MEMORY = 4
 
 WAKE = np.dtype(
     [
-        ("step", np.int64),  # in which it wakes whatever has happened
-        ("on_fill", np.int64),  # whether a fill of its own wakes it
-        ("trade_lots", np.int64),  # size of a trade that does; 0 none does
-        ("quote_ticks", np.int64),  # move of the best bid or ask that does; 0 none does
-        ("trades", np.int64),  # its fills when it fell asleep
+        ("step", np.int64),  # in which it wakes at the latest
+        ("on_fill", np.int64),  # whether an own fill wakes it
+        ("trade_lots", np.int64),  # size of a trade that wakes it; 0 for no such trigger
+        ("quote_ticks", np.int64),  # move of the best bid or ask that wakes it; 0 for no such trigger
+        ("trades", np.int64),  # own fills when it fell asleep
         ("best_bid", np.int32),  # when it fell asleep
         ("best_ask", np.int32),
     ],
@@ -32,16 +32,16 @@ AGENT = in_cache_lines(
         ("timing", np.int64),  # address of the timing function; 0 for an agent that acts in every step
         ("mask_function", np.int64),  # address; 0 for actions without a mask
         ("params_row", np.int32),  # row of its PARAMS record
-        ("external_index", np.int32),  # its row among the external seats; -1 for an agent with a trader
-        ("group_index", np.int32),  # its number within its group
+        ("external_index", np.int32),  # index among the external seats; -1 for an agent with a trader
+        ("group_index", np.int32),  # index within its group
         ("asleep", np.int16),  # whether it waits for its `wake` conditions before it acts again
         ("observes", np.int16),
         ("warms_up", np.int16),
-        ("action_offset", np.int16),  # first number of this instrument in the action
+        ("action_offset", np.int16),  # first value of this instrument in the action
         ("observes_fundamental", np.int16),
         ("moves_fundamental", np.int16),
         ("signal", np.float64),  # fundamental value in ticks, for an agent that observes it
-        ("drift", np.float64),  # ticks a step by which it moves the fundamental value
+        ("drift", np.float64),  # ticks per step by which it moves the fundamental value
         ("action", np.float32, (SEAT_ACTIONS,)),
         ("reward_memory", np.float64, (REWARD_PARTS, REWARD_MEMORY)),  # a row for each part of the reward
         ("wake", WAKE),
@@ -51,7 +51,23 @@ AGENT = in_cache_lines(
         ("activation", np.float32, (2, SEAT_OBSERVATION)),
     ]
 )
-"""What one agent is and remembers: the functions it is made of, its memory, observation and action."""
+"""One agent: addresses of its functions, its memory, observation and action."""
+
+TAPE_ROW = np.dtype(
+    [
+        ("reference_ticks", np.float64),
+        ("bid_quantity_lots", np.int64),  # 0, and its price too, without a quote
+        ("ask_quantity_lots", np.int64),
+        ("trades", np.int64),  # number of trades in the step
+        ("bought_lots", np.int64),  # by aggressors in the step
+        ("sold_lots", np.int64),
+        ("bid_price_ticks", np.int32),
+        ("ask_price_ticks", np.int32),
+        ("last_trade_ticks", np.int32),  # the initial price before the first trade
+    ],
+    align=True,
+)
+"""Tape of one market in one step, as the venue publishes it at its end; see `BatchMarket.tape`."""
 
 SEAT = seat_dtype(AGENT)
 """A seat and its agent, as traders, decoders, encoders and rewards receive it."""

@@ -1,8 +1,8 @@
-"""The shape of everything that decides, sees or scores inside a step: compiled functions called by address.
+"""Signatures of traders, encoders and rewards: compiled functions that a step calls by address.
 
-A trader gets the market's *public* record, its own *seat* record and its own *mind* record (parameters, which many
-seats may share) and nothing else, so it cannot see what a trader does not see, and its compiled form does not depend
-on the size of the book. It writes commands with `marl_market.exchange.commands` and returns `DECIDED`, or fills
+A trader gets the market's *public* record, its own *seat* record and its own *params* record (which many seats may
+share) and nothing else, so it cannot read what a trader does not know, and its compiled form does not depend on the
+size of the book. It writes commands with `marl_market.exchange.commands` and returns `DECIDED`, or fills
 `seat.agent.action` and returns `DECODE`: then the seat's action decoder, a function of the same shape, turns the action
 into commands.
 
@@ -40,51 +40,47 @@ PART = np.dtype(
     ],
     align=True,
 )
-"""One part of an observation: its encoder, and which of a seat's numbers it writes."""
+"""One part of an observation: its encoder, and the values that it writes."""
 
 REWARD_PART = np.dtype([("address", np.int64), ("weight", np.float64)], align=True)
-"""One part of a reward: its function and what its result is multiplied by in the sum."""
+"""One part of a reward: its function and its weight in the sum."""
 
 PARAMS = np.dtype(
     [
-        ("value", np.float64, (PARAM_VALUES,)),  # of the trader or, where the mind is learned, of the decoder
+        ("value", np.float64, (PARAM_VALUES,)),  # of the trader or, if it observes, of the decoder
         ("reward_value", np.float64, (REWARD_PARTS, REWARD_VALUES)),
         ("timing_value", np.float64, (TIMING_VALUES,)),  # see `marl_market.env.actions.timed`
         ("layer_count", np.int64),
         ("layer_size", np.int64, (MLP_LAYERS,)),  # inputs, hidden widths, outputs
         ("tanh_squashed", np.int64),  # whether outputs go through tanh as hidden units do
-        (
-            "num_choices",
-            np.int64,
-            (SEAT_ACTIONS,),
-        ),  # of a discrete action; outputs are their scores
+        ("num_choices", np.int64, (SEAT_ACTIONS,)),  # of a discrete action; outputs are their scores
         ("weight", np.float32, (MLP_WEIGHTS,)),
     ],
     align=True,
 )
-"""What a mind knows before it sees anything: parameters of a rule, weights of a network."""
+"""Parameters of an agent: of its trader or decoder, its rewards and its timing, and the weights of its network."""
 
 PUBLIC_RECORD, SEAT_RECORD, PARAMS_RECORD = (from_dtype(dtype) for dtype in (PUBLIC, SEAT, PARAMS))
 
 TRADER = types.int64(PUBLIC_RECORD, SEAT_RECORD, PARAMS_RECORD)
-"""Signature of traders and action decoders: (public, seat, mind) -> DECIDED or DECODE.
+"""Signature of traders and action decoders: (public, seat, params) -> DECIDED or DECODE.
 
-An action mask has it too: it writes 1 or 0 for each choice into seat.agent.mask and returns how many choices there are.
+An action mask has it too: it writes 1 or 0 for each choice into seat.agent.mask and returns their number.
 """
 
 ENCODER = types.void(PUBLIC_RECORD, SEAT_RECORD, FLOATS)
-"""Signature of observation encoders: (public, seat, observation); it writes its numbers from observation[0] on."""
+"""Signature of observation encoders: (public, seat, observation); it writes its values from observation[0] on."""
 
 PRIVILEGED_ENCODER = types.void(PUBLIC_RECORD, types.Array(SEAT_RECORD, 1, "C"), types.int64, FLOATS, types.int64)
-"""Signature of encoders that see what no trader sees: (public, seats, index, observation, size).
+"""Signature of privileged encoders: (public, seats, index, observation, size).
 
-`seats` are all seats of the market; the encoder writes `size` numbers of what seats[index] sees.
+`seats` are all seats of the market; the encoder writes `size` values of the observation of seats[index].
 """
 
 REWARD = types.float64(PUBLIC_RECORD, SEAT_RECORD, PARAMS_RECORD, types.int64)
-"""Signature of rewards: (public, seat, mind, part) -> reward of the step that has just ended.
+"""Signature of rewards: (public, seat, params, part) -> reward of the step that has just ended.
 
-Its memory is seat.agent.reward_memory[part], its parameters are mind.reward_value[part].
+Its memory is seat.agent.reward_memory[part], its parameters are params.reward_value[part].
 """
 
 trader = by_address(TRADER)
@@ -119,9 +115,9 @@ def call_reward(_typing_context, address, public, seat, params, part):  # type: 
 
 @compiled
 def decide(trader_address, decoder_address, public, seat, params):  # type: ignore[no-untyped-def]
-    """Let one seat decide: afterwards its commands are in `seat.command`.
+    """Write the commands of one seat into `seat.command`.
 
-    Where there is no trader (address 0), what it does is in `seat.agent.action` already.
+    Without a trader (address 0) its action is in `seat.agent.action` already.
     """
     seat.command_count = 0
     if trader_address == 0 or call_trader(trader_address, public, seat, params) == DECODE:

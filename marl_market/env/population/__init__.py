@@ -1,1 +1,1 @@
-"""Who trades: groups of agents and their participation."""
+"""Population: groups of agents, their traits and participation."""

@@ -1,4 +1,4 @@
-"""Who sits where: agents, and groups of seats that share one."""
+"""Agents, and groups of seats that share one."""
 
 from __future__ import annotations
 
@@ -9,85 +9,72 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from marl_market.env.interface.schemes import ActionScheme
+from marl_market.env.interface.schemes import ActionScheme, require
 from marl_market.env.population.participation import Participation
+from marl_market.env.population.traits import Traits
 from marl_market.market.latency import Latency
 from marl_market.market.spec import MarketSpec
 
-PRIVILEGES = ("events", "fundamental")
-"""What an agent may name in `privileges`."""
-
 
 class Agent(Protocol):
-    """A mind as parameters; its memory lives in the seat.
+    """An agent as a value; its memory lives in the seat.
 
     Attributes:
-        trader: compiled function of signature `marl_market.env.interface.signatures.TRADER`; None where it decides outside the step.
-        observes: whether the seat's observation is encoded for it each step.
-        warms_up: whether it acts before the session opens.
-        params_per_market: whether every market has a mind of its own (a candidate of an evolution).
-
-    More attributes are for the few that need them: `privileges`, a tuple of what else the seat is shown ("events": the
-    public history is kept up to date; "fundamental": `seat.agent.signal` is the fundamental value in ticks), `moves_fundamental`,
-    whether `seat.agent.drift` moves the fundamental value, and `params_per_seat`, whether every seat has a mind of its own.
+        trader: compiled function of the signature `TRADER` of `marl_market.env.interface.signatures`; None for an
+            external agent.
+        traits: see `marl_market.env.population.traits`.
     """
 
     @property
     def trader(self) -> Any: ...
     @property
-    def observes(self) -> bool: ...
-    @property
-    def warms_up(self) -> bool: ...
-    @property
-    def params_per_market(self) -> bool: ...
+    def traits(self) -> Traits: ...
 
     def parameters(self, spec: MarketSpec, seats: int) -> Sequence[float]:
-        """Return what goes into the mind record, in ticks, lots and steps, for one of `seats` seats."""
+        """Return its params.value, in ticks, lots and steps, for one of `seats` seats."""
         ...
 
 
 @runtime_checkable
 class TrainedAgent(Agent, Protocol):
-    """An agent whose mind is more than parameters: it writes what it has learned, once, where it is seated.
+    """A compiled policy: an agent that writes its weights into PARAMS records.
 
     Attributes:
-        observation_size: how many numbers it has learned to see.
+        observation_size: inputs of its network.
     """
 
     @property
     def observation_size(self) -> int: ...
 
     def write_params(self, params: NDArray[np.void], rows: slice) -> None:
-        """Write what it knows into its mind records."""
+        """Write its weights into `params[rows]`."""
         ...
 
 
 @dataclass(frozen=True)
 class External:
-    """A mind outside the step: its actions are arguments of each step."""
+    """An external agent: its actions are arguments of each step."""
 
     trader = None
-    observes = True
-    warms_up = False
-    params_per_market = False
+    traits = Traits(observes=True)
 
     def parameters(self, spec: MarketSpec, seats: int) -> Sequence[float]:
-        """Return none: the mind is elsewhere."""
+        """Return none: it plays outside the step."""
         return ()
 
 
 @dataclass(frozen=True)
 class Group:
-    """Seats that share a mind.
+    """Seats that share an agent.
 
     Attributes:
-        name: what the group is called in results.
-        agent: the mind.
+        name: its name in results.
+        agent: the agent of its seats.
         count: number of seats in each market.
-        presence: when each of them comes and goes; None: it is there for the whole session.
-        latency: how far they are from the venue; None for what the market says.
-        action: what its seats can do; None: what the environment says.
-        shared: whether its seats learn with one mind, if they learn; else each has its own and learns for itself.
+        participation: arrival and departure of each seat; None: present for the whole session.
+        latency: delays between its seats and the venue; None for those of the market.
+        action: its action scheme; None for that of the environment.
+        parameter_sharing: whether its seats share one learner, if they learn; else each has its own.
     """
 
     name: str
@@ -101,22 +88,5 @@ class Group:
     def __post_init__(self) -> None:
         if self.count < 1:
             raise ValueError(f"population.{self.name}.count is {self.count}; a group has one seat or more")
-        if not set(self.privileges) <= set(PRIVILEGES):
-            raise ValueError(
-                f"population.{self.name}.agent.sees is {self.privileges}; it must name some of {PRIVILEGES}"
-            )
-
-    @property
-    def privileges(self) -> tuple[str, ...]:
-        """Return what the seats are shown beyond what every seat sees."""
-        return tuple(getattr(self.agent, "privileges", ()))
-
-    @property
-    def params_per_seat(self) -> bool:
-        """Return whether every seat has a mind of its own in the market's records."""
-        return bool(getattr(self.agent, "params_per_seat", False))
-
-    @property
-    def moves_fundamental(self) -> bool:
-        """Return whether the seats move the fundamental value."""
-        return bool(getattr(self.agent, "moves_fundamental", False))
+        traits = getattr(self.agent, "traits", None)
+        require(isinstance(traits, Traits), f"population.{self.name}.agent.traits", traits, "a value of Traits")

@@ -1,4 +1,4 @@
-"""What the step of a batch needs beside its markets, as one record of sizes and addresses.
+"""The context of a step: sizes and addresses of all that a batch has beside its markets, as one record.
 
 Why addresses and no array arguments: a compiled function counts the references of each array it is given, which for
 the dozen arrays of a step costs as much as matching several orders. A record is passed as a bare pointer.
@@ -11,6 +11,7 @@ from numba import carray, types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
+from marl_market.env.interface.records import TAPE_ROW
 from marl_market.env.interface.signatures import PARAMS, PART, REWARD_PART
 from marl_market.exchange.compiled import generate_call, inlined
 from marl_market.exchange.pointers import pointer
@@ -21,14 +22,14 @@ STEP_CONTEXT = np.dtype(
         ("warmup_steps", np.int64),
         ("seats", np.int64),
         ("external", np.int64),  # seats of a market whose actions come from outside
-        ("observation_size", np.int64),  # numbers a seat sees, of all instruments
+        ("observation_size", np.int64),  # values of an observation, of all instruments
         ("instrument_size", np.int64),  # of each of them
         ("mask_size", np.int64),
-        ("action", np.int64),  # address of the actions of this step (markets, external seats, numbers)
+        ("action", np.int64),  # address of the actions of this step (markets, external seats, action size)
         ("action_size", np.int64),
-        ("parts", np.int64),  # addresses of arrays, and how many rows they have
+        ("parts", np.int64),  # addresses of arrays and their numbers of rows
         ("part_count", np.int64),
-        ("own_parts", np.int64),  # of these, the first ones, in which seats see something else each
+        ("own_parts", np.int64),  # of these, the first ones, which differ from seat to seat
         ("rewards", np.int64),
         ("reward_count", np.int64),
         ("params", np.int64),
@@ -38,6 +39,8 @@ STEP_CONTEXT = np.dtype(
         ("reward", np.int64),
         ("keys", np.int64),  # random keys (markets, key_count), see `keys_of`
         ("key_count", np.int64),
+        ("tape", np.int64),  # address of TAPE_ROW records (session steps, markets); 0 for no tape
+        ("markets", np.int64),
         ("prices", np.int64),  # initial price of each instrument, in ticks
         ("open_venue", np.int64),  # addresses of the stages, see `marl_market.env.step.step`
         ("close_venue", np.int64),
@@ -52,9 +55,9 @@ STEP_CONTEXT = np.dtype(
 
 
 def address(array: NDArray[np.generic]) -> int:
-    """Return where a contiguous array lies; whoever keeps the address keeps the array."""
+    """Return the address of a contiguous array, which must live as long as the address is used."""
     if not array.flags.c_contiguous:
-        raise ValueError("array is not contiguous; what a step reaches by address must be")
+        raise ValueError("array is not contiguous; an array that a step reaches by address must be")
     return array.ctypes.data
 
 
@@ -77,14 +80,14 @@ def params_of(context, seat):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def number_row(start, size, row):  # type: ignore[no-untyped-def]
-    """Return row `row` of the float32 array of rows of `size` that begins at `start`."""
+def float_row(start, size, row):  # type: ignore[no-untyped-def]
+    """Return row `row` `(size,)` of the float32 array at address `start`."""
     return carray(pointer(start + 4 * size * row), (size,), np.float32)
 
 
 @inlined
 def flag_row(start, size, row):  # type: ignore[no-untyped-def]
-    """Return row `row` of the array of rows of `size` bytes that begins at `start`."""
+    """Return row `row` `(size,)` of the uint8 array at address `start`."""
     return carray(pointer(start + size * row), (size,), np.uint8)
 
 
@@ -97,12 +100,19 @@ def keys_of(context, number, instrument_index):  # type: ignore[no-untyped-def]
 
 
 @inlined
+def tape_row(context, step, market_index):  # type: ignore[no-untyped-def]
+    """Return the TAPE_ROW of a market in a step of the session."""
+    rows = carray(pointer(context.tape), ((step + 1) * context.markets,), TAPE_ROW)
+    return rows[step * context.markets + market_index]
+
+
+@inlined
 def prices_of(context, count):  # type: ignore[no-untyped-def]
     """Return the initial price of each of `count` instruments, in ticks."""
     return carray(pointer(context.prices), (count,), np.int64)
 
 
 @intrinsic
-def call_stage(_typing_context, address, market, number, context):  # type: ignore[no-untyped-def]
+def call_stage(_typing_context, address, market, market_index, context):  # type: ignore[no-untyped-def]
     """Call a stage of the step by its address."""
     return types.int64(types.int64, market, types.int64, context), generate_call

@@ -1,4 +1,4 @@
-"""The fundamental value inside a step: informed seats are shown it, seats that steer move it, nobody else has it."""
+"""The fundamental value inside a step: seats with the privilege observe it, adversaries may move it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from numba import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from marl_market.env.population.group import Group
 from marl_market.exchange.compiled import compiled
 from marl_market.market.fundamental import Fundamental
 from marl_market.market.seeding import Stream, generator
@@ -19,20 +18,21 @@ from marl_market.market.spec import MarketSpec
 
 
 class FundamentalPaths:
-    """The path of one instrument in every market of a batch, where its spec or one of its groups needs one.
+    """The path of one instrument in every market of a batch, if its spec or an agent needs one.
 
-    The records hold addresses into the array, so it lives and stays in place as long as they are stepped.
+    The records hold addresses into the array, so it must live as long as they are stepped.
     """
 
-    def __init__(self, market: MarketSpec, number: int, groups: Sequence[Group], records: NDArray[np.void]) -> None:
-        """Allocate the paths of instrument `number` and give each of its market `records` the address of its own."""
-        spec, needed = (
-            market.instruments[number],
-            any("fundamental" in group.privileges or group.moves_fundamental for group in groups),
-        )
+    def __init__(self, market: MarketSpec, number: int, needed: bool, records: NDArray[np.void]) -> None:
+        """Allocate the paths of instrument `number` and write their addresses into its market `records`.
+
+        `needed` says whether an agent of the batch observes or moves the value.
+        """
+        spec = market.instruments[number]
         self._spec, self._number = spec, number
         self._process: Fundamental | None = spec.fundamental
         self._path: NDArray[np.float64] | None = None
+        records["path"] = 0
         if self._process is None and not needed:
             return
         steps = spec.warmup_steps + spec.session_steps + 1
@@ -42,7 +42,7 @@ class FundamentalPaths:
         records["path_published"] = self._process is not None and self._process.published
 
     def draw(self, seeds: Sequence[int] | NDArray[np.integer]) -> None:
-        """Write the path of each market's next session; without a process it stays at the initial price."""
+        """Write the path of each market's next session: constant at the initial price without a process."""
         if self._path is None or self._process is None:
             return
         for path, seed in zip(self._path, seeds, strict=True):
@@ -51,8 +51,8 @@ class FundamentalPaths:
 
 
 @intrinsic
-def number_at(_typing_context, address, place):  # type: ignore[no-untyped-def]
-    """Return the float64 `place` numbers after the one at `address`."""
+def float64_at(_typing_context, address, index):  # type: ignore[no-untyped-def]
+    """Return element `index` of the float64 array at `address`."""
 
     def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         pointer = builder.inttoptr(arguments[0], ir.DoubleType().as_pointer())
@@ -62,13 +62,13 @@ def number_at(_typing_context, address, place):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def reveal(market):  # type: ignore[no-untyped-def]
-    """Move the value by what steering seats decided, and show it to those who may see it."""
+def update_fundamental(market):  # type: ignore[no-untyped-def]
+    """Move the value by the drifts of seats, and write it for seats that observe it and, if published, for all."""
     public = market.public
     for i in range(market.seat_count):
         if market.seat[i].agent.moves_fundamental == 1:
             market.path_shift += market.seat[i].agent.drift
-    value = number_at(market.path, public.step) + market.path_shift
+    value = float64_at(market.path, public.step) + market.path_shift
     for i in range(market.seat_count):
         if market.seat[i].agent.observes_fundamental == 1:
             market.seat[i].agent.signal = value
@@ -78,9 +78,9 @@ def reveal(market):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def begin_path(market):  # type: ignore[no-untyped-def]
-    """Forget what steering seats did in an earlier session, and show the first value."""
+def open_fundamental(market):  # type: ignore[no-untyped-def]
+    """Clear the drifts of an earlier session and write the first value."""
     market.path_shift = 0.0
     for i in range(market.seat_count):
         market.seat[i].agent.drift = 0.0
-    reveal(market)
+    update_fundamental(market)

@@ -1,4 +1,4 @@
-"""What is called from Python to open and step the markets of a batch."""
+"""Kernels called from Python to open and step the markets of a batch."""
 
 from __future__ import annotations
 
@@ -16,46 +16,49 @@ from marl_market.exchange.compiled import OPTIONS, by_address
 
 @cache
 def stages_of(market: np.dtype[np.void]) -> dict[str, Any]:
-    """Return the compiled stages of a step for markets of this record type, by the name of their address in STEP_CONTEXT."""
+    """Return the compiled stages of a step for this record type of markets, by their field of STEP_CONTEXT."""
     signature = types.int64(from_dtype(market), types.int64, from_dtype(STEP_CONTEXT))
     stages = (open_venue, close_venue, trade_once, step_market, open_session)
     return {stage.__name__: by_address(signature)(stage) for stage in stages}
 
 
 @njit(cache=True, **OPTIONS)
-def step_serial(markets, contexts, action, choices):  # type: ignore[no-untyped-def]
-    """Step every market of a batch in the calling thread; return whether the actions can be played, else do nothing.
+def step_serial(markets, contexts, action, num_choices):  # type: ignore[no-untyped-def]
+    """Step every market of a batch in the calling thread; return whether the actions are valid, else do nothing.
 
-    `markets` are the records of the first instrument, `contexts` holds the one STEP_CONTEXT, `action` has the shape (markets,
-    external seats, numbers), for `choices` see `marl_market.env.actions.validation`.
+    Args:
+        markets: records of the first instrument.
+        contexts: the one STEP_CONTEXT.
+        action: `(markets, external seats, action size)`.
+        num_choices: see `marl_market.env.actions.validation`.
     """
-    if not actions_are_valid(action, choices):
+    if not actions_are_valid(action, num_choices):
         return False
     context = contexts[0]
     context.action = action.ctypes.data
-    for number in range(markets.size):
-        call_stage(context.step_market, markets[number], number, context)
+    for market_index in range(markets.size):
+        call_stage(context.step_market, markets[market_index], market_index, context)
     return True
 
 
 @njit(cache=True, nogil=True, parallel=True)
-def step_parallel(markets, contexts, action, choices):  # type: ignore[no-untyped-def]
-    """Do as `step_serial`, markets shared out over numba's threads."""
-    if not actions_are_valid(action, choices):
+def step_parallel(markets, contexts, action, num_choices):  # type: ignore[no-untyped-def]
+    """Do as `step_serial`, with the markets divided among numba's threads."""
+    if not actions_are_valid(action, num_choices):
         return False
     contexts[0].action = action.ctypes.data
-    for number in prange(markets.size):
-        call_stage(contexts[0].step_market, markets[number], number, contexts[0])
+    for market_index in prange(markets.size):
+        call_stage(contexts[0].step_market, markets[market_index], market_index, contexts[0])
     return True
 
 
 @njit(cache=True, nogil=True, parallel=True)
 def reset_markets(markets, contexts):  # type: ignore[no-untyped-def]
     """Open a session in every market of a batch."""
-    for number in prange(markets.size):
-        call_stage(contexts[0].open_session, markets[number], number, contexts[0])
+    for market_index in prange(markets.size):
+        call_stage(contexts[0].open_session, markets[market_index], market_index, contexts[0])
 
 
 def unwrap_kernel_error(failure: SystemError) -> BaseException:
-    """Return what a function called in a step has raised: kernels of several threads wrap it in a SystemError."""
+    """Return the exception that a function called in a step raised; parallel kernels wrap it in a SystemError."""
     return failure.__cause__ or failure

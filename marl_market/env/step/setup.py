@@ -1,17 +1,20 @@
-"""Who sits where in a batch: what its records and its minds must hold before anything is played."""
+"""Setup of a batch: the functions and parameters of its seats, before anything is played."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from marl_market.env.actions.timed import timing_parameters
 from marl_market.env.environment import EnvironmentSpec
-from marl_market.env.interface.schemes import PrivilegedScheme, mask_size_of, num_choices_of
-from marl_market.env.interface.signatures import PARAM_VALUES, PARAMS, PART, REWARD_VALUES
-from marl_market.env.population.group import TrainedAgent
+from marl_market.env.interface.schemes import PrivilegedScheme, mask_size_of
+from marl_market.env.interface.signatures import PARAMS, PART
+from marl_market.env.interface.spaces import num_choices_of
+from marl_market.env.population.group import Group, TrainedAgent
+from marl_market.env.population.lineup import Member
+from marl_market.env.step.parameters import write_parameters
 
 
 def observation_parts(environment: EnvironmentSpec) -> NDArray[np.void]:
@@ -27,106 +30,113 @@ def observation_parts(environment: EnvironmentSpec) -> NDArray[np.void]:
     return parts[np.argsort(parts["shared"], kind="stable")]
 
 
-def seat_groups(
-    environment: EnvironmentSpec, instruments: NDArray[np.void], external: NDArray[np.int64]
-) -> tuple[NDArray[np.void], dict[str, slice]]:
-    """Write every seat's functions and what every mind knows; return the minds and their rows by group.
-
-    `instruments` are market records of shape (instruments, markets), `external` are the seats of `external_seats`.
-    """
-    count = instruments.shape[1]
-    rows: dict[str, slice] = {}
-    used = 0
-    for group in environment.groups:
-        own_minds = group.count if group.params_per_seat else 1
-        rows[group.name] = slice(used, used + (count if group.agent.params_per_market else own_minds))
-        used = rows[group.name].stop
-    # What follows belongs to the further instruments: in each, a group has one row for its rule or its decoder.
-    own, further = used, len(environment.spec.instruments) - 1
-    params = np.zeros(own + further * len(environment.groups), PARAMS)
-    _place_groups(environment, params, instruments[0], list(rows.values()), 0)
-    for number in range(1, further + 1):
-        single = [slice(used + i, used + i + 1) for i in range(len(environment.groups))]
-        _place_groups(environment, params, instruments[number], single, number)
-        used += len(environment.groups)
-    for group in environment.groups:
-        if isinstance(group.agent, TrainedAgent):
-            inputs, seen = group.agent.observation_size, environment.observation_size
-            if inputs != seen:
-                raise ValueError(f"population.{group.name} has a policy of {inputs} inputs; observations have {seen}")
-            group.agent.write_params(params, rows[group.name])
-    instruments["seat"]["agent"]["external_index"] = -1
-    instruments["seat"]["agent"]["external_index"][..., external] = np.arange(external.size)
-    instruments["has_arrivals"] = any(group.participation is not None for group in environment.groups)
-    return params, rows
-
-
-def _place_groups(
-    environment: EnvironmentSpec,
-    params: NDArray[np.void],
-    records: NDArray[np.void],
-    rows: Sequence[slice],
-    number: int,
-) -> None:
-    """Write what seats and minds need in instrument `number`, in whose records each group has its `rows` of minds.
-
-    A mind that observes decides in the first instrument; in others its seats play what it has decided there.
-    """
-    spec = environment.spec.instruments[number]
-    for group, param_rows in zip(environment.groups, rows, strict=True):
-        agent, seats = group.agent, environment.seats_of(group.name)
-        action = environment.single_action_of(group)
-        parameters = action.parameters(spec) if agent.observes else agent.parameters(spec, group.count)
-        if len(parameters) > PARAM_VALUES:
-            raise ValueError(f"population.{group.name} has {len(parameters)} parameters, at most {PARAM_VALUES}")
-        params["value"][param_rows, : len(parameters)] = parameters
-        seat = records["seat"][:, seats]
-        follows = agent.observes and number > 0
-        seat["agent"]["trader"] = 0 if follows or agent.trader is None else agent.trader.address
-        seat["agent"]["decoder"] = action.decoder.address
-        seat["agent"]["action_offset"] = number * action.size
-        seat["agent"]["timing"] = (
-            environment.timing.timing_function.address if agent.observes and environment.timing.timing_function else 0
-        )
-        scheme = environment.action_of(group.name)
-        seat["agent"]["mask_function"] = 0 if scheme.mask is None else scheme.mask.address
-        # No mask function writes the choices of a pace.
-        seat["agent"]["mask"][..., : mask_size_of(scheme)] = 1
-        paced = timing_parameters(action, environment.timing, spec)
-        params["timing_value"][param_rows, : len(paced)] = paced
-        seat["agent"]["observes"] = seat["tracks_queue"] = agent.observes
-        seat["agent"]["warms_up"] = (
-            agent.warms_up and agent.trader is not None
-        )  # nothing comes from outside before the open
-        seat["agent"]["observes_fundamental"] = "fundamental" in group.privileges
-        seat["agent"]["moves_fundamental"] = group.moves_fundamental
-        seat["agent"]["group_index"] = np.arange(group.count)
-        row = np.arange(param_rows.start, param_rows.stop)
-        row = row[None, :] if group.params_per_seat else row[:, None]
-        seat["agent"]["params_row"] = np.broadcast_to(row, (records.size, group.count))
-        for place, (name, part) in enumerate(environment.reward.items()):
-            parameters = part.parameters(spec)
-            if len(parameters) > REWARD_VALUES:
-                raise ValueError(f"reward.{name} has {len(parameters)} parameters, at most {REWARD_VALUES}")
-            params["reward_value"][param_rows, place, : len(parameters)] = parameters
-
-
-def external_seats(environment: EnvironmentSpec) -> NDArray[np.int64]:
-    """Return the seats whose actions come from outside, in rising order."""
-    outside = [group.agent.trader is None for group in environment.groups for _ in range(group.count)]
-    return np.flatnonzero(outside).astype(np.int64)
+def external_seats(environment: EnvironmentSpec, agents: NDArray[np.object_]) -> NDArray[np.int64]:
+    """Return the seats that have an external agent in a market of `agents` `(markets, groups)`, ascending."""
+    external = [
+        any(agent.trader is None for agent in column)
+        for group, column in zip(environment.groups, agents.T, strict=True)
+        for _ in range(group.count)
+    ]
+    return np.flatnonzero(external).astype(np.int64)
 
 
 def num_choices_of_seats(environment: EnvironmentSpec, external: NDArray[np.int64]) -> NDArray[np.int64] | None:
-    """Return how many choices each number of each external seat's action has.
+    """Return the number of choices of each value of each external seat's action `(external seats, action size)`.
 
-    It has shape (external seats, action size), with 0 for numbers that are no choice; None where none is.
+    It is 0 for a continuous value; None if all are.
     """
-    choices = np.zeros((environment.seats, environment.action_size), np.int64)
+    num_choices = np.zeros((environment.seats, environment.action_size), np.int64)
     for group in environment.groups:
-        scheme, seats = environment.action_of(group.name), environment.seats_of(group.name)
-        found = num_choices_of(scheme.space)
-        if found is not None:
-            choices[seats, : found.size] = found
-    own = choices[external]
-    return own if own.any() else None
+        of_values = num_choices_of(environment.action_of(group.name).space)
+        if of_values is not None:
+            num_choices[environment.seats_of(group.name), : of_values.size] = of_values
+    external_choices = num_choices[external]
+    return external_choices if external_choices.any() else None
+
+
+def seat_agents(
+    environment: EnvironmentSpec,
+    instruments: NDArray[np.void],
+    members: Mapping[str, Sequence[Member]],
+    external: NDArray[np.int64],
+) -> NDArray[np.void]:
+    """Write the agent records of all seats of market records `(instruments, markets)`; return the PARAMS records.
+
+    Raises ValueError for a compiled policy with another number of inputs than observations have values.
+    """
+    placed = [(group, member) for group in environment.groups for member in members[group.name]]
+    first_rows = placed[-1][1].rows.stop
+    # Each further instrument has one more row for each member, of its trader or decoder there.
+    params = np.zeros(first_rows + (len(instruments) - 1) * len(placed), PARAMS)
+    instruments["seat"]["agent"]["external_index"] = -1
+    for k, (records, spec) in enumerate(zip(instruments, environment.spec.instruments, strict=True)):
+        for i, (group, member) in enumerate(placed):
+            further_row = first_rows + (k - 1) * len(placed) + i
+            rows = slice(further_row, further_row + 1) if k else member.rows
+            write_parameters(environment, group, member.agent, spec, params, rows)
+            _write_agents(environment, group, member, rows, records["seat"], k)
+    for group, member in placed:
+        _write_external_index(instruments["seat"]["agent"]["external_index"], environment, group, member, external)
+        if isinstance(member.agent, TrainedAgent):
+            _require_inputs(environment, group, member.agent)
+            member.agent.write_params(params, member.rows)
+    instruments["has_arrivals"] = any(group.participation is not None for group in environment.groups)
+    return params
+
+
+def _write_agents(
+    environment: EnvironmentSpec, group: Group, member: Member, rows: slice, seat: NDArray[np.void], k: int
+) -> None:
+    """Write a member's functions and traits into its `seat` records `(markets, seats)` of instrument `k`.
+
+    An agent that observes decides in the first instrument; in others its seats play what it has decided there.
+    """
+    trader, traits = member.agent.trader, member.agent.traits
+    single, action, timing = environment.single_action_of(group), environment.action_of(group.name), environment.timing
+    seats = environment.seats_of(group.name)
+    where = np.ix_(member.markets, np.arange(seats.start, seats.stop))
+    fields: dict[str, Any] = {
+        "trader": 0 if trader is None or (traits.observes and k > 0) else trader.address,
+        "decoder": single.decoder.address,
+        "action_offset": k * single.size,
+        "timing": timing.timing_function.address if traits.observes and timing.timing_function else 0,
+        "mask_function": 0 if action.mask is None else action.mask.address,
+        "observes": traits.observes,
+        "warms_up": traits.warms_up and trader is not None,  # there are no external actions before the open
+        "observes_fundamental": "fundamental" in traits.privileges,
+        "moves_fundamental": traits.moves_fundamental,
+        "group_index": np.arange(group.count),
+        "params_row": _rows_of_seats(group, member, rows),
+    }
+    agent = seat["agent"]
+    for name, value in fields.items():
+        agent[name][where] = value
+    # No mask function writes the choices of a decision timing.
+    agent["mask"][where[0], where[1], : mask_size_of(action)] = 1
+    seat["tracks_queue"][where] = traits.observes
+
+
+def _rows_of_seats(group: Group, member: Member, rows: slice) -> NDArray[np.int64]:
+    """Return the PARAMS row of each seat of a member, broadcastable to `(markets, seats)`."""
+    indices = np.arange(rows.start, rows.stop)
+    return indices[None, :] if member.agent.traits.parameters_per == "seat" else indices[:, None]
+
+
+def _write_external_index(
+    external_index: NDArray[np.int32],
+    environment: EnvironmentSpec,
+    group: Group,
+    member: Member,
+    external: NDArray[np.int64],
+) -> None:
+    """Write the indices of an external member's seats into `external_index` `(instruments, markets, seats)`."""
+    if member.agent.trader is None:
+        seats = environment.seats_of(group.name)
+        first = np.searchsorted(external, seats.start)
+        external_index[:, member.markets, seats] = first + np.arange(group.count)
+
+
+def _require_inputs(environment: EnvironmentSpec, group: Group, agent: TrainedAgent) -> None:
+    inputs, size = agent.observation_size, environment.observation_size
+    if inputs != size:
+        raise ValueError(f"population.{group.name} has a policy of {inputs} inputs; observations have {size}")

@@ -1,17 +1,17 @@
-"""The compiled step: every seat decides, commands arrive, the market moves, seats see and are scored.
+"""The compiled step: seats decide, commands arrive, the market moves, seats get observations and rewards.
 
 A step has four parts, for each market on its own:
-1. every seat that is there and awake decides on the same public record (simultaneous decisions);
+1. every active seat decides on the same public record (simultaneous decisions);
 2. seats arrive at the exchange in an order drawn anew each step, each with its commands in the order it wrote them;
-   where there are delays, commands arrive when these are over;
-3. the clock moves on and the venue publishes;
-4. every seat that was there is scored, and those that observe and decide next get their observation.
+   with latencies, each command arrives after its delay;
+3. the clock advances and the venue publishes;
+4. every seat that was present gets a reward, and those that observe and are active next get their observation.
 
-A market of several instruments has a record for each of them. Scripted traders trade each on its own; a mind that
-observes sees them all and acts in all of them.
+A market of several instruments has a record for each of them. A scripted trader trades in each on its own; an agent
+that observes has one observation and one action of all of them.
 
-The stages, functions of (market, number, plan), are compiled once each and call one another by address: numba would
-otherwise optimize all that a function calls once more with it, and the step with each of the kernels that take it.
+The stages, functions of (market, market_index, context), are compiled once each and call one another by address: numba
+would otherwise optimize all callees of a function once more with it, and the step with each of its kernels.
 """
 
 from __future__ import annotations
@@ -23,14 +23,15 @@ from marl_market.env.interface.signatures import call_encoder, call_privileged_e
 from marl_market.env.step.context import (
     call_stage,
     flag_row,
+    float_row,
     keys_of,
-    number_row,
     params_of,
     parts_of,
     prices_of,
     rewards_of,
+    tape_row,
 )
-from marl_market.env.step.fundamental import begin_path, reveal
+from marl_market.env.step.fundamental import open_fundamental, update_fundamental
 from marl_market.env.timing.wakeups import gets_observation, is_active, wake_seats
 from marl_market.exchange.compiled import compiled, inlined
 from marl_market.exchange.latency import (
@@ -55,7 +56,7 @@ from marl_market.exchange.setup import clear_accounts, open_market
 
 @inlined
 def shuffle_arrivals(market):  # type: ignore[no-untyped-def]
-    """Draw the order in which seats arrive (Fisher and Yates)."""
+    """Draw the order of arrival of the seats (Fisher and Yates)."""
     begin_stream(market, market.public.step)
     arrival, word = market.arrival, market.random
     for i in range(market.seat_count):
@@ -67,37 +68,37 @@ def shuffle_arrivals(market):  # type: ignore[no-untyped-def]
     market.random = word
 
 
-def open_venue(market, number, context):  # type: ignore[no-untyped-def]
-    """Stage: let the venue do what comes before the commands of a step."""
+def open_venue(market, market_index, context):  # type: ignore[no-untyped-def]
+    """Stage: do the venue's work before the commands of a step."""
     begin_step(market)
     return 0
 
 
-def close_venue(market, number, context):  # type: ignore[no-untyped-def]
-    """Stage: let the venue do what comes after the commands of a step that ends at `market.step_ends_ns`."""
+def close_venue(market, market_index, context):  # type: ignore[no-untyped-def]
+    """Stage: do the venue's work after the commands of a step that ends at `market.step_ends_ns`."""
     end_step(market, market.step_ends_ns - market.time_ns)
     return 0
 
 
 @inlined
-def external_row(seat, number, context):  # type: ignore[no-untyped-def]
-    """Return which row of the batch's actions, observations and masks is that of an external seat of a market."""
-    return number * context.external + seat.agent.external_index
+def external_row(seat, market_index, context):  # type: ignore[no-untyped-def]
+    """Return the row of an external seat in the batch's actions, observations and masks."""
+    return market_index * context.external + seat.agent.external_index
 
 
 @inlined
-def take_action(seat, number, context):  # type: ignore[no-untyped-def]
-    """Give an external seat of market `number` its row of the batch's action."""
-    action = floats_at(context.action + 4 * context.action_size * external_row(seat, number, context))
+def take_action(seat, market_index, context):  # type: ignore[no-untyped-def]
+    """Copy the row of the batch's action of an external seat into its record."""
+    action = floats_at(context.action + 4 * context.action_size * external_row(seat, market_index, context))
     for j in range(context.action_size):
         seat.agent.action[np.uint64(j)] = action[j]
 
 
-def trade_once(market, number, context):  # type: ignore[no-untyped-def]
-    """Stage: carry out parts 1 to 3 of a step; before the session, only for the seats that warm up."""
+def trade_once(market, market_index, context):  # type: ignore[no-untyped-def]
+    """Stage: do parts 1 to 3 of a step; before the session, only for the seats that warm up."""
     market.event_count = 0
     public = market.public
-    sleepers = 0
+    asleep = 0
     opening = public.step < 0
     for i in range(market.seat_count):
         seat = market.seat[i]
@@ -106,41 +107,41 @@ def trade_once(market, number, context):  # type: ignore[no-untyped-def]
         begin_stream(seat, public.step)
         if is_active(seat) and (not opening or seat.agent.warms_up == 1):
             if seat.agent.external_index >= 0 and public.instrument == 0:
-                take_action(seat, number, context)
-            seen = public
+                take_action(seat, market_index, context)
+            visible = public
             if market.history_steps > 0:
-                seen = history_of(market)[seen_row(market, i)]
+                visible = history_of(market)[seen_row(market, i)]
             params = params_of(context, seat)
-            decide(seat.agent.trader, seat.agent.decoder, seen, seat, params)
+            decide(seat.agent.trader, seat.agent.decoder, visible, seat, params)
             if seat.agent.timing != 0:
-                call_trader(seat.agent.timing, seen, seat, params)
-        sleepers += seat.agent.asleep
+                call_trader(seat.agent.timing, visible, seat, params)
+        asleep += seat.agent.asleep
     public.step_trades = 0
     public.step_lots[0] = 0
     public.step_lots[1] = 0
-    begin_ns = market.time_ns
-    market.step_ends_ns = begin_ns + context.step_ns
-    call_stage(context.open_venue, market, number, context)
+    start_ns = market.time_ns
+    market.step_ends_ns = start_ns + context.step_ns
+    call_stage(context.open_venue, market, market_index, context)
     shuffle_arrivals(market)
     late = market.connection != 0
-    turns = collect_deliveries(market, context.step_ns) if late else market.seat_count
-    for i in range(turns):
+    arrivals = collect_deliveries(market, context.step_ns) if late else market.seat_count
+    for i in range(arrivals):
         if late:
-            index, count = admit(market, i, begin_ns)
+            seat_index, count = admit(market, i, start_ns)
         else:
-            index = np.int64(market.arrival[i])
-            count = market.seat[index].command_count
+            seat_index = np.int64(market.arrival[i])
+            count = market.seat[seat_index].command_count
         for j in range(count):
-            command = market.seat[index].command[j]
+            command = market.seat[seat_index].command[j]
             if late:
                 command = deliveries_of(market)[i].command
-            process(market, index, command)
-    call_stage(context.close_venue, market, number, context)
+            process(market, seat_index, command)
+    call_stage(context.close_venue, market, market_index, context)
     if market.path != 0:
-        reveal(market)
+        update_fundamental(market)
     if public.tracks_history == 1:
         digest(market)
-    if sleepers > 0:
+    if asleep > 0:
         wake_seats(market)
     if late:
         keep_public(market, context.step_ns)
@@ -148,114 +149,134 @@ def trade_once(market, number, context):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def observation_address(first, index, number, context):  # type: ignore[no-untyped-def]
-    """Return where a seat of market `number` finds what it sees, instrument after instrument.
+def observation_address(first, seat_index, market_index, context):  # type: ignore[no-untyped-def]
+    """Return the address of a seat's observation, instrument after instrument.
 
-    That is its row of the batch's observation if it is external, else its record of the first instrument.
+    It is its row of the batch's observation if it is external, else the one in its record of the first instrument.
     """
-    seat = first.seat[np.uint64(index)]
+    seat = first.seat[np.uint64(seat_index)]
     if seat.agent.external_index >= 0:
-        return context.observation + 4 * context.observation_size * external_row(seat, number, context)
+        return context.observation + 4 * context.observation_size * external_row(seat, market_index, context)
     return np.int64(seat.agent.observation.ctypes.data)
 
 
 @compiled
-def encode_observations(first, index, number, context):  # type: ignore[no-untyped-def]
-    """Encode what observing seats see of instrument `index` of market `number`, and which choices they have in it.
+def encode_observations(first, instrument_index, market_index, context):  # type: ignore[no-untyped-def]
+    """Encode the observations of one instrument of a market, and their masks.
 
-    `first` is the market's first instrument. What all seats see alike is encoded once, for the first that observes.
+    `first` is the market's first instrument. Parts that all seats share are encoded once, for the first that observes.
     """
-    market = instrument(first, index)
+    market = instrument(first, instrument_index)
     public = market.public
     late = market.history_steps > 0
     parts = parts_of(context)
     size = context.instrument_size
-    earlier = 0
+    encoded = 0
     for i in range(market.seat_count):
         seat = market.seat[i]
         if seat.agent.observes == 0 or not gets_observation(public, seat):
             continue
-        seen = public
+        visible = public
         if late:
-            seen = history_of(market)[seen_row(market, i)]
-        shown = observation_address(first, i, number, context) + 4 * index * size
+            visible = history_of(market)[seen_row(market, i)]
+        target = observation_address(first, i, market_index, context) + 4 * instrument_index * size
         count = parts.size
-        if earlier != 0 and not late:  # all of it at once, and then its own over it: short copies cost more
-            copy_floats(floats_at(shown), floats_at(earlier), size)
+        if encoded != 0 and not late:  # all of it at once, and then its own over it: short copies cost more
+            copy_floats(floats_at(target), floats_at(encoded), size)
             count = context.own_parts
         for k in range(count):
             part = parts[np.uint64(k)]
-            own = floats_at(shown + 4 * part.offset)
+            values = floats_at(target + 4 * part.offset)
             if part.privileged == 1:
                 seats = market.seat[: market.seat_count]
-                call_privileged_encoder(part.address, public, seats, i, own, part.size)
+                call_privileged_encoder(part.address, public, seats, i, values, part.size)
             else:
-                call_encoder(part.address, seen, seat, own)
-        if earlier == 0:
-            earlier = shown
-        choices = 0
+                call_encoder(part.address, visible, seat, values)
+        if encoded == 0:
+            encoded = target
+        num_choices = 0
         if seat.agent.mask_function != 0:
-            choices = call_trader(seat.agent.mask_function, seen, seat, params_of(context, seat))
+            num_choices = call_trader(seat.agent.mask_function, visible, seat, params_of(context, seat))
         if seat.agent.external_index >= 0 and context.mask_size > 0:
-            allowed = flag_row(context.mask, context.mask_size, external_row(seat, number, context))
-            first_choice, count = (0, context.mask_size) if index == 0 else (index * choices, choices)
+            mask = flag_row(context.mask, context.mask_size, external_row(seat, market_index, context))
+            start, count = (
+                (0, context.mask_size) if instrument_index == 0 else (instrument_index * num_choices, num_choices)
+            )
             for j in range(count):
-                allowed[first_choice + j] = seat.agent.mask[j]
+                mask[start + j] = seat.agent.mask[j]
 
 
 @compiled
-def trade(first, number, context):  # type: ignore[no-untyped-def]
-    """Let every instrument of a market go through parts 1 to 3 of a step, one after the other.
+def trade(first, market_index, context):  # type: ignore[no-untyped-def]
+    """Do parts 1 to 3 of a step in every instrument of a market, one after the other.
 
-    A mind that observes decides once for all of them, in the first.
+    An agent that observes decides once for all of them, in the first.
     """
-    call_stage(context.trade_once, first, number, context)
-    for index in range(1, first.instrument_count):
-        market = instrument(first, index)
+    call_stage(context.trade_once, first, market_index, context)
+    for k in range(1, first.instrument_count):
+        market = instrument(first, k)
         for i in range(market.seat_count):
             seat = market.seat[i]
             if seat.agent.observes == 1:
-                whole = first.seat[i].agent.action
-                for j in range(whole.size - seat.agent.action_offset):
-                    seat.agent.action[j] = whole[seat.agent.action_offset + j]
-        sync_cross_instrument(first, index)
-        call_stage(context.trade_once, market, number, context)
+                action = first.seat[i].agent.action
+                for j in range(action.size - seat.agent.action_offset):
+                    seat.agent.action[j] = action[seat.agent.action_offset + j]
+        sync_cross_instrument(first, k)
+        call_stage(context.trade_once, market, market_index, context)
     if first.instrument_count > 1:
         if first.watches_accounts == 1:
             remove_from_all_instruments(first)
-        for index in range(first.instrument_count):
-            sync_cross_instrument(first, index)
+        for k in range(first.instrument_count):
+            sync_cross_instrument(first, k)
 
 
-def step_market(first, number, context):  # type: ignore[no-untyped-def]
-    """Stage: step market `number`, whose first instrument is `first` and whose seats hold the actions of this step."""
-    trade(first, number, context)
+@compiled
+def write_tape(public, market_index, context):  # type: ignore[no-untyped-def]
+    """Write the tape of the step that has just ended."""
+    row = tape_row(context, public.step - 1, market_index)
+    bid, ask = public.level[0, 0], public.level[1, 0]
+    row.bid_price_ticks = bid.price_ticks if public.depth[0] > 0 else 0
+    row.bid_quantity_lots = bid.quantity_lots if public.depth[0] > 0 else 0
+    row.ask_price_ticks = ask.price_ticks if public.depth[1] > 0 else 0
+    row.ask_quantity_lots = ask.quantity_lots if public.depth[1] > 0 else 0
+    row.last_trade_ticks = public.last_trade_ticks
+    row.trades = public.step_trades
+    row.bought_lots = public.step_lots[0]
+    row.sold_lots = public.step_lots[1]
+    row.reference_ticks = public.reference_ticks
+
+
+def step_market(first, market_index, context):  # type: ignore[no-untyped-def]
+    """Stage: step a market, whose first instrument is `first`."""
+    trade(first, market_index, context)
+    if context.tape != 0:
+        write_tape(first.public, market_index, context)
     rewards = rewards_of(context)
-    reward = number_row(context.reward, context.seats, number)
-    decides = flag_row(context.active, context.seats, number)
-    terminated = flag_row(context.terminated, context.seats, number)
+    reward = float_row(context.reward, context.seats, market_index)
+    active = flag_row(context.active, context.seats, market_index)
+    terminated = flag_row(context.terminated, context.seats, market_index)
     for i in range(first.seat_count):
         total = 0.0
         before = first.seat[i].present_before
         if before == 1:
-            for index in range(first.instrument_count):
-                market = instrument(first, index)
+            for k in range(first.instrument_count):
+                market = instrument(first, k)
                 seat = market.seat[i]
                 params = params_of(context, seat)
-                for k in range(rewards.size):
-                    part = rewards[k]
-                    total += part.weight * call_reward(part.address, market.public, seat, params, k)
+                for j in range(rewards.size):
+                    part = rewards[j]
+                    total += part.weight * call_reward(part.address, market.public, seat, params, j)
         reward[np.uint64(i)] = total
-        decides[np.uint64(i)] = is_active(first.seat[i])
+        active[np.uint64(i)] = is_active(first.seat[i])
         terminated[np.uint64(i)] = first.seat[i].present < before
-    for index in range(first.instrument_count):
-        encode_observations(first, index, number, context)
+    for k in range(first.instrument_count):
+        encode_observations(first, k, market_index, context)
     return 0
 
 
 @compiled
 def open_agent(agent):  # type: ignore[no-untyped-def]
-    """Clear what an agent remembers of the session before; constants stay."""
+    """Clear an agent's state of the last session; constants stay."""
     agent.asleep = 0
     for j in range(agent.action.size):
         agent.action[j] = 0.0
@@ -269,7 +290,7 @@ def open_agent(agent):  # type: ignore[no-untyped-def]
 
 
 def open_session(first, number, context):  # type: ignore[no-untyped-def]
-    """Stage: open every instrument of a market, let the background fill the books, and show the first observation."""
+    """Stage: open every instrument of a market, warm it up and encode the first observation."""
     price_ticks = prices_of(context, first.instrument_count)
     for index in range(first.instrument_count):
         market = instrument(first, index)
@@ -286,7 +307,7 @@ def open_session(first, number, context):  # type: ignore[no-untyped-def]
         if market.connection != 0:
             open_connections(market, keys[1 + context.seats :], context.step_ns)
         if market.path != 0:
-            begin_path(market)
+            open_fundamental(market)
         for _ in range(context.warmup_steps):
             call_stage(context.trade_once, market, number, context)
         clear_accounts(market)
@@ -297,9 +318,9 @@ def open_session(first, number, context):  # type: ignore[no-untyped-def]
             cancel_uncovered(market)
         begin_history(market)
         market.event_count = 0
-    decides = flag_row(context.active, context.seats, number)
+    active = flag_row(context.active, context.seats, number)
     for i in range(first.seat_count):
-        decides[i] = is_active(first.seat[i])
+        active[i] = is_active(first.seat[i])
     for index in range(first.instrument_count):
         encode_observations(first, index, number, context)
     return 0

@@ -22,6 +22,7 @@ from marl_market.env.actions.quotes import Quotes
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.population.group import Group
+from marl_market.env.population.traits import Traits
 from marl_market.training.pretraining import pretrain
 from tests.agents.answers import answer
 from tests.builders import environment, market_spec
@@ -110,5 +111,5 @@ def test_a_clone_is_described_by_who_learns_and_who_teaches() -> None:
         with pytest.raises(ValueError, match=message):
             replace(BehaviorCloning(PPO(), expert), **wrong)
     evolved = BehaviorCloning(EvolutionStrategy(), expert)
-    assert (evolved.params_per_market, evolved.observes, evolved.warms_up) == (True, True, False)
+    assert evolved.traits == Traits(observes=True, parameters_per="market")
     assert evolved.trader is EvolutionStrategy.trader

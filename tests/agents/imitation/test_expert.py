@@ -25,6 +25,7 @@ from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.population.group import Group
 from marl_market.env.population.participation import Fixed, Participation
+from marl_market.env.population.traits import Traits
 from marl_market.env.timing.chosen_delay import ChosenDelay
 from marl_market.market.latency import Delay, Latency
 from marl_market.market.seeding import Stream, derive_keys
@@ -38,7 +39,7 @@ STEPS, MARKETS, SEED = 40, 3, 5
 class Follower(Momentum):
     """A trend follower that begins with the session, as a seat that is played from outside does."""
 
-    warms_up = False
+    traits = Traits()
     fast_seconds: float = 0.5
     slow_seconds: float = 3.0
     threshold: float = 0.05
@@ -46,12 +47,12 @@ class Follower(Momentum):
 
 @dataclass(frozen=True)
 class Taker(Noise):
-    warms_up = False
+    traits = Traits()
 
 
 @dataclass(frozen=True)
 class Maker(AvellanedaStoikov):
-    warms_up = False
+    traits = Traits()
 
 
 def seated(expert: Any, action: Any, **changes: Any) -> EnvironmentSpec:
@@ -127,9 +128,9 @@ def test_a_teacher_begins_each_session_without_a_memory() -> None:
 
 
 def test_a_teacher_is_shown_what_it_is_shown_elsewhere_and_steers_what_it_steers() -> None:
-    assert ExpertControlled(Value()).privileges == ("fundamental",)
-    assert ExpertControlled(HeuristicBelief()).privileges == ("events",)
-    assert not ExpertControlled(Value()).moves_fundamental
+    assert ExpertControlled(Value()).traits.privileges == ("fundamental",)
+    assert ExpertControlled(HeuristicBelief()).traits.privileges == ("events",)
+    assert not ExpertControlled(Value()).traits.moves_fundamental
     batch, _ = sampled(seated(DriftAdversary(), WIDE))
     assert np.abs(batch.markets["path_shift"]).max() > 0
 

@@ -12,8 +12,8 @@ from marl_market.agents.policies.compiled_mlp import hyperbolic_tangent, play
 from marl_market.agents.policies.mlp import MultilayerPerceptron
 from marl_market.agents.rllib.algorithms.ppo import PPO
 from marl_market.env.interface.records import SEAT, SEAT_ACTIONS
-from marl_market.env.interface.schemes import continuous
 from marl_market.env.interface.signatures import DECODE, PARAMS, call_trader
+from marl_market.env.interface.spaces import continuous
 from marl_market.exchange.records import PUBLIC
 from tests.agents.answers import answer
 

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-
 from marl_market.agents.rllib.batches.rollout import Floats, Rollout
+
 from marl_market.agents.rllib.learners.on_policy import OnPolicyLearner
-from marl_market.env.interface.schemes import continuous
+from marl_market.env.interface.spaces import continuous
 from tests.agents.answers import answer
 
 OBSERVATION_SIZE, ACTION_SIZE = 5, 2

@@ -7,17 +7,17 @@ import numpy as np
 import pytest
 import torch
 from gymnasium.spaces import Discrete, MultiDiscrete
+from marl_market.agents.rllib.batches.rollout import Rollout
 from ray.rllib.core.columns import Columns
 from ray.rllib.core.rl_module.apis import TARGET_NETWORK_ACTION_DIST_INPUTS
 
 from marl_market.agents.rllib.algorithms.appo import APPO
 from marl_market.agents.rllib.algorithms.ppo import PPO
-from marl_market.agents.rllib.batches.rollout import Rollout
 from marl_market.agents.rllib.learners.on_policy import OnPolicyLearner
 from marl_market.agents.rllib.networks.action_distribution import as_space
 from marl_market.agents.rllib.networks.categorical import MASKED
 from marl_market.agents.rllib.networks.masked_module import ACTION_MASK
-from marl_market.env.interface.schemes import continuous
+from marl_market.env.interface.spaces import continuous
 from tests.agents.answers import answer
 from tests.agents.rllib.algorithms.test_ppo import assert_equal_states
 from tests.agents.rllib.synthetic import OBSERVATION_SIZE, best_action, closed_rollout

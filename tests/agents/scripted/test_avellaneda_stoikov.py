@@ -10,8 +10,8 @@ from marl_market.exchange.codes import CommandKind
 from tests.builders import (
     commands_of,
     market_spec,
-    mind_record,
     order_flow,
+    params_record,
     public_record,
     seat_record,
     show_levels,
@@ -26,7 +26,7 @@ def quote(public: Any, position: int = 0, agent: AvellanedaStoikov = AGENT) -> t
     """Return the bid and the ask, having checked all else that is sent."""
     seat = seat_record()
     seat["account"]["position"] = position
-    decide(agent.trader.address, 0, public, seat, mind_record(agent.parameters(SPEC, 1)))
+    decide(agent.trader.address, 0, public, seat, params_record(agent.parameters(SPEC, 1)))
     cancel, bid, ask = commands_of(seat)
     assert cancel[0] == CommandKind.CANCEL_ALL
     assert (bid[0], bid[1], bid[3]) == (CommandKind.LIMIT, 1, LOTS)

@@ -6,7 +6,7 @@ import pytest
 from marl_market.agents.scripted.momentum import Momentum
 from marl_market.env.interface.signatures import decide
 from marl_market.exchange.codes import CommandKind
-from tests.builders import commands_of, market_spec, mind_record, public_record, seat_record
+from tests.builders import commands_of, market_spec, params_record, public_record, seat_record
 
 SPEC = market_spec()
 AGENT = Momentum(fast_seconds=2.0, slow_seconds=8.0, threshold=0.5, size=2.0)
@@ -19,7 +19,7 @@ class Follower:
 
     def __init__(self) -> None:
         self.seat = seat_record()
-        self.params = mind_record(AGENT.parameters(SPEC, 1))
+        self.params = params_record(AGENT.parameters(SPEC, 1))
         self.orders: list[tuple[int, int]] = []
 
     def positions(self, prices: Iterable[float]) -> list[int]:

@@ -16,8 +16,8 @@ from tests.builders import (
     MARKET_SIZES,
     OFFSETS,
     market_spec,
-    mind_record,
     order_flow,
+    params_record,
     public_record,
     seat_record,
     show_levels,
@@ -47,7 +47,7 @@ def flow_of(agent: ZeroIntelligence, public: Any, anchor: float | None = None) -
         seat["order"][slot]["order_id"] = order_id
     if anchor is not None:
         seat["agent"]["memory"][:2] = (anchor, 1.0)
-    params = mind_record(agent.parameters(SPEC, SEATS))
+    params = params_record(agent.parameters(SPEC, SEATS))
     commands, counts = [], np.zeros((STEPS, 2))
     for step in range(STEPS):
         begin_stream(seat, step)
@@ -138,7 +138,7 @@ def test_it_reverts_to_its_first_reference_price(anchor: float, buys: float) -> 
 
 
 def test_the_price_it_reverts_to_is_the_first_reference_price() -> None:
-    seat, params = seat_record(random_key=1), mind_record(ZeroIntelligence().parameters(SPEC, SEATS))
+    seat, params = seat_record(random_key=1), params_record(ZeroIntelligence().parameters(SPEC, SEATS))
     for price in (1000.0, 1234.0):
         begin_stream(seat, 0)
         decide(ZeroIntelligence().trader.address, 0, public_record(reference_ticks=price), seat, params)
@@ -155,7 +155,7 @@ def test_in_an_empty_market_it_quotes_half_a_price_scale_around_the_reference_pr
 
 def test_an_offset_across_the_other_side_becomes_a_tick() -> None:
     spec = market_spec(flow=order_flow(limit_offset_ticks=[-50.0] * 16 + [3.0]))
-    seat, params = seat_record(random_key=2), mind_record(ZeroIntelligence().parameters(spec, 1))
+    seat, params = seat_record(random_key=2), params_record(ZeroIntelligence().parameters(spec, 1))
     prices = set()
     for step in range(200):
         begin_stream(seat, step)

@@ -11,7 +11,7 @@ from marl_market.env.population.group import Agent
 from marl_market.exchange.codes import CommandKind
 from marl_market.exchange.random_streams import begin_stream
 from marl_market.market.spec import MarketSpec
-from tests.builders import commands_of, market_spec, mind_record, public_record, seat_record, show_levels
+from tests.builders import commands_of, market_spec, params_record, public_record, seat_record, show_levels
 
 LIMIT, MARKET, CANCEL, CANCEL_ALL, REPLACE = (
     int(kind)
@@ -41,7 +41,7 @@ class TraderSeat:
         self.agent = agent
         self.seat = seat_record(random_key)
         self.seat["agent"]["group_index"] = group_index
-        self.params = mind_record(agent.parameters(spec, 1))
+        self.params = params_record(agent.parameters(spec, 1))
         self.steps = 0
 
     def commands(self, public: Any, position: int | None = None) -> list[tuple[int, int, int, int]]:

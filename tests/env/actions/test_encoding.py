@@ -16,9 +16,9 @@ from marl_market.env.actions.market_size import MarketSize
 from marl_market.env.actions.order_by_order import OrderByOrder
 from marl_market.env.actions.quotes import Quotes
 from marl_market.env.actions.target_position import TargetPosition
-from marl_market.env.interface.schemes import num_choices_of
+from marl_market.env.interface.spaces import num_choices_of
 from marl_market.exchange.codes import CommandKind
-from tests.builders import market_spec, mind_record, public_record, show_levels
+from tests.builders import market_spec, params_record, public_record, show_levels
 from tests.env.actions.test_limit_orders import seat_with
 from tests.env.calls import call_trader_at, decide_by
 
@@ -45,7 +45,7 @@ SCHEMES = [
 def encoded(scheme: Any, public: Any, seat: Any) -> list[float | None]:
     """Return the closest action to the seat's commands; None for a number without effect."""
     seat["agent"]["action"][:] = 77.0
-    call_trader_at(scheme.encoder.address, public, seat, mind_record(scheme.parameters(market_spec())))
+    call_trader_at(scheme.encoder.address, public, seat, params_record(scheme.parameters(market_spec())))
     assert (seat["agent"]["action"][scheme.size :] == 77.0).all()
     numbers = [float(number) for number in seat["agent"]["action"][: scheme.size]]
     choices = num_choices_of(scheme.space)

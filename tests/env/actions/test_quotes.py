@@ -6,7 +6,7 @@ from marl_market.env.actions.quotes import Quotes
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.interface.signatures import decide
 from marl_market.exchange.codes import CommandKind
-from tests.builders import actions, commands_of, environment, market_spec, mind_record, public_record, seat_record
+from tests.builders import actions, commands_of, environment, market_spec, params_record, public_record, seat_record
 
 CANCEL_ALL = (int(CommandKind.CANCEL_ALL), 0, 0, 0)
 
@@ -24,7 +24,7 @@ def decode(
         Quotes().decoder.address,
         public_record(reference_ticks=reference_ticks),
         seat,
-        mind_record(parameters),
+        params_record(parameters),
     )
     first, *quotes = commands_of(seat)
     assert first == CANCEL_ALL

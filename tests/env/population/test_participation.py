@@ -66,9 +66,9 @@ def test_stays_follow_their_laws() -> None:
 @pytest.mark.parametrize(
     ("build", "complaint"),
     [
-        (lambda: Fixed(-1), "presence steps is -1; it must be zero or more"),
-        (lambda: Uniform(5, 4), "presence first is 5; it must be zero or more, up to last, 4"),
-        (lambda: Exponential(0.0), "presence mean_steps is 0.0; it must be above zero"),
+        (lambda: Fixed(-1), "participation steps is -1; it must be zero or more"),
+        (lambda: Uniform(5, 4), "participation first is 5; it must be zero or more, up to last, 4"),
+        (lambda: Exponential(0.0), "participation mean_steps is 0.0; it must be above zero"),
         (
             lambda: stays(Participation(Fixed((1, 2)))),
             r"steps is \(1, 2\); it must be one number, or one for each of 3 seats",
@@ -118,14 +118,14 @@ def test_a_seat_acts_and_earns_from_its_first_step_to_its_last() -> None:
 def test_the_last_observation_is_that_of_the_step_in_which_a_seat_leaves() -> None:
     batch = visited(Fixed(0), Fixed((3, 100)))
     batch.reset([1, 2])
-    shown = []
+    received = []
     for action in actions(batch, STEPS):
         observation = batch.step(action).observation
-        shown.append(observation[0, 0].copy())
-        if len(shown) <= 3:
+        received.append(observation[0, 0].copy())
+        if len(received) <= 3:
             assert np.array_equal(observation[0, 0, 9:], observation[0, 1, 9:]), "all but the account is public"
-    assert not np.array_equal(shown[2], shown[1])
-    assert all(np.array_equal(seen, shown[2]) for seen in shown[2:])
+    assert not np.array_equal(received[2], received[1])
+    assert all(np.array_equal(observed, received[2]) for observed in received[2:])
 
 
 @pytest.mark.parametrize("closes", [False, True])
@@ -145,10 +145,10 @@ def test_what_is_held_is_closed_or_kept_and_the_last_reward_counts_it(closes: bo
     assert step.terminated[:, 12].all()
     assert held.any()
     public = batch.markets["public"]
-    worth = account["cash"] + account["position"] * public["twice_mark_ticks"] * public["cash_per_tick_lot"] / 2
+    value = account["cash"] + account["position"] * public["twice_mark_ticks"] * public["cash_per_tick_lot"] / 2
     spec = batch.environment.spec
     scale = spec.price_scale_ticks * spec.size_scale_lots * spec.cash_per_tick_lot
-    np.testing.assert_allclose(total, worth / scale, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(total, value / scale, rtol=1e-4, atol=1e-5)
     assert (account["position"] == 0).all() == closes
     assert [error.any() for error in batch.conservation_errors()] == [False, False]
 

@@ -1,11 +1,12 @@
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.interface.signatures import DECIDED, trader
 from marl_market.env.population.group import Group
+from marl_market.env.population.traits import Traits
 from marl_market.env.rewards.profit import Profit
 from marl_market.exchange.commands import cancel_all, submit_limit, submit_market
 from marl_market.market.spec import Fees, MarketSpec
@@ -70,9 +71,7 @@ def befriend(public, seat, params):  # type: ignore[no-untyped-def]
 @dataclass(frozen=True)
 class Scripted:
     trader: object
-    warms_up: bool = False
-    observes = False
-    params_per_market = False
+    traits: Traits = field(default_factory=Traits)
 
     def parameters(self, spec: MarketSpec, seats: int) -> Sequence[float]:
         return ()
@@ -81,7 +80,7 @@ class Scripted:
 def profit_of(*traders: object) -> tuple[np.ndarray, BatchMarket]:
     """Return the profits of a session, (steps, seats), in ticks times lots; the provider sits first."""
     spec = market_spec(session_steps=STEPS, fees=Fees())
-    groups = [Group("provider", Scripted(provide, warms_up=True))]
+    groups = [Group("provider", Scripted(provide, Traits(warms_up=True)))]
     groups += [Group(f"gamer_{place}", Scripted(play)) for place, play in enumerate(traders)]
     batch = BatchMarket(environment(groups, spec=spec, reward={"profit": Profit(scale=1 / 24)}), 1)
     batch.reset([3])

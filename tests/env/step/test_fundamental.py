@@ -1,6 +1,6 @@
 """Who sees the fundamental value, who moves it, and that nothing else does."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from marl_market.agents.scripted.value import Value
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.population.group import External, Group
+from marl_market.env.population.traits import Traits
 from marl_market.market.fundamental import MeanReverting
 from marl_market.market.seeding import Stream, generator
 from tests.builders import actions, environment, market_spec
@@ -24,9 +25,9 @@ STEPS = 12
 
 @dataclass(frozen=True)
 class Pusher(DriftAdversary):
-    """A mind that claims to steer or not."""
+    """An adversary that declares to move the value or not."""
 
-    moves_fundamental: bool = True  # type: ignore[misc]
+    traits: Traits = field(default_factory=Traits)  # type: ignore[misc]
 
 
 def market(groups: Any = GROUPS, process: Any = WALK, markets: int = 2, **changes: Any) -> BatchMarket:
@@ -43,7 +44,7 @@ def signals(batch: BatchMarket, seeds: list[int], seed: int = 0) -> Any:
     return np.array(seen)
 
 
-def test_only_informed_seats_are_shown_the_value_and_all_the_same_one() -> None:
+def test_only_seats_with_the_privilege_observe_the_value_and_all_the_same_one() -> None:
     seen = signals(market(), [1, 2])
     assert (seen[:, :, :3] == 0).all()
     assert (seen[:, :, 5:] == 0).all()
@@ -80,7 +81,7 @@ def test_without_a_process_the_value_is_the_initial_price_and_without_a_need_the
     assert (signals(bare, [1, 2]) == 0).all()
 
 
-def test_a_process_that_nobody_sees_changes_nothing() -> None:
+def test_a_process_that_is_not_observed_changes_nothing() -> None:
     tracks_history = []
     for process in (None, WALK):
         batch = market(GROUPS[:1] + GROUPS[2:], process)
@@ -103,8 +104,8 @@ def test_a_published_value_is_the_reference_price_and_the_mark_of_all() -> None:
 
 
 @pytest.mark.parametrize("moves_fundamental", [True, False])
-def test_only_seats_that_steer_move_the_value(moves_fundamental: bool) -> None:
-    groups = (*GROUPS, Group("adversary", Pusher(drift=12.0, moves_fundamental=moves_fundamental), 1))
+def test_only_seats_with_the_trait_move_the_value(moves_fundamental: bool) -> None:
+    groups = (*GROUPS, Group("adversary", Pusher(drift=12.0, traits=Traits(moves_fundamental=moves_fundamental)), 1))
     batch = market(groups, process=None)
     seen = signals(batch, [1, 2])[:, :, 3]
     drift = batch.markets["seat"]["agent"]["drift"][:, 6]
@@ -122,14 +123,13 @@ def test_a_seat_knows_its_number_within_its_group() -> None:
 
 
 def test_a_privilege_that_there_is_not_is_named() -> None:
-    class Nosy(Value):
-        privileges = ("positions",)  # type: ignore[assignment]
+    with pytest.raises(ValueError, match=r"traits.privileges is \('positions',\); it must be a tuple of some of"):
 
-    with pytest.raises(ValueError, match=r"population.nosy.agent.sees is \('positions',\); it must name some of"):
-        Group("nosy", Nosy())
+        class Nosy(Value):
+            traits = Traits(privileges=("positions",))
 
 
-def test_who_reads_the_public_history_gets_one() -> None:
+def test_an_agent_with_the_events_privilege_gets_a_history() -> None:
     plain, kept = market(), market((*GROUPS, Group("beliefs", HeuristicBelief(), 1)))
     for batch, some in ((plain, False), (kept, True)):
         signals(batch, [1, 2])

@@ -13,6 +13,7 @@ from marl_market.env.batch_market import BatchMarket
 from marl_market.env.interface.records import AGENT
 from marl_market.env.interface.signatures import DECIDED, trader
 from marl_market.env.population.group import External, Group
+from marl_market.env.population.traits import Traits
 from marl_market.env.timing.chosen_delay import ChosenDelay
 from marl_market.env.timing.chosen_trigger import LARGE_TRADE, NEXT_STEP, OWN_FILL, QUOTE_MOVE, ChosenTrigger
 from marl_market.env.timing.every_step import EveryStep
@@ -193,9 +194,7 @@ def quote_and_sleep(public, seat, params):  # type: ignore[no-untyped-def]
 @dataclass(frozen=True)
 class Drowsy:
     trader = quote_and_sleep
-    observes = False
-    warms_up = False
-    params_per_market = False
+    traits = Traits()
 
     def parameters(self, spec: MarketSpec, seats: int) -> Sequence[float]:
         return ()

@@ -26,7 +26,7 @@ from marl_market.agents.rllib.networks.masked_module import MaskedDQNModule
 from marl_market.agents.rllib.networks.policy import PolicyNetwork, frozen, to_mlp
 from marl_market.agents.rollout import Floats, Masks, Rollout
 from marl_market.env.environment import EnvironmentSpec
-from marl_market.env.interface.schemes import ActionSpace
+from marl_market.env.interface.spaces import ActionSpace
 
 METRICS = {
     "total_loss": "total_loss",

@@ -22,7 +22,7 @@ from marl_market.agents.rllib.networks.actor_critic import initialize_policy_hea
 from marl_market.agents.rllib.networks.attention import Attention, places_of_events
 from marl_market.agents.rllib.networks.masked_module import MaskedPPOModule
 from marl_market.env.environment import EnvironmentSpec
-from marl_market.env.interface.schemes import ActionSpace
+from marl_market.env.interface.spaces import ActionSpace
 from marl_market.env.population.group import External
 
 

@@ -19,7 +19,7 @@ from marl_market.agents.rllib.networks.action_distribution import action_compone
 from marl_market.agents.rllib.networks.policy import PolicyNetwork, TorchPolicy, frozen, to_mlp
 from marl_market.agents.rollout import Floats, Masks, Rollout
 from marl_market.env.batch_market import BatchMarket
-from marl_market.env.interface.schemes import num_choices_of
+from marl_market.env.interface.spaces import num_choices_of
 
 METRICS = {
     "total_loss": "total_loss",

@@ -25,8 +25,7 @@ from marl_market.agents.rllib.native.rl_module_policy import RLModulePolicy
 from marl_market.agents.sampling.sampler import Sampler
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import EnvironmentSpec
-from marl_market.env.interface.schemes import ActionSpace
-from marl_market.env.step.setup import external_seats
+from marl_market.env.interface.spaces import ActionSpace
 from marl_market.market.seeding import fresh_seed
 
 SETTINGS = {"environment", "markets", "threads"}
@@ -53,9 +52,8 @@ def group_of(agent: str, *_: object, **__: object) -> str:
 
 def external_groups(environment: EnvironmentSpec) -> dict[str, range]:
     """Return the seats of each group that acts from outside, by name."""
-    outside = external_seats(environment)
-    seats = {group.name: environment.seats_of(group.name) for group in environment.groups}
-    return {name: range(taken.start, taken.stop) for name, taken in seats.items() if taken.start in outside}
+    external = [group.name for group in environment.groups if group.agent.trader is None]
+    return {name: range(*environment.seats_of(name).indices(environment.seats)) for name in external}
 
 
 class MarketEnvRunner(EnvRunner, Checkpointable):
@@ -303,7 +301,7 @@ def _settings(config: Any) -> tuple[EnvironmentSpec, int, int]:
             "population has no external group; MarketEnvRunner needs seats whose actions come from outside"
         )
     for group in environment.groups:
-        if group.agent.params_per_market:
+        if group.agent.traits.parameters_per == "market":
             raise ValueError(f"population.{group.name} is still evolving; MarketEnvRunner needs a policy that plays")
     if config._env_to_module_connector is not None or config._module_to_env_connector is not None:
         raise ValueError(

@@ -15,7 +15,7 @@ from marl_market.agents.rllib.native.rl_module_policy import shaped_state
 from marl_market.agents.rllib.networks.action_distribution import as_space
 from marl_market.agents.rllib.networks.masked_module import ACTION_MASK
 from marl_market.agents.rollout import Rollout
-from marl_market.env.interface.schemes import ActionSpace
+from marl_market.env.interface.spaces import ActionSpace
 
 
 def add_seat(

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from marl_market.agents.rllib.networks import categorical, gaussian
 from marl_market.agents.rollout import Floats, Masks
-from marl_market.env.interface.schemes import ActionSpace, num_choices_of, parts_of
+from marl_market.env.interface.spaces import ActionSpace, num_choices_of, parts_of
 
 
 @dataclass(frozen=True)

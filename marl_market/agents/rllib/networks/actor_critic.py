@@ -14,7 +14,7 @@ from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 
 from marl_market.agents.rllib.networks.action_distribution import action_components, num_outputs
 from marl_market.agents.rllib.networks.attention import Attention, AttentionConfig
-from marl_market.env.interface.schemes import ActionSpace, parts_of
+from marl_market.env.interface.spaces import ActionSpace, parts_of
 
 
 class PolicyHead(torch.nn.Module):

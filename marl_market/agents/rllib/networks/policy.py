@@ -19,7 +19,7 @@ from marl_market.agents.rllib.batches.recurrent import flatten_state, unflatten_
 from marl_market.agents.rllib.learners.learner import extract_layers
 from marl_market.agents.rllib.networks.action_distribution import Component, num_outputs, sample
 from marl_market.agents.rollout import Floats, Masks
-from marl_market.env.interface.schemes import ActionSpace, num_choices_of
+from marl_market.env.interface.spaces import ActionSpace, num_choices_of
 from marl_market.env.population.group import External
 
 

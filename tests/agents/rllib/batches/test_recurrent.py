@@ -24,7 +24,7 @@ from marl_market.agents.rllib.batches.recurrent import chunks_of, flatten_state,
 from marl_market.agents.rllib.learners.on_policy import OnPolicyLearner
 from marl_market.agents.rllib.networks.action_distribution import action_components
 from marl_market.agents.rllib.networks.policy import TorchPolicy
-from marl_market.env.interface.schemes import continuous
+from marl_market.env.interface.spaces import continuous
 from tests.agents.answers import answer
 from tests.agents.rllib.algorithms.test_ppo import assert_equal_states
 from tests.agents.rllib.synthetic import closed_rollout

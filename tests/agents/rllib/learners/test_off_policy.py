@@ -22,7 +22,7 @@ from marl_market.agents.rllib.networks.categorical import MASKED
 from marl_market.agents.rllib.networks.masked_module import NEXT_ACTION_MASK
 from marl_market.agents.rllib.networks.policy import TorchPolicy
 from marl_market.env.actions.market_discrete import MarketDiscrete
-from marl_market.env.interface.schemes import continuous
+from marl_market.env.interface.spaces import continuous
 from marl_market.env.population.group import Group
 from marl_market.env.timing.chosen_delay import ChosenDelay
 from tests.agents.answers import answer

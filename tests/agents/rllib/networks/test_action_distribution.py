@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 from gymnasium.spaces import Discrete, MultiDiscrete, Tuple
+from marl_market.agents.rllib.batches.rollout import Rollout
 from ray.rllib.core.columns import Columns
 
 from marl_market.agents.policies.fixed_policy import CompiledPolicy
 from marl_market.agents.rllib.algorithms.appo import APPO
 from marl_market.agents.rllib.algorithms.ppo import PPO
-from marl_market.agents.rllib.batches.rollout import Rollout
 from marl_market.agents.rllib.learners.on_policy import OnPolicyLearner
 from marl_market.agents.rllib.networks.action_distribution import (
     action_components,
@@ -26,7 +26,7 @@ from marl_market.agents.rllib.networks.actor_critic import PolicyHead
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
 from marl_market.env.actions.order_mixed import OrderMixed
 from marl_market.env.batch_market import BatchMarket
-from marl_market.env.interface.schemes import continuous, num_choices_of
+from marl_market.env.interface.spaces import continuous, num_choices_of
 from marl_market.env.population.group import Group
 from marl_market.evaluation.match import with_policies
 from tests.agents.answers import answer

@@ -8,7 +8,7 @@ from ray.rllib.core.distribution.torch.torch_distribution import TorchCategorica
 
 from marl_market.agents.rllib.networks.action_distribution import as_space
 from marl_market.agents.rllib.networks.categorical import MASKED, epsilon_greedy, mask_scores, sample, uniform
-from marl_market.env.interface.schemes import continuous
+from marl_market.env.interface.spaces import continuous
 
 ROWS, CHOICES = 400, (4, 3)
 

@@ -1,0 +1,95 @@
+"""PARAMS records of the seats of a batch, and constants of some of its markets that differ from the rest.
+
+Both may be set before a session and between two steps of it (a regime switch). A record that seats of other markets
+share is copied first, so that only the given markets change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marl_market.env.actions.timed import timing_parameters
+from marl_market.env.environment import EnvironmentSpec
+from marl_market.env.interface.schemes import require
+from marl_market.env.interface.signatures import PARAM_VALUES, REWARD_VALUES
+from marl_market.env.population.group import Agent, Group
+from marl_market.exchange.setup import write_constants
+from marl_market.market.spec import MarketSpec
+
+ADJUSTABLE = ("name", "flow", "fees", "fee_tiers", "rules", "credit", "provenance", "further_instruments")
+"""Fields of a MarketSpec that may differ among the markets of a batch."""
+
+
+def write_parameters(
+    environment: EnvironmentSpec,
+    group: Group,
+    agent: Agent,
+    spec: MarketSpec,
+    params: NDArray[np.void],
+    rows: slice | NDArray[np.integer],
+) -> None:
+    """Write the parameters of a group's agent in an instrument into `params[rows]`; weights stay.
+
+    Raises ValueError for too many parameters.
+    """
+    action = environment.single_action_of(group)
+    values = action.parameters(spec) if agent.traits.observes else agent.parameters(spec, group.count)
+    write_values(group.name, values, params, rows)
+    timing = timing_parameters(action, environment.timing, spec)
+    params["timing_value"][rows, : len(timing)] = timing
+    for i, (name, part) in enumerate(environment.reward.items()):
+        reward = part.parameters(spec)
+        if len(reward) > REWARD_VALUES:
+            raise ValueError(f"reward.{name} has {len(reward)} parameters, at most {REWARD_VALUES}")
+        params["reward_value"][rows, i, : len(reward)] = reward
+
+
+def write_values(
+    group: str, values: Sequence[float], params: NDArray[np.void], rows: slice | NDArray[np.integer]
+) -> None:
+    """Write params.value of a group; raises ValueError for too many values."""
+    if len(values) > PARAM_VALUES:
+        raise ValueError(f"population.{group} has {len(values)} parameters, at most {PARAM_VALUES}")
+    params["value"][rows, : len(values)] = values
+
+
+def separate_rows(
+    params: NDArray[np.void], params_row: NDArray[np.int32], markets: NDArray[np.int64]
+) -> tuple[NDArray[np.void], NDArray[np.int64]]:
+    """Return the PARAMS records, with copies of those that `markets` share with others, and the rows of `markets`.
+
+    `params_row` holds the rows of a group's seats in one instrument `(all markets, seats)` and is updated in place.
+    """
+    own = params_row[markets]
+    shared = np.isin(own, np.delete(params_row, markets, axis=0))
+    if shared.any():
+        rows, copies = np.unique(own[shared], return_inverse=True)
+        own[shared] = len(params) + copies
+        params_row[markets] = own
+        params = np.concatenate([params, params[rows]])
+    return params, np.unique(own).astype(np.int64)
+
+
+def require_adjustable(base: MarketSpec, spec: MarketSpec) -> None:
+    """Raise ValueError, naming the field, unless `spec` differs from `base` only in `ADJUSTABLE` fields."""
+    count = len(base.instruments)
+    require(len(spec.instruments) == count, "instruments", len(spec.instruments), f"{count}, as in the whole batch")
+    for given, wanted in zip(spec.instruments, base.instruments, strict=True):
+        for field in fields(MarketSpec):
+            value, same = getattr(given, field.name), getattr(wanted, field.name)
+            adjustable = field.name in ADJUSTABLE
+            require(adjustable or value == same, f"market.{field.name}", value, f"{same!r}, as in the whole batch")
+
+
+def write_spec(instruments: NDArray[np.void], spec: MarketSpec, markets: NDArray[np.int64]) -> None:
+    """Write the constants of a spec into the records `(instruments, all markets)` of `markets`."""
+    for records, instrument in zip(instruments, spec.instruments, strict=True):
+        for market_index in markets:
+            record = records[market_index : market_index + 1]
+            write_constants(record, instrument)
+            account = record["seat"]["account"]
+            account["fee_tier"] = np.minimum(account["fee_tier"], record["fee_tiers"][:, None] - 1)

@@ -1,10 +1,10 @@
-"""The call auction: one price for all that have met in the book.
+"""The call auction: one uncrossing price for all orders in the book.
 
-While the venue calls, orders rest without trading, even across each other. When it uncrosses, everything trades at
-that one of the orders' prices at which most can; among several such prices, at the one that leaves the least over,
-then at the one nearest to the reference price, then at the lowest.
+During the call, orders rest without trading, even across each other. The uncrossing price is the limit price of an
+order at which the executable quantity is largest; among several such prices, the one of the smallest surplus, then the
+one nearest to the reference price, then the lowest.
 
-Assumptions: nobody takes in an auction, so both sides pay as makers, and self-trade prevention does not apply.
+Assumptions: an auction has no aggressor, so both sides pay as makers, and self-trade prevention does not apply.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def best_price(book, ladder):  # type: ignore[no-untyped-def]
 
 @compiled
 def offered(book, ladder, price_ticks):  # type: ignore[no-untyped-def]
-    """Return the quantity of one side, hidden parts included, that would trade at `price_ticks`."""
+    """Return the quantity of one side, hidden parts included, at `price_ticks` or better."""
     total = np.int64(0)
     for position in range(book.count[ladder] - 1, -1, -1):
         level = book.level[book.ladder[ladder, position] & SLOT_MASK]
@@ -42,13 +42,13 @@ def offered(book, ladder, price_ticks):  # type: ignore[no-untyped-def]
 
 @inlined
 def crossed(book):  # type: ignore[no-untyped-def]
-    """Return whether the best bid has come to the best ask."""
+    """Return whether the best bid is at or above the best ask."""
     return book.count[BIDS] > 0 and book.count[ASKS] > 0 and best_price(book, BIDS) >= best_price(book, ASKS)
 
 
 @compiled
 def clearing(market):  # type: ignore[no-untyped-def]
-    """Return the uncrossing price and the quantity that trades at it; the book must be crossed."""
+    """Return the uncrossing price and its executable quantity; the book must be crossed."""
     book = market.book
     reference = market.public.reference_ticks
     price = np.int64(0)
@@ -60,7 +60,7 @@ def clearing(market):  # type: ignore[no-untyped-def]
             demand, supply = offered(book, BIDS, candidate), offered(book, ASKS, candidate)
             executable, left = min(demand, supply), abs(demand - supply)
             if executable == 0:
-                break  # further from the touch, one side offers nothing
+                break  # further from the best price, one side offers nothing
             nearer = abs(candidate - reference) - abs(price - reference)
             better = executable > volume or (
                 executable == volume
@@ -73,7 +73,7 @@ def clearing(market):  # type: ignore[no-untyped-def]
 
 @compiled
 def uncross(market):  # type: ignore[no-untyped-def]
-    """Trade everything that can trade at the uncrossing price, best prices and earliest orders first."""
+    """Fill all executable orders at the uncrossing price, in price-time priority."""
     book = market.book
     if not crossed(book):
         return

@@ -1,12 +1,12 @@
 """The matching engine: price-time priority in a continuous double auction.
 
-Why events and not callbacks: a function that only writes what happened cannot be re-entered, and its output can be
-compared, stored and replayed. Why orders are found by number alone: an order id ends in the place of its record.
+Why events and not callbacks: a function that only writes events cannot be re-entered, and its output can be compared,
+stored and replayed. Why orders are found by number alone: an order id ends in the index of its record.
 
 Assumptions: a fill happens at the resting order's price; orders at one price fill in the order of their arrival; the
 hidden part of an iceberg waits behind what is displayed at its price, and each refresh of it comes last.
-A seat whose icebergs have refreshed `SEAT_REFRESHES` times in a step shows all of the next one's hidden part at once,
-which bounds how many events a step can make.
+A seat whose icebergs have refreshed `SEAT_REFRESHES` times in a step displays all of the next one's hidden part at
+once, which bounds the number of events of a step.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def limit_key(side, price_ticks):  # type: ignore[no-untyped-def]
 
 @inlined
 def close_order(market, seat_index, slot, order):  # type: ignore[no-untyped-def]
-    """Take an open order out of its ladder and free its slot."""
+    """Remove an open order from its ladder and free its slot."""
     seat = market.seat[np.uint64(seat_index)]
     if order.ladder <= ASKS:
         seat.account.open_lots[np.uint64(order.ladder)] -= order.leaves_quantity + order.reserve_quantity
@@ -46,7 +46,7 @@ def close_order(market, seat_index, slot, order):  # type: ignore[no-untyped-def
 
 @compiled
 def terminate_order(market, seat_index, slot, kind, reason):  # type: ignore[no-untyped-def]
-    """Close an open order and say so: CANCELED, or EXPIRED."""
+    """Close an open order with an event of `kind`: CANCELED, or EXPIRED."""
     order = market.seat[np.uint64(seat_index)].order[np.uint64(slot)]
     quantity = order.leaves_quantity + order.reserve_quantity
     close_order(market, seat_index, slot, order)
@@ -58,7 +58,7 @@ def terminate_order(market, seat_index, slot, kind, reason):  # type: ignore[no-
 
 @inlined
 def rest_order(market, seat_index, slot, quantity_lots, display_lots):  # type: ignore[no-untyped-def]
-    """Put `quantity_lots` of the order in `slot` last in the queue at its price, showing `display_lots` (0: all)."""
+    """Append `quantity_lots` of the order in `slot` to the queue at its price, displaying `display_lots` (0: all)."""
     seat = market.seat[np.uint64(seat_index)]
     order = seat.order[np.uint64(slot)]
     order.ladder = BIDS if order.side > 0 else ASKS
@@ -79,7 +79,7 @@ def rest_order(market, seat_index, slot, quantity_lots, display_lots):  # type: 
 
 @compiled
 def refresh_order(market, seat_index, slot, quantity_lots):  # type: ignore[no-untyped-def]
-    """Let an iceberg whose display is used up show the next part of `quantity_lots`."""
+    """Refresh an iceberg whose displayed part is filled from its `quantity_lots` left."""
     seat = market.seat[seat_index]
     if seat.refresh_step != market.public.step:
         seat.refresh_step = market.public.step
@@ -91,7 +91,7 @@ def refresh_order(market, seat_index, slot, quantity_lots):  # type: ignore[no-u
 
 @inlined
 def reduce_order(market, seat, order, quantity_lots):  # type: ignore[no-untyped-def]
-    """Take displayed quantity from a resting order, which keeps its place and something of it."""
+    """Reduce the displayed quantity of a resting order, which keeps its queue position."""
     market.book.level[np.uint64(order.level)].quantity_lots -= quantity_lots
     order.leaves_quantity -= quantity_lots
     seat.account.open_lots[np.uint64(order.ladder)] -= quantity_lots
@@ -99,7 +99,7 @@ def reduce_order(market, seat, order, quantity_lots):  # type: ignore[no-untyped
 
 @inlined
 def consume(market, seat_index, slot, quantity_lots):  # type: ignore[no-untyped-def]
-    """Take `quantity_lots` of what a resting order displays: it stays, refreshes from its reserve, or ends."""
+    """Fill `quantity_lots` of a resting order's displayed part: it stays, refreshes from its reserve, or is closed."""
     seat = market.seat[np.uint64(seat_index)]
     order = seat.order[np.uint64(slot)]
     if quantity_lots < order.leaves_quantity:
@@ -113,7 +113,7 @@ def consume(market, seat_index, slot, quantity_lots):  # type: ignore[no-untyped
 
 @compiled
 def prevent_self_trade(market, seat_index, slot, order_id, client_order_id, leaves):  # type: ignore[no-untyped-def]
-    """Apply the venue's self-trade prevention; return what is left of the incoming order."""
+    """Apply the venue's self-trade prevention; return the incoming order's leaves quantity."""
     policy = market.self_trade
     order = market.seat[seat_index].order[slot]
     if policy == CANCEL_INCOMING or policy == DECREMENT:
@@ -149,7 +149,7 @@ def record_trade(market, price_ticks, side, quantity_lots):  # type: ignore[no-u
 
 @inlined
 def match(market, seat_index, side, threshold, quantity_lots, order_id, client_order_id):  # type: ignore[no-untyped-def]
-    """Fill an incoming order against opposite levels whose key is at least `threshold`; return what is left of it."""
+    """Fill an incoming order against opposite levels whose key is at least `threshold`; return its leaves quantity."""
     book = market.book
     taker = market.seat[np.uint64(seat_index)]
     opposite = ASKS if side > 0 else BIDS
@@ -190,9 +190,9 @@ def match(market, seat_index, side, threshold, quantity_lots, order_id, client_o
 
 @compiled
 def can_fill(market, seat_index, side, threshold, quantity_lots):  # type: ignore[no-untyped-def]
-    """Return whether an order would trade `quantity_lots` at once.
+    """Return whether an order would fill `quantity_lots` immediately.
 
-    Only under CANCEL_RESTING does it get past an order of its own seat; what is hidden comes after all that is shown.
+    Only under CANCEL_RESTING does it pass an order of its own seat; hidden quantity fills after all displayed quantity.
     """
     book = market.book
     opposite = ASKS if side > 0 else BIDS

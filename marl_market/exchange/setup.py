@@ -1,4 +1,4 @@
-"""Opening a market: from a spec and a seed to an empty book."""
+"""Set up markets: allocate records, write the constants of a spec, open an empty book."""
 
 from __future__ import annotations
 
@@ -39,7 +39,8 @@ def allocate_instruments(
 ) -> NDArray[np.void]:
     """Return market records of the spec's size class, for `seats` seats each, of shape (instruments, `markets`).
 
-    `agent` is the type of the record that each seat holds of the agent in it, if any. Raises ValueError when the size class has too few seats.
+    `agent` is the type of the agent record in each seat, if any. Raises ValueError when the size class has too few
+    seats.
     """
     dtype = market_dtype(spec.capacity, agent)
     available = CAPACITY_SEATS[spec.capacity]
@@ -61,7 +62,7 @@ def allocate_instruments(
 
 
 def zeros_in_cache_lines(shape: tuple[int, int], dtype: np.dtype[np.void]) -> NDArray[np.void]:
-    """Return an array of zeros that begins where a cache line does."""
+    """Return an array of zeros that begins at a cache line."""
     size = math.prod(shape) * dtype.itemsize
     memory = np.zeros(size + CACHE_LINE_BYTES, np.uint8)
     start = -memory.ctypes.data % CACHE_LINE_BYTES
@@ -69,7 +70,7 @@ def zeros_in_cache_lines(shape: tuple[int, int], dtype: np.dtype[np.void]) -> ND
 
 
 def _write_constants(records: NDArray[np.void], spec: MarketSpec, seats: int) -> None:
-    """Write what one instrument's records (markets) keep from session to session."""
+    """Write the constants of one instrument's records (markets), which all sessions share."""
     records["seat_count"] = seats
     records["seat"]["departure_step"][:, :seats] = NEVER
     records["maximum_quantity"] = max(1, 2**62 // (2**31 * spec.cash_per_tick_lot))
@@ -124,7 +125,7 @@ def _write_credit(credit: NDArray[np.void], spec: MarketSpec) -> None:
 
 @compiled
 def clear_accounts(market):  # type: ignore[no-untyped-def]
-    """Start all accounts from what seats are given: positions and money sum to zero, and open orders stay open."""
+    """Reset all accounts to their endowment: positions and cash sum to zero; open orders stay open."""
     market.fees_collected = 0
     market.public.session_lots = 0
     for i in range(market.seat_count):
@@ -142,7 +143,7 @@ def clear_accounts(market):  # type: ignore[no-untyped-def]
 
 @compiled
 def open_market(market, initial_price_ticks):  # type: ignore[no-untyped-def]
-    """Empty the book, the accounts and the tape of one market; constants stay."""
+    """Reset the book, the accounts and the market history of one market; constants stay."""
     book = market.book
     for i in range(book.count.size):
         for j in range(book.count[i]):

@@ -1,4 +1,4 @@
-"""What is traded and under which constants: the one description of a market."""
+"""MarketSpec: the one description of a market."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ MAXIMUM_FEE_TIERS = 4
 MAXIMUM_PRICE_TICKS = 2**31 - 2
 
 COMMON = ("currency", "cash_unit", "step_ns", "session_steps", "warmup_steps", "candle_steps", "capacity", "latency")
-"""What all instruments of a market have in common."""
+"""Fields that all instruments of a market share."""
 
 
 @dataclass(frozen=True)
 class Fees:
-    """What the venue charges a seat for each fill; a negative value is a rebate.
+    """Fees of each fill; a negative value is a rebate.
 
     Attributes:
         maker_rate: charge to the resting side, as a fraction of the notional.
@@ -53,7 +53,7 @@ class Fees:
 
 @dataclass(frozen=True)
 class OrderFlow:
-    """How the whole real market behaves on average; background traders share it among themselves.
+    """Average order flow of the whole real market; it is divided among the background traders.
 
     Distributions are `QUANTILES` evenly spaced quantiles, linear in between.
 
@@ -63,11 +63,11 @@ class OrderFlow:
         cancel_rate: cancels a second.
         limit_size_lots: quantiles of a limit order's quantity.
         market_size_lots: quantiles of a market order's quantity.
-        limit_offset_ticks: quantiles of the distance between a new limit order's price and the touch of the
-            opposite side, so that what narrows the spread depends on how wide it is.
+        limit_offset_ticks: quantiles of the distance between a new limit order's price and the best price of the
+            opposite side, so that its position within the spread depends on the spread's width.
         spread_ticks: time-weighted mean spread.
         volatility_ticks: standard deviation of the one-second change of the mid price.
-        depth_lots: mean quantity at the touch, over both sides.
+        depth_lots: mean quantity at the best price, over both sides.
     """
 
     limit_rate: float
@@ -103,18 +103,18 @@ class OrderFlow:
 
 @dataclass(frozen=True)
 class Rules:
-    """How the venue trades.
+    """Trading rules of the venue.
 
     Attributes:
-        self_trade: what happens when an order meets one of its own seat: cancel_resting, cancel_incoming, decrement
-            (both shrink by the smaller quantity) or allow.
+        self_trade: self-trade prevention where an order matches one of its own seat: cancel_resting, cancel_incoming,
+            decrement (both shrink by the smaller quantity) or allow.
         price_band_ticks: farthest a limit price may be from the reference price, and a market order may reach; 0 has
             no band.
         opening_auction_steps: length of the call auction that opens the session.
         closing_auction_steps: length of the call auction that closes it.
         halt_move_ticks: move of the last price within a window that halts trading; 0 never does.
         halt_window_steps: length of that window.
-        halt_steps: how long trading is halted.
+        halt_steps: length of a trading halt.
     """
 
     self_trade: str = "cancel_resting"
@@ -139,7 +139,7 @@ class Rules:
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where the constants of a market spec come from.
+    """Source of the constants of a market spec.
 
     Attributes:
         source: name of the data file, without its folder.
@@ -163,17 +163,17 @@ class MarketSpec:
     """One market: its units, costs, session, capacity and the order flow it was calibrated to.
 
     Attributes:
-        name: what the market is called in reports.
+        name: of the market in reports.
         tick_size: smallest price step, in currency.
         lot_size: smallest quantity step, in units (shares, coins).
         initial_price: price around which an empty book opens, in currency.
         flow: calibrated constants of the real market.
-        fees: what the venue charges.
-        fee_tiers: what it charges instead from rising quantities on, at most three.
-        rules: how it trades.
-        credit: what it gives to seats, and how far it lets them go.
-        latency: how far seats are from it where their group says nothing else.
-        currency: what prices are quoted in.
+        fees: charged by the venue.
+        fee_tiers: fees from rising traded quantities on, at most three.
+        rules: trading rules of the venue.
+        credit: endowment and margins of a seat.
+        latency: of seats whose group does not set its own.
+        currency: of prices.
         cash_unit: smallest amount of money an account can hold, in currency; one tick times one lot must be
             a whole number of it.
         step_ns: length of one step of the environment, in nanoseconds.
@@ -181,9 +181,9 @@ class MarketSpec:
         warmup_steps: steps in which only background traders act, before the session opens.
         candle_steps: lengths of the three candle windows the venue publishes, in steps.
         capacity: size class of the compiled market, see `marl_market.exchange.records`.
-        provenance: where the constants come from; None for an invented market.
-        fundamental: what informed traders know the traded thing to be worth; None says its initial price.
-        further_instruments: what else is traded in the same market, by name. Each has its own book, units, costs,
+        provenance: source of the constants; None for an invented market.
+        fundamental: process of the fundamental value, which informed traders observe; None is the initial price.
+        further_instruments: other instruments of the same market, by name. Each has its own book, units, costs,
             rules, flow and part of the credit; session, money and latency are those of the market, and so are the
             seats: each has one account over all.
     """
@@ -255,7 +255,7 @@ class MarketSpec:
 
     @property
     def instruments(self) -> tuple[MarketSpec, ...]:
-        """Return all that is traded: the market's own instrument first."""
+        """Return all instruments: the market's own first."""
         return (self, *self.further_instruments.values())
 
     @property
@@ -265,12 +265,12 @@ class MarketSpec:
 
     @property
     def cash_per_tick_lot(self) -> int:
-        """Return the cash units that one tick times one lot is worth; raises ValueError where it is no whole number."""
+        """Return the cash units of one tick times one lot; raises ValueError where they are no whole number."""
         return to_steps(decimal(self.tick_size) * decimal(self.lot_size), self.cash_unit, "tick_size * lot_size")
 
     @property
     def size_scale_lots(self) -> float:
-        """Return the mean quantity of a market order, in lots: the unit in which seats see and send quantities."""
+        """Return the mean quantity of a market order, in lots: the unit of quantities in observations and actions."""
         sizes = self.flow.market_size_lots
         return (sum(sizes) - 0.5 * (sizes[0] + sizes[-1])) / (QUANTILES - 1)
 

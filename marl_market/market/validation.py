@@ -1,4 +1,4 @@
-"""What is said of a market spec that describes no market."""
+"""Validation of config values."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class SpecError(ValueError):
 
 
 def is_number(value: object) -> bool:
-    """Return whether `value` is a finite number; what a config says may be anything."""
+    """Return whether `value` is a finite number; a config value may be of any type."""
     return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
 
 

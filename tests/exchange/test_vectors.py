@@ -1,4 +1,4 @@
-"""The vector instructions on keys near the touch, beside what lists do."""
+"""The vector instructions on keys near the best price, beside what lists do."""
 
 import numpy as np
 from hypothesis import given

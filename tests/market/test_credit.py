@@ -8,7 +8,7 @@ from marl_market.market.spec import SpecError
 from tests.builders import market_spec
 
 
-def test_without_a_word_credit_is_unlimited() -> None:
+def test_by_default_credit_is_unlimited() -> None:
     credit = Credit()
     assert not credit.limits_orders
     assert not credit.watches_accounts

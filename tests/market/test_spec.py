@@ -62,7 +62,7 @@ def test_a_satoshi_at_a_cent_needs_a_finer_cash_unit() -> None:
         ("initial_price", (MAXIMUM_PRICE_TICKS + 1) / 100),
     ],
 )
-def test_an_impossible_market_is_refused_by_name(field: str, value: float) -> None:
+def test_an_impossible_market_raises_by_name(field: str, value: float) -> None:
     with pytest.raises(SpecError, match=field):
         make_spec(**{field: value})
 
@@ -88,7 +88,7 @@ def test_quantiles_are_seventeen_and_never_fall(field: str, values: tuple[float,
         make_flow(**{field: values})
 
 
-def test_sizes_are_above_zero_while_offsets_may_improve_the_touch() -> None:
+def test_sizes_are_above_zero_while_offsets_may_improve_the_best_price() -> None:
     shifted = [value - 1 for value in RISING]
     assert make_flow(limit_offset_ticks=shifted).limit_offset_ticks == tuple(shifted)
     with pytest.raises(SpecError, match="limit_size_lots"):
@@ -106,7 +106,7 @@ def test_a_list_of_integers_becomes_a_tuple_of_floats() -> None:
     ("field", "value"),
     [("maker_rate", -0.2), ("taker_rate", 0.2), ("maker_per_unit", math.nan), ("taker_per_unit", math.inf)],
 )
-def test_absurd_fees_are_refused(field: str, value: float) -> None:
+def test_absurd_fees_raise(field: str, value: float) -> None:
     with pytest.raises(SpecError, match=rf"market\.fees\.{field}"):
         Fees(**{field: value})
 

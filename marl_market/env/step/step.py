@@ -34,17 +34,17 @@ from marl_market.env.step.fundamental import begin_path, reveal
 from marl_market.env.timing.wakeups import gets_observation, is_active, wake_seats
 from marl_market.exchange.compiled import compiled, inlined
 from marl_market.exchange.latency import (
-    admit,
+    append_public,
     begin_history,
     collect_deliveries,
     deliveries_of,
     history_of,
-    keep_public,
     open_connections,
-    seen_row,
+    receive_delivery,
+    visible_row,
 )
 from marl_market.exchange.liquidation import cancel_uncovered
-from marl_market.exchange.market_history import digest
+from marl_market.exchange.market_history import update_history
 from marl_market.exchange.order_entry import process
 from marl_market.exchange.pointers import copy_floats, floats_at
 from marl_market.exchange.portfolio import instrument, remove_from_all_instruments, sync_cross_instrument
@@ -112,7 +112,7 @@ def trade_once(market, number, context):  # type: ignore[no-untyped-def]
                 take_action(seat, number, context)
             seen = public
             if market.history_steps > 0:
-                seen = history_of(market)[seen_row(market, i)]
+                seen = history_of(market)[visible_row(market, i)]
             params = params_of(context, seat)
             decide(seat.agent.trader, seat.agent.decoder, seen, seat, params)
             if seat.agent.timing != 0:
@@ -129,7 +129,7 @@ def trade_once(market, number, context):  # type: ignore[no-untyped-def]
     turns = collect_deliveries(market, context.step_ns) if late else market.seat_count
     for i in range(turns):
         if late:
-            index, count = admit(market, i, begin_ns)
+            index, count = receive_delivery(market, i, begin_ns)
         else:
             index = np.int64(market.arrival[i])
             count = market.seat[index].command_count
@@ -142,11 +142,11 @@ def trade_once(market, number, context):  # type: ignore[no-untyped-def]
     if market.path != 0:
         reveal(market)
     if public.tracks_history == 1:
-        digest(market)
+        update_history(market)
     if sleepers > 0:
         wake_seats(market)
     if late:
-        keep_public(market, context.step_ns)
+        append_public(market, context.step_ns)
     return 0
 
 
@@ -180,7 +180,7 @@ def encode_observations(first, index, number, context):  # type: ignore[no-untyp
             continue
         seen = public
         if late:
-            seen = history_of(market)[seen_row(market, i)]
+            seen = history_of(market)[visible_row(market, i)]
         shown = observation_address(first, i, number, context) + 4 * index * size
         count = parts.size
         if earlier != 0 and not late:  # all of it at once, and then its own over it: short copies cost more

@@ -105,7 +105,7 @@ def twice_required(public, account, side, lots, needed, lost):  # type: ignore[n
 
 @compiled
 def credit_rejection(public, seat, side, quantity_lots, twice_price, without):  # type: ignore[no-untyped-def]
-    """Return the rejection reason of an order by credit, or Reason.NONE; it replaces that in slot `without` (-1: none)."""
+    """Return the credit's rejection reason of an order that replaces the one in slot `without` (-1: none), or NONE."""
     credit, account = public.credit, seat.account
     lots, needed, lost = exposure(public, seat, side, quantity_lots, twice_price, without)
     if lots <= 0:

@@ -143,9 +143,17 @@ ACCOUNT = np.dtype(
 )
 
 
+NO_AGENT = np.dtype([("none", np.int8)])
+"""The agent record of a seat without an agent.
+
+Why not no field: numba takes a record for a subtype of any record whose fields are its first ones, and then calls a
+function compiled for the other.
+"""
+
+
 @cache
-def seat_dtype(agent: np.dtype[np.void] | None = None) -> np.dtype[np.void]:
-    """Return the record type of one seat; `agent` is the type of the nested record of its agent, if any."""
+def seat_dtype(agent: np.dtype[np.void] = NO_AGENT) -> np.dtype[np.void]:
+    """Return the record type of one seat; `agent` is the type of the nested record of its agent."""
     fields: list[tuple[Any, ...]] = [
         ("live", np.uint64),  # bit i is set while order[i] is open
         ("time_of_last_fill_ns", np.int64),
@@ -168,8 +176,9 @@ def seat_dtype(agent: np.dtype[np.void] | None = None) -> np.dtype[np.void]:
         ("departure_step", np.int64),  # first step in which it is absent again
         ("fill_count", np.int64),  # fills so far; the last SEAT_FILLS of them are in `fill`, fill i at i % SEAT_FILLS
         ("fill", FILL, (SEAT_FILLS,)),
+        ("agent", agent),
     ]
-    return in_cache_lines(fields if agent is None else [*fields, ("agent", agent)])
+    return in_cache_lines(fields)
 
 
 LINK = np.dtype([("next", np.int32), ("previous", np.int32)])
@@ -267,7 +276,7 @@ PUBLIC = np.dtype(
 
 
 @cache
-def market_dtype(capacity: str, agent: np.dtype[np.void] | None = None) -> np.dtype[np.void]:
+def market_dtype(capacity: str, agent: np.dtype[np.void] = NO_AGENT) -> np.dtype[np.void]:
     """Return the record type of one market of the size class `capacity`, whose seats hold an `agent` record each.
 
     Raises ValueError for an unknown class.

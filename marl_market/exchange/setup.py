@@ -19,9 +19,11 @@ from marl_market.exchange.records import (
     CAPACITY_SEATS,
     NEVER,
     NIL,
+    NO_AGENT,
     market_dtype,
 )
-from marl_market.market.spec import SELF_TRADE, MarketSpec
+from marl_market.market.rules import SELF_TRADE
+from marl_market.market.spec import MarketSpec
 from marl_market.market.units import NANOSECONDS_PER_SECOND, decimal
 
 CONTINUOUS = int(Phase.CONTINUOUS)
@@ -35,12 +37,11 @@ def allocate_markets(spec: MarketSpec, markets: int, seats: int) -> NDArray[np.v
 
 
 def allocate_instruments(
-    spec: MarketSpec, markets: int, seats: int, agent: np.dtype[np.void] | None = None
+    spec: MarketSpec, markets: int, seats: int, agent: np.dtype[np.void] = NO_AGENT
 ) -> NDArray[np.void]:
     """Return market records of the spec's size class, for `seats` seats each, of shape (instruments, `markets`).
 
-    `agent` is the type of the agent record in each seat, if any. Raises ValueError when the size class has too few
-    seats.
+    `agent` is the type of the agent record in each seat. Raises ValueError when the size class has too few seats.
     """
     dtype = market_dtype(spec.capacity, agent)
     available = CAPACITY_SEATS[spec.capacity]

@@ -66,40 +66,30 @@ class Credit:
     def __post_init__(self) -> None:
         for name in ("initial_cash", "initial_units"):
             value = getattr(self, name)
-            require(is_number(value) and value >= 0, f"credit.{name}", value, "zero or more")
-        margin = self.initial_margin
-        require(0 <= margin <= HIGHEST_MARGIN, "credit.initial_margin", margin, f"between 0 and {HIGHEST_MARGIN}")
-        require(
-            0 <= self.maintenance_margin <= margin,
-            "credit.maintenance_margin",
-            self.maintenance_margin,
-            f"between 0 and initial_margin, {margin}",
-        )
+            require(is_number(value) and value >= 0, f"market.credit.{name}", value, "zero or more")
+        self._check_margins()
+        self._check_short_limit()
+        rate, most = self.lending_rate, HIGHEST_LENDING_RATE
+        require(0 <= rate <= most, "market.credit.lending_rate", rate, f"between 0 and {most} a year")
+
+    def _check_margins(self) -> None:
+        margin, maintenance = self.initial_margin, self.maintenance_margin
+        most = f"between 0 and {HIGHEST_MARGIN}"
+        require(0 <= margin <= HIGHEST_MARGIN, "market.credit.initial_margin", margin, most)
+        most = f"between 0 and initial_margin, {margin}"
+        require(0 <= maintenance <= margin, "market.credit.maintenance_margin", maintenance, most)
         require(
             margin == 0 or self.initial_cash > 0 or self.initial_units > 0,
-            "credit.initial_cash",
+            "market.credit.initial_cash",
             self.initial_cash,
             "above zero (or initial_units) where there is an initial_margin: no seat could open a position",
         )
-        limit = self.short_limit
-        require(
-            limit is None or (is_number(limit) and limit >= 0),
-            "credit.short_limit",
-            limit,
-            "zero or more, or null for none",
-        )
-        require(
-            limit != 0 or self.initial_units > 0,
-            "credit.initial_units",
-            self.initial_units,
-            "above zero where short_limit is 0: no seat could ever sell",
-        )
-        require(
-            0 <= self.lending_rate <= HIGHEST_LENDING_RATE,
-            "credit.lending_rate",
-            self.lending_rate,
-            f"between 0 and {HIGHEST_LENDING_RATE} a year",
-        )
+
+    def _check_short_limit(self) -> None:
+        limit, wanted = self.short_limit, "zero or more, or null for none"
+        require(limit is None or (is_number(limit) and limit >= 0), "market.credit.short_limit", limit, wanted)
+        wanted = "above zero where short_limit is 0: no seat could ever sell"
+        require(limit != 0 or self.initial_units > 0, "market.credit.initial_units", self.initial_units, wanted)
 
     @property
     def limits_orders(self) -> bool:
@@ -118,7 +108,7 @@ class Credit:
         """
         cash = to_steps(self.initial_cash, cash_unit, "credit.initial_cash")
         most = f"at most {HIGHEST_ENDOWMENT} cash units"
-        require(cash <= HIGHEST_ENDOWMENT, "credit.initial_cash", self.initial_cash, most)
+        require(cash <= HIGHEST_ENDOWMENT, "market.credit.initial_cash", self.initial_cash, most)
         lots = to_steps(self.initial_units, lot_size, "credit.initial_units")
         if self.short_limit is None:
             return cash, lots, NO_SHORT_LIMIT

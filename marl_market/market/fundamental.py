@@ -62,9 +62,11 @@ class MeanReverting:
 
     def __post_init__(self) -> None:
         half_life = self.half_life_seconds
-        require(half_life is None or half_life > 0, "fundamental.half_life_seconds", half_life, "above zero, or null")
+        require(
+            half_life is None or half_life > 0, "market.fundamental.half_life_seconds", half_life, "above zero, or null"
+        )
         for name in ("volatility", "jump_rate", "jump_deviation"):
-            require(getattr(self, name) >= 0, f"fundamental.{name}", getattr(self, name), "zero or more")
+            require(getattr(self, name) >= 0, f"market.fundamental.{name}", getattr(self, name), "zero or more")
 
     def path(self, spec: MarketSpec, steps: int, random: np.random.Generator) -> NDArray[np.float64]:
         """Return the value at the beginning of each step, in ticks; it starts at the initial price."""
@@ -94,8 +96,8 @@ class TwoValues:
     published: bool = False
 
     def __post_init__(self) -> None:
-        require(self.half_range > 0, "fundamental.half_range", self.half_range, "above zero")
-        require(0 <= self.probability <= 1, "fundamental.probability", self.probability, "between 0 and 1")
+        require(self.half_range > 0, "market.fundamental.half_range", self.half_range, "above zero")
+        require(0 <= self.probability <= 1, "market.fundamental.probability", self.probability, "between 0 and 1")
 
     def path(self, spec: MarketSpec, steps: int, random: np.random.Generator) -> NDArray[np.float64]:
         """Return the value at the beginning of each step, in ticks: the same in all of them."""
@@ -121,8 +123,13 @@ class PriceSeries:
     def __post_init__(self) -> None:
         prices = tuple(float(price) for price in self.prices)
         good = len(prices) >= 2 and all(is_number(price) and price > 0 for price in prices)
-        require(good, "fundamental.prices", f"{prices[:3]}... ({len(prices)})", "two or more finite prices above zero")
-        require(self.steps_per_price >= 1, "fundamental.steps_per_price", self.steps_per_price, "one or more")
+        require(
+            good,
+            "market.fundamental.prices",
+            f"{prices[:3]}... ({len(prices)})",
+            "two or more finite prices above zero",
+        )
+        require(self.steps_per_price >= 1, "market.fundamental.steps_per_price", self.steps_per_price, "one or more")
         object.__setattr__(self, "prices", prices)
 
     def path(self, spec: MarketSpec, steps: int, random: np.random.Generator) -> NDArray[np.float64]:

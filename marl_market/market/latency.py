@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field, fields
 
-from marl_market.market.validation import is_number
+from marl_market.market.validation import is_number, require
 
 LONGEST_NS = 3_600_000_000_000
 EXPONENTIAL_LONGEST = 16.0
@@ -37,10 +37,9 @@ class Delay:
     def __post_init__(self) -> None:
         for part in fields(self):
             value = getattr(self, part.name)
-            if not (is_number(value) and 0 <= value <= LONGEST_NS):
-                raise ValueError(f"delay.{part.name} is {value!r}; it must be between 0 and {LONGEST_NS}")
-        if self.sigma > 3:
-            raise ValueError(f"delay.sigma is {self.sigma!r}; it must be at most 3")
+            possible = is_number(value) and 0 <= value <= LONGEST_NS
+            require(possible, f"delay.{part.name}", value, f"between 0 and {LONGEST_NS}")
+        require(self.sigma <= 3, "delay.sigma", self.sigma, "at most 3")
         if self.longest_ns > LONGEST_NS:
             raise ValueError(f"delay can be {self.longest_ns:.4g} ns long; it must be at most {LONGEST_NS} (an hour)")
 
@@ -78,8 +77,8 @@ class Latency:
     compute_ns: float = 0.0
 
     def __post_init__(self) -> None:
-        if not (is_number(self.compute_ns) and 0 <= self.compute_ns <= LONGEST_NS):
-            raise ValueError(f"latency.compute_ns is {self.compute_ns!r}; it must be between 0 and {LONGEST_NS}")
+        possible = is_number(self.compute_ns) and 0 <= self.compute_ns <= LONGEST_NS
+        require(possible, "latency.compute_ns", self.compute_ns, f"between 0 and {LONGEST_NS}")
 
     @property
     def entry_mean_ns(self) -> float:

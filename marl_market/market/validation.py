@@ -6,8 +6,8 @@ import math
 from numbers import Integral, Real
 
 
-class SpecError(ValueError):
-    """A market spec field has a value no market can have."""
+class ConfigError(ValueError):
+    """A config value is invalid."""
 
 
 def is_number(value: object) -> bool:
@@ -16,11 +16,11 @@ def is_number(value: object) -> bool:
 
 
 def is_whole(value: object, least: int) -> bool:
-    """Return whether `value` is a whole number of `least` or more."""
+    """Return whether `value` is an integer of `least` or more."""
     return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= least
 
 
-def require(condition: bool, field_name: str, value: object, wanted: str) -> None:
-    """Raise SpecError, naming the field, its value and what is wanted, unless `condition` holds."""
+def require(condition: bool, name: str, value: object, wanted: str) -> None:
+    """Raise ConfigError with the config key `name`, its value and the wanted one, unless `condition` holds."""
     if not condition:
-        raise SpecError(f"market.{field_name} is {value!r}; it must be {wanted}")
+        raise ConfigError(f"{name} is {value!r}; it must be {wanted}")

@@ -39,7 +39,7 @@ class ReferenceBank(ReferenceLedger):
         return self.money(seat) + self.value(self.holding(seat), self.mark)
 
     def credit_rejection(self, seat: int, command: Command, price: Fraction, replaced: Order | None = None) -> Reason:
-        """Return the rejection reason of an order that is reserved at `price`, or Reason.NONE; `command` has its side."""
+        """Return the rejection reason of an order reserved at `price`, or Reason.NONE; `command` has its side."""
         side = command.side
         asked = [(command.quantity_lots, price)]
         for order in self.open_orders[seat].values():

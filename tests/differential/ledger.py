@@ -8,7 +8,8 @@ from typing import Any
 
 from marl_market.exchange.codes import EventKind, Liquidity, Reason
 from marl_market.exchange.records import ASKS, BIDS, SELL_STOPS
-from marl_market.market.spec import Fees, MarketSpec
+from marl_market.market.fees import Fees
+from marl_market.market.spec import MarketSpec
 from tests.venue import Command, Event, Resting
 
 BILLION = 10**9

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from marl_market.exchange.codes import CommandKind, TimeInForce
 from marl_market.market.credit import Credit
-from marl_market.market.spec import Rules
+from marl_market.market.rules import Rules
 from tests.venue import Command
 
 BYTES = 12

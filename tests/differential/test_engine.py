@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from marl_market.exchange.accounts import realized
 from marl_market.exchange.codes import EventKind, Phase, Reason
 from marl_market.exchange.records import LADDERS
-from marl_market.market.spec import SELF_TRADE, Fees, MarketSpec
+from marl_market.market.fees import Fees
+from marl_market.market.rules import SELF_TRADE
+from marl_market.market.spec import MarketSpec
 from tests.builders import market_spec
 from tests.differential.reference import ReferenceExchange
 from tests.differential.streams import BYTES, CREDITS, MIDDLE_PRICES, credit, decode, resolve, rules

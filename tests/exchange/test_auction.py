@@ -2,7 +2,7 @@ from marl_market.exchange.codes import CommandKind as Kind
 from marl_market.exchange.codes import EventKind, Liquidity, Phase, PublicKind, Reason
 from marl_market.exchange.market_history import update_history
 from marl_market.exchange.records import BIDS
-from marl_market.market.spec import Rules
+from marl_market.market.rules import Rules
 from tests.builders import market_spec
 from tests.venue import Venue
 

@@ -6,7 +6,8 @@ import pytest
 
 from marl_market.exchange.codes import CommandKind, EventKind, Reason, TimeInForce
 from marl_market.market.credit import Credit
-from marl_market.market.spec import Fees, Rules
+from marl_market.market.fees import Fees
+from marl_market.market.rules import Rules
 from tests.builders import market_spec
 from tests.venue import Venue
 

@@ -10,7 +10,8 @@ from marl_market.exchange.codes import CommandKind, EventKind, Reason, TimeInFor
 from marl_market.exchange.command_stream import event_digest, process_stream
 from marl_market.exchange.exchange import Exchange, Level
 from marl_market.exchange.records import CAPACITY_SEATS, COMMAND, SEAT_ORDERS
-from marl_market.market.spec import Fees, Rules
+from marl_market.market.fees import Fees
+from marl_market.market.rules import Rules
 from marl_market.market.tape import Side
 from tests.builders import market_spec
 

@@ -5,7 +5,8 @@ from typing import Any
 from marl_market.exchange.codes import CommandKind, EventKind, Phase, Reason
 from marl_market.exchange.liquidation import cancel_uncovered
 from marl_market.market.credit import Credit
-from marl_market.market.spec import Fees, Rules
+from marl_market.market.fees import Fees
+from marl_market.market.rules import Rules
 from tests.builders import market_spec
 from tests.venue import Event, Venue
 

@@ -3,7 +3,7 @@ import pytest
 
 from marl_market.exchange.codes import CommandKind, EventKind, Liquidity, Reason
 from marl_market.exchange.records import SEAT_ORDERS
-from marl_market.market.spec import Fees
+from marl_market.market.fees import Fees
 from tests.builders import market_spec
 from tests.venue import Venue
 

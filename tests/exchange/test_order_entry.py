@@ -5,7 +5,7 @@ import pytest
 from marl_market.exchange.codes import CommandKind, EventKind, PublicKind, Reason, TimeInForce
 from marl_market.exchange.market_history import update_history
 from marl_market.exchange.records import ASKS, BIDS, BUY_STOPS, SEAT_REFRESHES, SELL_STOPS
-from marl_market.market.spec import Rules
+from marl_market.market.rules import Rules
 from tests.builders import market_spec
 from tests.venue import Event, Resting, Venue
 

@@ -2,7 +2,7 @@ from typing import Any
 
 from marl_market.exchange.codes import EventKind, Reason
 from marl_market.exchange.records import ASKS, BIDS
-from marl_market.market.spec import Rules
+from marl_market.market.rules import Rules
 from tests.builders import market_spec
 from tests.venue import Venue
 

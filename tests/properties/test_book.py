@@ -23,7 +23,8 @@ from marl_market.exchange.records import (
     SLOT_BITS,
     market_dtype,
 )
-from marl_market.market.spec import SELF_TRADE, Fees
+from marl_market.market.fees import Fees
+from marl_market.market.rules import SELF_TRADE
 from tests.builders import market_spec
 from tests.differential.streams import BYTES, CREDITS, MIDDLE_PRICES, credit, decode, resolve, rules
 from tests.venue import Event, Venue

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from marl_market.exchange.codes import CommandKind, EventKind
 from marl_market.exchange.records import ASKS
 from marl_market.market.credit import Credit
-from marl_market.market.spec import SELF_TRADE, Fees, MarketSpec
+from marl_market.market.fees import Fees
+from marl_market.market.rules import SELF_TRADE
+from marl_market.market.spec import MarketSpec
 from tests.builders import market_spec
 from tests.differential.streams import BYTES, credit, decode, resolve, rules
 from tests.properties.test_book import assert_conserved

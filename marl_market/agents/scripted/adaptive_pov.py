@@ -10,9 +10,9 @@ import numpy as np
 
 from marl_market.agents.scripted.ladder import LEVELS
 from marl_market.agents.scripted.quoting import quote_both_sides
-from marl_market.env.interface.schemes import require
 from marl_market.env.interface.signatures import DECIDED, trader
 from marl_market.market.spec import MarketSpec
+from marl_market.market.validation import require
 
 
 @trader

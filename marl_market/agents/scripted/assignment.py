@@ -13,13 +13,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from marl_market.env.interface.schemes import require
 from marl_market.env.interface.signatures import PARAM_VALUES
 from marl_market.exchange.bits import lowest_bit
 from marl_market.exchange.commands import cancel_all, replace, submit_limit
 from marl_market.exchange.compiled import compiled
 from marl_market.exchange.random_streams import below, uniform
 from marl_market.market.spec import MarketSpec
+from marl_market.market.validation import require
 
 LOTS, SIDE_GIVEN, WIDTH, RENEWAL, EXPIRY, ATTENTION, ROWS, UNITS, REPEATS, ROUND = range(10)
 OWN = 10

@@ -5,7 +5,8 @@ from __future__ import annotations
 from marl_market.exchange.commands import submit_limit, submit_market
 from marl_market.exchange.compiled import compiled
 from marl_market.exchange.random_streams import quantile
-from marl_market.market.spec import QUANTILES, MarketSpec
+from marl_market.market.order_flow import QUANTILES
+from marl_market.market.spec import MarketSpec
 
 LIMIT_SIZE, MARKET_SIZE, OFFSET = 0, QUANTILES, 2 * QUANTILES
 

@@ -6,13 +6,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from marl_market.env.interface.schemes import require
 from marl_market.env.interface.signatures import DECIDED, trader
 from marl_market.exchange.codes import TimeInForce
 from marl_market.exchange.commands import submit_limit_order
 from marl_market.exchange.random_streams import exponential, normal, uniform
 from marl_market.exchange.records import SEAT_ORDERS
 from marl_market.market.spec import MarketSpec
+from marl_market.market.validation import require
 
 GOOD_TILL_CANCEL = int(TimeInForce.GOOD_TILL_CANCEL)
 TREND, LAST, FUNDAMENTALIST, CHARTIST, RANDOM, BEGUN = 0, 1, 2, 3, 4, 5

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marl_market.agents.scripted.quoting import quote_both_sides
-from marl_market.env.interface.schemes import require
 from marl_market.env.interface.signatures import DECIDED, trader
 from marl_market.exchange.compiled import compiled
 from marl_market.market.spec import MarketSpec
+from marl_market.market.validation import require
 
 HIGHEST_LIMIT = 30
 RATES = 4

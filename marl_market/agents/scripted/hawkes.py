@@ -9,13 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from marl_market.agents.scripted.calibrated_flow import flow_tables, offer_at_random, take_at_random
-from marl_market.env.interface.schemes import require
 from marl_market.env.interface.signatures import DECIDED, trader
 from marl_market.exchange.bits import lowest_bit
 from marl_market.exchange.commands import cancel
 from marl_market.exchange.compiled import compiled
 from marl_market.exchange.random_streams import below, poisson
 from marl_market.market.spec import MarketSpec
+from marl_market.market.validation import require
 
 KINDS = 3  # limit orders, market orders, cancels
 TYPES = 2 * KINDS  # the buying ones, then the selling ones

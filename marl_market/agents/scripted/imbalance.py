@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from marl_market.agents.scripted.position_target import trade_towards
-from marl_market.env.interface.schemes import require
 from marl_market.env.interface.signatures import DECIDED, trader
 from marl_market.exchange.records import PUBLIC_LEVELS
 from marl_market.market.spec import MarketSpec
+from marl_market.market.validation import require
 
 
 @trader

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from marl_market.agents.scripted.position_target import take_at_any_price
-from marl_market.env.interface.schemes import require
 from marl_market.env.interface.signatures import DECIDED, trader
 from marl_market.market.spec import MarketSpec
+from marl_market.market.validation import require
 
 
 @trader

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from marl_market.agents.scripted.quoting import quote_both_sides
-from marl_market.env.interface.schemes import require
 from marl_market.env.interface.signatures import DECIDED, trader
 from marl_market.market.spec import MarketSpec
+from marl_market.market.validation import require
 
 LEVELS = 7
 """As many as a seat's commands of one step allow on both sides, beside the cancel."""

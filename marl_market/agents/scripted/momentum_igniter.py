@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from marl_market.agents.scripted.position_target import trade_towards
-from marl_market.env.interface.schemes import require
 from marl_market.env.interface.signatures import DECIDED, trader
 from marl_market.exchange.commands import cancel_all, submit_limit, submit_market
 from marl_market.exchange.random_streams import uniform
 from marl_market.market.spec import MarketSpec
+from marl_market.market.validation import require
 
 
 @trader

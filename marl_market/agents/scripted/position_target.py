@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from marl_market.env.interface.schemes import require
 from marl_market.exchange.commands import HIGHEST_PRICE, submit_limit, submit_market
 from marl_market.exchange.compiled import compiled
+from marl_market.market.validation import require
 
 
 @compiled

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from marl_market.agents.scripted.assignment import ANCHOR, OWN, SIDE, attends, quote_assignment
-from marl_market.env.interface.schemes import require
 from marl_market.exchange.commands import cancel_all
 from marl_market.exchange.compiled import compiled
 from marl_market.exchange.random_streams import uniform
 from marl_market.market.spec import MarketSpec
+from marl_market.market.validation import require
 
 LOW, HIGH, ABSOLUTE, WITHDRAWS, IMPROVES = OWN, OWN + 1, OWN + 2, OWN + 3, OWN + 4
 

@@ -17,10 +17,10 @@ from marl_market.agents.scripted.assignment import (
 )
 from marl_market.agents.scripted.quoting import best_of_others
 from marl_market.agents.scripted.random_shout import ABSOLUTE, highest_price, lowest_price, shout_parameters
-from marl_market.env.interface.schemes import require
 from marl_market.env.interface.signatures import DECIDED, trader
 from marl_market.exchange.commands import HIGHEST_PRICE
 from marl_market.market.spec import MarketSpec
+from marl_market.market.validation import require
 
 OUTBIDS_ITSELF = ABSOLUTE + 1
 

@@ -9,9 +9,9 @@ from itertools import accumulate
 import numpy as np
 
 from marl_market.agents.scripted.position_target import execute_up_to, require_parent_order, share_of_horizon
-from marl_market.env.interface.schemes import require
 from marl_market.env.interface.signatures import DECIDED, trader
 from marl_market.market.spec import MarketSpec
+from marl_market.market.validation import require
 
 BUCKETS = 64
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from marl_market.agents.scripted.assignment import Assignments, work_on_assignment
 from marl_market.agents.scripted.random_shout import highest_price, lowest_price, shout, shout_parameters
-from marl_market.env.interface.schemes import require
 from marl_market.env.interface.signatures import DECIDED, trader
 from marl_market.market.spec import MarketSpec
+from marl_market.market.validation import require
 
 
 @trader

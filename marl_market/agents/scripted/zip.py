@@ -18,11 +18,11 @@ from marl_market.agents.scripted.assignment import (
     quote_assignment,
     work_on_assignment,
 )
-from marl_market.env.interface.schemes import require
 from marl_market.env.interface.signatures import DECIDED, trader
 from marl_market.exchange.compiled import compiled
 from marl_market.exchange.random_streams import uniform
 from marl_market.market.spec import MarketSpec
+from marl_market.market.validation import require
 
 LEAST, MOST, REACHES, _, ANCHORED, SPAN, BRISTOL, LOWEST, HIGHEST = range(OWN, OWN + 9)
 MARGIN, CHANGE, RATE, MOMENTUM, LAST_SIDE, DRAWN, PRICE, WORKING, REACH = range(OWN_MEMORY, OWN_MEMORY + 9)

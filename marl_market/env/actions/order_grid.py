@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from marl_market.env.actions.encoding import missing_order, nearest_number, order_price, place_of, unwanted_order
-from marl_market.env.interface.schemes import require, whole_lots
+from marl_market.env.interface.schemes import whole_lots
 from marl_market.exchange.compiled import compiled, inlined
 from marl_market.market.spec import MarketSpec
+from marl_market.market.validation import require
 
 FIRST_LEVEL = 3
 MOST = 10

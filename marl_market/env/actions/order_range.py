@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from marl_market.env.interface.schemes import require, whole_lots
+from marl_market.env.interface.schemes import whole_lots
 from marl_market.market.spec import MarketSpec
+from marl_market.market.validation import require
 
 
 @dataclass(frozen=True)

@@ -217,9 +217,3 @@ def mask_size_of(action: ActionScheme) -> int:
     """Return how many choices the mask of an action covers, those of each number in turn; 0 where it has none."""
     choices = num_choices_of(action.space)
     return 0 if choices is None or action.mask is None else int(choices.sum())
-
-
-def require(condition: bool, name: str, value: object, wanted: str) -> None:
-    """Raise ValueError, naming the config key, its value and what is wanted, unless `condition` holds."""
-    if not condition:
-        raise ValueError(f"{name} is {value!r}; it must be {wanted}")

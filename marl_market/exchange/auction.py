@@ -15,8 +15,8 @@ from marl_market.exchange.accounts import settle
 from marl_market.exchange.book import SLOT_MASK, first_in
 from marl_market.exchange.codes import Liquidity
 from marl_market.exchange.compiled import compiled, inlined
-from marl_market.exchange.events import emit
-from marl_market.exchange.matching import FILLED, NO_REASON, consume, record_trade
+from marl_market.exchange.events import emit_order
+from marl_market.exchange.matching import FILLED, consume, record_trade
 from marl_market.exchange.records import ASKS, BIDS, SLOT_BITS, SLOT_OF_REFERENCE
 
 AUCTION = int(Liquidity.AUCTION)
@@ -89,16 +89,12 @@ def uncross(market):  # type: ignore[no-untyped-def]
         left -= quantity
         settle(market, buyer.account, seller.account, 1, price, quantity, True)
         market.trade_sequence += 1
-        emit(
-            market, FILLED, NO_REASON, buyer_index, 1, price, quantity,
-            bid.leaves_quantity + bid.reserve_quantity - quantity, bid.order_id, bid.client_order_id,
-            market.trade_sequence, AUCTION,
-        )  # fmt: skip
-        emit(
-            market, FILLED, NO_REASON, seller_index, -1, price, quantity,
-            ask.leaves_quantity + ask.reserve_quantity - quantity, ask.order_id, ask.client_order_id,
-            market.trade_sequence, AUCTION,
-        )  # fmt: skip
+        for seat_index, order in ((buyer_index, bid), (seller_index, ask)):
+            left_of_order = order.leaves_quantity + order.reserve_quantity - quantity
+            event = emit_order(market, FILLED, seat_index, order, quantity, left_of_order)
+            event.price_ticks = price
+            event.trade_id = market.trade_sequence
+            event.liquidity = AUCTION
         buyer.time_of_last_fill_ns = market.time_ns
         seller.time_of_last_fill_ns = market.time_ns
         record_trade(market, np.int32(price), 0, quantity)

@@ -17,11 +17,11 @@ from marl_market.exchange.accounts import settle
 from marl_market.exchange.book import SLOT_MASK, dequeue, enqueue, find_or_insert_level, first_in, next_in, rank_key
 from marl_market.exchange.codes import EventKind, Liquidity, Reason, SelfTrade
 from marl_market.exchange.compiled import compiled, inlined
-from marl_market.exchange.events import emit
+from marl_market.exchange.events import emit, emit_order
 from marl_market.exchange.records import ASKS, BIDS, NIL, SEAT_REFRESHES, SLOT_BITS, SLOT_OF_REFERENCE
 
 RESTED, FILLED, CANCELED = int(EventKind.RESTED), int(EventKind.FILLED), int(EventKind.CANCELED)
-NO_REASON, SELF_TRADE = int(Reason.NONE), int(Reason.SELF_TRADE)
+SELF_TRADE = int(Reason.SELF_TRADE)
 MAKER, TAKER = int(Liquidity.MAKER), int(Liquidity.TAKER)
 CANCEL_RESTING, CANCEL_INCOMING = int(SelfTrade.CANCEL_RESTING), int(SelfTrade.CANCEL_INCOMING)
 DECREMENT, ALLOW = int(SelfTrade.DECREMENT), int(SelfTrade.ALLOW)
@@ -50,10 +50,9 @@ def terminate_order(market, seat_index, slot, kind, reason):  # type: ignore[no-
     order = market.seat[np.uint64(seat_index)].order[np.uint64(slot)]
     quantity = order.leaves_quantity + order.reserve_quantity
     close_order(market, seat_index, slot, order)
-    emit(
-        market, kind, reason, seat_index, order.side, order.price_ticks, quantity, 0, order.order_id,
-        order.client_order_id, 0, MAKER if order.ladder <= ASKS else 0,
-    )  # fmt: skip
+    event = emit_order(market, kind, seat_index, order, quantity, 0)
+    event.reason = reason
+    event.liquidity = MAKER if order.ladder <= ASKS else 0
 
 
 @inlined
@@ -71,10 +70,7 @@ def rest_order(market, seat_index, slot, quantity_lots, display_lots):  # type: 
     seat.account.open_lots[np.uint64(order.ladder)] += quantity_lots
     place = find_or_insert_level(market.book, order.ladder, order.price_ticks)
     enqueue(market.book, place, seat_index << SLOT_BITS | slot, order)
-    emit(
-        market, RESTED, NO_REASON, seat_index, order.side, order.price_ticks, order.leaves_quantity, quantity_lots,
-        order.order_id, order.client_order_id, 0, 0,
-    )  # fmt: skip
+    emit_order(market, RESTED, seat_index, order, order.leaves_quantity, quantity_lots)
 
 
 @compiled
@@ -118,17 +114,16 @@ def prevent_self_trade(market, seat_index, slot, order_id, client_order_id, leav
     order = market.seat[seat_index].order[slot]
     if policy == CANCEL_INCOMING or policy == DECREMENT:
         quantity = leaves if policy == CANCEL_INCOMING else min(leaves, order.leaves_quantity)
-        emit(
-            market, CANCELED, SELF_TRADE, seat_index, -order.side, order.price_ticks, quantity, leaves - quantity,
-            order_id, client_order_id, 0, 0,
-        )  # fmt: skip
         leaves -= quantity
+        event = emit(
+            market, CANCELED, seat_index, -order.side, order.price_ticks, quantity, leaves, order_id, client_order_id
+        )
+        event.reason = SELF_TRADE
         if policy == DECREMENT:
             left = order.leaves_quantity + order.reserve_quantity - quantity
-            emit(
-                market, CANCELED, SELF_TRADE, seat_index, order.side, order.price_ticks, quantity, left,
-                order.order_id, order.client_order_id, 0, MAKER,
-            )  # fmt: skip
+            event = emit_order(market, CANCELED, seat_index, order, quantity, left)
+            event.reason = SELF_TRADE
+            event.liquidity = MAKER
             consume(market, seat_index, slot, quantity)
         return leaves
     terminate_order(market, seat_index, slot, CANCELED, SELF_TRADE)
@@ -173,14 +168,12 @@ def match(market, seat_index, side, threshold, quantity_lots, order_id, client_o
         market.trade_sequence += 1
         trade_id = market.trade_sequence
         left = resting.leaves_quantity + resting.reserve_quantity - quantity
-        emit(
-            market, FILLED, NO_REASON, maker_index, -side, price, quantity, left, resting.order_id,
-            resting.client_order_id, trade_id, MAKER,
-        )  # fmt: skip
-        emit(
-            market, FILLED, NO_REASON, seat_index, side, price, quantity, leaves, order_id, client_order_id,
-            trade_id, TAKER,
-        )  # fmt: skip
+        event = emit_order(market, FILLED, maker_index, resting, quantity, left)
+        event.trade_id = trade_id
+        event.liquidity = MAKER
+        event = emit(market, FILLED, seat_index, side, price, quantity, leaves, order_id, client_order_id)
+        event.trade_id = trade_id
+        event.liquidity = TAKER
         maker.time_of_last_fill_ns = market.time_ns
         taker.time_of_last_fill_ns = market.time_ns
         record_trade(market, price, side, quantity)

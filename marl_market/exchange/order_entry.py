@@ -33,7 +33,7 @@ from marl_market.exchange.book import SLOT_MASK, enqueue, find_or_insert_level, 
 from marl_market.exchange.codes import CommandKind, EventKind, Reason
 from marl_market.exchange.compiled import compiled, inlined
 from marl_market.exchange.credit import credit_rejection
-from marl_market.exchange.events import emit
+from marl_market.exchange.events import emit, emit_order
 from marl_market.exchange.matching import close_order, match, rest_order, terminate_order
 from marl_market.exchange.records import (
     ASKS,
@@ -59,10 +59,11 @@ ONE = np.uint64(1)
 def reject(market, seat_index, command, reason):  # type: ignore[no-untyped-def]
     """Reject a command for `reason`; nothing else changes."""
     market.seat[seat_index].account.rejected += 1
-    emit(
-        market, REJECTED, reason, seat_index, command.side, command.price_ticks, command.quantity_lots, 0,
-        command.order_id, command.client_order_id, 0, 0,
+    event = emit(
+        market, REJECTED, seat_index, command.side, command.price_ticks, command.quantity_lots, 0, command.order_id,
+        command.client_order_id,
     )  # fmt: skip
+    event.reason = reason
 
 
 @inlined
@@ -77,7 +78,8 @@ def match_order(market, seat_index, kind, side, price_ticks, quantity_lots, orde
 @inlined
 def cancel_remainder(market, seat_index, side, price_ticks, leaves, order_id, client_order_id):  # type: ignore[no-untyped-def]
     """Cancel the remainder of an order that may not rest."""
-    emit(market, CANCELED, NO_LIQUIDITY, seat_index, side, price_ticks, leaves, 0, order_id, client_order_id, 0, 0)
+    event = emit(market, CANCELED, seat_index, side, price_ticks, leaves, 0, order_id, client_order_id)
+    event.reason = NO_LIQUIDITY
 
 
 @compiled
@@ -110,9 +112,10 @@ def accept(market, seat_index, slot, command):  # type: ignore[no-untyped-def]
     """Accept a new order, which may rest in `slot` (-1: none); return its id."""
     market.order_sequence += 1
     order_id = (market.order_sequence << REFERENCE_BITS) | (seat_index << SLOT_BITS) | max(slot, 0)
+    quantity = command.quantity_lots
     emit(
-        market, ACCEPTED, NO_REASON, seat_index, command.side, command.price_ticks, command.quantity_lots,
-        command.quantity_lots, order_id, command.client_order_id, 0, 0,
+        market, ACCEPTED, seat_index, command.side, command.price_ticks, quantity, quantity, order_id,
+        command.client_order_id,
     )  # fmt: skip
     return order_id
 
@@ -200,10 +203,7 @@ def trigger_stops(market):  # type: ignore[no-untyped-def]
         order = market.seat[seat_index].order[slot]
         quantity = order.leaves_quantity
         close_order(market, seat_index, slot, order)
-        emit(
-            market, TRIGGERED, NO_REASON, seat_index, order.side, order.price_ticks, quantity, quantity,
-            order.order_id, order.client_order_id, 0, 0,
-        )  # fmt: skip
+        emit_order(market, TRIGGERED, seat_index, order, quantity, quantity)
         kind = MARKET if order.kind == STOP else LIMIT
         kept = slot if keeps_slot(kind, order.time_in_force) else np.int64(-1)
         execute_again(
@@ -306,10 +306,7 @@ def replace(market, seat_index, command):  # type: ignore[no-untyped-def]
         close_order(market, seat_index, slot, order)
         order.price_ticks = command.price_ticks
         order.trigger_ticks = trigger
-    emit(
-        market, REPLACED, NO_REASON, seat_index, order.side, command.price_ticks, quantity, quantity,
-        order.order_id, order.client_order_id, 0, 0,
-    )  # fmt: skip
+    emit_order(market, REPLACED, seat_index, order, quantity, quantity)
     if keeps:
         return
     if waiting:

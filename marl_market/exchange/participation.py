@@ -37,7 +37,8 @@ def close_position(market, seat_index, lots, reason):  # type: ignore[no-untyped
     side = np.int32(-1 if lots > 0 else 1)
     market.order_sequence += 1
     order_id = (market.order_sequence << REFERENCE_BITS) | (seat_index << SLOT_BITS)
-    emit(market, ACCEPTED, reason, seat_index, side, 0, abs(lots), abs(lots), order_id, 0, 0, 0)
+    event = emit(market, ACCEPTED, seat_index, side, 0, abs(lots), abs(lots), order_id, 0)
+    event.reason = reason
     execute_again(market, seat_index, np.int64(-1), MARKET, side, np.int32(0), abs(lots), order_id, np.int32(0))
     trigger_stops(market)
 

@@ -72,3 +72,15 @@ def copy_record(_typing_context, target, source):  # type: ignore[no-untyped-def
     if target != source:
         raise TypeError(f"a record of {source} cannot be copied onto one of {target}")
     return types.void(target, source), generate_copy
+
+
+def generate_clear(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    """Emit zeros for all of a record's bytes."""
+    cgutils.memset(builder, arguments[0], ir.Constant(ir.IntType(64), signature.args[0].size), 0)
+    return context.get_dummy_value()
+
+
+@intrinsic
+def clear_record(_typing_context, record):  # type: ignore[no-untyped-def]
+    """Set all fields of a record to zero."""
+    return types.void(record), generate_clear

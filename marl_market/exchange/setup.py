@@ -7,13 +7,13 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from marl_market.exchange.accounts import clear_cross_instrument
 from marl_market.exchange.book import LOWEST_KEY
 from marl_market.exchange.codes import Phase
 from marl_market.exchange.compiled import compiled
 from marl_market.exchange.credit import MILLION
 from marl_market.exchange.fees import BILLION
 from marl_market.exchange.market_history import begin_candle
+from marl_market.exchange.pointers import clear_record
 from marl_market.exchange.records import (
     CACHE_LINE_BYTES,
     CAPACITY_SEATS,
@@ -131,21 +131,14 @@ def clear_accounts(market):  # type: ignore[no-untyped-def]
     market.public.session_lots = 0
     for i in range(market.seat_count):
         account = market.seat[i].account
-        account.cash = 0
-        account.position = 0
-        account.fees = 0
-        account.traded_lots = 0
-        account.trades = 0
-        account.rejected = 0
-        account.fee_tier = 0
-        account.cost = 0
-        clear_cross_instrument(account)
+        bid_lots, ask_lots = account.open_lots[0], account.open_lots[1]
+        clear_record(account)
+        account.open_lots[0], account.open_lots[1] = bid_lots, ask_lots
 
 
 @compiled
-def open_market(market, initial_price_ticks):  # type: ignore[no-untyped-def]
-    """Reset the book, the accounts and the market history of one market; constants stay."""
-    book = market.book
+def clear_book(book):  # type: ignore[no-untyped-def]
+    """Remove all levels of a book, whose orders are then gone."""
     for i in range(book.count.size):
         for j in range(book.count[i]):
             book.ladder[i, j] = LOWEST_KEY
@@ -153,7 +146,50 @@ def open_market(market, initial_price_ticks):  # type: ignore[no-untyped-def]
         book.best[i] = LOWEST_KEY
     book.free_level = NIL
     book.used_levels = 0
-    clear_accounts(market)
+
+
+@compiled
+def open_public(public, initial_price_ticks):  # type: ignore[no-untyped-def]
+    """Reset the public record to an empty book at the initial price; constants stay."""
+    public.time_ns = 0
+    public.step = 0
+    public.best_bid = initial_price_ticks
+    public.best_ask = initial_price_ticks
+    public.depth[:] = 0
+    for i in range(public.previous_best.size):
+        public.previous_best[i].quantity_lots = 0
+    public.reference_ticks = initial_price_ticks
+    public.previous_reference_ticks = initial_price_ticks
+    public.twice_mark_ticks = 2 * np.int64(initial_price_ticks)
+    public.last_trade_ticks = initial_price_ticks
+    public.last_aggressor_side = 0
+    public.step_trades = 0
+    public.step_lots[:] = 0
+    public.session_lots = 0
+    public.event_count = 0
+    for i in range(public.candle.size):
+        begin_candle(public.candle[i], initial_price_ticks)
+        begin_candle(public.forming[i], initial_price_ticks)
+
+
+@compiled
+def open_seat(seat):  # type: ignore[no-untyped-def]
+    """Reset a seat to an empty account without orders, commands or fills; constants stay."""
+    clear_record(seat.account)
+    seat.live = np.uint64(0)
+    seat.present = np.int16(seat.arrival_step <= 0)
+    seat.present_before = 0
+    seat.refreshes = 0
+    seat.refresh_step = NEVER
+    seat.time_of_last_fill_ns = 0
+    seat.fill_count = 0
+    seat.command_count = 0
+
+
+@compiled
+def open_market(market, initial_price_ticks):  # type: ignore[no-untyped-def]
+    """Reset the book, the accounts and the market history of one market; constants stay."""
+    market.fees_collected = 0
     market.order_sequence = 0
     market.trade_sequence = 0
     market.time_ns = 0
@@ -162,39 +198,10 @@ def open_market(market, initial_price_ticks):  # type: ignore[no-untyped-def]
     market.expiring = 0
     market.halt_reference = initial_price_ticks
     market.halt_ends = 0
-    public = market.public
-    public.time_ns = 0
-    public.step = 0
-    public.best_bid = initial_price_ticks
-    public.best_ask = initial_price_ticks
-    public.depth[0] = 0
-    public.depth[1] = 0
-    public.previous_best[0].quantity_lots = 0
-    public.previous_best[1].quantity_lots = 0
-    public.reference_ticks = initial_price_ticks
-    public.previous_reference_ticks = initial_price_ticks
-    public.twice_mark_ticks = 2 * np.int64(initial_price_ticks)
-    public.last_trade_ticks = initial_price_ticks
-    public.last_aggressor_side = 0
-    public.step_trades = 0
-    public.step_lots[0] = 0
-    public.step_lots[1] = 0
-    public.event_count = 0
-    for i in range(public.candle.size):
-        begin_candle(public.candle[i], initial_price_ticks)
-        begin_candle(public.forming[i], initial_price_ticks)
+    clear_book(market.book)
+    open_public(market.public, initial_price_ticks)
     for i in range(market.seat_count):
-        seat = market.seat[i]
-        seat.account.open_lots[0] = 0
-        seat.account.open_lots[1] = 0
-        seat.live = np.uint64(0)
-        seat.present = np.int16(seat.arrival_step <= 0)
-        seat.present_before = 0
-        seat.refreshes = 0
-        seat.refresh_step = NEVER
-        seat.time_of_last_fill_ns = 0
-        seat.fill_count = 0
-        seat.command_count = 0
+        open_seat(market.seat[i])
 
 
 @compiled

@@ -19,7 +19,9 @@ from marl_market.env.observations.tape import TradeTape
 from marl_market.env.population.group import External, Group
 from marl_market.env.rewards.profit import Profit
 from marl_market.exchange.records import PUBLIC
-from marl_market.market.spec import QUANTILES, Fees, MarketSpec, OrderFlow
+from marl_market.market.fees import Fees
+from marl_market.market.order_flow import QUANTILES, OrderFlow
+from marl_market.market.spec import MarketSpec
 
 LIMIT_SIZES = tuple(1.0 + step for step in range(QUANTILES))
 MARKET_SIZES = tuple(2.0 + 0.5 * step for step in range(QUANTILES))

@@ -1,4 +1,4 @@
-"""One market record driven command by command, as a reader of the engine's rules would drive it."""
+"""One market record driven command by command."""
 
 from typing import Any, NamedTuple
 
@@ -18,7 +18,7 @@ from tests.builders import market_spec
 
 
 class Command(NamedTuple):
-    """What a seat sends; the fields of COMMAND that are not given are zero."""
+    """A command of a seat; the fields of COMMAND that are not given are zero."""
 
     kind: int
     side: int = 0
@@ -95,7 +95,7 @@ class Venue:
         return self._events(before)
 
     def step(self) -> list[Event]:
-        """End a step and begin the next; return what happens by itself then."""
+        """End a step and begin the next; return the venue's own events."""
         pass_step(self.markets, self.spec.step_ns)
         return self._events(0)
 
@@ -141,7 +141,7 @@ class Venue:
         return references
 
     def resting(self, ladder: int) -> list[Resting]:
-        """Return the orders of a ladder in the order in which they would be filled or wake."""
+        """Return the orders of a ladder in the order in which they would be filled or triggered."""
         orders = []
         for place, level in zip(self.places(ladder), self.levels(ladder), strict=True):
             for reference in self.queue(place):

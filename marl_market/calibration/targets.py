@@ -22,7 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marl_market.calibration.readers.recorder import Recording
-from marl_market.market.spec import QUANTILES, MarketSpec, OrderFlow
+from marl_market.market.order_flow import QUANTILES, OrderFlow
+from marl_market.market.spec import MarketSpec
 from marl_market.market.tape import FlowKind, Tape
 from marl_market.market.units import NANOSECONDS_PER_SECOND, decimal, from_steps
 

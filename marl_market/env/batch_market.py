@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 from marl_market.env.actions.validation import NO_CHOICES, ActionError, action_error
 from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.interface.records import AGENT, TAPE_ROW
-from marl_market.env.interface.schemes import require
 from marl_market.env.interface.signatures import REWARD_PART
 from marl_market.env.population.lineup import LineUp, agents_of_lineup, distinct, members_of
 from marl_market.env.population.participation import write_participation
@@ -39,6 +38,7 @@ from marl_market.exchange.latency import connect
 from marl_market.exchange.setup import allocate_instruments
 from marl_market.market.seeding import Stream, derive_keys
 from marl_market.market.spec import MarketSpec
+from marl_market.market.validation import require
 
 
 class Step(NamedTuple):

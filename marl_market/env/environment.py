@@ -16,12 +16,12 @@ from marl_market.env.interface.schemes import (
     RewardScheme,
     TimingScheme,
     mask_size_of,
-    require,
 )
 from marl_market.env.population.group import Group
 from marl_market.env.timing.every_step import EveryStep
 from marl_market.market.latency import Latency
 from marl_market.market.spec import MarketSpec
+from marl_market.market.validation import require
 
 DATA_STEPS = 64
 """Longest delay of market data in steps, and number of public records that a market with such a delay keeps."""

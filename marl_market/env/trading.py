@@ -22,7 +22,6 @@ irrelevant to a trader.
 
 from __future__ import annotations
 
-from marl_market.env.interface.schemes import require
 from marl_market.env.interface.signatures import DECIDED, DECODE, PARAM_VALUES, trader
 from marl_market.env.population.traits import Traits
 from marl_market.env.timing.wakeups import sleep, sleep_until
@@ -42,7 +41,9 @@ from marl_market.exchange.commands import (
 from marl_market.exchange.compiled import compiled
 from marl_market.exchange.random_streams import below, exponential, normal, poisson, quantile, uniform
 from marl_market.exchange.records import PUBLIC_EVENTS, PUBLIC_LEVELS, SEAT_ORDERS
-from marl_market.market.spec import QUANTILES, MarketSpec
+from marl_market.market.order_flow import QUANTILES
+from marl_market.market.spec import MarketSpec
+from marl_market.market.validation import require
 
 __all__ = [
     "DECIDED",

@@ -1,1 +1,1 @@
-"""The rules of the venue: a compiled matching engine that knows no agent and no reward."""
+"""The rules of the venue: a compiled matching engine without agents or rewards."""

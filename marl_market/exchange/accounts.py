@@ -1,4 +1,4 @@
-"""Money and positions: what one fill moves between two seats and the venue."""
+"""Settlement: cash, positions and fees of one fill between two seats and the venue."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from marl_market.exchange.fees import fee
 
 @inlined
 def book_position(account, signed_quantity, price_in_cash):  # type: ignore[no-untyped-def]
-    """Change a position and what it cost at average cost.
+    """Update a position and its cost at average cost.
 
-    What a part that is closed leaves over by rounding stays in the cost of what is open. The profit that closing at
-    another price than the average cost realizes needs no booking: it is `realized`. All three cases are computed and
-    one is chosen: which it is cannot be foreseen.
+    The rounding error of a part that is closed stays in the cost of the open position. The realized profit of a close
+    needs no booking, see `realized`. All three cases are computed and one is chosen, since a branch could not be
+    predicted.
     """
     position = account.position
     after = position + signed_quantity
@@ -29,7 +29,7 @@ def book_position(account, signed_quantity, price_in_cash):  # type: ignore[no-u
 
 @inlined
 def clear_cross_instrument(account):  # type: ignore[no-untyped-def]
-    """Forget what an account has and needs in other instruments, see `marl_market.exchange.portfolio`."""
+    """Reset the equity and margins of an account in other instruments, see `marl_market.exchange.portfolio`."""
     account.twice_equity_elsewhere = 0
     account.twice_margin_elsewhere = 0
     account.twice_maintenance_elsewhere = 0
@@ -38,7 +38,7 @@ def clear_cross_instrument(account):  # type: ignore[no-untyped-def]
 
 @register_jitable
 def realized(account):  # type: ignore[no-untyped-def]
-    """Return the profit of closed positions before fees: the money that came in for no more than the open cost."""
+    """Return the realized profit before fees, in cash units: cash before fees plus the cost of the open position."""
     return account["cash"] + account["fees"] + account["cost"]
 
 
@@ -46,8 +46,8 @@ def realized(account):  # type: ignore[no-untyped-def]
 def settle(market, taker, maker, side, price_ticks, quantity_lots, called):  # type: ignore[no-untyped-def]
     """Move a fill's quantity and cash between the accounts `taker` and `maker`, and both fees to the venue.
 
-    `side` is the taker's. In a call auction (`called`) nobody takes, and both pay as makers. Positions and cash plus
-    fees keep their sums exactly.
+    `side` is the taker's. In a call auction (`called`) both pay as makers. The sums of positions and of cash
+    plus fees are conserved exactly.
     """
     price_in_cash = np.int64(price_ticks) * market.public.cash_per_tick_lot
     notional = price_in_cash * quantity_lots

@@ -1,4 +1,4 @@
-"""Which orders the venue accepts."""
+"""Admission of orders: the venue's rejection reasons."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def keeps_slot(kind, time_in_force):  # type: ignore[no-untyped-def]
 
 @inlined
 def needs_slot(kind, time_in_force):  # type: ignore[no-untyped-def]
-    """Return whether an order of this kind is open for a while: it may rest, or it waits for its trigger."""
+    """Return whether an order of this kind may be open: it may rest, or it waits for its trigger."""
     return kind == STOP or kind == STOP_LIMIT or keeps_slot(kind, time_in_force)
 
 
@@ -56,7 +56,7 @@ def band_edge(market, side):  # type: ignore[no-untyped-def]
 
 @inlined
 def taking_key(market, kind, side, price_ticks):  # type: ignore[no-untyped-def]
-    """Return the lowest opposite key an order may trade with; without a limit of its own, the price band is one."""
+    """Return the lowest opposite key that an order may trade with; an order without a limit price has the band's."""
     if kind == LIMIT:
         return limit_key(side, price_ticks)
     if market.price_band == 0:
@@ -66,13 +66,13 @@ def taking_key(market, kind, side, price_ticks):  # type: ignore[no-untyped-def]
 
 @inlined
 def would_take(market, side, price_ticks):  # type: ignore[no-untyped-def]
-    """Return whether a limit order would trade at once."""
+    """Return whether a limit order would trade immediately."""
     return market.book.best[ASKS if side > 0 else BIDS] >= limit_key(side, price_ticks)
 
 
 @inlined
 def quantity_rejection(market, quantity_lots):  # type: ignore[no-untyped-def]
-    """Return why a quantity cannot be accepted, or Reason.NONE."""
+    """Return the rejection reason of a quantity, or Reason.NONE."""
     if quantity_lots <= 0:
         return QUANTITY_NOT_POSITIVE
     if quantity_lots > market.maximum_quantity:
@@ -82,7 +82,7 @@ def quantity_rejection(market, quantity_lots):  # type: ignore[no-untyped-def]
 
 @inlined
 def price_rejection(market, price_ticks):  # type: ignore[no-untyped-def]
-    """Return why a limit price cannot be accepted, or Reason.NONE."""
+    """Return the rejection reason of a limit price, or Reason.NONE."""
     if price_ticks == LOWEST_PRICE:
         return PRICE_OUT_OF_RANGE
     if outside_band(market, price_ticks):
@@ -92,7 +92,7 @@ def price_rejection(market, price_ticks):  # type: ignore[no-untyped-def]
 
 @inlined
 def kind_rejection(market, command):  # type: ignore[no-untyped-def]
-    """Return why the venue does not take orders of this kind now, or Reason.NONE."""
+    """Return the rejection reason of an order's kind in the present phase, or Reason.NONE."""
     kind, time_in_force = command.kind, command.time_in_force
     if time_in_force < GOOD_TILL_CANCEL or time_in_force > POST_ONLY:
         return TIME_IN_FORCE_NOT_ALLOWED
@@ -111,14 +111,14 @@ def kind_rejection(market, command):  # type: ignore[no-untyped-def]
 
 @inlined
 def slot_rejection(market, seat_index, command):  # type: ignore[no-untyped-def]
-    """Return Reason.TOO_MANY_ORDERS where an order needs a place and its seat has none left."""
+    """Return Reason.TOO_MANY_ORDERS where an order needs a slot and its seat has none left, or Reason.NONE."""
     full = market.seat[np.uint64(seat_index)].live == ALL_SLOTS
     return TOO_MANY_ORDERS if full and needs_slot(command.kind, command.time_in_force) else NO_REASON
 
 
 @inlined
 def twice_reserved_price(market, command):  # type: ignore[no-untyped-def]
-    """Return twice the price at which a new order is reserved."""
+    """Return twice the price at which a new order's margin is reserved, in ticks."""
     kind = command.kind
     if kind == STOP:
         return 2 * np.int64(command.trigger_ticks)
@@ -131,7 +131,7 @@ def twice_reserved_price(market, command):  # type: ignore[no-untyped-def]
 
 @inlined
 def book_rejection(market, seat_index, command):  # type: ignore[no-untyped-def]
-    """Return why the book, as it is, lets the venue refuse an order, or Reason.NONE."""
+    """Return the rejection reason of an order in the present book, or Reason.NONE."""
     kind = command.kind
     if command.time_in_force == POST_ONLY and would_take(market, command.side, command.price_ticks):
         return WOULD_TAKE
@@ -144,9 +144,9 @@ def book_rejection(market, seat_index, command):  # type: ignore[no-untyped-def]
 
 @inlined
 def is_plain(market, seat, kind, command):  # type: ignore[no-untyped-def]
-    """Return whether a limit or market order is one of those, nearly all, that need no closer look to be accepted.
+    """Return whether a limit or market order is accepted without the checks of `rejection_reason`, as nearly all are.
 
-    It asks everything at once: one branch, which is nearly always taken.
+    All conditions are evaluated at once: one branch, which is nearly always taken.
     """
     side, quantity, limited = command.side, command.quantity_lots, kind == LIMIT
     sound = (side * side == 1) & (quantity > 0) & (quantity <= market.maximum_quantity)
@@ -157,8 +157,8 @@ def is_plain(market, seat, kind, command):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def rejection(market, seat_index, command):  # type: ignore[no-untyped-def]
-    """Return why a new order cannot be accepted, or Reason.NONE."""
+def rejection_reason(market, seat_index, command):  # type: ignore[no-untyped-def]
+    """Return the rejection reason of a new order, or Reason.NONE."""
     seat = market.seat[np.uint64(seat_index)]
     if seat.present == 0:
         return SEAT_ABSENT

@@ -1,10 +1,10 @@
-"""The call auction: one price for all that have met in the book.
+"""The call auction: one uncrossing price for all orders in the book.
 
-While the venue calls, orders rest without trading, even across each other. When it uncrosses, everything trades at
-that one of the orders' prices at which most can; among several such prices, at the one that leaves the least over,
-then at the one nearest to the reference price, then at the lowest.
+During the call, orders rest without trading, even across each other. The uncrossing price is the limit price of an
+order at which the executable quantity is largest; among several such prices, the one of the smallest surplus, then the
+one nearest to the reference price, then the lowest.
 
-Assumptions: nobody takes in an auction, so both sides pay as makers, and self-trade prevention does not apply.
+Assumptions: an auction has no aggressor, so both sides pay as makers, and self-trade prevention does not apply.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from marl_market.exchange.accounts import settle
 from marl_market.exchange.book import SLOT_MASK, first_in
 from marl_market.exchange.codes import Liquidity
 from marl_market.exchange.compiled import compiled, inlined
-from marl_market.exchange.events import emit
-from marl_market.exchange.matching import FILLED, NO_REASON, consume, record_trade
+from marl_market.exchange.events import emit_order
+from marl_market.exchange.matching import FILLED, consume, record_trade
 from marl_market.exchange.records import ASKS, BIDS, SLOT_BITS, SLOT_OF_REFERENCE
 
 AUCTION = int(Liquidity.AUCTION)
@@ -30,7 +30,7 @@ def best_price(book, ladder):  # type: ignore[no-untyped-def]
 
 @compiled
 def offered(book, ladder, price_ticks):  # type: ignore[no-untyped-def]
-    """Return the quantity of one side, hidden parts included, that would trade at `price_ticks`."""
+    """Return the quantity of one side, hidden parts included, at `price_ticks` or better."""
     total = np.int64(0)
     for position in range(book.count[ladder] - 1, -1, -1):
         level = book.level[book.ladder[ladder, position] & SLOT_MASK]
@@ -42,13 +42,13 @@ def offered(book, ladder, price_ticks):  # type: ignore[no-untyped-def]
 
 @inlined
 def crossed(book):  # type: ignore[no-untyped-def]
-    """Return whether the best bid has come to the best ask."""
+    """Return whether the best bid is at or above the best ask."""
     return book.count[BIDS] > 0 and book.count[ASKS] > 0 and best_price(book, BIDS) >= best_price(book, ASKS)
 
 
 @compiled
 def clearing(market):  # type: ignore[no-untyped-def]
-    """Return the uncrossing price and the quantity that trades at it; the book must be crossed."""
+    """Return the uncrossing price and its executable quantity; the book must be crossed."""
     book = market.book
     reference = market.public.reference_ticks
     price = np.int64(0)
@@ -60,7 +60,7 @@ def clearing(market):  # type: ignore[no-untyped-def]
             demand, supply = offered(book, BIDS, candidate), offered(book, ASKS, candidate)
             executable, left = min(demand, supply), abs(demand - supply)
             if executable == 0:
-                break  # further from the touch, one side offers nothing
+                break  # further from the best price, one side offers nothing
             nearer = abs(candidate - reference) - abs(price - reference)
             better = executable > volume or (
                 executable == volume
@@ -73,7 +73,7 @@ def clearing(market):  # type: ignore[no-untyped-def]
 
 @compiled
 def uncross(market):  # type: ignore[no-untyped-def]
-    """Trade everything that can trade at the uncrossing price, best prices and earliest orders first."""
+    """Fill all executable orders at the uncrossing price, in price-time priority."""
     book = market.book
     if not crossed(book):
         return
@@ -89,16 +89,12 @@ def uncross(market):  # type: ignore[no-untyped-def]
         left -= quantity
         settle(market, buyer.account, seller.account, 1, price, quantity, True)
         market.trade_sequence += 1
-        emit(
-            market, FILLED, NO_REASON, buyer_index, 1, price, quantity,
-            bid.leaves_quantity + bid.reserve_quantity - quantity, bid.order_id, bid.client_order_id,
-            market.trade_sequence, AUCTION,
-        )  # fmt: skip
-        emit(
-            market, FILLED, NO_REASON, seller_index, -1, price, quantity,
-            ask.leaves_quantity + ask.reserve_quantity - quantity, ask.order_id, ask.client_order_id,
-            market.trade_sequence, AUCTION,
-        )  # fmt: skip
+        for seat_index, order in ((buyer_index, bid), (seller_index, ask)):
+            left_of_order = order.leaves_quantity + order.reserve_quantity - quantity
+            event = emit_order(market, FILLED, seat_index, order, quantity, left_of_order)
+            event.price_ticks = price
+            event.trade_id = market.trade_sequence
+            event.liquidity = AUCTION
         buyer.time_of_last_fill_ns = market.time_ns
         seller.time_of_last_fill_ns = market.time_ns
         record_trade(market, np.int32(price), 0, quantity)

@@ -10,5 +10,5 @@ from marl_market.exchange.compiled import inlined
 
 @inlined
 def lowest_bit(mask):  # type: ignore[no-untyped-def]
-    """Return the place of the lowest set bit of a uint64; the mask must not be zero."""
+    """Return the index of the lowest set bit of a uint64; the mask must not be zero."""
     return np.int64(trailing_zeros(mask))

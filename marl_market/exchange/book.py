@@ -1,20 +1,20 @@
 """Price levels of one book: four sorted ladders and a pool of FIFO queues.
 
 Why this structure: real books are sparse (a price in cents spans hundreds of thousands of ticks) and busy at the
-touch. Each side is one sorted array of 64-bit keys whose END is the touch: what is near it is found and moved by a few
-vector instructions, and a search of the rest is binary. The key's upper half is the level's rank: a higher rank is
-served first, so every function below serves all ladders; its lower half is the level's place in the pool. Any int32
-price above the smallest can be expressed. Beyond the count of a ladder lies `LOWEST_KEY`. The best key of each is kept
-beside it: a processor waits before it reads a key that a vector has just moved.
+best prices. Each side is one sorted array of 64-bit keys whose END is the best price: keys near it are found and moved
+by a few vector instructions, and a search of the rest is binary. The key's upper half is the level's rank: a higher
+rank is served first, so every function below serves all ladders; its lower half is the level's index in the pool. Any
+int32 price above the smallest can be expressed. Beyond the count of a ladder lies `LOWEST_KEY`. The best key of each
+ladder is kept beside it, since a load of a key that a vector store has just moved stalls.
 
 Ladders: bids (rank: price), asks (minus price), and the stops that wait for a trigger: those to buy (minus trigger,
-the lowest wakes first) and those to sell (trigger).
+the lowest is triggered first) and those to sell (trigger).
 
-A queue is a ring: its orders, from the first to the last, and the level's end, which stands between the last and the
-first. So joining and leaving it meet no special case, and no branch that depends on who stands where. The links of
+A queue is a ring: its orders, from the first to the last, and the level's end, which lies between the last and the
+first. So insertion and removal have no special case, and no branch that depends on an order's position. The links of
 orders, by their references, and of ends lie in one array.
 
-Far keys are moved by unsigned indices: numba then does not look for negative ones, and LLVM moves several keys at
+Far keys are moved by unsigned indices: numba then does not check for negative ones, and LLVM moves several keys at
 once. Without that, a message costs more than three times as much in a book of a thousand levels.
 """
 
@@ -41,7 +41,7 @@ def rank_key(ladder, price_ticks):  # type: ignore[no-untyped-def]
 
 @inlined
 def ladder_position(book, ladder, key):  # type: ignore[no-untyped-def]
-    """Return the first place in a ladder whose key is not below `key`; it is looked for near the touch first."""
+    """Return the first position in a ladder whose key is not below `key`; the search begins near the best price."""
     keys = book.ladder[np.uint64(ladder)]
     count = np.int64(book.count[np.uint64(ladder)])
     high = max(count - NEAR_KEYS, np.int64(0))
@@ -60,7 +60,7 @@ def ladder_position(book, ladder, key):  # type: ignore[no-untyped-def]
 
 @inlined
 def insert_key(book, ladder, position, key):  # type: ignore[no-untyped-def]
-    """Put a key into a ladder, before the one at `position`."""
+    """Insert a key into a ladder, before the one at `position`."""
     keys = book.ladder[np.uint64(ladder)]
     count = np.int64(book.count[np.uint64(ladder)])
     near = max(count + 1 - NEAR_KEYS, 0)
@@ -76,12 +76,12 @@ def insert_key(book, ladder, position, key):  # type: ignore[no-untyped-def]
 
 @inlined
 def remove_key(book, ladder, key):  # type: ignore[no-untyped-def]
-    """Take the key of the level whose lowest key is `key` out of a ladder."""
+    """Remove the key of the level whose lowest key is `key` from a ladder."""
     keys = book.ladder[np.uint64(ladder)]
     last = np.int64(book.count[np.uint64(ladder)]) - 1
     if book.best[np.uint64(ladder)] >> RANK_SHIFT == key >> RANK_SHIFT:
         book.best[np.uint64(ladder)] = keys[np.uint64(last - 1)] if last > 0 else LOWEST_KEY
-    else:  # trades end levels at the touch, cancels anywhere
+    else:  # trades remove the best level, cancels any level
         position = ladder_position(book, ladder, key)
         near = max(last + 1 - NEAR_KEYS, 0)
         if position >= near:
@@ -95,13 +95,13 @@ def remove_key(book, ladder, key):  # type: ignore[no-untyped-def]
 
 @inlined
 def end_of(book, place):  # type: ignore[no-untyped-def]
-    """Return the link number of the end of level `place`: behind those of all orders."""
+    """Return the link index of the end of level `place`: behind those of all orders."""
     return np.int64(book.level.size) + place
 
 
 @inlined
 def first_in(book, place):  # type: ignore[no-untyped-def]
-    """Return the reference of the order that level `place` serves first; its end if it is empty."""
+    """Return the reference of the first order in the queue of level `place`; its end if it is empty."""
     return np.int64(book.link[np.uint64(end_of(book, place))].next)
 
 
@@ -121,7 +121,7 @@ def earlier_in(book, reference):  # type: ignore[no-untyped-def]
 
 @inlined
 def find_or_insert_level(book, ladder, price_ticks):  # type: ignore[no-untyped-def]
-    """Return the pool place of the level at `price_ticks`, making an empty one where there is none.
+    """Return the pool index of the level at `price_ticks`, inserting an empty one where there is none.
 
     The pool has as many levels as the market can have orders: it never runs out.
     """
@@ -151,7 +151,7 @@ def find_or_insert_level(book, ladder, price_ticks):  # type: ignore[no-untyped-
 
 @inlined
 def remove_level(book, ladder, place):  # type: ignore[no-untyped-def]
-    """Take the empty level `place` out of its ladder and give it back to the pool."""
+    """Remove the empty level `place` from its ladder and return it to the pool."""
     remove_key(book, ladder, rank_key(ladder, book.level[np.uint64(place)].price_ticks))
     book.link[np.uint64(end_of(book, place))].next = book.free_level
     book.free_level = place
@@ -159,7 +159,7 @@ def remove_level(book, ladder, place):  # type: ignore[no-untyped-def]
 
 @inlined
 def enqueue(book, place, reference, order):  # type: ignore[no-untyped-def]
-    """Put `order` last in the queue of level `place`."""
+    """Append `order` to the queue of level `place`."""
     end = end_of(book, place)
     last = book.link[np.uint64(end)].previous
     book.link[np.uint64(reference)].next = end
@@ -175,7 +175,7 @@ def enqueue(book, place, reference, order):  # type: ignore[no-untyped-def]
 
 @inlined
 def dequeue(book, reference, order):  # type: ignore[no-untyped-def]
-    """Take `order` out of its queue, wherever it stands, and remove its level if that was the last one."""
+    """Remove `order` from its queue, at any position, and its level if it was the last one."""
     following = book.link[np.uint64(reference)].next
     earlier = book.link[np.uint64(reference)].previous
     book.link[np.uint64(earlier)].next = following

@@ -1,4 +1,4 @@
-"""The numbers that stand for kinds, reasons and phases in the records of the exchange."""
+"""Enumerations of kinds, reasons and phases in the records of the exchange."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import IntEnum
 
 
 class CommandKind(IntEnum):
-    """What a seat asks the exchange to do."""
+    """Kind of a command of a seat."""
 
     LIMIT = 1
     MARKET = 2
@@ -18,7 +18,7 @@ class CommandKind(IntEnum):
 
 
 class TimeInForce(IntEnum):
-    """How long an order may wait, and whether it may take."""
+    """Time in force of an order; POST_ONLY orders may rest but not take."""
 
     GOOD_TILL_CANCEL = 0
     IMMEDIATE_OR_CANCEL = 1
@@ -27,7 +27,7 @@ class TimeInForce(IntEnum):
 
 
 class EventKind(IntEnum):
-    """What the exchange says has happened."""
+    """Kind of an event."""
 
     ACCEPTED = 1
     RESTED = 2
@@ -40,7 +40,7 @@ class EventKind(IntEnum):
 
 
 class Reason(IntEnum):
-    """Why an order was rejected, canceled or, by the venue itself, sent."""
+    """Reason of a rejection, a cancel, or an order of the venue itself."""
 
     NONE = 0
     QUANTITY_NOT_POSITIVE = 1
@@ -69,7 +69,7 @@ class Reason(IntEnum):
 
 
 class SelfTrade(IntEnum):
-    """What the venue does when an order meets a resting order of its own seat."""
+    """Self-trade prevention: the venue's rule where an order matches a resting order of its own seat."""
 
     CANCEL_RESTING = 0
     CANCEL_INCOMING = 1
@@ -78,7 +78,7 @@ class SelfTrade(IntEnum):
 
 
 class Phase(IntEnum):
-    """How the venue trades at the moment."""
+    """Trading phase of the venue."""
 
     CONTINUOUS = 0
     AUCTION = 1
@@ -86,7 +86,7 @@ class Phase(IntEnum):
 
 
 class PublicKind(IntEnum):
-    """What a public event is: an order that came to rest, one that went away, or a trade."""
+    """Kind of a public event: an order that rests, a resting order that is canceled or expires, or a trade."""
 
     REST = 1
     CANCEL = 2
@@ -94,7 +94,7 @@ class PublicKind(IntEnum):
 
 
 class Liquidity(IntEnum):
-    """Which part an order had in a fill; of a canceled or expired one, MAKER says that it rested in the book."""
+    """Liquidity flag of a fill; for a canceled or expired order, MAKER means that it rested in the book."""
 
     MAKER = 1
     TAKER = 2

@@ -1,7 +1,7 @@
-"""Whole streams of commands in one compiled call, and the levels that they leave.
+"""Process whole streams of commands in one compiled call, and read the levels of the book.
 
-Why a loop of its own: a market's event buffer holds one step, so a stream is carried out in runs that surely fit, and
-the events of each run are moved on before the next; a call from Python for each message would cost fifty times the
+Why a loop of its own: a market's event buffer holds one step, so a stream is processed in chunks that surely fit, and
+the events of each chunk are moved on before the next; a call from Python for each command would cost fifty times the
 engine's own time.
 """
 
@@ -23,13 +23,13 @@ EVENTS_PER_COMMAND = 4
 
 @compiled
 def carry_out(markets, seat, time_ns, command, first, collected, events, keeps):  # type: ignore[no-untyped-def]
-    """Carry out commands from number `first` on until all are done or `collected` has no room for a full buffer.
+    """Process commands from index `first` on until all are done or `collected` has no room for a full buffer.
 
-    `collected` has `events` events so far; `keeps` says whether any are put there. Returns the number of the next
-    command and how many events there are now.
+    `collected` has `events` events so far; without `keeps` none are put there. Returns the index of the next command
+    and the number of events so far.
     """
     market = markets[0]
-    # One command may end every order there is: three quarters of the buffer stay free for what it sets off.
+    # One command may terminate every open order: three quarters of the buffer stay free for its events.
     enough = market.event.size // 4
     i = first
     while i < command.size and (not keeps or events + market.event.size <= collected.size):
@@ -47,7 +47,7 @@ def carry_out(markets, seat, time_ns, command, first, collected, events, keeps):
 
 @compiled
 def pass_step(markets, step_ns):  # type: ignore[no-untyped-def]
-    """End a step of the only market and begin the next; what happens by itself then is in its events."""
+    """End a step of the only market and begin the next; the venue's own events are in the market's buffer."""
     market = markets[0]
     market.event_count = 0
     end_step(market, step_ns)
@@ -55,15 +55,15 @@ def pass_step(markets, step_ns):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def copy_levels(markets, number, index, shown):  # type: ignore[no-untyped-def]
-    """Copy the best levels of bids (`index` 0) or asks (1) of one market, best first; return how many there are."""
+def copy_levels(markets, number, index, rows):  # type: ignore[no-untyped-def]
+    """Copy the best levels of bids (`index` 0) or asks (1) of one market, best first; return their total number."""
     book = markets[number].book
     count = book.count[index]
-    for i in range(min(count, shown.size)):
+    for i in range(min(count, rows.size)):
         level = book.level[book.ladder[index, count - 1 - i] & SLOT_MASK]
-        shown[i].price_ticks = level.price_ticks
-        shown[i].quantity_lots = level.quantity_lots
-        shown[i].orders = level.count
+        rows[i].price_ticks = level.price_ticks
+        rows[i].quantity_lots = level.quantity_lots
+        rows[i].orders = level.count
     return count
 
 
@@ -80,14 +80,14 @@ def process_stream(
     time_ns: NDArray[np.int64],
     command: NDArray[np.void],
 ) -> NDArray[np.void]:
-    """Carry out commands in the only one of `markets` and return their events as EVENT rows.
+    """Process commands in the only one of `markets` and return their events as EVENT rows.
 
-    `seat`, `time_ns` (when each arrives) and `command` (COMMAND rows) have one entry a command, in order of arrival.
-    Raises ValueError, before anything is done, for arrays of unequal length, another type or a seat there is not.
+    `seat`, `time_ns` (of arrival) and `command` (COMMAND rows) have one entry a command, in order of arrival. Raises
+    ValueError, before anything is processed, for arrays of unequal length, another type or an unknown seat.
     """
     check_stream(markets, seat, time_ns, command)
     buffer = markets["event"].shape[1]
-    # More than nearly every stream has; memory that is never written to is never taken.
+    # More than nearly every stream makes; pages that are never written to are never allocated.
     collected = np.zeros(EVENTS_PER_COMMAND * command.size + 2 * buffer, EVENT)
     next_command, events = carry_out(markets, seat, time_ns, command, 0, collected, 0, True)
     while next_command < command.size:
@@ -102,7 +102,7 @@ def count_stream(
     time_ns: NDArray[np.int64],
     command: NDArray[np.void],
 ) -> int:
-    """Carry out commands as `process_stream` does, but return only how many events they made."""
+    """Process commands as `process_stream` does, but return only the number of their events."""
     check_stream(markets, seat, time_ns, command)
     _, events = carry_out(markets, seat, time_ns, command, 0, np.zeros(0, EVENT), 0, False)
     return int(events)

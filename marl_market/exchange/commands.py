@@ -1,6 +1,6 @@
-"""How a trader writes its commands into its seat record.
+"""Write a trader's commands into its seat record.
 
-A command that finds the seat's list full is not written; each function returns whether it was.
+A command beyond the seat's `SEAT_COMMANDS` is not written; each function returns whether its command was written.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ HIGHEST_PRICE = 2**31 - 2
 
 @inlined
 def round_price(side, price_ticks):  # type: ignore[no-untyped-def]
-    """Return the nearest tick, a half away from the other side so that bids and asks mirror each other, as int32."""
+    """Return the nearest tick as int32; halves round away from the other side, so that bids and asks are symmetric."""
     price = -side * np.floor(0.5 - side * price_ticks)
     return np.int32(min(max(price, -HIGHEST_PRICE), HIGHEST_PRICE))
 
@@ -29,7 +29,7 @@ def round_price(side, price_ticks):  # type: ignore[no-untyped-def]
 def write_command(  # type: ignore[no-untyped-def]
     seat, kind, side, price_ticks, trigger_ticks, quantity_lots, display_lots, time_in_force, lifetime_steps, order_id
 ):
-    """Append one command, all of it."""
+    """Append one command with all its fields."""
     count = seat.command_count
     if count >= SEAT_COMMANDS:
         return False
@@ -50,14 +50,14 @@ def write_command(  # type: ignore[no-untyped-def]
 
 @inlined
 def submit_limit(seat, side, price_ticks, quantity_lots):  # type: ignore[no-untyped-def]
-    """Offer to buy (side +1) or sell (-1) `quantity_lots` at `price_ticks`, see `round_price`."""
+    """Submit a limit order to buy (side +1) or sell (-1) `quantity_lots` at `price_ticks`, see `round_price`."""
     price = round_price(side, price_ticks)
     return write_command(seat, LIMIT, side, price, 0, np.int64(quantity_lots), 0, GOOD_TILL_CANCEL, 0, 0)
 
 
 @inlined
 def submit_limit_order(seat, side, price_ticks, quantity_lots, display_lots, time_in_force, lifetime_steps):  # type: ignore[no-untyped-def]
-    """Do as `submit_limit`, showing only `display_lots` of it (0: all), for a time, or a number of steps (0: any)."""
+    """Submit a limit order that displays `display_lots` (0: all) and expires after `lifetime_steps` (0: never)."""
     price = round_price(side, price_ticks)
     return write_command(
         seat, LIMIT, side, price, 0, np.int64(quantity_lots), np.int64(display_lots), time_in_force, lifetime_steps, 0
@@ -66,27 +66,27 @@ def submit_limit_order(seat, side, price_ticks, quantity_lots, display_lots, tim
 
 @inlined
 def submit_market(seat, side, quantity_lots):  # type: ignore[no-untyped-def]
-    """Buy (side +1) or sell (-1) `quantity_lots` at the best prices there are."""
+    """Submit a market order to buy (side +1) or sell (-1) `quantity_lots`."""
     return write_command(seat, MARKET, side, 0, 0, np.int64(quantity_lots), 0, GOOD_TILL_CANCEL, 0, 0)
 
 
 @inlined
 def submit_stop(seat, side, trigger_ticks, quantity_lots):  # type: ignore[no-untyped-def]
-    """Buy or sell at market once the last price has come to `trigger_ticks`, from below (side +1) or above (-1)."""
+    """Submit a market order triggered by a last price at or above (side +1) or at or below (-1) `trigger_ticks`."""
     trigger = round_price(side, trigger_ticks)
     return write_command(seat, STOP, side, 0, trigger, np.int64(quantity_lots), 0, GOOD_TILL_CANCEL, 0, 0)
 
 
 @inlined
 def submit_stop_limit(seat, side, trigger_ticks, price_ticks, quantity_lots):  # type: ignore[no-untyped-def]
-    """Submit a limit order once the last price has come to `trigger_ticks`."""
+    """Submit a limit order triggered as in `submit_stop`."""
     trigger, price = round_price(side, trigger_ticks), round_price(side, price_ticks)
     return write_command(seat, STOP_LIMIT, side, price, trigger, np.int64(quantity_lots), 0, GOOD_TILL_CANCEL, 0, 0)
 
 
 @inlined
 def replace(seat, order, price_ticks, quantity_lots):  # type: ignore[no-untyped-def]
-    """Give one of the seat's open orders another price, and another quantity for what is left of it."""
+    """Replace the price and the remaining quantity of one of the seat's open orders."""
     price = round_price(order.side, price_ticks)
     return write_command(
         seat, REPLACE, order.side, price, order.trigger_ticks, np.int64(quantity_lots), 0, GOOD_TILL_CANCEL, 0,
@@ -96,11 +96,11 @@ def replace(seat, order, price_ticks, quantity_lots):  # type: ignore[no-untyped
 
 @inlined
 def cancel(seat, order_id):  # type: ignore[no-untyped-def]
-    """Withdraw one open order."""
+    """Cancel one open order."""
     return write_command(seat, CANCEL, 0, 0, 0, 0, 0, GOOD_TILL_CANCEL, 0, np.int64(order_id))
 
 
 @inlined
 def cancel_all(seat):  # type: ignore[no-untyped-def]
-    """Withdraw every open order of the seat."""
+    """Cancel every open order of the seat."""
     return write_command(seat, CANCEL_ALL, 0, 0, 0, 0, 0, GOOD_TILL_CANCEL, 0, 0)

@@ -1,8 +1,8 @@
-"""How functions are compiled, and where the compiled form is kept.
+"""Compile functions, and keep their compiled form in a cache.
 
-Numba's cache looks only at the file of the function itself: a change in a function that it calls would leave a stale
-kernel. The cache of this package therefore lives in a folder named after the digest of all sources that a kernel could
-be made of.
+Numba's cache checks only the file of the function itself: a change in a function that it calls would leave a stale
+kernel. The cache of this package therefore lies in a folder named after the digest of all sources that a kernel could
+be compiled from.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ KEPT_CACHES = 8
 OPTIONS = {"nogil": True, "error_model": "numpy"}
 
 NEVER_COMPILED = ("agents/imitation", "agents/rllib", "calibration", "evaluation", "reporting", "training")
-"""Folders without compiled functions, in which nothing is imported by one: a change there leaves all kernels valid."""
+"""Folders without compiled functions, and of which none imports from: a change there leaves all kernels valid."""
 
 
 def source_digest(package: Path) -> str:
@@ -47,7 +47,7 @@ def source_digest(package: Path) -> str:
 
 
 def choose_cache_folder(root: Path, digest: str) -> Path:
-    """Make the folder of this digest below `root`, drop all but the newest others, and return it."""
+    """Make the folder of this digest below `root`, remove all but the newest others, and return it."""
     folder = root / digest
     folder.mkdir(parents=True, exist_ok=True)
     os.utime(folder)
@@ -57,7 +57,7 @@ def choose_cache_folder(root: Path, digest: str) -> Path:
 
 
 def last_use(folder: Path) -> float:
-    """Return when a process last chose this folder, in seconds; 0 where another process has just dropped it."""
+    """Return the time of the folder's last use, in seconds; 0 where another process has just removed it."""
     try:
         return folder.stat().st_mtime
     except FileNotFoundError:
@@ -73,42 +73,42 @@ if "NUMBA_CACHE_DIR" not in os.environ:
 
 @functools.cache
 def layout_name(record: types.Record) -> tuple[str, tuple[str]]:
-    """Return what names a record type in the symbols of compiled functions: its layout alone."""
+    """Return the mangling arguments of a record type in the symbols of compiled functions: its layout alone."""
     return "Record", (hashlib.sha256(record.name.encode()).hexdigest()[:16],)
 
 
-# Numba names it by the order in which its process has met types. Kernels for two sizes of market, each compiled and
+# Numba names it by the order in which its process has seen types. Kernels for two sizes of market, each compiled and
 # cached in a process of its own, would then share symbols; a process that loads both runs one on the other's memory.
 types.Record.mangling_args = property(layout_name)
 
 
 class Compiled:
-    """A function that compiled functions call, and that gets an entrance from Python when Python first calls it.
+    """A function that compiled functions call; its entry point for Python is compiled at Python's first call.
 
-    Hundreds of functions make a step and Python calls a few of them. An entrance is a wrapper, a place in the cache
-    and the whole function compiled once more: with one for each, the first step takes half as long again to compile.
+    A step consists of hundreds of functions and Python calls a few of them. An entry point is a wrapper, a place in
+    the cache and the whole function compiled once more: with one for each, the first step takes 50 % longer to compile.
     """
 
     def __init__(self, function: Callable[..., Any], forceinline: bool = False) -> None:
         functools.update_wrapper(self, function)
         self._function = function
-        # Said in either case: a function takes over what is not said from the one during whose compilation it is
-        # compiled, so that rare paths would be copied into the hot one.
+        # Set in either case: a function inherits an option that is not set from the function during whose compilation
+        # it is compiled, so that rare paths would be copied into the hot one.
         inner = numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=forceinline, **OPTIONS)
         self.inner = inner(function)
 
     @functools.cached_property
-    def entrance(self) -> Any:
+    def entry_point(self) -> Any:
         """The compiled form that Python calls."""
         return numba.njit(cache=True, **OPTIONS)(self._function)
 
     def __call__(self, *arguments: Any) -> Any:
         """Call the function from Python."""
-        return self.entrance(*arguments)
+        return self.entry_point(*arguments)
 
 
 class CompiledType(types.Dispatcher):
-    """What a `Compiled` function is to numba: whole numbers are int64 to it, or it would be compiled for each kind."""
+    """The numba type of a `Compiled` function: it widens signed integers to int64, or each width would be compiled."""
 
     def get_call_type(self, context: Any, args: tuple[Any, ...], kws: dict[str, Any]) -> Any:
         """Return the signature of a call."""
@@ -119,13 +119,13 @@ register_model(CompiledType)(OpaqueModel)
 
 
 def widened(argument: types.Type) -> types.Type:
-    """Return int64 for a signed whole number, and any other type as it is."""
+    """Return int64 for a signed integer type, and any other type as it is."""
     return types.int64 if isinstance(argument, types.Integer) and argument.signed else argument
 
 
 @typeof_impl.register(Compiled)
 def type_of(function: Compiled, _context: Any) -> CompiledType:
-    """Return what numba knows the function as where a compiled one calls it."""
+    """Return the numba type of the function, as compiled functions call it."""
     return CompiledType(function.inner)
 
 
@@ -147,9 +147,9 @@ class NativeCompiler(_FunctionCompiler):
 
 
 class ByAddress:
-    """A function of a fixed signature that compiled functions call by its address, as numba's own calls go.
+    """A function of a fixed signature that compiled functions call by its address, in numba's own calling convention.
 
-    C's way, numba's `cfunc`, goes through one more function and drops exceptions.
+    Numba's `cfunc`, of C's calling convention, goes through one more function and drops exceptions.
 
     Attributes:
         address: of the compiled function.
@@ -175,14 +175,14 @@ class ByAddress:
 
 
 def by_address(signature: Any) -> Callable[[Callable[..., Any]], ByAddress]:
-    """Return what compiles functions of one signature, to be called by their `address`."""
+    """Return a decorator that compiles functions of one signature, to be called by their `address`."""
     return lambda function: ByAddress(function, signature)
 
 
 def generate_call(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
     """Emit a call of the function at the address `arguments[0]` with the arguments that follow it.
 
-    What it raises is raised by the function that calls it.
+    An exception in it propagates through the function that calls it.
     """
     returned, kinds = signature.return_type, signature.args[1:]
     kind = context.call_conv.get_function_type(returned, kinds)

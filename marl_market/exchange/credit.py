@@ -1,10 +1,9 @@
-"""How far an account goes: what a seat holds, what that is worth, and what its open orders would need.
+"""Credit checks: the holding and the equity of a seat, and the margin that its open orders require.
 
-The formulas are those of `marl_market.market.credit.Credit`. Everything is computed when it is asked for, from the
-account and at most `SEAT_ORDERS` open orders: the matching loop keeps no books of reserves, and where the venue gives
-unlimited credit none of this runs.
+The formulas are those of `marl_market.market.credit.Credit`. Everything is computed on demand, from the account and at
+most `SEAT_ORDERS` open orders: the matching loop keeps no reserves, and with unlimited credit none of this runs.
 
-Assumptions: nobody is worth `LARGEST` half cash units or more. Money is counted twice here, since the mark is.
+Assumptions: equity is below `LARGEST` half cash units. Money is counted twice here, since the mark is.
 """
 
 from __future__ import annotations
@@ -24,13 +23,13 @@ LARGEST = 2**60
 
 @inlined
 def holding(public, account):  # type: ignore[no-untyped-def]
-    """Return the lots a seat has; below zero it owes them."""
+    """Return the lots of a seat, its initial ones included; negative is a short position."""
     return public.credit.initial_lots + account.position
 
 
 @inlined
 def twice_equity(public, account):  # type: ignore[no-untyped-def]
-    """Return twice what a seat has, in cash units: what it was given at the mark, and what it has made of it.
+    """Return twice the equity of a seat in cash units: its endowment at the mark and its profit.
 
     Its other instruments are included.
     """
@@ -40,7 +39,7 @@ def twice_equity(public, account):  # type: ignore[no-untyped-def]
 
 @inlined
 def value(public, lots, ticks):  # type: ignore[no-untyped-def]
-    """Return what `lots` at `ticks` each come to, without a sign; at most `LARGEST`."""
+    """Return the absolute value of `lots` at `ticks` each, in cash units; at most `LARGEST`."""
     size = abs(ticks)
     if np.float64(lots) * np.float64(size) * np.float64(public.cash_per_tick_lot) > LARGEST:
         return np.int64(LARGEST)
@@ -48,18 +47,18 @@ def value(public, lots, ticks):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def margin(worth, parts_per_million):  # type: ignore[no-untyped-def]
-    """Return a part of a value, rounded up; more than anyone has where the value is beyond all bounds."""
-    if worth >= LARGEST and parts_per_million > 0:
+def margin(amount, parts_per_million):  # type: ignore[no-untyped-def]
+    """Return a part of an amount, rounded up; above any equity where the amount is `LARGEST`."""
+    if amount >= LARGEST and parts_per_million > 0:
         return np.int64(2 * LARGEST)
-    millions = worth // MILLION
-    rest = worth - millions * MILLION
+    millions = amount // MILLION
+    rest = amount - millions * MILLION
     return np.int64(millions * parts_per_million - (-rest * parts_per_million) // MILLION)
 
 
 @inlined
 def need(public, side, twice_price):  # type: ignore[no-untyped-def]
-    """Return what a lot of an order at a price needs: the price of which a margin is asked, and its loss at once."""
+    """Return the need of a lot at a price: the price that the margin applies to, and the loss at the mark."""
     mark = public.twice_mark_ticks
     loss = side * (twice_price - mark)
     if loss > 0:
@@ -69,7 +68,7 @@ def need(public, side, twice_price):  # type: ignore[no-untyped-def]
 
 @inlined
 def weight(public, twice_price, loss):  # type: ignore[no-untyped-def]
-    """Return a number that is larger where a lot needs more."""
+    """Return the need of a lot as one number, to compare orders by."""
     return public.credit.initial_parts_per_million * twice_price + MILLION * loss
 
 
@@ -77,8 +76,8 @@ def weight(public, twice_price, loss):  # type: ignore[no-untyped-def]
 def exposure(public, seat, side, quantity_lots, twice_price, without):  # type: ignore[no-untyped-def]
     """Return the lots that a side's open orders could open, one more order of `quantity_lots` included.
 
-    With them comes what a lot of the neediest of these orders needs, see `need`. The order in slot `without` does not
-    count, -1 counts all. Fewer lots than none are a holding that would not even be closed.
+    With them comes the largest `need` of these orders' lots. The order in slot `without` does not count, -1 counts
+    all. Negative lots are a holding that the orders would not close.
     """
     lots = quantity_lots + min(side * holding(public, seat.account), 0)
     needed, lost = need(public, side, twice_price)
@@ -98,7 +97,7 @@ def exposure(public, seat, side, quantity_lots, twice_price, without):  # type: 
 
 @inlined
 def twice_required(public, account, side, lots, needed, lost):  # type: ignore[no-untyped-def]
-    """Return twice what an account must be worth to open `lots` more, each of which needs so much, see `need`."""
+    """Return twice the equity that an account requires to open `lots` more, each of the `need` (`needed`, `lost`)."""
     held = max(side * holding(public, account), 0)
     covered = value(public, held, public.twice_mark_ticks) + value(public, lots, needed)
     return margin(covered, public.credit.initial_parts_per_million) + value(public, lots, lost)
@@ -106,7 +105,7 @@ def twice_required(public, account, side, lots, needed, lost):  # type: ignore[n
 
 @compiled
 def credit_rejection(public, seat, side, quantity_lots, twice_price, without):  # type: ignore[no-untyped-def]
-    """Return why a seat's account cannot carry an order (in the place of the one in slot `without`), or Reason.NONE."""
+    """Return the credit's rejection reason of an order that replaces the one in slot `without` (-1: none), or NONE."""
     credit, account = public.credit, seat.account
     lots, needed, lost = exposure(public, seat, side, quantity_lots, twice_price, without)
     if lots <= 0:

@@ -1,7 +1,7 @@
-"""Exchange: one market driven directly from Python, for tests, replays and teaching.
+"""Exchange: one market driven directly from Python, for tests, replays and courses.
 
-Prices, quantities and money are exact decimals here and whole ticks, lots and cash units inside. What traders do
-within a step never comes by here: `process` takes whole arrays of commands for anything large.
+Prices, quantities and money are exact decimals here and whole ticks, lots and cash units inside. Compiled traders do
+not use this interface; for long streams, `process` takes whole arrays of commands.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ class Level(NamedTuple):
 
     Attributes:
         price: in currency.
-        quantity: all that is displayed there, in units.
-        orders: how many orders rest there.
+        quantity: displayed quantity, in units.
+        orders: number of resting orders.
     """
 
     price: Decimal
@@ -48,8 +48,8 @@ class Statement:
     """The account of one seat.
 
     Attributes:
-        cash: in currency, what the venue gave at the open included; below zero where more was spent.
-        position: in units, what the venue gave included; below zero where it was sold short.
+        cash: in currency, initial cash included; negative where more was spent.
+        position: in units, initial units included; negative where it is short.
         realized: profit of closed positions at average cost, before fees, in currency.
         fees: paid so far, for loans too, in currency; below zero where rebates exceed them.
         traded: quantity of all fills, in units.
@@ -85,20 +85,20 @@ class Exchange:
 
     @property
     def time_ns(self) -> int:
-        """Return what the exchange's clock shows."""
+        """Return the time of the exchange's clock, in nanoseconds."""
         return int(self.markets["time_ns"][0])
 
     def advance(self, nanoseconds: int) -> None:
-        """Move the clock on; raises ValueError for a negative time."""
+        """Advance the clock; raises ValueError for a negative time."""
         if nanoseconds < 0:
-            raise ValueError(f"nanoseconds is {nanoseconds}; the clock only moves on")
+            raise ValueError(f"nanoseconds is {nanoseconds}; it must be zero or more")
         self.markets["time_ns"] += nanoseconds
 
     def step(self) -> NDArray[np.void]:
-        """End a step of the session and begin the next; return what happens by itself then.
+        """End a step of the session and begin the next; return the venue's own events (EVENT rows).
 
-        That is where orders expire, call auctions uncross, trading is halted and resumed, the reference price of a
-        price band moves, loans are charged and what is no longer covered is liquidated.
+        Between steps orders expire, call auctions uncross, trading is halted and resumed, the reference price of a
+        price band moves, loans are charged and accounts below their maintenance margin are liquidated.
         """
         pass_step(self.markets, self.spec.step_ns)
         return self.markets["event"][0, : self.markets["event_count"][0]].copy()
@@ -114,11 +114,11 @@ class Exchange:
         display: Amount = 0,
         lifetime_steps: int = 0,
     ) -> NDArray[np.void]:
-        """Offer to buy or sell `quantity` units at `price` or better; return the command's events (EVENT rows).
+        """Submit a limit order of `quantity` units at `price`; return the command's events (EVENT rows).
 
-        `display` is the part of it that is shown, 0 all; after `lifetime_steps` it expires, 0 never. Raises ValueError
-        for a seat there is not and for amounts that are no whole number of ticks or lots; what the venue itself
-        refuses comes back as a rejected event.
+        `display` is the displayed part, 0 all; it expires after `lifetime_steps`, 0 never. Raises ValueError for an
+        unknown seat and for amounts that are no whole number of ticks or lots; a rejection by the venue is returned
+        as a REJECTED event.
         """
         return self._send(
             seat,
@@ -133,7 +133,7 @@ class Exchange:
         )
 
     def submit_market(self, seat: int, side: Side, quantity: Amount, client_order_id: int = 0) -> NDArray[np.void]:
-        """Buy or sell `quantity` units at the best prices there are; return and raise as `submit_limit` does."""
+        """Submit a market order of `quantity` units; return and raise as `submit_limit` does."""
         return self._send(
             seat,
             kind=CommandKind.MARKET,
@@ -151,7 +151,7 @@ class Exchange:
         price: Amount | None = None,
         client_order_id: int = 0,
     ) -> NDArray[np.void]:
-        """Buy or sell once the last price has come to `trigger`: at market, or as a limit order at `price`.
+        """Submit an order triggered by the last price at `trigger`: a market order, or a limit order at `price`.
 
         Returns and raises as `submit_limit` does.
         """
@@ -166,9 +166,9 @@ class Exchange:
         )
 
     def replace(self, seat: int, order_id: int, price: Amount, quantity: Amount) -> NDArray[np.void]:
-        """Give an open order of the seat another price or quantity (what is then left of it).
+        """Replace the price or the remaining quantity of an open order of the seat.
 
-        It keeps its place in the queue only where its quantity falls at the same price. Returns and raises as
+        It keeps its queue position only where its quantity falls at the same price. Returns and raises as
         `submit_limit` does.
         """
         return self._send(
@@ -180,27 +180,27 @@ class Exchange:
         )
 
     def cancel(self, seat: int, order_id: int) -> NDArray[np.void]:
-        """Withdraw one open order of the seat; return the events."""
+        """Cancel one open order of the seat; return the events (EVENT rows)."""
         return self._send(seat, kind=CommandKind.CANCEL, order_id=order_id)
 
     def cancel_all(self, seat: int) -> NDArray[np.void]:
-        """Withdraw every open order of the seat; return the events."""
+        """Cancel every open order of the seat; return the events (EVENT rows)."""
         return self._send(seat, kind=CommandKind.CANCEL_ALL)
 
     def process(
         self, seats: NDArray[np.integer], commands: NDArray[np.void], time_ns: NDArray[np.int64] | None = None
     ) -> NDArray[np.void]:
-        """Carry out a whole array of COMMAND rows, one seat (and time of arrival) each, and return all events.
+        """Process an array of COMMAND rows, one seat (and time of arrival) each, and return all events (EVENT rows).
 
-        Without `time_ns` they all arrive now. Raises ValueError, before anything is done, for arrays that do not fit
-        each other or a seat there is not.
+        Without `time_ns` they all arrive now. Raises ValueError, before anything is processed, for arrays that do not
+        fit each other or an unknown seat.
         """
         return process_stream(self.markets, seats, self._times(seats, time_ns), commands)
 
     def process_uncollected(
         self, seats: NDArray[np.integer], commands: NDArray[np.void], time_ns: NDArray[np.int64] | None = None
     ) -> int:
-        """Carry out commands as `process` does, but return only how many events they made."""
+        """Process commands as `process` does, but return only the number of their events."""
         return count_stream(self.markets, seats, self._times(seats, time_ns), commands)
 
     def levels(self, side: Side) -> list[Level]:
@@ -213,16 +213,16 @@ class Exchange:
 
     @property
     def best_bid(self) -> Decimal | None:
-        """Return the highest price somebody buys at, None where nobody does."""
+        """Return the best bid price in currency, None where there is none."""
         return self._best(Side.BUY)
 
     @property
     def best_ask(self) -> Decimal | None:
-        """Return the lowest price somebody sells at, None where nobody does."""
+        """Return the best ask price in currency, None where there is none."""
         return self._best(Side.SELL)
 
     def account(self, seat: int) -> Statement:
-        """Return what a seat has; raises ValueError for a seat there is not."""
+        """Return the account of a seat; raises ValueError for an unknown seat."""
         self._check_seat(seat)
         account, credit = self.markets["seat"]["account"][0, seat], self.markets["public"]["credit"][0]
         return Statement(
@@ -261,10 +261,10 @@ class Exchange:
 
 
 def steps(field: str, amount: Amount, size_field: str, size: float, highest: int) -> int:
-    """Return how many whole steps `amount` is, such as the ticks of a price.
+    """Return the number of whole steps in `amount`, such as the ticks of a price.
 
-    Raises ValueError, naming `field` and the step's own field, where it is no number, lies between two steps or
-    beyond `highest` of them.
+    Raises ValueError, naming `field` and `size_field`, where it is no number, lies between two steps or beyond
+    `highest` of them.
     """
     try:
         count = decimal(amount) / decimal(size)

@@ -1,6 +1,6 @@
-"""What a market tells everybody, as messages: each fill, and each level whose quantity has changed.
+"""The public feed of a market as messages: each fill, and each level whose quantity has changed.
 
-Why levels are compared and not added up from events: the book itself then vouches for what is told, whatever kind of
+Why levels are compared and not added up from events: the messages then agree with the book itself, whatever kind of
 order changed it.
 """
 
@@ -22,7 +22,7 @@ from marl_market.market.units import decimal
 def fill_pairs(events: NDArray[np.void]) -> tuple[NDArray[np.void], NDArray[np.void]]:
     """Return the events of each fill's maker and of its taker, in order.
 
-    In a call auction nobody takes: there, the order that came first counts as the maker.
+    In a call auction, which has no taker, the earlier order counts as the maker.
     """
     fills = events[events["kind"] == EventKind.FILLED].reshape(-1, 2)  # the two sides of a fill follow each other
     called = fills["liquidity"][:, 0] == Liquidity.AUCTION
@@ -32,7 +32,7 @@ def fill_pairs(events: NDArray[np.void]) -> tuple[NDArray[np.void], NDArray[np.v
 
 
 class FeedPublisher:
-    """The messages of one market: a snapshot first, then what has changed each time it is asked."""
+    """The messages of one market: a snapshot first, then updates on each call."""
 
     def __init__(
         self, spec: MarketSpec, markets: NDArray[np.void], number: int = 0, product_id: str | None = None
@@ -46,7 +46,7 @@ class FeedPublisher:
         self._levels: tuple[dict[int, int], ...] = ({}, {})
 
     def snapshot(self) -> BookSnapshot:
-        """Return the whole book as it stands; later updates count from it."""
+        """Return the whole book; later updates count from it."""
         self._levels = self._read_levels()
         bids, asks = (
             tuple((self._tick * price, self._lot * quantity) for price, quantity in side.items())

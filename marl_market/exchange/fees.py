@@ -1,4 +1,4 @@
-"""What a fill costs each side, in whole cash units."""
+"""Fees of a fill, in whole cash units."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ BILLIONS = 2**33
 
 @inlined
 def billions(amount):  # type: ignore[no-untyped-def]
-    """Return how many whole billions there are in an amount above -`BILLIONS`, rounded down.
+    """Return the whole billions in an amount above -`BILLIONS` billions, rounded down.
 
-    What is divided is made positive first: an unsigned division by a constant takes half as long as a signed one.
+    The dividend is made positive first: an unsigned division by a constant takes half as long as a signed one.
     """
     return np.int64((np.uint64(amount) + np.uint64(BILLIONS * BILLION)) // np.uint64(BILLION)) - BILLIONS
 

@@ -1,13 +1,13 @@
-"""Commands and market data on their way: what a seat sends arrives later, and what it sees is older.
+"""Latency: commands in flight from a seat to the venue, and delayed market data.
 
 Why outside the market record, at an address: a market without delays then has none of this memory, a longer delay has
-more of it, and no kernel has another argument. A market of address zero goes the way that has no delays.
+more of it, and no kernel has another argument. An address of zero means no delays.
 
-Assumptions: a line keeps the order of what is sent over it, as a session of an exchange does. At most
-`SEAT_IN_FLIGHT` commands of a seat are on their way; one more is rejected when it is sent. The venue takes at most
-`SEAT_COMMANDS` of a seat a step, what is left waits at its door; what is on its way when the session ends is rejected
-then. Commands that arrive at one moment are taken in the shuffled order of their seats. A seat sees its own account,
-orders and fills, and the clock, as they are; all else in its public record is as it was.
+Assumptions: a connection keeps the order of its commands, as a session of an exchange does. At most `SEAT_IN_FLIGHT`
+commands of a seat are in flight; one more is rejected when it is sent. The venue processes at most `SEAT_COMMANDS` of a
+seat a step and the rest wait for the next; commands in flight at the end of the session are rejected then. Commands
+that arrive at the same time are processed in the shuffled order of their seats. A seat observes its own account, orders
+and fills, and the clock, without delay; all else in its public record is delayed.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ DELAY = np.dtype(
     align=True,
 )
 IN_FLIGHT = np.dtype([("arrival_ns", np.int64), ("command", COMMAND)], align=True)
-LINE = np.dtype(
+CONNECTION = np.dtype(
     [
         ("entry", DELAY),
         ("data", DELAY),
@@ -51,41 +51,38 @@ LINE = np.dtype(
         ("random", np.uint64),
         ("random_key", np.uint64),
         ("last_arrival_ns", np.int64),
-        ("data_steps", np.int64),  # age of the public record that the seat sees
-        (
-            "sent",
-            np.int64,
-        ),  # commands so far; those from `ended` on are on their way, number i at i % SEAT_IN_FLIGHT
-        ("ended", np.int64),
-        ("taken", np.int64),  # in this step
-        ("next_ns", np.int64),  # arrival of the command that comes next
-        ("place", np.int32),  # of the seat in the shuffled order
-        ("waiting", np.int32),  # row i of all lines holds entry i of the heap of seats
+        ("data_steps", np.int64),  # age of the public record that the seat observes
+        ("sent", np.int64),  # commands so far; those from `delivered` on are in flight, i at i % SEAT_IN_FLIGHT
+        ("delivered", np.int64),
+        ("taken", np.int64),  # delivered in this step
+        ("next_ns", np.int64),  # arrival of the next command
+        ("arrival_rank", np.int32),  # of the seat in the shuffled order of the step
+        ("heap", np.int32),  # row i of all connections holds entry i of the heap of seats
         ("in_flight", IN_FLIGHT, (SEAT_IN_FLIGHT,)),
     ],
     align=True,
 )
-"""What lies between a seat and its venue."""
+"""The connection between a seat and its venue."""
 
 DELIVERY = np.dtype(
     [
         ("after_ns", np.int64),  # since the beginning of the step
         ("seat", np.int64),
-        ("rejection", np.int64),  # Reason of what the venue never takes
+        ("rejection", np.int64),  # Reason of a command that the venue does not process
         ("command", COMMAND),
     ],
     align=True,
 )
-"""One command at the end of its way."""
+"""A command that arrives, or is rejected in flight."""
 
 
 class Connections(NamedTuple):
-    """The memory of a batch's lines; its markets hold addresses in it, so it lives as long as they do.
+    """The memory of a batch's connections; its markets hold addresses in it, so it must outlive them.
 
     Attributes:
-        line: (markets, seats) LINE rows.
-        landing: (markets, landings) DELIVERY rows of the last step, `market.delivery_count` of them are valid.
-        history: (markets, steps) PUBLIC rows, the record of step t at t % steps; no steps where no data are late.
+        connection: (markets, seats) CONNECTION rows.
+        delivery: (markets, deliveries) DELIVERY rows of the last step, `market.delivery_count` of them are valid.
+        history: (markets, steps) PUBLIC rows, the record of step t at t % steps; no steps where no data are delayed.
     """
 
     connection: NDArray[np.void]
@@ -94,12 +91,12 @@ class Connections(NamedTuple):
 
 
 def connect(markets: NDArray[np.void], latencies: Sequence[Latency], step_ns: int) -> Connections | None:
-    """Give every market lines of these `latencies`, one a seat; return their memory, None where nothing is late."""
+    """Connect every market's seats with these `latencies`, one a seat; return the memory, None without delays."""
     if not any(latency.delays for latency in latencies):
         return None
     depth = 1 + max(latency.data.steps(step_ns) for latency in latencies)
     connections = Connections(
-        np.zeros((markets.size, len(latencies)), LINE),
+        np.zeros((markets.size, len(latencies)), CONNECTION),
         np.zeros((markets.size, len(latencies) * (SEAT_IN_FLIGHT + SEAT_COMMANDS)), DELIVERY),
         np.zeros((markets.size, depth if depth > 1 else 0), PUBLIC),
     )
@@ -117,7 +114,7 @@ def connect(markets: NDArray[np.void], latencies: Sequence[Latency], step_ns: in
 
 
 def magnitude(nanoseconds: float) -> float:
-    """Return a delay as seats see it: its order of magnitude from 0 for none over 1 for a second."""
+    """Return a delay as seats observe it: its order of magnitude, 0 for none and 1 for a second."""
     return math.log10(1.0 + 1e-3 * nanoseconds) / 6.0
 
 
@@ -128,8 +125,8 @@ def _write_delay(row: NDArray[np.void], delay: Delay) -> None:
 
 @inlined
 def connections_of(market):  # type: ignore[no-untyped-def]
-    """Return the LINE rows of a market, one a seat."""
-    return carray(pointer(market.connection), (market.seat_count,), LINE)
+    """Return the CONNECTION rows of a market, one a seat."""
+    return carray(pointer(market.connection), (market.seat_count,), CONNECTION)
 
 
 @inlined
@@ -145,14 +142,14 @@ def history_of(market):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def seen_row(market, seat_index):  # type: ignore[no-untyped-def]
-    """Return the row of the history that a seat sees."""
+def visible_row(market, seat_index):  # type: ignore[no-untyped-def]
+    """Return the index of the public record in the history that a seat observes."""
     return (market.public.step - connections_of(market)[seat_index].data_steps) % market.history_steps
 
 
 @compiled
 def draw_delay(connection, delay):  # type: ignore[no-untyped-def]
-    """Return a delay drawn from a line's stream, in nanoseconds."""
+    """Return a delay drawn from a connection's stream, in nanoseconds."""
     nanoseconds = delay.floor_ns
     if delay.uniform_ns > 0.0:
         nanoseconds += delay.uniform_ns * uniform(connection)
@@ -164,13 +161,13 @@ def draw_delay(connection, delay):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def keep_public(market, step_ns):  # type: ignore[no-untyped-def]
-    """Keep the record just published, and draw how old the one is that each seat sees until the next."""
+def append_public(market, step_ns):  # type: ignore[no-untyped-def]
+    """Append the published record to the history, and draw the age of the record that each seat observes."""
     step, depth = market.public.step, market.history_steps
     connections, history = connections_of(market), history_of(market)
     if depth > 0:
         copy_record(history[step % depth], market.public)
-        for i in range(depth):  # the clock is everybody's own
+        for i in range(depth):  # the clock is never delayed
             history[i].step = step
             history[i].time_ns = market.public.time_ns
     for i in range(market.seat_count):
@@ -183,7 +180,7 @@ def keep_public(market, step_ns):  # type: ignore[no-untyped-def]
 
 @compiled
 def open_connections(market, keys, step_ns):  # type: ignore[no-untyped-def]
-    """Begin a session with nothing in flight and the opening record in every seat's view; `keys` (seats,) are random."""
+    """Clear all connections, and let every seat observe the record of the opening; `keys` (seats,) are random."""
     connections, history = connections_of(market), history_of(market)
     for i in range(market.seat_count):
         connection = connections[i]
@@ -191,24 +188,24 @@ def open_connections(market, keys, step_ns):  # type: ignore[no-untyped-def]
         connection.last_arrival_ns = market.time_ns
         connection.data_steps = market.history_steps
         connection.sent = 0
-        connection.ended = 0
+        connection.delivered = 0
     for i in range(market.history_steps):
         copy_record(history[i], market.public)
     market.delivery_count = 0
-    keep_public(market, step_ns)
+    append_public(market, step_ns)
 
 
 @compiled
 def begin_history(market):  # type: ignore[no-untyped-def]
-    """Let what was kept before the session count as nothing traded in it."""
+    """Set the session volume of records from before the session to zero."""
     history = history_of(market)
     for i in range(market.history_steps):
         history[i].session_lots = 0
 
 
 @compiled
-def list_delivery(market, seat_index, after_ns, rejection, command):  # type: ignore[no-untyped-def]
-    """Append a command to what ends its way in this step."""
+def append_delivery(market, seat_index, after_ns, rejection, command):  # type: ignore[no-untyped-def]
+    """Append a command to the deliveries of this step."""
     delivery = deliveries_of(market)[market.delivery_count]
     market.delivery_count += 1
     delivery.after_ns = after_ns
@@ -219,13 +216,13 @@ def list_delivery(market, seat_index, after_ns, rejection, command):  # type: ig
 
 @compiled
 def send_commands(market):  # type: ignore[no-untyped-def]
-    """Put what the seats have written on its way."""
+    """Send the commands that the seats have written."""
     connections = connections_of(market)
     for i in range(market.seat_count):
         connection, seat = connections[i], market.seat[i]
         for j in range(seat.command_count):
-            if connection.sent - connection.ended == SEAT_IN_FLIGHT:
-                list_delivery(market, i, 0, TOO_MANY_IN_FLIGHT, seat.command[j])
+            if connection.sent - connection.delivered == SEAT_IN_FLIGHT:
+                append_delivery(market, i, 0, TOO_MANY_IN_FLIGHT, seat.command[j])
                 continue
             arrival_ns = market.time_ns + np.int64(connection.compute_ns + draw_delay(connection, connection.entry))
             connection.last_arrival_ns = max(connection.last_arrival_ns, arrival_ns)
@@ -237,38 +234,38 @@ def send_commands(market):  # type: ignore[no-untyped-def]
 
 @compiled
 def comes_before(connections, first, second):  # type: ignore[no-untyped-def]
-    """Return whether the next command of one seat comes before that of another."""
+    """Return whether the next command of seat `first` arrives before that of seat `second`."""
     one, other = connections[first], connections[second]
-    return one.next_ns < other.next_ns or (one.next_ns == other.next_ns and one.place < other.place)
+    return one.next_ns < other.next_ns or (one.next_ns == other.next_ns and one.arrival_rank < other.arrival_rank)
 
 
 @compiled
-def sink(connections, entry, count):  # type: ignore[no-untyped-def]
-    """Move an entry of the heap down until none below it comes before it."""
-    seat = connections[entry].waiting
+def sift_down(connections, entry, count):  # type: ignore[no-untyped-def]
+    """Restore the heap order from `entry` downward."""
+    seat = connections[entry].heap
     while 2 * entry + 1 < count:
         below = 2 * entry + 1
-        if below + 1 < count and comes_before(connections, connections[below + 1].waiting, connections[below].waiting):
+        if below + 1 < count and comes_before(connections, connections[below + 1].heap, connections[below].heap):
             below += 1
-        if not comes_before(connections, connections[below].waiting, seat):
+        if not comes_before(connections, connections[below].heap, seat):
             break
-        connections[entry].waiting = connections[below].waiting
+        connections[entry].heap = connections[below].heap
         entry = below
-    connections[entry].waiting = seat
+    connections[entry].heap = seat
 
 
 @inlined
 def is_due(connection, end_ns):  # type: ignore[no-untyped-def]
-    """Note when the next command of a line arrives; return whether the venue takes it before `end_ns`."""
-    if connection.ended == connection.sent or connection.taken == SEAT_COMMANDS:
+    """Set the arrival of a connection's next command; return whether the venue processes it before `end_ns`."""
+    if connection.delivered == connection.sent or connection.taken == SEAT_COMMANDS:
         return False
-    connection.next_ns = connection.in_flight[connection.ended % SEAT_IN_FLIGHT].arrival_ns
+    connection.next_ns = connection.in_flight[connection.delivered % SEAT_IN_FLIGHT].arrival_ns
     return connection.next_ns < end_ns
 
 
 @compiled
 def collect_deliveries(market, step_ns):  # type: ignore[no-untyped-def]
-    """List what ends its way in this step, in order; return how many commands that is."""
+    """Write the deliveries of this step in order of arrival; return their number."""
     market.delivery_count = 0
     send_commands(market)
     connections = connections_of(market)
@@ -277,49 +274,49 @@ def collect_deliveries(market, step_ns):  # type: ignore[no-untyped-def]
     for place in range(market.seat_count):
         index = market.arrival[place]
         connection = connections[index]
-        connection.place = place
+        connection.arrival_rank = place
         connection.taken = 0
         if is_due(connection, end_ns):
-            connections[count].waiting = index
+            connections[count].heap = index
             count += 1
     for entry in range(count // 2 - 1, -1, -1):
-        sink(connections, entry, count)
+        sift_down(connections, entry, count)
     after_ns = 0
     while count > 0:
-        index = np.int64(connections[0].waiting)
+        index = np.int64(connections[0].heap)
         connection = connections[index]
         after_ns = max(connection.next_ns - begin_ns, 0)
-        list_delivery(
-            market, index, after_ns, NO_REASON, connection.in_flight[connection.ended % SEAT_IN_FLIGHT].command
+        append_delivery(
+            market, index, after_ns, NO_REASON, connection.in_flight[connection.delivered % SEAT_IN_FLIGHT].command
         )
-        connection.ended += 1
+        connection.delivered += 1
         connection.taken += 1
         if not is_due(connection, end_ns):
             count -= 1
-            connections[0].waiting = connections[count].waiting
-        sink(connections, 0, count)
+            connections[0].heap = connections[count].heap
+        sift_down(connections, 0, count)
     if market.public.step + 1 == market.public.session_steps:
         for i in range(market.seat_count):
-            recall(market, i, after_ns, SESSION_OVER)
+            reject_in_flight(market, i, after_ns, SESSION_OVER)
     return market.delivery_count
 
 
 @compiled
-def recall(market, seat_index, after_ns, reason):  # type: ignore[no-untyped-def]
-    """Let everything that a seat has on its way be rejected for `reason`."""
+def reject_in_flight(market, seat_index, after_ns, reason):  # type: ignore[no-untyped-def]
+    """Reject all commands of a seat in flight for `reason`."""
     connection = connections_of(market)[seat_index]
-    while connection.ended < connection.sent:
-        list_delivery(
-            market, seat_index, after_ns, reason, connection.in_flight[connection.ended % SEAT_IN_FLIGHT].command
+    while connection.delivered < connection.sent:
+        append_delivery(
+            market, seat_index, after_ns, reason, connection.in_flight[connection.delivered % SEAT_IN_FLIGHT].command
         )
-        connection.ended += 1
+        connection.delivered += 1
 
 
 @compiled
-def admit(market, number, begin_ns):  # type: ignore[no-untyped-def]
-    """Set the clock to landing `number` of the step that began at `begin_ns`; reject what the venue does not take.
+def receive_delivery(market, number, begin_ns):  # type: ignore[no-untyped-def]
+    """Set the clock to delivery `number` of the step that began at `begin_ns`; reject it if it has a reason for that.
 
-    Returns its seat, and how many commands there are to carry out: one, or none.
+    Returns its seat, and the number of commands to process: one, or none.
     """
     delivery = deliveries_of(market)[number]
     market.time_ns = begin_ns + delivery.after_ns

@@ -1,7 +1,7 @@
-"""What the venue does about accounts by itself: it charges for loans, closes what is no longer covered, ends seats.
+"""Account checks of the venue: interest on loans, liquidation below the maintenance margin, removal of bankrupt seats.
 
-Assumptions: seats are looked at in their order, each as those before it have left it; a seat that has left is not
-looked at; while the market warms up nobody is.
+Assumptions: seats are checked in their order, each in the market that the checks before it have left; absent seats are
+not checked, and none are during the warmup.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ ONE = np.uint64(1)
 
 @compiled
 def charge_loan(market, account):  # type: ignore[no-untyped-def]
-    """Let an account pay for a step of what it has borrowed: the value of lots it owes, and cash below zero."""
+    """Charge an account one step's interest on its loans: the value of its short position, and cash below zero."""
     public = market.public
     lots = min(holding(public, account), 0)
     owed_twice = max(-lots * public.twice_mark_ticks * public.cash_per_tick_lot, 0)
@@ -40,7 +40,7 @@ def charge_loan(market, account):  # type: ignore[no-untyped-def]
 
 @compiled
 def uncovered(public, account):  # type: ignore[no-untyped-def]
-    """Return whether an account is worth less than the maintenance margin of what it holds."""
+    """Return whether an account's equity is below its maintenance margin."""
     held = value(public, abs(holding(public, account)), public.twice_mark_ticks)
     required = margin(held, public.credit.maintenance_parts_per_million) + account.twice_maintenance_elsewhere
     return twice_equity(public, account) < required
@@ -48,14 +48,14 @@ def uncovered(public, account):  # type: ignore[no-untyped-def]
 
 @compiled
 def liquidate(market, seat_index):  # type: ignore[no-untyped-def]
-    """Cancel all orders of a seat and close what it holds at market, as far as the book takes it."""
+    """Cancel all orders of a seat and close its position at market, as far as the book can fill it."""
     cancel_all(market, seat_index, LIQUIDATION)
     close_position(market, seat_index, holding(market.public, market.seat[seat_index].account), LIQUIDATION)
 
 
 @compiled
 def watch_accounts(market):  # type: ignore[no-untyped-def]
-    """Charge loans, liquidate what is not covered and end the seats that are bankrupt."""
+    """Charge loans, liquidate accounts below their maintenance margin and remove bankrupt seats."""
     public = market.public
     for i in range(market.seat_count):
         seat = market.seat[i]
@@ -75,7 +75,7 @@ def watch_accounts(market):  # type: ignore[no-untyped-def]
 
 @compiled
 def cancel_uncovered(market):  # type: ignore[no-untyped-def]
-    """Cancel what the accounts of a session that opens cannot carry, the last orders first.
+    """Cancel orders that the accounts of an opening session cannot cover, the latest first.
 
     Orders from before the session stay open while accounts start anew.
     """
@@ -102,7 +102,7 @@ def cancel_uncovered(market):  # type: ignore[no-untyped-def]
 
 @compiled
 def last_order(seat, side):  # type: ignore[no-untyped-def]
-    """Return the slot of the open order of a side that came last, or -1 where there is none."""
+    """Return the slot of the latest open order of a side, or -1 where there is none."""
     last = np.int64(-1)
     slots = seat.live
     while slots != 0:

@@ -1,4 +1,4 @@
-"""What follows from a step's events: the public history, candles, each seat's fills and its orders' queue places.
+"""Market history from a step's events: public events, candles, each seat's fills and its orders' queue positions.
 
 Why a pass of its own: few observations need it, and the matching engine stays lean without it.
 """
@@ -22,7 +22,7 @@ REST, CANCEL, TRADE = int(PublicKind.REST), int(PublicKind.CANCEL), int(PublicKi
 
 @inlined
 def begin_candle(candle, price_ticks):  # type: ignore[no-untyped-def]
-    """Start a window in which nothing has traded yet."""
+    """Start a window without trades."""
     candle.open_ticks = price_ticks
     candle.high_ticks = price_ticks
     candle.low_ticks = price_ticks
@@ -32,7 +32,7 @@ def begin_candle(candle, price_ticks):  # type: ignore[no-untyped-def]
 
 @inlined
 def trade_in_candle(candle, price_ticks, quantity_lots):  # type: ignore[no-untyped-def]
-    """Add one trade to a window; the first one is its open."""
+    """Add one trade to a window; the first one sets its open."""
     if candle.volume_lots == 0:
         begin_candle(candle, price_ticks)
     candle.high_ticks = max(candle.high_ticks, price_ticks)
@@ -43,19 +43,19 @@ def trade_in_candle(candle, price_ticks, quantity_lots):  # type: ignore[no-unty
 
 @inlined
 def publish_event(public, event, kind, side):  # type: ignore[no-untyped-def]
-    """Append one event to the public history."""
-    shown = public.event[public.event_count % PUBLIC_EVENTS]
+    """Append one event to the public events."""
+    published = public.event[public.event_count % PUBLIC_EVENTS]
     public.event_count += 1
-    shown.time_ns = event.time_ns
-    shown.quantity_lots = event.quantity_lots
-    shown.price_ticks = event.price_ticks
-    shown.kind = kind
-    shown.side = side
+    published.time_ns = event.time_ns
+    published.quantity_lots = event.quantity_lots
+    published.price_ticks = event.price_ticks
+    published.kind = kind
+    published.side = side
 
 
 @inlined
 def note_fill(seat, event):  # type: ignore[no-untyped-def]
-    """Append one of the seat's own fills."""
+    """Append one fill to the seat's own."""
     fill = seat.fill[seat.fill_count % SEAT_FILLS]
     seat.fill_count += 1
     fill.time_ns = event.time_ns
@@ -83,8 +83,8 @@ def place_in_queue(market, seat_index):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def digest(market):  # type: ignore[no-untyped-def]
-    """Bring public history, candles, fills and queue places up to date with the events since the last step."""
+def update_history(market):  # type: ignore[no-untyped-def]
+    """Update public events, candles, fills and queue positions with the events since the last step."""
     public = market.public
     for i in range(market.event_count):
         event = market.event[i]

@@ -1,12 +1,12 @@
 """The matching engine: price-time priority in a continuous double auction.
 
-Why events and not callbacks: a function that only writes what happened cannot be re-entered, and its output can be
-compared, stored and replayed. Why orders are found by number alone: an order id ends in the place of its record.
+Why events and not callbacks: a function that only writes events cannot be re-entered, and its output can be compared,
+stored and replayed. Why orders are found by number alone: an order id ends in the index of its record.
 
 Assumptions: a fill happens at the resting order's price; orders at one price fill in the order of their arrival; the
 hidden part of an iceberg waits behind what is displayed at its price, and each refresh of it comes last.
-A seat whose icebergs have refreshed `SEAT_REFRESHES` times in a step shows all of the next one's hidden part at once,
-which bounds how many events a step can make.
+A seat whose icebergs have refreshed `SEAT_REFRESHES` times in a step displays all of the next one's hidden part at
+once, which bounds the number of events of a step.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from marl_market.exchange.accounts import settle
 from marl_market.exchange.book import SLOT_MASK, dequeue, enqueue, find_or_insert_level, first_in, next_in, rank_key
 from marl_market.exchange.codes import EventKind, Liquidity, Reason, SelfTrade
 from marl_market.exchange.compiled import compiled, inlined
-from marl_market.exchange.events import emit
+from marl_market.exchange.events import emit, emit_order
 from marl_market.exchange.records import ASKS, BIDS, NIL, SEAT_REFRESHES, SLOT_BITS, SLOT_OF_REFERENCE
 
 RESTED, FILLED, CANCELED = int(EventKind.RESTED), int(EventKind.FILLED), int(EventKind.CANCELED)
-NO_REASON, SELF_TRADE = int(Reason.NONE), int(Reason.SELF_TRADE)
+SELF_TRADE = int(Reason.SELF_TRADE)
 MAKER, TAKER = int(Liquidity.MAKER), int(Liquidity.TAKER)
 CANCEL_RESTING, CANCEL_INCOMING = int(SelfTrade.CANCEL_RESTING), int(SelfTrade.CANCEL_INCOMING)
 DECREMENT, ALLOW = int(SelfTrade.DECREMENT), int(SelfTrade.ALLOW)
@@ -36,7 +36,7 @@ def limit_key(side, price_ticks):  # type: ignore[no-untyped-def]
 
 @inlined
 def close_order(market, seat_index, slot, order):  # type: ignore[no-untyped-def]
-    """Take an open order out of its ladder and free its slot."""
+    """Remove an open order from its ladder and free its slot."""
     seat = market.seat[np.uint64(seat_index)]
     if order.ladder <= ASKS:
         seat.account.open_lots[np.uint64(order.ladder)] -= order.leaves_quantity + order.reserve_quantity
@@ -46,19 +46,18 @@ def close_order(market, seat_index, slot, order):  # type: ignore[no-untyped-def
 
 @compiled
 def terminate_order(market, seat_index, slot, kind, reason):  # type: ignore[no-untyped-def]
-    """Close an open order and say so: CANCELED, or EXPIRED."""
+    """Close an open order with an event of `kind`: CANCELED, or EXPIRED."""
     order = market.seat[np.uint64(seat_index)].order[np.uint64(slot)]
     quantity = order.leaves_quantity + order.reserve_quantity
     close_order(market, seat_index, slot, order)
-    emit(
-        market, kind, reason, seat_index, order.side, order.price_ticks, quantity, 0, order.order_id,
-        order.client_order_id, 0, MAKER if order.ladder <= ASKS else 0,
-    )  # fmt: skip
+    event = emit_order(market, kind, seat_index, order, quantity, 0)
+    event.reason = reason
+    event.liquidity = MAKER if order.ladder <= ASKS else 0
 
 
 @inlined
 def rest_order(market, seat_index, slot, quantity_lots, display_lots):  # type: ignore[no-untyped-def]
-    """Put `quantity_lots` of the order in `slot` last in the queue at its price, showing `display_lots` (0: all)."""
+    """Append `quantity_lots` of the order in `slot` to the queue at its price, displaying `display_lots` (0: all)."""
     seat = market.seat[np.uint64(seat_index)]
     order = seat.order[np.uint64(slot)]
     order.ladder = BIDS if order.side > 0 else ASKS
@@ -71,15 +70,12 @@ def rest_order(market, seat_index, slot, quantity_lots, display_lots):  # type: 
     seat.account.open_lots[np.uint64(order.ladder)] += quantity_lots
     place = find_or_insert_level(market.book, order.ladder, order.price_ticks)
     enqueue(market.book, place, seat_index << SLOT_BITS | slot, order)
-    emit(
-        market, RESTED, NO_REASON, seat_index, order.side, order.price_ticks, order.leaves_quantity, quantity_lots,
-        order.order_id, order.client_order_id, 0, 0,
-    )  # fmt: skip
+    emit_order(market, RESTED, seat_index, order, order.leaves_quantity, quantity_lots)
 
 
 @compiled
 def refresh_order(market, seat_index, slot, quantity_lots):  # type: ignore[no-untyped-def]
-    """Let an iceberg whose display is used up show the next part of `quantity_lots`."""
+    """Refresh an iceberg whose displayed part is filled from its `quantity_lots` left."""
     seat = market.seat[seat_index]
     if seat.refresh_step != market.public.step:
         seat.refresh_step = market.public.step
@@ -91,7 +87,7 @@ def refresh_order(market, seat_index, slot, quantity_lots):  # type: ignore[no-u
 
 @inlined
 def reduce_order(market, seat, order, quantity_lots):  # type: ignore[no-untyped-def]
-    """Take displayed quantity from a resting order, which keeps its place and something of it."""
+    """Reduce the displayed quantity of a resting order, which keeps its queue position."""
     market.book.level[np.uint64(order.level)].quantity_lots -= quantity_lots
     order.leaves_quantity -= quantity_lots
     seat.account.open_lots[np.uint64(order.ladder)] -= quantity_lots
@@ -99,7 +95,7 @@ def reduce_order(market, seat, order, quantity_lots):  # type: ignore[no-untyped
 
 @inlined
 def consume(market, seat_index, slot, quantity_lots):  # type: ignore[no-untyped-def]
-    """Take `quantity_lots` of what a resting order displays: it stays, refreshes from its reserve, or ends."""
+    """Fill `quantity_lots` of a resting order's displayed part: it stays, refreshes from its reserve, or is closed."""
     seat = market.seat[np.uint64(seat_index)]
     order = seat.order[np.uint64(slot)]
     if quantity_lots < order.leaves_quantity:
@@ -113,22 +109,21 @@ def consume(market, seat_index, slot, quantity_lots):  # type: ignore[no-untyped
 
 @compiled
 def prevent_self_trade(market, seat_index, slot, order_id, client_order_id, leaves):  # type: ignore[no-untyped-def]
-    """Apply the venue's self-trade prevention; return what is left of the incoming order."""
+    """Apply the venue's self-trade prevention; return the incoming order's leaves quantity."""
     policy = market.self_trade
     order = market.seat[seat_index].order[slot]
     if policy == CANCEL_INCOMING or policy == DECREMENT:
         quantity = leaves if policy == CANCEL_INCOMING else min(leaves, order.leaves_quantity)
-        emit(
-            market, CANCELED, SELF_TRADE, seat_index, -order.side, order.price_ticks, quantity, leaves - quantity,
-            order_id, client_order_id, 0, 0,
-        )  # fmt: skip
         leaves -= quantity
+        event = emit(
+            market, CANCELED, seat_index, -order.side, order.price_ticks, quantity, leaves, order_id, client_order_id
+        )
+        event.reason = SELF_TRADE
         if policy == DECREMENT:
             left = order.leaves_quantity + order.reserve_quantity - quantity
-            emit(
-                market, CANCELED, SELF_TRADE, seat_index, order.side, order.price_ticks, quantity, left,
-                order.order_id, order.client_order_id, 0, MAKER,
-            )  # fmt: skip
+            event = emit_order(market, CANCELED, seat_index, order, quantity, left)
+            event.reason = SELF_TRADE
+            event.liquidity = MAKER
             consume(market, seat_index, slot, quantity)
         return leaves
     terminate_order(market, seat_index, slot, CANCELED, SELF_TRADE)
@@ -149,7 +144,7 @@ def record_trade(market, price_ticks, side, quantity_lots):  # type: ignore[no-u
 
 @inlined
 def match(market, seat_index, side, threshold, quantity_lots, order_id, client_order_id):  # type: ignore[no-untyped-def]
-    """Fill an incoming order against opposite levels whose key is at least `threshold`; return what is left of it."""
+    """Fill an incoming order against opposite levels whose key is at least `threshold`; return its leaves quantity."""
     book = market.book
     taker = market.seat[np.uint64(seat_index)]
     opposite = ASKS if side > 0 else BIDS
@@ -173,14 +168,12 @@ def match(market, seat_index, side, threshold, quantity_lots, order_id, client_o
         market.trade_sequence += 1
         trade_id = market.trade_sequence
         left = resting.leaves_quantity + resting.reserve_quantity - quantity
-        emit(
-            market, FILLED, NO_REASON, maker_index, -side, price, quantity, left, resting.order_id,
-            resting.client_order_id, trade_id, MAKER,
-        )  # fmt: skip
-        emit(
-            market, FILLED, NO_REASON, seat_index, side, price, quantity, leaves, order_id, client_order_id,
-            trade_id, TAKER,
-        )  # fmt: skip
+        event = emit_order(market, FILLED, maker_index, resting, quantity, left)
+        event.trade_id = trade_id
+        event.liquidity = MAKER
+        event = emit(market, FILLED, seat_index, side, price, quantity, leaves, order_id, client_order_id)
+        event.trade_id = trade_id
+        event.liquidity = TAKER
         maker.time_of_last_fill_ns = market.time_ns
         taker.time_of_last_fill_ns = market.time_ns
         record_trade(market, price, side, quantity)
@@ -190,9 +183,9 @@ def match(market, seat_index, side, threshold, quantity_lots, order_id, client_o
 
 @compiled
 def can_fill(market, seat_index, side, threshold, quantity_lots):  # type: ignore[no-untyped-def]
-    """Return whether an order would trade `quantity_lots` at once.
+    """Return whether an order would fill `quantity_lots` immediately.
 
-    Only under CANCEL_RESTING does it get past an order of its own seat; what is hidden comes after all that is shown.
+    Only under CANCEL_RESTING does it pass an order of its own seat; hidden quantity fills after all displayed quantity.
     """
     book = market.book
     opposite = ASKS if side > 0 else BIDS

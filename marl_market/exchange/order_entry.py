@@ -1,7 +1,7 @@
-"""Commands in: what becomes of an order from its arrival until it is filled, rests, waits or ends.
+"""Order entry: process commands from their arrival until the order is filled, rests, waits or is terminated.
 
-Assumptions: an order that is rejected changes nothing; what an order that may not wait does not find is canceled; a
-replaced order keeps its id, and its place in the queue only when its quantity falls at the same price.
+Assumptions: an order that is rejected changes nothing; the remainder of an order that may not rest is canceled; a
+replaced order keeps its id, and its queue position only when its quantity falls at the same price.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from marl_market.exchange.admission import (
     keeps_slot,
     price_rejection,
     quantity_rejection,
-    rejection,
+    rejection_reason,
     taking_key,
     would_take,
 )
@@ -33,7 +33,7 @@ from marl_market.exchange.book import SLOT_MASK, enqueue, find_or_insert_level, 
 from marl_market.exchange.codes import CommandKind, EventKind, Reason
 from marl_market.exchange.compiled import compiled, inlined
 from marl_market.exchange.credit import credit_rejection
-from marl_market.exchange.events import emit
+from marl_market.exchange.events import emit, emit_order
 from marl_market.exchange.matching import close_order, match, rest_order, terminate_order
 from marl_market.exchange.records import (
     ASKS,
@@ -57,17 +57,18 @@ ONE = np.uint64(1)
 
 @compiled
 def reject(market, seat_index, command, reason):  # type: ignore[no-untyped-def]
-    """Turn a command down; nothing else changes."""
+    """Reject a command for `reason`; nothing else changes."""
     market.seat[seat_index].account.rejected += 1
-    emit(
-        market, REJECTED, reason, seat_index, command.side, command.price_ticks, command.quantity_lots, 0,
-        command.order_id, command.client_order_id, 0, 0,
+    event = emit(
+        market, REJECTED, seat_index, command.side, command.price_ticks, command.quantity_lots, 0, command.order_id,
+        command.client_order_id,
     )  # fmt: skip
+    event.reason = reason
 
 
 @inlined
-def trade(market, seat_index, kind, side, price_ticks, quantity_lots, order_id, client_order_id):  # type: ignore[no-untyped-def]
-    """Match an accepted order where the venue trades continuously; return what is left of it."""
+def match_order(market, seat_index, kind, side, price_ticks, quantity_lots, order_id, client_order_id):  # type: ignore[no-untyped-def]
+    """Match an accepted order in continuous trading; return its leaves quantity."""
     if market.phase != CONTINUOUS:
         return quantity_lots
     key = taking_key(market, kind, side, price_ticks)
@@ -76,14 +77,15 @@ def trade(market, seat_index, kind, side, price_ticks, quantity_lots, order_id, 
 
 @inlined
 def cancel_remainder(market, seat_index, side, price_ticks, leaves, order_id, client_order_id):  # type: ignore[no-untyped-def]
-    """Cancel what an order that may not rest has left."""
-    emit(market, CANCELED, NO_LIQUIDITY, seat_index, side, price_ticks, leaves, 0, order_id, client_order_id, 0, 0)
+    """Cancel the remainder of an order that may not rest."""
+    event = emit(market, CANCELED, seat_index, side, price_ticks, leaves, 0, order_id, client_order_id)
+    event.reason = NO_LIQUIDITY
 
 
 @compiled
 def execute_again(market, seat_index, slot, kind, side, price_ticks, quantity_lots, order_id, client_order_id):  # type: ignore[no-untyped-def]
-    """Match an order that is no new command; what is left rests in `slot`, or is canceled where it has none (-1)."""
-    leaves = trade(market, seat_index, kind, side, price_ticks, quantity_lots, order_id, client_order_id)
+    """Match an order that is no new command; its remainder rests in `slot`, or is canceled where `slot` is -1."""
+    leaves = match_order(market, seat_index, kind, side, price_ticks, quantity_lots, order_id, client_order_id)
     if leaves == 0:
         return
     if slot >= 0:
@@ -94,7 +96,7 @@ def execute_again(market, seat_index, slot, kind, side, price_ticks, quantity_lo
 
 @compiled
 def await_trigger(market, seat_index, slot, quantity_lots):  # type: ignore[no-untyped-def]
-    """Let the stop order in `slot` wait until its trigger is traded."""
+    """Insert the stop order in `slot` into the ladder of its trigger."""
     seat = market.seat[seat_index]
     order = seat.order[slot]
     order.ladder = BUY_STOPS if order.side > 0 else SELL_STOPS
@@ -107,19 +109,20 @@ def await_trigger(market, seat_index, slot, quantity_lots):  # type: ignore[no-u
 
 @inlined
 def accept(market, seat_index, slot, command):  # type: ignore[no-untyped-def]
-    """Say that a new order, which may rest in `slot` (-1: nowhere), is accepted; return its id."""
+    """Accept a new order, which may rest in `slot` (-1: none); return its id."""
     market.order_sequence += 1
     order_id = (market.order_sequence << REFERENCE_BITS) | (seat_index << SLOT_BITS) | max(slot, 0)
+    quantity = command.quantity_lots
     emit(
-        market, ACCEPTED, NO_REASON, seat_index, command.side, command.price_ticks, command.quantity_lots,
-        command.quantity_lots, order_id, command.client_order_id, 0, 0,
+        market, ACCEPTED, seat_index, command.side, command.price_ticks, quantity, quantity, order_id,
+        command.client_order_id,
     )  # fmt: skip
     return order_id
 
 
 @inlined
 def write_order(market, seat_index, slot, order_id, command):  # type: ignore[no-untyped-def]
-    """Write what a new order is into its slot."""
+    """Write a new order into its slot."""
     order = market.seat[np.uint64(seat_index)].order[np.uint64(slot)]
     order.order_id = order_id
     order.display_lots = command.display_lots
@@ -138,18 +141,18 @@ def write_order(market, seat_index, slot, order_id, command):  # type: ignore[no
 
 @inlined
 def submit(market, seat_index, command):  # type: ignore[no-untyped-def]
-    """Accept or reject a new limit or market order and carry it out."""
+    """Accept or reject a new limit or market order and match it."""
     seat = market.seat[np.uint64(seat_index)]
     kind = command.kind
     if not is_plain(market, seat, kind, command):
-        reason = rejection(market, seat_index, command)
+        reason = rejection_reason(market, seat_index, command)
         if reason != NO_REASON:
             reject(market, seat_index, command, reason)
             return
     slot = lowest_bit(~seat.live) if keeps_slot(kind, command.time_in_force) else np.int64(-1)
     order_id = accept(market, seat_index, slot, command)
     side, price, client_order_id = np.int64(command.side), np.int64(command.price_ticks), command.client_order_id
-    leaves = trade(market, seat_index, kind, side, price, command.quantity_lots, order_id, client_order_id)
+    leaves = match_order(market, seat_index, kind, side, price, command.quantity_lots, order_id, client_order_id)
     if leaves == 0:
         return
     if slot >= 0:
@@ -161,8 +164,8 @@ def submit(market, seat_index, command):  # type: ignore[no-untyped-def]
 
 @compiled
 def submit_stop(market, seat_index, command):  # type: ignore[no-untyped-def]
-    """Accept or reject a new order that waits for its trigger."""
-    reason = rejection(market, seat_index, command)
+    """Accept or reject a new stop order."""
+    reason = rejection_reason(market, seat_index, command)
     if reason != NO_REASON:
         reject(market, seat_index, command, reason)
         return
@@ -174,7 +177,7 @@ def submit_stop(market, seat_index, command):  # type: ignore[no-untyped-def]
 
 @inlined
 def next_triggered(market):  # type: ignore[no-untyped-def]
-    """Return the reference of the stop order that the last price wakes next, or -1."""
+    """Return the reference of the next stop order that the last price triggers, or -1."""
     book = market.book
     last = market.public.last_trade_ticks
     if book.count[BUY_STOPS] > 0:
@@ -189,8 +192,8 @@ def next_triggered(market):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def wake_stops(market):  # type: ignore[no-untyped-def]
-    """Carry out every stop order whose trigger has been traded, those that they trigger in turn included."""
+def trigger_stops(market):  # type: ignore[no-untyped-def]
+    """Execute every triggered stop order, those that they trigger in turn included."""
     while True:
         reference = next_triggered(market)
         if reference < 0:
@@ -200,10 +203,7 @@ def wake_stops(market):  # type: ignore[no-untyped-def]
         order = market.seat[seat_index].order[slot]
         quantity = order.leaves_quantity
         close_order(market, seat_index, slot, order)
-        emit(
-            market, TRIGGERED, NO_REASON, seat_index, order.side, order.price_ticks, quantity, quantity,
-            order.order_id, order.client_order_id, 0, 0,
-        )  # fmt: skip
+        emit_order(market, TRIGGERED, seat_index, order, quantity, quantity)
         kind = MARKET if order.kind == STOP else LIMIT
         kept = slot if keeps_slot(kind, order.time_in_force) else np.int64(-1)
         execute_again(
@@ -214,7 +214,7 @@ def wake_stops(market):  # type: ignore[no-untyped-def]
 
 @inlined
 def own_open_slot(market, seat_index, order_id):  # type: ignore[no-untyped-def]
-    """Return the slot of an open order of the seat, or -1 where the id is not open or not its own."""
+    """Return the slot of the seat's open order of an id, or -1 where the seat has none."""
     seat = market.seat[seat_index]
     reference = order_id & REFERENCE_MASK
     slot = reference & SLOT_OF_REFERENCE
@@ -237,7 +237,7 @@ def cancel(market, seat_index, command):  # type: ignore[no-untyped-def]
 
 @compiled
 def cancel_all(market, seat_index, reason):  # type: ignore[no-untyped-def]
-    """Cancel every open order of the seat for a reason; none is no error."""
+    """Cancel every open order of the seat, if any, for `reason`."""
     open_orders = market.seat[seat_index].live
     while open_orders != 0:
         terminate_order(market, seat_index, lowest_bit(open_orders), CANCELED, reason)
@@ -246,7 +246,7 @@ def cancel_all(market, seat_index, reason):  # type: ignore[no-untyped-def]
 
 @inlined
 def replace_rejection(market, order, command):  # type: ignore[no-untyped-def]
-    """Return why an open order cannot be replaced so, or Reason.NONE."""
+    """Return the rejection reason of a replace command, or Reason.NONE."""
     if market.phase == HALTED:
         return MARKET_HALTED
     reason = quantity_rejection(market, command.quantity_lots)
@@ -261,7 +261,7 @@ def replace_rejection(market, order, command):  # type: ignore[no-untyped-def]
 
 @inlined
 def shrink(market, seat, order, quantity_lots):  # type: ignore[no-untyped-def]
-    """Reduce an open order to `quantity_lots` in its place, its hidden part first."""
+    """Reduce an open order to `quantity_lots` at its queue position, its hidden part first."""
     level = market.book.level[order.level]
     surplus = order.leaves_quantity + order.reserve_quantity - quantity_lots
     hidden = min(surplus, order.reserve_quantity)
@@ -275,7 +275,7 @@ def shrink(market, seat, order, quantity_lots):  # type: ignore[no-untyped-def]
 
 @compiled
 def replace(market, seat_index, command):  # type: ignore[no-untyped-def]
-    """Give an open order another price or quantity (what is then left of it); a waiting stop also another trigger."""
+    """Replace the price or the remaining quantity of an open order; of a waiting stop also the trigger."""
     slot = own_open_slot(market, seat_index, command.order_id)
     if slot < 0:
         reject(market, seat_index, command, ORDER_UNKNOWN)
@@ -306,10 +306,7 @@ def replace(market, seat_index, command):  # type: ignore[no-untyped-def]
         close_order(market, seat_index, slot, order)
         order.price_ticks = command.price_ticks
         order.trigger_ticks = trigger
-    emit(
-        market, REPLACED, NO_REASON, seat_index, order.side, command.price_ticks, quantity, quantity,
-        order.order_id, order.client_order_id, 0, 0,
-    )  # fmt: skip
+    emit_order(market, REPLACED, seat_index, order, quantity, quantity)
     if keeps:
         return
     if waiting:
@@ -323,7 +320,7 @@ def replace(market, seat_index, command):  # type: ignore[no-untyped-def]
 
 @compiled
 def process_rare(market, seat_index, command):  # type: ignore[no-untyped-def]
-    """Carry out a command of one of the rarer kinds."""
+    """Process a command of one of the rarer kinds."""
     kind = command.kind
     if kind == STOP or kind == STOP_LIMIT:
         submit_stop(market, seat_index, command)
@@ -337,7 +334,7 @@ def process_rare(market, seat_index, command):  # type: ignore[no-untyped-def]
 
 @inlined
 def process(market, seat_index, command):  # type: ignore[no-untyped-def]
-    """Carry out one command of a seat, and every stop order that it triggers."""
+    """Process one command of a seat, and every stop order that it triggers."""
     kind = command.kind
     if kind == LIMIT or kind == MARKET:
         submit(market, seat_index, command)
@@ -346,4 +343,4 @@ def process(market, seat_index, command):  # type: ignore[no-untyped-def]
     else:
         process_rare(market, seat_index, command)
     if market.book.count[BUY_STOPS] + market.book.count[SELL_STOPS] > 0 and market.phase == CONTINUOUS:
-        wake_stops(market)
+        trigger_stops(market)

@@ -1,7 +1,7 @@
-"""Which seats are in the market: they may come in mid-session and leave for good.
+"""Participation: seats may arrive within a session and depart for good.
 
-Assumptions: a seat is in the market in one stretch of steps at most. One that is not decides nothing and has no orders;
-its account stays as it is, so that what it holds stays conserved and is valued at the mark.
+Assumptions: a seat is present in one interval of steps at most. An absent seat neither decides nor has orders; its
+account stays unchanged, so that positions are conserved and valued at the mark.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from marl_market.exchange.codes import CommandKind, EventKind, Phase, Reason
 from marl_market.exchange.compiled import compiled
 from marl_market.exchange.credit import holding
 from marl_market.exchange.events import emit
-from marl_market.exchange.order_entry import cancel_all, execute_again, wake_stops
+from marl_market.exchange.order_entry import cancel_all, execute_again, trigger_stops
 from marl_market.exchange.records import REFERENCE_BITS, SLOT_BITS
 
 ACCEPTED, MARKET, CONTINUOUS = int(EventKind.ACCEPTED), int(CommandKind.MARKET), int(Phase.CONTINUOUS)
@@ -21,30 +21,31 @@ SEAT_ABSENT = int(Reason.SEAT_ABSENT)
 
 @compiled
 def leave(market, seat_index):  # type: ignore[no-untyped-def]
-    """Take a seat out of the market: its open orders are canceled, its account stays as it is."""
+    """Remove a seat from the market: its open orders are canceled, its account stays unchanged."""
     cancel_all(market, seat_index, SEAT_ABSENT)
     market.seat[seat_index].present = 0
 
 
 @compiled
 def close_position(market, seat_index, lots, reason):  # type: ignore[no-untyped-def]
-    """Sell `lots` of a seat at market, or buy them back where they are below zero, as far as the book goes.
+    """Close a position of `lots` at market, as far as the book can fill it.
 
-    Nothing is closed where the venue does not trade continuously.
+    Nothing is closed outside continuous trading.
     """
     if lots == 0 or market.phase != CONTINUOUS:
         return
     side = np.int32(-1 if lots > 0 else 1)
     market.order_sequence += 1
     order_id = (market.order_sequence << REFERENCE_BITS) | (seat_index << SLOT_BITS)
-    emit(market, ACCEPTED, reason, seat_index, side, 0, abs(lots), abs(lots), order_id, 0, 0, 0)
+    event = emit(market, ACCEPTED, seat_index, side, 0, abs(lots), abs(lots), order_id, 0)
+    event.reason = reason
     execute_again(market, seat_index, np.int64(-1), MARKET, side, np.int32(0), abs(lots), order_id, np.int32(0))
-    wake_stops(market)
+    trigger_stops(market)
 
 
 @compiled
 def admit_and_remove(market):  # type: ignore[no-untyped-def]
-    """Let those seats leave whose last step this was, and those come that may decide in the next one."""
+    """Remove the seats that depart after this step, and admit those that arrive in the next one."""
     following = market.public.step + 1
     for i in range(market.seat_count):
         seat = market.seat[i]

@@ -1,4 +1,4 @@
-"""Memory that only some markets have, reached by an address, and records copied whole."""
+"""Access to memory by its address, which only some markets have, and copies of whole records."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ def pointer(_typing_context, address):  # type: ignore[no-untyped-def]
 
 
 FLOATS = types.CPointer(types.float32)
-"""Numbers in a row, from wherever one is told on; compiled functions read and write them by index."""
+"""A pointer to contiguous float32 numbers; compiled functions read and write them by index."""
 
 
 @intrinsic
 def floats_at(_typing_context, address):  # type: ignore[no-untyped-def]
-    """Return the float32 numbers that lie at an address."""
+    """Return the pointer to the float32 numbers at an address."""
     return FLOATS(types.int64), lambda _context, builder, _signature, arguments: builder.inttoptr(
         arguments[0], ir.FloatType().as_pointer()
     )
 
 
 def generate_float_copy(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-    """Emit the copy of so many numbers."""
+    """Emit the copy of `count` numbers."""
     target, source, count = arguments
     cgutils.raw_memcpy(builder, target, source, count, 4)
     return context.get_dummy_value()
@@ -42,12 +42,12 @@ def generate_float_copy(context: Any, builder: Any, signature: Any, arguments: A
 
 @intrinsic
 def copy_floats(_typing_context, target, source, count):  # type: ignore[no-untyped-def]
-    """Copy `count` numbers to where none of them lies yet."""
+    """Copy `count` numbers to a target that does not overlap the source."""
     return types.void(FLOATS, FLOATS, types.int64), generate_float_copy
 
 
 def generate_step(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-    """Emit the record that lies some bytes after another."""
+    """Emit the pointer to the record some bytes after another."""
     record, distance = arguments
     return cgutils.pointer_add(builder, record, distance)
 
@@ -68,7 +68,19 @@ def generate_copy(context: Any, builder: Any, signature: Any, arguments: Any) ->
 
 @intrinsic
 def copy_record(_typing_context, target, source):  # type: ignore[no-untyped-def]
-    """Copy all of one record onto another of its type; by fields, numba would move each byte as a value."""
+    """Copy the whole of one record onto another of its type; by fields, numba would move each byte as a value."""
     if target != source:
         raise TypeError(f"a record of {source} cannot be copied onto one of {target}")
     return types.void(target, source), generate_copy
+
+
+def generate_clear(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    """Emit zeros for all of a record's bytes."""
+    cgutils.memset(builder, arguments[0], ir.Constant(ir.IntType(64), signature.args[0].size), 0)
+    return context.get_dummy_value()
+
+
+@intrinsic
+def clear_record(_typing_context, record):  # type: ignore[no-untyped-def]
+    """Set all fields of a record to zero."""
+    return types.void(record), generate_clear

@@ -1,8 +1,8 @@
-"""One account over several instruments: what a seat has and needs elsewhere, told to each of its books in turn.
+"""Cross-instrument accounts: equity and margins of a seat in its other instruments, copied to each instrument in turn.
 
-Why told and not shared: every instrument has a record of its own, with its own book and its own part of each account,
-so that the matching engine knows one instrument only. Instruments are carried out one after the other within a step,
-and each is told anew before its turn: what it checks is exact.
+Why copied and not shared: every instrument has a record of its own, with its own book and its own part of each account,
+so that the matching engine knows one instrument only. Instruments are processed one after the other within a step, and
+each is synchronized before its turn, so that its credit checks are exact.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ def instrument(first, number):  # type: ignore[no-untyped-def]
 
 @compiled
 def sync_cross_instrument(first, index):  # type: ignore[no-untyped-def]
-    """Tell instrument `index` what its seats have and need in all others of the market that begins with `first`."""
+    """Write the seats' equity and margins in all other instruments of a market into instrument `index`.
+
+    `first` is the record of the market's first instrument.
+    """
     market = instrument(first, index)
     if not (market.limits_orders == 1 or market.watches_accounts == 1):
         return
@@ -37,7 +40,7 @@ def sync_cross_instrument(first, index):  # type: ignore[no-untyped-def]
 
 @compiled
 def add_instrument(account, public, seat):  # type: ignore[no-untyped-def]
-    """Add what a seat has and needs in one other instrument."""
+    """Add the equity and margins of a seat in one other instrument."""
     other = seat.account
     account.twice_equity_elsewhere += twice_equity(public, other) - other.twice_equity_elsewhere
     account.cash_elsewhere += public.credit.initial_cash + other.cash
@@ -52,7 +55,7 @@ def add_instrument(account, public, seat):  # type: ignore[no-untyped-def]
 
 @compiled
 def remove_from_all_instruments(first):  # type: ignore[no-untyped-def]
-    """Take the seats that have left one instrument of a market out of all others."""
+    """Remove the seats that have left one instrument of a market from all others."""
     for i in range(first.seat_count):
         left = False
         for n in range(first.instrument_count):

@@ -1,4 +1,4 @@
-"""What the venue publishes: the public record, made anew from the book."""
+"""Publication of market data: the public record, rebuilt from the book."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from marl_market.exchange.records import PUBLIC_LEVELS
 
 @inlined
 def publish_side(market, index):  # type: ignore[no-untyped-def]
-    """Keep the touch of one side as the earlier one, and copy its best levels, best first."""
+    """Copy the best levels of one side, best first, and keep its previous best level; return the number of levels."""
     book = market.book
-    touch = market.public.level[index, 0]
+    best = market.public.level[index, 0]
     earlier = market.public.previous_best[index]
-    earlier.price_ticks = touch.price_ticks
-    earlier.quantity_lots = touch.quantity_lots if market.public.depth[index] > 0 else 0
+    earlier.price_ticks = best.price_ticks
+    earlier.quantity_lots = best.quantity_lots if market.public.depth[index] > 0 else 0
     count = book.count[index]
     depth = min(count, PUBLIC_LEVELS)
     for i in range(depth):
         level = book.level[book.ladder[index, count - 1 - i] & SLOT_MASK]
-        shown = market.public.level[index, i]
-        shown.price_ticks = level.price_ticks
-        shown.quantity_lots = level.quantity_lots
-        shown.orders = level.count
+        published = market.public.level[index, i]
+        published.price_ticks = level.price_ticks
+        published.quantity_lots = level.quantity_lots
+        published.orders = level.count
     market.public.depth[index] = depth
     return depth
 
 
 @compiled
 def publish(market):  # type: ignore[no-untyped-def]
-    """Refresh touch, levels, reference price and mark.
+    """Publish best bid and offer, levels, reference price and mark.
 
-    A quote moves the mark only after it has stood through a whole step, in which everybody could have traded with
+    A quote moves the mark only after it has stood through a whole step, in which every seat could have traded with
     it: the mark is the middle of the worse of the last two bids and the worse of the last two asks.
     """
     public = market.public
@@ -60,5 +60,5 @@ def publish(market):  # type: ignore[no-untyped-def]
 
 @compiled
 def twice_profit(market_public, account):  # type: ignore[no-untyped-def]
-    """Return twice an account's worth in cash units: cash plus the position at the mark."""
+    """Return twice an account's profit in cash units: cash plus the position at the mark."""
     return 2 * account.cash + account.position * market_public.twice_mark_ticks * market_public.cash_per_tick_lot

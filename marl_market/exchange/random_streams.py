@@ -4,8 +4,7 @@ The generator is xorshift64* (Vigna 2016, "An experimental exploration of Marsag
 scrambled"): one word of state, which must not be zero, and the same numbers whatever thread runs the market.
 
 Why a stream is begun anew each step: two markets of one seed then draw the same numbers in step t however they
-differ before it, so a difference between two minds is not drowned by the luck that their first difference sets free
-(common random numbers).
+differ before it (common random numbers), which lowers the variance of a comparison of two policies.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ def begin_stream(record, step):  # type: ignore[no-untyped-def]
 
 @inlined
 def following(word):  # type: ignore[no-untyped-def]
-    """Return the state of a stream that comes after the state `word`."""
+    """Return the state of a stream after the state `word`."""
     word ^= word >> np.uint64(12)
     word ^= word << np.uint64(25)
     return word ^ (word >> np.uint64(27))
@@ -42,20 +41,20 @@ def following(word):  # type: ignore[no-untyped-def]
 
 @inlined
 def upper_bits(word):  # type: ignore[no-untyped-def]
-    """Return the `UPPER_BITS` random bits that a state of a stream stands for."""
+    """Return the `UPPER_BITS` random bits of a stream's state."""
     return (word * MULTIPLIER) >> np.uint64(64 - UPPER_BITS)
 
 
 @inlined
 def uniform(record):  # type: ignore[no-untyped-def]
-    """Return a number drawn evenly from [0, 1)."""
+    """Return a draw from the uniform distribution on [0, 1)."""
     record.random = following(record.random)
     return np.float64(upper_bits(record.random)) * TO_UNIT
 
 
 @inlined
 def below(record, bound):  # type: ignore[no-untyped-def]
-    """Return a whole number drawn evenly from 0 to `bound` - 1."""
+    """Return a uniform integer from 0 to `bound` - 1."""
     return np.int64(uniform(record) * bound)
 
 

@@ -1,16 +1,16 @@
 """The memory of a market: one NumPy record that every compiled function shares.
 
 Why one record: a compiled call then passes a single pointer; passing the same state as many arrays costs two to four
-times the engine's speed. Why an order lives inside its owner's seat: a trader sees its own orders without a copy, an
-order is found by its number without a search, and a seat cannot crowd the others out of a shared pool.
+times the engine's speed. Why an order lies inside its seat's record: a trader reads its own orders without a copy,
+an order is found by its number without a search, and a seat cannot use up a pool shared with other seats.
 
 Assumptions: prices are int32 ticks of any sign; quantities, cash and times are int64. A seat has at most
 `SEAT_ORDERS` open orders and sends at most `SEAT_COMMANDS` commands a decision; both limits reject with a reason. Its
 icebergs refresh at most `SEAT_REFRESHES` times a step and hide nothing after that.
 An order reference is `seat * SEAT_ORDERS + slot`; an order id is `sequence << REFERENCE_BITS | reference`.
 
-Orders, events, seats and markets are whole cache lines of `CACHE_LINE_BYTES` and begin where one begins, and what every step
-needs of a seat lies close together: a step of very many markets waits for memory more than it computes.
+Orders, events, seats and markets are whole cache lines of `CACHE_LINE_BYTES` and begin at a cache line, and the fields
+of a seat that every step reads lie close together: a step of very many markets is bound by memory.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ CAPACITY_SEATS = {"small": 16, "medium": 64, "large": 256, "huge": 1024}
 
 
 def in_cache_lines(fields: list[tuple[Any, ...]]) -> np.dtype[np.void]:
-    """Return the aligned record type of these fields: it, and each record in it of whole cache lines, begins one."""
+    """Return the aligned record type of these fields; it and each field of whole cache lines begin at a cache line."""
     formats = [np.dtype([field])[0] for field in fields]
     offsets, end = [], 0
     for kind in formats:
@@ -65,12 +65,12 @@ def rounded_up(size: int, unit: int) -> int:
 COMMAND = np.dtype(
     [
         ("quantity_lots", np.int64),
-        ("display_lots", np.int64),  # shown part of an iceberg; 0 shows all
+        ("display_lots", np.int64),  # displayed part of an iceberg; 0 displays all
         ("order_id", np.int64),  # of the order to cancel or replace
         ("kind", np.int32),
         ("side", np.int32),
         ("price_ticks", np.int32),
-        ("trigger_ticks", np.int32),  # last price that wakes a stop
+        ("trigger_ticks", np.int32),  # last price that triggers a stop
         ("client_order_id", np.int32),
         ("lifetime_steps", np.int32),  # steps after which it expires; 0 never
         ("time_in_force", np.int32),
@@ -130,7 +130,7 @@ ACCOUNT = np.dtype(
         ("fees", np.int64),
         ("traded_lots", np.int64),
         ("trades", np.int64),
-        ("cost", np.int64),  # what the open position was bought for (negative: sold for), average cost, before fees
+        ("cost", np.int64),  # of the open position at average cost, before fees; negative: of a short one
         ("fee_tier", np.int64),
         ("open_lots", np.int64, (2,)),
         ("rejected", np.int64),
@@ -143,17 +143,25 @@ ACCOUNT = np.dtype(
 )
 
 
+NO_AGENT = np.dtype([("none", np.int8)])
+"""The agent record of a seat without an agent.
+
+Why not no field: numba takes a record for a subtype of any record whose fields are its first ones, and then calls a
+function compiled for the other.
+"""
+
+
 @cache
-def seat_dtype(agent: np.dtype[np.void] | None = None) -> np.dtype[np.void]:
-    """Return the record type of one seat; `agent` is the type of the nested record of what decides in it, if any."""
+def seat_dtype(agent: np.dtype[np.void] = NO_AGENT) -> np.dtype[np.void]:
+    """Return the record type of one seat; `agent` is the type of the nested record of its agent."""
     fields: list[tuple[Any, ...]] = [
         ("live", np.uint64),  # bit i is set while order[i] is open
         ("time_of_last_fill_ns", np.int64),
         ("command_count", np.int64),
-        ("present", np.int16),  # whether it is in the market
-        ("present_before", np.int16),  # whether it was as the last step began
+        ("present", np.int16),  # whether it participates in the market
+        ("present_before", np.int16),  # `present` as the last step began
         ("tracks_queue", np.int16),  # whether `ahead_lots` is kept up to date
-        ("closes_position", np.int16),  # whether it leaves with what it holds closed at market
+        ("closes_position", np.int16),  # whether its position is closed at market when it departs
         ("account", ACCOUNT),
         ("random", np.uint64),
         ("random_key", np.uint64),
@@ -165,15 +173,16 @@ def seat_dtype(agent: np.dtype[np.void] | None = None) -> np.dtype[np.void]:
         ("refreshes", np.int64),  # of its icebergs in step `refresh_step`
         ("refresh_step", np.int64),
         ("arrival_step", np.int64),  # first step in which it may decide; 0 or less: from the open
-        ("departure_step", np.int64),  # first step in which it is gone again
+        ("departure_step", np.int64),  # first step in which it is absent again
         ("fill_count", np.int64),  # fills so far; the last SEAT_FILLS of them are in `fill`, fill i at i % SEAT_FILLS
         ("fill", FILL, (SEAT_FILLS,)),
+        ("agent", agent),
     ]
-    return in_cache_lines(fields if agent is None else [*fields, ("agent", agent)])
+    return in_cache_lines(fields)
 
 
 LINK = np.dtype([("next", np.int32), ("previous", np.int32)])
-"""The neighbours of an order, or of a level's end, in the ring of a queue, see `marl_market.exchange.book`."""
+"""The neighbors of an order, or of a level's end, in the ring of a queue, see `marl_market.exchange.book`."""
 
 LEVEL = np.dtype(
     [
@@ -218,11 +227,11 @@ FEES = np.dtype(
 )
 CREDIT = np.dtype(
     [
-        ("initial_cash", np.int64),  # what each seat is given at the open; its account counts from there
+        ("initial_cash", np.int64),  # of each seat at the open; its account counts from there
         ("initial_lots", np.int64),
         ("initial_parts_per_million", np.int64),  # margins
         ("maintenance_parts_per_million", np.int64),
-        ("short_limit", np.int64),  # most lots a seat may owe; -1 where there is no limit
+        ("short_limit", np.int64),  # largest short position in lots; -1 where there is no limit
         ("lending_rate", np.float64),  # a step
     ],
     align=True,
@@ -238,7 +247,7 @@ PUBLIC = np.dtype(
         ("best_ask", np.int32),  # valid while depth[1] > 0
         ("depth", np.int32, (2,)),  # number of valid levels, bids then asks
         ("level", PUBLIC_LEVEL, (2, PUBLIC_LEVELS)),
-        ("reference_ticks", np.float64),  # mid price, or the best there is of it
+        ("reference_ticks", np.float64),  # mid price, or the best estimate of it
         ("previous_best", PUBLIC_LEVEL, (2,)),  # best bid and ask a step ago, quantity 0 where there was none
         ("previous_reference_ticks", np.float64),
         ("twice_mark_ticks", np.int64),  # twice the price that positions are valued at
@@ -253,7 +262,7 @@ PUBLIC = np.dtype(
         ("per_size_scale", np.float64),
         ("per_wealth_scale", np.float64),  # of a cash unit; a wealth scale is a hundred price scales on a size scale
         ("cash_per_tick_lot", np.int64),
-        ("fees", FEES, (FEE_TIERS,)),  # as the venue shows them to all
+        ("fees", FEES, (FEE_TIERS,)),  # as the venue publishes them
         ("credit", CREDIT),
         ("event_count", np.int64),  # public events so far; event i is at i % PUBLIC_EVENTS
         ("event", PUBLIC_EVENT, (PUBLIC_EVENTS,)),
@@ -263,11 +272,11 @@ PUBLIC = np.dtype(
     ],
     align=True,
 )
-"""All that every trader sees of a market."""
+"""The public data of a market, observed by every trader."""
 
 
 @cache
-def market_dtype(capacity: str, agent: np.dtype[np.void] | None = None) -> np.dtype[np.void]:
+def market_dtype(capacity: str, agent: np.dtype[np.void] = NO_AGENT) -> np.dtype[np.void]:
     """Return the record type of one market of the size class `capacity`, whose seats hold an `agent` record each.
 
     Raises ValueError for an unknown class.
@@ -276,12 +285,12 @@ def market_dtype(capacity: str, agent: np.dtype[np.void] | None = None) -> np.dt
         raise ValueError(f"capacity {capacity!r} is no size class; choose one of {', '.join(CAPACITY_SEATS)}")
     seats = CAPACITY_SEATS[capacity]
     orders = seats * SEAT_ORDERS
-    # A pair of events ends what an order shows; a pair that does not is the last of the order that came in. So in a
+    # A pair of fill events uses up a displayed quantity, or else is the last of the incoming order. So in a
     # step a resting order makes at most two events, a waiting stop four (it is triggered, rests and ends), a command
     # five (it is accepted and may be such a stop), and each refresh three more: `SEAT_REFRESHES` for each seat and,
-    # when these are used up, one more for each order, which then hides nothing. What a seat holds is closed, once by a
-    # liquidation and once when it leaves, by an order that is accepted and then canceled or the last of a pair: three
-    # each. What was on its way and is rejected makes one. A step cannot outrun this buffer.
+    # when these are used up, one more for each order, which then hides nothing. A position is closed, once by a
+    # liquidation and once at the departure, by an order that is accepted and then canceled or the last of a pair:
+    # three each. A command in flight that is rejected makes one. A step cannot exceed this buffer.
     events = 7 * orders + seats * (8 * SEAT_COMMANDS + 3 * SEAT_REFRESHES + SEAT_IN_FLIGHT + 6)
     book = np.dtype(
         [
@@ -304,9 +313,9 @@ def market_dtype(capacity: str, agent: np.dtype[np.void] | None = None) -> np.dt
             ("price_band", np.int64),  # ticks around the reference price; 0 has none
             ("self_trade", np.int64),
             ("phase", np.int64),
-            ("limits_orders", np.int64),  # whether an order may be refused for what its seat has
-            ("watches_accounts", np.int64),  # whether accounts are looked at as a step begins
-            ("has_arrivals", np.int64),  # whether seats come or go within the session
+            ("limits_orders", np.int64),  # whether an order may be rejected for its seat's account
+            ("watches_accounts", np.int64),  # whether accounts are checked as a step begins
+            ("has_arrivals", np.int64),  # whether seats arrive or depart within the session
             ("expiring", np.int64),  # whether an order with a last step may be open
             ("opening_steps", np.int64),  # length of the opening call auction
             ("closing_steps", np.int64),
@@ -321,14 +330,14 @@ def market_dtype(capacity: str, agent: np.dtype[np.void] | None = None) -> np.dt
             ("step_ends_ns", np.int64),
             ("random", np.uint64),
             ("random_key", np.uint64),
-            ("path", np.int64),  # address of the fundamental value at step 0; 0 where nobody needs one
-            ("path_shift", np.float64),  # ticks by which seats that steer have moved it
+            ("path", np.int64),  # address of the fundamental value at step 0; 0 where no agent needs one
+            ("path_shift", np.float64),  # ticks by which seats of `moves_fundamental` have moved it
             ("path_published", np.int64),  # whether it is the public reference price and mark
             ("event_count", np.int64),
             ("seat_count", np.int64),
             ("instrument_count", np.int64),  # of its market
             ("instrument_bytes", np.int64),  # from its record to that of the next instrument
-            ("connection", np.int64),  # addresses of `marl_market.exchange.latency.Lines`, 0 where nothing is late
+            ("connection", np.int64),  # addresses of `marl_market.exchange.latency.Connections`, 0 without delays
             ("delivery", np.int64),
             ("delivery_count", np.int64),
             ("history", np.int64),

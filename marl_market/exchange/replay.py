@@ -1,7 +1,7 @@
-"""Record what reached a market, keep it in a file, and let the same happen again, bit for bit.
+"""Replay the commands of a market, bit for bit, and keep them in a file.
 
-A recording is the market as it stood when it began and every command since, step by step in the order and at the time
-of arrival: the engine draws no luck of its own, so that is all there is to know.
+A recording is the market record at its beginning and every command since, step by step in the order and at the time of
+arrival: the engine draws no random numbers, so this determines everything.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ from marl_market.exchange.session import begin_step, end_step
 
 COUNTS = np.dtype(np.int64)
 COLUMNS = {"seat": np.dtype(np.int32), "command": COMMAND, "arrivals": COUNTS, "after_ns": COUNTS, "rejection": COUNTS}
-LATE = ("connection", "delivery", "history", "history_steps")
-"""Addresses, which mean something only to the process that wrote them; what they lead to is in what arrives."""
+LATENCY_FIELDS = ("connection", "delivery", "history", "history_steps")
+"""Addresses, valid only in the process that wrote them; a recording holds commands as they arrive, after all delays."""
 
 
 @dataclass(frozen=True)
 class CommandLog:
-    """Everything that reached one market.
+    """All commands that reached one market.
 
     Attributes:
         opening: (1,) market record before the first command.
-        seat: (commands,) int32, who sent each.
+        seat: (commands,) int32, the sender.
         command: (commands,) COMMAND rows in the order of arrival.
-        arrivals: (steps,) int64, how many arrived in each step.
-        after_ns: (commands,) int64, when each arrived, since the beginning of its step.
-        refusal: (commands,) int64, Reason why the venue did not take it; Reason.NONE of what it took.
+        arrivals: (steps,) int64, number of commands that arrived in each step.
+        after_ns: (commands,) int64, time of arrival since the beginning of the step.
+        rejection: (commands,) int64, Reason of a command rejected before it reached the engine, else Reason.NONE.
         step_ns: length of a step.
     """
 
@@ -54,17 +54,17 @@ def opening_of(markets: NDArray[np.void], number: int) -> NDArray[np.void]:
     capacity = next(name for name, seats in CAPACITY_SEATS.items() if seats == markets.dtype["seat"].shape[0])
     opening = np.zeros(1, market_dtype(capacity))
     assign_fields_by_name(opening, markets[number : number + 1])
-    for name in LATE:
+    for name in LATENCY_FIELDS:
         opening[name] = 0
     return opening
 
 
 @compiled
 def carry_out_steps(markets, seat, command, after_ns, rejection, arrivals, step_ns, first, collected):  # type: ignore[no-untyped-def]
-    """Carry out steps from number `first` on until all are done or `collected` has no room for a full buffer.
+    """Process steps from index `first` on until all are done or `collected` has no room for a full buffer.
 
-    Returns the number of the next step, of the next command and of events collected. The order of what happens in a
-    step is that of `marl_market.env.step.step.trade_once`.
+    Returns the index of the next step, the index of the next command and the number of events. The order within a step
+    is that of `marl_market.env.step.step.trade_once`.
     """
     market = markets[0]
     i = 0
@@ -92,10 +92,9 @@ def carry_out_steps(markets, seat, command, after_ns, rejection, arrivals, step_
 
 
 def replay(log: CommandLog) -> tuple[NDArray[np.void], NDArray[np.void]]:
-    """Let the recorded commands happen again; return the events (EVENT rows) and the (1,) market as they leave it.
+    """Process the recorded commands again; return the events (EVENT rows) and the (1,) market record after them.
 
-    Nothing is decided or scored again: what the seats saw is in what they sent. Raises ValueError where the parts of
-    the recording do not fit each other.
+    No agent acts and no reward is computed. Raises ValueError where the parts of the recording do not fit each other.
     """
     markets = log.opening.copy()
     check_stream(markets, log.seat, log.after_ns, log.command)
@@ -120,7 +119,7 @@ def save_log(path: Path, log: CommandLog) -> None:
 
 
 def load_log(path: Path) -> CommandLog:
-    """Return the recording that `save_log` wrote; raises ValueError naming the file and what does not fit in it."""
+    """Return the recording that `save_log` wrote; raises ValueError naming the file and its invalid array."""
     names = ("opening", *COLUMNS, "step_ns")
     try:
         # NumPy leaves a file open that it opened and could not read.
@@ -137,7 +136,7 @@ def load_log(path: Path) -> CommandLog:
         if arrays[name].dtype != dtype or arrays[name].ndim != 1:
             found = f"{arrays[name].ndim} dimension(s) of {arrays[name].dtype}"
             raise ValueError(f"{path}: {name} has {found}; it must have one of {dtype}")
-    # A file keeps the places of the fields but not that they are aligned, by which compiled functions tell records.
+    # A file keeps the offsets of the fields but not the aligned flag, which compiled functions distinguish records by.
     types = {"opening": known[0], **COLUMNS}
     columns = {name: arrays[name].view(dtype) for name, dtype in types.items()}
     return CommandLog(**columns, step_ns=int(arrays["step_ns"]))

@@ -1,4 +1,4 @@
-"""The venue's day: call auctions at the open and the close, trading halts, expiring orders, fee tiers."""
+"""Trading session: call auctions at the open and the close, trading halts, expiring orders, fee tiers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from marl_market.exchange.codes import EventKind, Phase, Reason
 from marl_market.exchange.compiled import compiled
 from marl_market.exchange.liquidation import watch_accounts
 from marl_market.exchange.matching import terminate_order
-from marl_market.exchange.order_entry import wake_stops
+from marl_market.exchange.order_entry import trigger_stops
 from marl_market.exchange.participation import admit_and_remove
 from marl_market.exchange.publication import publish
 from marl_market.exchange.records import NO_LAST_STEP
@@ -22,7 +22,7 @@ ONE = np.uint64(1)
 
 @compiled
 def expire_orders(market):  # type: ignore[no-untyped-def]
-    """End every order whose last step is over."""
+    """Expire every order whose last step is over."""
     step = market.public.step
     remaining = 0
     for i in range(market.seat_count):
@@ -40,10 +40,9 @@ def expire_orders(market):  # type: ignore[no-untyped-def]
 
 @compiled
 def begin_step(market):  # type: ignore[no-untyped-def]
-    """Set the phase in which the commands of this step arrive; uncross where a call auction is over.
+    """Set the phase of this step's commands; uncross where a call auction is over.
 
-    Then the venue looks at accounts, at the mark that was published last: what seats were shown is what they are
-    judged by.
+    Then the venue checks accounts at the published mark, which the seats have observed.
     """
     if market.expiring == 1:
         expire_orders(market)
@@ -64,19 +63,18 @@ def begin_step(market):  # type: ignore[no-untyped-def]
 
 @compiled
 def end_auction(market):  # type: ignore[no-untyped-def]
-    """Uncross and trade continuously from there."""
+    """Uncross and begin continuous trading."""
     uncross(market)
     market.phase = CONTINUOUS
     market.halt_reference = market.public.last_trade_ticks
-    wake_stops(market)
+    trigger_stops(market)
 
 
 @compiled
 def end_step(market, step_ns):  # type: ignore[no-untyped-def]
-    """Apply what the venue does when a step is over, move the clock on and publish.
+    """Apply the venue's rules at the end of a step of `step_ns` nanoseconds, advance the clock and publish.
 
-    It lets seats leave and come, closes the session's auction, halts trading after a large move and raises fee tiers;
-    the step took `step_ns` nanoseconds.
+    Seats arrive and depart, the closing auction uncrosses, a large move halts trading and fee tiers rise.
     """
     if market.has_arrivals == 1:
         admit_and_remove(market)

@@ -1,4 +1,4 @@
-"""Opening a market: from a spec and a seed to an empty book."""
+"""Set up markets: allocate records, write the constants of a spec, open an empty book."""
 
 from __future__ import annotations
 
@@ -7,21 +7,23 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from marl_market.exchange.accounts import clear_cross_instrument
 from marl_market.exchange.book import LOWEST_KEY
 from marl_market.exchange.codes import Phase
 from marl_market.exchange.compiled import compiled
 from marl_market.exchange.credit import MILLION
 from marl_market.exchange.fees import BILLION
 from marl_market.exchange.market_history import begin_candle
+from marl_market.exchange.pointers import clear_record
 from marl_market.exchange.records import (
     CACHE_LINE_BYTES,
     CAPACITY_SEATS,
     NEVER,
     NIL,
+    NO_AGENT,
     market_dtype,
 )
-from marl_market.market.spec import SELF_TRADE, MarketSpec
+from marl_market.market.rules import SELF_TRADE
+from marl_market.market.spec import MarketSpec
 from marl_market.market.units import NANOSECONDS_PER_SECOND, decimal
 
 CONTINUOUS = int(Phase.CONTINUOUS)
@@ -35,11 +37,11 @@ def allocate_markets(spec: MarketSpec, markets: int, seats: int) -> NDArray[np.v
 
 
 def allocate_instruments(
-    spec: MarketSpec, markets: int, seats: int, agent: np.dtype[np.void] | None = None
+    spec: MarketSpec, markets: int, seats: int, agent: np.dtype[np.void] = NO_AGENT
 ) -> NDArray[np.void]:
     """Return market records of the spec's size class, for `seats` seats each, of shape (instruments, `markets`).
 
-    `agent` is the type of the record that each seat holds of the agent in it, if any. Raises ValueError when the size class has too few seats.
+    `agent` is the type of the agent record in each seat. Raises ValueError when the size class has too few seats.
     """
     dtype = market_dtype(spec.capacity, agent)
     available = CAPACITY_SEATS[spec.capacity]
@@ -63,7 +65,7 @@ def allocate_instruments(
 
 
 def zeros_in_cache_lines(shape: tuple[int, int], dtype: np.dtype[np.void]) -> NDArray[np.void]:
-    """Return an array of zeros that begins where a cache line does."""
+    """Return an array of zeros that begins at a cache line."""
     size = math.prod(shape) * dtype.itemsize
     memory = np.zeros(size + CACHE_LINE_BYTES, np.uint8)
     start = -memory.ctypes.data % CACHE_LINE_BYTES
@@ -124,26 +126,19 @@ def _write_credit(credit: NDArray[np.void], spec: MarketSpec) -> None:
 
 @compiled
 def clear_accounts(market):  # type: ignore[no-untyped-def]
-    """Start all accounts from what seats are given: positions and money sum to zero, and open orders stay open."""
+    """Reset all accounts to their endowment: positions and cash sum to zero; open orders stay open."""
     market.fees_collected = 0
     market.public.session_lots = 0
     for i in range(market.seat_count):
         account = market.seat[i].account
-        account.cash = 0
-        account.position = 0
-        account.fees = 0
-        account.traded_lots = 0
-        account.trades = 0
-        account.rejected = 0
-        account.fee_tier = 0
-        account.cost = 0
-        clear_cross_instrument(account)
+        bid_lots, ask_lots = account.open_lots[0], account.open_lots[1]
+        clear_record(account)
+        account.open_lots[0], account.open_lots[1] = bid_lots, ask_lots
 
 
 @compiled
-def open_market(market, initial_price_ticks):  # type: ignore[no-untyped-def]
-    """Empty the book, the accounts and the tape of one market; constants stay."""
-    book = market.book
+def clear_book(book):  # type: ignore[no-untyped-def]
+    """Remove all levels of a book, whose orders are then gone."""
     for i in range(book.count.size):
         for j in range(book.count[i]):
             book.ladder[i, j] = LOWEST_KEY
@@ -151,7 +146,50 @@ def open_market(market, initial_price_ticks):  # type: ignore[no-untyped-def]
         book.best[i] = LOWEST_KEY
     book.free_level = NIL
     book.used_levels = 0
-    clear_accounts(market)
+
+
+@compiled
+def open_public(public, initial_price_ticks):  # type: ignore[no-untyped-def]
+    """Reset the public record to an empty book at the initial price; constants stay."""
+    public.time_ns = 0
+    public.step = 0
+    public.best_bid = initial_price_ticks
+    public.best_ask = initial_price_ticks
+    public.depth[:] = 0
+    for i in range(public.previous_best.size):
+        public.previous_best[i].quantity_lots = 0
+    public.reference_ticks = initial_price_ticks
+    public.previous_reference_ticks = initial_price_ticks
+    public.twice_mark_ticks = 2 * np.int64(initial_price_ticks)
+    public.last_trade_ticks = initial_price_ticks
+    public.last_aggressor_side = 0
+    public.step_trades = 0
+    public.step_lots[:] = 0
+    public.session_lots = 0
+    public.event_count = 0
+    for i in range(public.candle.size):
+        begin_candle(public.candle[i], initial_price_ticks)
+        begin_candle(public.forming[i], initial_price_ticks)
+
+
+@compiled
+def open_seat(seat):  # type: ignore[no-untyped-def]
+    """Reset a seat to an empty account without orders, commands or fills; constants stay."""
+    clear_record(seat.account)
+    seat.live = np.uint64(0)
+    seat.present = np.int16(seat.arrival_step <= 0)
+    seat.present_before = 0
+    seat.refreshes = 0
+    seat.refresh_step = NEVER
+    seat.time_of_last_fill_ns = 0
+    seat.fill_count = 0
+    seat.command_count = 0
+
+
+@compiled
+def open_market(market, initial_price_ticks):  # type: ignore[no-untyped-def]
+    """Reset the book, the accounts and the market history of one market; constants stay."""
+    market.fees_collected = 0
     market.order_sequence = 0
     market.trade_sequence = 0
     market.time_ns = 0
@@ -160,39 +198,10 @@ def open_market(market, initial_price_ticks):  # type: ignore[no-untyped-def]
     market.expiring = 0
     market.halt_reference = initial_price_ticks
     market.halt_ends = 0
-    public = market.public
-    public.time_ns = 0
-    public.step = 0
-    public.best_bid = initial_price_ticks
-    public.best_ask = initial_price_ticks
-    public.depth[0] = 0
-    public.depth[1] = 0
-    public.previous_best[0].quantity_lots = 0
-    public.previous_best[1].quantity_lots = 0
-    public.reference_ticks = initial_price_ticks
-    public.previous_reference_ticks = initial_price_ticks
-    public.twice_mark_ticks = 2 * np.int64(initial_price_ticks)
-    public.last_trade_ticks = initial_price_ticks
-    public.last_aggressor_side = 0
-    public.step_trades = 0
-    public.step_lots[0] = 0
-    public.step_lots[1] = 0
-    public.event_count = 0
-    for i in range(public.candle.size):
-        begin_candle(public.candle[i], initial_price_ticks)
-        begin_candle(public.forming[i], initial_price_ticks)
+    clear_book(market.book)
+    open_public(market.public, initial_price_ticks)
     for i in range(market.seat_count):
-        seat = market.seat[i]
-        seat.account.open_lots[0] = 0
-        seat.account.open_lots[1] = 0
-        seat.live = np.uint64(0)
-        seat.present = np.int16(seat.arrival_step <= 0)
-        seat.present_before = 0
-        seat.refreshes = 0
-        seat.refresh_step = NEVER
-        seat.time_of_last_fill_ns = 0
-        seat.fill_count = 0
-        seat.command_count = 0
+        open_seat(market.seat[i])
 
 
 @compiled

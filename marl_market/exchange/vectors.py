@@ -1,9 +1,9 @@
-"""The keys of a ladder next to its touch, read and moved all at once by vector instructions.
+"""Vector instructions on the keys of a ladder next to its best price.
 
-Why no loops: where a price belongs differs from order to order, and no processor foresees when a search or a move
-ends, which costs as much as the rest of it. LLVM makes of these vectors what the processor has.
+Why no loops: the position of a price differs from order to order, so a processor mispredicts the end of a search or a
+move, which costs as much as the rest of it. LLVM lowers these vectors to the instructions of the processor.
 
-`keys` is a row of sorted keys, and the window are the `NEAR_KEYS` of them that begin at number `first`.
+`keys` is a row of sorted keys; the window consists of `NEAR_KEYS` of them from index `first` on.
 """
 
 from __future__ import annotations
@@ -47,12 +47,12 @@ def generate_count(context: Any, builder: Any, signature: Any, arguments: Any) -
 
 @intrinsic
 def count_not_below(_typing_context, keys, first, key):  # type: ignore[no-untyped-def]
-    """Return how many keys of the window are not below `key`."""
+    """Return the number of keys of the window that are not below `key`."""
     return types.int64(keys, types.int64, types.int64), generate_count
 
 
 def generate_move(distance: int, moves: str) -> Any:
-    """Return what emits a move of those keys of a window whose places `moves` (an order) the position."""
+    """Return a generator of a move of the window's keys whose places compare to the position by `moves`."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         keys, first, position = arguments

@@ -1,1 +1,1 @@
-"""What is traded: units, specs, and the tape of what a market showed."""
+"""Market descriptions: units, specs, feed messages, and the tape of a market."""

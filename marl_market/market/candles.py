@@ -35,7 +35,7 @@ def candles(tape: Tape, window_ns: int) -> NDArray[np.void]:
     first = np.flatnonzero(np.diff(window, prepend=window[0] - 1))
     last = np.append(first[1:], trades.size) - 1
     every = np.arange(window[0], window[-1] + 1)
-    # The last window with a trade, of each window: its own where it has one.
+    # Of each window, the last window with a trade: its own where it has one.
     place = np.searchsorted(window[first], every, side="right") - 1
     traded = window[first][place] == every
     price = trades["price_ticks"]

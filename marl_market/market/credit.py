@@ -1,4 +1,4 @@
-"""What a venue gives its seats, and how far it lets them go with it."""
+"""Endowments, margins, short limits and lending rates of a venue's seats."""
 
 from __future__ import annotations
 
@@ -10,50 +10,50 @@ from marl_market.market.validation import is_number, require
 HIGHEST_MARGIN = 2.0
 HIGHEST_LENDING_RATE = 1000.0
 HIGHEST_ENDOWMENT = 2**58
-"""Most cash units that a seat can be given; what accounts are worth then fits 64 bits with room to win."""
+"""Largest initial cash in cash units; the value of an account then fits 64 bits with room for profits."""
 
 NO_SHORT_LIMIT = -1
 
 
 @dataclass(frozen=True)
 class Credit:
-    """How far the venue lets a seat go; as it stands, as far as the seat likes.
+    """Credit that the venue extends to a seat; unlimited by default.
 
-    A seat holds `initial_units` plus its position and `initial_cash` plus its cash: accounts count what has changed
-    since the open, so that profits, rewards and the sums of money and positions do not depend on what was given.
+    A seat holds `initial_units` plus its position and `initial_cash` plus its cash: accounts count changes since the
+    open, so that profits, rewards and the sums of money and positions do not depend on the endowment.
     equity = initial_cash + cash + (initial_units + position) * mark.
 
     An order is reserved with the limit price (of a stop: the trigger; of a market order: the edge of the price band
     or, without one, the mark). For each lot,
 
-        need = initial_margin * |mark| + loss      where it would lose `loss` = side * (price - mark) > 0 at once,
+        need = initial_margin * |mark| + loss      where its immediate `loss` = side * (price - mark) > 0,
         need = initial_margin * |price|            else,
 
-    and a new or replaced order is accepted if what all open orders of its side could open is covered at the need of
-    the neediest one:
+    and a new or replaced order is accepted if all lots that the open orders of its side could open are covered at the
+    largest need of these orders:
 
         initial_margin * |holding| * |mark| (where the side adds to it) + opened * need <= equity,
 
     `opened` being the lots of that side's open orders, it included, less those that close the holding. An order that
-    can only close is always accepted, and so is one that is replaced by less of itself. Fees are not reserved: a
+    can only close is always accepted, and so is a replace that only reduces the quantity. Fees are not reserved: a
     margin a little above 1 covers them.
 
     At the beginning of each step of continuous trading, a seat whose equity < maintenance_margin * |holding| * |mark|
-    is liquidated: the venue cancels its orders and sends one at market for all it holds; what the book cannot take is
-    tried again a step later. A seat that then holds nothing and is worth nothing or less is bankrupt and leaves the
-    market; its debt stays in its account, as the venue's claim.
+    is liquidated: the venue cancels its orders and sends a market order for its whole position; a remainder that the
+    book cannot fill is sent again a step later. A seat that then has no position and no positive equity is bankrupt and
+    leaves the market; its debt stays in its account, as the venue's claim.
 
     Attributes:
-        initial_cash: what each seat is given at the open, in currency.
-        initial_units: what each seat is given at the open, in units (shares, coins).
+        initial_cash: cash of each seat at the open, in currency.
+        initial_units: holding of each seat at the open, in units (shares, coins).
         initial_margin: share of the value of a position that equity must cover to open it; 1 is a cash account, 0
             leaves it unchecked.
         maintenance_margin: share of the value of a position below which it is liquidated; 0 never does.
-        short_limit: most units a seat may owe if all of its open orders to sell were filled; 0 forbids short selling,
+        short_limit: largest short position in units, if all open orders to sell were filled; 0 forbids short selling,
             None has no limit.
-        lending_rate: what is charged a year of 365 days for what is borrowed (the value of units owed at the mark,
-            and cash below zero), as a fraction of it; charged at the beginning of each step for the last one, rounded
-            down to whole cash units, and paid as a fee.
+        lending_rate: interest of a year of 365 days on loans (the value of a short position at the mark, and cash
+            below zero), as a fraction of them; charged at the beginning of each step for the last one, rounded down to
+            whole cash units, and paid as a fee.
     """
 
     initial_cash: float = 0.0
@@ -66,49 +66,39 @@ class Credit:
     def __post_init__(self) -> None:
         for name in ("initial_cash", "initial_units"):
             value = getattr(self, name)
-            require(is_number(value) and value >= 0, f"credit.{name}", value, "zero or more")
-        margin = self.initial_margin
-        require(0 <= margin <= HIGHEST_MARGIN, "credit.initial_margin", margin, f"between 0 and {HIGHEST_MARGIN}")
-        require(
-            0 <= self.maintenance_margin <= margin,
-            "credit.maintenance_margin",
-            self.maintenance_margin,
-            f"between 0 and initial_margin, {margin}",
-        )
+            require(is_number(value) and value >= 0, f"market.credit.{name}", value, "zero or more")
+        self._check_margins()
+        self._check_short_limit()
+        rate, most = self.lending_rate, HIGHEST_LENDING_RATE
+        require(0 <= rate <= most, "market.credit.lending_rate", rate, f"between 0 and {most} a year")
+
+    def _check_margins(self) -> None:
+        margin, maintenance = self.initial_margin, self.maintenance_margin
+        most = f"between 0 and {HIGHEST_MARGIN}"
+        require(0 <= margin <= HIGHEST_MARGIN, "market.credit.initial_margin", margin, most)
+        most = f"between 0 and initial_margin, {margin}"
+        require(0 <= maintenance <= margin, "market.credit.maintenance_margin", maintenance, most)
         require(
             margin == 0 or self.initial_cash > 0 or self.initial_units > 0,
-            "credit.initial_cash",
+            "market.credit.initial_cash",
             self.initial_cash,
-            "above zero (or initial_units) where there is an initial_margin: nobody could open anything",
+            "above zero (or initial_units) where there is an initial_margin: no seat could open a position",
         )
-        limit = self.short_limit
-        require(
-            limit is None or (is_number(limit) and limit >= 0),
-            "credit.short_limit",
-            limit,
-            "zero or more, or null for none",
-        )
-        require(
-            limit != 0 or self.initial_units > 0,
-            "credit.initial_units",
-            self.initial_units,
-            "above zero where short_limit is 0: nobody could ever sell",
-        )
-        require(
-            0 <= self.lending_rate <= HIGHEST_LENDING_RATE,
-            "credit.lending_rate",
-            self.lending_rate,
-            f"between 0 and {HIGHEST_LENDING_RATE} a year",
-        )
+
+    def _check_short_limit(self) -> None:
+        limit, wanted = self.short_limit, "zero or more, or null for none"
+        require(limit is None or (is_number(limit) and limit >= 0), "market.credit.short_limit", limit, wanted)
+        wanted = "above zero where short_limit is 0: no seat could ever sell"
+        require(limit != 0 or self.initial_units > 0, "market.credit.initial_units", self.initial_units, wanted)
 
     @property
     def limits_orders(self) -> bool:
-        """Return whether an order may be refused for what its seat has."""
+        """Return whether an order may be rejected for its seat's account."""
         return self.initial_margin > 0 or self.short_limit is not None
 
     @property
     def watches_accounts(self) -> bool:
-        """Return whether the venue looks at accounts at the beginning of a step."""
+        """Return whether the venue checks accounts at the beginning of a step."""
         return self.maintenance_margin > 0 or self.lending_rate > 0
 
     def in_steps(self, cash_unit: float, lot_size: float) -> tuple[int, int, int]:
@@ -118,7 +108,7 @@ class Credit:
         """
         cash = to_steps(self.initial_cash, cash_unit, "credit.initial_cash")
         most = f"at most {HIGHEST_ENDOWMENT} cash units"
-        require(cash <= HIGHEST_ENDOWMENT, "credit.initial_cash", self.initial_cash, most)
+        require(cash <= HIGHEST_ENDOWMENT, "market.credit.initial_cash", self.initial_cash, most)
         lots = to_steps(self.initial_units, lot_size, "credit.initial_units")
         if self.short_limit is None:
             return cash, lots, NO_SHORT_LIMIT

@@ -30,12 +30,12 @@ class Trade:
     """One fill.
 
     Attributes:
-        product_id: what was traded, such as BTC-USD.
-        time_ns: when, in nanoseconds since 1970, UTC.
-        sequence: place among the product's messages.
+        product_id: instrument, such as BTC-USD.
+        time_ns: nanoseconds since 1970, UTC.
+        sequence: number among the product's messages.
         trade_id: number of the fill.
-        maker_order_id: the order that rested.
-        taker_order_id: the order that came.
+        maker_order_id: the resting order.
+        taker_order_id: the incoming order.
         side: of the maker.
         price: in quote currency.
         size: in base currency, above zero.

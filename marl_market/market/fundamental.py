@@ -1,7 +1,7 @@
-"""What the traded thing is worth, whoever trades: exogenous processes that only informed traders see.
+"""Fundamental value of an instrument: exogenous processes that only informed traders observe.
 
-A process gives the whole path of a session at once, since nothing that is traded moves it; so two markets of one seed
-have the same path whatever their traders do.
+A process returns the whole path of a session at once, since no trade moves it; so two markets of one seed have the same
+path whatever their traders do.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ class Fundamental(Protocol):
     """A process of the fundamental value.
 
     Attributes:
-        published: whether the value is public: then it is the reference price that everybody sees and the mark that
-            positions are valued at, as in models whose mid price is exogenous.
+        published: whether the value is public: then it is the reference price that all seats observe and the mark
+            that positions are valued at, as in models whose mid price is exogenous.
     """
 
     @property
@@ -41,13 +41,13 @@ class Fundamental(Protocol):
 
 @dataclass(frozen=True)
 class MeanReverting:
-    """A value that diffuses, jumps, and returns to the initial price.
+    """A value that diffuses, jumps, and reverts to the initial price.
 
     An Ornstein-Uhlenbeck process sampled exactly, with normal jumps at Poisson times as in Merton (1976); in discrete
     time it is the mean-reverting fundamental of Wah, Wright and Wellman (2017).
 
     Attributes:
-        half_life_seconds: time in which half of a distance from the initial price is gone; None never returns.
+        half_life_seconds: half-life of a deviation from the initial price; None never reverts.
         volatility: standard deviation of a second's diffusion, in price scales of the market.
         jump_rate: jumps a second.
         jump_deviation: standard deviation of a jump, in price scales of the market.
@@ -62,9 +62,11 @@ class MeanReverting:
 
     def __post_init__(self) -> None:
         half_life = self.half_life_seconds
-        require(half_life is None or half_life > 0, "fundamental.half_life_seconds", half_life, "above zero, or null")
+        require(
+            half_life is None or half_life > 0, "market.fundamental.half_life_seconds", half_life, "above zero, or null"
+        )
         for name in ("volatility", "jump_rate", "jump_deviation"):
-            require(getattr(self, name) >= 0, f"fundamental.{name}", getattr(self, name), "zero or more")
+            require(getattr(self, name) >= 0, f"market.fundamental.{name}", getattr(self, name), "zero or more")
 
     def path(self, spec: MarketSpec, steps: int, random: np.random.Generator) -> NDArray[np.float64]:
         """Return the value at the beginning of each step, in ticks; it starts at the initial price."""
@@ -84,8 +86,8 @@ class TwoValues:
     """A value that is high or low throughout the session (Glosten and Milgrom 1985).
 
     Attributes:
-        half_range: distance of either from the initial price, in price scales of the market.
-        probability: chance that it is high.
+        half_range: distance of both values from the initial price, in price scales of the market.
+        probability: of the high value.
         published: see `Fundamental`.
     """
 
@@ -94,8 +96,8 @@ class TwoValues:
     published: bool = False
 
     def __post_init__(self) -> None:
-        require(self.half_range > 0, "fundamental.half_range", self.half_range, "above zero")
-        require(0 <= self.probability <= 1, "fundamental.probability", self.probability, "between 0 and 1")
+        require(self.half_range > 0, "market.fundamental.half_range", self.half_range, "above zero")
+        require(0 <= self.probability <= 1, "market.fundamental.probability", self.probability, "between 0 and 1")
 
     def path(self, spec: MarketSpec, steps: int, random: np.random.Generator) -> NDArray[np.float64]:
         """Return the value at the beginning of each step, in ticks: the same in all of them."""
@@ -105,12 +107,12 @@ class TwoValues:
 
 @dataclass(frozen=True)
 class PriceSeries:
-    """A value that moves as a real price did, from a place in the series that the seed chooses.
+    """A value that follows a series of real prices, from a start that the seed chooses.
 
     Attributes:
         prices: evenly spaced prices, in any currency: the path starts at the market's initial price and moves by
             their relative changes.
-        steps_per_price: steps from one of them to the next; in between, the value is on the straight line.
+        steps_per_price: steps from one of them to the next, with linear interpolation in between.
         published: see `Fundamental`.
     """
 
@@ -121,8 +123,13 @@ class PriceSeries:
     def __post_init__(self) -> None:
         prices = tuple(float(price) for price in self.prices)
         good = len(prices) >= 2 and all(is_number(price) and price > 0 for price in prices)
-        require(good, "fundamental.prices", f"{prices[:3]}... ({len(prices)})", "two or more finite prices above zero")
-        require(self.steps_per_price >= 1, "fundamental.steps_per_price", self.steps_per_price, "one or more")
+        require(
+            good,
+            "market.fundamental.prices",
+            f"{prices[:3]}... ({len(prices)})",
+            "two or more finite prices above zero",
+        )
+        require(self.steps_per_price >= 1, "market.fundamental.steps_per_price", self.steps_per_price, "one or more")
         object.__setattr__(self, "prices", prices)
 
     def path(self, spec: MarketSpec, steps: int, random: np.random.Generator) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""One JSON message, written and read field by field; whatever does not fit is named."""
+"""Write and read one JSON message, field by field; errors name the field."""
 
 from __future__ import annotations
 
@@ -52,42 +52,42 @@ def parse_object(text: str) -> dict[str, Any]:
     return message
 
 
-def refuse(name: str, value: object, wanted: str) -> MessageError:
-    """Return the error that says what field `name` holds and what it must be."""
+def invalid_field(name: str, value: object, wanted: str) -> MessageError:
+    """Return the error of an invalid field: its name, its value and the wanted one."""
     return MessageError(f"{name} is {value!r}; it must be {wanted}")
 
 
 def parse_amount(name: str, value: object) -> Decimal:
-    """Return a decimal that is written in quotes."""
+    """Return a decimal written in quotes; raises MessageError for any other value."""
     if not isinstance(value, str) or not AMOUNT.fullmatch(value):
-        raise refuse(name, value, "a decimal in quotes")
+        raise invalid_field(name, value, "a decimal in quotes")
     return Decimal(value)
 
 
 def parse_size(name: str, value: object, above_zero: bool = False) -> Decimal:
-    """Return a quantity that is written in quotes."""
+    """Return a quantity written in quotes; raises MessageError for any other value."""
     size = parse_amount(name, value)
     if size < 0 or (above_zero and size == 0):
-        raise refuse(name, value, "above zero" if above_zero else "zero or more")
+        raise invalid_field(name, value, "above zero" if above_zero else "zero or more")
     return size
 
 
 def parse_side(name: str, value: object) -> Side:
-    """Return the side that `buy` or `sell` names."""
+    """Return the side named `buy` or `sell`; raises MessageError for any other value."""
     if not isinstance(value, str) or value not in SIDES:
-        raise refuse(name, value, "buy or sell")
+        raise invalid_field(name, value, "buy or sell")
     return SIDES[value]
 
 
 class MessageFields:
-    """The fields of one message, each read once, none left over; what does not fit raises MessageError by its name."""
+    """The fields of one message, each read once, none left over; an invalid field raises MessageError with its name."""
 
     def __init__(self, text: str, kind: str) -> None:
-        """Take in a message of type `kind`; raises MessageError for any other text or type."""
+        """Parse a message of type `kind`; raises MessageError for any other text or type."""
         self._kind = kind
         self._left = parse_object(text)
         if (found := self._take("type")) != kind:
-            raise refuse("type", found, kind)
+            raise invalid_field("type", found, kind)
 
     def _take(self, name: str) -> Any:
         if name not in self._left:
@@ -95,30 +95,30 @@ class MessageFields:
         return self._left.pop(name)
 
     def text(self, name: str) -> str:
-        """Return a field that holds text."""
+        """Return a text field."""
         value = self._take(name)
         if not isinstance(value, str) or not value:
-            raise refuse(f"{self._kind}.{name}", value, "text")
+            raise invalid_field(f"{self._kind}.{name}", value, "text")
         return value
 
     def whole(self, name: str) -> int:
-        """Return a field that holds a whole number of zero or more."""
+        """Return an integer field of zero or more."""
         value = self._take(name)
         if type(value) is not int or value < 0:  # True is an int too
-            raise refuse(f"{self._kind}.{name}", value, "a whole number of zero or more")
+            raise invalid_field(f"{self._kind}.{name}", value, "a whole number of zero or more")
         return value
 
     def amount(self, name: str, above_zero: bool = False) -> Decimal:
-        """Return a field that holds a decimal in quotes."""
+        """Return a field of a decimal in quotes."""
         value, name = self._take(name), f"{self._kind}.{name}"
         return parse_size(name, value, above_zero=True) if above_zero else parse_amount(name, value)
 
     def side(self, name: str) -> Side:
-        """Return a field that holds a side."""
+        """Return a side field."""
         return parse_side(f"{self._kind}.{name}", self._take(name))
 
     def time(self, name: str) -> int:
-        """Return a field that holds a UTC time, in nanoseconds since 1970."""
+        """Return a field of a UTC time, in nanoseconds since 1970."""
         value = self._take(name)
         match = TIME.fullmatch(value) if isinstance(value, str) else None
         try:
@@ -126,23 +126,23 @@ class MessageFields:
         except ValueError:
             moment = None
         if match is None or moment is None:
-            raise refuse(f"{self._kind}.{name}", value, "a UTC time such as 2020-01-01T00:00:00.000001Z")
+            raise invalid_field(f"{self._kind}.{name}", value, "a UTC time such as 2020-01-01T00:00:00.000001Z")
         since = moment - EPOCH
         return (since.days * 86_400 + since.seconds) * NANOSECONDS_PER_SECOND + int((match[2] or "").ljust(9, "0"))
 
     def rows(self, name: str, width: int, shape: str) -> list[tuple[str, list[Any]]]:
-        """Return each row with its own name, for complaints about what is in it."""
+        """Return each row with its own name, for errors about its content."""
         value = self._take(name)
         name = f"{self._kind}.{name}"
         if not isinstance(value, list):
-            raise refuse(name, value, f"a list of {shape}")
+            raise invalid_field(name, value, f"a list of {shape}")
         for place, row in enumerate(value):
             if not isinstance(row, list) or len(row) != width:
-                raise refuse(f"{name}[{place}]", row, shape)
+                raise invalid_field(f"{name}[{place}]", row, shape)
         return [(f"{name}[{place}]", row) for place, row in enumerate(value)]
 
     def all_read(self, value: Value) -> Value:
-        """Return `value` if no field is left over."""
+        """Return `value`; raises MessageError where a field is left over."""
         if self._left:
             name, found = next(iter(self._left.items()))
             raise MessageError(f"{self._kind}.{name} is {found!r}; a {self._kind} has no such field")

@@ -1,6 +1,6 @@
-"""One columnar schema for what a market showed, real or simulated.
+"""One columnar schema for the public data of a market, real or simulated.
 
-Why columns: every consumer (estimators, stylised facts, figures) works on whole columns, and a structured array is
+Why columns: every consumer (estimators, stylized facts, figures) works on whole columns, and a structured array is
 one contiguous block that saves, hashes and compares bit for bit.
 
 Assumptions: prices are whole ticks and quantities whole lots; times are nanoseconds since an origin the source
@@ -25,7 +25,7 @@ class Side(IntEnum):
 
 
 class FlowKind(IntEnum):
-    """What an order-flow message does to the book."""
+    """Kind of an order-flow message."""
 
     LIMIT = 1
     CANCEL = 2
@@ -63,15 +63,15 @@ FLOW = np.dtype(
 
 @dataclass(frozen=True)
 class Tape:
-    """What a market showed over time.
+    """Public data of a market over time.
 
     Attributes:
         tick_size: currency of one tick.
         lot_size: units of one lot.
-        quotes: array of QUOTE, one row each time the touch changed (its state after the change).
+        quotes: array of QUOTE, one row for each change of the best bid and offer (its state after the change).
         trades: array of TRADE, one row a fill.
         flow: array of FLOW, one row each limit order, cancel (whole or in part) and market order. An offset is
-            the distance from the opposite side's touch just before, positive away from it; 0 where that side was
+            the distance from the opposite side's best price just before, positive away from it; 0 where that side was
             empty. Fills of one aggressor at one time are one MARKET row, priced at the last of them.
     """
 

@@ -29,7 +29,7 @@ def save_tape(path: Path, tape: Tape) -> None:
 
 
 def load_tape(path: Path) -> Tape:
-    """Return the tape that `save_tape` wrote; raises ValueError naming the file and what does not fit in it."""
+    """Return the tape that `save_tape` wrote; raises ValueError naming the file and its invalid array."""
     try:
         # NumPy leaves a file open that it opened and could not read.
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:

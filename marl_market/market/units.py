@@ -13,7 +13,7 @@ def decimal(value: float | int | str | Decimal) -> Decimal:
 
 
 def to_steps(value: float | int | str | Decimal, size: float | str | Decimal, field: str) -> int:
-    """Return how many whole steps of `size` make `value` (ticks of a price, lots of a quantity).
+    """Return the number of whole steps of `size` in `value` (ticks of a price, lots of a quantity).
 
     Raises ValueError, naming `field`, when `value` is not a whole multiple of `size`.
     """

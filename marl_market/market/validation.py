@@ -1,4 +1,4 @@
-"""What is said of a market spec that describes no market."""
+"""Validation of config values."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import math
 from numbers import Integral, Real
 
 
-class SpecError(ValueError):
-    """A market spec field has a value no market can have."""
+class ConfigError(ValueError):
+    """A config value is invalid."""
 
 
 def is_number(value: object) -> bool:
-    """Return whether `value` is a finite number; what a config says may be anything."""
+    """Return whether `value` is a finite number; a config value may be of any type."""
     return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def is_whole(value: object, least: int) -> bool:
-    """Return whether `value` is a whole number of `least` or more."""
+    """Return whether `value` is an integer of `least` or more."""
     return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= least
 
 
-def require(condition: bool, field_name: str, value: object, wanted: str) -> None:
-    """Raise SpecError, naming the field, its value and what is wanted, unless `condition` holds."""
+def require(condition: bool, name: str, value: object, wanted: str) -> None:
+    """Raise ConfigError with the config key `name`, its value and the wanted one, unless `condition` holds."""
     if not condition:
-        raise SpecError(f"market.{field_name} is {value!r}; it must be {wanted}")
+        raise ConfigError(f"{name} is {value!r}; it must be {wanted}")

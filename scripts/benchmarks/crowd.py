@@ -19,7 +19,8 @@ from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.observations.clock import Clock
 from marl_market.env.population.group import Group
 from marl_market.env.rewards.profit import Profit
-from marl_market.market.spec import QUANTILES, MarketSpec, OrderFlow
+from marl_market.market.order_flow import QUANTILES, OrderFlow
+from marl_market.market.spec import MarketSpec
 
 STEPS = 3600
 RUNS = 3

@@ -25,8 +25,10 @@ from marl_market.env.parallel_env import MarketEnv
 from marl_market.env.population.group import External, Group
 from marl_market.env.rewards.profit import Profit
 from marl_market.exchange.commands import cancel_all, submit_limit
+from marl_market.market.fees import Fees
 from marl_market.market.latency import Delay, Latency
-from marl_market.market.spec import QUANTILES, Fees, MarketSpec, OrderFlow
+from marl_market.market.order_flow import QUANTILES, OrderFlow
+from marl_market.market.spec import MarketSpec
 
 SEATS = 8
 RATE = "env.steps_per_second_per_core"

@@ -22,7 +22,8 @@ from marl_market.env.batch_market import BatchMarket, EnvironmentSpec  # noqa: E
 from marl_market.env.observations.book import Book  # noqa: E402
 from marl_market.env.population.group import Group  # noqa: E402
 from marl_market.env.rewards.profit import Profit  # noqa: E402
-from marl_market.market.spec import QUANTILES, MarketSpec, OrderFlow  # noqa: E402
+from marl_market.market.order_flow import QUANTILES, OrderFlow  # noqa: E402
+from marl_market.market.spec import MarketSpec  # noqa: E402
 
 imported = time.perf_counter()
 sizes = tuple(np.linspace(1.0, 16.0, QUANTILES))

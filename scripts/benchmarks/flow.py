@@ -20,7 +20,9 @@ from marl_market.exchange.order_entry import process
 from marl_market.exchange.random_streams import begin_stream, below, uniform
 from marl_market.exchange.records import COMMAND
 from marl_market.exchange.setup import allocate_markets, open_markets
-from marl_market.market.spec import QUANTILES, Fees, MarketSpec, OrderFlow
+from marl_market.market.fees import Fees
+from marl_market.market.order_flow import QUANTILES, OrderFlow
+from marl_market.market.spec import MarketSpec
 
 MESSAGES_A_STEP = 32
 """Messages after which the events are dropped, as the step of an environment does."""

@@ -7,7 +7,10 @@ import yaml
 from omegaconf import OmegaConf
 
 from marl_market.calibration.export import write_market
-from marl_market.market.spec import QUANTILES, Fees, MarketSpec, OrderFlow, Provenance
+from marl_market.market.fees import Fees
+from marl_market.market.order_flow import QUANTILES, OrderFlow
+from marl_market.market.provenance import Provenance
+from marl_market.market.spec import MarketSpec
 
 SPEC = MarketSpec(
     name="toy",

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from marl_market.calibration.readers.recorder import Recording
 from marl_market.calibration.targets import cash_unit, initial_price, market_spec, order_flow, quantiles, volatility
-from marl_market.market.spec import QUANTILES, Fees, Provenance
+from marl_market.market.fees import Fees
+from marl_market.market.order_flow import QUANTILES
+from marl_market.market.provenance import Provenance
 from marl_market.market.tape import FLOW, QUOTE, TRADE, FlowKind, Side
 
 SECOND = 1_000_000_000

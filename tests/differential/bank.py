@@ -1,4 +1,4 @@
-"""What the slow exchange knows of credit: the sentences of `Credit`, in fractions of currency that never round."""
+"""The slow exchange's credit: the formulas of `Credit`, in fractions of currency that never round."""
 
 from fractions import Fraction
 from math import floor
@@ -12,7 +12,7 @@ YEAR = 365 * 24 * 3600 * 10**9
 
 
 class ReferenceBank(ReferenceLedger):
-    """A ledger whose accounts go only so far."""
+    """A ledger with credit checks."""
 
     def __init__(self, spec: MarketSpec, seats: int) -> None:
         super().__init__(spec, seats)
@@ -39,7 +39,7 @@ class ReferenceBank(ReferenceLedger):
         return self.money(seat) + self.value(self.holding(seat), self.mark)
 
     def credit_rejection(self, seat: int, command: Command, price: Fraction, replaced: Order | None = None) -> Reason:
-        """Return why a seat cannot send an order that is reserved at `price`; its own side tells `command`."""
+        """Return the rejection reason of an order reserved at `price`, or Reason.NONE; `command` has its side."""
         side = command.side
         asked = [(command.quantity_lots, price)]
         for order in self.open_orders[seat].values():

@@ -1,4 +1,4 @@
-"""What the slow exchange keeps: queues of orders, accounts, and what it has said."""
+"""The slow exchange's state: queues of orders, accounts and events."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -8,7 +8,8 @@ from typing import Any
 
 from marl_market.exchange.codes import EventKind, Liquidity, Reason
 from marl_market.exchange.records import ASKS, BIDS, SELL_STOPS
-from marl_market.market.spec import Fees, MarketSpec
+from marl_market.market.fees import Fees
+from marl_market.market.spec import MarketSpec
 from tests.venue import Command, Event, Resting
 
 BILLION = 10**9
@@ -18,7 +19,7 @@ ACCOUNT = ("cash", "position", "fees", "traded_lots", "trades", "rejected", "fee
 
 @dataclass(eq=False)
 class Order:
-    """An order on its way; `shown` is all that is left of it until it rests, `hidden` what it keeps back then."""
+    """An order; `displayed` is its leaves quantity until it rests, `hidden` its reserve from then on."""
 
     order_id: int
     seat: int
@@ -28,7 +29,7 @@ class Order:
     price: int
     trigger: int
     expires: float
-    shown: int
+    displayed: int
     hidden: int = 0
     ladder: int = -1
 
@@ -38,7 +39,7 @@ class Order:
 
     @property
     def left(self) -> int:
-        return self.shown + self.hidden
+        return self.displayed + self.hidden
 
 
 class ReferenceLedger:
@@ -64,7 +65,7 @@ class ReferenceLedger:
         return rates, (maker, taker), ceil(Decimal(str(fees.from_quantity)) / lot)
 
     def _settle(self, order: Order, price: int, quantity: int, role: int) -> None:
-        """Book one side of a fill; `role` is 0 for who pays as a maker, 1 for the taker."""
+        """Book one side of a fill; `role` is 0 for the maker, 1 for the taker."""
         per_tick_lot = self.spec.cash_per_tick_lot
         account = self.accounts[order.seat]
         rates, per_lot, _ = self.fees[account["fee_tier"]]
@@ -111,17 +112,17 @@ class ReferenceLedger:
     def resting(self, ladder: int) -> list[Resting]:
         queues = self.book[ladder]
         return [
-            Resting(order.order_id, order.seat, price, order.shown, order.hidden)
+            Resting(order.order_id, order.seat, price, order.displayed, order.hidden)
             for price in self._prices(ladder)
             for order in queues[price]
         ]
 
     def levels(self, ladder: int) -> list[tuple[int, int, int, int]]:
-        """Return (price, shown quantity, number of orders, hidden quantity) of each level, first served first."""
+        """Return (price, displayed quantity, number of orders, hidden quantity) of each level, first served first."""
         levels = []
         for price, orders in groupby(self.resting(ladder), key=lambda order: order.price_ticks):
-            shown, hidden = zip(*((order.leaves_quantity, order.hidden_quantity) for order in orders), strict=True)
-            levels.append((price, sum(shown), len(shown), sum(hidden)))
+            displayed, hidden = zip(*((order.leaves_quantity, order.hidden_quantity) for order in orders), strict=True)
+            levels.append((price, sum(displayed), len(displayed), sum(hidden)))
         return levels
 
     def open_lots(self, seat: int, ladder: int) -> int:
@@ -132,19 +133,19 @@ class ReferenceLedger:
     def _end(self, order: Order, kind: EventKind, reason: Reason) -> None:
         self._remove(order)
         rested = Liquidity.MAKER if order.ladder in (BIDS, ASKS) else 0
-        self._tell(kind, order, reason=reason, quantity_lots=order.left, liquidity=rested)
+        self._emit(kind, order, reason=reason, quantity_lots=order.left, liquidity=rested)
 
     def _reject(self, seat: int, command: Command, reason: Reason) -> None:
         self.accounts[seat]["rejected"] += 1
-        said = ("side", "price_ticks", "quantity_lots", "order_id", "client_order_id")
-        fields = {name: getattr(command, name) for name in said}
+        names = ("side", "price_ticks", "quantity_lots", "order_id", "client_order_id")
+        fields = {name: getattr(command, name) for name in names}
         self._event(kind=EventKind.REJECTED, reason=reason, seat=seat, **fields)
 
-    def _tell_fill(self, order: Order, price: int, quantity: int, leaves: int, liquidity: Liquidity) -> None:
+    def _emit_fill(self, order: Order, price: int, quantity: int, leaves: int, liquidity: Liquidity) -> None:
         fields = {"price_ticks": price, "quantity_lots": quantity, "leaves_quantity": leaves}
-        self._tell(EventKind.FILLED, order, trade_id=self.trades, liquidity=liquidity, **fields)
+        self._emit(EventKind.FILLED, order, trade_id=self.trades, liquidity=liquidity, **fields)
 
-    def _tell(self, kind: EventKind, order: Order, **fields: Any) -> None:
+    def _emit(self, kind: EventKind, order: Order, **fields: Any) -> None:
         known = {
             "order_id": order.order_id,
             "seat": order.seat,

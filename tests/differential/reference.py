@@ -1,4 +1,4 @@
-"""A slow exchange that is obviously right: rules in the order in which one would tell them.
+"""A slow exchange that is obviously right: rules in their plain order.
 
 It is written from the rules of the venue, not from the engine.
 """
@@ -28,12 +28,12 @@ class ReferenceExchange(ReferenceBank):
         self.step_number = 0
         self.last_price = self.halt_price = spec.initial_price_ticks
         self.reference_price: float = spec.initial_price_ticks
-        self.touch: tuple[int, int] | None = None
+        self.best_quotes: tuple[int, int] | None = None
         self.phase = Phase.CONTINUOUS
         self.halt_ends = 0
         self._begin_step()
 
-    # What seats send
+    # Commands
 
     def send(self, seat: int, command: Command) -> list[Event]:
         self.events = []
@@ -51,11 +51,11 @@ class ReferenceExchange(ReferenceBank):
         else:
             self._replace(own[command.order_id], command)
         if self.phase == Phase.CONTINUOUS:
-            self._wake_stops()
+            self._trigger_stops()
         return self.events
 
     def _submit(self, seat: int, command: Command) -> None:
-        reason = self._refusal(seat, command)
+        reason = self._rejection_reason(seat, command)
         if reason != Reason.NONE:
             self._reject(seat, command, reason)
             return
@@ -71,9 +71,9 @@ class ReferenceExchange(ReferenceBank):
             price=command.price_ticks,
             trigger=command.trigger_ticks,
             expires=self.step_number + command.lifetime_steps if command.lifetime_steps > 0 else float("inf"),
-            shown=command.quantity_lots,
+            displayed=command.quantity_lots,
         )
-        self._tell(EventKind.ACCEPTED, order, quantity_lots=order.shown, leaves_quantity=order.shown)
+        self._emit(EventKind.ACCEPTED, order, quantity_lots=order.displayed, leaves_quantity=order.displayed)
         if command.kind in STOPS:
             self._queue(order, BUY_STOPS if order.side == 1 else SELL_STOPS, order.trigger)
         else:
@@ -84,10 +84,10 @@ class ReferenceExchange(ReferenceBank):
         immediate = (TimeInForce.IMMEDIATE_OR_CANCEL, TimeInForce.FILL_OR_KILL)
         return command.kind in STOPS or (command.kind == CommandKind.LIMIT and command.time_in_force not in immediate)
 
-    def _refusal(self, seat: int, command: Command) -> Reason:
+    def _rejection_reason(self, seat: int, command: Command) -> Reason:
         if seat in self.absent:
             return Reason.SEAT_ABSENT
-        if (reason := self._rule_refusal(seat, command)) != Reason.NONE:
+        if (reason := self._rule_rejection(seat, command)) != Reason.NONE:
             return reason
         price = self.reserved_at(command.kind, command.price_ticks, command.trigger_ticks)
         if command.kind == CommandKind.MARKET:
@@ -98,7 +98,7 @@ class ReferenceExchange(ReferenceBank):
     def reserved_at(self, kind: int, price: int, trigger: int) -> Fraction:
         return Fraction(trigger if kind == CommandKind.STOP else price)
 
-    def _rule_refusal(self, seat: int, command: Command) -> Reason:
+    def _rule_rejection(self, seat: int, command: Command) -> Reason:
         limit, stop = command.kind in (CommandKind.LIMIT, CommandKind.STOP_LIMIT), command.kind in STOPS
         if command.side not in (1, -1):
             return Reason.SIDE_UNKNOWN
@@ -155,10 +155,10 @@ class ReferenceExchange(ReferenceBank):
         for price in self._prices(opposite):
             if limit is not None and command.side * price > command.side * limit:
                 break
-            # What is shown comes first; what is hidden waits behind all of it.
+            # Displayed quantity comes first; hidden quantity waits behind all of it.
             queue = self.book[opposite][price]
-            shown, hidden = ([(order, getattr(order, part)) for order in queue] for part in ("shown", "hidden"))
-            for order, quantity in shown + hidden:
+            displayed, hidden = ([(order, getattr(order, part)) for order in queue] for part in ("displayed", "hidden"))
+            for order, quantity in displayed + hidden:
                 if available >= command.quantity_lots:
                     return True
                 if order.seat != seat or self.rules.self_trade == "allow":
@@ -187,13 +187,13 @@ class ReferenceExchange(ReferenceBank):
             self._reject(order.seat, command, reason)
             return
         if stays:
-            order.shown = min(order.shown, quantity)
-            order.hidden = quantity - order.shown
+            order.displayed = min(order.displayed, quantity)
+            order.hidden = quantity - order.displayed
         else:
             self._remove(order)
             order.price, order.trigger = command.price_ticks, trigger
-            order.shown, order.hidden = quantity, 0
-        self._tell(EventKind.REPLACED, order, quantity_lots=quantity, leaves_quantity=quantity)
+            order.displayed, order.hidden = quantity, 0
+        self._emit(EventKind.REPLACED, order, quantity_lots=quantity, leaves_quantity=quantity)
         if waiting and not stays:
             self._queue(order, order.ladder, trigger)
         elif not stays:
@@ -213,59 +213,59 @@ class ReferenceExchange(ReferenceBank):
     def _execute(self, order: Order, kind: int) -> None:
         opposite = ASKS if order.side == 1 else BIDS
         limit = self._limit(kind, order.side, order.price)
-        while self.phase == Phase.CONTINUOUS and order.shown > 0:
+        while self.phase == Phase.CONTINUOUS and order.displayed > 0:
             first = self._first(opposite)
             if first is None or (limit is not None and order.side * first.price > order.side * limit):
                 break
             if first.seat == order.seat and self.rules.self_trade != "allow":
                 self._prevent_self_trade(order, first)
                 continue
-            quantity = min(order.shown, first.shown)
-            order.shown -= quantity
+            quantity = min(order.displayed, first.displayed)
+            order.displayed -= quantity
             self.trades += 1
             for role, party in ((1, order), (0, first)):
                 self._settle(party, first.price, quantity, role)
-            self._tell_fill(first, first.price, quantity, first.left - quantity, Liquidity.MAKER)
-            self._tell_fill(order, first.price, quantity, order.shown, Liquidity.TAKER)
+            self._emit_fill(first, first.price, quantity, first.left - quantity, Liquidity.MAKER)
+            self._emit_fill(order, first.price, quantity, order.displayed, Liquidity.TAKER)
             self.last_price = first.price
             self._consume(first, quantity)
-        if order.shown == 0:
+        if order.displayed == 0:
             return
         if kind == CommandKind.LIMIT and self._stays(order.command):
-            self._rest(order, order.shown, order.command.display_lots)
+            self._rest(order, order.displayed, order.command.display_lots)
         else:
-            self._tell(EventKind.CANCELED, order, reason=Reason.NO_LIQUIDITY, quantity_lots=order.shown)
+            self._emit(EventKind.CANCELED, order, reason=Reason.NO_LIQUIDITY, quantity_lots=order.displayed)
 
     def _prevent_self_trade(self, order: Order, first: Order) -> None:
         policy = self.rules.self_trade
         if policy == "cancel_resting":
             self._end(first, EventKind.CANCELED, Reason.SELF_TRADE)
             return
-        quantity = order.shown if policy == "cancel_incoming" else min(order.shown, first.shown)
-        order.shown -= quantity
+        quantity = order.displayed if policy == "cancel_incoming" else min(order.displayed, first.displayed)
+        order.displayed -= quantity
         fields = {"reason": Reason.SELF_TRADE, "quantity_lots": quantity, "price_ticks": first.price}
-        self._tell(EventKind.CANCELED, order, leaves_quantity=order.shown, **fields)
+        self._emit(EventKind.CANCELED, order, leaves_quantity=order.displayed, **fields)
         if policy == "decrement":
             left = first.left - quantity
-            self._tell(EventKind.CANCELED, first, leaves_quantity=left, liquidity=Liquidity.MAKER, **fields)
+            self._emit(EventKind.CANCELED, first, leaves_quantity=left, liquidity=Liquidity.MAKER, **fields)
             self._consume(first, quantity)
 
     def _rest(self, order: Order, quantity: int, display: int) -> None:
-        order.shown = min(quantity, display) if display > 0 else quantity
-        order.hidden = quantity - order.shown
+        order.displayed = min(quantity, display) if display > 0 else quantity
+        order.hidden = quantity - order.displayed
         self._queue(order, BIDS if order.side == 1 else ASKS, order.price)
-        self._tell(EventKind.RESTED, order, quantity_lots=order.shown, leaves_quantity=quantity)
+        self._emit(EventKind.RESTED, order, quantity_lots=order.displayed, leaves_quantity=quantity)
 
     def _consume(self, order: Order, quantity: int) -> None:
-        order.shown -= quantity
-        if order.shown == 0:
+        order.displayed -= quantity
+        if order.displayed == 0:
             self._remove(order)
             if order.hidden > 0:
                 self.refreshes[order.seat] += 1
-                tired = self.refreshes[order.seat] > SEAT_REFRESHES
-                self._rest(order, order.hidden, 0 if tired else order.command.display_lots)
+                spent = self.refreshes[order.seat] > SEAT_REFRESHES
+                self._rest(order, order.hidden, 0 if spent else order.command.display_lots)
 
-    def _wake_stops(self) -> None:
+    def _trigger_stops(self) -> None:
         while True:
             buy, sell = self._first(BUY_STOPS), self._first(SELL_STOPS)
             if buy is not None and buy.trigger <= self.last_price:
@@ -275,7 +275,7 @@ class ReferenceExchange(ReferenceBank):
             else:
                 return
             self._remove(stop)
-            self._tell(EventKind.TRIGGERED, stop, quantity_lots=stop.shown, leaves_quantity=stop.shown)
+            self._emit(EventKind.TRIGGERED, stop, quantity_lots=stop.displayed, leaves_quantity=stop.displayed)
             if stop.kind == CommandKind.STOP:
                 self._execute(stop, CommandKind.MARKET)
             else:
@@ -291,10 +291,10 @@ class ReferenceExchange(ReferenceBank):
         self.step_number += 1
         self.refreshes = [0] * len(self.refreshes)
         bids, asks = self._prices(BIDS), self._prices(ASKS)
-        touch = (bids[0], asks[0]) if bids and asks else None
-        if touch and self.touch:
-            self.mark = Fraction(min(touch[0], self.touch[0]) + max(touch[1], self.touch[1]), 2)
-        self.touch = touch
+        quotes = (bids[0], asks[0]) if bids and asks else None
+        if quotes and self.best_quotes:
+            self.mark = Fraction(min(quotes[0], self.best_quotes[0]) + max(quotes[1], self.best_quotes[1]), 2)
+        self.best_quotes = quotes
         if bids and asks:
             self.reference_price = (bids[0] + asks[0]) / 2
         elif bids:
@@ -316,7 +316,7 @@ class ReferenceExchange(ReferenceBank):
         elif self.phase == Phase.AUCTION:
             self._uncross()
             self.phase, self.halt_price = Phase.CONTINUOUS, self.last_price
-            self._wake_stops()
+            self._trigger_stops()
         elif self.phase == Phase.HALTED and self.step_number >= self.halt_ends:
             self.phase, self.halt_price = Phase.CONTINUOUS, self.last_price
 
@@ -327,9 +327,9 @@ class ReferenceExchange(ReferenceBank):
         command = Command(CommandKind.MARKET, side, quantity_lots=lots)
         order_id = self.orders * 2**REFERENCE_BITS + seat * SEAT_ORDERS
         order = Order(order_id, seat, 0, command.kind, command, 0, 0, float("inf"), lots)
-        self._tell(EventKind.ACCEPTED, order, reason=Reason.LIQUIDATION, quantity_lots=lots, leaves_quantity=lots)
+        self._emit(EventKind.ACCEPTED, order, reason=Reason.LIQUIDATION, quantity_lots=lots, leaves_quantity=lots)
         self._execute(order, command.kind)
-        self._wake_stops()
+        self._trigger_stops()
 
     def _end_step(self) -> None:
         rules, following = self.rules, self.step_number + 1
@@ -360,12 +360,12 @@ class ReferenceExchange(ReferenceBank):
             bid, ask = self._first(BIDS), self._first(ASKS)
             assert bid is not None
             assert ask is not None
-            quantity = min(bid.shown, ask.shown, left)
+            quantity = min(bid.displayed, ask.displayed, left)
             left -= quantity
             self.trades += 1
             for order in (bid, ask):
                 self._settle(order, price, quantity, 0)
-                self._tell_fill(order, price, quantity, order.left - quantity, Liquidity.AUCTION)
+                self._emit_fill(order, price, quantity, order.left - quantity, Liquidity.AUCTION)
             self.last_price = price
             self._consume(bid, quantity)
             self._consume(ask, quantity)

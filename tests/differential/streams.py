@@ -8,12 +8,12 @@ from typing import NamedTuple
 
 from marl_market.exchange.codes import CommandKind, TimeInForce
 from marl_market.market.credit import Credit
-from marl_market.market.spec import Rules
+from marl_market.market.rules import Rules
 from tests.venue import Command
 
 BYTES = 12
 EXTREMES = (-(2**31), -(2**31) + 1, -(2**31) + 2, -(2**30), -1, 0, 1, 2**30, 2**31 - 2, 2**31 - 1)
-CENTERS = {"dense": 1006, "wide": 0, "sparse": 0, "extreme": 0}
+MIDDLE_PRICES = {"dense": 1006, "wide": 0, "sparse": 0, "extreme": 0}
 BANDS = {"dense": 7, "wide": 1080, "sparse": 10**9, "extreme": 2**31 - 900}
 """Price bands that bind now and then around a market that opens at 1000."""
 MOVES = {"dense": 8, "wide": 120, "sparse": 2 * 10**9, "extreme": 2**31}
@@ -44,7 +44,7 @@ TIMES_IN_FORCE = (
 
 
 class Sent(NamedTuple):
-    """A command and its seat; `target` says which order it names when its turn comes; None is the end of a step."""
+    """A command and its seat; `target` chooses the order that it names when it is sent; None is the end of a step."""
 
     seat: int
     command: Command | None
@@ -54,7 +54,7 @@ class Sent(NamedTuple):
 def decode(stream: bytes, seats: int, prices: str, crowded: bool, maximum_quantity: int) -> Iterator[Sent]:
     """Yield the commands of a stream and its ends of steps; about one in twenty commands is invalid in itself.
 
-    In a crowded stream nearly all are limit orders on their own side of the center, until seats are full.
+    In a crowded stream nearly all are limit orders on their own side of the middle price, until seats are full.
     """
     for start in range(0, len(stream) - BYTES + 1, BYTES):
         chunk = stream[start : start + BYTES]
@@ -72,7 +72,7 @@ def decode(stream: bytes, seats: int, prices: str, crowded: bool, maximum_quanti
             kind = int(CommandKind.LIMIT)
         if crowded and odd > 25:
             kind = int(CommandKind.LIMIT)
-            side = 1 if price_ticks < CENTERS[prices] else -1
+            side = 1 if price_ticks < MIDDLE_PRICES[prices] else -1
         time_in_force, display_lots = int(TIMES_IN_FORCE[force % 8]), DISPLAYS[display % len(DISPLAYS)]
         if odd in (1, 2):
             kind = ODD_KINDS[size % len(ODD_KINDS)]

@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 from marl_market.exchange.accounts import realized
 from marl_market.exchange.codes import EventKind, Phase, Reason
 from marl_market.exchange.records import LADDERS
-from marl_market.market.spec import SELF_TRADE, Fees, MarketSpec
+from marl_market.market.fees import Fees
+from marl_market.market.rules import SELF_TRADE
+from marl_market.market.spec import MarketSpec
 from tests.builders import market_spec
 from tests.differential.reference import ReferenceExchange
-from tests.differential.streams import BYTES, CENTERS, CREDITS, credit, decode, resolve, rules
+from tests.differential.streams import BYTES, CREDITS, MIDDLE_PRICES, credit, decode, resolve, rules
 from tests.venue import Command, Event, Venue
 
 FEES: tuple[Sequence[Fees], ...] = (
@@ -43,8 +45,8 @@ def assert_same_state(venue: Venue, reference: ReferenceExchange) -> None:
     market = venue.market
     for ladder in range(LADDERS):
         assert venue.resting(ladder) == reference.resting(ladder)
-        shown = [tuple(int(level[name]) for name in LEVEL_COLUMNS) for level in venue.levels(ladder)]
-        assert shown == reference.levels(ladder)
+        displayed = [tuple(int(level[name]) for name in LEVEL_COLUMNS) for level in venue.levels(ladder)]
+        assert displayed == reference.levels(ladder)
     assert int(market["fees_collected"]) == reference.fees_collected
     assert (int(market["phase"]), int(market["public"]["step"])) == (reference.phase, reference.step_number)
     assert float(market["public"]["reference_ticks"]) == reference.reference_price
@@ -90,7 +92,7 @@ def random_streams(count: int, commands: int) -> Iterator[tuple[list[Event], set
     """Compare `count` random streams over all kinds of prices, rules, fees and units."""
     for seed in range(count):
         random = np.random.default_rng(seed)
-        prices = tuple(CENTERS)[seed % len(CENTERS)]
+        prices = tuple(MIDDLE_PRICES)[seed % len(MIDDLE_PRICES)]
         banded, called, halted = random.integers(0, 2, 3).astype(bool).tolist()
         yield compare(
             random.bytes(commands * BYTES),
@@ -110,7 +112,7 @@ def random_streams(count: int, commands: int) -> Iterator[tuple[list[Event], set
 @given(
     stream=st.lists(st.binary(min_size=BYTES, max_size=BYTES), min_size=80, max_size=300).map(b"".join),
     seats=st.integers(2, 16),
-    prices=st.sampled_from(sorted(CENTERS)),
+    prices=st.sampled_from(sorted(MIDDLE_PRICES)),
     crowded=st.booleans(),
     fees=st.sampled_from(FEES),
     cash_unit=st.sampled_from(CASH_UNITS),
@@ -161,10 +163,10 @@ def test_long_streams_go_alike_and_meet_every_rule() -> None:
 @pytest.mark.slow
 def test_a_million_commands_go_alike() -> None:
     kinds = Counter(event.kind for history, _ in random_streams(count=64, commands=16_384) for event in history)
-    assert kinds[EventKind.ACCEPTED] > 300_000  # the rest are cancels, replaces and refused commands
+    assert kinds[EventKind.ACCEPTED] > 300_000  # the rest are cancels, replaces and rejected commands
 
 
-def test_a_difference_is_seen() -> None:
+def test_a_difference_is_found() -> None:
     spec = venue_spec(FEES[1], CASH_UNITS[2])
     venue, reference = Venue(2, spec), ReferenceExchange(spec, 2)
     bid = Command(1, 1, 1000, 5)

@@ -14,7 +14,7 @@ from marl_market.exchange.codes import EventKind, Reason
 from marl_market.exchange.command_stream import event_digest
 from marl_market.exchange.replay import replay
 from marl_market.market.credit import Credit
-from marl_market.market.spec import Fees
+from marl_market.market.fees import Fees
 from tests.builders import actions, environment, market_spec
 from tests.env.anything import any_environment
 

@@ -16,7 +16,8 @@ from marl_market.env.timing.chosen_delay import ChosenDelay
 from marl_market.exchange.codes import EventKind, Reason
 from marl_market.market.credit import Credit
 from marl_market.market.latency import Delay, Latency
-from marl_market.market.spec import MarketSpec, SpecError
+from marl_market.market.spec import MarketSpec
+from marl_market.market.validation import ConfigError
 from tests.builders import actions, environment, market_spec, order_flow
 
 SEEDS = [3, 4]
@@ -163,12 +164,12 @@ def test_the_pettingzoo_face_knows_all_instruments() -> None:
 
 @pytest.mark.parametrize("field", ["session_steps", "step_ns", "warmup_steps"])
 def test_instruments_have_their_session_in_common(field: str) -> None:
-    with pytest.raises(SpecError, match=rf"further_instruments.second.{field} is 7; it must be .*, as the market's"):
+    with pytest.raises(ConfigError, match=rf"further_instruments.second.{field} is 7; it must be .*, as the market's"):
         market_spec(further_instruments={"second": market_spec(**{field: 7})})
 
 
 def test_instruments_are_not_nested_and_have_no_pace() -> None:
-    with pytest.raises(SpecError, match="without further ones"):
+    with pytest.raises(ConfigError, match="without further ones"):
         market_spec(further_instruments={"second": pair()})
     with pytest.raises(ValueError, match=r"timing is .*several instruments"):
         replace(environment(spec=pair()), timing=ChosenDelay())

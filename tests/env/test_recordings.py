@@ -22,7 +22,9 @@ from marl_market.exchange.replay import CommandLog, load_log, replay, save_log
 from marl_market.market.candles import candles
 from marl_market.market.feed import BookSnapshot, BookUpdate, Message, Trade
 from marl_market.market.feed_file import read_feed
-from marl_market.market.spec import Fees, MarketSpec, Rules
+from marl_market.market.fees import Fees
+from marl_market.market.rules import Rules
+from marl_market.market.spec import MarketSpec
 from marl_market.market.tape import Side
 from marl_market.market.units import decimal
 from tests.builders import actions, environment, market_spec

@@ -1,8 +1,8 @@
 from marl_market.exchange.codes import CommandKind as Kind
 from marl_market.exchange.codes import EventKind, Liquidity, Phase, PublicKind, Reason
-from marl_market.exchange.market_history import digest
+from marl_market.exchange.market_history import update_history
 from marl_market.exchange.records import BIDS
-from marl_market.market.spec import Rules
+from marl_market.market.rules import Rules
 from tests.builders import market_spec
 from tests.venue import Venue
 
@@ -48,11 +48,11 @@ def test_an_auction_trade_is_published_once_and_without_an_aggressor() -> None:
     venue.limit(0, BUY, 1000, 5)
     venue.limit(1, SELL, 1000, 5)
     venue.step()
-    digest(venue.market)
+    update_history(venue.market)
     public = venue.market["public"]
     assert public["event_count"] == 1
-    shown = public["event"][0]
-    assert (int(shown["kind"]), int(shown["side"]), int(shown["quantity_lots"])) == (PublicKind.TRADE, 0, 5)
+    published = public["event"][0]
+    assert (int(published["kind"]), int(published["side"]), int(published["quantity_lots"])) == (PublicKind.TRADE, 0, 5)
 
 
 def test_a_market_without_a_closing_auction_trades_on_after_its_session() -> None:

@@ -135,7 +135,7 @@ def half_of_square(number):  # type: ignore[no-untyped-def]
     return number * number / 2
 
 
-@numba.njit(**compiled.OPTIONS)  # never cached: what is loaded from a cache compiles nothing
+@numba.njit(**compiled.OPTIONS)  # never cached: a load from a cache compiles nothing
 def halves_of_squares(small, large, real):  # type: ignore[no-untyped-def]
     return half_of_square(small) + half_of_square(large) + half_of_square(real)
 

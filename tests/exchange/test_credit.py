@@ -1,4 +1,4 @@
-"""What an account can carry, in whole numbers: a lot at the mark of 1000 ticks is worth 10."""
+"""Credit checks in whole numbers: a lot at the mark of 1000 ticks has the value 10."""
 
 from typing import Any
 
@@ -6,7 +6,8 @@ import pytest
 
 from marl_market.exchange.codes import CommandKind, EventKind, Reason, TimeInForce
 from marl_market.market.credit import Credit
-from marl_market.market.spec import Fees, Rules
+from marl_market.market.fees import Fees
+from marl_market.market.rules import Rules
 from tests.builders import market_spec
 from tests.venue import Venue
 
@@ -54,7 +55,7 @@ def test_orders_without_a_limit_are_reserved_at_the_mark_the_band_or_their_trigg
     assert largest(LIMIT, BUY, price_ticks=1100, time_in_force=TimeInForce.IMMEDIATE_OR_CANCEL) == 166
 
 
-def test_the_neediest_order_of_a_side_counts_for_all_and_sides_do_not_add_up() -> None:
+def test_the_largest_need_of_a_side_counts_for_all_and_sides_do_not_add_up() -> None:
     venue = venue_of(initial_cash=1000, initial_margin=0.5)
     assert accepts(venue, 0, LIMIT, BUY, 800, 100)
     assert accepts(venue, 0, LIMIT, SELL, 1000, 200)
@@ -128,12 +129,12 @@ def test_all_open_orders_to_sell_count_against_the_short_limit() -> None:
     venue.limit(1, BUY, 1003, 25)
     assert int(venue.account(0)["position"]) == -25
     assert venue.send(0, LIMIT, SELL, 1003, 1)[0].reason == Reason.SHORT_LIMIT
-    assert venue.limit(1, SELL, 1003, 60) > 0, "who has bought 25 and was given 5 may sell 60"
+    assert venue.limit(1, SELL, 1003, 60) > 0, "a seat that has bought 25 besides its 5 initial units may sell 60"
     assert venue.send(1, LIMIT, SELL, 1003, 1)[0].reason == Reason.SHORT_LIMIT
 
 
 @pytest.mark.parametrize("side", [BUY, SELL])
-def test_values_beyond_all_bounds_are_refused_and_not_wrapped(side: int) -> None:
+def test_values_beyond_all_bounds_are_rejected_and_not_wrapped(side: int) -> None:
     venue = venue_of(initial_cash=1000, initial_margin=1e-6)
     most = int(venue.market["maximum_quantity"])
     for price in (2**31 - 1, -(2**31) + 1):

@@ -10,7 +10,8 @@ from marl_market.exchange.codes import CommandKind, EventKind, Reason, TimeInFor
 from marl_market.exchange.command_stream import event_digest, process_stream
 from marl_market.exchange.exchange import Exchange, Level
 from marl_market.exchange.records import CAPACITY_SEATS, COMMAND, SEAT_ORDERS
-from marl_market.market.spec import Fees, Rules
+from marl_market.market.fees import Fees
+from marl_market.market.rules import Rules
 from marl_market.market.tape import Side
 from tests.builders import market_spec
 
@@ -80,8 +81,8 @@ def test_every_kind_of_order_can_be_sent() -> None:
     exchange = Exchange(market_spec(lot_size=0.5), 3)
     iceberg = int(exchange.submit_limit(0, SELL, "10.02", 5, display=2)["order_id"][0])
     assert exchange.levels(SELL) == [Level(Decimal("10.02"), Decimal(2), 1)]
-    refused = exchange.submit_limit(1, BUY, "10.02", 1, time_in_force=TimeInForce.POST_ONLY)
-    assert refused["reason"].tolist() == [Reason.WOULD_TAKE]
+    rejected = exchange.submit_limit(1, BUY, "10.02", 1, time_in_force=TimeInForce.POST_ONLY)
+    assert rejected["reason"].tolist() == [Reason.WOULD_TAKE]
     assert exchange.replace(0, iceberg, "10.01", "4.5")["kind"].tolist()[0] == EventKind.REPLACED
     assert exchange.best_ask == Decimal("10.01")
     assert exchange.submit_limit(0, SELL, "10.03", 9)["kind"].size == 2
@@ -137,10 +138,10 @@ def test_closing_a_position_realizes_what_it_earned() -> None:
         (lambda e: e.submit_stop(0, BUY, "9.999", 1), r"^trigger is 9\.999; .* multiple of the tick_size 0\.01$"),
         (lambda e: e.cancel(-1, 5), r"^seat is -1; the exchange has seats 0 to 1$"),
         (lambda e: e.account(7), r"^seat is 7; the exchange has seats 0 to 1$"),
-        (lambda e: e.advance(-1), r"^nanoseconds is -1; the clock only moves on$"),
+        (lambda e: e.advance(-1), r"^nanoseconds is -1; it must be zero or more$"),
     ],
 )  # fmt: skip
-def test_what_no_venue_could_understand_is_refused_by_name(call: Callable[[Exchange], Any], message: str) -> None:
+def test_invalid_calls_raise_an_error_that_names_the_argument(call: Callable[[Exchange], Any], message: str) -> None:
     exchange = Exchange(market_spec(), 2)
     before = exchange.markets.tobytes()
     with pytest.raises(ValueError, match=message):
@@ -198,7 +199,7 @@ def test_commands_arrive_at_their_own_times() -> None:
     assert exchange.time_ns == 45
 
 
-def test_a_stream_that_does_not_fit_is_refused_as_a_whole() -> None:
+def test_a_stream_that_does_not_fit_raises_before_anything_is_processed() -> None:
     exchange = Exchange(market_spec(), 3)
     seats, commands = random_stream(3, 4)
     with pytest.raises(ValueError, match=r"^seat of command 2 is 3; the market has seats 0 to 2$"):

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from marl_market.exchange.codes import CommandKind
 from marl_market.exchange.fees import BILLION, fee
-from marl_market.market.spec import Fees
+from marl_market.market.fees import Fees
 from tests.builders import market_spec
 from tests.venue import Venue
 

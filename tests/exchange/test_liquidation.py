@@ -1,11 +1,12 @@
-"""What the venue does about accounts as a step begins; a lot at the mark of 1000 ticks is worth 10."""
+"""Account checks as a step begins; a lot at the mark of 1000 ticks has the value 10."""
 
 from typing import Any
 
 from marl_market.exchange.codes import CommandKind, EventKind, Phase, Reason
 from marl_market.exchange.liquidation import cancel_uncovered
 from marl_market.market.credit import Credit
-from marl_market.market.spec import Fees, Rules
+from marl_market.market.fees import Fees
+from marl_market.market.rules import Rules
 from tests.builders import market_spec
 from tests.venue import Event, Venue
 
@@ -35,21 +36,21 @@ def quote(venue: Venue, bid: int, ask: int, bought: int, sold: int = 2) -> list[
     return venue.step()
 
 
-def told(events: list[Event]) -> list[tuple[int, int, int, int]]:
+def summary(events: list[Event]) -> list[tuple[int, int, int, int]]:
     return [(event.kind, event.reason, event.seat, event.quantity_lots) for event in events]
 
 
-def test_who_is_covered_is_left_alone() -> None:
+def test_a_covered_account_is_left_alone() -> None:
     venue = leveraged()
     assert quote(venue, 845, 849, 100) == []  # 847 leave 47 of 42.35 that are asked
     assert len(venue.resting(1)) == 2
 
 
-def test_who_is_not_covered_is_closed_at_market_by_the_venue() -> None:
+def test_an_uncovered_account_is_closed_at_market_by_the_venue() -> None:
     venue = leveraged()
     venue.limit(4, BUY, 835, 40)
     events = quote(venue, 840, 842, 60)  # 841 leave 41 of 42.05
-    assert told(events) == [
+    assert summary(events) == [
         (EventKind.CANCELED, Reason.LIQUIDATION, 0, 30),
         (EventKind.CANCELED, Reason.LIQUIDATION, 0, 20),
         (EventKind.ACCEPTED, Reason.LIQUIDATION, 0, 100),
@@ -68,22 +69,22 @@ def test_who_is_not_covered_is_closed_at_market_by_the_venue() -> None:
 def test_what_the_book_cannot_take_is_tried_again() -> None:
     venue = leveraged()
     events = quote(venue, 830, 832, 10)
-    assert told(events)[-1] == (EventKind.CANCELED, Reason.NO_LIQUIDITY, 0, 90)
-    assert told(venue.step()) == [
+    assert summary(events)[-1] == (EventKind.CANCELED, Reason.NO_LIQUIDITY, 0, 90)
+    assert summary(venue.step()) == [
         (EventKind.ACCEPTED, Reason.LIQUIDATION, 0, 90),
         (EventKind.CANCELED, Reason.NO_LIQUIDITY, 0, 90),
     ]
     venue.limit(4, BUY, 829, 100)
-    assert told(venue.step())[0] == (EventKind.ACCEPTED, Reason.LIQUIDATION, 0, 90)
+    assert summary(venue.step())[0] == (EventKind.ACCEPTED, Reason.LIQUIDATION, 0, 90)
     assert int(venue.account(0)["position"]) == 0
 
 
-def test_who_owes_is_bought_back() -> None:
+def test_a_short_position_is_bought_back() -> None:
     venue = Venue(4, market_spec(credit=Credit(200, 0, 0.1, 0.05), fees=Fees()))
     venue.limit(1, BUY, 1000, 100)
     venue.send(0, CommandKind.MARKET, SELL, 0, 100)
     events = quote(venue, 1148, 1150, 2, 100)
-    assert told(events)[0] == (EventKind.ACCEPTED, Reason.LIQUIDATION, 0, 100)
+    assert summary(events)[0] == (EventKind.ACCEPTED, Reason.LIQUIDATION, 0, 100)
     assert events[0].side == BUY
     assert int(venue.account(0)["cash"]) == -150 * DOLLAR
     assert int(venue.market["seat"][0]["present"]) == 1
@@ -118,7 +119,7 @@ def test_a_stop_that_a_liquidation_triggers_wakes_at_once() -> None:
     assert (events[-1].seat, events[-1].price_ticks) == (1, 800)
 
 
-def test_while_trading_is_halted_nobody_is_liquidated() -> None:
+def test_while_trading_is_halted_no_account_is_liquidated() -> None:
     venue = leveraged(Rules(halt_move_ticks=50, halt_window_steps=1000, halt_steps=3))
     venue.limit(3, BUY, 840, 100)
     venue.limit(3, SELL, 842, 2)
@@ -128,7 +129,7 @@ def test_while_trading_is_halted_nobody_is_liquidated() -> None:
         assert int(venue.market["phase"]) == Phase.HALTED
         events = venue.step()
     assert int(venue.market["phase"]) == Phase.CONTINUOUS
-    assert told(events)[2] == (EventKind.ACCEPTED, Reason.LIQUIDATION, 0, 100)
+    assert summary(events)[2] == (EventKind.ACCEPTED, Reason.LIQUIDATION, 0, 100)
 
 
 def test_a_loan_costs_its_rate_a_step_and_goes_to_the_venue() -> None:
@@ -147,7 +148,7 @@ def test_a_loan_costs_its_rate_a_step_and_goes_to_the_venue() -> None:
     assert int(venue.market["fees_collected"]) == 900
 
 
-def test_before_the_session_nobody_pays_or_is_closed() -> None:
+def test_during_the_warmup_no_account_pays_or_is_closed() -> None:
     venue = leveraged(lending_rate=30.0)
     venue.market["public"]["step"] = -3
     quote(venue, 700, 702, 100)
@@ -156,7 +157,7 @@ def test_before_the_session_nobody_pays_or_is_closed() -> None:
     assert venue.step()[0].reason == Reason.LIQUIDATION
 
 
-def test_at_the_open_the_last_orders_beyond_the_account_are_withdrawn() -> None:
+def test_at_the_open_the_last_orders_beyond_the_account_are_canceled() -> None:
     venue = Venue(3, market_spec(credit=Credit(100, 10, 1.0, short_limit=0)))
     orders = [venue.limit(0, side, 1000 - 10 * side, 4) for side in (BUY, SELL, BUY, SELL)]
     orders += [venue.send(0, CommandKind.STOP, SELL, trigger_ticks=900, quantity_lots=2)[0].order_id]
@@ -170,7 +171,7 @@ def test_at_the_open_the_last_orders_beyond_the_account_are_withdrawn() -> None:
     venue.market["event_count"] = 0
     cancel_uncovered(venue.market)
     events = [Event(*row) for row in venue.market["event"][: int(venue.market["event_count"])].tolist()]
-    assert told(events) == [
+    assert summary(events) == [
         (EventKind.CANCELED, Reason.SHORT_LIMIT, 0, 2),
         (EventKind.CANCELED, Reason.SHORT_LIMIT, 0, 4),
         (EventKind.CANCELED, Reason.INSUFFICIENT_FUNDS, 1, 10),

@@ -3,7 +3,7 @@ import pytest
 
 from marl_market.exchange.codes import CommandKind, EventKind, Liquidity, Reason
 from marl_market.exchange.records import SEAT_ORDERS
-from marl_market.market.spec import Fees
+from marl_market.market.fees import Fees
 from tests.builders import market_spec
 from tests.venue import Venue
 
@@ -33,7 +33,7 @@ def test_both_sides_of_a_fill_share_a_trade_at_the_resting_price() -> None:
 
 
 @pytest.mark.parametrize("side", [BUY, SELL])
-def test_better_prices_fill_first_and_at_one_price_who_came_first(side: int) -> None:
+def test_better_prices_fill_first_and_at_one_price_the_earlier_order(side: int) -> None:
     venue = Venue()
     second = [venue.limit(seat, -side, 1000 + side, 4) for seat in (2, 0, 1)]
     first = venue.limit(0, -side, 1000, 4)

@@ -3,9 +3,9 @@ from typing import Any
 import pytest
 
 from marl_market.exchange.codes import CommandKind, EventKind, PublicKind, Reason, TimeInForce
-from marl_market.exchange.market_history import digest
+from marl_market.exchange.market_history import update_history
 from marl_market.exchange.records import ASKS, BIDS, BUY_STOPS, SEAT_REFRESHES, SELL_STOPS
-from marl_market.market.spec import Rules
+from marl_market.market.rules import Rules
 from tests.builders import market_spec
 from tests.venue import Event, Resting, Venue
 
@@ -126,10 +126,10 @@ def test_what_never_rested_in_the_book_is_no_public_cancel() -> None:
     venue.market["event_count"] = 0
     venue.append(0, CommandKind.LIMIT, BUY, 1000, 2)
     venue.append(0, CommandKind.CANCEL_ALL)
-    digest(venue.market)
+    update_history(venue.market)
     public = venue.market["public"]
-    shown = public["event"][: public["event_count"]]
-    assert [(int(row["kind"]), int(row["side"]), int(row["quantity_lots"])) for row in shown] == [
+    published = public["event"][: public["event_count"]]
+    assert [(int(row["kind"]), int(row["side"]), int(row["quantity_lots"])) for row in published] == [
         (PublicKind.CANCEL, SELL, 5)
     ]
 

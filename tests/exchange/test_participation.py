@@ -2,7 +2,7 @@ from typing import Any
 
 from marl_market.exchange.codes import EventKind, Reason
 from marl_market.exchange.records import ASKS, BIDS
-from marl_market.market.spec import Rules
+from marl_market.market.rules import Rules
 from tests.builders import market_spec
 from tests.venue import Venue
 
@@ -16,14 +16,14 @@ def leaving(closes: bool, **rules: Any) -> Venue:
     return venue
 
 
-def test_everybody_is_there_unless_told_otherwise() -> None:
+def test_every_seat_is_present_by_default() -> None:
     venue = Venue()
     for _ in range(3):
         venue.step()
     assert venue.market["seat"]["present"][:4].tolist() == [1, 1, 1, 1]
 
 
-def test_who_leaves_takes_its_orders_along_and_says_so() -> None:
+def test_the_orders_of_a_departing_seat_are_canceled_with_events() -> None:
     venue = leaving(closes=False)
     kept = venue.limit(0, 1, 999, 5)
     own = [venue.limit(1, 1, 998, 3), venue.limit(1, -1, 1002, 2)]
@@ -75,13 +75,13 @@ def test_a_call_auction_closes_nothing() -> None:
     assert venue.market["seat"]["present"][1] == 0
 
 
-def test_who_has_left_early_does_not_come_back() -> None:
+def test_a_seat_that_has_left_early_does_not_come_back() -> None:
     venue = leaving(closes=False)
     venue.market["seat"]["arrival_step"][2] = 2
     venue.reopen()
     assert venue.market["seat"]["present"][:4].tolist() == [1, 1, 0, 1]
-    seen = []
+    present = []
     for _ in range(4):
         venue.step()
-        seen.append(venue.market["seat"]["present"][:4].tolist())
-    assert seen == [[1, 0, 0, 1], [1, 0, 1, 1], [1, 0, 1, 1], [1, 0, 1, 1]]
+        present.append(venue.market["seat"]["present"][:4].tolist())
+    assert present == [[1, 0, 0, 1], [1, 0, 1, 1], [1, 0, 1, 1], [1, 0, 1, 1]]

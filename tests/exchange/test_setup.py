@@ -3,7 +3,7 @@ import pytest
 
 from marl_market.exchange.records import CAPACITY_SEATS, market_dtype
 from marl_market.exchange.setup import allocate_markets
-from marl_market.market.spec import Fees
+from marl_market.market.fees import Fees
 from tests.builders import market_spec
 from tests.venue import Venue
 

@@ -1,4 +1,4 @@
-"""The vector instructions on keys near the touch, beside what lists do."""
+"""The vector instructions on keys near the best price, beside what lists do."""
 
 import numpy as np
 from hypothesis import given
@@ -9,7 +9,7 @@ from marl_market.exchange.vectors import NEAR_KEYS, count_not_below, move_down, 
 
 SIZE = 3 * NEAR_KEYS
 FIRST = st.integers(1, SIZE - NEAR_KEYS - 1)
-"""Where a window can begin, so that there is a key before and behind it."""
+"""Possible beginnings of a window, with a key before and behind it."""
 
 KEYS = st.lists(st.integers(-(2**63), 2**63 - 1), min_size=SIZE, max_size=SIZE)
 

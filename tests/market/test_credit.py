@@ -4,11 +4,11 @@ from typing import Any
 import pytest
 
 from marl_market.market.credit import Credit
-from marl_market.market.spec import SpecError
+from marl_market.market.validation import ConfigError
 from tests.builders import market_spec
 
 
-def test_without_a_word_credit_is_unlimited() -> None:
+def test_by_default_credit_is_unlimited() -> None:
     credit = Credit()
     assert not credit.limits_orders
     assert not credit.watches_accounts
@@ -50,7 +50,7 @@ def test_what_is_switched_on_is_known(changes: dict[str, Any], limits: bool, wat
     ],
 )
 def test_what_no_venue_can_give_is_named(changes: dict[str, Any], complaint: str) -> None:
-    with pytest.raises(SpecError, match=re.escape(complaint)):
+    with pytest.raises(ConfigError, match=re.escape(complaint)):
         Credit(**changes)
 
 
@@ -67,5 +67,5 @@ def test_what_no_venue_can_give_is_named(changes: dict[str, Any], complaint: str
     ],
 )
 def test_amounts_fit_the_units_of_the_market(changes: dict[str, Any], complaint: str) -> None:
-    with pytest.raises(SpecError, match=re.escape(complaint)):
+    with pytest.raises(ConfigError, match=re.escape(complaint)):
         market_spec(credit=Credit(**changes), cash_unit=0.01)

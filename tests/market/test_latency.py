@@ -1,4 +1,4 @@
-"""What a delay is, and which ones there cannot be."""
+"""Delays, and their validation."""
 
 import math
 from typing import Any

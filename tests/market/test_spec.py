@@ -4,7 +4,10 @@ from typing import Any
 
 import pytest
 
-from marl_market.market.spec import MAXIMUM_PRICE_TICKS, QUANTILES, Fees, MarketSpec, OrderFlow, SpecError
+from marl_market.market.fees import Fees
+from marl_market.market.order_flow import QUANTILES, OrderFlow
+from marl_market.market.spec import MAXIMUM_PRICE_TICKS, MarketSpec
+from marl_market.market.validation import ConfigError
 
 RISING = tuple(float(value) for value in range(1, QUANTILES + 1))
 
@@ -40,7 +43,9 @@ def test_derived_integers() -> None:
 
 def test_a_satoshi_at_a_cent_needs_a_finer_cash_unit() -> None:
     assert make_spec(lot_size=1e-8, cash_unit=1e-10).cash_per_tick_lot == 1
-    with pytest.raises(SpecError, match=r"^market toy: tick_size \* lot_size 1E-10 is not a whole multiple of 1e-06$"):
+    with pytest.raises(
+        ConfigError, match=r"^market toy: tick_size \* lot_size 1E-10 is not a whole multiple of 1e-06$"
+    ):
         make_spec(lot_size=1e-8)
 
 
@@ -62,36 +67,36 @@ def test_a_satoshi_at_a_cent_needs_a_finer_cash_unit() -> None:
         ("initial_price", (MAXIMUM_PRICE_TICKS + 1) / 100),
     ],
 )
-def test_an_impossible_market_is_refused_by_name(field: str, value: float) -> None:
-    with pytest.raises(SpecError, match=field):
+def test_an_impossible_market_raises_by_name(field: str, value: float) -> None:
+    with pytest.raises(ConfigError, match=field):
         make_spec(**{field: value})
 
 
 @pytest.mark.parametrize("field", ["limit_rate", "market_rate", "cancel_rate"])
 def test_rates_may_be_zero_but_not_negative(field: str) -> None:
     assert getattr(make_flow(**{field: 0.0}), field) == 0.0
-    with pytest.raises(SpecError, match=rf"^market\.flow\.{field} is -1\.0; it must be zero or more a second$"):
+    with pytest.raises(ConfigError, match=rf"^market\.flow\.{field} is -1\.0; it must be zero or more a second$"):
         make_flow(**{field: -1.0})
 
 
 @pytest.mark.parametrize("field", ["spread_ticks", "volatility_ticks", "depth_lots"])
 @pytest.mark.parametrize("value", [0.0, -1.0, math.nan, math.inf])
 def test_sizes_of_the_book_are_above_zero(field: str, value: float) -> None:
-    with pytest.raises(SpecError, match=rf"^market\.flow\.{field} is {value}"):
+    with pytest.raises(ConfigError, match=rf"^market\.flow\.{field} is {value}"):
         make_flow(**{field: value})
 
 
 @pytest.mark.parametrize("field", ["limit_size_lots", "market_size_lots", "limit_offset_ticks"])
 @pytest.mark.parametrize("values", [RISING[:-1], RISING[::-1], (*RISING[:-1], math.nan)])
 def test_quantiles_are_seventeen_and_never_fall(field: str, values: tuple[float, ...]) -> None:
-    with pytest.raises(SpecError, match=rf"market\.flow\.{field} .* 17 finite numbers that never fall"):
+    with pytest.raises(ConfigError, match=rf"market\.flow\.{field} .* 17 finite numbers that never fall"):
         make_flow(**{field: values})
 
 
-def test_sizes_are_above_zero_while_offsets_may_improve_the_touch() -> None:
+def test_sizes_are_above_zero_while_offsets_may_improve_the_best_price() -> None:
     shifted = [value - 1 for value in RISING]
     assert make_flow(limit_offset_ticks=shifted).limit_offset_ticks == tuple(shifted)
-    with pytest.raises(SpecError, match="limit_size_lots"):
+    with pytest.raises(ConfigError, match="limit_size_lots"):
         make_flow(limit_size_lots=shifted)
 
 
@@ -106,8 +111,8 @@ def test_a_list_of_integers_becomes_a_tuple_of_floats() -> None:
     ("field", "value"),
     [("maker_rate", -0.2), ("taker_rate", 0.2), ("maker_per_unit", math.nan), ("taker_per_unit", math.inf)],
 )
-def test_absurd_fees_are_refused(field: str, value: float) -> None:
-    with pytest.raises(SpecError, match=rf"market\.fees\.{field}"):
+def test_absurd_fees_raise(field: str, value: float) -> None:
+    with pytest.raises(ConfigError, match=rf"market\.fees\.{field}"):
         Fees(**{field: value})
 
 

@@ -1,4 +1,4 @@
-"""What must hold of the book, the accounts and the events after any command whatever."""
+"""Invariants of the book, the accounts and the events after any command."""
 
 from typing import Any
 
@@ -23,9 +23,10 @@ from marl_market.exchange.records import (
     SLOT_BITS,
     market_dtype,
 )
-from marl_market.market.spec import SELF_TRADE, Fees
+from marl_market.market.fees import Fees
+from marl_market.market.rules import SELF_TRADE
 from tests.builders import market_spec
-from tests.differential.streams import BYTES, CENTERS, CREDITS, credit, decode, resolve, rules
+from tests.differential.streams import BYTES, CREDITS, MIDDLE_PRICES, credit, decode, resolve, rules
 from tests.venue import Event, Venue
 
 FEES = (
@@ -97,7 +98,7 @@ def assert_conserved(venue: Venue) -> None:
 
 
 def most_events_to_come(venue: Venue) -> int:
-    """Return how many events the open orders can still make in a step, refreshes aside: see market_dtype."""
+    """Return the events that the open orders can still make in a step, without refreshes: see market_dtype."""
     return sum(count * len(venue.resting(ladder)) for ladder, count in enumerate((2, 2, 4, 4)))
 
 
@@ -111,7 +112,7 @@ class Audit:
         self.issued: list[int] = []
 
     def follow(self, events: list[Event]) -> int:
-        """Check the events of a command; return how many refreshes of icebergs are among them."""
+        """Check the events of a command; return the number of refreshes of icebergs among them."""
         refreshes, consumed = 0, set()
         for event in events:
             order_id = event.order_id
@@ -152,7 +153,7 @@ class Audit:
 @given(
     stream=st.lists(st.binary(min_size=BYTES, max_size=BYTES), min_size=40, max_size=120).map(b"".join),
     seats=st.integers(2, 6),
-    prices=st.sampled_from(sorted(CENTERS)),
+    prices=st.sampled_from(sorted(MIDDLE_PRICES)),
     crowded=st.booleans(),
     fees=st.sampled_from(FEES),
     cash_unit=st.sampled_from(CASH_UNITS),
@@ -255,7 +256,7 @@ def test_the_busiest_step_fits_its_event_buffer_with_little_to_spare(capacity: s
     most = 7 * SEAT_ORDERS + 8 * SEAT_COMMANDS + 3 * SEAT_REFRESHES
     # The first command makes three events and not eight, the two of the taker one of their own each.
     assert count == most * len(others) - 8 + 3 + 1 + 1, "each seat makes as many events as it can"
-    assert capacity_of_buffer == (most + SEAT_IN_FLIGHT + 6) * seats, "what was on its way and two closings of it too"
+    assert capacity_of_buffer == (most + SEAT_IN_FLIGHT + 6) * seats, "commands in flight and two closings too"
     kinds = np.bincount(venue.market["event"]["kind"][:count], minlength=len(EventKind) + 1)
     assert kinds[0] == 0
     assert kinds[EventKind.FILLED] == 2 * int(venue.market["trade_sequence"])

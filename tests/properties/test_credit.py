@@ -1,4 +1,4 @@
-"""What must hold of accounts that go only so far, whatever seats send."""
+"""Invariants of accounts with limited credit under any commands."""
 
 from collections.abc import Iterator
 from fractions import Fraction
@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from marl_market.exchange.codes import CommandKind, EventKind
 from marl_market.exchange.records import ASKS
 from marl_market.market.credit import Credit
-from marl_market.market.spec import SELF_TRADE, Fees, MarketSpec
+from marl_market.market.fees import Fees
+from marl_market.market.rules import SELF_TRADE
+from marl_market.market.spec import MarketSpec
 from tests.builders import market_spec
 from tests.differential.streams import BYTES, credit, decode, resolve, rules
 from tests.properties.test_book import assert_conserved
@@ -19,7 +21,7 @@ STREAMS = st.lists(st.binary(min_size=BYTES, max_size=BYTES), min_size=60, max_s
 
 
 class Accounts:
-    """What the seats of a venue have, read from its records."""
+    """Holdings of a venue's seats, read from its records."""
 
     def __init__(self, venue: Venue) -> None:
         self.venue = venue
@@ -42,7 +44,7 @@ class Accounts:
         )
 
     def shortfall(self, seat: int, side: int, lots: int, price: int) -> Fraction:
-        """Return by how much an account misses what one more limit order needs; not above zero is fine."""
+        """Return the amount that an account lacks for one more limit order; zero or less is enough."""
         record = self.venue.market["seat"][seat]
         mark = Fraction(int(self.venue.market["public"]["twice_mark_ticks"]), 2)
         margin, worst = Fraction(str(self.credit.initial_margin)), side * self.holding(seat) + lots
@@ -65,7 +67,7 @@ class Accounts:
 
 
 def follow(venue: Venue, stream: bytes, seats: int, prices: str) -> Iterator[tuple[int, Fraction]]:
-    """Yield, after each command of a stream, the kind of its first event and what a limit order missed before it."""
+    """Yield, after each command, the kind of its first event and the shortfall of a limit order before it."""
     issued: list[int] = []
     accounts = Accounts(venue)
     for sent in decode(stream, seats, prices, False, int(venue.market["maximum_quantity"])):

@@ -1,4 +1,4 @@
-"""What must hold where commands and data take time: nothing is lost, nothing overtakes, and speed pays."""
+"""Invariants of latency: no command is lost, none overtakes, and speed pays."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -32,8 +32,8 @@ from tests.env.anything import Anything
 
 STEP = 1_000_000_000
 IMMEDIATE_OR_CANCEL = int(TimeInForce.IMMEDIATE_OR_CANCEL)
-FATES = (EventKind.ACCEPTED, EventKind.REJECTED, EventKind.REPLACED)
-REFUSALS = (Reason.TOO_MANY_IN_FLIGHT, Reason.SESSION_OVER)
+PROCESSED = (EventKind.ACCEPTED, EventKind.REJECTED, EventKind.REPLACED)
+REJECTIONS = (Reason.TOO_MANY_IN_FLIGHT, Reason.SESSION_OVER)
 THREADS = pytest.param(
     2, marks=pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="this machine offers one thread")
 )
@@ -63,7 +63,7 @@ def send_as_many_as_one_can(public, seat, params):  # type: ignore[no-untyped-de
 
 @trader
 def offer_and_flee(public, seat, params):  # type: ignore[no-untyped-def]
-    """Offer a lot at 1000 in one step of four, and withdraw it two steps later."""
+    """Offer a lot at 1000 in one step of four, and cancel it two steps later."""
     if public.step % 4 == 0:
         submit_limit(seat, -1, 1000.0, 1)
     elif public.step % 4 == 2:
@@ -80,7 +80,7 @@ def lift_the_offer(public, seat, params):  # type: ignore[no-untyped-def]
 
 
 @trader
-def note_what_it_sees(public, seat, params):  # type: ignore[no-untyped-def]
+def store_observation(public, seat, params):  # type: ignore[no-untyped-def]
     seat.agent.memory[0] = public.reference_ticks
     seat.agent.memory[1] = public.session_lots
     seat.agent.memory[2] = public.step
@@ -89,7 +89,7 @@ def note_what_it_sees(public, seat, params):  # type: ignore[no-untyped-def]
 
 @dataclass(frozen=True)
 class Rule:
-    """A mind that is one function."""
+    """An agent of one function."""
 
     trader: Any
     traits = Traits()
@@ -99,20 +99,20 @@ class Rule:
 
 
 def crowd(near: Latency, far: Latency, **changes: Any) -> EnvironmentSpec:
-    """Return ordinary flow near the venue and seats that send anything farther away; nobody cancels all."""
+    """Return ordinary flow near the venue and seats that send anything farther away; none cancels all."""
     groups = (Group("noise", ZeroIntelligence(), 4, latency=near), Group("any", Anything(), 6, latency=far))
     return environment(groups, spec=market_spec(**{"session_steps": 30, **changes}))
 
 
 def play(batch: BatchMarket, seeds: Sequence[int], seed: int = 0) -> tuple[list[Any], list[Any]]:
     """Play a session; return the events of market 0 by step, and all observations and rewards."""
-    events, shown = [], [batch.reset(seeds).tobytes()]
+    events, outputs = [], [batch.reset(seeds).tobytes()]
     for action in actions(batch, batch.environment.spec.session_steps, seed):
         step = batch.step(action)
-        shown.append((step.observation.tobytes(), step.reward.tobytes()))
+        outputs.append((step.observation.tobytes(), step.reward.tobytes()))
         market = batch.markets[0]
         events.append(market["event"][: market["event_count"]].copy())
-    return events, shown
+    return events, outputs
 
 
 @given(near=LATENCIES, far=LATENCIES, seed=st.integers(0, 2**31))
@@ -125,17 +125,17 @@ def test_no_command_is_lost_and_none_overtakes(near: Latency, far: Latency, seed
     sent = [
         [
             connection["in_flight"][i % SEAT_IN_FLIGHT]["command"].tolist()
-            for i in range(connection["ended"], connection["sent"])
+            for i in range(connection["delivered"], connection["sent"])
         ]
         for connection in connections
     ]
-    ended: list[list[Any]] = [[] for _ in sent]
-    fates = refusals = landings = 0
+    delivered: list[list[Any]] = [[] for _ in sent]
+    processed = rejections = deliveries = 0
     clock = -1
     for action in actions(batch, 30):
         batch.step(action)
         rows = arrived_commands(batch, 0)
-        landings += rows.size
+        deliveries += rows.size
         for number, seat in enumerate(market["seat"][:10]):
             mine = rows[rows["seat"] == number]
             full = mine["rejection"] == Reason.TOO_MANY_IN_FLIGHT
@@ -143,20 +143,20 @@ def test_no_command_is_lost_and_none_overtakes(near: Latency, far: Latency, seed
             taken = len(written) - int(full.sum())
             assert mine["command"][full].tolist() == written[taken:]
             sent[number] += written[:taken]
-            ended[number] += mine["command"][~full].tolist()
+            delivered[number] += mine["command"][~full].tolist()
             assert (mine["rejection"] == Reason.NONE).sum() <= SEAT_COMMANDS
         events = market["event"][: market["event_count"]]
-        fates += np.isin(events["kind"], FATES).sum()
-        fates += ((events["kind"] == EventKind.CANCELED) & (events["reason"] == Reason.BY_OWNER)).sum()
-        refusals += np.isin(events["reason"], REFUSALS).sum() - (rows["rejection"] != Reason.NONE).sum()
+        processed += np.isin(events["kind"], PROCESSED).sum()
+        processed += ((events["kind"] == EventKind.CANCELED) & (events["reason"] == Reason.BY_OWNER)).sum()
+        rejections += np.isin(events["reason"], REJECTIONS).sum() - (rows["rejection"] != Reason.NONE).sum()
         assert (np.diff(np.concatenate([[clock], events["time_ns"]])) >= 0).all()
         clock = int(market["public"]["time_ns"])
         assert events["time_ns"].max(initial=0) < clock
-    assert sent == ended
-    assert fates == landings > 50
-    assert refusals == 0
+    assert sent == delivered
+    assert processed == deliveries > 50
+    assert rejections == 0
     assert [int(total[0]) for total in batch.conservation_errors()] == [0, 0]
-    assert (connections["sent"] == connections["ended"]).all()
+    assert (connections["sent"] == connections["delivered"]).all()
 
 
 @given(near=LATENCIES, far=LATENCIES, seed=st.integers(0, 2**31))
@@ -182,10 +182,10 @@ def test_the_same_seed_goes_the_same_way_on_any_number_of_threads(threads: int) 
     latency = Latency(Delay(exponential_ns=0.7 * STEP), Delay(uniform_ns=3 * STEP))
     spec = market_spec(session_steps=30, latency=latency)
     alone, among = BatchMarket(environment(spec=spec), 3), BatchMarket(environment(spec=spec), 3, threads)
-    events, shown = play(alone, [4, 5, 6])
-    again, seen = play(among, [4, 5, 6])
+    events, outputs = play(alone, [4, 5, 6])
+    again, repeated = play(among, [4, 5, 6])
     assert event_digest(np.concatenate(events)) == event_digest(np.concatenate(again))
-    assert shown == seen
+    assert outputs == repeated
     assert event_digest(np.concatenate(play(among, [7, 5, 6])[0])) != event_digest(np.concatenate(events))
 
 
@@ -193,18 +193,18 @@ def test_without_a_delay_all_goes_as_if_there_were_none() -> None:
     far = Latency(Delay(STEP), Delay(2 * STEP))
     groups = [Group("noise", ZeroIntelligence(), 4), Group("any", Anything(), 6), Group("outside", External(), 2)]
     spec = market_spec(session_steps=40)
-    near, to_device_of = (
+    near, distant = (
         BatchMarket(environment([*groups, Group("mute", Rule(send_nothing), 1, latency=latency)], spec=spec), 2)
         for latency in (None, far)
     )
     assert near.connections is None
     assert not near.markets["connection"].any()
-    assert to_device_of.connections is not None
-    assert to_device_of.connections.history.shape == (2, 3)
-    events, shown = play(near, [1, 2])
-    again, seen = play(to_device_of, [1, 2])
+    assert distant.connections is not None
+    assert distant.connections.history.shape == (2, 3)
+    events, outputs = play(near, [1, 2])
+    again, repeated = play(distant, [1, 2])
     assert event_digest(np.concatenate(events)) == event_digest(np.concatenate(again))
-    assert shown == seen
+    assert outputs == repeated
     assert np.concatenate(events)["kind"].size > 1000
 
 
@@ -244,25 +244,25 @@ def test_late_data_show_the_market_as_it_was_and_the_clock_as_it_is() -> None:
         Group("noise", ZeroIntelligence(), 4),
         Group("near", External(), 1),
         Group("far", External(), 1, latency=far),
-        Group("eyes", Rule(note_what_it_sees), 1, latency=far),
+        Group("eyes", Rule(store_observation), 1, latency=far),
     ]
     parts = {"book": Book(), "clock": Clock(), "latency": LatencyTier()}
     batch = BatchMarket(environment(groups, spec=market_spec(session_steps=20), observation=parts), 1)
-    seen = [batch.reset([3]).copy()]
-    truth = []
+    observations = [batch.reset([3]).copy()]
+    published = []
     for step, action in enumerate(actions(batch, 20)):
         public = batch.markets[0]["public"]
-        truth.append((float(public["reference_ticks"]), float(public["session_lots"])))
-        seen.append(batch.step(action).observation.copy())
+        published.append((float(public["reference_ticks"]), float(public["session_lots"])))
+        observations.append(batch.step(action).observation.copy())
         memory = batch.markets[0]["seat"][6]["agent"]["memory"]
         assert memory[2] == step
         if step >= 2:
-            assert tuple(memory[:2].tolist()) == truth[step - 2]
-            assert np.array_equal(seen[step][0, 1, :40], seen[step - 2][0, 0, :40])
-            assert seen[step][0, 1, 40] == seen[step][0, 0, 40]
-    assert len(set(truth)) > 15
-    assert seen[0][0, 0, 41:].tolist() == [0, 0]
-    assert seen[0][0, 1, 41:].tolist() == pytest.approx([0, np.log10(1 + 1.5e6) / 6])
+            assert tuple(memory[:2].tolist()) == published[step - 2]
+            assert np.array_equal(observations[step][0, 1, :40], observations[step - 2][0, 0, :40])
+            assert observations[step][0, 1, 40] == observations[step][0, 0, 40]
+    assert len(set(published)) > 15
+    assert observations[0][0, 0, 41:].tolist() == [0, 0]
+    assert observations[0][0, 1, 41:].tolist() == pytest.approx([0, np.log10(1 + 1.5e6) / 6])
 
 
 def test_data_never_go_back() -> None:
@@ -285,7 +285,7 @@ def test_too_many_in_flight_are_rejected_and_so_is_what_comes_after_the_close() 
     events, _ = play(batch, [1])
     asked = [Reason.TOO_MANY_IN_FLIGHT, Reason.SESSION_OVER]
     reasons = [np.bincount(rows["reason"], minlength=len(Reason))[asked].tolist() for rows in events]
-    # Two steps fill the line; what they sent arrives in the fourth and fifth steps, and the next finds room again.
+    # Two steps fill the connection; their commands arrive in the fourth and fifth steps, and the next has room again.
     step = 16 * SEAT_COMMANDS
     full = [0, 0, step, step, 0, 0, step, step, 0]
     assert [count for count, _ in reasons] == full
@@ -295,7 +295,7 @@ def test_too_many_in_flight_are_rejected_and_so_is_what_comes_after_the_close() 
     assert all(market["event_count"] < market["event"].size for market in batch.markets)
 
 
-def test_the_charge_for_thinking_is_the_same_each_time() -> None:
+def test_the_compute_time_is_the_same_each_time() -> None:
     groups = [Group("noise", ZeroIntelligence(), 4, latency=Latency(compute_ns=12_345)), Group("any", Anything(), 2)]
     batch = BatchMarket(environment(groups, spec=market_spec(session_steps=20)), 1)
     batch.reset([2])

@@ -1,4 +1,4 @@
-"""What must hold of whole sessions: they repeat bit for bit, share their luck, and neither make nor lose anything."""
+"""Invariants of whole sessions: they repeat bit for bit, use common random numbers, and conserve positions and cash."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -29,7 +29,7 @@ THREADS = pytest.param(
 def play(
     environment: EnvironmentSpec, seeds: Sequence[int], given: NDArray[np.float32], threads: int = 1
 ) -> tuple[BatchMarket, list[Any], list[str]]:
-    """Play a session; return the batch, what each step handed out, and the tapes' digests."""
+    """Play a session; return the batch, each step's outputs, and the tapes' digests."""
     batch = BatchMarket(environment, len(seeds), threads)
     recorders = [TapeRecorder(batch, market) for market in range(len(seeds))]
     history: list[Any] = [batch.reset(seeds).copy()]
@@ -51,8 +51,8 @@ def test_markets_of_one_seed_are_equal_and_of_another_seed_are_not() -> None:
     description = environment()
     one = session_actions(description, 1)
     given = np.concatenate([one, one, one], axis=1)
-    batch, history, tracks_history = play(description, [5, 5, 6], given)
-    assert tracks_history[0] == tracks_history[1] != tracks_history[2]
+    batch, history, digests = play(description, [5, 5, 6], given)
+    assert digests[0] == digests[1] != digests[2]
     assert batch.markets[0].tobytes() == batch.markets[1].tobytes() != batch.markets[2].tobytes()
     assert np.array_equal(history[-1][0][0], history[-1][0][1])
 
@@ -62,10 +62,10 @@ def test_a_market_goes_the_same_way_in_any_batch_on_any_number_of_threads(thread
     description = environment()
     seeds, place = [11, 12, 13, 14, 15], 3
     given = session_actions(description, 5)
-    alone, history, tracks_history = play(description, seeds[place : place + 1], given[:, place : place + 1])
+    alone, history, digests = play(description, seeds[place : place + 1], given[:, place : place + 1])
     among, histories, all_digests = play(description, seeds, given, threads)
     assert alone.markets[0].tobytes() == among.markets[place].tobytes()
-    assert tracks_history[0] == all_digests[place]
+    assert digests[0] == all_digests[place]
     assert history[0][0].tobytes() == histories[0][place].tobytes()
     for mine, theirs in zip(history[1:], histories[1:], strict=True):
         assert mine[0][0].tobytes() == theirs[0][place].tobytes()
@@ -141,10 +141,10 @@ def test_seats_that_come_leave_and_sleep_go_the_same_way_on_any_number_of_thread
     seeds = [11, 11, 12, 13]
     given = session_actions(description, 4)
     given[:, 1] = given[:, 0]
-    alone, history, tracks_history = play(description, seeds[:1], given[:, :1])
+    alone, history, digests = play(description, seeds[:1], given[:, :1])
     among, histories, all_digests = play(description, seeds, given, threads)
     assert alone.markets[0].tobytes() == among.markets[0].tobytes() == among.markets[1].tobytes()
-    assert tracks_history[0] == all_digests[0] == all_digests[1]
+    assert digests[0] == all_digests[0] == all_digests[1]
     assert len(set(all_digests)) == 3
     assert [row[1][0].tobytes() for row in history[1:]] == [row[1][0].tobytes() for row in histories[1:]]
     assert [error.any() for error in among.conservation_errors()] == [False, False]

@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from marl_market.exchange.exchange import Exchange, Statement
-from marl_market.market.spec import Fees
+from marl_market.market.fees import Fees
 from marl_market.market.tape import Side
 from tests.builders import market_spec
 

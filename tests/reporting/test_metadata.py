@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from marl_market.market.spec import Provenance
+from marl_market.market.provenance import Provenance
 from marl_market.reporting.metadata import git_commit, market_metadata, software_metadata
 from tests.builders import market_spec
 

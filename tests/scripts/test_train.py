@@ -132,7 +132,7 @@ def test_a_bad_value_is_named_without_a_traceback(
 
 def test_the_traceback_is_there_for_the_asking(train: Callable[..., Output], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
-    with pytest.raises(Exception, match=r"SpecError\('market.tick_size is 0"):
+    with pytest.raises(Exception, match=r"ConfigError\('market.tick_size is 0"):
         train("market.tick_size=0")
 
 

@@ -9,10 +9,10 @@ from typing import Any, Protocol, runtime_checkable
 from marl_market.agents.interfaces import Learner, LearningAgent
 from marl_market.agents.rollout import Rollout
 from marl_market.env.environment import EnvironmentSpec
-from marl_market.env.interface.schemes import require
 from marl_market.env.population.group import Agent, External
 from marl_market.env.population.traits import Traits
 from marl_market.market.spec import MarketSpec
+from marl_market.market.validation import require
 
 
 @dataclass(frozen=True)

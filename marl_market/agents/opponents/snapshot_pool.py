@@ -17,10 +17,10 @@ from marl_market.agents.policies.compiled_mlp import play
 from marl_market.agents.policies.fixed_policy import CompiledPolicy
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import EnvironmentSpec
-from marl_market.env.interface.schemes import require
 from marl_market.env.population.traits import Traits
 from marl_market.market.seeding import Stream, generator
 from marl_market.market.spec import MarketSpec
+from marl_market.market.validation import require
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,8 @@ from typing import Any, NamedTuple
 from marl_market.calibration.readers.book_side import BookSide
 from marl_market.calibration.readers.recorder import Recorder, Recording, choose_step
 from marl_market.calibration.readers.source import Source
-from marl_market.market.spec import Fees, Provenance
+from marl_market.market.fees import Fees
+from marl_market.market.provenance import Provenance
 from marl_market.market.tape import FlowKind, Side
 from marl_market.market.units import NANOSECONDS_PER_SECOND
 

@@ -16,7 +16,9 @@ from typing import Protocol
 import numpy as np
 
 from marl_market.calibration.readers.book_side import BookSide
-from marl_market.market.spec import MAXIMUM_PRICE_TICKS, Fees, Provenance
+from marl_market.market.fees import Fees
+from marl_market.market.provenance import Provenance
+from marl_market.market.spec import MAXIMUM_PRICE_TICKS
 from marl_market.market.tape import FLOW, QUOTE, TRADE, FlowKind, Side, Tape
 from marl_market.market.units import from_steps, to_steps
 

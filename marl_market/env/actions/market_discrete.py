@@ -10,11 +10,11 @@ from gymnasium.spaces import Discrete
 
 from marl_market.env.actions.decoding import choice, room
 from marl_market.env.actions.encoding import taken_lots
-from marl_market.env.interface.schemes import require
 from marl_market.env.interface.signatures import DECIDED, trader
 from marl_market.exchange.commands import submit_market
 from marl_market.exchange.compiled import inlined
 from marl_market.market.spec import MarketSpec
+from marl_market.market.validation import require
 
 
 @inlined

@@ -11,11 +11,11 @@ from gymnasium.spaces import Box
 
 from marl_market.env.actions.decoding import clipped, room
 from marl_market.env.actions.encoding import normalize, taken_lots
-from marl_market.env.interface.schemes import require
 from marl_market.env.interface.signatures import DECIDED, trader
 from marl_market.env.interface.spaces import continuous
 from marl_market.exchange.commands import submit_market
 from marl_market.market.spec import MarketSpec
+from marl_market.market.validation import require
 
 
 @trader

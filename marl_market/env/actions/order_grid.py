@@ -7,10 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from marl_market.env.actions.encoding import level_of_price, missing_order, nearest_index, order_price, unwanted_order
-from marl_market.env.interface.schemes import require
+from marl_market.env.actions.encoding import (
+    level_of_price,
+    missing_order,
+    nearest_index,
+    order_price,
+    unwanted_order,
+)
 from marl_market.exchange.compiled import compiled, inlined
 from marl_market.market.spec import MarketSpec
+from marl_market.market.validation import require
 
 FIRST_LEVEL = 3
 MAXIMUM_ENTRIES = 10

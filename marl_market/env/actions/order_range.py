@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from marl_market.env.interface.schemes import require
 from marl_market.market.spec import MarketSpec
+from marl_market.market.validation import require
 
 
 @dataclass(frozen=True)

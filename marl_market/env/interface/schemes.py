@@ -157,9 +157,3 @@ def mask_size_of(action: ActionScheme) -> int:
     """Return the size of an action's mask, the choices of each number in turn; 0 if it has none."""
     num_choices = num_choices_of(action.space)
     return 0 if num_choices is None or action.mask is None else int(num_choices.sum())
-
-
-def require(condition: bool, name: str, value: object, wanted: str) -> None:
-    """Raise ValueError, naming the config key, its value and the wanted one, unless `condition` holds."""
-    if not condition:
-        raise ValueError(f"{name} is {value!r}; it must be {wanted}")

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from marl_market.env.interface.schemes import require
 from marl_market.env.interface.signatures import privileged_encoder
+from marl_market.market.validation import require
 
 
 @privileged_encoder

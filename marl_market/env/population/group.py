@@ -9,11 +9,12 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from marl_market.env.interface.schemes import ActionScheme, require
+from marl_market.env.interface.schemes import ActionScheme
 from marl_market.env.population.participation import Participation
 from marl_market.env.population.traits import Traits
 from marl_market.market.latency import Latency
 from marl_market.market.spec import MarketSpec
+from marl_market.market.validation import require
 
 
 class Agent(Protocol):

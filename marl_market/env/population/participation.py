@@ -13,10 +13,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from marl_market.env.interface.schemes import require
 from marl_market.exchange.compiled import compiled
 from marl_market.exchange.random_streams import begin_stream, uniform
 from marl_market.exchange.records import NEVER
+from marl_market.market.validation import require
 
 Steps = NDArray[np.float64]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from marl_market.env.interface.schemes import require
+from marl_market.market.validation import require
 
 PRIVILEGES = ("events", "fundamental")
 """Names that `Traits.privileges` may hold."""

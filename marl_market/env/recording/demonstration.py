@@ -15,7 +15,7 @@ from marl_market.env.interface.records import SEAT, SEAT_MEMORY
 from marl_market.env.interface.signatures import PARAMS, call_trader
 from marl_market.env.population.group import Agent
 from marl_market.exchange.compiled import compiled
-from marl_market.exchange.latency import history_of, seen_row
+from marl_market.exchange.latency import history_of, visible_row
 from marl_market.exchange.pointers import copy_record
 from marl_market.exchange.random_streams import begin_stream
 from marl_market.market.spec import MarketSpec
@@ -45,7 +45,7 @@ def demonstrate(markets, active, first, expert, encoder, params, memory, copies,
                 continue
             public = market.public
             if market.history_steps > 0:
-                public = history_of(market)[seen_row(market, index)]
+                public = history_of(market)[visible_row(market, index)]
             copy_record(seat, market.seat[index])
             for j in range(SEAT_MEMORY):
                 seat.agent.memory[j] = memory[number, i, j]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from marl_market.env.interface.schemes import require
 from marl_market.env.interface.signatures import reward
 from marl_market.env.rewards.money_reward import MoneyReward
 from marl_market.market.spec import MarketSpec
+from marl_market.market.validation import require
 
 
 @reward

@@ -6,11 +6,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from marl_market.env.interface.schemes import require
 from marl_market.env.interface.signatures import reward
 from marl_market.env.rewards.money_reward import MoneyReward
 from marl_market.exchange.publication import twice_profit
 from marl_market.market.spec import MarketSpec
+from marl_market.market.validation import require
 
 
 @reward

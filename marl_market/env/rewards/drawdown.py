@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from marl_market.env.interface.schemes import money_scale, require
+from marl_market.env.interface.schemes import money_scale
 from marl_market.env.interface.signatures import reward
 from marl_market.exchange.publication import twice_profit
 from marl_market.market.spec import MarketSpec
+from marl_market.market.validation import require
 
 
 @reward

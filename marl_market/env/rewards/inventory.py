@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from marl_market.env.interface.schemes import require
 from marl_market.env.interface.signatures import reward
 from marl_market.market.spec import MarketSpec
+from marl_market.market.validation import require
 
 
 @reward

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from marl_market.env.interface.schemes import money_scale, require
+from marl_market.env.interface.schemes import money_scale
 from marl_market.market.spec import MarketSpec
+from marl_market.market.validation import require
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from marl_market.env.actions.timed import timing_parameters
 from marl_market.env.environment import EnvironmentSpec
-from marl_market.env.interface.schemes import require
 from marl_market.env.interface.signatures import PARAM_VALUES, REWARD_VALUES
 from marl_market.env.population.group import Agent, Group
 from marl_market.exchange.setup import write_constants
 from marl_market.market.spec import MarketSpec
+from marl_market.market.validation import require
 
 ADJUSTABLE = ("name", "flow", "fees", "fee_tiers", "rules", "credit", "provenance", "further_instruments")
 """Fields of a MarketSpec that may differ among the markets of a batch."""

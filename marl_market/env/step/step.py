@@ -35,17 +35,17 @@ from marl_market.env.step.fundamental import open_fundamental, update_fundamenta
 from marl_market.env.timing.wakeups import gets_observation, is_active, wake_seats
 from marl_market.exchange.compiled import compiled, inlined
 from marl_market.exchange.latency import (
-    admit,
+    append_public,
     begin_history,
     collect_deliveries,
     deliveries_of,
     history_of,
-    keep_public,
     open_connections,
-    seen_row,
+    receive_delivery,
+    visible_row,
 )
 from marl_market.exchange.liquidation import cancel_uncovered
-from marl_market.exchange.market_history import digest
+from marl_market.exchange.market_history import update_history
 from marl_market.exchange.order_entry import process
 from marl_market.exchange.pointers import copy_floats, floats_at
 from marl_market.exchange.portfolio import instrument, remove_from_all_instruments, sync_cross_instrument
@@ -110,7 +110,7 @@ def trade_once(market, market_index, context):  # type: ignore[no-untyped-def]
                 take_action(seat, market_index, context)
             visible = public
             if market.history_steps > 0:
-                visible = history_of(market)[seen_row(market, i)]
+                visible = history_of(market)[visible_row(market, i)]
             params = params_of(context, seat)
             decide(seat.agent.trader, seat.agent.decoder, visible, seat, params)
             if seat.agent.timing != 0:
@@ -127,7 +127,7 @@ def trade_once(market, market_index, context):  # type: ignore[no-untyped-def]
     arrivals = collect_deliveries(market, context.step_ns) if late else market.seat_count
     for i in range(arrivals):
         if late:
-            seat_index, count = admit(market, i, start_ns)
+            seat_index, count = receive_delivery(market, i, start_ns)
         else:
             seat_index = np.int64(market.arrival[i])
             count = market.seat[seat_index].command_count
@@ -140,11 +140,11 @@ def trade_once(market, market_index, context):  # type: ignore[no-untyped-def]
     if market.path != 0:
         update_fundamental(market)
     if public.tracks_history == 1:
-        digest(market)
+        update_history(market)
     if asleep > 0:
         wake_seats(market)
     if late:
-        keep_public(market, context.step_ns)
+        append_public(market, context.step_ns)
     return 0
 
 
@@ -178,7 +178,7 @@ def encode_observations(first, instrument_index, market_index, context):  # type
             continue
         visible = public
         if late:
-            visible = history_of(market)[seen_row(market, i)]
+            visible = history_of(market)[visible_row(market, i)]
         target = observation_address(first, i, market_index, context) + 4 * instrument_index * size
         count = parts.size
         if encoded != 0 and not late:  # all of it at once, and then its own over it: short copies cost more

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from marl_market.env.actions.timed import FIRST_PARAMETER, MAXIMUM_PARAMETERS, timing_choice
-from marl_market.env.interface.schemes import require
 from marl_market.env.interface.signatures import DECIDED, trader
 from marl_market.env.timing.wakeups import sleep
 from marl_market.market.spec import MarketSpec
+from marl_market.market.validation import require
 
 
 @trader

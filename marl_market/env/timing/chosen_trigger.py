@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from marl_market.env.actions.timed import FIRST_PARAMETER, timing_choice
-from marl_market.env.interface.schemes import require
 from marl_market.env.interface.signatures import DECIDED, trader
 from marl_market.env.timing.wakeups import sleep_until
 from marl_market.market.spec import MarketSpec
+from marl_market.market.validation import require
 
 NEXT_STEP, OWN_FILL, LARGE_TRADE, QUOTE_MOVE = range(4)
 

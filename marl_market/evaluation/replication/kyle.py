@@ -29,7 +29,7 @@ from marl_market.evaluation.replication.replication import (
 )
 from marl_market.market.fundamental import MeanReverting
 from marl_market.market.latency import Delay, Latency
-from marl_market.market.spec import Rules
+from marl_market.market.rules import Rules
 
 NOISE_SEATS, NOISE_ORDERS, NOISE_LOTS = 4, 6.0, 7.0
 NOISE = NOISE_LOTS * math.sqrt(NOISE_SEATS * NOISE_ORDERS)

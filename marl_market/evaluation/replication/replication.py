@@ -20,7 +20,8 @@ from marl_market.env.observations.clock import Clock
 from marl_market.env.population.group import Group
 from marl_market.env.rewards.profit import Profit
 from marl_market.market.latency import Delay, Latency
-from marl_market.market.spec import QUANTILES, MarketSpec, OrderFlow
+from marl_market.market.order_flow import QUANTILES, OrderFlow
+from marl_market.market.spec import MarketSpec
 
 STANDARD_ERRORS = 3.0
 BATCH = 100

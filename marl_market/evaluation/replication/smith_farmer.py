@@ -19,7 +19,7 @@ from marl_market.env.batch_market import BatchMarket
 from marl_market.env.population.group import Group
 from marl_market.evaluation.replication.replication import Replication, bare_market, mean_replication, play_sessions
 from marl_market.exchange.records import SEAT_ORDERS
-from marl_market.market.spec import QUANTILES
+from marl_market.market.order_flow import QUANTILES
 
 SEATS, LIFETIMES, LOOKS_A_LIFETIME = 8, 12, 10
 MARKET_RATE, CANCEL_RATE, DENSITY, REACH = 0.02, 0.002, 0.0002, 600

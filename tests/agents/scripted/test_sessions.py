@@ -26,8 +26,8 @@ from marl_market.agents.scripted.zi_unconstrained import ZIUnconstrained
 from marl_market.agents.scripted.zip import ZIP
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.population.group import Group
+from marl_market.market.fees import Fees
 from marl_market.market.fundamental import MeanReverting, TwoValues
-from marl_market.market.spec import Fees
 from tests.builders import environment, market_spec
 
 VALUES = ((10.0,), (9.0,), (8.0,), (7.0,), (6.0,))

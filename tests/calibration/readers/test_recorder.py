@@ -2,7 +2,9 @@ import pytest
 
 from marl_market.calibration.readers.book_side import BookSide
 from marl_market.calibration.readers.recorder import Recorder, Recording, Step, choose_step
-from marl_market.market.spec import MAXIMUM_PRICE_TICKS, Fees, Provenance
+from marl_market.market.fees import Fees
+from marl_market.market.provenance import Provenance
+from marl_market.market.spec import MAXIMUM_PRICE_TICKS
 from marl_market.market.tape import FlowKind, Side
 
 PROVENANCE = Provenance("file", "format", "start", "end", 1, "digest")

@@ -6,7 +6,7 @@ import pytest
 from marl_market.env.observations.credit import CreditLine
 from marl_market.exchange.codes import CommandKind, EventKind
 from marl_market.market.credit import Credit
-from marl_market.market.spec import Fees
+from marl_market.market.fees import Fees
 from tests.builders import market_spec
 from tests.env.calls import observe
 from tests.venue import Venue

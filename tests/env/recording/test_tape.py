@@ -10,7 +10,7 @@ from marl_market.env.batch_market import BatchMarket
 from marl_market.env.recording.tape import TapeRecorder
 from marl_market.exchange.codes import CommandKind, EventKind, Liquidity
 from marl_market.exchange.command_stream import read_levels
-from marl_market.market.spec import SELF_TRADE, Rules
+from marl_market.market.rules import SELF_TRADE, Rules
 from marl_market.market.tape import FlowKind, Side, Tape
 from tests.builders import actions, environment, market_spec
 from tests.env.anything import any_environment

@@ -9,7 +9,8 @@ from marl_market.env.population.group import Group
 from marl_market.env.population.traits import Traits
 from marl_market.env.rewards.profit import Profit
 from marl_market.exchange.commands import cancel_all, submit_limit, submit_market
-from marl_market.market.spec import Fees, MarketSpec
+from marl_market.market.fees import Fees
+from marl_market.market.spec import MarketSpec
 from tests.builders import environment, market_spec
 
 STEPS = 12

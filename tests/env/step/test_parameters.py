@@ -13,7 +13,10 @@ from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.population.group import Group
 from marl_market.market.credit import Credit
-from marl_market.market.spec import QUANTILES, Fees, MarketSpec, Rules
+from marl_market.market.fees import Fees
+from marl_market.market.order_flow import QUANTILES
+from marl_market.market.rules import Rules
+from marl_market.market.spec import MarketSpec
 from tests.builders import environment, market_spec, order_flow
 
 STEPS = 30

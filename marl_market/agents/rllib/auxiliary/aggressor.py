@@ -13,8 +13,8 @@ from marl_market.agents.interfaces import Floats
 from marl_market.agents.rllib.auxiliary.task import Ahead, by_seat, group_of_seats
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import EnvironmentSpec
-from marl_market.env.interface.schemes import require
 from marl_market.exchange.codes import EventKind, Liquidity
+from marl_market.market.validation import require
 
 NOBODY = -1.0
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from marl_market.agents.interfaces import Floats
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import EnvironmentSpec
-from marl_market.env.interface.schemes import require
+from marl_market.market.validation import require
 
 
 class AuxiliaryTask(Protocol):

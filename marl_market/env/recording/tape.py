@@ -35,7 +35,9 @@ class TapeRecorder:
         self._quotes, self._events = [_quote(market["public"])], []
 
     def record(self) -> None:
-        """Append the events and the quote of the last step."""
+        """Append the events and the quote of the last step; raises RuntimeError before the first `open`."""
+        if not self._quotes:
+            raise RuntimeError("there is no session to record yet: call open after the reset")
         market = self._batch.markets[self._market]
         self._events.append(market["event"][: market["event_count"]].copy())
         self._quotes.append(_quote(market["public"]))

@@ -59,3 +59,10 @@ def test_a_recorder_of_any_market_records_that_market_as_if_it_were_alone(build:
         assert result(among) == result(alone)
         results.append(result(alone))
     assert results[0] != results[1] != results[2]
+
+
+def test_a_tape_needs_a_session() -> None:
+    batch = BatchMarket(environment(), 1)
+    batch.reset([1])
+    with pytest.raises(RuntimeError, match="call open after the reset"):
+        TapeRecorder(batch).record()

@@ -19,7 +19,7 @@ def test_the_tape_of_every_market_is_what_a_recorder_takes(threads: int) -> None
     public = batch.markets["public"]
     batch.reset([1, 2, 3])
     for recorder in recorders:
-        recorder.record()
+        recorder.open()
     for step, action in enumerate(actions(batch, STEPS)):
         batch.step(action)
         for recorder in recorders:

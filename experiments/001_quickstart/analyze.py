@@ -12,7 +12,7 @@ def main(folders: list[str]) -> None:
         run = load_run(Path(folder))
         for row in run.evaluation.comparisons if run.evaluation else ():
             print(
-                f"seed {(run.facts or {}).get('seed')}  {row.group:10} {row.untrained_mean:+6.2f} -> "
+                f"seed {(run.metadata or {}).get('seed')}  {row.group:10} {row.untrained_mean:+6.2f} -> "
                 f"{row.trained_mean:+6.2f}  gain {row.difference_mean:+.2f} "
                 f"[{row.difference_low:+.2f}, {row.difference_high:+.2f}] over {row.seeds} paired seeds"
             )

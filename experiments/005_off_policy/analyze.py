@@ -16,7 +16,7 @@ def main(folders: list[str]) -> None:
     figure, panels = plt.subplots(1, len(GROUPS), figsize=(10, 3.5), layout="constrained")
     for folder in folders:
         run = load_run(Path(folder))
-        seed = (run.facts or {}).get("seed")
+        seed = (run.metadata or {}).get("seed")
         for row in run.evaluation.comparisons if run.evaluation else ():
             print(
                 f"seed {seed}  {row.group:4} {row.untrained_mean:+6.2f} -> {row.trained_mean:+6.2f}  gain "

@@ -1,4 +1,4 @@
-"""What training was worth: each group's mind against its untrained self, everyone else as trained, on equal seeds."""
+"""The final evaluation: the trained against the untrained policy of each group, all others as trained, same seeds."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def evaluate_training(
 
 
 def _outcomes(match: Match) -> list[GroupOutcome]:
-    """Return what each group earned."""
+    """Return the outcome of each group."""
     outcomes = []
     for group in match.environment.groups:
         seats = match.environment.seats_of(group.name)
@@ -47,7 +47,7 @@ def _outcomes(match: Match) -> list[GroupOutcome]:
 
 
 def _conservation(matches: Sequence[Match]) -> Conservation:
-    """Return the audit of all sessions of all matches."""
+    """Return the conservation of all sessions of all matches."""
     position, cash = (
         int(sum(np.abs(getattr(match, name)).sum() for match in matches)) for name in ("position_error", "cash_error")
     )

@@ -30,10 +30,10 @@ def test_few_seeds_get_the_interval_of_a_paired_t_test() -> None:
     assert (comparison.difference_low, comparison.difference_high) == pytest.approx((expected.low, expected.high))
 
 
-def test_pairing_removes_the_luck_that_both_share() -> None:
+def test_pairing_removes_the_common_random_numbers() -> None:
     random = np.random.default_rng(2)
-    luck = random.normal(0, 100, 12)
-    comparison = compare_paired("ppo", luck, luck + random.normal(1, 0.1, 12))
+    common = random.normal(0, 100, 12)
+    comparison = compare_paired("ppo", common, common + random.normal(1, 0.1, 12))
     assert 0.8 < comparison.difference_low < 1 < comparison.difference_high < 1.2
 
 
@@ -75,13 +75,13 @@ def test_the_verdict_follows_from_the_interval(gain: list[float], verdict: str) 
         ([[1.0, 2.0]], [[1.0, 2.0]], "1 dimension"),
     ],
 )
-def test_scores_that_cannot_be_compared_are_refused(untrained: object, trained: object, complaint: str) -> None:
+def test_scores_that_cannot_be_compared_raise(untrained: object, trained: object, complaint: str) -> None:
     with pytest.raises(ValueError, match=f"ppo.*{complaint}"):
         compare_paired("ppo", untrained, trained)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("confidence", [0.0, 1.0, 95.0])
-def test_a_confidence_that_is_no_probability_is_refused(confidence: float) -> None:
+def test_a_confidence_that_is_no_probability_raises(confidence: float) -> None:
     with pytest.raises(ValueError, match="confidence"):
         compare_paired("ppo", [1.0, 2.0], [2.0, 3.0], confidence)
 
@@ -126,7 +126,7 @@ def test_seats_of_one_market_do_not_count_as_independent() -> None:
         ({name: np.zeros((3, 0)) for name in arrays()}, "3 sessions of 0 seats"),
     ],
 )
-def test_sessions_that_cannot_be_summarized_are_refused(change: dict[str, np.ndarray], complaint: str) -> None:
+def test_sessions_that_cannot_be_summarized_raise(change: dict[str, np.ndarray], complaint: str) -> None:
     with pytest.raises(ValueError, match=f"makers.*{complaint}"):
         summarize_group("makers", **{**arrays(), **change})
 

@@ -16,7 +16,7 @@ from marl_market.reporting.sinks.local import LocalSink
 
 LEARNERS = ("ppo", "dqn", "evolution")
 
-FACTS: dict[str, str | float] = {
+METADATA: dict[str, str | float] = {
     "title": "Mixed population on BTC-USD",
     "seed": 20260131,
     "currency": "USD",
@@ -104,7 +104,7 @@ def write_run(folder: Path) -> None:
     for iteration in range(1, 121):
         sink.log(metrics_row(iteration), iteration)
     write_evaluation(folder, invented_evaluation())
-    write_metadata(folder, FACTS)
+    write_metadata(folder, METADATA)
     save_tape(folder / "tape.npz", invented_tape())
     (folder / CONFIG_FILE).write_text(CONFIG, encoding="utf-8")
 

@@ -1,4 +1,4 @@
-"""Tell what a run did as one self-contained HTML page, from the files of its folder alone."""
+"""Write the report of a run as one self-contained HTML page, from the files of its folder alone."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ WIDE, NARROW = 1040, 440
 def write_report(run_folder: Path) -> Path:
     """Write `report.html` into a run folder and return its path.
 
-    The page needs no other file and no connection. A part whose file is missing says so in one line.
+    The page needs no other file and no connection. A missing file is one line in place of its section.
     Raises RunFolderError where the folder has no metrics or a file in it is broken.
     """
     run = load_run(Path(run_folder))
@@ -82,28 +82,28 @@ def _sentences(run: RunFolder) -> dict[str, Any]:
 
 
 def _progress(run: RunFolder) -> dict[str, str]:
-    """Return how far and how fast the run went, as far as its metrics say."""
+    """Return progress and speed of the run, as far as its metrics hold them."""
     last = run.metrics.iloc[-1]
-    said: dict[str, str] = {}
+    progress: dict[str, str] = {}
     for column, name in (("iteration", "iterations"), ("env_steps", "environment steps")):
         if column in last:
-            said[name] = text.number(last[column])
+            progress[name] = text.number(last[column])
     if "seconds" in last:
-        said["training time"] = text.duration(last["seconds"])
+        progress["training time"] = text.duration(last["seconds"])
     for column, name in (
         ("env_steps_per_second", "environment steps a second"),
         ("agent_steps_per_second", "agent steps a second"),
     ):
         if column in last:
-            said[f"{name} (median)"] = text.number(round(float(run.metrics[column].median())))
-    return said
+            progress[f"{name} (median)"] = text.number(round(float(run.metrics[column].median())))
+    return progress
 
 
 def _summary_cards(run: RunFolder) -> list[tuple[str, str]]:
     summary_cards = [(name.removesuffix(" (median)"), value) for name, value in _progress(run).items()]
     if run.evaluation is not None:
         conserved = run.evaluation.conservation.holds
-        summary_cards.append(("shares and cash", "conserved" if conserved else "NOT conserved"))
+        summary_cards.append(("positions and cash", "conserved" if conserved else "NOT conserved"))
     return summary_cards
 
 
@@ -114,7 +114,7 @@ def _metadata(run: RunFolder) -> dict[str, str]:
 
 
 def _learning_groups(run: RunFolder) -> list[str]:
-    """Return the groups that learn: those with a learner's metrics or a comparison, in order of first mention."""
+    """Return the groups with a learner's metrics or a comparison, in order of first mention."""
     columns = [str(name).split("/") for name in run.metrics]
     learners = [parts[1] for parts in columns if parts[0] == "learner"]
     compared = [each.group for each in run.evaluation.comparisons] if run.evaluation else []
@@ -160,28 +160,28 @@ def _session(run: RunFolder) -> dict[str, Any] | None:
 
 
 def _session_caption(tape: Tape) -> str:
-    said = (
-        f"The first session of the comparison, everybody as trained: {text.number(len(tape.trades))} trades; "
-        f"the touch, as it stood after each step, changed {text.number(max(len(tape.quotes) - 1, 0))} times; "
+    caption = (
+        f"The first session of the comparison, all groups as trained: {text.number(len(tape.trades))} trades; "
+        f"best bid and ask, after each step, changed {text.number(max(len(tape.quotes) - 1, 0))} times; "
         f"time-weighted mean spread {text.number(figures.mean_spread_ticks(tape), 2)} ticks (dashed)."
     )
     if len(tape.quotes) > NARROW:
-        said += " The touch is drawn as it stood at evenly spaced times, one a pixel."
-    if len(tape.trades) > figures.TRADES_SHOWN:
-        said += f" Only the {text.number(figures.TRADES_SHOWN)} largest trades are drawn."
-    return said
+        caption += " Quotes are sampled at evenly spaced times, one a pixel."
+    if len(tape.trades) > figures.LARGEST_TRADES:
+        caption += f" Only the {text.number(figures.LARGEST_TRADES)} largest trades are drawn."
+    return caption
 
 
 def _missing(run: RunFolder) -> dict[str, str]:
-    """Return the one line that stands in for each part whose data the run did not leave."""
-    no_curve = f"{METRICS_FILE} holds no env_steps or no reward of a learning group, so there is no curve to draw."
-    no_tape = f"{TAPE_FILE} is missing, so no session can be shown."
+    """Return one line for each section, to stand in its place where its data are missing."""
+    no_curve = f"{METRICS_FILE} holds no env_steps or no reward of a learning group, so there is no learning curve."
+    no_tape = f"{TAPE_FILE} is missing, so there is no session to draw."
     return {
         "evaluation": f"{EVALUATION_FILE} is missing: this run was not evaluated.",
         "comparisons": f"{EVALUATION_FILE} holds no comparison: no group learned.",
         "outcomes": f"{EVALUATION_FILE} holds no outcome of a group.",
         "learning": no_curve,
-        "session": no_tape if run.tape is None else f"{TAPE_FILE} holds no quotes, so no session can be shown.",
+        "session": no_tape if run.tape is None else f"{TAPE_FILE} holds no quotes, so there is no session to draw.",
         "metadata": f"{METADATA_FILE} is missing: seed, market and versions are unknown."
         if run.metadata is None
         else "",

@@ -16,7 +16,7 @@ from marl_market.evaluation.outcomes import Comparison, Evaluation, GroupOutcome
 MODES = ("online", "offline", "disabled")
 
 ID_FILE = "wandb_id"
-"""Where in its folder a run keeps by which name W&B knows it."""
+"""File in the run folder that keeps the run's id at W&B."""
 
 INLINE_REPORT_BYTES = 10_000_000
 """Largest report shown as a panel; a larger one is kept as an artifact only."""
@@ -35,15 +35,15 @@ class WandbSink:
         tags: Sequence[str] = (),
         config: Mapping[str, Any] | None = None,
     ) -> None:
-        """Start a run, or go on with the one that was started in the same folder.
+        """Start a run, or continue the one of the same folder.
 
         Args:
             folder: of the run; W&B keeps its files there.
             mode: "online", "offline" (files only, no connection is opened) or "disabled" (nothing at all).
             project: the study.
             group: the experiment: one population and its set of seeds.
-            job_type: what the process does, such as train or evaluate.
-            tags: words to filter by.
+            job_type: task of the process, such as train or evaluate.
+            tags: to filter runs by.
             config: the resolved config, plain values only.
 
         Raises ValueError where `mode` is none of the three.
@@ -106,7 +106,7 @@ class WandbSink:
 
 
 def _identity(path: Path) -> str:
-    """Return what is written in `path`, or write there a new identity of a run and return it."""
+    """Return the id written in `path`; where there is none, write a new one."""
     if not path.exists():
         path.write_text(uuid.uuid4().hex, encoding="utf-8")
     return path.read_text(encoding="utf-8")

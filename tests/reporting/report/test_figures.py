@@ -11,7 +11,7 @@ from matplotlib import pyplot
 from marl_market.market.tape import FLOW, QUOTE, TRADE, Tape
 from marl_market.reporting.report import figures
 from marl_market.reporting.report.figures import (
-    TRADES_SHOWN,
+    LARGEST_TRADES,
     group_bars,
     largest_trades,
     learning_curve,
@@ -120,7 +120,7 @@ def test_a_long_session_stays_a_small_figure(tape: Tape) -> None:
     assert large < 8 * small
 
 
-def test_the_touch_is_sampled_as_it_stood() -> None:
+def test_the_best_quotes_are_sampled_at_their_times() -> None:
     quotes = np.zeros(10_000, QUOTE)
     quotes["time_ns"] = np.arange(10_000) ** 2
     quotes["bid_price_ticks"] = np.arange(10_000)
@@ -131,13 +131,13 @@ def test_the_touch_is_sampled_as_it_stood() -> None:
 
 
 def test_of_too_many_trades_the_largest_are_kept_in_time_order(tape: Tape) -> None:
-    trades = np.zeros(TRADES_SHOWN + 500, TRADE)
+    trades = np.zeros(LARGEST_TRADES + 500, TRADE)
     trades["time_ns"] = np.arange(len(trades))
     trades["quantity_lots"] = np.random.default_rng(1).permutation(len(trades))
-    shown = largest_trades(replace(tape, trades=trades))
-    assert len(shown) == TRADES_SHOWN
-    assert shown["quantity_lots"].min() == 500
-    assert (np.diff(shown["time_ns"]) > 0).all()
+    kept = largest_trades(replace(tape, trades=trades))
+    assert len(kept) == LARGEST_TRADES
+    assert kept["quantity_lots"].min() == 500
+    assert (np.diff(kept["time_ns"]) > 0).all()
 
 
 def test_the_mean_spread_weighs_time_and_leaves_out_a_missing_side() -> None:
@@ -151,6 +151,6 @@ def test_the_mean_spread_weighs_time_and_leaves_out_a_missing_side() -> None:
     assert mean_spread_ticks(tape) == pytest.approx((1 * 10 + 9 * 1) / 10)
 
 
-def test_a_tape_without_quotes_is_refused(tape: Tape) -> None:
+def test_a_tape_without_quotes_raises(tape: Tape) -> None:
     with pytest.raises(ValueError, match="no quotes"):
         market_session("session", replace(tape, quotes=tape.quotes[:0]), "USD", 440)

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import pandas as pd
 
-from marl_market.evaluation.outcomes import Evaluation
+from marl_market.evaluation.results import Evaluation
 from marl_market.market.tape import Tape
 from marl_market.market.tape_file import load_tape
 

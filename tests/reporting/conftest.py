@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from marl_market.evaluation.outcomes import Conservation, Evaluation, compare_paired, summarize_group
+from marl_market.evaluation.comparison import compare_paired
+from marl_market.evaluation.outcomes import summarize_group
+from marl_market.evaluation.results import Conservation, Evaluation
 from marl_market.market.tape import FLOW, QUOTE, TRADE, Tape
 from marl_market.market.tape_file import save_tape
 from marl_market.reporting.run_folder import CONFIG_FILE, write_evaluation, write_metadata
@@ -71,7 +73,9 @@ def invented_evaluation() -> Evaluation:
         fees = random.gamma(4, 3, shape)
         lots = random.integers(20, 400, shape)
         position = random.integers(-30, 30, shape)
-        outcomes.append(summarize_group(group, random.normal(pnl, 60, shape), fees, lots, lots // 6, position))
+        pnl_array = random.normal(pnl, 60, shape)
+        values = {"pnl": pnl_array, "fees": fees, "traded_lots": lots, "trades": lots // 6, "final_position": position}
+        outcomes.append(summarize_group(group, values))
     return Evaluation(tuple(comparisons), tuple(outcomes), Conservation(24, 0, 0))
 
 

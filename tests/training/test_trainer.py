@@ -15,7 +15,7 @@ import yaml
 
 from marl_market.agents.sampling.sampler import Sampler, Session
 from marl_market.env.environment import EnvironmentSpec
-from marl_market.evaluation.outcomes import Evaluation
+from marl_market.evaluation.results import Evaluation
 from marl_market.market.tape_file import load_tape
 from marl_market.reporting.run_folder import read_metrics
 from marl_market.training.checkpoint import load_checkpoint, save_checkpoint

@@ -24,32 +24,40 @@ SMOOTHING_FRACTION = 20
 """A learning curve is averaged over one part in this many of its rows."""
 
 
-def learning_curve(name: str, group: str, env_steps: ArrayLike, reward: ArrayLike) -> str:
-    """Draw the reward of one group against environment steps: each row thin, their moving mean bold.
+def learning_curve(name: str, group: str, quantity: str, env_steps: ArrayLike, values: ArrayLike) -> str:
+    """Draw a metric of one group against environment steps: each row thin, their moving mean bold.
 
     Args:
         name: name of the figure on its page.
         group: name of the group.
+        quantity: the metric, with its unit.
         env_steps: environment steps played, shape (rows,).
-        reward: mean reward per seat and session, shape (rows,); rows that are not finite are left out.
+        values: means per seat and session, shape (rows,); rows that are not finite are left out.
     """
-    table = pd.DataFrame({"env_steps": np.asarray(env_steps), "reward": np.asarray(reward)})
-    table = table[np.isfinite(table["reward"])]
+    table = pd.DataFrame({"env_steps": np.asarray(env_steps), "value": np.asarray(values)})
+    table = table[np.isfinite(table["value"])]
     window = smoothing_window(len(table))
-    smooth = table["reward"].rolling(window, center=True, min_periods=1).mean()
+    smooth = table["value"].rolling(window, center=True, min_periods=1).mean()
 
     def paint(axes: list[Axes]) -> None:
         (panel,) = axes
         panel.set_title(group)
         panel.set_xlabel("environment steps")
-        panel.set_ylabel("reward per seat and session")
-        panel.plot(table["env_steps"], table["reward"], color=BLUE, linewidth=1, alpha=0.35)
+        panel.set_ylabel(f"{quantity} per seat and session")
+        panel.plot(table["env_steps"], table["value"], color=BLUE, linewidth=1, alpha=0.35)
         panel.plot(table["env_steps"], smooth, color=BLUE, linewidth=2.5)
         panel.xaxis.set_major_formatter(EngFormatter(sep=" "))
         panel.xaxis.set_major_locator(MaxNLocator(5))
         panel.grid(axis="x", visible=False)
 
-    return draw(name, f"Reward of {group} against environment steps", PANEL_WIDTH, 280, (1.0,), paint)
+    return draw(
+        name,
+        f"{quantity[:1].upper()}{quantity[1:]} of {group} against environment steps",
+        PANEL_WIDTH,
+        280,
+        (1.0,),
+        paint,
+    )
 
 
 def smoothing_window(rows: int) -> int:

@@ -8,9 +8,9 @@ from typing import Any
 
 import jinja2
 
-from marl_market.evaluation.outcomes import CONFIDENCE
+from marl_market.evaluation import metrics, outcomes
 from marl_market.market.tape import Tape
-from marl_market.reporting.report import figures, text
+from marl_market.reporting.report import figures, tables, text
 from marl_market.reporting.run_folder import (
     CONFIG_FILE,
     EVALUATION_FILE,
@@ -43,8 +43,7 @@ def write_report(run_folder: Path) -> Path:
         number=text.number,
         interval=text.interval,
         decimals_for=text.decimals_for,
-        column_decimals=text.column_decimals,
-        confidence=CONFIDENCE,
+        confidence=outcomes.CONFIDENCE,
     )
     html = environment.from_string((page / "report.html").read_text(encoding="utf-8")).render(
         style=(page / "report.css").read_text(encoding="utf-8"),
@@ -53,7 +52,7 @@ def write_report(run_folder: Path) -> Path:
         evaluation=run.evaluation,
         sentences=_sentences(run),
         learning=_learning(run),
-        earnings=_earnings(run),
+        outcomes=_outcomes(run),
         session=_session(run),
         metadata=_metadata(run),
         config=run.config,
@@ -118,34 +117,47 @@ def _learning_groups(run: RunFolder) -> list[str]:
     columns = [str(name).split("/") for name in run.metrics]
     learners = [parts[1] for parts in columns if parts[0] == "learner"]
     compared = [each.group for each in run.evaluation.comparisons] if run.evaluation else []
-    return [group for group in dict.fromkeys(learners + compared) if f"group/{group}/reward" in run.metrics]
+    return list(dict.fromkeys(learners + compared))
 
 
 def _learning(run: RunFolder) -> dict[str, Any] | None:
-    groups = _learning_groups(run)
-    if not groups or "env_steps" not in run.metrics:
-        return None
-    drawings = [
-        figures.learning_curve(
-            f"learning-{place}", group, run.metrics["env_steps"], run.metrics[f"group/{group}/reward"]
-        )
-        for place, group in enumerate(groups)
+    curves = [
+        (group, tables.metric_text(metric, _currency(run)), run.metrics[f"group/{group}/{metric.name}"])
+        for metric in metrics.GROUP_METRICS
+        for group in _learning_groups(run)
+        if metric.curve and f"group/{group}/{metric.name}" in run.metrics
     ]
-    return {"drawings": drawings, "window": figures.smoothing_window(len(run.metrics))}
+    if not curves or "env_steps" not in run.metrics:
+        return None
+    window = figures.smoothing_window(len(run.metrics))
+    last = run.metrics.tail(window)
+    return {
+        "drawings": [
+            figures.learning_curve(f"learning-{index}", group, quantity, run.metrics["env_steps"], values)
+            for index, (group, quantity, values) in enumerate(curves)
+        ],
+        "window": window,
+        "tables": [tables.group_table(last, _currency(run)), tables.market_table(last, _currency(run))],
+    }
 
 
-def _earnings(run: RunFolder) -> list[str]:
-    if run.evaluation is None or not run.evaluation.outcomes:
-        return []
-    outcomes = run.evaluation.outcomes
-    groups = [each.group for each in outcomes]
-    unit = f"{_currency(run)} per seat and session"
-    profit = figures.group_bars(
-        "profit", "Profit and loss, after fees", unit, groups,
-        [each.pnl_mean for each in outcomes], [(each.pnl_low, each.pnl_high) for each in outcomes],
-    )  # fmt: skip
-    fees = figures.group_bars("fees", "Fees paid", unit, groups, [each.fees_mean for each in outcomes])
-    return [profit, fees]
+def _outcomes(run: RunFolder) -> dict[str, Any] | None:
+    groups = run.evaluation.outcomes if run.evaluation else ()
+    if not groups:
+        return None
+    drawings = []
+    for column in outcomes.OUTCOME_COLUMNS:
+        if column.figure is not None:
+            means = [group.statistics[column.mean_field] for group in groups]
+            ends = [[group.statistics[name] for name in column.interval_fields] for group in groups]
+            unit = f"{tables.unit_text(column.unit, _currency(run))} per seat and session"
+            names, whiskers = [group.group for group in groups], ends if column.interval else None
+            drawings.append(figures.group_bars(column.name, column.figure, unit, names, means, whiskers))
+    return {
+        "drawings": drawings,
+        "table": tables.outcome_table(groups, _currency(run)),
+        "sessions": text.number(groups[0].sessions),
+    }
 
 
 def _session(run: RunFolder) -> dict[str, Any] | None:

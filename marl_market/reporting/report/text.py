@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from marl_market.evaluation.outcomes import Comparison, Conservation
+from marl_market.evaluation.comparison import Comparison
+from marl_market.evaluation.results import Conservation
 
 MINUS = "\N{MINUS SIGN}"
 SPACE = "\N{NARROW NO-BREAK SPACE}"

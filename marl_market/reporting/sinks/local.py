@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from numbers import Real
 from pathlib import Path
 
-from marl_market.evaluation.outcomes import Evaluation
+from marl_market.evaluation.results import Evaluation
 from marl_market.reporting.run_folder import METRICS_FILE, TABLE_FILE, read_metrics, replace_file, write_evaluation
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from marl_market.evaluation.outcomes import Evaluation
+from marl_market.evaluation.results import Evaluation
 
 
 class Sink(Protocol):

@@ -11,7 +11,9 @@ from typing import Any
 
 import wandb
 
-from marl_market.evaluation.outcomes import Comparison, Evaluation, GroupOutcome
+from marl_market.evaluation.comparison import Comparison
+from marl_market.evaluation.outcomes import outcome_fields
+from marl_market.evaluation.results import Evaluation
 
 MODES = ("online", "offline", "disabled")
 
@@ -82,12 +84,9 @@ class WandbSink:
         if self._run is None:
             return
         if evaluation is not None:
-            self._run.log(
-                {
-                    "evaluation/comparisons": _table(Comparison, evaluation.comparisons),
-                    "evaluation/outcomes": _table(GroupOutcome, evaluation.outcomes),
-                }
-            )
+            rows = evaluation.to_dict()
+            columns = {"comparisons": [field.name for field in fields(Comparison)], "outcomes": outcome_fields()}
+            self._run.log({f"evaluation/{name}": _table(columns[name], rows[name]) for name in columns})
             self._run.summary["conservation"] = {
                 **asdict(evaluation.conservation),
                 "holds": evaluation.conservation.holds,
@@ -112,7 +111,5 @@ def _identity(path: Path) -> str:
     return path.read_text(encoding="utf-8")
 
 
-def _table(kind: type, rows: Sequence[Any]) -> wandb.Table:
-    return wandb.Table(
-        columns=[field.name for field in fields(kind)], data=[list(asdict(row).values()) for row in rows]
-    )
+def _table(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> wandb.Table:
+    return wandb.Table(columns=list(columns), data=[[row[name] for name in columns] for row in rows])

@@ -33,7 +33,7 @@ def marks(svg: str, name: str) -> int:
 
 def drawings(tape: Tape) -> list[str]:
     return [
-        learning_curve("curve", "ppo", np.arange(50), np.sin(np.arange(50))),
+        learning_curve("curve", "ppo", "reward", np.arange(50), np.sin(np.arange(50))),
         group_bars("profit", "Profit", "USD", ["ppo", "noise"], [1, -2], [(0.5, 1.5), (-3, -1)]),
         market_session("session", tape, "USD", 1040),
     ]
@@ -62,10 +62,10 @@ def test_no_figure_stays_open(tape: Tape) -> None:
 def test_a_curve_names_its_group_and_units_and_leaves_gaps_out() -> None:
     steps, reward = np.arange(40) * 1000, np.arange(40.0) ** 2
     gap = np.arange(40) % 4 == 0
-    svg = learning_curve("curve", "<ppo & $co$>", steps, np.where(gap, np.nan, reward))
+    svg = learning_curve("curve", "<ppo & $co$>", "reward", steps, np.where(gap, np.nan, reward))
     assert {"<ppo & $co$>", "environment steps", "reward per seat and session"} <= set(texts(svg))
     assert "10 k" in texts(svg)
-    assert svg == learning_curve("curve", "<ppo & $co$>", steps[~gap], reward[~gap])
+    assert svg == learning_curve("curve", "<ppo & $co$>", "reward", steps[~gap], reward[~gap])
 
 
 @pytest.mark.parametrize(("rows", "window"), [(0, 1), (1, 1), (39, 1), (60, 3), (120, 7), (1000, 51)])

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from marl_market.evaluation.outcomes import Conservation, Evaluation
+from marl_market.evaluation.results import Conservation, Evaluation
 from marl_market.market.tape import QUOTE, Tape
 from marl_market.market.tape_file import save_tape
 from marl_market.reporting.report import figures

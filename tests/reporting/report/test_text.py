@@ -4,7 +4,8 @@ import math
 
 import pytest
 
-from marl_market.evaluation.outcomes import Comparison, Conservation
+from marl_market.evaluation.comparison import Comparison
+from marl_market.evaluation.results import Conservation
 from marl_market.reporting.report.text import (
     column_decimals,
     comparison_sentence,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
-from marl_market.evaluation.replication.replication import families
+from marl_market.evaluation.replication.replication import publications
 
 COLUMNS = f"{'quantity':72} {'published':>10} {'measured':>10} {'interval':>24}  verdict"
 
@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     began, verdicts = time.perf_counter(), []
     print(COLUMNS)
     with options.json.open("w") if options.json else nullcontext() as lines:
-        for module in families().values():
+        for module in publications().values():
             for result in module.measure(options.quick):
                 print(result.to_text(), flush=True)
                 verdicts.append(result.holds)

@@ -23,7 +23,7 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _represent_string(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
-    # Hydra reads YAML 1.2 numbers such as 1e10, a possible digest, which PyYAML would leave bare.
+    # Hydra reads YAML 1.2 numbers such as 1e10, a possible SHA, which PyYAML would leave bare.
     return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="'" if value[:1].isdigit() else None)
 
 
@@ -36,8 +36,8 @@ _Dumper.add_representer(
 def write_market(spec: MarketSpec, folder: Path, command: str) -> Path:
     """Write `<folder>/<name>.yaml`, whole or not at all, and return its path.
 
-    `hydra.utils.instantiate` of the file with `_convert_="all"` gives an equal spec. `command` is what made the file,
-    told in its first line. An older file of the name is replaced.
+    `hydra.utils.instantiate` of the file with `_convert_="all"` gives an equal spec. `command` made the file
+    and is quoted in its first line. An older file of the name is replaced.
     """
     text = f"# Made by: {command}\n" + yaml.dump(_tree(spec), Dumper=_Dumper, sort_keys=False, width=LINE_LENGTH)
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Estimates what a market spec needs from one recording.
+"""Estimates the constants of a market spec from one recording.
 
 Every estimate is a plain statistic of the tape, with T seconds from its first to its last row:
 
@@ -36,9 +36,9 @@ def market_spec(
     session_steps: int = 200,
     warmup_steps: int = 100,
 ) -> MarketSpec:
-    """Return the market that `recording` shows, to be played in sessions of the given length.
+    """Return the spec of the recorded market, for sessions of the given length.
 
-    Raises ValueError where the recording lacks what an estimate needs.
+    Raises ValueError where the recording lacks the rows of an estimate.
     """
     return MarketSpec(
         name=name,
@@ -80,10 +80,10 @@ def order_flow(tape: Tape) -> OrderFlow:
     )
 
 
-def quantiles(sample: NDArray[np.integer], what: str) -> tuple[float, ...]:
+def quantiles(sample: NDArray[np.integer], kind: str) -> tuple[float, ...]:
     """Return `QUANTILES` evenly spaced quantiles whose outermost pieces keep the mean of the sample there."""
     if not len(sample):
-        raise ValueError(f"the tape has no {what}; calibration needs one or more")
+        raise ValueError(f"the tape has no {kind}; calibration needs one or more")
     ordered = np.sort(sample).astype(np.float64)
     knots = np.quantile(ordered, np.linspace(0.0, 1.0, QUANTILES))
     outermost = -(-len(ordered) // (QUANTILES - 1))

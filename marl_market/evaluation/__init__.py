@@ -1,1 +1,1 @@
-"""Who is good: matches, comparisons and their statistics, as values."""
+"""Measure agents: matches, comparisons and their statistics, as values."""

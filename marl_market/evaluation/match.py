@@ -1,4 +1,4 @@
-"""A match: one population plays sessions of given seeds, and every seat's result is a value."""
+"""A match: one population plays sessions of given seeds, and the result of each seat is a value."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Match:
     """Results of a match, (sessions, seats) each.
 
     Attributes:
-        environment: who played what.
+        environment: market and groups.
         reward: sum of rewards.
         profit: cash plus position at the mark at the close, in currency, after fees.
         fees: fees paid less rebates, in currency.
@@ -31,7 +31,7 @@ class Match:
         position_lots: position in the first instrument at the close.
         position_error: (sessions,) sum of positions in lots, zero where conserved.
         cash_error: (sessions,) sum of cash and the venue's fees in cash units, zero where conserved.
-        tape: what the first session showed.
+        tape: public record of the first session.
     """
 
     environment: EnvironmentSpec
@@ -47,16 +47,15 @@ class Match:
 
 
 def with_policies(environment: EnvironmentSpec, policies: Mapping[str, Policy]) -> EnvironmentSpec:
-    """Return the environment in which the named groups play what has been learned."""
+    """Return the environment with the agents of the named groups replaced by `policies`."""
     groups = [replace(group, agent=policies.get(group.name, group.agent)) for group in environment.groups]
     return replace(environment, groups=groups)
 
 
 def play_match(environment: EnvironmentSpec, seeds: Sequence[int], threads: int = 1) -> Match:
-    """Play one session for each seed; every mind must play by itself or be a policy that can be asked.
+    """Play one session of each seed without exploration; an agent is compiled or an `ExternalPolicy`.
 
-    Nobody explores. Raises ValueError where a seat waits for actions from outside, or its network has another number of
-    inputs.
+    Raises ValueError where a group has no policy or is still evolving, or a network has another number of inputs.
     """
     batch = BatchMarket(environment, len(seeds), threads)
     for group in environment.groups:
@@ -69,7 +68,7 @@ def play_match(environment: EnvironmentSpec, seeds: Sequence[int], threads: int 
         if group.agent.params_per_market:
             raise ValueError(f"population.{group.name} is still evolving; give it a policy to play a match")
     recorder = TapeRecorder(batch)
-    asked = [
+    actors = [
         GroupActor(batch, group.name, group.agent)
         for group in environment.groups
         if isinstance(group.agent, ExternalPolicy)
@@ -80,8 +79,8 @@ def play_match(environment: EnvironmentSpec, seeds: Sequence[int], threads: int 
     reward = np.zeros((len(seeds), environment.seats))
     truncated = False
     while not truncated:
-        for seated in asked:
-            seated.decide(action)
+        for actor in actors:
+            actor.decide(action)
         step = batch.step(action)
         recorder.record()
         reward += step.reward

@@ -70,8 +70,8 @@ def test_a_policy_plays_in_a_match_as_it_does_from_outside() -> None:
     inside = play_match(described, SEEDS)
     batch = BatchMarket(described, 3)
     outside = BatchMarket(population(), 3)
-    observation, seen = outside.reset(SEEDS), batch.reset(SEEDS)
-    assert seen.shape == (3, 0, population().observation_size)
+    observation, inner = outside.reset(SEEDS), batch.reset(SEEDS)
+    assert inner.shape == (3, 0, population().observation_size)
     action = np.zeros((3, 0, 4), np.float32)
     learners = population().seats_of("learners")
     for _ in range(40):
@@ -83,7 +83,7 @@ def test_a_policy_plays_in_a_match_as_it_does_from_outside() -> None:
     assert np.array_equal(batch.markets["seat"]["account"]["trades"][:, :10], inside.trades)
 
 
-def test_profit_is_what_the_accounts_are_worth_and_no_money_comes_from_nowhere() -> None:
+def test_profit_is_the_equity_of_the_accounts_and_no_money_comes_from_nowhere() -> None:
     described = with_policies(population(), {"learners": policy(0)})
     played, batch = play_match(described, SEEDS), BatchMarket(described, 3)
     batch.reset(SEEDS)
@@ -94,8 +94,8 @@ def test_profit_is_what_the_accounts_are_worth_and_no_money_comes_from_nowhere()
         mark = int(market["public"]["twice_mark_ticks"]) / 2 * spec.tick_size
         for seat in range(described.seats):
             account = market["seat"][seat]["account"]
-            worth = int(account["cash"]) * spec.cash_unit + int(account["position"]) * spec.lot_size * mark
-            assert played.profit[session, seat] == pytest.approx(worth, abs=1e-9)
+            equity = int(account["cash"]) * spec.cash_unit + int(account["position"]) * spec.lot_size * mark
+            assert played.profit[session, seat] == pytest.approx(equity, abs=1e-9)
             assert played.fees[session, seat] == pytest.approx(int(account["fees"]) * spec.cash_unit)
             assert played.position_lots[session, seat] == account["position"]
             assert played.traded_lots[session, seat] == account["traded_lots"]
@@ -120,7 +120,7 @@ def test_the_tape_is_that_of_the_first_session() -> None:
 
 
 def test_only_the_named_groups_play_a_policy() -> None:
-    described = with_policies(population(), {"learners": policy(0), "nobody": policy(1)})
+    described = with_policies(population(), {"learners": policy(0), "absent": policy(1)})
     assert [group.name for group in described.groups] == ["noise", "makers", "learners"]
     assert [type(group.agent) for group in described.groups] == [ZeroIntelligence, AvellanedaStoikov, CompiledPolicy]
     assert [group.count for group in described.groups] == [5, 2, 3]

@@ -9,7 +9,7 @@ from hydra.utils import instantiate
 
 from marl_market.env.population.group import Group
 from marl_market.evaluation.replication.avellaneda_stoikov import model_market, takers
-from marl_market.evaluation.replication.replication import LATER
+from marl_market.evaluation.replication.replication import HALF_STEP_LATENCY
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = runpy.run_path(str(ROOT / "experiments/003_avellaneda_stoikov/learn.py"))
@@ -27,7 +27,7 @@ def parts(request: pytest.FixtureRequest) -> dict[str, Any]:
 def test_the_market_and_the_takers_are_those_whose_published_numbers_are_checked(parts: dict[str, Any]) -> None:
     model = model_market()
     assert replace(parts["market"], name=model.name) == model
-    found, wanted = Group("takers", **parts["population"]["takers"]), takers(LATER)
+    found, wanted = Group("takers", **parts["population"]["takers"]), takers(HALF_STEP_LATENCY)
     assert (found.agent, found.count, found.latency) == (wanted.agent, wanted.count, wanted.latency)
 
 

@@ -23,7 +23,7 @@ def test_one_replication_that_fails_is_shown_and_fails_the_command(
     def measure(quick: bool) -> Iterator[Replication]:
         yield from found[quick]
 
-    monkeypatch.setattr(replicate, "families", lambda: {"only": SimpleNamespace(measure=measure)})
+    monkeypatch.setattr(replicate, "publications", lambda: {"only": SimpleNamespace(measure=measure)})
     assert replicate.main(["--quick"]) == 0
     assert replicate.main(["--json", str(tmp_path / "table.jsonl")]) == 1
     printed = capsys.readouterr().out.splitlines()

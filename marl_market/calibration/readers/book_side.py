@@ -1,6 +1,6 @@
 """One side of a book rebuilt from a feed: quantity by price, with the best price at hand.
 
-Why a dictionary and a heap: a feed changes single levels and asks only for the touch. Removed prices stay in the heap
+Why a dictionary and a heap: a feed changes single levels and needs only the best level. Removed prices stay in the heap
 until they surface, so every change costs O(log levels) at most.
 
 Assumptions: prices and quantities are whole numbers of any unit; an empty side answers price 0 and quantity 0.

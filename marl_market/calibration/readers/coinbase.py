@@ -10,7 +10,7 @@ The feed shows levels, not orders, so the order flow is inferred, level by level
     new quantity - old quantity = limit orders - cancels - matches since the level's last update
 
 and each level of an update becomes one limit order or one cancel of that net quantity: rates are lower bounds, the
-lower the more the venue batches its updates. Updates of one time are one. Offsets count from the touch before it.
+lower the more the venue batches its updates. Updates of one time are one. Offsets count from the best quotes before it.
 
 Messages are taken in the order of their own times (matches before the updates they cause); within its channel a time
 may repeat but not fall. Matches older than the first snapshot, and the `last_match` sent on subscribing, are left out.
@@ -76,7 +76,7 @@ class CoinbaseReader:
         product: which product, such as BTC-USD; None where the file holds only one.
         tick_size: quote currency of one tick; None for the greatest common divisor of the prices.
         lot_size: base currency of one lot; None for the greatest common divisor of the quantities.
-        fees: what the venue charges.
+        fees: of the venue.
     """
 
     product: str | None = None
@@ -85,7 +85,7 @@ class CoinbaseReader:
     fees: Fees = GDAX_FEES
 
     def read(self, path: str | Path) -> Recording:
-        """Return what the file shows of the product.
+        """Return the recording of the product.
 
         Raises DataError on the first line that the format does not allow, ValueError where `product` is missing
         from the file, or is None and the file holds several.
@@ -178,7 +178,7 @@ def _messages(source: Source) -> Iterator[tuple[int, dict[str, Any]]]:
 def _replay(source: Source, product: str, events: list[Event]) -> Recorder:
     book: dict[Side, BookSide] = {}
     recorder = Recorder()
-    # What matches took from a level, and no update has shown yet.
+    # Matched quantity of a level that no update has reported yet.
     matched: dict[tuple[Side, int], int] = defaultdict(int)
     # Updates of one time are one: an aggressor's fills of one level come as several updates, then as several matches.
     for (time_ns, order), group in groupby(events, key=lambda event: event[:2]):
@@ -212,8 +212,8 @@ def _replay(source: Source, product: str, events: list[Event]) -> Recorder:
 def _check_uncrossed(source: Source, product: str, line: int, book: dict[Side, BookSide]) -> None:
     (bid, bid_quantity), (ask, ask_quantity) = book[Side.BUY].best(), book[Side.SELL].best()
     if bid_quantity and ask_quantity and bid >= ask:
-        touch = f"best bid {bid / 10**PLACES} and best ask {ask / 10**PLACES} of {product}"
-        raise source.error(line, touch, "a best bid below the best ask")
+        best = f"best bid {bid / 10**PLACES} and best ask {ask / 10**PLACES} of {product}"
+        raise source.error(line, best, "a best bid below the best ask")
 
 
 def _changes(kind: str, message: dict[str, Any]) -> list[Change]:

@@ -4,7 +4,7 @@ A line is `time,type,order id,size,price,direction`: seconds after midnight with
 shares, dollars times 10000, +1 for a buy and -1 for a sell limit order. An execution of direction d was started by an
 aggressor of direction -d. Source: LOBSTER sample files readme, 01 Sept 2013.
 
-One message file is enough; the book is rebuilt from it. What the file does not show is inferred:
+One message file is enough; the book is rebuilt from it. Missing information is inferred:
 - Orders that were already resting, or that were sent outside the file's price range, appear only when they are
   canceled or executed. Order ids are assigned in order flow, so each is placed before the first submission with a
   greater id, with the quantity that its messages add up to.
@@ -13,9 +13,9 @@ One message file is enough; the book is rebuilt from it. What the file does not 
   proves that its own side holds nothing better.
 - Executions and cancels of more than the level holds empty the level.
 
-So the touch never crosses. What no message names stays unseen: a file of a few minutes shows too thin a book.
+So the best quotes never cross. Orders without a message stay unknown: the book of a few minutes is too thin.
 
-Hidden executions are trades but do not touch the book; those between two ticks (at the mid) go to the nearest tick,
+Hidden executions are trades but leave the book as it is; those between two ticks (at the mid) go to the nearest tick,
 half a tick upwards. Halts and auction crosses are counted as messages and otherwise ignored. Times may repeat but not
 fall. Times in the tape are nanoseconds after midnight, New York time.
 """
@@ -40,7 +40,7 @@ from marl_market.market.tape import FlowKind, Side
 from marl_market.market.units import NANOSECONDS_PER_SECOND
 
 NASDAQ_FEES = Fees(taker_per_unit=0.0030, maker_per_unit=-0.0020)
-"""Order of magnitude of NASDAQ's 2012 schedule, dollars a share, without volume tiers: replace it by your own tier."""
+"""Order of magnitude of NASDAQ's 2012 schedule, dollars per share, no volume tiers: replace it by your own tier."""
 
 PRICE_PLACES = 4
 LINE = "time,type,order id,size,price,direction"
@@ -48,7 +48,7 @@ DATE = re.compile(r"_(\d{4}-\d{2}-\d{2})_")
 
 
 class MessageType(IntEnum):
-    """What a LOBSTER message reports."""
+    """Event of a LOBSTER message."""
 
     SUBMISSION = 1
     PARTIAL_CANCEL = 2
@@ -81,7 +81,7 @@ class LobsterReader:
     Attributes:
         tick_size: dollars of one tick; None for the greatest common divisor of the prices.
         lot_size: shares of one lot; None for the greatest common divisor of the sizes.
-        fees: what the venue charges.
+        fees: of the venue.
     """
 
     tick_size: float | str | None = None
@@ -89,7 +89,7 @@ class LobsterReader:
     fees: Fees = NASDAQ_FEES
 
     def read(self, path: str | Path) -> Recording:
-        """Return what the file shows; raises DataError on the first line that the format does not allow."""
+        """Return the recording; raises DataError on the first line that the format does not allow."""
         source = Source(Path(path))
         messages = _parse(source)
         visible = [message for message in messages if message.type in _RESTING]
@@ -139,7 +139,7 @@ def _check(source: Source, number: int, line: str, message: Message, previous: i
 
 
 def _unseen_orders(messages: list[Message]) -> dict[int, list[Message]]:
-    """Return the orders whose submission the file does not show, by the index of the message they come before."""
+    """Return the orders without a submission in the file, by the index of the message that they precede."""
     newest_id = list(accumulate((m.order_id if m.type == MessageType.SUBMISSION else 0 for m in messages), max))
     first: dict[int, Message] = {}
     size: dict[int, int] = defaultdict(int)

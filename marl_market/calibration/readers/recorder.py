@@ -1,4 +1,4 @@
-"""Collects what a reader sees into one tape.
+"""Collects the rows of a reader into one tape.
 
 A reader works in its file's own whole units (a ten-thousandth of a dollar, say); ticks and lots are only known once
 the whole file has been read, so the recorder converts at the end.
@@ -23,12 +23,12 @@ from marl_market.market.units import from_steps, to_steps
 
 @dataclass(frozen=True)
 class Recording(Tape):
-    """A tape of a real venue, with what is known of its origin.
+    """A tape of a real venue, with its origin.
 
     Attributes:
-        provenance: which file it was read from.
-        fees: what the venue charges.
-        currency: what prices are quoted in.
+        provenance: file that it was read from.
+        fees: of the venue.
+        currency: of the prices.
     """
 
     provenance: Provenance
@@ -40,7 +40,7 @@ class Reader(Protocol):
     """Turns a file of one venue format into a recording."""
 
     def read(self, path: str | Path) -> Recording:
-        """Return what the file at `path` shows; raises DataError on the first line that its format does not allow."""
+        """Return the recording of a file; raises DataError on the first line that its format does not allow."""
 
 
 @dataclass(frozen=True)
@@ -76,21 +76,21 @@ class Recorder:
         self._quotes: list[tuple[int, int, int, int, int]] = []
         self._trades: list[tuple[int, int, int, int]] = []
         self._flow: list[list[int]] = []
-        self._touch = (0, 0, 0, 0)
+        self._best = (0, 0, 0, 0)
         self._market_order: tuple[int, int] | None = None
         self._market_row: list[int] = []
 
     def quote(self, time_ns: int, bids: BookSide, asks: BookSide) -> None:
-        """Record the touch where it changed."""
+        """Record the best bid and ask where they changed."""
         bid_price, bid_quantity = bids.best()
         ask_price, ask_quantity = asks.best()
-        touch = (bid_price, ask_price, bid_quantity, ask_quantity)
-        if touch != self._touch:
-            self._touch = touch
-            self._quotes.append((time_ns, *touch))
+        best = (bid_price, ask_price, bid_quantity, ask_quantity)
+        if best != self._best:
+            self._best = best
+            self._quotes.append((time_ns, *best))
 
     def order(self, time_ns: int, kind: FlowKind, side: int, price: int, quantity: int) -> None:
-        """Record a limit order or a cancel; its offset counts from the touch recorded last."""
+        """Record a limit order or a cancel; its offset counts from the best quotes recorded last."""
         self._flow.append([time_ns, kind, side, price, self._offset(side, price), quantity])
 
     def trade(self, time_ns: int, aggressor_side: int, price: int, quantity: int) -> None:
@@ -110,7 +110,7 @@ class Recorder:
         """Return the rows as a tape of ticks and lots.
 
         Limit orders and cancels beyond `MAXIMUM_PRICE_TICKS` are left out: no market can hold them. Raises
-        ValueError where the touch or a trade lies there.
+        ValueError where a best quote or a trade lies there.
         """
         highest = max((max(row[1], row[2]) for row in self._quotes), default=0)
         highest = max(highest, max((row[1] for row in self._trades), default=0))
@@ -141,7 +141,7 @@ class Recorder:
         )
 
     def _offset(self, side: int, price: int) -> int:
-        bid, ask, bid_quantity, ask_quantity = self._touch
+        bid, ask, bid_quantity, ask_quantity = self._best
         opposite, quantity = (ask, ask_quantity) if side == Side.BUY else (bid, bid_quantity)
         return side * (opposite - price) if quantity else 0
 

@@ -1,4 +1,4 @@
-"""Reads a market data file line by line and says exactly where it stops making sense."""
+"""Reads a market data file line by line and names the line that breaks its format."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ class DataError(ValueError):
 
 @dataclass(frozen=True)
 class Source:
-    """One data file, plain or gzip (told by its first bytes, not by its name).
+    """One data file, plain or gzip (recognized by its first bytes).
 
     Attributes:
-        path: where the file lies.
+        path: of the file.
     """
 
     path: Path
@@ -40,11 +40,11 @@ class Source:
             raise self.error(number + 1, str(error), "text, plain or in a whole gzip file") from error
 
     def error(self, line: int, found: str, expected: str) -> DataError:
-        """Return the error that says what line `line` holds and what its format wants there."""
+        """Return the error of line `line`: its content and the format's demand."""
         quoted = found if len(found) <= _LONGEST_QUOTE else found[:_LONGEST_QUOTE] + "..."
         return DataError(f"{self.path.name}, line {line}: found {quoted!r}; expected {expected}")
 
     def sha256(self) -> str:
-        """Return the digest of the file's bytes as they lie on disk."""
+        """Return the SHA-256 of the file's bytes as they lie on disk."""
         with self.path.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,1 +1,1 @@
-"""Published results beside those of this market."""
+"""Replications of published results: each module is named after its publication."""

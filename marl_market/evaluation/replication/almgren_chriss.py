@@ -1,7 +1,7 @@
 """Almgren and Chriss (2001), Bertsimas and Lo (1998): without a signal and under linear temporary impact, TWAP is best.
 
 The price is known and constant; a ladder that is full again in each step makes the price concession of an order
-proportional to its size. What a schedule of urgency K = kappa T costs is equation 20 of Almgren and Chriss.
+proportional to its size. The cost of a schedule of urgency K = kappa T is equation 20 of Almgren and Chriss.
 """
 
 from __future__ import annotations
@@ -15,7 +15,13 @@ from marl_market.agents.scripted.almgren_chriss import AlmgrenChriss
 from marl_market.agents.scripted.ladder import LEVELS, Ladder
 from marl_market.agents.scripted.twap import TWAP
 from marl_market.env.population.group import Agent, Group
-from marl_market.evaluation.replication.replication import LATER, Replication, bare_market, play_sessions, wealth_of
+from marl_market.evaluation.replication.replication import (
+    HALF_STEP_LATENCY,
+    Replication,
+    bare_market,
+    play_sessions,
+    wealth_of,
+)
 from marl_market.market.fundamental import MeanReverting
 
 STEPS, LOTS = 20, 2000.0
@@ -24,19 +30,19 @@ URGENCIES = (0.5, 1.0, 2.0)
 
 
 def cost(agent: Agent) -> float:
-    """Return what the execution of the parent order costs more than its value, in ticks times lots."""
+    """Return the impact cost of the parent order's execution, in ticks times lots."""
     ladders = [
         Group(f"ladder_{i}", Ladder(LEVEL_LOTS * (1 + 2 * i * LEVELS), LEVEL_LOTS, LEVELS, LEVEL_LOTS))
         for i in range(LADDERS)
     ]
     constant = MeanReverting(half_life_seconds=None, volatility=0.0, published=True)
     spec = bare_market(initial_price=10_000.0, session_steps=STEPS, fundamental=constant)
-    (batch,) = play_sessions(spec, [Group("execution", agent, latency=LATER), *ladders], 1)
+    (batch,) = play_sessions(spec, [Group("execution", agent, latency=HALF_STEP_LATENCY), *ladders], 1)
     return -float(wealth_of(batch, "execution")[0, 0])
 
 
 def published_cost(urgency: float) -> float:
-    """Return equation 20 over X^2 for eta = tau / 2, T = 1, without permanent impact and fixed costs; TWAP's at 0."""
+    """Return equation 20 over X^2 for eta = tau / 2, T = 1, no permanent impact, no fixed costs; urgency 0 is TWAP."""
     step = 1.0 / STEPS
     if urgency == 0.0:
         return 0.5 * step

@@ -25,7 +25,7 @@ from marl_market.agents.scripted.glft import GLFT
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.population.group import Agent, Group
 from marl_market.evaluation.replication.replication import (
-    LATER,
+    HALF_STEP_LATENCY,
     Replication,
     accounts_of,
     bare_market,
@@ -48,7 +48,7 @@ TABLES = (
     (0.01, True, 1.35, 68.6, 8.7, 5.1),
     (0.01, False, 1.35, 68.8, 12.8, 8.7),
 )
-"""Gamma, whether it leans, spread, profit, standard deviations of profit and of the inventory, from so many paths."""
+"""Gamma, inventory strategy or symmetric, spread, profit, standard deviations of profit and inventory, of `PATHS`."""
 
 
 def model_market() -> MarketSpec:
@@ -59,29 +59,29 @@ def model_market() -> MarketSpec:
 
 
 def takers(latency: Latency | None = None) -> Group:
-    """Return those who take a quote at a distance with the chance of the model."""
+    """Return the takers, which hit a quote with the probability of the model."""
     return Group("takers", ExponentialTakers(arrival=ARRIVAL / STEPS, decay=DECAY), latency=latency)
 
 
 def final_wealth(groups: Sequence[Group], sessions: int) -> NDArray[np.float64]:
-    """Return what the group "maker", of one seat, has at the end of each session."""
+    """Return the final wealth (sessions,) of the group "maker", of one seat."""
     return np.concatenate(
         [wealth_of(batch, "maker")[:, 0] for batch in play_sessions(model_market(), groups, sessions)]
     )
 
 
 def outcome(maker: Agent, sessions: int) -> tuple[NDArray[Any], NDArray[Any], float]:
-    """Return final wealth and inventory of each session, and the mean spread that was quoted."""
+    """Return final wealth and inventory, (sessions,) each, and the mean quoted spread."""
     spreads: list[list[Any]] = [[] for _ in range(STEPS)]
 
-    def watch(batch: BatchMarket) -> None:
+    def record(batch: BatchMarket) -> None:
         public = batch.markets["public"]
         both = (public["depth"] > 0).all(1)  # as many are whole whatever the position: the spread depends on time only
         place = int(public["step"][0]) - 1
         spreads[place].append((public["best_ask"] - public["best_bid"])[both])
 
     wealth, inventory = [], []
-    for batch in play_sessions(model_market(), [Group("maker", maker), takers(LATER)], sessions, watch):
+    for batch in play_sessions(model_market(), [Group("maker", maker), takers(HALF_STEP_LATENCY)], sessions, record):
         wealth.append(wealth_of(batch, "maker")[:, 0])
         inventory.append(accounts_of(batch, "maker")["position"][:, 0])
     spread = np.mean([np.concatenate(parts).mean() for parts in spreads]) / UNIT
@@ -89,7 +89,7 @@ def outcome(maker: Agent, sessions: int) -> tuple[NDArray[Any], NDArray[Any], fl
 
 
 def certainty_equivalent(name: str, published: float, margin: float, gamma: float, wealth: NDArray[Any]) -> Replication:
-    """Return the truth about -ln E exp(-gamma wealth) / gamma."""
+    """Return the replication of -ln E exp(-gamma wealth) / gamma."""
     utility = np.exp(-gamma * (wealth - wealth.mean()))
     equivalent = float(wealth.mean() - np.log(utility.mean()) / gamma)
     error = float(utility.std() / utility.mean() / math.sqrt(wealth.size) / gamma)
@@ -97,7 +97,7 @@ def certainty_equivalent(name: str, published: float, margin: float, gamma: floa
 
 
 def measure(quick: bool) -> Iterator[Replication]:
-    """Yield the tables, the best mean, and what the certainty equivalents are at gamma .1."""
+    """Yield the tables, the best mean, and the certainty equivalents at gamma 0.1."""
     sessions = 500 if quick else 10_000
     name = "Avellaneda-Stoikov"
     for gamma, leans, width, profit, deviation, inventory_deviation in TABLES[: 1 if quick else None]:
@@ -111,7 +111,7 @@ def measure(quick: bool) -> Iterator[Replication]:
             )
         if gamma == 0.1 and leans:
             yield certainty_equivalent(f"{name} certainty equivalent, gamma 0.1", 62.76, 0.05, gamma, wealth)
-    wealth = final_wealth([Group("maker", FixedSpread(spread=2.0 / DECAY)), takers(LATER)], sessions)
+    wealth = final_wealth([Group("maker", FixedSpread(spread=2.0 / DECAY)), takers(HALF_STEP_LATENCY)], sessions)
     yield mean_replication("Risk-neutral optimum 2 A / (k e)", 2.0 * ARRIVAL / (DECAY * math.e), 0.02, wealth)
-    wealth = final_wealth([Group("maker", GLFT(0.1, DECAY, inventory_limit=20)), takers(LATER)], sessions)
+    wealth = final_wealth([Group("maker", GLFT(0.1, DECAY, inventory_limit=20)), takers(HALF_STEP_LATENCY)], sessions)
     yield certainty_equivalent("Gueant-Lehalle-Fernandez-Tapia certainty equivalent", 65.22, 0.05, 0.1, wealth)

@@ -1,10 +1,10 @@
-"""The Bristol Stock Exchange (Cliff 2012): which of its traders beat which, a cycle under one that beats all.
+"""The Bristol Stock Exchange (Cliff 2012): the order of dominance among its traders, a cycle and one above it.
 
 Ten buyers and ten sellers, five of either type on each side, whose customers' limit prices are those of one schedule of
-supply and demand (50 to 150), dealt out at random; each deal is played twice, the types exchanged. In each 30 seconds
-each trader gets one unit to trade, at a time of its own, in place of the one before. In a step, a twentieth of a
-second, one of the twenty traders acts there; here each does with that chance. All learn from what happened. A session
-is 600 seconds, prices are 1 to 500.
+supply and demand (50 to 150), assigned at random; each assignment is played twice, the types exchanged. In each
+30 seconds each trader gets one unit to trade, at a time of its own, in place of the one before. In a step, a twentieth
+of a second, one of the twenty traders acts there; here each does with that chance. All learn from every event. A
+session is 600 seconds, prices are 1 to 500.
 
 The shares are those of 400 sessions a pair of the original (version of April 2025). Standard errors are those of both
 samples, so that the interval is three standard errors of their difference.
@@ -49,17 +49,17 @@ PAIRS = (
 """Winner, loser, and the percentage of sessions in which the winner's traders gain more."""
 
 
-def deal(batch: BatchMarket, seed: int) -> None:
-    """Give the traders of either side the places of the schedule at random; in the second half types are exchanged."""
-    deals = batch.markets.size // 2
-    places = np.tile(np.arange(2 * EACH), (deals, 2, 1))
-    dealt = np.random.default_rng(seed).permuted(places, axis=2).reshape(deals, 2, 2, EACH)
-    both = np.concatenate([dealt, dealt[:, :, ::-1]])
-    batch.markets["seat"]["agent"]["group_index"][:, : 4 * EACH] = both.reshape(2 * deals, 4 * EACH)
+def assign_limits(batch: BatchMarket, seed: int) -> None:
+    """Assign the limits of the schedule to the traders of each side at random; the second half exchanges the types."""
+    pairs = batch.markets.size // 2
+    places = np.tile(np.arange(2 * EACH), (pairs, 2, 1))
+    assigned = np.random.default_rng(seed).permuted(places, axis=2).reshape(pairs, 2, 2, EACH)
+    both = np.concatenate([assigned, assigned[:, :, ::-1]])
+    batch.markets["seat"]["agent"]["group_index"][:, : 4 * EACH] = both.reshape(2 * pairs, 4 * EACH)
 
 
 def advantage(winner: str, loser: str, sessions: int, seconds: float = SECONDS) -> NDArray[np.float64]:
-    """Return how much more a trader of the first type gains, on average, in each session of each deal, (deals, 2)."""
+    """Return the mean gain of the first type less that of the second, (pairs, 2): both sessions of each pair."""
     groups = [
         Group(
             f"{side} {name}",
@@ -81,7 +81,7 @@ def advantage(winner: str, loser: str, sessions: int, seconds: float = SECONDS) 
     steps = round(seconds / STEP_SECONDS)
     spec = bare_market(step_ns=round(1e9 * STEP_SECONDS), session_steps=steps, capacity="medium")
     found = []
-    for batch in play_sessions(spec, groups, sessions, prepare=deal):
+    for batch in play_sessions(spec, groups, sessions, prepare=assign_limits):
         limit = LIMITS[batch.markets["seat"]["agent"]["group_index"][:, : 4 * EACH]]
         account = np.concatenate([accounts_of(batch, group.name) for group in groups], axis=1)
         gain = account["cash"] * spec.cash_unit + account["position"] * limit
@@ -91,7 +91,7 @@ def advantage(winner: str, loser: str, sessions: int, seconds: float = SECONDS) 
 
 
 def measure(quick: bool) -> Iterator[Replication]:
-    """Yield the share of sessions that each pair's winner wins, and how many pairs have the published winner."""
+    """Yield the percentage of sessions won by each pair's winner, and the number of pairs with the published winner."""
     sessions = 60 if quick else SESSIONS
     better = 0
     for winner, loser, published in PAIRS[2:3] if quick else PAIRS:

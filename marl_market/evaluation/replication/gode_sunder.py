@@ -1,8 +1,8 @@
-"""Gode and Sunder (1993): how much of the surplus an auction of zero-intelligence traders finds.
+"""Gode and Sunder (1993): the allocative efficiency of an auction of zero-intelligence traders.
 
 Their schedules are only in figures; these are fully specified ones of the same kind. An auction is a session in which
 about one trader shouts in five steps; a shout must improve on the best of its side, and a trade cancels all quotes.
-The numbers of ZI-C are those of an independent simulation of the paper's protocol; those of ZI-U, who exhaust all
+The numbers of ZI-C are those of an independent simulation of the paper's protocol; those of ZI-U, which trade all
 units, are exact: (values - costs) / best surplus.
 """
 
@@ -37,7 +37,7 @@ SMITH = (range(325, 74, -25), range(75, 326, 25), 400)
 def efficiency(
     agent: Any, values: Sequence[int], costs: Sequence[int], highest: int, sessions: int, steps: int = STEPS
 ) -> NDArray[np.float64]:
-    """Return the percentage of the best surplus that each session found."""
+    """Return the surplus of each session in percent of the largest possible, (sessions,)."""
     best = sum(max(0, value - cost) for value, cost in zip(values, costs, strict=True))
     attention = SHOUTS_A_STEP / (len(values) + len(costs))
     sides = (("buy", values), ("sell", costs))

@@ -1,8 +1,8 @@
 """Kyle (1985), and Holden and Subrahmanyam (1992) for n insiders: depth, aggressiveness and profit in equilibrium.
 
 All numbers are for Sigma_0 = 4 and sigma_u = 1. The batch auction is the venue's call auction, to which dealers send a
-ladder of slope lambda, so that all trade at a price lambda times what insiders and noise traders want together. The
-lambda found is what these orders say about the value, and so the slope at which dealers neither gain nor lose; beta is
+ladder of slope lambda, so that all trade at a price of lambda times the net demand of insiders and noise traders. The
+lambda found is the regression of the value on these orders, the slope at which dealers neither gain nor lose; beta is
 the demand that was most profitable for one insider against the ladder and the other insiders.
 """
 
@@ -44,7 +44,7 @@ A_STEP_LATER = Latency(entry=Delay(floor_ns=1.5e9))
 
 
 def outcome(insiders: int, demand: float, sessions: int) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-    """Return value, orders of all and profit of the first insider, who demands `demand` times the equilibrium's."""
+    """Return value, net orders and profit of the first insider, whose demand is `demand` times the equilibrium's."""
     deviation = (insiders + 1) * NOISE * IMPACT / math.sqrt(insiders)
     spacing = IMPACT * LEVEL_LOTS
     ladders = [

@@ -1,4 +1,4 @@
-"""A published number beside the one that this market gives, and the sessions in which it is measured."""
+"""A published number and its replication here, and the sessions in which it is measured."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ from marl_market.market.spec import QUANTILES, MarketSpec, OrderFlow
 STANDARD_ERRORS = 3.0
 BATCH = 100
 
-LATER = Latency(entry=Delay(floor_ns=5e8))
-"""Half a step of a bare market: the orders of those who are so slow meet the quotes that others send in that step."""
+HALF_STEP_LATENCY = Latency(entry=Delay(floor_ns=5e8))
+"""Half a step of a bare market: orders this late meet the quotes that faster agents send in the same step."""
 
 
 @dataclass(frozen=True)
 class Replication:
-    """One number, as it was published and as it comes out here.
+    """One quantity, as published and as measured here.
 
     Attributes:
-        name: what is measured.
-        published: the number it must be.
-        margin: how far off the published number itself may be: its own sampling error, its rounding.
-        measured: the number that the market gives.
+        name: of the quantity.
+        published: its published value.
+        margin: uncertainty of `published`: its own sampling error, its rounding.
+        measured: its value in this market.
         error: standard error of `measured`.
     """
 
@@ -49,18 +49,18 @@ class Replication:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Return between which numbers ours must lie: the margin and three standard errors about the published one."""
+        """Return the bounds of `measured`: `published` less and plus the margin and three standard errors."""
         width = self.margin + STANDARD_ERRORS * self.error
         return self.published - width, self.published + width
 
     @property
     def holds(self) -> bool:
-        """Return the verdict."""
+        """Return whether `measured` lies within the interval."""
         low, high = self.interval
         return bool(low <= self.measured <= high)
 
     def to_text(self) -> str:
-        """Return the truth for a reader, in columns."""
+        """Return one line of a table, without its end."""
         low, high = self.interval
         verdict = "holds" if self.holds else "FAILS"
         return (
@@ -68,17 +68,17 @@ class Replication:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the truth for a program."""
+        """Return the fields, the interval and the verdict, ready for JSON."""
         return {**asdict(self), "interval": self.interval, "holds": self.holds}
 
 
 def mean_replication(name: str, published: float, margin: float, values: NDArray[Any]) -> Replication:
-    """Return the truth about the mean of independent values."""
+    """Return the replication of the mean of independent values."""
     return Replication(name, published, margin, float(values.mean()), float(values.std(ddof=1) / np.sqrt(values.size)))
 
 
 def deviation_replication(name: str, published: float, margin: float, values: NDArray[Any]) -> Replication:
-    """Return the truth about the standard deviation of independent values; its error holds for any distribution."""
+    """Return the replication of the standard deviation of independent values; its error holds for any distribution."""
     squares = (values - values.mean()) ** 2
     deviation = float(np.sqrt(squares.mean()))
     return Replication(
@@ -104,20 +104,20 @@ def bare_market(**changes: Any) -> MarketSpec:
         **changes.pop("flow", {}),
     }
     fields = {"tick_size": 1.0, "lot_size": 1.0, "initial_price": 100.0, "warmup_steps": 0, **changes}
-    return MarketSpec(name="truths", flow=OrderFlow(**flow), **fields)
+    return MarketSpec(name="replication", flow=OrderFlow(**flow), **fields)
 
 
 def play_sessions(
     spec: MarketSpec,
     groups: Sequence[Group],
     sessions: int,
-    watch: Callable[[BatchMarket], None] | None = None,
+    on_step: Callable[[BatchMarket], None] | None = None,
     seed: int = 0,
     prepare: Callable[[BatchMarket, int], None] | None = None,
 ) -> Iterator[BatchMarket]:
-    """Play at least so many sessions, a batch at a time, and yield each batch at its close.
+    """Play at least `sessions` sessions, a batch at a time, and yield each batch at its close.
 
-    `prepare` is called with the batch and its first seed before each session, `watch` with the batch after every step.
+    `prepare` is called with the batch and its first seed before each reset, `on_step` with the batch after every step.
     """
     environment = EnvironmentSpec(spec, groups, {"clock": Clock()}, Quotes(), {"profit": Profit()})
     size = min(BATCH, sessions)
@@ -129,8 +129,8 @@ def play_sessions(
         batch.reset(range(first, first + size))
         for _ in range(spec.session_steps):
             batch.step(action)
-            if watch is not None:
-                watch(batch)
+            if on_step is not None:
+                on_step(batch)
         yield batch
 
 
@@ -140,15 +140,15 @@ def accounts_of(batch: BatchMarket, group: str) -> NDArray[np.void]:
 
 
 def wealth_of(batch: BatchMarket, group: str, price_ticks: NDArray[Any] | None = None) -> NDArray[np.float64]:
-    """Return what the accounts (markets, seats) of a group are worth, in currency, at the mark or a price each."""
+    """Return cash plus position (markets, seats) of a group in currency, at the mark or at `price_ticks` (markets,)."""
     account, public = accounts_of(batch, group), batch.markets["public"]
     price = 0.5 * public["twice_mark_ticks"] if price_ticks is None else price_ticks
-    worth = account["position"] * (price * public["cash_per_tick_lot"])[:, None]
-    return np.asarray((account["cash"] + worth) * batch.environment.spec.cash_unit)
+    equity = account["position"] * (price * public["cash_per_tick_lot"])[:, None]
+    return np.asarray((account["cash"] + equity) * batch.environment.spec.cash_unit)
 
 
-def families() -> dict[str, ModuleType]:
-    """Return the modules of this package that replicate a publication, by name; each has `measure(quick)`."""
+def publications() -> dict[str, ModuleType]:
+    """Return the modules of this package, one a publication, by name; each has `measure(quick)`."""
     names = [
         module.name for module in pkgutil.iter_modules([str(Path(__file__).parent)]) if module.name != "replication"
     ]

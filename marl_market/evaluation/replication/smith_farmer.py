@@ -1,8 +1,8 @@
-"""Smith, Farmer, Gillemot and Krishnamurthy (2003): what dimensional analysis says of zero-intelligence order flow.
+"""Smith, Farmer, Gillemot and Krishnamurthy (2003): dimensional analysis of zero-intelligence order flow.
 
-Limit orders fall evenly on all prices short of the opposite touch (alpha for each tick, side and second), market
-orders come at rate mu in all, and every order is canceled at rate delta. Far from the touch the depth of a tick is
-then alpha / delta; all speeds together change nothing; and prices scale with mu / alpha, so that half the density
+Limit orders fall evenly on all prices short of the opposite best quote (alpha for each tick, side and second), market
+orders come at rate mu in all, and every order is canceled at rate delta. Far from the best quotes the depth of a tick
+is then alpha / delta; all speeds together change nothing; and prices scale with mu / alpha, so that half the density
 doubles the spread.
 """
 
@@ -25,11 +25,11 @@ SEATS, LIFETIMES, LOOKS_A_LIFETIME = 8, 12, 10
 MARKET_RATE, CANCEL_RATE, DENSITY, REACH = 0.02, 0.002, 0.0002, 600
 """mu and delta a second, alpha a tick, side and second, and how many ticks of it there are."""
 FAR = (0.4, 0.6)
-"""Between which parts of the reach depth is counted: beyond the takers, within what the touch may have moved."""
+"""Fractions of the reach between which depth is counted: beyond the takers, within the moves of the best quotes."""
 
 
 def spread_and_depth(speed: float, density: float, reach: int, sessions: int) -> NDArray[np.float64]:
-    """Return the mean spread and the mean lots a tick far from the touch, (2, sessions)."""
+    """Return the mean spread and the mean lots a tick far from the best quotes, (2, sessions)."""
     delta = speed * CANCEL_RATE
     offsets = np.linspace(0.5, reach + 0.5, QUANTILES)
     flow = {
@@ -41,7 +41,7 @@ def spread_and_depth(speed: float, density: float, reach: int, sessions: int) ->
     }
     steps = round(LIFETIMES / delta)
     interval = steps // (LIFETIMES * LOOKS_A_LIFETIME)
-    seen: list[Any] = []
+    samples: list[Any] = []
 
     def watch(batch: BatchMarket) -> None:
         public = batch.markets["public"]
@@ -58,19 +58,19 @@ def spread_and_depth(speed: float, density: float, reach: int, sessions: int) ->
         )
         far = (distance > FAR[0] * reach) & (distance <= FAR[1] * reach) & (live == 1)
         spread = np.where(both, public["best_ask"] - public["best_bid"], np.nan)
-        seen.append((spread, far.sum((1, 2)) / (2.0 * (FAR[1] - FAR[0]) * reach)))
+        samples.append((spread, far.sum((1, 2)) / (2.0 * (FAR[1] - FAR[0]) * reach)))
 
     spec = bare_market(initial_price=100_000.0, session_steps=steps, flow=flow)
     groups = [Group("flow", ZeroIntelligence(open_orders=1.0, conviction=0.0), SEATS)]
     found = []
     for _ in play_sessions(spec, groups, sessions, watch):
-        found.append(np.nanmean(np.array(seen), axis=0))
-        seen.clear()
+        found.append(np.nanmean(np.array(samples), axis=0))
+        samples.clear()
     return np.concatenate(found, axis=1)
 
 
 def ratio(name: str, published: float, above: NDArray[Any], below: NDArray[Any]) -> Replication:
-    """Return the truth about the ratio of the means of two independent samples."""
+    """Return the replication of the ratio of the means of two independent samples."""
     error = sum(part.var(ddof=1) / part.size / part.mean() ** 2 for part in (above, below))
     value = float(above.mean() / below.mean())
     return Replication(name, published, 0.01, value, float(value * np.sqrt(error)))

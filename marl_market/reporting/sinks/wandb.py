@@ -56,7 +56,7 @@ class WandbSink:
         if mode == "disabled":
             return
         if mode == "offline":
-            # Offline, wandb's service still looks up its crash reporter's address unless told not to (seen by strace).
+            # Offline, wandb's service would still look up its crash reporter's address (observed with strace).
             os.environ["WANDB_ERROR_REPORTING"] = "false"
         folder.mkdir(parents=True, exist_ok=True)
         self._run = wandb.init(

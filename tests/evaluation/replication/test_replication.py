@@ -1,4 +1,4 @@
-"""Intervals, verdicts, errors and what a session is worth."""
+"""Intervals, verdicts, errors and the wealth of a session."""
 
 import math
 
@@ -23,19 +23,19 @@ from marl_market.evaluation.replication.replication import (
     ("ours", "holds"), [(9.5, True), (9.39, False), (10.6, True), (10.61, False), (math.nan, False)]
 )
 def test_ours_must_lie_within_the_margin_and_three_errors(ours: float, holds: bool) -> None:
-    truth = Replication("one", 10.0, 0.3, ours, 0.1)
-    assert truth.interval == pytest.approx((9.4, 10.6))
-    assert truth.holds is holds
-    assert ("holds" in truth.to_text()) is holds
-    assert truth.to_dict()["holds"] is holds
+    result = Replication("one", 10.0, 0.3, ours, 0.1)
+    assert result.interval == pytest.approx((9.4, 10.6))
+    assert result.holds is holds
+    assert ("holds" in result.to_text()) is holds
+    assert result.to_dict()["holds"] is holds
 
 
 def test_errors_are_those_of_repeated_samples() -> None:
     random = np.random.default_rng(1)
     samples = random.exponential(2.0, (2000, 400))
-    for truth_about, statistic in ((mean_replication, np.mean), (deviation_replication, np.std)):
+    for replication_of, statistic in ((mean_replication, np.mean), (deviation_replication, np.std)):
         spread = statistic(samples, axis=1).std()
-        errors = [truth_about("one", 2.0, 0.0, sample).error for sample in samples[:200]]
+        errors = [replication_of("one", 2.0, 0.0, sample).error for sample in samples[:200]]
         assert np.mean(errors) == pytest.approx(spread, rel=0.1)
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Values = NDArray[Any]
 
 
-class SampledSession(Protocol):
+class SessionArrays(Protocol):
     """Arrays of one iteration that metrics are computed from; every market plays one session.
 
     Attributes:
@@ -67,11 +67,11 @@ class Metric:
     label: str
     unit: str
     description: str
-    values: Callable[[SampledSession], Values]
+    values: Callable[[SessionArrays], Values]
     aggregate: Literal["mean", "sum", "std"] = "mean"
     curve: bool = False
 
-    def compute(self, session: SampledSession, seats: slice | None = None, cash_unit: float = 1.0) -> float:
+    def compute(self, session: SessionArrays, seats: slice | None = None, cash_unit: float = 1.0) -> float:
         """Return its value over the seats of a group, or of all values; NaN where there are none."""
         values = self.values(session) if seats is None else self.values(session)[:, seats]
         if values.size == 0:
@@ -80,7 +80,7 @@ class Metric:
         return value * cash_unit if self.unit == CURRENCY else value
 
 
-def quoted_spread(session: SampledSession) -> Values:
+def quoted_spread(session: SessionArrays) -> Values:
     """Return the spreads (any,) in ticks of all steps and markets with both sides quoted."""
     return session.spread[~np.isnan(session.spread)]
 
@@ -101,7 +101,7 @@ GROUP_METRICS: tuple[Metric, ...] = (
 )
 
 
-def session_metrics(session: SampledSession, environment: EnvironmentSpec) -> dict[str, float]:
+def session_metrics(session: SessionArrays, environment: EnvironmentSpec) -> dict[str, float]:
     """Return all declared metrics of a session by their keys, money in currency."""
     cash_unit = float(decimal(environment.spec.cash_unit))
     metrics = {f"market/{metric.name}": metric.compute(session, None, cash_unit) for metric in MARKET_METRICS}

@@ -126,7 +126,7 @@ def test_a_bad_value_is_named_without_a_traceback(
     assert "Traceback" not in printed
     if said.startswith("error: "):
         assert printed.splitlines()[0].startswith(said)
-        assert printed.splitlines()[1:] == ["(HYDRA_FULL_ERROR=1 shows where it came from)"]
+        assert printed.splitlines()[1:] == ["(HYDRA_FULL_ERROR=1 prints the traceback)"]
     assert not Path("nowhere").exists()
 
 

@@ -1,4 +1,4 @@
-"""Measure how fast the parts run, for example: python scripts/benchmark.py exchange env --json figures.jsonl."""
+"""Measure the speed of the parts, for example: python scripts/benchmark.py exchange env --json figures.jsonl."""
 
 import argparse
 from collections.abc import Sequence
@@ -14,11 +14,11 @@ SUITES = {suite.__name__.rpartition(".")[2]: suite for suite in MEASURED}
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure the suites named, or all, and print one line a figure."""
-    parser = argparse.ArgumentParser(description="Measure how fast the parts run; compiling is not timed.")
-    parser.add_argument("suite", nargs="*", help=f"what to measure: {', '.join(SUITES)}; all without a name")
+    parser = argparse.ArgumentParser(description="Measure the speed of the parts; compilation is not timed.")
+    parser.add_argument("suite", nargs="*", help=f"suites to measure: {', '.join(SUITES)}; all without a name")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write one JSON object a figure to FILE")
-    parser.add_argument("--list", action="store_true", help="say what the suites measure, and measure nothing")
-    parser.add_argument("--quick", action="store_true", help="only show that it works: sizes too small to compare")
+    parser.add_argument("--list", action="store_true", help="describe the suites and measure nothing")
+    parser.add_argument("--quick", action="store_true", help="a smoke test: sizes too small to compare")
     options = parser.parse_args(arguments)
     for name in set(options.suite) - set(SUITES):
         parser.error(f"there is no suite {name!r}; choose from {', '.join(SUITES)}")

@@ -18,11 +18,11 @@ ROOT = Path(__file__).resolve().parents[1]
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="calibrate")
 def main(config: DictConfig) -> None:
-    """Read, estimate, write, and print what was found."""
+    """Read, estimate, write, and print the estimates."""
     with plain_errors():
         recording = hydra.utils.instantiate(config.calibration).read(config.path)
         spec = market_spec(recording, config.name, **config.session)
-    # The command is kept with the market; where its files lie is left out.
+    # The command is kept with the market, without the paths of its files.
     kept = (override for override in HydraConfig.get().overrides.task if not override.startswith("folder="))
     command = " ".join(("python scripts/calibrate.py", *kept)).replace(config.path, Path(config.path).name)
     path = write_market(spec, ROOT / config.folder, command)

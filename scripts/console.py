@@ -1,4 +1,4 @@
-"""How scripts talk to their user: errors that can be mended in one line, paths as short as they can be."""
+"""Console output of the scripts: errors in one line, paths as short as possible."""
 
 import os
 import sys
@@ -11,17 +11,17 @@ from hydra.errors import InstantiationException
 
 @contextmanager
 def plain_errors() -> Iterator[None]:
-    """Print what is wrong and exit with status 1, without a traceback unless HYDRA_FULL_ERROR=1 asks for it."""
+    """Print an error and exit with status 1, without a traceback unless HYDRA_FULL_ERROR=1."""
     try:
         yield
     except (InstantiationException, ValueError, TypeError, OSError) as error:
         if os.environ.get("HYDRA_FULL_ERROR", "0") != "0":
             raise
-        sys.exit(f"error: {message(error)}\n(HYDRA_FULL_ERROR=1 shows where it came from)")
+        sys.exit(f"error: {message(error)}\n(HYDRA_FULL_ERROR=1 prints the traceback)")
 
 
 def message(error: Exception) -> str:
-    """Return what an error says and, for one that Hydra wrapped, under which config key."""
+    """Return the text of an error, after its config key where Hydra wrapped it."""
     if not isinstance(error, InstantiationException) or error.__cause__ is None:
         return str(error)
     key, cause = str(error).rpartition("full_key: ")[2], str(error.__cause__)
@@ -29,6 +29,6 @@ def message(error: Exception) -> str:
 
 
 def short_path(path: Path) -> Path:
-    """Return the path as seen from the working folder where it lies below, else in full."""
+    """Return the path relative to the working folder where it lies below, else in full."""
     here, path = Path.cwd(), path.absolute()
     return path.relative_to(here) if path.is_relative_to(here) else path

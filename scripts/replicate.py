@@ -14,7 +14,7 @@ COLUMNS = f"{'quantity':72} {'published':>10} {'measured':>10} {'interval':>24} 
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print one line for each number and return 1 where one does not hold."""
+    """Print one line for each replication and return 1 where one does not hold."""
     parser = argparse.ArgumentParser(description="Check the market and its traders against published numbers.")
     parser.add_argument("--quick", action="store_true", help="fewer numbers from fewer sessions, in wider intervals")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write one JSON object a number to FILE")

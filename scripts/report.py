@@ -12,7 +12,7 @@ from marl_market.reporting.run_folder import RunFolderError
 
 def main() -> None:
     """Write the report of the run folder given and print its path."""
-    parser = argparse.ArgumentParser(description="Write the report of a finished run again, from the files it left.")
+    parser = argparse.ArgumentParser(description="Write the report of a finished run again, from its files.")
     parser.add_argument("run_folder", type=Path, help="folder of the run; it holds metrics.jsonl")
     try:
         print(write_report(parser.parse_args().run_folder))

@@ -17,11 +17,11 @@ from marl_market.training.trainer import Trainer
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="config")
 def main(config: DictConfig) -> None:
-    """Build the run from its config, train, and print where the report is."""
+    """Build the run from its config, train, and print the path of its report."""
     output, plain = Path(HydraConfig.get().runtime.output_dir), OmegaConf.to_container(config, resolve=True)
     folder = Path(config.resume or output)
     if folder != output and not any(output.iterdir()):
-        output.rmdir()  # Hydra made it, and a resumed run puts nothing there.
+        output.rmdir()  # Hydra made it, and a resumed run writes to the folder of the first.
     with plain_errors():
         parts = hydra.utils.instantiate(config, _convert_="all")
         name, seed, resume, training, reporting = map(parts.pop, ("name", "seed", "resume", "training", "reporting"))

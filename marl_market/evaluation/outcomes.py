@@ -1,267 +1,146 @@
-"""How well groups of seats traded, as values: who got better, who earned what, and whether money was conserved."""
+"""Outcomes of the groups in a match, one declared column a quantity.
+
+`OUTCOME_COLUMNS` is their only declaration: the fields of evaluation.json, the columns of the W&B table, the table and
+the bar figures of the report all follow from it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from numbers import Real
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
-from marl_market.market.seeding import Stream, generator
+from marl_market.evaluation.statistics import CONFIDENCE, finite_array, interval_of_mean
 
-CONFIDENCE = 0.95
-"""Probability with which the intervals of this module cover the true mean."""
+if TYPE_CHECKING:
+    from marl_market.evaluation.match import Match
 
-BOOTSTRAP_FROM = 20
-"""Sample size from which a mean's interval is bootstrapped.
-
-Below it Student's t covers better: measured over 400 samples of 10, 96 % against 92 % of a nominal 95 % for normal
-scores and 85 % against 83 % for log-normal ones; from 20 on the two agree within the noise.
-"""
-
-Value = TypeVar("Value")
+CURRENCY = "currency"
+"""Unit of money; a report names the market's currency in its place."""
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """What training did to one group: the same seeds played by the untrained and by the trained mind.
+class OutcomeColumn:
+    """One quantity of the seats of a group in an average session.
 
     Attributes:
-        group: name of the group.
-        seeds: number of seeds both minds played.
-        untrained_mean: mean score before training, in reward per seat and session.
-        trained_mean: mean score after training, same unit.
-        difference_mean: mean over seeds of trained minus untrained.
-        difference_low: lower end of the interval of `difference_mean`.
-        difference_high: upper end of that interval.
-        confidence: probability that the interval covers the true difference.
+        name: first part of its field names.
+        label: header of its column in the report.
+        unit: of a value; per seat and session.
+        description: one clause.
+        values: function from a match to the values (sessions, seats).
+        aggregate: over seats and sessions: the mean of the values or of their sizes.
+        interval: whether the mean has a `CONFIDENCE` interval over sessions.
+        figure: title of its bars in the report, None without a figure.
     """
 
-    group: str
-    seeds: int
-    untrained_mean: float
-    trained_mean: float
-    difference_mean: float
-    difference_low: float
-    difference_high: float
-    confidence: float
+    name: str
+    label: str
+    unit: str
+    description: str
+    values: Callable[[Match], ArrayLike]
+    aggregate: Literal["mean", "mean_abs"] = "mean"
+    interval: bool = False
+    figure: str | None = None
 
     @property
-    def verdict(self) -> str:
-        """Return "better" or "worse" where the interval excludes zero, otherwise "undecided"."""
-        if self.difference_low > 0:
-            return "better"
-        return "worse" if self.difference_high < 0 else "undecided"
+    def mean_field(self) -> str:
+        """Return the name of the field of its mean."""
+        return f"{self.name}_{self.aggregate}"
+
+    @property
+    def interval_fields(self) -> tuple[str, ...]:
+        """Return the names of the fields of both ends of its interval, none without an interval."""
+        return (f"{self.name}_low", f"{self.name}_high") if self.interval else ()
+
+    def summarize(self, values: NDArray[np.float64]) -> dict[str, float]:
+        """Return its fields for values (sessions, seats).
+
+        Seats of one session share its market and are not independent, so the interval is over the sessions' means.
+        """
+        sizes = np.abs(values) if self.aggregate == "mean_abs" else values
+        ends = interval_of_mean(sizes.mean(axis=1), CONFIDENCE) if self.interval else ()
+        return {self.mean_field: float(sizes.mean()), **dict(zip(self.interval_fields, ends, strict=True))}
+
+
+OUTCOME_COLUMNS: tuple[OutcomeColumn, ...] = (
+    OutcomeColumn(
+        "pnl", "PnL after fees", CURRENCY, "profit at the mark, after fees", lambda match: match.profit,
+        interval=True, figure="Profit and loss, after fees",
+    ),
+    OutcomeColumn(
+        "fees", "fees", CURRENCY, "fees paid less rebates earned", lambda match: match.fees, figure="Fees paid",
+    ),
+    OutcomeColumn("traded_lots", "lots traded", "lots", "quantity traded", lambda match: match.traded_lots),
+    OutcomeColumn("trades", "trades", "fills", "number of fills", lambda match: match.trades),
+    OutcomeColumn(
+        "final_position", "final position, abs. lots", "lots", "size of the position at the close",
+        lambda match: match.position_lots, aggregate="mean_abs",
+    ),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class GroupOutcome:
-    """What the seats of one group earned and did in an average session.
+    """Outcome of the seats of one group in an average session.
 
     Attributes:
         group: name of the group.
         seats: seats of the group in one market.
         sessions: number of sessions measured.
-        pnl_mean: profit after fees, in currency per seat and session.
-        pnl_low: lower end of the `CONFIDENCE` interval of `pnl_mean` over sessions.
-        pnl_high: upper end of that interval.
-        fees_mean: fees paid (negative: rebates earned), in currency per seat and session.
-        traded_lots_mean: quantity traded, in lots per seat and session.
-        trades_mean: fills per seat and session.
-        final_position_mean_abs: mean size of the position left at the end of a session, in lots.
+        statistics: the fields of all `OUTCOME_COLUMNS`, per seat and session.
     """
 
     group: str
     seats: int
     sessions: int
-    pnl_mean: float
-    pnl_low: float
-    pnl_high: float
-    fees_mean: float
-    traded_lots_mean: float
-    trades_mean: float
-    final_position_mean_abs: float
-
-
-@dataclass(frozen=True)
-class Conservation:
-    """Whether any session made or lost shares or money.
-
-    Attributes:
-        sessions: number of sessions checked.
-        position_error_lots: sum over sessions of the absolute sum of all positions, in lots.
-        cash_error_units: sum over sessions of the absolute sum of all cash changes and fees, in cash units.
-    """
-
-    sessions: int
-    position_error_lots: int
-    cash_error_units: int
-
-    @property
-    def holds(self) -> bool:
-        """Return whether positions and cash were conserved exactly in every session."""
-        return self.position_error_lots == 0 and self.cash_error_units == 0
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """Everything an evaluation found out.
-
-    Attributes:
-        comparisons: one Comparison a learning group.
-        outcomes: one GroupOutcome a group.
-        conservation: the audit of all sessions.
-    """
-
-    comparisons: tuple[Comparison, ...]
-    outcomes: tuple[GroupOutcome, ...]
-    conservation: Conservation
+    statistics: Mapping[str, float]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain lists, dicts, numbers and strings, ready for JSON."""
-        return {
-            "comparisons": [asdict(comparison) for comparison in self.comparisons],
-            "outcomes": [asdict(outcome) for outcome in self.outcomes],
-            "conservation": asdict(self.conservation),
-        }
+        """Return `outcome_fields` and their values, flat."""
+        return {"group": self.group, "seats": self.seats, "sessions": self.sessions, **self.statistics}
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Evaluation:
-        """Return the evaluation that `to_dict` described; raises ValueError naming a field that does not fit."""
-        _require_keys(data, cls, "evaluation")
-        return cls(
-            comparisons=tuple(_read(Comparison, row, "evaluation.comparisons") for row in data["comparisons"]),
-            outcomes=tuple(_read(GroupOutcome, row, "evaluation.outcomes") for row in data["outcomes"]),
-            conservation=_read(Conservation, data["conservation"], "evaluation.conservation"),
-        )
+    def from_dict(cls, data: Mapping[str, Any]) -> GroupOutcome:
+        """Return the outcome of a flat mapping of all `outcome_fields`."""
+        statistics = {name: data[name] for name in outcome_fields()[3:]}
+        return cls(data["group"], data["seats"], data["sessions"], statistics)
 
 
-def compare_paired(group: str, untrained: ArrayLike, trained: ArrayLike, confidence: float = CONFIDENCE) -> Comparison:
-    """Compare a trained mind with its untrained self on the same seeds.
+def outcome_fields() -> list[str]:
+    """Return the names of all fields of a group's outcome, in order."""
+    columns = [name for column in OUTCOME_COLUMNS for name in (column.mean_field, *column.interval_fields)]
+    return ["group", "seats", "sessions", *columns]
 
-    Pairing removes the luck that both share, so the interval is that of the mean difference, see `interval_of_mean`.
 
-    Args:
-        group: name of the group.
-        untrained: one score a seed, shape (seeds,).
-        trained: one score a seed, same seeds in the same order, shape (seeds,).
-        confidence: probability that the interval should cover the true difference, between 0 and 1.
-
-    Raises ValueError where the lengths differ, there are fewer than two seeds, or a score is not finite.
-    """
-    before = _finite(untrained, f"{group}: untrained", dimensions=1)
-    after = _finite(trained, f"{group}: trained", dimensions=1)
-    if before.size != after.size:
-        raise ValueError(f"{group}: {before.size} untrained and {after.size} trained scores; both must be one a seed")
-    if before.size < 2:
-        raise ValueError(f"{group}: {before.size} seeds; an interval needs two or more")
-    difference = after - before
-    low, high = interval_of_mean(difference, confidence)
-    return Comparison(
-        group=group,
-        seeds=int(before.size),
-        untrained_mean=float(before.mean()),
-        trained_mean=float(after.mean()),
-        difference_mean=float(difference.mean()),
-        difference_low=low,
-        difference_high=high,
-        confidence=confidence,
+def outcomes_of(match: Match) -> tuple[GroupOutcome, ...]:
+    """Return the outcome of each group of a match."""
+    values = {column.name: np.asarray(column.values(match)) for column in OUTCOME_COLUMNS}
+    seats = {group.name: match.environment.seats_of(group.name) for group in match.environment.groups}
+    return tuple(
+        summarize_group(group, {name: each[:, mine] for name, each in values.items()}) for group, mine in seats.items()
     )
 
 
-def summarize_group(
-    group: str,
-    pnl: ArrayLike,
-    fees: ArrayLike,
-    traded_lots: ArrayLike,
-    trades: ArrayLike,
-    final_position: ArrayLike,
-) -> GroupOutcome:
-    """Summarize what the seats of one group did, every array of shape (sessions, seats).
+def summarize_group(group: str, values: Mapping[str, ArrayLike]) -> GroupOutcome:
+    """Summarize a group: `values` are arrays (sessions, seats) by the names of all `OUTCOME_COLUMNS`.
 
-    Seats of one session share its market and are not independent, so the interval is over the sessions' means.
-
-    Args:
-        group: name of the group.
-        pnl: profit after fees, in currency.
-        fees: fees paid, in currency.
-        traded_lots: quantity traded, in lots.
-        trades: number of fills.
-        final_position: signed position at the end, in lots.
-
-    Raises ValueError where shapes differ, there are fewer than two sessions or no seats, or a value is not finite.
+    Raises ValueError where names or shapes differ, there are fewer than two sessions or no seats, or a value is not
+    finite.
     """
-    given = {
-        "pnl": pnl, "fees": fees, "traded_lots": traded_lots, "trades": trades, "final_position": final_position,
-    }  # fmt: skip
-    arrays = {name: _finite(values, f"{group}: {name}", dimensions=2) for name, values in given.items()}
-    shape = arrays["pnl"].shape
-    for name, values in arrays.items():
-        if values.shape != shape:
-            raise ValueError(f"{group}: {name} has shape {values.shape}; it must be that of pnl, {shape}")
+    names = [column.name for column in OUTCOME_COLUMNS]
+    if set(values) != set(names):
+        raise ValueError(f"{group}: outcomes are {sorted(values)}; they must be exactly {names}")
+    arrays = {name: finite_array(values[name], f"{group}: {name}", dimensions=2) for name in names}
+    shape = arrays[names[0]].shape
+    for name, array in arrays.items():
+        if array.shape != shape:
+            raise ValueError(f"{group}: {name} has shape {array.shape}; it must be that of {names[0]}, {shape}")
     sessions, seats = shape
     if sessions < 2 or seats < 1:
         raise ValueError(f"{group}: {sessions} sessions of {seats} seats; an interval needs two sessions and one seat")
-    low, high = interval_of_mean(arrays["pnl"].mean(axis=1), CONFIDENCE)
-    return GroupOutcome(
-        group=group,
-        seats=seats,
-        sessions=sessions,
-        pnl_mean=float(arrays["pnl"].mean()),
-        pnl_low=low,
-        pnl_high=high,
-        fees_mean=float(arrays["fees"].mean()),
-        traded_lots_mean=float(arrays["traded_lots"].mean()),
-        trades_mean=float(arrays["trades"].mean()),
-        final_position_mean_abs=float(np.abs(arrays["final_position"]).mean()),
-    )
-
-
-def interval_of_mean(sample: NDArray[np.float64], confidence: float) -> tuple[float, float]:
-    """Return the confidence interval of the mean of a finite `sample` of two or more, shape (size,).
-
-    Student's t below `BOOTSTRAP_FROM` values, from there the bias-corrected and accelerated bootstrap (Efron 1987)
-    under a fixed seed; where all values are equal the interval is that value.
-    """
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence is {confidence}; it must be between 0 and 1")
-    if np.ptp(sample) == 0:
-        return float(sample[0]), float(sample[0])
-    if sample.size >= BOOTSTRAP_FROM:
-        random = generator(0, Stream.BOOTSTRAP)
-        interval = stats.bootstrap(
-            (sample,), np.mean, confidence_level=confidence, method="BCa", batch=1000, rng=random
-        ).confidence_interval
-        return float(interval.low), float(interval.high)
-    low, high = stats.t.interval(confidence, sample.size - 1, loc=sample.mean(), scale=stats.sem(sample))
-    return float(low), float(high)
-
-
-def _finite(values: ArrayLike, name: str, dimensions: int) -> NDArray[np.float64]:
-    array = np.asarray(values, dtype=np.float64)
-    if array.ndim != dimensions:
-        raise ValueError(f"{name} has shape {array.shape}; it must have {dimensions} dimension(s)")
-    if not np.isfinite(array).all():
-        where = tuple(int(index) for index in np.argwhere(~np.isfinite(array))[0])
-        raise ValueError(f"{name}{list(where)} is {array[where]}; every value must be finite")
-    return array
-
-
-def _require_keys(data: object, kind: type, where: str) -> None:
-    names = [field.name for field in fields(kind)]
-    if not isinstance(data, Mapping) or set(data) != set(names):
-        found = sorted(data) if isinstance(data, Mapping) else data
-        raise ValueError(f"{where} has {found}; it must have exactly {names}")
-
-
-def _read(kind: type[Value], data: Mapping[str, Any], where: str) -> Value:
-    _require_keys(data, kind, where)
-    for name, value in data.items():
-        wanted = str if name == "group" else Real
-        if not isinstance(value, wanted):
-            raise ValueError(f"{where}.{name} is {value!r}; it must be a {'string' if wanted is str else 'number'}")
-    return kind(**data)
+    summaries = [column.summarize(arrays[column.name]) for column in OUTCOME_COLUMNS]
+    return GroupOutcome(group, seats, sessions, {name: value for each in summaries for name, value in each.items()})

@@ -1,1 +1,1 @@
-"""Tell what a run did: sinks while it runs, figures and one page when it is over."""
+"""Report a run: sinks while it runs, figures and one HTML page at its end."""

@@ -1,4 +1,4 @@
-"""What a result depends on beside its config: where the market comes from, and which software made the run."""
+"""Metadata of a run beyond its config: provenance of the market and versions of the software."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def market_metadata(spec: MarketSpec) -> Metadata:
 
 
 def software_metadata() -> Metadata:
-    """Return the versions of what computes, and the commit where the package lies in a repository of its own."""
+    """Return the versions of the packages, and the commit where the package lies in a repository of its own."""
     metadata: Metadata = {"python": platform.python_version()}
     for name in PACKAGES:
         with suppress(PackageNotFoundError):  # the package itself may run from its sources
@@ -47,7 +47,7 @@ def software_metadata() -> Metadata:
 def git_commit(path: Path) -> str | None:
     """Return the commit that holds `path`, with "-dirty" where tracked files have changed since; None where none does.
 
-    A package installed below somebody else's repository is not tracked there, and has no commit.
+    A package installed below another repository is not tracked there, and has no commit.
     """
     for command in (["ls-files", "--error-unmatch", path.name], ["describe", "--always", "--dirty", "--exclude=*"]):
         try:

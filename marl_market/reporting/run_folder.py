@@ -1,4 +1,4 @@
-"""The files of one run: their names, and how they are written and read.
+"""The files of one run: their names, writing and reading.
 
 Every file but `metrics.jsonl`, which grows line by line, is replaced as a whole: a reader never sees a part.
 """
@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import pandas as pd
 
-from marl_market.evaluation.outcomes import Evaluation
+from marl_market.evaluation.results import Evaluation
 from marl_market.market.tape import Tape
 from marl_market.market.tape_file import load_tape
 
@@ -22,27 +22,27 @@ TABLE_FILE = "metrics.parquet"
 EVALUATION_FILE = "evaluation.json"
 TAPE_FILE = "tape.npz"
 CONFIG_FILE = "config.yaml"
-METADATA_FILE = "facts.json"
+METADATA_FILE = "metadata.json"
 REPORT_FILE = "report.html"
 
 Content = TypeVar("Content")
 
 
 class RunFolderError(ValueError):
-    """A run folder lacks a file, or a file holds what no run writes."""
+    """A run folder lacks a file, or a file is broken."""
 
 
 @dataclass(frozen=True)
 class RunFolder:
-    """What one run left behind; None where the run left no such file.
+    """The content of a run folder; None where the run left no such file.
 
     Attributes:
         path: the folder.
         metrics: one row a step, columns named as in `Sink.log`, and `step`.
-        evaluation: what the evaluation found out.
-        tape: what one market showed in one session.
+        evaluation: of the trained policies.
+        tape: public record of one market in one session.
         config: the resolved config, as YAML text.
-        facts: what else is worth knowing (seed, versions, market), flat.
+        metadata: seed, versions and market, flat.
     """
 
     path: Path
@@ -54,21 +54,21 @@ class RunFolder:
 
 
 def load_run(path: Path) -> RunFolder:
-    """Return what a run left in the folder `path`; raises RunFolderError where it holds no metrics or a broken file."""
+    """Return the content of the run folder `path`; raises RunFolderError where it holds no metrics or a broken file."""
     return RunFolder(
         path=path,
         metrics=read_metrics(path / METRICS_FILE),
         evaluation=_optional(path / EVALUATION_FILE, lambda file: Evaluation.from_dict(json.loads(file.read_text()))),
         tape=_optional(path / TAPE_FILE, load_tape),
         config=_optional(path / CONFIG_FILE, lambda file: file.read_text(encoding="utf-8")),
-        metadata=_optional(path / METADATA_FILE, _read_facts),
+        metadata=_optional(path / METADATA_FILE, _read_metadata),
     )
 
 
 def read_metrics(path: Path) -> pd.DataFrame:
     """Return the rows of a `metrics.jsonl`, a missing value as not-a-number; raises RunFolderError naming a bad line.
 
-    A last line without its line end is what a killed run leaves: it is not a row.
+    A last line without its line end is the rest of a killed run and no row.
     """
     if not path.is_file():
         raise RunFolderError(f"{path} is missing; a run folder has one line of metrics a step in it")
@@ -90,7 +90,7 @@ def write_evaluation(path: Path, evaluation: Evaluation) -> None:
 
 
 def write_metadata(path: Path, metadata: Mapping[str, str | float]) -> None:
-    """Write `metadata.json` into the run folder `path`; the report shows the facts in the order given."""
+    """Write `metadata.json` into the run folder `path`; the report keeps their order."""
     replace_file(path / METADATA_FILE, (json.dumps(dict(metadata), indent=2) + "\n").encode())
 
 
@@ -111,7 +111,7 @@ def _optional(path: Path, read: Callable[[Path], Content]) -> Content | None:
         raise RunFolderError(message) from error
 
 
-def _read_facts(path: Path) -> dict[str, str | float]:
+def _read_metadata(path: Path) -> dict[str, str | float]:
     metadata = json.loads(path.read_text(encoding="utf-8"))
     if not isinstance(metadata, dict):
         raise ValueError(f"it holds {type(metadata).__name__}; it must be an object of names to strings and numbers")

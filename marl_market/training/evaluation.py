@@ -1,4 +1,4 @@
-"""What training was worth: each group's mind against its untrained self, everyone else as trained, on equal seeds."""
+"""The final evaluation: the trained against the untrained policy of each group, all others as trained, same seeds."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ import numpy as np
 
 from marl_market.agents.interfaces import Policy
 from marl_market.env.environment import EnvironmentSpec
+from marl_market.evaluation.comparison import compare_paired
 from marl_market.evaluation.match import Match, play_match, with_policies
-from marl_market.evaluation.outcomes import Conservation, Evaluation, GroupOutcome, compare_paired, summarize_group
+from marl_market.evaluation.outcomes import outcomes_of
+from marl_market.evaluation.results import Conservation, Evaluation
 from marl_market.market.tape import Tape
 
 
@@ -32,22 +34,11 @@ def evaluate_training(
         before = play_match(with_policies(environment, {**trained, name: policy}), seeds, threads)
         matches.append(before)
         comparisons.append(compare_paired(name, before.reward[:, seats].mean(1), base.reward[:, seats].mean(1)))
-    evaluation = Evaluation(tuple(comparisons), tuple(_outcomes(base)), _conservation(matches))
-    return evaluation, base.tape
-
-
-def _outcomes(match: Match) -> list[GroupOutcome]:
-    """Return what each group earned."""
-    outcomes = []
-    for group in match.environment.groups:
-        seats = match.environment.seats_of(group.name)
-        columns = (match.profit, match.fees, match.traded_lots, match.trades, match.position_lots)
-        outcomes.append(summarize_group(group.name, *(column[:, seats] for column in columns)))
-    return outcomes
+    return Evaluation(tuple(comparisons), outcomes_of(base), _conservation(matches)), base.tape
 
 
 def _conservation(matches: Sequence[Match]) -> Conservation:
-    """Return the audit of all sessions of all matches."""
+    """Return the conservation of all sessions of all matches."""
     position, cash = (
         int(sum(np.abs(getattr(match, name)).sum() for match in matches)) for name in ("position_error", "cash_error")
     )

@@ -20,7 +20,8 @@ from marl_market.agents.sampling.sampler import Sampler, Session
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.step.kernels import reset_markets
-from marl_market.evaluation.outcomes import Evaluation
+from marl_market.evaluation.metrics import session_metrics
+from marl_market.evaluation.results import Evaluation
 from marl_market.market.seeding import Stream, derive_keys, derive_seeds
 from marl_market.market.tape_file import save_tape
 from marl_market.reporting.metadata import market_metadata, software_metadata
@@ -30,7 +31,7 @@ from marl_market.reporting.sinks.sink import Sink
 from marl_market.training.checkpoint import identity_of, load_checkpoint, require_same_run, save_checkpoint
 from marl_market.training.evaluation import evaluate_training
 from marl_market.training.interrupt import interruptible
-from marl_market.training.metrics import session_metrics, speed_metrics
+from marl_market.training.metrics import speed_metrics
 from marl_market.training.pretraining import pretrain
 from marl_market.training.progress import Progress, is_compiled
 

@@ -29,7 +29,7 @@ ABIDES_SECONDS, ABIDES_MESSAGES = 1.35, 7_667
 
 
 def environment(steps: int) -> EnvironmentSpec:
-    """Return a thousand traders, seven hundred of whom are a flow of a thousand orders a second."""
+    """Return a thousand traders, seven hundred of them a flow of a thousand orders a second."""
     sizes = tuple(np.linspace(1.0, 16.0, QUANTILES))
     offsets = tuple(np.linspace(1.0, 40.0, QUANTILES))
     flow = OrderFlow(
@@ -77,12 +77,12 @@ def measure(quick: bool) -> Iterator[Figure]:
     }
     yield Figure("crowd.orders_per_second", orders / seconds, "orders/s", conditions)
     yield Figure("crowd.wall_seconds", seconds, "s", conditions)
-    to_device_of = {
+    comparison = {
         "abides_seconds": ABIDES_SECONDS,
         "abides_messages": ABIDES_MESSAGES,
         "scenario": "rmsc04, elsewhere",
     }
     same_orders = (ABIDES_SECONDS / ABIDES_MESSAGES) / (seconds / orders)
-    yield Figure("crowd.speedup_over_abides.for_as_many_orders", same_orders, "times", to_device_of)
+    yield Figure("crowd.speedup_over_abides.for_as_many_orders", same_orders, "times", comparison)
     same_time = (ABIDES_SECONDS / STEPS) / (seconds / steps)
-    yield Figure("crowd.speedup_over_abides.for_as_much_market_time", same_time, "times", to_device_of)
+    yield Figure("crowd.speedup_over_abides.for_as_much_market_time", same_time, "times", comparison)

@@ -70,7 +70,7 @@ class OneMessage:
 
 
 def environment(action: ActionScheme, latency: Latency = AT_ONCE) -> EnvironmentSpec:
-    """Return a market of eight external seats, who see book, tape, account and clock, and never close."""
+    """Return a market of eight external seats that observe book, tape, account and clock; sessions never end."""
     sizes = tuple(np.linspace(1.0, 16.0, QUANTILES))
     flow = OrderFlow(1.0, 1.0, 1.0, sizes, sizes, sizes, spread_ticks=4.0, volatility_ticks=2.0, depth_lots=20.0)
     fees = Fees(maker_rate=-20e-6, taker_rate=50e-6)

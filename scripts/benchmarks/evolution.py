@@ -1,4 +1,4 @@
-"""Evolution: decisions and evaluations a second of networks that play inside the step, torch and evotorch beside it."""
+"""Evolution: decisions and evaluations a second of compiled networks, compared with torch and evotorch."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ TOLERANCE = 1e-5
 
 Floats = NDArray[np.float32]
 Policy = Callable[[Floats], Floats]
-"""Actions (candidates, numbers) of observations (candidates, numbers)."""
+"""Actions (candidates, action size) of observations (candidates, observation size)."""
 
 
 def environment(steps: int) -> EnvironmentSpec:
-    """Return the market of Avellaneda and Stoikov with one evolving maker, who sees sixteen numbers."""
-    observation = {"account": Account(), "touch": BestBidOffer(), "clock": Clock(), "fees": FeeSchedule()}
+    """Return the market of Avellaneda and Stoikov with one evolving maker, which observes sixteen numbers."""
+    observation = {"account": Account(), "best_bid_offer": BestBidOffer(), "clock": Clock(), "fees": FeeSchedule()}
     groups = [Group("maker", EvolutionStrategy(HIDDEN)), takers()]
     return EnvironmentSpec(
         replace(model_market(), session_steps=steps), groups, observation, Quotes(), {"profit": Profit()}
@@ -85,9 +85,9 @@ def measure(quick: bool) -> Iterator[Figure]:
     yield Figure("evolution.decisions_per_second_per_core", rate, "decisions/s", conditions)
     yield Figure("evolution.evaluations_per_second", candidates / seconds["generation"], "sessions/s", conditions)
     for name in policies:
-        to_device_of = {**conditions, "torch": torch.__version__, "its_decisions": round(decisions / seconds[name])}
+        comparison = {**conditions, "torch": torch.__version__, "its_decisions": round(decisions / seconds[name])}
         ratio = seconds[name] / seconds["inside"]
-        yield Figure(f"evolution.speedup_over_{name}", ratio, "times", to_device_of)
+        yield Figure(f"evolution.speedup_over_{name}", ratio, "times", comparison)
 
 
 def batched(layers: list[list[Layer]]) -> Policy:
@@ -148,13 +148,13 @@ def one_by_one(layers: list[list[Layer]]) -> Policy:
 
 
 def play(batch: BatchMarket, policy: Policy) -> Floats:
-    """Play all markets from their opening to their close; return what the makers earned, (steps, candidates)."""
-    earned = np.empty((batch.environment.spec.session_steps, batch.markets.size), np.float32)
+    """Play all markets from their opening to their close; return the makers' rewards (steps, candidates)."""
+    reward = np.empty((batch.environment.spec.session_steps, batch.markets.size), np.float32)
     shape = batch.markets.size, batch.external.size, batch.environment.action_size
-    for t in range(len(earned)):
-        seen = batch.observation[:, 0] if batch.external.size else batch.observation
-        earned[t] = batch.step(policy(seen).reshape(shape)).reward[:, 0]
-    return earned
+    for t in range(len(reward)):
+        observation = batch.observation[:, 0] if batch.external.size else batch.observation
+        reward[t] = batch.step(policy(observation).reshape(shape)).reward[:, 0]
+    return reward
 
 
 def play_generation(batch: BatchMarket, learner: EvolutionLearner, nothing: Floats) -> None:
@@ -171,9 +171,9 @@ def require_same_decisions(inside: BatchMarket, outside: BatchMarket, policies: 
     inside.reset(range(size))
     inside.step(np.zeros((size, 0, numbers), np.float32))
     played = inside.markets["seat"]["agent"]["action"][:, 0, :numbers]
-    seen = outside.reset(range(size))[:, 0]
+    observation = outside.reset(range(size))[:, 0]
     for policy in policies:
-        difference = float(np.abs(policy(seen) - played).max())
+        difference = float(np.abs(policy(observation) - played).max())
         if not difference <= TOLERANCE:
             raise RuntimeError(f"torch decides otherwise: actions differ by {difference}, at most {TOLERANCE} is equal")
 
@@ -181,7 +181,7 @@ def require_same_decisions(inside: BatchMarket, outside: BatchMarket, policies: 
 def seconds_in_turns(plays: dict[str, tuple[BatchMarket | None, Callable[[], object]]]) -> dict[str, float]:
     """Return the least processor time of each play, after the opening of its markets, which is not timed.
 
-    They take turns, so that none has the machine's quiet moments alone; all of them compute on one thread.
+    They take turns, so that the load of the machine is the same for all; all of them compute on one thread.
     """
     seconds: dict[str, list[float]] = {name: [] for name in plays}
     for _ in range(REPEATS + 1):

@@ -27,11 +27,11 @@ def measure(quick: bool) -> Iterator[Figure]:
     plain = Flow(8, BAND)
     single = Replay(plain, 1, messages)
     yield figure(RATE, single)
-    yield from beside_bourse(single)
+    yield from compare_with_bourse(single)
     batch = Replay(plain, markets, batch_messages)
     for count in BATCHES:
-        share = Replay(plain, count, max(1, messages // 2 // count))
-        yield figure(f"{RATE}.markets_{count}", share)
+        replay = Replay(plain, count, max(1, messages // 2 // count))
+        yield figure(f"{RATE}.markets_{count}", replay)
     for style in Style:
         if style != Style.PLAIN:
             yield figure(f"{COST}.{style.name.lower()}", Replay(Flow(8, BAND, style=style), 1, messages))
@@ -56,19 +56,19 @@ def measure(quick: bool) -> Iterator[Figure]:
     )
 
 
-def beside_bourse(replay: Replay) -> Iterator[Figure]:
-    """Measure bourse and, next to it, ourselves again on the same stream; nothing where it is missing."""
+def compare_with_bourse(replay: Replay) -> Iterator[Figure]:
+    """Measure bourse, and this engine again next to it on the same stream; nothing where bourse is missing."""
     rates = bourse_rates(replay.streams[0])
     for way, rate in rates.items():
         yield Figure(f"bourse.messages_per_second.{way}", rate, "messages/s", {"messages": replay.streams.size})
     if rates:
         best, ours = max(rates, key=lambda way: rates[way]), figure(RATE, replay)
-        to_device_of = {"bourse": best, "our_messages_per_second": round(ours.value)}
-        yield Figure("exchange.speedup_over_bourse", ours.value / rates[best], "times", to_device_of)
+        comparison = {"bourse": best, "our_messages_per_second": round(ours.value)}
+        yield Figure("exchange.speedup_over_bourse", ours.value / rates[best], "times", comparison)
 
 
 def figure(name: str, replay: Replay, threads: int = 1) -> Figure:
-    """Time a replay and say in which unit of `name` it went."""
+    """Time a replay and return its rate or its cost, by `name`."""
     numba.set_num_threads(threads)
     seconds = best_seconds(replay.play if threads == 1 else replay.play_in_parallel, replay.open)
     replay.check()

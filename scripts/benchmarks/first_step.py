@@ -11,7 +11,7 @@ import time
 
 begin = time.perf_counter()
 
-# What is timed has to come after the clock.
+# Timed imports come after the clock.
 import numpy as np  # noqa: E402
 
 from marl_market.agents.scripted.avellaneda_stoikov import AvellanedaStoikov  # noqa: E402

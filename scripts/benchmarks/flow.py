@@ -1,4 +1,4 @@
-"""Streams of messages that keep one market busy: drawn once by playing them, then replayed with nothing else to do.
+"""Streams of messages that keep one market busy: drawn once by playing them, then replayed alone.
 
 A cancel names a live order by its id. Ids are a market's own count, so a stream that is replayed on a market newly
 opened meets the same orders, and ends in the same trades.
@@ -32,7 +32,7 @@ TALLY = np.dtype([(name, np.int64) for name in ("limit", "market", "cancel", "se
 
 
 class Style(IntEnum):
-    """What half of the limit orders of a flow are or, for `REPLACE`, half of its cancels.
+    """Kind of half of the limit orders of a flow or, for `REPLACE`, of half of its cancels.
 
     The first ones have the numbers of `marl_market.exchange.codes.TimeInForce`.
     """
@@ -57,7 +57,7 @@ STYLE_ICEBERG, STYLE_STOP, STYLE_REPLACE = int(Style.ICEBERG), int(Style.STOP), 
 LONG_LIFE = 1_000_000
 SEAT_FULL = np.uint64(2**32 - 1)
 ONE = np.uint64(1)
-LIMIT_SHARE, MARKET_SHARE = 0.6, 0.2
+LIMIT_FRACTION, MARKET_FRACTION = 0.6, 0.2
 WALL_LOTS = 2_000_000
 SEATS_OF_WALL = 32
 
@@ -88,7 +88,7 @@ class Flow:
     style: Style = Style.PLAIN
 
     def spec(self) -> MarketSpec:
-        """Return a market with fees for both sides whose price leaves room for the widest offset."""
+        """Return a market with fees for both sides with a price above the widest offset."""
         quantiles = (1.0,) * QUANTILES
         unused = OrderFlow(1.0, 1.0, 1.0, quantiles, quantiles, quantiles, 1.0, 1.0, 1.0)
         price = max(10_000, 2 * int(self.offsets.max()))
@@ -97,7 +97,7 @@ class Flow:
 
 
 class Replay:
-    """Markets and the stream of each, ready to be replayed as often as one likes."""
+    """Markets and the stream of each, ready to be replayed any number of times."""
 
     def __init__(self, flow: Flow, markets: int, messages: int) -> None:
         """Draw a stream of `messages` for each market by playing it; every market has its own."""
@@ -140,7 +140,7 @@ class Replay:
         replay_parallel(self.markets, self.streams)
 
     def check(self) -> None:
-        """Raise RuntimeError where the replay ended otherwise than the drawing, or made or lost anything."""
+        """Raise RuntimeError where trades differ from those drawn, or money or positions were not conserved."""
         account = self.markets["seat"]["account"]
         money = account["cash"].sum(1) + self.markets["fees_collected"]
         if not np.array_equal(self.markets["trade_sequence"], self._trades):
@@ -204,10 +204,10 @@ def draw(markets, seed, seats, reference, offsets, walk, side_orders, style, str
         price = np.int32(0)
         kind = CANCEL
         law = uniform(market)
-        if law < LIMIT_SHARE:
+        if law < LIMIT_FRACTION:
             full = live[index] >= side_orders or market.seat[seat].live == SEAT_FULL
             kind = CANCEL if full else LIMIT
-        elif law < LIMIT_SHARE + MARKET_SHARE:
+        elif law < LIMIT_FRACTION + MARKET_FRACTION:
             kind = MARKET
         elif live[0] + live[1] == 0:
             kind = LIMIT

@@ -1,4 +1,4 @@
-"""What a user waits for in a fresh process: its imports and its first step, with nothing compiled before and with all.
+"""Start of a fresh process: its imports and its first step, with an empty and with a full kernel cache.
 
 The process is `first_step.py`: sixteen scripted seats, and no seat that acts from outside.
 """
@@ -36,7 +36,7 @@ def measure(quick: bool) -> Iterator[Figure]:
 
 
 def first_step(cache_folder: str) -> dict[str, float]:
-    """Return the seconds that a fresh process took which keeps its compiled functions in `cache_folder`."""
+    """Return the seconds of a fresh process with its kernel cache in `cache_folder`."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "NUMBA_CACHE_DIR": cache_folder}
     result = subprocess.run([sys.executable, PROGRAM], env=environment, stdout=subprocess.PIPE, check=True)
     return {str(key): float(value) for key, value in json.loads(result.stdout).items()}

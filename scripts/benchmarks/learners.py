@@ -34,7 +34,7 @@ STOCK, STOCK_IN_8, RUNNER, OURS = "stock", "stock_8_envs", "env_runner", "ours"
 
 @dataclass(frozen=True)
 class Size:
-    """How much a batch is: `markets` sessions of `steps`, the same number of steps whoever samples them."""
+    """Size of a batch: `markets` sessions of `steps`, the same for every sampler."""
 
     markets: int
     steps: int
@@ -42,28 +42,28 @@ class Size:
 
 
 class Way:
-    """One way to learn, and how much processor time it takes to sample a batch and to learn from it.
+    """One way to learn, and its processor time to sample a batch and to learn from it.
 
-    Not wall time: without workers all work is done by one thread of this process, so that what else the machine does
+    Not wall time: without workers all work is done by one thread of this process, so that other load on the machine
     matters less.
     """
 
     def __init__(self, sample: Callable[..., Any]) -> None:
-        """Time what samples; `iterate` is to call what `sampled` returns and then to learn."""
+        """Time `sample`; set `iterate` to a function that calls `sampled` and then learns."""
         self.iterate: Callable[[], object] = lambda: None
         self.sampling: list[float] = []
         self.iteration: list[float] = []
         self._sample = sample
 
     def sampled(self, *arguments: Any, **named: Any) -> Any:
-        """Sample, and keep the time it takes, which may be one of several calls for a batch."""
+        """Sample, and add the time to that of the batch."""
         begin = time.process_time()
         found = self._sample(*arguments, **named)
         self.sampling[-1] += time.process_time() - begin
         return found
 
     def play(self) -> None:
-        """Sample and learn, and keep the time it takes."""
+        """Sample and learn, and keep the time."""
         self.sampling.append(0.0)
         begin = time.process_time()
         self.iterate()

@@ -1,4 +1,4 @@
-"""A measured figure, how it is timed and on what machine."""
+"""A measured figure, its timing and its machine."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class Figure:
     """One measured number.
 
     Attributes:
-        name: what is measured; a name never changes its meaning.
+        name: of the quantity; a name never changes its meaning.
         value: the number.
         unit: of the number.
-        conditions: under which it was measured.
+        conditions: of the measurement.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Figure:
 
 
 def machine() -> dict[str, Any]:
-    """Return on what is measured: processor, cores, load average of the last minute, versions."""
+    """Return the machine: processor, cores, load average of the last minute, versions."""
     information = Path("/proc/cpuinfo")
     lines = information.read_text().splitlines() if information.exists() else []
     models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]

@@ -1,4 +1,4 @@
-"""Workers: agent steps a second of as many processes, beside one process with all its threads, and their memory."""
+"""Workers: agent steps a second of several processes, compared with one process of many threads, and their memory."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from marl_market.agents.sampling.sampler import Sampler
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.population.group import Group
-from marl_market.evaluation.outcomes import Comparison
+from marl_market.evaluation.comparison import Comparison
 from marl_market.training.evaluation import evaluate_training
 
 CONF = Path(__file__).parents[2] / "conf"

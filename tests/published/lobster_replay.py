@@ -62,14 +62,14 @@ class Tally(NamedTuple):
     Attributes:
         executions: visible executions in the file.
         first_in_queue: how many of them name the order that the engine's priority puts first.
-        filled_as_told: how many the engine filled at the price and in the quantity that the file names.
+        filled_as_named: how many the engine filled at the price and in the quantity that the file names.
         crossed: new orders that the engine matched although in the file they rested.
-        rejected: commands that the engine refused.
+        rejected: commands that the engine rejected.
     """
 
     executions: int
     first_in_queue: int
-    filled_as_told: int
+    filled_as_named: int
     crossed: int
     rejected: int
 
@@ -78,14 +78,16 @@ def read_messages(path: Path) -> pd.DataFrame:
     return pd.read_csv(path, header=None, names=["time", "type", "id", "size", "price", "side"])
 
 
-def unseen_orders(messages: pd.DataFrame, first_row: NDArray[np.int64]) -> dict[int, list[tuple[int, int, int, int]]]:
+def hidden_submissions(
+    messages: pd.DataFrame, first_row: NDArray[np.int64]
+) -> dict[int, list[tuple[int, int, int, int]]]:
     """Return (id, side, price, size) of the orders whose submission the file lacks, by the message they come before."""
     visible = messages[messages["type"].isin(VISIBLE)]
     of_order = visible.groupby("id")
     named = of_order.first().assign(size=of_order["size"].sum())
     named = named[named["type"] != SUBMISSION]
     newest = messages["id"].where(messages["type"] == SUBMISSION, 0).cummax().to_numpy()
-    unseen = defaultdict(list)
+    unsubmitted = defaultdict(list)
     rest: dict[tuple[int, int], int] = defaultdict(int)
     for level in range(LEVELS):
         ask, ask_size, bid, bid_size = first_row[4 * level : 4 * level + 4].tolist()
@@ -95,16 +97,16 @@ def unseen_orders(messages: pd.DataFrame, first_row: NDArray[np.int64]) -> dict[
     rest[int(opening["side"]), int(opening["price"])] -= int(opening["size"])
     for number, side, price, size in named[["side", "price", "size"]].itertuples():
         place = int(np.searchsorted(newest, number))
-        unseen[place].append((number, side, price, size))
+        unsubmitted[place].append((number, side, price, size))
         if place == 0:
             rest[side, price] -= size
-    unseen[0] += [(-1 - place, *level, size) for place, (level, size) in enumerate(rest.items()) if size > 0]
-    return unseen
+    unsubmitted[0] += [(-1 - place, *level, size) for place, (level, size) in enumerate(rest.items()) if size > 0]
+    return unsubmitted
 
 
 def plan(messages: pd.DataFrame, first_row: NDArray[np.int64]) -> NDArray[np.void]:
     """Return what is to be done, in order, with a seat for every order."""
-    unseen = unseen_orders(messages, first_row)
+    unsubmitted = hidden_submissions(messages, first_row)
     order_of: dict[int, int] = {}
     seat_of: dict[int, int] = {}
     left: dict[int, int] = {}
@@ -126,7 +128,7 @@ def plan(messages: pd.DataFrame, first_row: NDArray[np.int64]) -> NDArray[np.voi
         actions.append((kind, row, order_of[number], seat_of[number], side, price // TICK, size))
 
     for row, (_, kind, number, size, price, side) in enumerate(messages.itertuples(index=False)):
-        for order, its_side, its_price, its_size in unseen.get(row, ()):
+        for order, its_side, its_price, its_size in unsubmitted.get(row, ()):
             add(SUBMISSION, NO_ROW, order, its_side, its_price, its_size)
         if kind in VISIBLE:
             add(kind, row, number, side, price, size)
@@ -160,7 +162,7 @@ def first_order(market, index):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def play(markets, actions, as_told, command, engine_id, shown, rows, tally):  # type: ignore[no-untyped-def]
+def play(markets, actions, as_named, command, engine_id, levels, rows, tally):  # type: ignore[no-untyped-def]
     """Carry out the actions; after each message write the best levels of both sides into its row of `rows`."""
     market = markets[0]
     order = command[0]
@@ -186,7 +188,7 @@ def play(markets, actions, as_told, command, engine_id, shown, rows, tally):  # 
             in_turn = first_order(market, (1 - action.side) >> 1) == number
             tally[0] += 1
             tally[1] += in_turn
-            if in_turn or not as_told:
+            if in_turn or not as_named:
                 order.kind = MARKET
                 order.side = -action.side
                 send(market, TAKER, order)
@@ -202,17 +204,17 @@ def play(markets, actions, as_told, command, engine_id, shown, rows, tally):  # 
             tally[4] += market.event[j].kind == REJECTED
         if action.row >= 0 and rows.shape[0] > 0:
             for index in range(2):
-                count = min(copy_levels(markets, 0, index, shown), shown.size)
+                count = min(copy_levels(markets, 0, index, levels), levels.size)
                 for level in range(count):
-                    rows[action.row, level, 1 - index, 0] = shown[level].price_ticks
-                    rows[action.row, level, 1 - index, 1] = shown[level].quantity_lots
+                    rows[action.row, level, 1 - index, 0] = levels[level].price_ticks
+                    rows[action.row, level, 1 - index, 1] = levels[level].quantity_lots
 
 
-def replay(actions: NDArray[np.void], rows: int, as_told: bool) -> tuple[NDArray[np.int64], Tally, Any]:
+def replay(actions: NDArray[np.void], rows: int, as_named: bool) -> tuple[NDArray[np.int64], Tally, Any]:
     """Play the actions in an empty market.
 
     An execution of an order that is not the first of its side is carried out by the engine's priority, on whichever
-    order is; with `as_told` the named order shrinks instead, as though it had been withdrawn.
+    order is; with `as_named` the named order shrinks instead, as though it had been withdrawn.
 
     Returns the book after each message, (rows, 10 levels, ask and bid, price in ticks and quantity), rows of messages
     that touch no visible order as the row before; the tally; and the market. With `rows` 0 no book is written.
@@ -222,7 +224,7 @@ def replay(actions: NDArray[np.void], rows: int, as_told: bool) -> tuple[NDArray
     book = np.zeros((rows, LEVELS, 2, 2), np.int64)
     tally = np.zeros(len(Tally._fields), np.int64)
     engine_id = np.zeros(int(actions["order"].max()) + 1, np.int64)
-    play(markets, actions, as_told, np.zeros(1, COMMAND), engine_id, np.zeros(LEVELS, PUBLIC_LEVEL), book, tally)
+    play(markets, actions, as_named, np.zeros(1, COMMAND), engine_id, np.zeros(LEVELS, PUBLIC_LEVEL), book, tally)
     if rows:
         touched = np.zeros(rows, np.bool_)
         touched[actions["row"][actions["row"] != NO_ROW]] = True

@@ -16,10 +16,10 @@ from tests.published.lobster_replay import (
     SUBMISSION,
     TICK,
     Tally,
+    hidden_submissions,
     plan,
     read_messages,
     replay,
-    unseen_orders,
 )
 
 FOLDER = Path(os.environ.get("MARL_MARKET_DATA", Path(__file__).parents[3] / "shared" / "data")) / "lobster"
@@ -77,25 +77,25 @@ def hour() -> Hour:
 
 @pytest.fixture(scope="module")
 def strict(hour: Hour) -> tuple[NDArray[np.int64], Tally, Any]:
-    return replay(hour.actions, len(hour.messages), as_told=False)
+    return replay(hour.actions, len(hour.messages), as_named=False)
 
 
 @pytest.fixture(scope="module")
-def told(hour: Hour) -> tuple[NDArray[np.int64], Tally, Any]:
-    return replay(hour.actions, len(hour.messages), as_told=True)
+def named(hour: Hour) -> tuple[NDArray[np.int64], Tally, Any]:
+    return replay(hour.actions, len(hour.messages), as_named=True)
 
 
-def test_every_genuine_row_ends_with_the_official_book(hour: Hour, strict: Any, told: Any) -> None:
+def test_every_genuine_row_ends_with_the_official_book(hour: Hour, strict: Any, named: Any) -> None:
     assert hour.official.shape == (999, LEVELS, 2, 2)
-    for book, _, _ in (strict, told):
+    for book, _, _ in (strict, named):
         assert np.array_equal(book[hour.official_row], hour.official)
 
 
-def test_the_engine_serves_the_order_that_the_venue_served(hour: Hour, strict: Any, told: Any) -> None:
+def test_the_engine_serves_the_order_that_the_venue_served(hour: Hour, strict: Any, named: Any) -> None:
     executions = int((hour.messages["type"] == EXECUTION).sum())
     assert executions == 4067
     # Where every fill before it went to the order that the venue names, price and time name the next one too ...
-    assert told[1] == Tally(executions, 4043, 4043, crossed=0, rejected=0)
+    assert named[1] == Tally(executions, 4043, 4043, crossed=0, rejected=0)
     # ... and an engine that keeps its own priority after the venue has passed over an order comes back to the book.
     assert strict[1] == Tally(executions, 4002, 4021, crossed=1, rejected=4)
 
@@ -122,20 +122,20 @@ def test_priority_is_broken_by_orders_older_than_the_session_and_by_few_others(h
     assert sum(older[order] for order in out_of_turn) == 15
 
 
-def test_the_rebuilt_hour_agrees_but_for_orders_it_knew_too_early(hour: Hour, strict: Any, told: Any) -> None:
-    agrees = (told[0] == hour.rebuilt).all((2, 3))
+def test_the_rebuilt_hour_agrees_but_for_orders_it_knew_too_early(hour: Hour, strict: Any, named: Any) -> None:
+    agrees = (named[0] == hour.rebuilt).all((2, 3))
     assert agrees.shape == (91_997, LEVELS)
     assert agrees[:, 0].all()
     assert agrees.all(1).mean() == pytest.approx(0.98972, abs=1e-5)
-    # The rebuilt file holds 44 orders from the open on that came, unseen and far from the touch, later.
-    unseen = unseen_orders(hour.messages, hour.first_row)
-    late = {price // TICK for place, orders in unseen.items() if place for _, _, price, _ in orders}
-    assert sum(len(orders) for place, orders in unseen.items() if place) == 44
+    # The rebuilt file holds 44 orders from the open on that came, unsubmitted and far from the best quotes, later.
+    unsubmitted = hidden_submissions(hour.messages, hour.first_row)
+    late = {price // TICK for place, orders in unsubmitted.items() if place for _, _, price, _ in orders}
+    assert sum(len(orders) for place, orders in unsubmitted.items() if place) == 44
     for row in np.flatnonzero(~agrees.all(1)):
         for side in (0, 1):
             ours, theirs = (
                 [level for level in book[row, :, side].tolist() if level[0] not in late]
-                for book in (told[0], hour.rebuilt)
+                for book in (named[0], hour.rebuilt)
             )
             common = min(len(ours), len(theirs))
             assert common >= LEVELS - 4

@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from marl_market.evaluation.outcomes import Conservation, Evaluation, compare_paired, summarize_group
+from marl_market.evaluation.comparison import compare_paired
+from marl_market.evaluation.outcomes import summarize_group
+from marl_market.evaluation.results import Conservation, Evaluation
 from marl_market.market.tape import FLOW, QUOTE, TRADE, Tape
 from marl_market.market.tape_file import save_tape
 from marl_market.reporting.run_folder import CONFIG_FILE, write_evaluation, write_metadata
@@ -16,7 +18,7 @@ from marl_market.reporting.sinks.local import LocalSink
 
 LEARNERS = ("ppo", "dqn", "evolution")
 
-FACTS: dict[str, str | float] = {
+METADATA: dict[str, str | float] = {
     "title": "Mixed population on BTC-USD",
     "seed": 20260131,
     "currency": "USD",
@@ -71,7 +73,9 @@ def invented_evaluation() -> Evaluation:
         fees = random.gamma(4, 3, shape)
         lots = random.integers(20, 400, shape)
         position = random.integers(-30, 30, shape)
-        outcomes.append(summarize_group(group, random.normal(pnl, 60, shape), fees, lots, lots // 6, position))
+        pnl_array = random.normal(pnl, 60, shape)
+        values = {"pnl": pnl_array, "fees": fees, "traded_lots": lots, "trades": lots // 6, "final_position": position}
+        outcomes.append(summarize_group(group, values))
     return Evaluation(tuple(comparisons), tuple(outcomes), Conservation(24, 0, 0))
 
 
@@ -104,7 +108,7 @@ def write_run(folder: Path) -> None:
     for iteration in range(1, 121):
         sink.log(metrics_row(iteration), iteration)
     write_evaluation(folder, invented_evaluation())
-    write_metadata(folder, FACTS)
+    write_metadata(folder, METADATA)
     save_tape(folder / "tape.npz", invented_tape())
     (folder / CONFIG_FILE).write_text(CONFIG, encoding="utf-8")
 

@@ -142,7 +142,7 @@ def test_the_list_names_every_suite_and_measures_nothing(capsys: pytest.CaptureF
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == list(UNITS)
 
 
-def test_an_unknown_suite_is_refused_with_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_suite_raises_with_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         module("benchmark").main(["engine"])
     assert (
@@ -193,7 +193,7 @@ def test_a_stream_is_what_it_claims_and_its_replay_ends_as_it_was_drawn(replay: 
         replay.check()
 
 
-def test_a_replay_that_goes_another_way_is_told(replay: Any) -> None:
+def test_a_replay_that_goes_another_way_raises(replay: Any) -> None:
     replay.streams["command"]["quantity_lots"][:, ::2] += 1
     replay.open()
     replay.play()
@@ -201,7 +201,7 @@ def test_a_replay_that_goes_another_way_is_told(replay: Any) -> None:
         replay.check()
 
 
-def test_a_replay_that_makes_money_is_told(replay: Any) -> None:
+def test_a_replay_that_makes_money_raises(replay: Any) -> None:
     replay.open()
     replay.play()
     replay.markets["fees_collected"][1] += 1

@@ -63,14 +63,14 @@ def test_a_run_leaves_its_folder_and_says_where_the_report_is(train: Callable[..
     assert said.endswith("report: runs/small/report.html\n")
     folder = Path("runs/small")
     assert sorted(path.name for path in folder.iterdir()) == [
-        "checkpoint.pkl", "config.yaml", "evaluation.json", "facts.json", "metrics.jsonl", "metrics.parquet",
+        "checkpoint.pkl", "config.yaml", "evaluation.json", "metadata.json", "metrics.jsonl", "metrics.parquet",
         "report.html", "tape.npz",
     ]  # fmt: skip
     config = yaml.safe_load((folder / "config.yaml").read_text())
     assert (config["seed"], config["training"]["iterations"], config["reporting"]["wandb"]) == (3, 2, "disabled")
-    facts = json.loads((folder / "facts.json").read_text())
-    assert facts["market_dates"] == "2012-06-21T09:30:00.004241 to 2012-06-21T10:29:59.837447"
-    assert facts["title"] == "small"
+    metadata = json.loads((folder / "metadata.json").read_text())
+    assert metadata["market_dates"] == "2012-06-21T09:30:00.004241 to 2012-06-21T10:29:59.837447"
+    assert metadata["title"] == "small"
     page = (folder / "report.html").read_text()
     assert "USD per seat and session" in page
     assert "is missing" not in page
@@ -126,7 +126,7 @@ def test_a_bad_value_is_named_without_a_traceback(
     assert "Traceback" not in printed
     if said.startswith("error: "):
         assert printed.splitlines()[0].startswith(said)
-        assert printed.splitlines()[1:] == ["(HYDRA_FULL_ERROR=1 shows where it came from)"]
+        assert printed.splitlines()[1:] == ["(HYDRA_FULL_ERROR=1 prints the traceback)"]
     assert not Path("nowhere").exists()
 
 

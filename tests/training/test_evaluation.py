@@ -65,7 +65,7 @@ def test_a_group_is_compared_with_everybody_else_as_trained(learning: Callable[.
     for outcome in evaluation.outcomes:
         seats = environment.seats_of(outcome.group)
         assert outcome.seats == seats.stop - seats.start
-        assert outcome.pnl_mean == base.profit[:, seats].mean()
+        assert outcome.statistics["pnl_mean"] == base.profit[:, seats].mean()
     assert evaluation.conservation.holds
     assert evaluation.conservation.sessions == len(SEEDS) * (1 + len(untrained))
     np.testing.assert_array_equal(tape.quotes, base.tape.quotes)

@@ -15,7 +15,7 @@ import yaml
 
 from marl_market.agents.sampling.sampler import Sampler, Session
 from marl_market.env.environment import EnvironmentSpec
-from marl_market.evaluation.outcomes import Evaluation
+from marl_market.evaluation.results import Evaluation
 from marl_market.market.tape_file import load_tape
 from marl_market.reporting.run_folder import read_metrics
 from marl_market.training.checkpoint import load_checkpoint, save_checkpoint
@@ -47,7 +47,7 @@ def same_but_for_time(folder: Path, other: Path) -> None:
 def test_a_run_leaves_its_files(finished: tuple[Trainer, Path]) -> None:
     _, folder = finished
     assert sorted(path.name for path in folder.iterdir()) == [
-        "checkpoint.pkl", "evaluation.json", "facts.json", "metrics.jsonl", "metrics.parquet", "report.html",
+        "checkpoint.pkl", "evaluation.json", "metadata.json", "metrics.jsonl", "metrics.parquet", "report.html",
         "tape.npz",
     ]  # fmt: skip
     metrics = read_metrics(folder / "metrics.jsonl")
@@ -82,7 +82,7 @@ def test_every_metric_is_finite_and_named_by_the_convention(finished: tuple[Trai
 
 
 def test_the_facts_say_where_the_market_and_the_numbers_come_from(finished: tuple[Trainer, Path]) -> None:
-    metadata: Mapping[str, Any] = json.loads((finished[1] / "facts.json").read_text())
+    metadata: Mapping[str, Any] = json.loads((finished[1] / "metadata.json").read_text())
     assert {
         "title": "tiny", "seed": 1, "market": "test", "market_source": "invented", "currency": "USD", "markets": 4,
         "seats_a_market": 13, "threads": 1, "numba": numba.__version__, "numpy": np.__version__,

@@ -41,7 +41,7 @@ from marl_market.market.tape import FlowKind, Side
 from marl_market.market.units import NANOSECONDS_PER_SECOND
 
 NASDAQ_FEES = Fees(taker_per_unit=0.0030, maker_per_unit=-0.0020)
-"""Order of magnitude of NASDAQ's 2012 schedule, dollars per share, without volume tiers: replace it by your own tier."""
+"""Order of magnitude of NASDAQ's 2012 schedule, dollars per share, no volume tiers: replace it by your own tier."""
 
 PRICE_PLACES = 4
 LINE = "time,type,order id,size,price,direction"

@@ -42,7 +42,7 @@ class Reader(Protocol):
     """Turns a file of one venue format into a recording."""
 
     def read(self, path: str | Path) -> Recording:
-        """Return the recording in the file at `path`; raises DataError on the first line that its format does not allow."""
+        """Return the recording of a file; raises DataError on the first line that its format does not allow."""
 
 
 @dataclass(frozen=True)

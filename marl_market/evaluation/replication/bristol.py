@@ -1,10 +1,10 @@
 """The Bristol Stock Exchange (Cliff 2012): the order of dominance among its traders, a cycle and one above it.
 
 Ten buyers and ten sellers, five of either type on each side, whose customers' limit prices are those of one schedule of
-supply and demand (50 to 150), assigned at random; each assignment is played twice, the types exchanged. In each 30
-seconds each trader gets one unit to trade, at a time of its own, in place of the one before. In a step, a twentieth of a
-second, one of the twenty traders acts there; here each does with that chance. All learn from what happened. A session
-is 600 seconds, prices are 1 to 500.
+supply and demand (50 to 150), assigned at random; each assignment is played twice, the types exchanged. In each
+30 seconds each trader gets one unit to trade, at a time of its own, in place of the one before. In a step, a twentieth
+of a second, one of the twenty traders acts there; here each does with that chance. All learn from every event. A
+session is 600 seconds, prices are 1 to 500.
 
 The shares are those of 400 sessions a pair of the original (version of April 2025). Standard errors are those of both
 samples, so that the interval is three standard errors of their difference.
@@ -60,7 +60,7 @@ def assign_limits(batch: BatchMarket, seed: int) -> None:
 
 
 def advantage(winner: str, loser: str, sessions: int, seconds: float = SECONDS) -> NDArray[np.float64]:
-    """Return the mean gain of the first type less that of the second in both sessions of each assignment, (pairs, 2)."""
+    """Return the mean gain of the first type less that of the second, (pairs, 2): both sessions of each pair."""
     groups = [
         Group(
             f"{side} {name}",

@@ -1,8 +1,8 @@
 """Glosten and Milgrom (1985): the competitive spread is the fraction of informed orders.
 
-The value is high or low with even chances; a fraction mu of the orders comes from informed traders. In units of the range between
-both, the dealer without regret first quotes a spread of mu and neither gains nor loses, and the value is higher by mu
-after a first buy than after a first sell.
+The value is high or low with even chances; a fraction mu of the orders comes from informed traders. In units of the
+range between both, the dealer without regret first quotes a spread of mu and neither gains nor loses, and the value
+is higher by mu after a first buy than after a first sell.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Smith, Farmer, Gillemot and Krishnamurthy (2003): dimensional analysis of zero-intelligence order flow.
 
 Limit orders fall evenly on all prices short of the opposite best quote (alpha for each tick, side and second), market
-orders come at rate mu in all, and every order is canceled at rate delta. Far from the best quotes the depth of a tick is
-then alpha / delta; all speeds together change nothing; and prices scale with mu / alpha, so that half the density
+orders come at rate mu in all, and every order is canceled at rate delta. Far from the best quotes the depth of a tick
+is then alpha / delta; all speeds together change nothing; and prices scale with mu / alpha, so that half the density
 doubles the spread.
 """
 

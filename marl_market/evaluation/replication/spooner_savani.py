@@ -1,7 +1,7 @@
 """Spooner and Savani (2020): the rule for a linear utility with a terminal penalty eta, with and without an adversary.
 
 The market of Avellaneda and Stoikov, but the price moves between a quote and its takers, as in the authors' code: here
-the maker is slower than the takers, who meet the quote of the step before. The adversary drives the price by 5 a
+the maker is slower than the takers, which meet the quote of the step before. The adversary drives the price by 5 a
 session against the maker's position. The paper's numbers are in figures only; these are those of an independent
 simulation of its rule. Where the penalty is large, it makes a difference that the position behind a quote is a fill
 older here than there: the margins at eta .1 allow for it.

@@ -17,44 +17,52 @@ from marl_market.reporting.report.svg import BLUE, GRID, INK, MUTED, ORANGE, dra
 PANEL_WIDTH = 440
 """Width in pixels of a figure that has a neighbor on a wide page and none on a phone."""
 
-TRADES_SHOWN = 1500
+LARGEST_TRADES = 1500
 """Largest number of trades drawn; of more, the largest in quantity are."""
 
-SMOOTHING_SHARE = 20
+SMOOTHING_FRACTION = 20
 """A learning curve is averaged over one part in this many of its rows."""
 
 
-def learning_curve(name: str, group: str, env_steps: ArrayLike, reward: ArrayLike) -> str:
-    """Draw the reward of one group against environment steps: each row thin, their moving mean bold.
+def learning_curve(name: str, group: str, quantity: str, env_steps: ArrayLike, values: ArrayLike) -> str:
+    """Draw a metric of one group against environment steps: each row thin, their moving mean bold.
 
     Args:
         name: name of the figure on its page.
         group: name of the group.
+        quantity: the metric, with its unit.
         env_steps: environment steps played, shape (rows,).
-        reward: mean reward per seat and session, shape (rows,); rows that are not finite are left out.
+        values: means per seat and session, shape (rows,); rows that are not finite are left out.
     """
-    table = pd.DataFrame({"env_steps": np.asarray(env_steps), "reward": np.asarray(reward)})
-    table = table[np.isfinite(table["reward"])]
+    table = pd.DataFrame({"env_steps": np.asarray(env_steps), "value": np.asarray(values)})
+    table = table[np.isfinite(table["value"])]
     window = smoothing_window(len(table))
-    smooth = table["reward"].rolling(window, center=True, min_periods=1).mean()
+    smooth = table["value"].rolling(window, center=True, min_periods=1).mean()
 
     def paint(axes: list[Axes]) -> None:
         (panel,) = axes
         panel.set_title(group)
         panel.set_xlabel("environment steps")
-        panel.set_ylabel("reward per seat and session")
-        panel.plot(table["env_steps"], table["reward"], color=BLUE, linewidth=1, alpha=0.35)
+        panel.set_ylabel(f"{quantity} per seat and session")
+        panel.plot(table["env_steps"], table["value"], color=BLUE, linewidth=1, alpha=0.35)
         panel.plot(table["env_steps"], smooth, color=BLUE, linewidth=2.5)
         panel.xaxis.set_major_formatter(EngFormatter(sep=" "))
         panel.xaxis.set_major_locator(MaxNLocator(5))
         panel.grid(axis="x", visible=False)
 
-    return draw(name, f"Reward of {group} against environment steps", PANEL_WIDTH, 280, (1.0,), paint)
+    return draw(
+        name,
+        f"{quantity[:1].upper()}{quantity[1:]} of {group} against environment steps",
+        PANEL_WIDTH,
+        280,
+        (1.0,),
+        paint,
+    )
 
 
 def smoothing_window(rows: int) -> int:
-    """Return over how many rows a learning curve of `rows` is averaged, an odd number."""
-    return rows // SMOOTHING_SHARE // 2 * 2 + 1
+    """Return the number of rows that a learning curve of `rows` is averaged over, odd."""
+    return rows // SMOOTHING_FRACTION // 2 * 2 + 1
 
 
 def group_bars(
@@ -69,7 +77,7 @@ def group_bars(
 
     Args:
         name: name of the figure on its page.
-        title: what the bars measure.
+        title: quantity of the bars.
         unit: unit of the bars, below the axis.
         groups: names, top to bottom.
         means: length of each bar, shape (groups,).
@@ -100,14 +108,14 @@ def group_bars(
 
 
 def market_session(name: str, tape: Tape, currency: str, width: int) -> str:
-    """Draw the touch and the trades of one session, and the spread below.
+    """Draw best bid and ask and the trades of one session, and the spread below.
 
-    The touch is drawn as it stood at evenly spaced times, one a pixel; a missing side of the book leaves a gap.
+    Quotes are sampled at evenly spaced times, one a pixel; a missing side of the book leaves a gap.
 
     Args:
         name: name of the figure on its page.
-        tape: what the market showed; it must hold quotes.
-        currency: what prices are quoted in.
+        tape: public record of the session; it must hold quotes.
+        currency: of the prices.
         width: width in pixels.
 
     Raises ValueError where the tape holds no quotes.
@@ -177,8 +185,8 @@ def mean_spread_ticks(tape: Tape) -> float:
 
 
 def largest_trades(tape: Tape) -> NDArray[np.void]:
-    """Return the `TRADES_SHOWN` largest trades of the tape in time order, all where there are fewer."""
-    order = np.argsort(-tape.trades["quantity_lots"], kind="stable")[:TRADES_SHOWN]
+    """Return the `LARGEST_TRADES` largest trades of the tape in time order, all where there are fewer."""
+    order = np.argsort(-tape.trades["quantity_lots"], kind="stable")[:LARGEST_TRADES]
     return tape.trades[np.sort(order)]
 
 

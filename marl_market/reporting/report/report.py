@@ -1,4 +1,4 @@
-"""Tell what a run did as one self-contained HTML page, from the files of its folder alone."""
+"""Write the report of a run as one self-contained HTML page, from the files of its folder alone."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 
 import jinja2
 
-from marl_market.evaluation.outcomes import CONFIDENCE
+from marl_market.evaluation import metrics, outcomes
 from marl_market.market.tape import Tape
-from marl_market.reporting.report import figures, text
+from marl_market.reporting.report import figures, tables, text
 from marl_market.reporting.run_folder import (
     CONFIG_FILE,
     EVALUATION_FILE,
@@ -31,7 +31,7 @@ WIDE, NARROW = 1040, 440
 def write_report(run_folder: Path) -> Path:
     """Write `report.html` into a run folder and return its path.
 
-    The page needs no other file and no connection. A part whose file is missing says so in one line.
+    The page needs no other file and no connection. A missing file is one line in place of its section.
     Raises RunFolderError where the folder has no metrics or a file in it is broken.
     """
     run = load_run(Path(run_folder))
@@ -43,8 +43,7 @@ def write_report(run_folder: Path) -> Path:
         number=text.number,
         interval=text.interval,
         decimals_for=text.decimals_for,
-        column_decimals=text.column_decimals,
-        confidence=CONFIDENCE,
+        confidence=outcomes.CONFIDENCE,
     )
     html = environment.from_string((page / "report.html").read_text(encoding="utf-8")).render(
         style=(page / "report.css").read_text(encoding="utf-8"),
@@ -53,7 +52,7 @@ def write_report(run_folder: Path) -> Path:
         evaluation=run.evaluation,
         sentences=_sentences(run),
         learning=_learning(run),
-        earnings=_earnings(run),
+        outcomes=_outcomes(run),
         session=_session(run),
         metadata=_metadata(run),
         config=run.config,
@@ -82,28 +81,28 @@ def _sentences(run: RunFolder) -> dict[str, Any]:
 
 
 def _progress(run: RunFolder) -> dict[str, str]:
-    """Return how far and how fast the run went, as far as its metrics say."""
+    """Return progress and speed of the run, as far as its metrics hold them."""
     last = run.metrics.iloc[-1]
-    said: dict[str, str] = {}
+    progress: dict[str, str] = {}
     for column, name in (("iteration", "iterations"), ("env_steps", "environment steps")):
         if column in last:
-            said[name] = text.number(last[column])
+            progress[name] = text.number(last[column])
     if "seconds" in last:
-        said["training time"] = text.duration(last["seconds"])
+        progress["training time"] = text.duration(last["seconds"])
     for column, name in (
         ("env_steps_per_second", "environment steps a second"),
         ("agent_steps_per_second", "agent steps a second"),
     ):
         if column in last:
-            said[f"{name} (median)"] = text.number(round(float(run.metrics[column].median())))
-    return said
+            progress[f"{name} (median)"] = text.number(round(float(run.metrics[column].median())))
+    return progress
 
 
 def _summary_cards(run: RunFolder) -> list[tuple[str, str]]:
     summary_cards = [(name.removesuffix(" (median)"), value) for name, value in _progress(run).items()]
     if run.evaluation is not None:
         conserved = run.evaluation.conservation.holds
-        summary_cards.append(("shares and cash", "conserved" if conserved else "NOT conserved"))
+        summary_cards.append(("positions and cash", "conserved" if conserved else "NOT conserved"))
     return summary_cards
 
 
@@ -114,38 +113,51 @@ def _metadata(run: RunFolder) -> dict[str, str]:
 
 
 def _learning_groups(run: RunFolder) -> list[str]:
-    """Return the groups that learn: those with a learner's metrics or a comparison, in order of first mention."""
+    """Return the groups with a learner's metrics or a comparison, in order of first mention."""
     columns = [str(name).split("/") for name in run.metrics]
     learners = [parts[1] for parts in columns if parts[0] == "learner"]
     compared = [each.group for each in run.evaluation.comparisons] if run.evaluation else []
-    return [group for group in dict.fromkeys(learners + compared) if f"group/{group}/reward" in run.metrics]
+    return list(dict.fromkeys(learners + compared))
 
 
 def _learning(run: RunFolder) -> dict[str, Any] | None:
-    groups = _learning_groups(run)
-    if not groups or "env_steps" not in run.metrics:
-        return None
-    drawings = [
-        figures.learning_curve(
-            f"learning-{place}", group, run.metrics["env_steps"], run.metrics[f"group/{group}/reward"]
-        )
-        for place, group in enumerate(groups)
+    curves = [
+        (group, tables.metric_text(metric, _currency(run)), run.metrics[f"group/{group}/{metric.name}"])
+        for metric in metrics.GROUP_METRICS
+        for group in _learning_groups(run)
+        if metric.curve and f"group/{group}/{metric.name}" in run.metrics
     ]
-    return {"drawings": drawings, "window": figures.smoothing_window(len(run.metrics))}
+    if not curves or "env_steps" not in run.metrics:
+        return None
+    window = figures.smoothing_window(len(run.metrics))
+    last = run.metrics.tail(window)
+    return {
+        "drawings": [
+            figures.learning_curve(f"learning-{index}", group, quantity, run.metrics["env_steps"], values)
+            for index, (group, quantity, values) in enumerate(curves)
+        ],
+        "window": window,
+        "tables": [tables.group_table(last, _currency(run)), tables.market_table(last, _currency(run))],
+    }
 
 
-def _earnings(run: RunFolder) -> list[str]:
-    if run.evaluation is None or not run.evaluation.outcomes:
-        return []
-    outcomes = run.evaluation.outcomes
-    groups = [each.group for each in outcomes]
-    unit = f"{_currency(run)} per seat and session"
-    profit = figures.group_bars(
-        "profit", "Profit and loss, after fees", unit, groups,
-        [each.pnl_mean for each in outcomes], [(each.pnl_low, each.pnl_high) for each in outcomes],
-    )  # fmt: skip
-    fees = figures.group_bars("fees", "Fees paid", unit, groups, [each.fees_mean for each in outcomes])
-    return [profit, fees]
+def _outcomes(run: RunFolder) -> dict[str, Any] | None:
+    groups = run.evaluation.outcomes if run.evaluation else ()
+    if not groups:
+        return None
+    drawings = []
+    for column in outcomes.OUTCOME_COLUMNS:
+        if column.figure is not None:
+            means = [group.statistics[column.mean_field] for group in groups]
+            ends = [[group.statistics[name] for name in column.interval_fields] for group in groups]
+            unit = f"{tables.unit_text(column.unit, _currency(run))} per seat and session"
+            names, whiskers = [group.group for group in groups], ends if column.interval else None
+            drawings.append(figures.group_bars(column.name, column.figure, unit, names, means, whiskers))
+    return {
+        "drawings": drawings,
+        "table": tables.outcome_table(groups, _currency(run)),
+        "sessions": text.number(groups[0].sessions),
+    }
 
 
 def _session(run: RunFolder) -> dict[str, Any] | None:
@@ -160,28 +172,28 @@ def _session(run: RunFolder) -> dict[str, Any] | None:
 
 
 def _session_caption(tape: Tape) -> str:
-    said = (
-        f"The first session of the comparison, everybody as trained: {text.number(len(tape.trades))} trades; "
-        f"the touch, as it stood after each step, changed {text.number(max(len(tape.quotes) - 1, 0))} times; "
+    caption = (
+        f"The first session of the comparison, all groups as trained: {text.number(len(tape.trades))} trades; "
+        f"best bid and ask, after each step, changed {text.number(max(len(tape.quotes) - 1, 0))} times; "
         f"time-weighted mean spread {text.number(figures.mean_spread_ticks(tape), 2)} ticks (dashed)."
     )
     if len(tape.quotes) > NARROW:
-        said += " The touch is drawn as it stood at evenly spaced times, one a pixel."
-    if len(tape.trades) > figures.TRADES_SHOWN:
-        said += f" Only the {text.number(figures.TRADES_SHOWN)} largest trades are drawn."
-    return said
+        caption += " Quotes are sampled at evenly spaced times, one a pixel."
+    if len(tape.trades) > figures.LARGEST_TRADES:
+        caption += f" Only the {text.number(figures.LARGEST_TRADES)} largest trades are drawn."
+    return caption
 
 
 def _missing(run: RunFolder) -> dict[str, str]:
-    """Return the one line that stands in for each part whose data the run did not leave."""
-    no_curve = f"{METRICS_FILE} holds no env_steps or no reward of a learning group, so there is no curve to draw."
-    no_tape = f"{TAPE_FILE} is missing, so no session can be shown."
+    """Return one line for each section, to stand in its place where its data are missing."""
+    no_curve = f"{METRICS_FILE} holds no env_steps or no reward of a learning group, so there is no learning curve."
+    no_tape = f"{TAPE_FILE} is missing, so there is no session to draw."
     return {
         "evaluation": f"{EVALUATION_FILE} is missing: this run was not evaluated.",
         "comparisons": f"{EVALUATION_FILE} holds no comparison: no group learned.",
         "outcomes": f"{EVALUATION_FILE} holds no outcome of a group.",
         "learning": no_curve,
-        "session": no_tape if run.tape is None else f"{TAPE_FILE} holds no quotes, so no session can be shown.",
+        "session": no_tape if run.tape is None else f"{TAPE_FILE} holds no quotes, so there is no session to draw.",
         "metadata": f"{METADATA_FILE} is missing: seed, market and versions are unknown."
         if run.metadata is None
         else "",

@@ -1,8 +1,8 @@
 """Draw matplotlib figures as SVG text that belongs to the page it is put in.
 
 Colors are roles, not values: every color here becomes a CSS variable of the same name with the light value as its
-default, so that one drawing serves a light and a dark page. Blue and orange are those of Okabe and Ito's palette, told
-apart under every common color blindness.
+default, so that one drawing serves a light and a dark page. Blue and orange are those of Okabe and Ito's palette,
+distinct under every common color blindness.
 """
 
 from __future__ import annotations
@@ -68,12 +68,12 @@ def draw(
     """Return a figure as one `<svg>` element; equal input gives equal text.
 
     Args:
-        name: what sets the element's ids apart from those of other figures on the page: letters, digits and hyphens.
-        description: what the figure shows, for those who cannot see it.
+        name: prefix of the element's ids, unique on the page: letters, digits and hyphens.
+        description: alternative text of the figure, for screen readers.
         width: width in CSS pixels at full size; the element scales with its surroundings.
         height: height in CSS pixels at full size.
         rows: relative heights of the panels, top to bottom; they share their horizontal axis.
-        paint: draws into the panels.
+        paint: function that draws into the panels.
     """
     with matplotlib.rc_context({**STYLE, "svg.hashsalt": name}):
         # An SVG counts 72 points an inch, so that a size of 1 pt in matplotlib is 1 px on the page.

@@ -1,11 +1,12 @@
-"""Say numbers and findings in words."""
+"""Format numbers, and summarize results in sentences."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 
-from marl_market.evaluation.outcomes import Comparison, Conservation
+from marl_market.evaluation.comparison import Comparison
+from marl_market.evaluation.results import Conservation
 
 MINUS = "\N{MINUS SIGN}"
 SPACE = "\N{NARROW NO-BREAK SPACE}"
@@ -23,13 +24,13 @@ def number(value: float, decimals: int | None = None, sign: bool = False) -> str
 
 
 def decimals_for(low: float, high: float) -> int:
-    """Return how many decimals show the width of an interval to two digits."""
+    """Return the number of decimals that resolve the width of an interval to two digits."""
     width = high - low
     return min(10, max(0, 1 - math.floor(math.log10(width)))) if width > 0 and math.isfinite(width) else 2
 
 
 def column_decimals(values: Sequence[float]) -> int:
-    """Return how many decimals, alike for a whole column, show its largest number to three digits.
+    """Return the number of decimals of a column: its largest number gets three digits.
 
     Up to two more are added where the smallest would else read as zero.
     """
@@ -56,23 +57,23 @@ def duration(seconds: float) -> str:
 
 
 def comparison_sentence(comparison: Comparison) -> str:
-    """Return what training did to one group, with its interval and the number of seeds behind it."""
-    said = {
-        "better": "better than its untrained self",
-        "worse": "worse than its untrained self",
-        "undecided": "not told apart from its untrained self",
+    """Return the effect of training on one group, with its interval and number of seeds."""
+    result = {
+        "better": "better than its untrained policy",
+        "worse": "worse than its untrained policy",
+        "undecided": "not distinguishable from its untrained policy",
     }[comparison.verdict]
     low, high = comparison.difference_low, comparison.difference_high
     decimals = decimals_for(low, high)
     return (
-        f"{comparison.group}: {said}: {number(comparison.difference_mean, decimals, sign=True)} "
+        f"{comparison.group}: {result}: {number(comparison.difference_mean, decimals, sign=True)} "
         f"{interval(low, high, decimals)} reward per seat and session over "
         f"{comparison.seeds} paired seeds ({comparison.confidence:.0%} interval)."
     )
 
 
 def conservation_sentence(conservation: Conservation) -> str:
-    """Return whether shares and money were conserved, with the integers that show it."""
+    """Return whether positions and cash were conserved, with the integers that prove it."""
     errors = (
         f"all positions sum to {number(conservation.position_error_lots)} lots, all cash and fees to "
         f"{number(conservation.cash_error_units)} cash units"

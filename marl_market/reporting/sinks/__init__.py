@@ -1,1 +1,1 @@
-"""Sinks: where the metrics and results of a run go."""
+"""Sinks: destinations of the metrics and results of a run."""

@@ -8,15 +8,15 @@ from collections.abc import Mapping
 from numbers import Real
 from pathlib import Path
 
-from marl_market.evaluation.outcomes import Evaluation
+from marl_market.evaluation.results import Evaluation
 from marl_market.reporting.run_folder import METRICS_FILE, TABLE_FILE, read_metrics, replace_file, write_evaluation
 
 
 class LocalSink:
     """Append each row to `metrics.jsonl`, flushed at once, so that a killed run loses nothing it logged.
 
-    A sink on a folder that already holds rows goes on after them: a step that is written stays as it was first
-    written, and half a line left by a kill is removed.
+    A sink on a folder that already holds rows continues after them: a written step is never replaced, and half a line
+    left by a kill is removed.
     """
 
     def __init__(self, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""The sinks that a config asks for."""
+"""The sinks that a config selects."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def open_sinks(
         group: the experiment that the run belongs to.
         config: the resolved config, plain values only.
         wandb: "online", "offline" or "disabled".
-        project: the study, as Weights & Biases calls it.
-        tags: words to filter by there.
+        project: of Weights & Biases.
+        tags: to filter runs by there.
     """
     return FanOut([LocalSink(folder), WandbSink(folder, wandb, project, group, tags=tags, config=config)])

@@ -1,4 +1,4 @@
-"""Where the numbers of a run go while it runs."""
+"""The protocol of a sink, and several sinks as one."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from marl_market.evaluation.outcomes import Evaluation
+from marl_market.evaluation.results import Evaluation
 
 
 class Sink(Protocol):
-    """A place that keeps the metrics of one run."""
+    """Destination of the metrics and results of one run."""
 
     def log(self, metrics: Mapping[str, float], step: int) -> None:
         """Keep one row of metrics; `step` counts training iterations and rises from call to call."""
@@ -26,7 +26,7 @@ class FanOut:
     """Give every row and result to several sinks, in order.
 
     Attributes:
-        sinks: those that receive them.
+        sinks: receivers of every row.
     """
 
     sinks: Sequence[Sink]
@@ -37,7 +37,7 @@ class FanOut:
             sink.log(metrics, step)
 
     def finish(self, evaluation: Evaluation | None, report: Path | None) -> None:
-        """Finish every sink, also those after one that fails, and then raise what failed."""
+        """Finish every sink, also those after one that fails, and then raise its error."""
         with ExitStack() as stack:
             # A stack unwinds backwards and goes on past errors; several failures surface chained to each other.
             for sink in reversed(self.sinks):

@@ -11,12 +11,14 @@ from typing import Any
 
 import wandb
 
-from marl_market.evaluation.outcomes import Comparison, Evaluation, GroupOutcome
+from marl_market.evaluation.comparison import Comparison
+from marl_market.evaluation.outcomes import outcome_fields
+from marl_market.evaluation.results import Evaluation
 
 MODES = ("online", "offline", "disabled")
 
 ID_FILE = "wandb_id"
-"""Where in its folder a run keeps by which name W&B knows it."""
+"""File in the run folder that keeps the run's id at W&B."""
 
 INLINE_REPORT_BYTES = 10_000_000
 """Largest report shown as a panel; a larger one is kept as an artifact only."""
@@ -35,15 +37,15 @@ class WandbSink:
         tags: Sequence[str] = (),
         config: Mapping[str, Any] | None = None,
     ) -> None:
-        """Start a run, or go on with the one that was started in the same folder.
+        """Start a run, or continue the one of the same folder.
 
         Args:
             folder: of the run; W&B keeps its files there.
             mode: "online", "offline" (files only, no connection is opened) or "disabled" (nothing at all).
             project: the study.
             group: the experiment: one population and its set of seeds.
-            job_type: what the process does, such as train or evaluate.
-            tags: words to filter by.
+            job_type: task of the process, such as train or evaluate.
+            tags: to filter runs by.
             config: the resolved config, plain values only.
 
         Raises ValueError where `mode` is none of the three.
@@ -54,7 +56,7 @@ class WandbSink:
         if mode == "disabled":
             return
         if mode == "offline":
-            # Offline, wandb's service still looks up its crash reporter's address unless told not to (seen by strace).
+            # Offline, wandb's service would still look up its crash reporter's address (observed with strace).
             os.environ["WANDB_ERROR_REPORTING"] = "false"
         folder.mkdir(parents=True, exist_ok=True)
         self._run = wandb.init(
@@ -82,12 +84,9 @@ class WandbSink:
         if self._run is None:
             return
         if evaluation is not None:
-            self._run.log(
-                {
-                    "evaluation/comparisons": _table(Comparison, evaluation.comparisons),
-                    "evaluation/outcomes": _table(GroupOutcome, evaluation.outcomes),
-                }
-            )
+            rows = evaluation.to_dict()
+            columns = {"comparisons": [field.name for field in fields(Comparison)], "outcomes": outcome_fields()}
+            self._run.log({f"evaluation/{name}": _table(columns[name], rows[name]) for name in columns})
             self._run.summary["conservation"] = {
                 **asdict(evaluation.conservation),
                 "holds": evaluation.conservation.holds,
@@ -106,13 +105,11 @@ class WandbSink:
 
 
 def _identity(path: Path) -> str:
-    """Return what is written in `path`, or write there a new identity of a run and return it."""
+    """Return the id written in `path`; where there is none, write a new one."""
     if not path.exists():
         path.write_text(uuid.uuid4().hex, encoding="utf-8")
     return path.read_text(encoding="utf-8")
 
 
-def _table(kind: type, rows: Sequence[Any]) -> wandb.Table:
-    return wandb.Table(
-        columns=[field.name for field in fields(kind)], data=[list(asdict(row).values()) for row in rows]
-    )
+def _table(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> wandb.Table:
+    return wandb.Table(columns=list(columns), data=[[row[name] for name in columns] for row in rows])

@@ -229,12 +229,12 @@ def test_an_update_before_any_snapshot_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("message", [match(5, "buy", "1", "1"), {"type": "heartbeat", "product_id": "A-USD"}], ids=str)
-def test_a_product_without_a_snapshot_is_refused(tmp_path: Path, message: dict[str, Any]) -> None:
+def test_a_product_without_a_snapshot_raises(tmp_path: Path, message: dict[str, Any]) -> None:
     with pytest.raises(DataError, match="found 'no snapshot'; expected a snapshot of A-USD"):
         read(tmp_path, message)
 
 
-def test_a_file_without_any_product_is_refused(tmp_path: Path) -> None:
+def test_a_file_without_any_product_raises(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=rf"product is None; {NAME} holds no product"):
         read(tmp_path, {"type": "subscriptions"})
 

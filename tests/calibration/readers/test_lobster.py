@@ -38,7 +38,7 @@ def read(folder: Path, text: str, name: str = NAME, **fields: Any) -> Recording:
     return LobsterReader(**{"tick_size": 0.01, "lot_size": 1.0, **fields}).read(folder / name)
 
 
-def touch(recording: Recording) -> list[tuple[int, int, int, int]]:
+def best_quotes(recording: Recording) -> list[tuple[int, int, int, int]]:
     return [row[1:] for row in recording.quotes.tolist()]
 
 
@@ -88,7 +88,7 @@ def test_times_are_exact_to_the_nanosecond_even_with_digits_of_noise(tmp_path: P
 def test_orders_from_before_the_file_are_in_the_book_from_its_start(tmp_path: Path) -> None:
     text = "1.0,1,50,5,1000000,1\n2.0,4,7,30,1000200,-1\n3.0,3,7,20,1000200,-1\n4.0,3,8,9,999900,1\n"
     recording = read(tmp_path, text)
-    assert touch(recording) == [
+    assert best_quotes(recording) == [
         (9_999, 10_002, 9, 50),
         (10_000, 10_002, 5, 50),
         (10_000, 10_002, 5, 20),
@@ -98,7 +98,7 @@ def test_orders_from_before_the_file_are_in_the_book_from_its_start(tmp_path: Pa
 
 def test_an_order_sent_out_of_range_enters_where_its_id_says(tmp_path: Path) -> None:
     text = "1.0,1,10,5,1000000,1\n2.0,1,20,5,1000300,-1\n3.0,1,40,5,1000400,-1\n4.0,3,30,6,1000100,-1\n"
-    assert touch(read(tmp_path, text)) == [
+    assert best_quotes(read(tmp_path, text)) == [
         (10_000, 0, 5, 0),
         (10_000, 10_003, 5, 5),
         (10_000, 10_001, 5, 6),
@@ -116,17 +116,17 @@ def test_an_order_sent_out_of_range_enters_where_its_id_says(tmp_path: Path) -> 
 )
 def test_an_order_that_a_message_proves_gone_is_dropped(tmp_path: Path, proof: str, expected: tuple[int, ...]) -> None:
     text = f"1.0,1,1,2,998000,1\n2.0,1,2,7,1000000,1\n{proof}\n"
-    assert touch(read(tmp_path, text))[-1] == expected
+    assert best_quotes(read(tmp_path, text))[-1] == expected
 
 
 def test_a_cancel_of_more_than_rests_empties_the_level(tmp_path: Path) -> None:
     recording = read(tmp_path, "1.0,1,1,5,1000000,1\n2.0,2,1,9,1000000,1\n3.0,1,2,4,1000100,-1\n")
-    assert touch(recording) == [(10_000, 0, 5, 0), (0, 0, 0, 0), (0, 10_001, 0, 4)]
+    assert best_quotes(recording) == [(10_000, 0, 5, 0), (0, 0, 0, 0), (0, 10_001, 0, 4)]
 
 
 def test_a_hidden_execution_leaves_the_book_alone(tmp_path: Path) -> None:
     recording = read(tmp_path, "1.0,1,1,5,1000000,1\n2.0,5,0,5,1000000,1\n")
-    assert touch(recording) == [(10_000, 0, 5, 0)]
+    assert best_quotes(recording) == [(10_000, 0, 5, 0)]
     assert recording.trades[["price_ticks", "aggressor_side", "quantity_lots"]].tolist() == [(10_000, Side.SELL, 5)]
 
 
@@ -153,7 +153,7 @@ def test_a_malformed_line_is_named(tmp_path: Path, line: str, expected: str) -> 
 
 
 @pytest.mark.parametrize("text", ["", "34200.0,7,0,0,-1,-1\n", "34200.0,5,0,7,1000250,1\n"])
-def test_a_file_without_visible_orders_is_refused(tmp_path: Path, text: str) -> None:
+def test_a_file_without_visible_orders_raises(tmp_path: Path, text: str) -> None:
     with pytest.raises(DataError, match=r"found 'the end of the file'; expected a message .* of a visible order"):
         read(tmp_path, text)
 
@@ -173,7 +173,7 @@ MESSAGES = st.lists(
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(messages=MESSAGES.filter(lambda rows: any(row[1] < 5 for row in rows)))
-def test_the_touch_never_crosses_and_time_never_falls_whatever_the_messages(
+def test_the_best_quotes_never_cross_and_time_never_falls_whatever_the_messages(
     tmp_path: Path, messages: list[tuple[int, ...]]
 ) -> None:
     times = np.cumsum([message[0] for message in messages])
@@ -195,12 +195,12 @@ def aapl(data: Callable[[str], Path]) -> Recording:
     return LobsterReader().read(data(AAPL))
 
 
-def official_touch(path: Path) -> list[tuple[int, int, int, int]]:
-    """Return the distinct successive touches of an official order book file, as a quote row has them."""
+def official_best_quotes(path: Path) -> list[tuple[int, int, int, int]]:
+    """Return the distinct successive best quotes of an official order book file, as a quote row has them."""
     with gzip.open(path, "rt") as stream:
         rows = [tuple(map(int, line.split(",")[:4])) for line in stream]
-    touches = [(bid // 100, ask // 100, bid_size, ask_size) for ask, ask_size, bid, bid_size in rows]
-    return [touches[0]] + [after for before, after in pairwise(touches) if after != before]
+    best = [(bid // 100, ask // 100, bid_size, ask_size) for ask, ask_size, bid, bid_size in rows]
+    return [best[0]] + [after for before, after in pairwise(best) if after != before]
 
 
 def test_the_hour_of_aapl_has_its_published_shape(aapl: Recording) -> None:
@@ -214,13 +214,13 @@ def test_the_hour_of_aapl_has_its_published_shape(aapl: Recording) -> None:
     assert np.median(aapl.flow["quantity_lots"][aapl.flow["kind"] == FlowKind.LIMIT]) == 100
 
 
-def test_the_touch_of_aapl_is_the_official_one(aapl: Recording, data: Callable[[str], Path]) -> None:
+def test_the_best_quotes_of_aapl_are_the_official_ones(aapl: Recording, data: Callable[[str], Path]) -> None:
     # The first quote shows the orders from before the first message; official files start after it.
-    rebuilt = touch(aapl)[1:]
-    head = official_touch(data(OFFICIAL_HEAD))
+    rebuilt = best_quotes(aapl)[1:]
+    head = official_best_quotes(data(OFFICIAL_HEAD))
     assert len(head) == 485
     assert rebuilt[: len(head)] == head
-    day = official_touch(data(OFFICIAL_DAY))
+    day = official_best_quotes(data(OFFICIAL_DAY))
     assert rebuilt[:15_999] == day[:15_999]
     known = set(day)
     assert np.mean([row in known for row in rebuilt]) > 0.999

@@ -32,17 +32,17 @@ def test_a_given_step_that_divides_the_data_is_taken(given: float | str) -> None
 
 
 @pytest.mark.parametrize("given", [0.02, 0.1, 0, -0.01])
-def test_a_given_step_that_does_not_is_refused(given: float) -> None:
+def test_a_given_step_that_does_not_raises(given: float) -> None:
     with pytest.raises(ValueError, match=rf"^tick_size is {given}; it must divide 0\.0100, the step found in the data"):
         choose_step(given, [1_000_000, 1_000_100], 4, "tick_size")
 
 
-def test_a_step_finer_than_the_format_is_refused() -> None:
+def test_a_step_finer_than_the_format_raises() -> None:
     with pytest.raises(ValueError, match=r"^tick_size 0\.00001 is not a whole multiple of 0\.0001$"):
         choose_step("0.00001", [1_000_000], 4, "tick_size")
 
 
-def test_an_unchanged_touch_is_not_quoted_again() -> None:
+def test_an_unchanged_best_quote_is_not_quoted_again() -> None:
     recorder = Recorder()
     for time_ns in (1, 2):
         recorder.quote(time_ns, *book(100, 102))
@@ -50,7 +50,7 @@ def test_an_unchanged_touch_is_not_quoted_again() -> None:
     assert finish(recorder).quotes.tolist() == [(1, 100, 102, 5, 7), (3, 100, 103, 5, 7)]
 
 
-def test_offsets_count_from_the_touch_of_the_opposite_side() -> None:
+def test_offsets_count_from_the_best_quote_of_the_opposite_side() -> None:
     recorder = Recorder()
     recorder.order(0, FlowKind.LIMIT, Side.BUY, 90, 1)
     recorder.quote(1, *book(100, 110))
@@ -73,7 +73,7 @@ def test_fills_of_one_aggressor_at_one_time_are_one_market_order() -> None:
     ]
 
 
-def test_orders_beyond_the_largest_price_are_left_out_but_a_touch_there_is_refused() -> None:
+def test_orders_beyond_the_largest_price_are_left_out_but_a_best_quote_there_raises() -> None:
     recorder = Recorder()
     recorder.quote(0, *book(100, MAXIMUM_PRICE_TICKS))
     recorder.order(1, FlowKind.LIMIT, Side.SELL, MAXIMUM_PRICE_TICKS, 1)

@@ -11,7 +11,7 @@ from matplotlib import pyplot
 from marl_market.market.tape import FLOW, QUOTE, TRADE, Tape
 from marl_market.reporting.report import figures
 from marl_market.reporting.report.figures import (
-    TRADES_SHOWN,
+    LARGEST_TRADES,
     group_bars,
     largest_trades,
     learning_curve,
@@ -33,7 +33,7 @@ def marks(svg: str, name: str) -> int:
 
 def drawings(tape: Tape) -> list[str]:
     return [
-        learning_curve("curve", "ppo", np.arange(50), np.sin(np.arange(50))),
+        learning_curve("curve", "ppo", "reward", np.arange(50), np.sin(np.arange(50))),
         group_bars("profit", "Profit", "USD", ["ppo", "noise"], [1, -2], [(0.5, 1.5), (-3, -1)]),
         market_session("session", tape, "USD", 1040),
     ]
@@ -62,10 +62,10 @@ def test_no_figure_stays_open(tape: Tape) -> None:
 def test_a_curve_names_its_group_and_units_and_leaves_gaps_out() -> None:
     steps, reward = np.arange(40) * 1000, np.arange(40.0) ** 2
     gap = np.arange(40) % 4 == 0
-    svg = learning_curve("curve", "<ppo & $co$>", steps, np.where(gap, np.nan, reward))
+    svg = learning_curve("curve", "<ppo & $co$>", "reward", steps, np.where(gap, np.nan, reward))
     assert {"<ppo & $co$>", "environment steps", "reward per seat and session"} <= set(texts(svg))
     assert "10 k" in texts(svg)
-    assert svg == learning_curve("curve", "<ppo & $co$>", steps[~gap], reward[~gap])
+    assert svg == learning_curve("curve", "<ppo & $co$>", "reward", steps[~gap], reward[~gap])
 
 
 @pytest.mark.parametrize(("rows", "window"), [(0, 1), (1, 1), (39, 1), (60, 3), (120, 7), (1000, 51)])
@@ -120,7 +120,7 @@ def test_a_long_session_stays_a_small_figure(tape: Tape) -> None:
     assert large < 8 * small
 
 
-def test_the_touch_is_sampled_as_it_stood() -> None:
+def test_the_best_quotes_are_sampled_at_their_times() -> None:
     quotes = np.zeros(10_000, QUOTE)
     quotes["time_ns"] = np.arange(10_000) ** 2
     quotes["bid_price_ticks"] = np.arange(10_000)
@@ -131,13 +131,13 @@ def test_the_touch_is_sampled_as_it_stood() -> None:
 
 
 def test_of_too_many_trades_the_largest_are_kept_in_time_order(tape: Tape) -> None:
-    trades = np.zeros(TRADES_SHOWN + 500, TRADE)
+    trades = np.zeros(LARGEST_TRADES + 500, TRADE)
     trades["time_ns"] = np.arange(len(trades))
     trades["quantity_lots"] = np.random.default_rng(1).permutation(len(trades))
-    shown = largest_trades(replace(tape, trades=trades))
-    assert len(shown) == TRADES_SHOWN
-    assert shown["quantity_lots"].min() == 500
-    assert (np.diff(shown["time_ns"]) > 0).all()
+    kept = largest_trades(replace(tape, trades=trades))
+    assert len(kept) == LARGEST_TRADES
+    assert kept["quantity_lots"].min() == 500
+    assert (np.diff(kept["time_ns"]) > 0).all()
 
 
 def test_the_mean_spread_weighs_time_and_leaves_out_a_missing_side() -> None:
@@ -151,6 +151,6 @@ def test_the_mean_spread_weighs_time_and_leaves_out_a_missing_side() -> None:
     assert mean_spread_ticks(tape) == pytest.approx((1 * 10 + 9 * 1) / 10)
 
 
-def test_a_tape_without_quotes_is_refused(tape: Tape) -> None:
+def test_a_tape_without_quotes_raises(tape: Tape) -> None:
     with pytest.raises(ValueError, match="no quotes"):
         market_session("session", replace(tape, quotes=tape.quotes[:0]), "USD", 440)

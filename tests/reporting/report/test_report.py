@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from marl_market.evaluation.outcomes import Conservation, Evaluation
+from marl_market.evaluation.results import Conservation, Evaluation
 from marl_market.market.tape import QUOTE, Tape
 from marl_market.market.tape_file import save_tape
 from marl_market.reporting.report import figures
@@ -60,16 +60,16 @@ class Page(HTMLParser):
             self.words.append(data)
 
 
-def test_the_report_tells_everything_there_is(run_folder: Path, evaluation: Evaluation) -> None:
+def test_the_report_holds_everything_there_is(run_folder: Path, evaluation: Evaluation) -> None:
     path = write_report(run_folder)
     assert path == run_folder / "report.html"
     page = Page(path)
     assert page.open == []
-    for said in (
+    for text in (
         "Mixed population on BTC-USD",
-        "ppo: better than its untrained self",
-        "dqn: not told apart from its untrained self",
-        "evolution: worse than its untrained self",
+        "ppo: better than its untrained policy",
+        "dqn: not distinguishable from its untrained policy",
+        "evolution: worse than its untrained policy",
         "Conserved exactly: over 24 sessions, all positions sum to 0 lots, all cash and fees to 0 cash units.",
         "reward per seat and session",
         "price (USD)",
@@ -82,9 +82,9 @@ def test_the_report_tells_everything_there_is(run_folder: Path, evaluation: Eval
         "environment steps 1,536,000",
         "Resolved config",
     ):
-        assert said in page.text, said
+        assert text in page.text, text
     assert "is missing" not in page.text
-    # Five groups are seated, three learn: noise earns a bar and a row but no curve.
+    # Of five groups three learn: noise has a bar and a row but no curve.
     assert [attributes["aria-label"] for tag, attributes in page.tags if tag == "svg"] == [
         "Reward of ppo against environment steps",
         "Reward of dqn against environment steps",
@@ -120,30 +120,30 @@ def test_text_of_others_cannot_become_markup(run_folder: Path, evaluation: Evalu
     path = write_report(run_folder)
     page = Page(path)
     assert not {"b", "i", "u", "em", "s", "script"} & {tag for tag, _ in page.tags}
-    for said in (
+    for text in (
         "<b>bold</b>",
         "<i>name</i>",
         "<u>value</u>",
         "<em>ppo</em>",
         "<script>alert('config')</script> & more",
     ):
-        assert said in page.text, said
+        assert text in page.text, text
 
 
 @pytest.mark.usefixtures("plain_figures")
 @pytest.mark.parametrize(
-    ("file", "said"),
+    ("file", "line"),
     [
         ("evaluation.json", "evaluation.json is missing: this run was not evaluated."),
-        ("tape.npz", "tape.npz is missing, so no session can be shown."),
+        ("tape.npz", "tape.npz is missing, so there is no session to draw."),
         ("config.yaml", "config.yaml is missing."),
-        ("facts.json", "facts.json is missing: seed, market and versions are unknown."),
+        ("metadata.json", "metadata.json is missing: seed, market and versions are unknown."),
     ],
 )
-def test_a_missing_file_costs_its_part_only(run_folder: Path, file: str, said: str) -> None:
+def test_a_missing_file_costs_its_part_only(run_folder: Path, file: str, line: str) -> None:
     (run_folder / file).unlink()
     page = Page(write_report(run_folder))
-    assert said in page.text
+    assert line in page.text
     assert set(re.findall(r"([a-z.]+) is missing", page.text)) == {file}
     assert "iterations 120" in page.text
 
@@ -163,7 +163,7 @@ def test_a_run_of_one_iteration_is_drawn(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("plain_figures")
-def test_a_tape_without_quotes_is_said(run_folder: Path, tape: Tape) -> None:
+def test_a_tape_without_quotes_is_reported(run_folder: Path, tape: Tape) -> None:
     save_tape(run_folder / "tape.npz", replace(tape, quotes=np.zeros(0, QUOTE)))
     assert "tape.npz holds no quotes" in Page(write_report(run_folder)).text
 
@@ -177,10 +177,10 @@ def test_an_evaluation_of_scripted_groups_has_no_verdict(run_folder: Path, evalu
 
 
 @pytest.mark.usefixtures("plain_figures")
-def test_lost_money_is_said_where_it_cannot_be_missed(run_folder: Path, evaluation: Evaluation) -> None:
+def test_lost_money_is_reported_where_it_cannot_be_missed(run_folder: Path, evaluation: Evaluation) -> None:
     write_evaluation(run_folder, replace(evaluation, conservation=Conservation(24, 3, 99)))
     page = Page(write_report(run_folder))
-    assert "shares and cash NOT conserved" in page.text
+    assert "positions and cash NOT conserved" in page.text
     assert "all positions sum to 3 lots, all cash and fees to 99 cash units. Do not trust this run." in page.text
 
 
@@ -198,8 +198,8 @@ def test_a_folder_without_metrics_is_named(tmp_path: Path) -> None:
     [
         ("evaluation.json", "{", r"evaluation\.json: Expecting property name"),
         ("evaluation.json", "{}", r"evaluation\.json: evaluation has \[\]"),
-        ("facts.json", "[]", r"facts\.json: it holds list"),
-        ("facts.json", '{"versions": {"numpy": "2"}}', r"facts\.json: versions is .* a string or a number"),
+        ("metadata.json", "[]", r"metadata\.json: it holds list"),
+        ("metadata.json", '{"versions": {"numpy": "2"}}', r"metadata\.json: versions is .* a string or a number"),
         ("tape.npz", "no tape", r"tape\.npz is no tape file"),
     ],
 )
@@ -233,8 +233,8 @@ def test_the_script_says_why_there_is_no_report(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("plain_figures")
-def test_facts_keep_their_order(run_folder: Path) -> None:
+def test_metadata_keep_their_order(run_folder: Path) -> None:
     write_metadata(run_folder, {"zebra": 1, "ant": 2.5, "market": "m"})
     page = Page(write_report(run_folder))
     assert "The run zebra 1 ant 2.5 market m iterations 120" in page.text
-    assert list(json.loads((run_folder / "facts.json").read_text())) == ["zebra", "ant", "market"]
+    assert list(json.loads((run_folder / "metadata.json").read_text())) == ["zebra", "ant", "market"]

@@ -4,7 +4,8 @@ import math
 
 import pytest
 
-from marl_market.evaluation.outcomes import Comparison, Conservation
+from marl_market.evaluation.comparison import Comparison
+from marl_market.evaluation.results import Conservation
 from marl_market.reporting.report.text import (
     column_decimals,
     comparison_sentence,
@@ -26,7 +27,7 @@ def test_a_negative_number_has_a_true_minus_sign() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "said"),
+    ("value", "text"),
     [
         (0, "0"),
         (1_536_000, "1,536,000"),
@@ -37,8 +38,8 @@ def test_a_negative_number_has_a_true_minus_sign() -> None:
         (-math.inf, "-\N{INFINITY}"),
     ],
 )
-def test_a_number_reads_well(value: float, said: str) -> None:
-    assert plain(number(value)) == said
+def test_a_number_reads_well(value: float, text: str) -> None:
+    assert plain(number(value)) == text
 
 
 def test_decimals_and_sign_are_obeyed() -> None:
@@ -68,27 +69,27 @@ def test_an_interval_stands_in_brackets() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"),
+    ("seconds", "text"),
     [(3.21, "3.2 s"), (59.9, "1 min 0 s"), (204, "3 min 24 s"), (3_600, "1 h 0 min"), (90_061, "25 h 1 min")],
 )
-def test_a_duration_is_said_in_its_two_largest_units(seconds: float, said: str) -> None:
-    assert plain(duration(seconds)) == said
+def test_a_duration_reads_in_its_two_largest_units(seconds: float, text: str) -> None:
+    assert plain(duration(seconds)) == text
 
 
 def test_a_comparison_is_one_sentence() -> None:
     better = Comparison("PPO", 24, -0.6, 0.2, 0.8134, 0.6712, 0.9587, 0.95)
     assert comparison_sentence(better) == (
-        "PPO: better than its untrained self: +0.81 [0.67, 0.96] reward per seat and session "
+        "PPO: better than its untrained policy: +0.81 [0.67, 0.96] reward per seat and session "
         "over 24 paired seeds (95% interval)."
     )
     worse = Comparison("PPO", 5, 1, 0, -1, -1.5, -0.5, 0.9)
-    assert "worse than its untrained self: -1.0 [-1.5, -0.5]" in plain(comparison_sentence(worse))
+    assert "worse than its untrained policy: -1.0 [-1.5, -0.5]" in plain(comparison_sentence(worse))
     assert "(90% interval)" in comparison_sentence(worse)
     undecided = Comparison("PPO", 5, 1, 1.1, 0.1, -0.5, 0.7, 0.95)
-    assert "not told apart from its untrained self: +0.1 [-0.5, 0.7]" in plain(comparison_sentence(undecided))
+    assert "not distinguishable from its untrained policy: +0.1 [-0.5, 0.7]" in plain(comparison_sentence(undecided))
 
 
-def test_conservation_is_said_with_its_integers() -> None:
+def test_conservation_reads_with_its_integers() -> None:
     assert conservation_sentence(Conservation(1024, 0, 0)) == (
         "Conserved exactly: over 1,024 sessions, all positions sum to 0 lots, all cash and fees to 0 cash units."
     )

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from marl_market.evaluation.outcomes import Evaluation
+from marl_market.evaluation.results import Evaluation
 from marl_market.reporting.run_folder import RunFolderError, read_metrics
 from marl_market.reporting.sinks.local import LocalSink
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from marl_market.evaluation.outcomes import Evaluation
+from marl_market.evaluation.results import Evaluation
 from marl_market.reporting.sinks.local import LocalSink
 from marl_market.reporting.sinks.sink import FanOut, Sink
 

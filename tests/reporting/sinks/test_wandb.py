@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from marl_market.evaluation.outcomes import Evaluation
+from marl_market.evaluation.results import Evaluation
 from marl_market.reporting.sinks import wandb as wandb_sink
 from marl_market.reporting.sinks.wandb import WandbSink
 from tests.wandb_files import history, items, records
@@ -63,11 +63,11 @@ def test_the_results_are_tables_and_a_page(tmp_path: Path, evaluation: Evaluatio
 
     logged = {name: value for entry in history(tmp_path) for name, value in entry.items()}
     (files,) = tmp_path.glob("wandb/offline-run-*/files")
-    for name, expected in (("comparisons", evaluation.comparisons), ("outcomes", evaluation.outcomes)):
+    for name in ("comparisons", "outcomes"):
         table = json.loads((files / logged[f"evaluation/{name}"]["path"]).read_text())
-        assert [dict(zip(table["columns"], line, strict=True)) for line in table["data"]] == [
-            asdict(each) for each in expected
-        ]
+        assert [dict(zip(table["columns"], line, strict=True)) for line in table["data"]] == (
+            evaluation.to_dict()[name]
+        )
     assert (files / logged["report"]["path"]).read_text() == report.read_text()
     summary: dict[str, Any] = {}
     for each in records(tmp_path):

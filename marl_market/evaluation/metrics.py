@@ -1,0 +1,112 @@
+"""Metrics of a training iteration, each declared once.
+
+`MARKET_METRICS` and `GROUP_METRICS` are their only declaration: the keys `market/<name>` and `group/<group>/<name>` in
+W&B, metrics.jsonl and metrics.parquet, the tables and the learning curves of the report all follow from it.
+Learners add `learner/<group>/...`; a key without a slash is of the run as a whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marl_market.evaluation.outcomes import CURRENCY
+from marl_market.market.units import decimal
+
+if TYPE_CHECKING:
+    from marl_market.env.environment import EnvironmentSpec
+
+Values = NDArray[Any]
+
+
+class SessionArrays(Protocol):
+    """Arrays of one iteration that metrics are computed from; every market plays one session.
+
+    Attributes:
+        reward: (markets, seats) sum of rewards.
+        profit: (markets, seats) profit at the mark, after fees, in cash units.
+        fees: (markets, seats) fees paid less rebates, in cash units.
+        spread: (steps, markets) in ticks, NaN while a side is not quoted.
+        trades: (steps, markets) number of trades.
+        price: (steps, markets) reference price in ticks.
+    """
+
+    @property
+    def reward(self) -> Values: ...
+    @property
+    def profit(self) -> Values: ...
+    @property
+    def fees(self) -> Values: ...
+    @property
+    def spread(self) -> Values: ...
+    @property
+    def trades(self) -> Values: ...
+    @property
+    def price(self) -> Values: ...
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One quantity of a market, or of a group per seat and session.
+
+    Attributes:
+        name: last part of its key.
+        label: its name in the report.
+        unit: of a value; money is computed in cash units and logged in currency.
+        description: one clause.
+        values: function from a sampled session to the values; of a group metric (markets, seats).
+        aggregate: over all values; of a group metric over markets and the group's seats.
+        curve: whether the report draws it against environment steps, for each learning group.
+    """
+
+    name: str
+    label: str
+    unit: str
+    description: str
+    values: Callable[[SessionArrays], Values]
+    aggregate: Literal["mean", "sum", "std"] = "mean"
+    curve: bool = False
+
+    def compute(self, session: SessionArrays, seats: slice | None = None, cash_unit: float = 1.0) -> float:
+        """Return its value over the seats of a group, or of all values; NaN where there are none."""
+        values = self.values(session) if seats is None else self.values(session)[:, seats]
+        if values.size == 0:
+            return float("nan")
+        value = float(getattr(values, self.aggregate)())
+        return value * cash_unit if self.unit == CURRENCY else value
+
+
+def quoted_spread(session: SessionArrays) -> Values:
+    """Return the spreads (any,) in ticks of all steps and markets with both sides quoted."""
+    return session.spread[~np.isnan(session.spread)]
+
+
+MARKET_METRICS: tuple[Metric, ...] = (
+    Metric("spread_ticks", "spread", "ticks", "mean while both sides are quoted", quoted_spread),
+    Metric("trades_per_step", "trades", "per step", "mean over steps", lambda session: session.trades),
+    Metric(
+        "volatility_ticks", "volatility", "ticks per step", "standard deviation of the reference price's change",
+        lambda session: np.diff(session.price, axis=0), aggregate="std",
+    ),
+)  # fmt: skip
+
+GROUP_METRICS: tuple[Metric, ...] = (
+    Metric("reward", "reward", "reward", "sum of rewards", lambda session: session.reward, curve=True),
+    Metric("pnl", "PnL after fees", CURRENCY, "profit at the mark, after fees", lambda session: session.profit),
+    Metric("fees", "fees", CURRENCY, "fees paid less rebates earned", lambda session: session.fees),
+)
+
+
+def session_metrics(session: SessionArrays, environment: EnvironmentSpec) -> dict[str, float]:
+    """Return all declared metrics of a session by their keys, money in currency."""
+    cash_unit = float(decimal(environment.spec.cash_unit))
+    metrics = {f"market/{metric.name}": metric.compute(session, None, cash_unit) for metric in MARKET_METRICS}
+    for group in environment.groups:
+        seats = environment.seats_of(group.name)
+        for metric in GROUP_METRICS:
+            metrics[f"group/{group.name}/{metric.name}"] = metric.compute(session, seats, cash_unit)
+    return metrics

@@ -62,7 +62,7 @@ def train(case: str, seed: int = 1) -> Comparison:
     sampler = Sampler(BatchMarket(described, MARKETS), {"focal": learner}, seed, pairs=evolves)
     newborn = learner.policy()
     for iteration in range(iterations):
-        learner.learn(sampler.sample(iteration).experience["focal"])
+        learner.learn(sampler.sample(iteration).rollouts["focal"])
     seeds = np.random.SeedSequence(99).generate_state(SEEDS, np.uint64).tolist()
     evaluation, _ = evaluate_training(described, {"focal": newborn}, {"focal": learner.policy()}, seeds)
     return evaluation.comparisons[0]

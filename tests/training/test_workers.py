@@ -78,16 +78,16 @@ def same(found: Session, wanted: Session, **tolerance: float) -> None:
     """Assert that two sessions are equal bit for bit, or within a tolerance."""
     for name in ("reward", "profit", "fees", "spread", "trades", "price"):
         np.testing.assert_allclose(getattr(found, name), getattr(wanted, name), **{"rtol": 0, **tolerance})
-    assert found.experience.keys() == wanted.experience.keys()
-    for name, experience in found.experience.items():
-        np.testing.assert_allclose(experience.reward, wanted.experience[name].reward, **{"rtol": 0, **tolerance})
-        trajectory, other = experience.trajectory, wanted.experience[name].trajectory
-        assert (trajectory is None) == (other is None)
-        if trajectory is not None and other is not None:
-            columns = {"observation", "action", "decided", "left"}
-            pairs = [(getattr(trajectory, column), getattr(other, column)) for column in columns]
-            pairs += [(trajectory.columns[column], other.columns[column]) for column in other.columns]
-            pairs += [] if other.mask is None else [(trajectory.mask, other.mask)]
+    assert found.rollouts.keys() == wanted.rollouts.keys()
+    for name, rollout in found.rollouts.items():
+        other = wanted.rollouts[name]
+        np.testing.assert_allclose(rollout.reward, other.reward, **{"rtol": 0, **tolerance})
+        assert rollout.has_actions == other.has_actions
+        if other.has_actions:
+            columns = {"observation", "action", "active", "terminated"}
+            pairs = [(getattr(rollout, column), getattr(other, column)) for column in columns]
+            pairs += [(rollout.extra[column], other.extra[column]) for column in other.extra]
+            pairs += [] if other.action_mask is None else [(rollout.action_mask, other.action_mask)]
             for one, two in pairs:
                 assert one.dtype == two.dtype
                 assert one.flags.writeable
@@ -137,7 +137,7 @@ def test_what_is_adopted_explores_as_much_as_what_is_shared(learning: Callable[.
     described = learning()
     learners, others = initial_learners(described, SEED), initial_learners(described, SEED + 1)
     session = Sampler(BatchMarket(described, MARKETS), learners, SEED).sample(0)
-    learners["dqn"].learn(session.experience["dqn"])
+    learners["dqn"].learn(session.rollouts["dqn"])
     others["dqn"].set_weights(learners["dqn"].get_weights())
     epsilon = learners["dqn"].epsilon  # type: ignore[attr-defined]
     assert others["dqn"].epsilon == epsilon < 1  # type: ignore[attr-defined]

@@ -5,10 +5,10 @@ import pytest
 from numpy.typing import ArrayLike, NDArray
 
 from marl_market.agents.evolution.evolution_strategy import EvolutionStrategy
-from marl_market.agents.evolution.learner import GroupLearner, certainty_equivalent
+from marl_market.agents.evolution.learner import EvolutionLearner, certainty_equivalent
 from marl_market.agents.evolution.strategies import Behavior, OpenAIES, SearchState
-from marl_market.agents.interfaces import Experience
 from marl_market.agents.policies.mlp import MultilayerPerceptron
+from marl_market.agents.rollout import Rollout
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.population.group import Group
@@ -30,7 +30,9 @@ class Listener(OpenAIES):
 def told_fitness(reward: NDArray[np.float32], risk_aversion: float, seats: int = 1) -> tuple[Any, Any]:
     strategy, network = Listener(), MultilayerPerceptron((2, 1))
     state = strategy.initial(np.zeros(network.parameter_count), seed=1)
-    GroupLearner("evolving", seats, network, strategy, state, SESSIONS, risk_aversion).learn(Experience(reward))
+    learner = EvolutionLearner("evolving", seats, network, strategy, state, SESSIONS, risk_aversion)
+    flags = np.zeros(reward.shape, np.bool_)
+    learner.learn(Rollout.without_actions(reward, ~flags, flags))
     return strategy.told  # type: ignore[attr-defined]
 
 

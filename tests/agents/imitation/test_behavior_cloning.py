@@ -66,7 +66,7 @@ def test_every_learner_comes_close_to_its_teacher_and_learns_on(name: str) -> No
         assert metrics["clone_accuracy"] > metrics["clone_base_rate"] + 0.1
     weights = learner.policy().weights.copy()
     sampler = Sampler(BatchMarket(market, MARKETS), {"focal": learner}, 1)
-    metrics = learner.learn(sampler.sample(0).experience["focal"])
+    metrics = learner.learn(sampler.sample(0).rollouts["focal"])
     assert np.isfinite(list(metrics.values())).all()
     assert (learner.policy().weights != weights).any()
 
@@ -78,16 +78,15 @@ def test_a_clone_explores_as_a_newborn_does_and_knows_what_its_sessions_bring() 
     weights = learner.policy().weights
     np.testing.assert_array_equal(cloned(market)[0].policy().weights, weights, "the same seed gives the same clone")
     assert (cloned(market, seed=2)[0].policy().weights != weights).any()
-    columns = answer(learner, np.zeros((1, market.observation_size), np.float32), None).columns
-    np.testing.assert_allclose(columns["action_dist_inputs"][0, 4:], agent.initial_log_std, atol=1e-6)
+    extra = answer(learner, np.zeros((1, market.observation_size), np.float32), None).extra
+    np.testing.assert_allclose(extra["action_dist_inputs"][0, 4:], agent.initial_log_std, atol=1e-6)
     assert "clone_value_explained_variance" in metrics
 
 
 def test_the_target_networks_of_a_clone_are_its_own() -> None:
     for name in ("dqn", "appo"):
         learner: Any = cloned(described(*LEARNERS[name]))[0]
-        wrapped = learner._learner if name == "appo" else learner
-        for main, target in wrapped._module.get_target_network_pairs():
+        for main, target in learner._module.get_target_network_pairs():
             for parameter, copied in zip(main.parameters(), target.parameters(), strict=True):
                 np.testing.assert_array_equal(parameter.detach(), copied.detach())
 

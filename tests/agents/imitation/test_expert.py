@@ -72,7 +72,7 @@ def sampled(described: EnvironmentSpec, sessions: int = 1) -> tuple[BatchMarket,
     for number in range(sessions):
         session = sampler.sample(number)
     assert session is not None
-    return batch, session.experience["focal"]
+    return batch, session.rollouts["focal"]
 
 
 def played(described: EnvironmentSpec, session: int = 0) -> BatchMarket:
@@ -108,13 +108,13 @@ def pair() -> MarketSpec:
 )
 def test_the_session_is_the_one_that_the_teacher_would_play(expert: Any, action: Any, changes: dict[str, Any]) -> None:
     described = seated(expert, action, **changes)
-    itself, (told, experience) = played(described), sampled(described)
-    accounts = [batch.instruments["seat"]["account"] for batch in (itself, told)]
+    itself, (cloned, rollout) = played(described), sampled(described)
+    accounts = [batch.instruments["seat"]["account"] for batch in (itself, cloned)]
     assert (accounts[0]["traded_lots"][:, :, 4:6] > 0).any(axis=(1, 2)).all(), "one who does nothing shows nothing"
     for name in ("position", "cash", "trades"):
         np.testing.assert_array_equal(accounts[0][name], accounts[1][name])
-    assert experience.trajectory.action.shape == (STEPS, 2 * MARKETS, described.action_of("focal").size)
-    assert experience.trajectory.columns["matters"][experience.trajectory.decided].all()
+    assert rollout.action.shape == (STEPS, 2 * MARKETS, described.action_of("focal").size)
+    assert rollout.extra["loss_mask"][rollout.active].all()
 
 
 def test_a_teacher_begins_each_session_without_a_memory() -> None:
@@ -136,10 +136,9 @@ def test_a_teacher_is_shown_what_it_is_shown_elsewhere_and_steers_what_it_steers
 def test_a_teacher_that_is_told_with_a_pace_acts_in_each_step() -> None:
     for action, soon in ((WIDE, -0.5), (LimitGrid(), 0.0)):
         described = seated(Maker(), action, timing=ChosenDelay(delays=(1, 3)))
-        _, experience = sampled(described)
-        trajectory = experience.trajectory
-        assert trajectory.decided.all()
-        assert (trajectory.action[..., -1] == np.float32(soon)).all()
+        _, rollout = sampled(described)
+        assert rollout.active.all()
+        assert (rollout.action[..., -1] == np.float32(soon)).all()
 
 
 def test_a_scheme_without_an_imitator_cannot_be_taught() -> None:

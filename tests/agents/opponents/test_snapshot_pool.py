@@ -44,7 +44,7 @@ def test_markets_play_the_versions_kept_and_those_of_a_pair_play_the_same() -> N
     for iteration in range(9):
         if iteration % 2 == 0:
             known.append(learner.policy().weights.copy())
-        gallery.follow(iteration, {"ppo": learner})
+        gallery.update(iteration, {"ppo": learner})
         gallery.on_episode_start(batch)
         played = weights(batch, known[0].size)
         kept = known[-3:]
@@ -58,7 +58,7 @@ def test_markets_play_the_versions_kept_and_those_of_a_pair_play_the_same() -> N
 def change(learner: Any) -> None:
     """Make the policy another one, as learning would."""
     with torch.no_grad():
-        for parameter in learner._learner._module.parameters():
+        for parameter in learner._module.parameters():
             parameter.add_(0.01)
 
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from marl_market.agents.interfaces import Decision, Experience, Floats, Learner, LearningAgent, Masks
+from marl_market.agents.interfaces import Decision, Floats, Learner, LearningAgent, Masks
+from marl_market.agents.rollout import Rollout
 from marl_market.agents.sampling.sampler import NOISE, SEEDS, ConservationError, Sampler, Session
 from marl_market.agents.scripted.momentum import Momentum
 from marl_market.env.batch_market import BatchMarket
@@ -42,15 +43,11 @@ def build(environment: EnvironmentSpec, seed: int = SEED, markets: int = MARKETS
 def copy(session: Session) -> Session:
     """Return a session that the next one does not overwrite."""
 
-    def kept(experience: Experience) -> Experience:
-        trajectory = experience.trajectory
-        return Experience(
-            experience.reward.copy(),
-            trajectory
-            and replace(trajectory, observation=trajectory.observation.copy(), action=trajectory.action.copy()),
-        )
+    def kept(rollout: Rollout) -> Rollout:
+        names = ("reward", "observation", "action")
+        return replace(rollout, **{name: getattr(rollout, name).copy() for name in names})
 
-    return replace(session, experience={name: kept(each) for name, each in session.experience.items()})
+    return replace(session, rollouts={name: kept(each) for name, each in session.rollouts.items()})
 
 
 @pytest.fixture(scope="module")
@@ -77,9 +74,9 @@ def test_a_learner_receives_what_its_seats_lived_through(
         learner.on_episode_start(batch)
     action = np.zeros((described.spec.session_steps, MARKETS, SEATS, described.action_size), np.float32)
     for name, place in PLACES.items():
-        trajectory, size = session.experience[name].trajectory, described.action_of(name).size
-        assert trajectory is not None
-        action[:, :, place, :size] = trajectory.action.reshape(len(action), MARKETS, -1, size)
+        rollout, size = session.rollouts[name], described.action_of(name).size
+        assert rollout.has_actions
+        action[:, :, place, :size] = rollout.action.reshape(len(action), MARKETS, -1, size)
     observation, reward = [batch.reset(seeds).copy()], []
     mask = [batch.mask.copy()]
     for each in action:
@@ -89,19 +86,19 @@ def test_a_learner_receives_what_its_seats_lived_through(
         reward.append(step.reward.copy())
     seen, scored = np.array(observation), np.array(reward)
     for name, place in PLACES.items():
-        trajectory = session.experience[name].trajectory
-        assert trajectory is not None
-        np.testing.assert_array_equal(trajectory.observation, rows(seen, place))
+        rollout = session.rollouts[name]
+        assert rollout.has_actions
+        np.testing.assert_array_equal(rollout.observation, rows(seen, place))
         if described.action_of(name).mask is None:
-            assert trajectory.mask is None
+            assert rollout.action_mask is None
         else:
             own = np.array(mask)[..., : mask_size_of(described.action_of(name))]
-            np.testing.assert_array_equal(trajectory.mask, rows(own, place))
+            np.testing.assert_array_equal(rollout.action_mask, rows(own, place))
     for name in (*PLACES, "evolution"):
-        np.testing.assert_array_equal(session.experience[name].reward, rows(scored, described.seats_of(name)))
+        np.testing.assert_array_equal(session.rollouts[name].reward, rows(scored, described.seats_of(name)))
     np.testing.assert_allclose(session.reward, scored.sum(0), rtol=1e-5)
     assert np.ptp(scored[:, :, described.seats_of("evolution")]) > 0
-    assert session.experience["evolution"].trajectory is None
+    assert not session.rollouts["evolution"].has_actions
 
 
 def test_an_action_is_the_learners_answer_to_the_observation_and_its_own_noise(
@@ -111,15 +108,15 @@ def test_an_action_is_the_learners_answer_to_the_observation_and_its_own_noise(
     random = np.random.default_rng(np.random.SeedSequence(SEED, spawn_key=(NOISE, 3)))
     noise = [random.standard_normal((MARKETS // 2, SEATS, described.action_size), np.float32) for _ in range(2)]
     for name, place in PLACES.items():
-        trajectory, size = session.experience[name].trajectory, described.action_of(name).size
-        assert trajectory is not None
+        rollout, size = session.rollouts[name], described.action_of(name).size
+        assert rollout.has_actions
         explored = np.repeat(noise[1], 2, axis=0)[:, place, :size].reshape(-1, size)
-        mask = None if trajectory.mask is None else trajectory.mask[1]
-        action, _, columns = answer(learners_of(described)[name], trajectory.observation[1], explored, mask)
-        np.testing.assert_array_equal(trajectory.action[1], action)
-        assert set(trajectory.columns) == set(columns)
-        for key, column in columns.items():
-            np.testing.assert_array_equal(trajectory.columns[key][1], column)
+        mask = None if rollout.action_mask is None else rollout.action_mask[1]
+        action, _, extra = answer(learners_of(described)[name], rollout.observation[1], explored, mask)
+        np.testing.assert_array_equal(rollout.action[1], action)
+        assert set(rollout.extra) == set(extra)
+        for key, column in extra.items():
+            np.testing.assert_array_equal(rollout.extra[key][1], column)
 
 
 def test_pairs_share_their_luck_and_differ_by_their_candidates_alone(learning: Callable[..., EnvironmentSpec]) -> None:
@@ -132,9 +129,9 @@ def test_pairs_share_their_luck_and_differ_by_their_candidates_alone(learning: C
     sampler, _ = build(described)
     session = sampler.sample(0)
     assert (session.reward[0] != session.reward[1]).any()
-    trajectory = session.experience["ppo"].trajectory
-    assert trajectory is not None
-    first = trajectory.observation[0].reshape(MARKETS, 2, -1)
+    rollout = session.rollouts["ppo"]
+    assert rollout.has_actions
+    first = rollout.observation[0].reshape(MARKETS, 2, -1)
     np.testing.assert_array_equal(first[0::2], first[1::2])
 
 
@@ -144,8 +141,8 @@ def test_an_iteration_follows_from_seed_and_number_alone(learning: Callable[...,
     alone, _ = build(learning())
     session = alone.sample(2)
     np.testing.assert_array_equal(session.reward, sampled[2].reward)
-    for name, experience in session.experience.items():
-        np.testing.assert_array_equal(experience.reward, sampled[2].experience[name].reward)
+    for name, rollout in session.rollouts.items():
+        np.testing.assert_array_equal(rollout.reward, sampled[2].rollouts[name].reward)
     assert (sampled[0].reward != sampled[1].reward).any()
     other, _ = build(learning(), seed=SEED + 1)
     assert (other.sample(2).reward != session.reward).any()
@@ -197,34 +194,33 @@ def test_decisions_of_seats_that_come_leave_and_sleep_are_marked(learning: Calla
     ]
     described = replace(described, groups=groups)
     sampler, batch = build(described)
-    active, left = [], []
+    active, terminated = [], []
     step = batch.step
 
     def spied(action: NDArray[np.float32]):  # type: ignore[no-untyped-def]
         active.append(batch.active.copy())
         result = step(action)
-        left.append(result.terminated.copy())
+        terminated.append(result.terminated.copy())
         return result
 
     batch.step = spied  # type: ignore[method-assign]
     session = sampler.sample(0)
     for name in ("ppo", "other", "appo", "sac"):
-        experience, seats = session.experience[name], described.seats_of(name)
-        trajectory = experience.trajectory
-        assert trajectory is not None
-        np.testing.assert_array_equal(trajectory.decided, rows(np.array(active), seats))
-        np.testing.assert_array_equal(trajectory.left, rows(np.array(left), seats))
-        decided = trajectory.decided
-        assert decided.any()
-        assert not decided.all()
-        before = np.cumsum(decided, axis=0) == 0
-        after = np.cumsum(trajectory.left, axis=0) - trajectory.left > 0
-        assert not decided[after].any()
-        assert not experience.reward[before | after].any(), "nobody earns who is not there"
-        assert (experience.reward[~decided & ~before & ~after] != 0).any(), "who sleeps does"
-        learners_of(described)[name].learn(experience)
+        rollout, seats = session.rollouts[name], described.seats_of(name)
+        assert rollout.has_actions
+        np.testing.assert_array_equal(rollout.active, rows(np.array(active), seats))
+        np.testing.assert_array_equal(rollout.terminated, rows(np.array(terminated), seats))
+        acted = rollout.active
+        assert acted.any()
+        assert not acted.all()
+        before = np.cumsum(acted, axis=0) == 0
+        after = np.cumsum(rollout.terminated, axis=0) - rollout.terminated > 0
+        assert not acted[after].any()
+        assert not rollout.reward[before | after].any(), "nobody earns who is not there"
+        assert (rollout.reward[~acted & ~before & ~after] != 0).any(), "who sleeps does"
+        learners_of(described)[name].learn(rollout)
     np.testing.assert_allclose(
-        session.experience["evolution"].reward.sum(0).reshape(MARKETS, -1),
+        session.rollouts["evolution"].reward.sum(0).reshape(MARKETS, -1),
         session.reward[:, described.seats_of("evolution")],
         rtol=1e-4,
         atol=1e-6,
@@ -238,7 +234,7 @@ class Counting:
 
     def __init__(self, actor: Learner) -> None:
         self._actor = actor
-        self.prepare = actor.prepare
+        self.on_episode_start = actor.on_episode_start
 
     def act(self, observation: Floats, state: Floats, noise: Floats | None, mask: Masks | None = None) -> Decision:
         return Decision(answer(self._actor, observation, noise, mask).action, state + 1, {"state": state})
@@ -253,11 +249,11 @@ def test_a_row_remembers_its_own_decisions_of_the_session(learning: Callable[...
     for iteration in range(2):
         session = sampler.sample(iteration)
         for name in actors:
-            trajectory = session.experience[name].trajectory
-            assert trajectory is not None
-            assert not trajectory.decided.all()
-            before = np.cumsum(trajectory.decided, axis=0) - trajectory.decided
-            np.testing.assert_array_equal(trajectory.columns["state"][..., 0], before)
+            rollout = session.rollouts[name]
+            assert rollout.has_actions
+            assert not rollout.active.all()
+            before = np.cumsum(rollout.active, axis=0) - rollout.active
+            np.testing.assert_array_equal(rollout.extra["state"][..., 0], before)
 
 
 def test_a_group_that_never_decided_learns_nothing(learning: Callable[..., EnvironmentSpec]) -> None:
@@ -270,9 +266,9 @@ def test_a_group_that_never_decided_learns_nothing(learning: Callable[..., Envir
     session = sampler.sample(0)
     for name, learner in learners_of(described).items():
         before = learner.policy().weights.copy()
-        metrics = learner.learn(session.experience[name])
+        metrics = learner.learn(session.rollouts[name])
         if name in PLACES:
-            assert metrics.get("remembered", 0) == 0
+            assert metrics.get("replay_size", 0) == 0
             np.testing.assert_array_equal(learner.policy().weights, before)
 
 
@@ -309,5 +305,5 @@ def test_a_population_that_nobody_learns_in_is_played(learning: Callable[..., En
     described = learning()
     scripted = environment(groups=[group for group in described.groups if group.name == "noise"])
     session = build(scripted)[0].sample(0)
-    assert session.experience == {}
+    assert session.rollouts == {}
     assert session.reward.shape == (MARKETS, 4)

@@ -1,4 +1,4 @@
-"""The minds that a run begins with; the same seed gives the same ones."""
+"""The untrained learners and the opponents of a run; the same seed gives the same ones."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ import numpy as np
 
 from marl_market.agents.independent_learners import build_learner
 from marl_market.agents.interfaces import Learner, LearningAgent
-from marl_market.agents.opponents.snapshot_pool import HistoricalPolicies, SnapshotPool
+from marl_market.agents.opponents.snapshot_opponents import SnapshotOpponents
+from marl_market.agents.opponents.snapshot_pool import HistoricalPolicies
 from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.population.group import Group
 
 NEWBORNS = 10
-"""Spawn key of what newborns are drawn from, behind the run's seed."""
+"""Spawn key, behind the run's seed, of the seeds of learners and opponents."""
 
 
 def initial_learners(environment: EnvironmentSpec, seed: int) -> dict[str, Learner]:
-    """Return a learner for each group that learns, by name."""
+    """Return an untrained learner for each group that learns, by name."""
     return {
         group.name: build_learner(environment, group, word)
         for group, word in _seeded(environment, seed)
@@ -25,16 +26,18 @@ def initial_learners(environment: EnvironmentSpec, seed: int) -> dict[str, Learn
     }
 
 
-def initial_opponents(environment: EnvironmentSpec, seed: int) -> dict[str, SnapshotPool]:
-    """Return a gallery for each group that plays what another was, by name."""
-    return {
-        group.name: group.agent.snapshot_pool(environment, group.name, word)
-        for group, word in _seeded(environment, seed)
-        if isinstance(group.agent, HistoricalPolicies)
-    }
+def initial_opponents(environment: EnvironmentSpec, seed: int) -> SnapshotOpponents:
+    """Return the opponents of all groups of historical policies, without a snapshot."""
+    return SnapshotOpponents(
+        {
+            group.name: group.agent.snapshot_pool(environment, group.name, word)
+            for group, word in _seeded(environment, seed)
+            if isinstance(group.agent, HistoricalPolicies)
+        }
+    )
 
 
 def _seeded(environment: EnvironmentSpec, seed: int) -> Iterator[tuple[Group, int]]:
-    """Return each group and the seed of its mind."""
+    """Return each group and its seed."""
     words = np.random.SeedSequence(seed, spawn_key=(NEWBORNS,)).generate_state(len(environment.groups), np.uint32)
     return zip(environment.groups, map(int, words), strict=True)

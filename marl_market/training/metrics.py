@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-from marl_market.agents.sampling.sampler import Session
+from marl_market.agents.sampling.sampled_session import SampledSession
 from marl_market.env.environment import EnvironmentSpec
 from marl_market.market.units import decimal
 
 
-def session_metrics(session: Session, environment: EnvironmentSpec) -> dict[str, float]:
+def session_metrics(session: SampledSession, environment: EnvironmentSpec) -> dict[str, float]:
     """Return what a session says of the market and, per seat and session, of each group; money in currency."""
     unit = float(decimal(environment.spec.cash_unit))
     metrics = {

@@ -13,8 +13,8 @@ from marl_market.agents.rllib.learners.process import prepare_process
 from marl_market.agents.sampling.sampler import Sampler
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import EnvironmentSpec
+from marl_market.training.distributed_sampler import DistributedSampler
 from marl_market.training.trainer import Training
-from marl_market.training.workers import Workers
 
 WORKERS = (1, 2)
 
@@ -39,7 +39,7 @@ def measured(population: str, environment: EnvironmentSpec, training: Training) 
     threads = {"threads": training.threads, "best_of": REPEATS}
     yield Figure(f"{name}.0", agent_steps / seconds, "agent steps/s", {**conditions, **threads})
     for number in WORKERS:
-        with Workers(environment, markets, learners, 1, True, number, "local") as workers:
+        with DistributedSampler(environment, markets, learners, 1, True, number, "local") as workers:
             seconds = best_seconds(lambda: workers.sample(0), lambda: None)
             threads = {"threads": number, "best_of": REPEATS}
             yield Figure(f"{name}.{number}", agent_steps / seconds, "agent steps/s", {**conditions, **threads})

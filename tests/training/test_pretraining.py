@@ -65,7 +65,7 @@ def test_a_resumed_run_does_not_clone_again(
 def test_the_untrained_self_is_the_newborn(tmp_path: Path) -> None:
     trainer = Trainer(environment(CLONES), Training(markets=4, threads=1), 1, tmp_path)
     newborn = weights(trainer)
-    trainer._clone()
+    trainer._pretrain()
     cloned = weights(trainer)
     assert {name for name in newborn if newborn[name] != cloned[name]} == {"ppo", "evolution"}
     assert {name: policy.weights.tobytes() for name, policy in trainer._untrained.items()} == newborn
@@ -74,5 +74,5 @@ def test_the_untrained_self_is_the_newborn(tmp_path: Path) -> None:
 def test_a_run_without_clones_plays_no_session_more(tmp_path: Path) -> None:
     trainer = Trainer(learning_environment(), Training(markets=4, threads=1), 1, tmp_path)
     before = weights(trainer)
-    assert trainer._clone() == {}
+    assert trainer._pretrain() == {}
     assert weights(trainer) == before

@@ -13,7 +13,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from marl_market.agents.sampling.sampler import Sampler, Session
+from marl_market.agents.sampling.sampled_session import SampledSession
+from marl_market.agents.sampling.sampler import Sampler
 from marl_market.env.environment import EnvironmentSpec
 from marl_market.evaluation.outcomes import Evaluation
 from marl_market.market.tape_file import load_tape
@@ -260,7 +261,7 @@ def test_what_was_learned_is_saved_as_soon_as_a_session_is_disturbed(
 ) -> None:
     sample, saved = Sampler.sample, []
 
-    def disturbed(sampler: Sampler, iteration: int) -> Session:
+    def disturbed(sampler: Sampler, iteration: int) -> SampledSession:
         if iteration == 1:
             if error:
                 raise error

@@ -26,6 +26,11 @@ class TapeRecorder:
         self._events: list[NDArray[np.void]] = []
         self._opening = np.zeros(0, SHOWN)
 
+    def open(self) -> None:
+        """Begin a session; called after the reset."""
+        self._quotes, self._events = [], []
+        self.record()
+
     def record(self) -> None:
         """Take over what has happened since the last call."""
         market = self._batch.markets[self._market]

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from marl_market.agents.interfaces import Decision, Floats, Learner, LearningAgent, Masks
 from marl_market.agents.rollout import Rollout
-from marl_market.agents.sampling.sampler import NOISE, SEEDS, ConservationError, Sampler, Session
+from marl_market.agents.sampling.sampled_session import SampledSession
+from marl_market.agents.sampling.sampler import NOISE, SEEDS, ConservationError, Sampler
 from marl_market.agents.scripted.momentum import Momentum
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import EnvironmentSpec
@@ -40,7 +41,7 @@ def build(environment: EnvironmentSpec, seed: int = SEED, markets: int = MARKETS
     return Sampler(batch, learners_of(environment), seed), batch
 
 
-def copy(session: Session) -> Session:
+def copy(session: SampledSession) -> SampledSession:
     """Return a session that the next one does not overwrite."""
 
     def kept(rollout: Rollout) -> Rollout:
@@ -51,7 +52,7 @@ def copy(session: Session) -> Session:
 
 
 @pytest.fixture(scope="module")
-def played(learning: Callable[..., EnvironmentSpec]) -> tuple[EnvironmentSpec, Session, NDArray[np.uint64]]:
+def played(learning: Callable[..., EnvironmentSpec]) -> tuple[EnvironmentSpec, SampledSession, NDArray[np.uint64]]:
     """Return an environment, its third iteration, and the seeds of that by the sampler's own rule."""
     described = learning()
     sampler, _ = build(described)
@@ -66,7 +67,7 @@ def rows(values: NDArray[np.float32], seats: slice) -> NDArray[np.float32]:
 
 
 def test_a_learner_receives_what_its_seats_lived_through(
-    played: tuple[EnvironmentSpec, Session, NDArray[np.uint64]],
+    played: tuple[EnvironmentSpec, SampledSession, NDArray[np.uint64]],
 ) -> None:
     described, session, seeds = played
     batch = BatchMarket(described, MARKETS)
@@ -102,7 +103,7 @@ def test_a_learner_receives_what_its_seats_lived_through(
 
 
 def test_an_action_is_the_learners_answer_to_the_observation_and_its_own_noise(
-    played: tuple[EnvironmentSpec, Session, NDArray[np.uint64]],
+    played: tuple[EnvironmentSpec, SampledSession, NDArray[np.uint64]],
 ) -> None:
     described, session, _ = played
     random = np.random.default_rng(np.random.SeedSequence(SEED, spawn_key=(NOISE, 3)))

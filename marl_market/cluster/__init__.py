@@ -1,0 +1,1 @@
+"""Processes of a Ray cluster that share out work."""

@@ -1,4 +1,4 @@
-"""Workers: agent steps a second of as many processes, beside one process with all its threads, and their memory."""
+"""Workers: agent steps per second of several processes, beside one process with all its threads, and their memory."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WORKERS = (1, 2)
 
 
 def measure(quick: bool) -> Iterator[Figure]:
-    """Measure the mixed population and the same without PPO; with `quick` a session too short."""
+    """Measure the mixed population and the same without PPO; with `quick` sessions too short to compare."""
     environment, training = mixed((*QUICK, "training.markets=4") if quick else ())
     prepare_process()
     groups = [group for group in environment.groups if group.name != "ppo"]
@@ -29,7 +29,7 @@ def measure(quick: bool) -> Iterator[Figure]:
 
 
 def measured(population: str, environment: EnvironmentSpec, training: Training) -> Iterator[Figure]:
-    """Measure sampling, sending of weights and joining included, by this process and by workers."""
+    """Measure sampling, including sending weights and joining sessions, by this process and by workers."""
     learners, markets = initial_learners(environment, 1), training.markets
     agent_steps = markets * environment.spec.session_steps * environment.seats
     name = f"workers.agent_steps_per_second.{population}"

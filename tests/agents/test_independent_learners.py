@@ -1,4 +1,4 @@
-"""Seats of one group that learn each for itself."""
+"""Seats of one group that learn independently."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def test_seats_that_do_not_compile_are_asked_each_for_itself() -> None:
     assert (other.reward != played.reward).any()
 
 
-def test_a_group_shares_one_mind_unless_told_otherwise() -> None:
+def test_a_group_shares_parameters_by_default() -> None:
     assert not isinstance(new_learner(described("ppo", parameter_sharing=True)), IndependentLearners)
     one, many = (
         identity_of(described("ppo", parameter_sharing=parameter_sharing), MARKETS, 1)
@@ -162,7 +162,7 @@ def test_auxiliary_heads_watch_a_group_as_a_whole() -> None:
         new_learner(market)
 
 
-def test_what_one_learner_shares_another_acts_by() -> None:
+def test_a_learner_acts_by_the_weights_of_another() -> None:
     market = described("ppo")
     learner, other = new_learner(market), new_learner(market, seed=9)
     other.set_weights(learner.get_weights())
@@ -172,10 +172,10 @@ def test_what_one_learner_shares_another_acts_by() -> None:
 def test_each_seat_can_begin_as_a_clone() -> None:
     agent = BehaviorCloning(PPO(hidden=(8,), epochs=1), AvellanedaStoikov(), sessions=2, epochs=2)
     market = environment([Group("noise", ZeroIntelligence(), 4), Group("focal", agent, 2, parameter_sharing=False)])
-    learner, untaught = new_learner(market), new_learner(market)
+    learner, untrained = new_learner(market), new_learner(market)
     found = pretrain(market, {"focal": learner}, MARKETS, 1, 1)
     assert np.isfinite(found["focal"]["clone_loss"])
-    own, before = (np.split(each.policy().weights, 2) for each in (learner, untaught))
+    own, before = (np.split(each.policy().weights, 2) for each in (learner, untrained))
     assert all((mine != first).any() for mine, first in zip(own, before, strict=True))
 
 

@@ -166,10 +166,10 @@ def test_every_market_carries_its_candidate_in_mirrored_pairs(described: Environ
     batch = BatchMarket(described, MARKETS)
     learner = new_learner(described, "evolution")
     learner.on_episode_start(batch)
-    center = learner.policy()
+    mean = learner.policy()
     rows = batch.param_rows["evolution"]
-    weights = batch.params["weight"][rows, : center.network.parameter_count]
-    mirrored = weights[0::2] + weights[1::2] - 2 * center.weights
+    weights = batch.params["weight"][rows, : mean.network.parameter_count]
+    mirrored = weights[0::2] + weights[1::2] - 2 * mean.weights
     np.testing.assert_allclose(mirrored, 0, atol=1e-6)
     assert len({row.tobytes() for row in weights}) == MARKETS
     seats = batch.markets["seat"]["agent"]["params_row"][:, described.seats_of("evolution")]
@@ -180,11 +180,11 @@ def test_the_search_moves_toward_the_better_candidate_of_each_pair(described: En
     batch = BatchMarket(described, 2)
     learner = new_learner(described, "evolution")
     learner.on_episode_start(batch)
-    center = learner.policy().weights
-    candidates = batch.params["weight"][batch.param_rows["evolution"], : center.size].copy()
+    mean = learner.policy().weights
+    candidates = batch.params["weight"][batch.param_rows["evolution"], : mean.size].copy()
     # The seats of market 1 earn more: (steps, rows), market by market.
     learner.learn(without_actions(np.array([[0, 1, 2, 3], [0, 1, 2, 3]], np.float32)))
-    step, better = learner.policy().weights - center, candidates[1] - candidates[0]
+    step, better = learner.policy().weights - mean, candidates[1] - candidates[0]
     assert (np.sign(step) == np.sign(better)).all()
 
 

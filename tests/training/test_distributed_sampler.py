@@ -57,7 +57,7 @@ def own_ray() -> Iterator[None]:
 
 
 def evolving(**changes: Any) -> EnvironmentSpec:
-    """Return an environment of scripted and evolving groups; the latter share out the markets differently."""
+    """Return an environment of scripted and evolving groups; the latter differ in their sessions per candidate."""
     groups = (
         Group("evolution", EvolutionStrategy((4,)), 2),
         Group("genetic", EvolutionStrategy((4,), GeneticAlgorithm(), sessions=2), 1),

@@ -1,4 +1,4 @@
-"""Every kind of learner comes close to a maker in a small market, and learns on from there."""
+"""Every kind of learner is cloned from a maker in a small market, and learns on from there."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def cloned(market: EnvironmentSpec, seed: int = 1) -> tuple[Any, dict[str, float
 
 
 @pytest.mark.parametrize("name", LEARNERS)
-def test_every_learner_comes_close_to_its_teacher_and_learns_on(name: str) -> None:
+def test_every_learner_comes_close_to_its_expert_and_learns_on(name: str) -> None:
     agent, action = LEARNERS[name]
     market = described(agent, action)
     learner, metrics = cloned(market)
@@ -71,7 +71,7 @@ def test_every_learner_comes_close_to_its_teacher_and_learns_on(name: str) -> No
     assert (learner.policy().weights != weights).any()
 
 
-def test_a_clone_explores_as_a_newborn_does_and_knows_what_its_sessions_bring() -> None:
+def test_a_clone_explores_as_before_and_its_critic_is_fitted() -> None:
     agent, action = LEARNERS["ppo"]
     market = described(agent, action)
     learner, metrics = cloned(market)
@@ -91,14 +91,14 @@ def test_the_target_networks_of_a_clone_are_its_own() -> None:
                 np.testing.assert_array_equal(parameter.detach(), copied.detach())
 
 
-def test_a_policy_with_a_memory_is_not_cloned() -> None:
+def test_a_policy_with_a_hidden_state_raises() -> None:
     market = described(PPO(hidden=(16,), lstm_size=4), QUOTES)
     agent: Any = market.groups[1].agent
-    with pytest.raises(ValueError, match="what has a memory cannot imitate"):
+    with pytest.raises(ValueError, match="behavior cloning needs a policy without hidden state"):
         agent.learner(market, "focal", 1)
 
 
-def test_a_clone_is_described_by_who_learns_and_who_teaches() -> None:
+def test_a_bad_field_raises() -> None:
     expert = AvellanedaStoikov()
     for wrong, message in (
         ({"agent": expert}, "one that learns"),

@@ -123,7 +123,7 @@ def test_a_run_against_snapshots_resumes_as_if_it_had_never_stopped(tmp_path: Pa
         (HistoricalPolicies("ppo"), LimitGrid(), r"population\.past\.action is LimitGrid.*that of ppo"),
     ],
 )
-def test_what_it_cannot_play_is_named(agent: HistoricalPolicies, action: Any, complaint: str, tmp_path: Path) -> None:
+def test_a_bad_group_or_action_is_named(agent: HistoricalPolicies, action: Any, complaint: str, tmp_path: Path) -> None:
     groups = [*population().groups[:2], Group("past", agent, 2, action=action)]
     with pytest.raises(ValueError, match=complaint):
         Trainer(population(groups=groups), Training(iterations=1, markets=2, threads=1), 1, tmp_path)

@@ -25,7 +25,7 @@ from tests.builders import environment, market_spec
 SEED, MARKETS = 7, 4
 SEATS = 7
 PLACES = {"ppo": slice(0, 2), "other": slice(2, 3), "appo": slice(3, 4), "dqn": slice(4, 6), "sac": slice(6, 7)}
-"""Of each group in the arrays of the external seats."""
+"""Indices of each group among the external seats."""
 
 
 def learners_of(environment: EnvironmentSpec) -> dict[str, Learner]:
@@ -66,7 +66,7 @@ def rows(values: NDArray[np.float32], seats: slice) -> NDArray[np.float32]:
     return np.stack([own[:, market, seat] for market in range(own.shape[1]) for seat in range(own.shape[2])], axis=1)
 
 
-def test_a_learner_receives_what_its_seats_lived_through(
+def test_a_learner_receives_the_rollout_of_its_seats(
     played: tuple[EnvironmentSpec, SampledSession, NDArray[np.uint64]],
 ) -> None:
     described, session, seeds = played
@@ -120,7 +120,9 @@ def test_an_action_is_the_learners_answer_to_the_observation_and_its_own_noise(
             np.testing.assert_array_equal(rollout.extra[key][1], column)
 
 
-def test_pairs_share_their_luck_and_differ_by_their_candidates_alone(learning: Callable[..., EnvironmentSpec]) -> None:
+def test_pairs_share_random_numbers_and_differ_by_their_candidates_alone(
+    learning: Callable[..., EnvironmentSpec],
+) -> None:
     described = learning()
     alone = replace(described, groups=[group for group in described.groups if group.name != "evolution"])
     sampler, _ = build(alone)
@@ -149,7 +151,7 @@ def test_an_iteration_follows_from_seed_and_number_alone(learning: Callable[...,
     assert (other.sample(2).reward != session.reward).any()
 
 
-def test_what_a_session_says_of_the_market_is_counted_over_all_its_steps(
+def test_market_metrics_are_taken_over_all_steps(
     learning: Callable[..., EnvironmentSpec],
 ) -> None:
     sampler, batch = build(learning())
@@ -191,7 +193,7 @@ def test_decisions_of_seats_that_come_leave_and_sleep_are_marked(learning: Calla
     groups = [
         replace(group, participation=None if group.name == "noise" else participation)
         for group in described.groups
-        if group.name != "dqn"  # has no choice left for a pace
+        if group.name != "dqn"  # has no choice left for the timing
     ]
     described = replace(described, groups=groups)
     sampler, batch = build(described)
@@ -217,8 +219,8 @@ def test_decisions_of_seats_that_come_leave_and_sleep_are_marked(learning: Calla
         before = np.cumsum(acted, axis=0) == 0
         after = np.cumsum(rollout.terminated, axis=0) - rollout.terminated > 0
         assert not acted[after].any()
-        assert not rollout.reward[before | after].any(), "nobody earns who is not there"
-        assert (rollout.reward[~acted & ~before & ~after] != 0).any(), "who sleeps does"
+        assert not rollout.reward[before | after].any(), "a seat outside the market has no reward"
+        assert (rollout.reward[~acted & ~before & ~after] != 0).any(), "a seat that sleeps has"
         learners_of(described)[name].learn(rollout)
     np.testing.assert_allclose(
         session.rollouts["evolution"].reward.sum(0).reshape(MARKETS, -1),
@@ -229,7 +231,7 @@ def test_decisions_of_seats_that_come_leave_and_sleep_are_marked(learning: Calla
 
 
 class Counting:
-    """A mind that remembers how often each row has decided, and acts as another one."""
+    """An actor whose hidden state counts the decisions of each row; it acts as another one."""
 
     state_size = 1
 
@@ -241,7 +243,7 @@ class Counting:
         return Decision(answer(self._actor, observation, noise, mask).action, state + 1, {"state": state})
 
 
-def test_a_row_remembers_its_own_decisions_of_the_session(learning: Callable[..., EnvironmentSpec]) -> None:
+def test_a_row_keeps_its_own_hidden_state_in_the_session(learning: Callable[..., EnvironmentSpec]) -> None:
     described = learning(timing=ChosenDelay((1, 3)), spec=market_spec(session_steps=30))
     described = replace(described, groups=[group for group in described.groups if group.name != "dqn"])
     actors = {name: Counting(actor) for name, actor in learners_of(described).items() if name != "evolution"}
@@ -273,13 +275,13 @@ def test_a_group_that_never_decided_learns_nothing(learning: Callable[..., Envir
             np.testing.assert_array_equal(learner.policy().weights, before)
 
 
-def test_an_odd_number_of_markets_is_refused(learning: Callable[..., EnvironmentSpec]) -> None:
+def test_an_odd_number_of_markets_raises(learning: Callable[..., EnvironmentSpec]) -> None:
     with pytest.raises(ValueError, match=r"training\.markets is 3; markets go in pairs"):
         build(learning(), markets=3)
 
 
 @pytest.mark.parametrize(("field", "unit"), [("position", "lots"), ("cash", "cash units")])
-def test_what_is_made_from_nothing_stops_the_run(
+def test_positions_or_money_from_nothing_stop_the_run(
     learning: Callable[..., EnvironmentSpec], field: str, unit: str
 ) -> None:
     sampler, batch = build(learning())
@@ -296,13 +298,13 @@ def test_what_is_made_from_nothing_stops_the_run(
         sampler.sample(0)
 
 
-def test_a_market_that_nobody_quotes_in_has_no_spread() -> None:
+def test_a_market_without_quotes_has_no_spread() -> None:
     session = build(environment(groups=[Group("momentum", Momentum(), 2)]))[0].sample(0)
     assert math.isnan(session.spread_ticks)
     assert (session.trades_per_step, session.volatility_ticks) == (0, 0)
 
 
-def test_a_population_that_nobody_learns_in_is_played(learning: Callable[..., EnvironmentSpec]) -> None:
+def test_a_population_without_learners_is_played(learning: Callable[..., EnvironmentSpec]) -> None:
     described = learning()
     scripted = environment(groups=[group for group in described.groups if group.name == "noise"])
     session = build(scripted)[0].sample(0)

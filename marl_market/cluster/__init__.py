@@ -1,1 +1,1 @@
-"""Processes of a Ray cluster that share out work."""
+"""Worker processes on a Ray cluster."""

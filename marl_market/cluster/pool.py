@@ -1,7 +1,7 @@
-"""A pool of worker processes on a Ray cluster, for any class of worker and any share of work.
+"""A pool of worker processes on a Ray cluster, for any class of worker and any shard of work.
 
-A worker must answer from its share and the arguments of the call alone: one that dies is replaced by another of the
-same share, which is asked again.
+A worker must answer from its shard and the arguments of the call alone: one that dies is replaced by another of the
+same shard, which is asked again.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ class Place(NamedTuple):
 class Host:
     """The process of one worker."""
 
-    def __init__(self, build: Callable[[Any], Any], share: Any) -> None:
-        """Build the worker of a share."""
+    def __init__(self, build: Callable[[Any], Any], shard: Any) -> None:
+        """Build the worker of a shard."""
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is handled by the driver, which still wants the answer
-        self._worker = build(share)
+        self._worker = build(shard)
 
     def call(self, method: str, *arguments: Any) -> Any:
         """Return the answer of a method of the worker."""
@@ -66,20 +66,20 @@ class WorkerPool:
     """
 
     def __init__(
-        self, build: Callable[[Any], Any], shares: Sequence[Any], address: str = "local", config: str = "cluster"
+        self, build: Callable[[Any], Any], shards: Sequence[Any], address: str = "local", config: str = "cluster"
     ) -> None:
-        """Start the worker `build(share)` of each share, whose text names it in errors.
+        """Start the worker `build(shard)` of each shard, whose text names it in errors.
 
         `address` is that of the Ray to join: "local" starts one on this machine, "auto" joins the running one.
         `config` is the config section of `workers` and `address` that errors name. Raises WorkersError if no Ray
         answers or it has too few cores.
         """
         self._build = build
-        self._shares = list(shares)
+        self._shards = list(shards)
         self._owns_ray = not ray.is_initialized()
         if self._owns_ray:
-            connect(address, len(self._shares), config)
-        self._hosts = [self._start(index) for index in range(len(self._shares))]
+            connect(address, len(self._shards), config)
+        self._hosts = [self._start(index) for index in range(len(self._shards))]
 
     def __enter__(self) -> Self:
         return self
@@ -92,7 +92,7 @@ class WorkerPool:
             ray.shutdown()
 
     def call(self, method: str, *arguments: Any) -> list[Any]:
-        """Return the answers of all workers, in order of their shares; each argument is sent once per node.
+        """Return the answers of all workers, in order of their shards; each argument is sent once per node.
 
         Raises WorkersError if workers die one after another, and the error of a worker.
         """
@@ -112,7 +112,7 @@ class WorkerPool:
         return f"{len(places)} workers of one thread (nodes: {counts}), each of up to {memory:.0f} MB"
 
     def _start(self, index: int) -> Any:
-        """Return a new worker of a share; each node gets one before any gets its second, as far as cores go."""
+        """Return a new worker of a shard; each node gets one before any gets its second, as far as cores go."""
         cores = sorted(
             (core, node["NodeID"])
             for node in ray.nodes()
@@ -123,7 +123,7 @@ class WorkerPool:
         # Softly, and without a core reserved: if a node is lost, the others take over its workers.
         placement = NodeAffinitySchedulingStrategy(node, soft=True)
         host = ray.remote(Host).options(scheduling_strategy=placement, runtime_env={"env_vars": ONE_THREAD})
-        return host.remote(self._build, self._shares[index])
+        return host.remote(self._build, self._shards[index])
 
     def _ask(self, method: str, *arguments: Any) -> list[Any]:
         """Return the answer of each host; one that dies is replaced and asked again."""
@@ -140,7 +140,7 @@ class WorkerPool:
             self._hosts[index] = self._start(index)
             pending = getattr(self._hosts[index], method).remote(*arguments)
         raise WorkersError(
-            f"{ATTEMPTS} workers died in turn over {self._shares[index]}; the last one: {last}"
+            f"{ATTEMPTS} workers died in turn over {self._shards[index]}; the last one: {last}"
         ) from last
 
 

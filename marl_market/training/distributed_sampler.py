@@ -55,7 +55,7 @@ class DistributedSampler:
         address: str,
         opponents: Opponents | None = None,
     ) -> None:
-        """Share out `markets` over `workers` processes of the Ray at `address`, see `WorkerPool`.
+        """Distribute `markets` over `workers` processes of the Ray at `address`, see `WorkerPool`.
 
         `learners` (by group name) and `opponents` are those of the run. Raises ValueError for an odd number of markets
         in pairs, and WorkersError if no Ray answers or it has too few cores.

@@ -273,7 +273,7 @@ class Trainer:
 
 
 def _by_learner(found: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
-    return {f"learner/{name}/{key}": value for name, said in found.items() for key, value in said.items()}
+    return {f"learner/{name}/{key}": value for name, metrics in found.items() for key, value in metrics.items()}
 
 
 def _device_here(device: str) -> str:

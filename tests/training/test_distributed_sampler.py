@@ -216,7 +216,7 @@ def test_workers_that_die_as_fast_as_they_are_replaced_end_the_run(
 ) -> None:
     monkeypatch.setattr("marl_market.cluster.pool.ATTEMPTS", 2)  # each takes seconds to start
     with workers_of(evolving(), 1) as workers:
-        monkeypatch.setattr(workers._pool, "_shares", [MarketShard(4, 7, 8)])  # whose worker cannot be built
+        monkeypatch.setattr(workers._pool, "_shards", [MarketShard(4, 7, 8)])  # whose worker cannot be built
         os.kill(workers.places()[0].process, signal.SIGKILL)
         with pytest.raises(WorkersError, match=r"(?s)2 workers died in turn over markets 4 to 6; .*must be even"):
             workers.sample(0)

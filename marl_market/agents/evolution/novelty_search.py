@@ -72,7 +72,7 @@ class NoveltySearch:
         return self.climber.ask(state.search, candidates)
 
     def tell(self, state: NoveltyState, fitness: ArrayLike, behavior: Behavior | None = None) -> NoveltyState:
-        """Return the state after the candidates of `ask` have scored `fitness` and shown `behavior`.
+        """Return the state after the candidates of `ask` have scored `fitness` with `behavior`.
 
         Raises ValueError without a behavior, or for one that is not finite.
         """

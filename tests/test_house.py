@@ -57,6 +57,9 @@ def test_the_imports_obey_the_rules(house: Path) -> None:
         ("agents/scripted/guest.py", "import ray", "marl_market.agents.scripted.guest -> ray"),
         ("agents/evolution/guest.py", "import ray", "marl_market.agents.evolution.guest -> ray"),
         ("evaluation/guest.py", "from ray import tune", "marl_market.evaluation.guest -> ray"),
+        ("training/guest.py", "import ray", "marl_market.training.guest -> ray"),
+        ("calibration/readers/guest.py", "import ray", "marl_market.calibration.readers.guest -> ray"),
+        ("cluster/guest.py", "import marl_market.agents", "marl_market.cluster.guest -> marl_market.agents"),
         ("env/guest.py", "from torch import nn", "marl_market.env.guest -> torch"),
     ],
 )
@@ -70,8 +73,10 @@ def test_a_wrong_import_or_a_stray_folder_fails(house: Path, module: str, source
     ("module", "source"),
     [
         ("reporting/guest.py", "import wandb"),
-        ("training/guest.py", "import ray, torch"),
-        ("calibration/readers/guest.py", "import ray"),
+        ("training/guest.py", "import marl_market.cluster.pool, torch"),
+        ("calibration/readers/guest.py", "import marl_market.cluster.pool"),
+        ("evaluation/guest.py", "import marl_market.cluster.pool"),
+        ("cluster/guest.py", "import ray"),
         ("agents/rllib/guest.py", "import ray, torch"),
         ("agents/evolution/guest.py", "import torch"),
         ("league/__init__.py", "import marl_market.env"),

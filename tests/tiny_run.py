@@ -37,7 +37,7 @@ def one_torch_thread() -> None:
 
 
 def learning_environment(**changes: Any) -> EnvironmentSpec:
-    # The groups with a mind outside the step are not neighbors: the sampler has to tell their seats apart.
+    # The external groups are not neighbors, so that the sampler has to find their seats.
     groups = (
         Group("ppo", PPO(hidden=(8,), minibatch_size=32, epochs=2), 2),
         Group("noise", ZeroIntelligence(), 4),
@@ -57,7 +57,7 @@ def learning() -> Callable[..., EnvironmentSpec]:
 
 @pytest.fixture(scope="session")
 def train() -> Callable[..., Trainer]:
-    """Return what trains in a folder: `resume` goes on there, `sizes` change those of a tiny run."""
+    """Return a function that trains in a folder: `resume` continues there, `sizes` change those of a tiny run."""
 
     def run(folder: Path, seed: int = 1, resume: bool = False, changes: dict[str, Any] | None = None, **sizes: Any):  # type: ignore[no-untyped-def]
         trainer = Trainer(learning_environment(**changes or {}), Training(**{**SIZES, **sizes}), seed, folder)

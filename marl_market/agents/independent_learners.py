@@ -1,4 +1,4 @@
-"""A group each of whose seats learns for itself, whatever the algorithm."""
+"""Independent learners: one learner per seat of a group, of any algorithm."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ from marl_market.market.spec import MarketSpec
 
 
 def build_learner(environment: EnvironmentSpec, group: Group, seed: int) -> Learner:
-    """Return the newborn learner of a group, or one of each of its seats where they share none.
+    """Return the untrained learner of a group; without parameter sharing, one learner per seat.
 
-    Raises TypeError for an agent that cannot learn, and ValueError for seats that should each evolve, since those of a
-    group are a candidate's together, or have auxiliary heads, which watch the group as a whole.
+    Raises TypeError for an agent that cannot learn, and ValueError without parameter sharing for agents that evolve,
+    since a candidate plays all seats of the group, or have auxiliary tasks, whose labels are those of the whole group.
     """
     if not isinstance(group.agent, LearningAgent):
         raise TypeError(f"population.{group.name}.agent is {group.agent}, which cannot learn")
@@ -42,19 +42,20 @@ def build_learner(environment: EnvironmentSpec, group: Group, seed: int) -> Lear
         return group.agent.learner(environment, group.name, seed)
     if group.agent.traits.parameters_per == "market":
         raise ValueError(
-            f"population.{group.name}.parameter_sharing is {group.parameter_sharing} and its agent evolves; it must be true: make a group of "
-            "each seat that evolves for itself"
+            f"population.{group.name}.parameter_sharing is {group.parameter_sharing} and its agent evolves; it must be "
+            "true: make a group of each seat that evolves by itself"
         )
     if getattr(getattr(group.agent, "agent", group.agent), "auxiliary", None):
         raise ValueError(
-            f"population.{group.name}.parameter_sharing is {group.parameter_sharing} and its agent has auxiliary heads; it must be true"
+            f"population.{group.name}.parameter_sharing is {group.parameter_sharing} and its agent has auxiliary "
+            "heads; it must be true"
         )
     seeds = derive_seeds(seed, Stream.SEAT, group.count)
     return IndependentLearners([group.agent.learner(environment, group.name, own) for own in seeds])
 
 
 class IndependentLearners:
-    """Hand what the seats of a group live through to one learner a seat."""
+    """One learner per seat of a group; each gets the rows of its own seat."""
 
     def __init__(self, learners: Sequence[Learner]) -> None:
         """Begin with the learner of each seat, all built alike."""
@@ -62,10 +63,10 @@ class IndependentLearners:
         self.state_size = learners[0].state_size
 
     def on_episode_start(self, batch: BatchMarket, shard: MarketShard | None = None) -> None:
-        """Write nothing: the minds are outside the step."""
+        """Do nothing: the policies are outside the step."""
 
     def act(self, observation: Floats, state: Floats, noise: Floats | None, mask: Masks | None = None) -> Decision:
-        """Return what each row does, as the learner of its seat says."""
+        """Return the actions of each row by the learner of its seat."""
         return _ask(self._learners, observation, state, noise, mask)
 
     def learn(self, rollout: Rollout) -> dict[str, float]:
@@ -73,13 +74,13 @@ class IndependentLearners:
         return _means(learner.learn(self._of(rollout, seat)) for seat, learner in enumerate(self._learners))
 
     def _of(self, rollout: Rollout, seat: int) -> Rollout:
-        """Return the rows of one seat, one a market."""
+        """Return the rows of one seat, one per market."""
         if not rollout.has_actions:
             raise TypeError("rollout has no actions; independent learners learn from those of external agents")
         return rollout.of_rows(slice(seat, None, len(self._learners)))
 
     def policy(self) -> Policy:
-        """Return what the seats have learned, compiled where all of it can be."""
+        """Return the policies of all seats, compiled if all of them compile."""
         policies = [learner.policy() for learner in self._learners]
         compiled = [policy for policy in policies if isinstance(policy, CompiledPolicy)]
         if len(compiled) == len(policies):
@@ -87,19 +88,19 @@ class IndependentLearners:
         return IndependentExternalPolicies(tuple(policy for policy in policies if isinstance(policy, ExternalPolicy)))
 
     def pretrain(self, rollouts: Sequence[Rollout], config: BCConfig) -> dict[str, float]:
-        """Let each imitate what was done in its own seat, see `marl_market.agents.imitation.behavior_cloning.CloningLearner`."""
+        """Pretrain each learner on the demonstrations of its own seat, see `CloningLearner`; return mean metrics."""
         return _means(
             learner.pretrain([self._of(rollout, seat) for rollout in rollouts], config)  # type: ignore[attr-defined]
             for seat, learner in enumerate(self._learners)
         )
 
     def get_weights(self) -> list[Any]:
-        """Return what minds born alike need in order to act as these do now."""
+        """Return the weights of all learners."""
         return [learner.get_weights() for learner in self._learners]
 
-    def set_weights(self, shared: Sequence[Any]) -> None:
-        """Act as those do whose `get_weights` this is."""
-        for learner, own in zip(self._learners, shared, strict=True):
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Act by the weights of another `get_weights`."""
+        for learner, own in zip(self._learners, weights, strict=True):
             learner.set_weights(own)
 
     def get_state(self) -> dict[str, Any]:
@@ -126,7 +127,7 @@ class IndependentCompiledPolicies:
 
     @property
     def observation_size(self) -> int:
-        """Return how many numbers the networks see."""
+        """Return the size of the networks' observation."""
         return self.policies[0].observation_size
 
     @property
@@ -135,18 +136,18 @@ class IndependentCompiledPolicies:
         return np.concatenate([policy.weights for policy in self.policies])
 
     def parameters(self, spec: MarketSpec, seats: int) -> Sequence[float]:
-        """Return none: what they know is in their weights."""
+        """Return no parameters: the policies are in their weights."""
         return ()
 
-    def write_params(self, actors: NDArray[np.void], rows: slice) -> None:
-        """Write each network into the mind record of its seat."""
+    def write_params(self, params: NDArray[np.void], rows: slice) -> None:
+        """Write each network into the PARAMS record of its seat."""
         for row, policy in zip(range(rows.start, rows.stop), self.policies, strict=True):
-            policy.write_params(actors, slice(row, row + 1))
+            policy.write_params(params, slice(row, row + 1))
 
 
 @dataclass(frozen=True, eq=False)
 class IndependentExternalPolicies(External):
-    """Ask a policy of its own for each seat.
+    """Act by a policy of its own in each seat.
 
     Attributes:
         policies: of the seats, in order.
@@ -156,7 +157,7 @@ class IndependentExternalPolicies(External):
 
     @property
     def state_size(self) -> int:
-        """Return how many numbers a row remembers."""
+        """Return the size of a row's hidden state."""
         return self.policies[0].state_size
 
     @property
@@ -165,12 +166,12 @@ class IndependentExternalPolicies(External):
         return np.concatenate([policy.weights for policy in self.policies])
 
     def act(self, observation: Floats, state: Floats, noise: Floats | None, mask: Masks | None = None) -> Decision:
-        """Return what each row does, as the policy of its seat says."""
+        """Return the actions of each row by the policy of its seat."""
         return _ask(self.policies, observation, state, noise, mask)
 
 
 def _means(metrics: Iterable[Mapping[str, float]]) -> dict[str, float]:
-    """Return the mean of each metric over those who report it."""
+    """Return the mean of each metric over the learners that report it."""
     found = list(metrics)
     names = dict.fromkeys(name for each in found for name in each)
     return {name: float(np.mean([each[name] for each in found if name in each])) for name in names}
@@ -179,7 +180,7 @@ def _means(metrics: Iterable[Mapping[str, float]]) -> dict[str, float]:
 def _ask(
     actors: Sequence[Actor], observation: Floats, state: Floats, noise: Floats | None, mask: Masks | None
 ) -> Decision:
-    """Return what rows do that belong to each of several minds in turn."""
+    """Return the actions of rows that belong to several actors in turn."""
     count = len(actors)
     found = [
         actor.act(

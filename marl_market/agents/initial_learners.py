@@ -1,4 +1,4 @@
-"""The minds that a run begins with; the same seed gives the same ones."""
+"""The untrained learners and the opponents of a run; the same seed gives the same ones."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ from collections.abc import Iterator
 
 from marl_market.agents.independent_learners import build_learner
 from marl_market.agents.interfaces import Learner, LearningAgent
-from marl_market.agents.opponents.snapshot_pool import HistoricalPolicies, SnapshotPool
+from marl_market.agents.opponents.snapshot_opponents import SnapshotOpponents
+from marl_market.agents.opponents.snapshot_pool import HistoricalPolicies
 from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.population.group import Group
 from marl_market.market.seeding import Stream, derive_seeds
 
 
 def initial_learners(environment: EnvironmentSpec, seed: int) -> dict[str, Learner]:
-    """Return a learner for each group that learns, by name."""
+    """Return an untrained learner for each group that learns, by name."""
     return {
         group.name: build_learner(environment, group, word)
         for group, word in _seeded(environment, seed)
@@ -21,15 +22,17 @@ def initial_learners(environment: EnvironmentSpec, seed: int) -> dict[str, Learn
     }
 
 
-def initial_opponents(environment: EnvironmentSpec, seed: int) -> dict[str, SnapshotPool]:
-    """Return a gallery for each group that plays what another was, by name."""
-    return {
-        group.name: group.agent.snapshot_pool(environment, group.name, word)
-        for group, word in _seeded(environment, seed)
-        if isinstance(group.agent, HistoricalPolicies)
-    }
+def initial_opponents(environment: EnvironmentSpec, seed: int) -> SnapshotOpponents:
+    """Return the opponents of all groups of historical policies, without a snapshot."""
+    return SnapshotOpponents(
+        {
+            group.name: group.agent.snapshot_pool(environment, group.name, word)
+            for group, word in _seeded(environment, seed)
+            if isinstance(group.agent, HistoricalPolicies)
+        }
+    )
 
 
 def _seeded(environment: EnvironmentSpec, seed: int) -> Iterator[tuple[Group, int]]:
-    """Return each group and the seed of its mind."""
+    """Return each group and its seed."""
     return zip(environment.groups, derive_seeds(seed, Stream.LEARNER, len(environment.groups)), strict=True)

@@ -1,4 +1,4 @@
-"""The interfaces of policies and learners, the same for every algorithm: all that sampling and training know of them."""
+"""The interfaces of policies, learners and opponents, the same for every algorithm."""
 
 from __future__ import annotations
 
@@ -29,29 +29,32 @@ class Decision(NamedTuple):
 
 
 class MarketShard(NamedTuple):
-    """The markets of a run that one batch plays: those from `start` to before `stop`, of `total`."""
+    """The markets `start` to before `stop` of a run of `total` markets."""
 
     start: int
     stop: int
     total: int
 
+    def __str__(self) -> str:
+        return f"markets {self.start} to {self.stop - 1}"
+
 
 class Actor(Protocol):
     """A function from observations to actions outside the compiled step.
 
-    It is stateless: the hidden state is a value that the caller carries from action to action.
+    It is stateless: the caller carries the hidden state from action to action.
 
     Attributes:
-        state_size: numbers of a row's hidden state, S; 0 for a feedforward policy.
+        state_size: size of a row's hidden state, S; 0 for a feedforward policy.
     """
 
     @property
     def state_size(self) -> int: ...
 
     def act(self, observation: Floats, state: Floats, noise: Floats | None, mask: Masks | None = None) -> Decision:
-        """Return the actions of observations `(R, D)` and hidden states `(R, S)`.
+        """Return the actions for observations `(R, D)` and hidden states `(R, S)`.
 
-        `noise` `(R, A)` is standard normal and explores; None asks for the greedy action. `mask` `(R, C)` is 1 for
+        `noise` `(R, A)` is standard normal exploration noise; None asks for greedy actions. `mask` `(R, C)` is 1 for
         each legal choice; None: all are legal.
         """
         ...
@@ -62,8 +65,9 @@ def initial_state(actor: Actor, rows: int) -> Floats:
     return np.zeros((rows, actor.state_size), np.float32)
 
 
+@runtime_checkable
 class EpisodeActor(Actor, Protocol):
-    """An actor of one group that prepares for each episode; it is asked for actions if the group is external."""
+    """The actor of one group; `act` is called if the group is external."""
 
     def on_episode_start(self, batch: BatchMarket, shard: MarketShard | None = None) -> None:
         """Write the parameters of compiled policies into the batch; called before each session.
@@ -91,24 +95,8 @@ class ExternalPolicy(Policy, Actor, Protocol):
     """A policy that plays outside the compiled step, asked for the actions of its seats."""
 
 
-class DistributedActor(EpisodeActor, Protocol):
-    """An actor with copies in other processes."""
-
-    def get_weights(self) -> Any:
-        """Return all that a copy needs to act the same; picklable, to be read only."""
-
-    def set_weights(self, weights: Any) -> None:
-        """Act as the actor of these `get_weights`; optimizer and counters stay."""
-
-    def get_state(self) -> dict[str, Any]:
-        """Return all that the next session depends on, as a picklable copy."""
-
-    def set_state(self, state: dict[str, Any]) -> None:
-        """Continue from a state of `get_state`."""
-
-
-class Learner(DistributedActor, Protocol):
-    """A policy of one group and what updates it."""
+class Learner(EpisodeActor, Protocol):
+    """A policy of one group and its update rule; the only interface of learners."""
 
     def learn(self, rollout: Rollout) -> dict[str, float]:
         """Update from the rollout of one session; return metrics."""
@@ -116,6 +104,40 @@ class Learner(DistributedActor, Protocol):
     def policy(self) -> Policy:
         """Return the current policy, greedy and of fixed weights."""
         ...
+
+    def get_weights(self) -> Any:
+        """Return the weights for `set_weights` of a copy in another process; picklable, read only."""
+
+    def set_weights(self, weights: Any) -> None:
+        """Act by the weights of another `get_weights`; optimizer and counters stay."""
+
+    def get_state(self) -> dict[str, Any]:
+        """Return weights, optimizer and counters as a picklable copy."""
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Continue from a state of `get_state`."""
+
+
+class Opponents(Protocol):
+    """The groups that do not learn from experience but play policies that follow from those of learners."""
+
+    def lineup(self, iteration: int) -> Mapping[str, EpisodeActor]:
+        """Return the actors of an iteration by group name."""
+        ...
+
+    def update(self, iteration: int, learners: Mapping[str, Learner]) -> None:
+        """Update from the learners as they are before `iteration`."""
+
+    def policies(self) -> Mapping[str, Policy]:
+        """Return the policy of each group for evaluation, by name."""
+        ...
+
+    def get_state(self) -> dict[str, Any]:
+        """Return all that later lineups depend on; picklable."""
+        ...
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Continue from a state of `get_state`."""
 
 
 @runtime_checkable

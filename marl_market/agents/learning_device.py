@@ -1,4 +1,4 @@
-"""Where those learners learn that follow gradients: on processors, wherever nobody says otherwise."""
+"""The device of gradient learners: the CPU by default."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _DEVICE = ContextVar("device", default="cpu")
 
 @contextmanager
 def learning_on(device: str) -> Iterator[None]:
-    """Let learners that are born within learn on `device`, "cpu" or "cuda"; they act on the CPU all the same."""
+    """Let learners that are built within learn on `device`, "cpu" or "cuda"; they act on the CPU in any case."""
     before = _DEVICE.set(device)
     try:
         yield
@@ -20,5 +20,5 @@ def learning_on(device: str) -> Iterator[None]:
 
 
 def learning_device() -> str:
-    """Return where a learner that is born now is to learn."""
+    """Return the device of a learner that is built now."""
     return _DEVICE.get()

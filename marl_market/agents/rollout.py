@@ -8,8 +8,8 @@ first step and ends within the rollout.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -73,6 +73,16 @@ class Rollout:
             np.zeros((steps + 1, rows, 0), np.float32),
             np.zeros((steps, rows, 0), np.float32),
         )
+
+    @classmethod
+    def join(cls, rollouts: Sequence[Rollout]) -> Rollout:
+        """Return one rollout of the rows of all `rollouts`, in their order."""
+        parts = {column.name: [getattr(each, column.name) for each in rollouts] for column in fields(cls)}
+        extra = parts.pop("extra")
+        columns: dict[str, Any] = {
+            name: None if part[0] is None else np.concatenate(part, axis=1) for name, part in parts.items()
+        }
+        return cls(**columns, extra={name: np.concatenate([each[name] for each in extra], axis=1) for name in extra[0]})
 
     def __len__(self) -> int:
         return int(np.count_nonzero(self.active))

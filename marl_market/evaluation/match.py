@@ -1,4 +1,4 @@
-"""A match: one population plays sessions of given seeds, and the result of each seat is a value."""
+"""A match: one population plays one session of each of the given seeds, without learning."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from marl_market.agents.interfaces import ExternalPolicy, Policy
 from marl_market.agents.sampling.group_actor import GroupActor
+from marl_market.agents.sampling.session import SessionStep, play_session
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.recording.tape import TapeRecorder
@@ -19,7 +20,7 @@ from marl_market.market.units import decimal
 
 @dataclass(frozen=True)
 class Match:
-    """Results of a match, (sessions, seats) each.
+    """Results of a match, arrays of shape (sessions, seats).
 
     Attributes:
         environment: market and groups.
@@ -55,7 +56,8 @@ def with_policies(environment: EnvironmentSpec, policies: Mapping[str, Policy]) 
 def play_match(environment: EnvironmentSpec, seeds: Sequence[int], threads: int = 1) -> Match:
     """Play one session of each seed without exploration; an agent is compiled or an `ExternalPolicy`.
 
-    Raises ValueError where a group has no policy or is still evolving, or a network has another number of inputs.
+    Raises ValueError if a group has no policy or parameters of its own in each market, or a network has another
+    number of inputs.
     """
     batch = BatchMarket(environment, len(seeds), threads)
     for group in environment.groups:
@@ -73,18 +75,12 @@ def play_match(environment: EnvironmentSpec, seeds: Sequence[int], threads: int 
         for group in environment.groups
         if isinstance(group.agent, ExternalPolicy)
     ]
-    batch.reset(seeds)
-    recorder.open()
-    action = np.zeros((len(seeds), batch.external.size, environment.action_size), np.float32)
     reward = np.zeros((len(seeds), environment.seats))
-    truncated = False
-    while not truncated:
-        for actor in actors:
-            actor.decide(action)
-        step = batch.step(action)
-        recorder.record()
-        reward += step.reward
-        truncated = step.truncated
+
+    def add_reward(step: SessionStep) -> None:
+        np.add(reward, step.result.reward, out=reward)
+
+    play_session(batch, actors, seeds, recorders=(recorder,), on_step=add_reward)
     account, balances = batch.markets["seat"]["account"][:, : environment.seats], batch.balances()
     unit = float(decimal(environment.spec.cash_unit))
     position_error, cash_error = batch.conservation_errors()

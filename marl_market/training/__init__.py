@@ -1,1 +1,1 @@
-"""How minds learn: one sampler for all, one learner a group."""
+"""Training: one sampler, one learner per group, opponents, checkpoints."""

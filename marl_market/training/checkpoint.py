@@ -1,6 +1,6 @@
-"""The state of a run in one file, written whole or not at all, and the run that it fits.
+"""The state of a run in one file, written whole or not at all, and the identity of the run.
 
-The file is a SHA-256 digest and the pickle that it was taken of: a pickle alone would load with a weight changed.
+The file is a SHA-256 digest and the pickle it is computed from: a pickle alone would load with a weight changed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from marl_market.reporting.run_folder import replace_file
 CHECKPOINT_FILE = "checkpoint.pkl"
 
 DIGEST_SIZE = hashlib.sha256().digest_size
-DIFFERENCES_SHOWN = 4
+MAX_DIFFERENCES = 4
 
 
 class CheckpointError(ValueError):
@@ -34,9 +34,9 @@ def save_checkpoint(folder: Path, state: Mapping[str, Any]) -> Path:
 
 
 def load_checkpoint(folder: Path) -> dict[str, Any]:
-    """Return the state of a run folder; raises CheckpointError where there is none or its file is broken.
+    """Return the state of a run folder; raises CheckpointError if its file is missing or broken.
 
-    A checkpoint is a pickle: load only what you have written yourself.
+    A checkpoint is a pickle: load only files that you have written yourself.
     """
     path = folder / CHECKPOINT_FILE
     if not path.is_file():
@@ -49,7 +49,7 @@ def load_checkpoint(folder: Path) -> dict[str, Any]:
 
 
 def identity_of(environment: EnvironmentSpec, markets: int, seed: int) -> dict[str, str]:
-    """Return all that a run cannot change on its way, by config key."""
+    """Return all that must not change during a run, by config key."""
     population = {
         group.name: {
             "count": group.count,
@@ -74,20 +74,20 @@ def identity_of(environment: EnvironmentSpec, markets: int, seed: int) -> dict[s
 
 
 def require_same_run(folder: Path, saved: Mapping[str, str], wanted: Mapping[str, str]) -> None:
-    """Raise CheckpointError, naming what the run in `folder` has and this one wants, where the two differ."""
+    """Raise CheckpointError, naming saved and wanted values, if the run in `folder` is another one."""
     different = [
         f"{name} is {saved.get(name, 'absent')} there and {wanted.get(name, 'absent')} here"
         for name in {**saved, **wanted}
         if saved.get(name) != wanted.get(name)
     ]
     if different:
-        more = len(different) - DIFFERENCES_SHOWN
-        said = "; ".join(different[:DIFFERENCES_SHOWN]) + (f"; and {more} more" if more > 0 else "")
-        raise CheckpointError(f"resume is {folder}, and it holds another run: {said}")
+        more = len(different) - MAX_DIFFERENCES
+        text = "; ".join(different[:MAX_DIFFERENCES]) + (f"; and {more} more" if more > 0 else "")
+        raise CheckpointError(f"resume is {folder}, and it holds another run: {text}")
 
 
 def _leaves(name: str, value: object) -> Iterator[tuple[str, str]]:
-    """Return what a value consists of, each part under its dotted name."""
+    """Return the leaves of a value, each under its dotted name."""
     if is_dataclass(value):
         yield name, type(value).__name__
         value = {field.name: getattr(value, field.name) for field in fields(value)}

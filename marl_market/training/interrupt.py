@@ -1,4 +1,4 @@
-"""An interrupt that ends the training and not the program."""
+"""Interrupts that end the training and not the program."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from contextlib import contextmanager
 def interruptible(respond: Callable[[], None]) -> Iterator[list[int]]:
     """Turn the first SIGINT or SIGTERM into an entry of the list it yields; a second one interrupts as usual.
 
-    `respond` is called at once, between two instructions of whatever runs.
+    `respond` is called at once, between any two instructions.
     """
     received: list[int] = []
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}

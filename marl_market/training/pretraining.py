@@ -1,4 +1,4 @@
-"""Before the first iteration: learners that begin as clones watch their teachers and imitate them."""
+"""Behavior cloning before the first iteration: experts play the learners' seats, and the learners fit their actions."""
 
 from __future__ import annotations
 
@@ -18,38 +18,53 @@ from marl_market.env.environment import EnvironmentSpec
 def pretrain(
     environment: EnvironmentSpec, actors: Mapping[str, EpisodeActor], markets: int, threads: int, seed: int
 ) -> dict[str, dict[str, float]]:
-    """Let every mind of a `BehaviorCloning` agent imitate its teacher; return what each group's fit says, by name.
+    """Pretrain the learner of every `BehaviorCloning` group; return the metrics of each, by group name.
 
-    All teachers play in the same sessions of `markets` markets, each in the seats of its group, against the other
-    minds as they are. `expert_reward` is what a seat of the teacher earned in a session.
+    `actors` are all learners and opponents of the run. The experts of all groups play the same sessions of `markets`
+    markets, against the other agents as they are. `expert_reward` is the expert's mean return per seat.
     """
     agents = {group.name: group.agent for group in environment.groups if isinstance(group.agent, BehaviorCloning)}
     if not agents:
         return {}
+    demonstrations, returns = sample_demonstrations(environment, agents, actors, markets, threads, seed)
+    metrics = {}
+    for name, agent in agents.items():
+        learner = actors[name]
+        if not isinstance(learner, CloningLearner):
+            raise TypeError(f"the learner of {name} has no pretrain: it cannot learn by behavior cloning")
+        fitted = learner.pretrain(demonstrations[name], agent.config)
+        metrics[name] = {**fitted, "expert_reward": sum(returns[name]) / len(returns[name])}
+    return metrics
+
+
+def sample_demonstrations(
+    environment: EnvironmentSpec,
+    agents: Mapping[str, BehaviorCloning],
+    actors: Mapping[str, EpisodeActor],
+    markets: int,
+    threads: int,
+    seed: int,
+) -> tuple[dict[str, list[Rollout]], dict[str, list[float]]]:
+    """Return the rollouts of the experts of `agents` and their mean returns, one per session, by group name."""
+    controlled = with_experts(environment, agents)
+    experts = {name: ExpertPolicy(controlled, name, agent.expert) for name, agent in agents.items()}
+    sampler = Sampler(BatchMarket(controlled, markets, threads), {**actors, **experts}, seed, pairs=False)
+    rollouts: dict[str, list[Rollout]] = {name: [] for name in agents}
+    returns: dict[str, list[float]] = {name: [] for name in agents}
+    for iteration in range(max(agent.sessions for agent in agents.values())):
+        session = sampler.sample(iteration)
+        for name, agent in agents.items():
+            if iteration < agent.sessions:
+                # A copy: the sampler overwrites the columns of a session by those of the next.
+                rollouts[name].append(copy.deepcopy(session.rollouts[name]))
+                returns[name].append(float(session.reward[:, environment.seats_of(name)].mean()))
+    return rollouts, returns
+
+
+def with_experts(environment: EnvironmentSpec, agents: Mapping[str, BehaviorCloning]) -> EnvironmentSpec:
+    """Return the environment in which the experts of `agents` play their groups."""
     groups = [
         replace(group, agent=ExpertControlled(agents[group.name].expert)) if group.name in agents else group
         for group in environment.groups
     ]
-    taught = replace(environment, groups=groups)
-    playing: dict[str, EpisodeActor] = {
-        name: ExpertPolicy(taught, name, agents[name].expert) if name in agents else actor
-        for name, actor in actors.items()
-    }
-    sampler = Sampler(BatchMarket(taught, markets, threads), playing, seed, pairs=False)
-    sessions: dict[str, list[Rollout]] = {name: [] for name in agents}
-    earned: dict[str, list[float]] = {name: [] for name in agents}
-    for number in range(max(agent.sessions for agent in agents.values())):
-        session = sampler.sample(number)
-        for name, agent in agents.items():
-            if number < agent.sessions:
-                # A copy: the sampler writes the next session over this one.
-                sessions[name].append(copy.deepcopy(session.rollouts[name]))
-                earned[name].append(float(session.reward[:, environment.seats_of(name)].mean()))
-    found = {}
-    for name, agent in agents.items():
-        learner = actors[name]
-        if not isinstance(learner, CloningLearner):
-            raise TypeError(f"the learner of {name} cannot imitate its teacher")
-        metrics = learner.pretrain(sessions[name], agent.config)
-        found[name] = {**metrics, "expert_reward": sum(earned[name]) / len(earned[name])}
-    return found
+    return replace(environment, groups=groups)

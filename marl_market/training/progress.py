@@ -1,4 +1,4 @@
-"""One line that says how far a run is."""
+"""The progress line of a run."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import numba
 
 
 class Progress:
-    """Prints the state of a run: over itself on a terminal, else a line every `interval` seconds.
+    """Prints the progress of a run: in place on a terminal, else a line every `interval` seconds.
 
-    Rate and time left are measured from the end of the first iteration on, for that one may have compiled.
+    Rate and time left are measured from the end of the first iteration on, which may include compilation.
     """
 
     def __init__(
@@ -24,7 +24,7 @@ class Progress:
         stream: TextIO | None = None,
         interval: float = 10.0,
     ) -> None:
-        """Show a run of `iterations` with `agent_steps` decisions in each."""
+        """Show a run of `iterations` of `agent_steps` steps of agents each."""
         self._iterations = iterations
         self._agent_steps = agent_steps
         self._stream = stream or sys.stdout
@@ -33,7 +33,7 @@ class Progress:
         self._printed = float("-inf")
 
     def log(self, text: str) -> None:
-        """Print a line that stays."""
+        """Print a line that is not overwritten."""
         self._stream.write(f"\r{text}\x1b[K\n" if self._stream.isatty() else f"{text}\n")
         self._stream.flush()
 
@@ -51,7 +51,7 @@ class Progress:
             timing = f"{_short(self._agent_steps / seconds)} agent-steps/s  "
             timing += "" if last else f"{_clock(seconds * (self._iterations - done))} left  "
         scores = "  ".join(f"{name} {reward:+.2f}" for name, reward in rewards.items())
-        line = f"iteration {done}/{self._iterations}  {timing}mean reward: {scores or 'nobody learns'}"
+        line = f"iteration {done}/{self._iterations}  {timing}mean reward: {scores or 'no group learns'}"
         if terminal and not last:
             self._stream.write(f"\r{line}\x1b[K")
             self._stream.flush()
@@ -60,7 +60,7 @@ class Progress:
 
 
 def is_compiled(kernel: Any) -> bool:
-    """Return whether numba keeps a compiled form of `kernel`, of any signature, from an earlier process."""
+    """Return whether numba's cache holds `kernel`, for any signature."""
     name = f"{kernel.__module__.rpartition('.')[2]}.{kernel.__name__}-*.nbi"
     return any(Path(numba.config.CACHE_DIR).rglob(name))
 

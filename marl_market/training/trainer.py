@@ -1,4 +1,4 @@
-"""The training loop: sample a session, let every group learn from it, say how it goes; at the end, evaluate."""
+"""The training loop: sample a session, learn from it, update the opponents, log; at the end, evaluate."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 import numba
 
 from marl_market.agents.initial_learners import initial_learners, initial_opponents
-from marl_market.agents.interfaces import Learner, Policy
+from marl_market.agents.interfaces import EpisodeActor, Policy
 from marl_market.agents.learning_device import learning_on
-from marl_market.agents.opponents.snapshot_pool import SnapshotPool
-from marl_market.agents.sampling.sampler import Sampler, Session
+from marl_market.agents.opponents.snapshot_opponents import with_external_opponents
+from marl_market.agents.sampling.sampled_session import SampledSession
+from marl_market.agents.sampling.sampler import Sampler
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.step.kernels import reset_markets
@@ -36,23 +37,24 @@ from marl_market.training.pretraining import pretrain
 from marl_market.training.progress import Progress, is_compiled
 
 if TYPE_CHECKING:
-    from marl_market.training.workers import Workers
+    from marl_market.training.distributed_sampler import DistributedSampler
 
 
 @dataclass(frozen=True)
 class Training:
-    """How long and how wide to train.
+    """Length and width of the training.
 
     Attributes:
         iterations: sessions to train for; each is played in every market.
         markets: markets in lock-step, an even number.
         threads: cores that step the markets in this process; 0 takes all that numba may use.
         torch_threads: cores of the gradient learners.
-        device: what they learn on: cpu, cuda, or auto, a GPU where this process finds one; who acts, acts on the CPU.
+        device: of the gradient learners: cpu, cuda, or auto, a GPU if this process finds one; actions are always
+            computed on the CPU.
         checkpoint_every: iterations between checkpoints.
-        evaluation_seeds: sessions of the final comparison with the untrained selves.
-        workers: processes that sample, each on one core with its portion of the markets; 0: this process does.
-        address: of the Ray that the workers run on; "local" starts one on this machine, "auto" joins the one there is.
+        evaluation_seeds: sessions of the final comparison with the untrained policies.
+        workers: processes that sample, each on one core with its shard of the markets; 0: this process samples.
+        address: of the Ray of the workers; "local" starts one on this machine, "auto" joins the running one.
     """
 
     iterations: int = 100
@@ -92,72 +94,78 @@ class Trainer:
     """One run: a population learns in one environment."""
 
     def __init__(self, environment: EnvironmentSpec, training: Training, seed: int, folder: Path) -> None:
-        """Build the batch and a newborn learner for every learning group; `folder` is the run's."""
+        """Build an untrained learner for every learning group, the opponents and the markets; `folder` is the run's."""
         _require_whole("seed", seed, 0)
-        self._environment = environment
         self._training = training
         self._seed = seed
         self._folder = folder
         with learning_on(training.device):
             self._learners = initial_learners(environment, seed)
-        self._snapshot_pools = initial_opponents(environment, seed)
-        self._actors: dict[str, Learner | SnapshotPool] = {**self._learners, **self._snapshot_pools}
-        self._sampling = self._prepare_sampling()
+        self._environment = with_external_opponents(environment, self._learners)
+        self._opponents = initial_opponents(self._environment, seed)
+        self._opponents.update(0, self._learners)
+        self._sampling = self._open_sampling()
         self._identity = identity_of(environment, training.markets, seed)
         self._untrained = {name: learner.policy() for name, learner in self._learners.items()}
-        self._cloned = False
+        self._is_resumed = False
         self._is_sampling = False
         self._done = 0
         self._seconds = 0.0
-        self._show_galleries()
 
     def resume(self) -> None:
         """Continue from the checkpoint in the run's folder.
 
-        Raises CheckpointError where it is missing, broken, or made with another seed, market, population or number
-        of markets.
+        Raises CheckpointError if it is missing, broken, or of another seed, market, population or number of markets.
         """
         state = load_checkpoint(self._folder)
         require_same_run(self._folder, state["identity"], self._identity)
-        for name, actor in self._actors.items():
-            actor.set_state(state["actors"][name])
+        for name, learner in self._learners.items():
+            learner.set_state(state["learners"][name])
+        self._opponents.set_state(state["opponents"])
         self._done, self._seconds = state["done"], state["seconds"]
-        self._cloned = True  # before anything was saved
+        self._is_resumed = True
 
     def run(self, title: str, sink: Sink) -> Path:
         """Train, evaluate and write the report; return its path.
 
-        An interrupt (Ctrl-C) ends the training after a checkpoint, and what has been learned is still evaluated.
+        An interrupt (Ctrl-C) ends the training after a checkpoint; the policies so far are still evaluated.
         """
-        iterations, env_steps = self._training.iterations, self._env_steps(1)
-        progress = Progress(iterations, env_steps * self._environment.seats)
+        progress = Progress(self._training.iterations, self._env_steps(1) * self._environment.seats)
         if not is_compiled(reset_markets):
             progress.log("compiling the market (once, up to a minute)")
-        cloned = {} if self._cloned else self._clone()
-        with self._sampling as sampler, interruptible(self._save_at_once) as interrupted:
-            describe = "" if self._training.device == "cpu" else f", gradients on {self._training.device}"
-            progress.log(f"sampling: {sampler.describe()}; learning: this process{describe}")
-            while self._done < iterations and not interrupted:
-                metrics = {**self._iterate(sampler), **cloned}
-                cloned = {}
-                sink.log(metrics, self._done)
+        pretrained = {} if self._is_resumed else self._pretrain()
+        with self._sampling as sampler, interruptible(self._save_if_sampling) as interrupted:
+            progress.log(self._describe(sampler))
+            for iteration in range(self._done, self._training.iterations):
+                if interrupted:
+                    break
+                begin = time.perf_counter()
+                session = self._sample(sampler, iteration)
+                sampled = time.perf_counter()
+                learned = self._learn(session)
+                self._opponents.update(self._done, self._learners)
+                metrics = self._metrics(session, learned, sampled - begin, time.perf_counter() - sampled)
+                sink.log({**metrics, **pretrained}, self._done)
+                pretrained = {}
                 progress.show(self._done, {name: metrics[f"group/{name}/reward"] for name in self._learners})
                 if self._done % self._training.checkpoint_every == 0:
                     self._save()
         self._save()
         if interrupted:
             progress.log(f"interrupted after iteration {self._done} and saved; resume={self._folder} goes on")
-        progress.log(f"comparing each learner with its untrained self over {self._training.evaluation_seeds} sessions")
+        progress.log(
+            f"comparing each learner with its untrained policy over {self._training.evaluation_seeds} sessions"
+        )
         return self._finish(title, sink)
 
     def policies(self) -> dict[str, Policy]:
-        """Return what each learning group has learned so far, and past selves last kept of it, by name."""
-        return {name: actor.policy() for name, actor in self._actors.items()}
+        """Return the current policy of each learning group and the last snapshot of each opponent, by group name."""
+        return {**{name: learner.policy() for name, learner in self._learners.items()}, **self._opponents.policies()}
 
-    def _prepare_sampling(self) -> AbstractContextManager[Sampler | Workers]:
-        """Return the context within which something samples: this process, or workers that live as long."""
+    def _open_sampling(self) -> AbstractContextManager[Sampler | DistributedSampler]:
+        """Return the context of the sampler: this process, or the workers of a cluster."""
         environment, training = self._environment, self._training
-        # Pairs are for evolving minds; to gradients, a pair's equal luck is half the samples.
+        # Common random numbers are for candidates of an evolution; to gradients, a pair of them is half the samples.
         pairs = any(
             group.agent.traits.parameters_per == "market"
             for group in environment.groups
@@ -165,69 +173,83 @@ class Trainer:
         )
         if training.workers == 0:
             batch = BatchMarket(environment, training.markets, training.threads)
-            return nullcontext(Sampler(batch, self._actors, self._seed, pairs))
-        from marl_market.training.workers import Workers  # and with it Ray, which a run without workers does not need
+            return nullcontext(Sampler(batch, self._learners, self._seed, pairs, opponents=self._opponents))
+        from marl_market.training.distributed_sampler import DistributedSampler  # imports Ray, which others do not need
 
-        return Workers(
-            environment, training.markets, self._actors, self._seed, pairs, training.workers, training.address
+        return DistributedSampler(
+            environment,
+            training.markets,
+            self._learners,
+            self._seed,
+            pairs,
+            training.workers,
+            training.address,
+            self._opponents,
         )
 
-    def _clone(self) -> dict[str, float]:
-        """Let those learners imitate their teachers that have one; return what goes with the first iteration."""
+    def _pretrain(self) -> dict[str, float]:
+        """Pretrain the learners that begin by behavior cloning; return metrics for the first iteration."""
         (seed,) = derive_seeds(self._seed, Stream.PRETRAINING, 1)
-        found = pretrain(self._environment, self._actors, self._training.markets, self._training.threads, seed)
-        self._cloned = True
-        return _by_learner(found)
+        training = self._training
+        actors: dict[str, EpisodeActor] = {**self._learners, **self._opponents.lineup(0)}
+        return _by_learner(pretrain(self._environment, actors, training.markets, training.threads, seed))
 
-    def _iterate(self, sampler: Sampler | Workers) -> dict[str, float]:
-        """Sample one session of every market, let every group learn from it, and return the metrics."""
-        begin = time.perf_counter()
-        session = self._sample(sampler)
-        sampled = time.perf_counter()
-        learned = {name: learner.learn(session.rollouts[name]) for name, learner in self._learners.items()}
-        self._done += 1
-        self._show_galleries()
-        end = time.perf_counter()
-        self._seconds += end - begin
-        return {
-            "iteration": self._done,
-            "env_steps": self._env_steps(self._done),
-            "seconds": self._seconds,
-            **speed_metrics(self._env_steps(1), self._environment.seats, sampled - begin, end - sampled),
-            **session_metrics(session, self._environment),
-            **_by_learner(learned),
-        }
-
-    def _sample(self, sampler: Sampler | Workers) -> Session:
-        """Return a session; where an interrupt or an error comes in between, what was learned before it is saved."""
+    def _sample(self, sampler: Sampler | DistributedSampler, iteration: int) -> SampledSession:
+        """Return a session; an interrupt or an error in between saves the state before it."""
         self._is_sampling = True
         try:
-            return sampler.sample(self._done)
+            return sampler.sample(iteration)
         except BaseException:
             self._save()
             raise
         finally:
             self._is_sampling = False
 
-    def _save_at_once(self) -> None:
-        """Save unless somebody is just learning: sampling may take long, and Ray may not survive the interrupt."""
+    def _learn(self, session: SampledSession) -> dict[str, float]:
+        """Update every learner from the rollout of its group; return their metrics."""
+        learned = {name: learner.learn(session.rollouts[name]) for name, learner in self._learners.items()}
+        self._done += 1
+        return _by_learner(learned)
+
+    def _metrics(
+        self, session: SampledSession, learned: Mapping[str, float], sampling: float, learning: float
+    ) -> dict[str, float]:
+        """Return the metrics of an iteration that took so many seconds of `sampling` and of `learning`."""
+        self._seconds += sampling + learning
+        return {
+            "iteration": self._done,
+            "env_steps": self._env_steps(self._done),
+            "seconds": self._seconds,
+            **speed_metrics(self._env_steps(1), self._environment.seats, sampling, learning),
+            **session_metrics(session, self._environment),
+            **learned,
+        }
+
+    def _describe(self, sampler: Sampler | DistributedSampler) -> str:
+        """Return where the run samples and learns."""
+        gradients = "" if self._training.device == "cpu" else f", gradients on {self._training.device}"
+        return f"sampling: {sampler.describe()}; learning: this process{gradients}"
+
+    def _save_if_sampling(self) -> None:
+        """Save, unless a learner is in the middle of an update: sampling may take long, and Ray may not survive."""
         if self._is_sampling:
             self._save()
-
-    def _show_galleries(self) -> None:
-        for snapshot_pool in self._snapshot_pools.values():
-            snapshot_pool.update(self._done, self._learners)
 
     def _env_steps(self, iterations: int) -> int:
         return iterations * self._environment.spec.session_steps * self._training.markets
 
     def _save(self) -> None:
-        actors = {name: actor.get_state() for name, actor in self._actors.items()}
-        state = {"identity": self._identity, "done": self._done, "seconds": self._seconds, "actors": actors}
+        state = {
+            "identity": self._identity,
+            "done": self._done,
+            "seconds": self._seconds,
+            "learners": {name: learner.get_state() for name, learner in self._learners.items()},
+            "opponents": self._opponents.get_state(),
+        }
         save_checkpoint(self._folder, state)
 
     def _finish(self, title: str, sink: Sink) -> Path:
-        """Evaluate, write all that the report is made of, and make it."""
+        """Evaluate and write the report."""
         evaluation = self._evaluate()
         made = {
             "markets": self._training.markets,
@@ -252,16 +274,16 @@ class Trainer:
 
 
 def _by_learner(found: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
-    return {f"learner/{name}/{key}": value for name, said in found.items() for key, value in said.items()}
+    return {f"learner/{name}/{key}": value for name, metrics in found.items() for key, value in metrics.items()}
 
 
 def _device_here(device: str) -> str:
-    """Return "cpu" or "cuda", whichever `training.device` means here."""
+    """Return the device that `training.device` means on this machine, "cpu" or "cuda"."""
     if device not in ("cpu", "cuda", "auto"):
         raise ValueError(f"training.device is {device!r}; it must be cpu, cuda or auto")
     if device == "cpu":
         return device
-    import torch  # which a run on processors alone may not need
+    import torch  # slow to import, and not needed by a run on CPUs
 
     if torch.cuda.is_available():
         return "cuda"

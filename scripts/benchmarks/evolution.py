@@ -1,4 +1,4 @@
-"""Evolution: decisions and evaluations a second of compiled networks, compared with torch and evotorch."""
+"""Evolution: decisions and evaluations per second of compiled networks, beside torch and evotorch."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from marl_market.agents.evolution.learner import EvolutionLearner
 from marl_market.agents.policies.mlp import Layer
 from marl_market.agents.rllib.learners.process import prepare_process
 from marl_market.agents.rollout import Rollout
+from marl_market.agents.sampling.group_actor import GroupActor
+from marl_market.agents.sampling.session import play_session
 from marl_market.env.actions.quotes import Quotes
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import EnvironmentSpec
@@ -39,7 +41,7 @@ Policy = Callable[[Floats], Floats]
 
 
 def environment(steps: int) -> EnvironmentSpec:
-    """Return the market of Avellaneda and Stoikov with one evolving maker, which observes sixteen numbers."""
+    """Return the market of Avellaneda and Stoikov with one evolving maker, whose observation has sixteen numbers."""
     observation = {"account": Account(), "best_bid_offer": BestBidOffer(), "clock": Clock(), "fees": FeeSchedule()}
     groups = [Group("maker", EvolutionStrategy(HIDDEN)), takers()]
     return EnvironmentSpec(
@@ -68,7 +70,7 @@ def measure(quick: bool) -> Iterator[Figure]:
     seconds = seconds_in_turns(
         {
             "inside": (inside, lambda: play(inside, lambda _: nothing)),
-            "generation": (None, lambda: play_generation(inside, learner, nothing)),
+            "generation": (None, lambda: play_generation(inside, learner)),
             **{name: (outside, lambda policy=policy: play(outside, policy)) for name, policy in policies.items()},
         }
     )
@@ -85,9 +87,9 @@ def measure(quick: bool) -> Iterator[Figure]:
     yield Figure("evolution.decisions_per_second_per_core", rate, "decisions/s", conditions)
     yield Figure("evolution.evaluations_per_second", candidates / seconds["generation"], "sessions/s", conditions)
     for name in policies:
-        comparison = {**conditions, "torch": torch.__version__, "its_decisions": round(decisions / seconds[name])}
+        compared = {**conditions, "torch": torch.__version__, "its_decisions": round(decisions / seconds[name])}
         ratio = seconds[name] / seconds["inside"]
-        yield Figure(f"evolution.speedup_over_{name}", ratio, "times", comparison)
+        yield Figure(f"evolution.speedup_over_{name}", ratio, "times", compared)
 
 
 def batched(layers: list[list[Layer]]) -> Policy:
@@ -148,7 +150,7 @@ def one_by_one(layers: list[list[Layer]]) -> Policy:
 
 
 def play(batch: BatchMarket, policy: Policy) -> Floats:
-    """Play all markets from their opening to their close; return the makers' rewards (steps, candidates)."""
+    """Play all markets after their reset to the close; return the rewards of the makers, (steps, candidates)."""
     reward = np.empty((batch.environment.spec.session_steps, batch.markets.size), np.float32)
     shape = batch.markets.size, batch.external.size, batch.environment.action_size
     for t in range(len(reward)):
@@ -157,11 +159,16 @@ def play(batch: BatchMarket, policy: Policy) -> Floats:
     return reward
 
 
-def play_generation(batch: BatchMarket, learner: EvolutionLearner, nothing: Floats) -> None:
-    """Write a generation of candidates, open the markets, play them, and learn from it."""
-    learner.on_episode_start(batch)
-    batch.reset(range(batch.markets.size))
-    reward = play(batch, lambda _: nothing)
+def play_generation(batch: BatchMarket, learner: EvolutionLearner) -> None:
+    """Play one session of a generation of candidates and learn from it."""
+    rewards: list[Floats] = []
+    play_session(
+        batch,
+        [GroupActor(batch, "maker", learner)],
+        range(batch.markets.size),
+        on_step=lambda step: rewards.append(step.result.reward[:, 0].copy()),
+    )
+    reward = np.stack(rewards)
     learner.learn(Rollout.without_actions(reward, np.ones_like(reward, np.bool_), np.zeros_like(reward, np.bool_)))
 
 
@@ -170,18 +177,18 @@ def require_same_decisions(inside: BatchMarket, outside: BatchMarket, policies: 
     size, numbers = inside.markets.size, outside.environment.action_size
     inside.reset(range(size))
     inside.step(np.zeros((size, 0, numbers), np.float32))
-    played = inside.markets["seat"]["agent"]["action"][:, 0, :numbers]
+    action = inside.markets["seat"]["agent"]["action"][:, 0, :numbers]
     observation = outside.reset(range(size))[:, 0]
     for policy in policies:
-        difference = float(np.abs(policy(observation) - played).max())
+        difference = float(np.abs(policy(observation) - action).max())
         if not difference <= TOLERANCE:
-            raise RuntimeError(f"torch decides otherwise: actions differ by {difference}, at most {TOLERANCE} is equal")
+            raise RuntimeError(f"torch acts otherwise: actions differ by {difference}, at most {TOLERANCE} is equal")
 
 
 def seconds_in_turns(plays: dict[str, tuple[BatchMarket | None, Callable[[], object]]]) -> dict[str, float]:
-    """Return the least processor time of each play, after the opening of its markets, which is not timed.
+    """Return the least processor time of each play, after the reset of its markets, which is not timed.
 
-    They take turns, so that the load of the machine is the same for all; all of them compute on one thread.
+    They take turns, so that the machine's load is equal for all; all of them compute on one thread.
     """
     seconds: dict[str, list[float]] = {name: [] for name in plays}
     for _ in range(REPEATS + 1):

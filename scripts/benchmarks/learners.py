@@ -34,7 +34,7 @@ STOCK, STOCK_IN_8, RUNNER, OURS = "stock", "stock_8_envs", "env_runner", "ours"
 
 @dataclass(frozen=True)
 class Size:
-    """Size of a batch: `markets` sessions of `steps`, the same for every sampler."""
+    """Size of a batch: `markets` sessions of `steps` steps."""
 
     markets: int
     steps: int
@@ -42,21 +42,20 @@ class Size:
 
 
 class Way:
-    """One way to learn, and its processor time to sample a batch and to learn from it.
+    """One way to learn, and the processor time of sampling a batch and of learning from it.
 
-    Not wall time: without workers all work is done by one thread of this process, so that other load on the machine
-    matters less.
+    Not wall time: without workers one thread of this process does all work, so that other load matters less.
     """
 
     def __init__(self, sample: Callable[..., Any]) -> None:
-        """Time `sample`; set `iterate` to a function that calls `sampled` and then learns."""
+        """Time `sample`; `iterate` must call `sampled` and then learn."""
         self.iterate: Callable[[], object] = lambda: None
         self.sampling: list[float] = []
         self.iteration: list[float] = []
         self._sample = sample
 
     def sampled(self, *arguments: Any, **named: Any) -> Any:
-        """Sample, and add the time to that of the batch."""
+        """Sample, and add the time of the call; a batch may take several calls."""
         begin = time.process_time()
         found = self._sample(*arguments, **named)
         self.sampling[-1] += time.process_time() - begin
@@ -86,7 +85,7 @@ def measure(quick: bool) -> Iterator[Figure]:
 
 
 def described(size: Size, modules: int) -> EnvironmentSpec:
-    """Return a market of eight seats that learn, in as many groups as there are modules."""
+    """Return a market of eight learning seats in `modules` groups."""
     base = market(QUOTES)
     count = SEATS // modules
     agent = PPO(hidden=HIDDEN, epochs=EPOCHS, minibatch_size=minibatch(size, modules), log_std_limit=LOG_STD_LIMIT)
@@ -95,7 +94,7 @@ def described(size: Size, modules: int) -> EnvironmentSpec:
 
 
 def minibatch(size: Size, modules: int) -> int:
-    """Return how many decisions of a module one gradient step takes."""
+    """Return the actions of a module per gradient step."""
     return size.markets * size.steps * SEATS // modules // MINIBATCHES
 
 
@@ -126,7 +125,7 @@ def configured(size: Size, modules: int, environment: EnvironmentSpec) -> Any:
 def stock(size: Size, modules: int, envs: int) -> Any:
     """Return the configuration in which RLlib's own runner steps `envs` markets, a session a call.
 
-    In each step it goes once more through all episodes that have ended in the call: longer calls would take it longer.
+    In each step it iterates over all episodes that have ended in the call: longer calls would be slower per step.
     """
     settings = configured(size, modules, described(size, modules)).environment(MultiAgentMarket)
     return settings.env_runners(num_envs_per_env_runner=envs, rollout_fragment_length=size.steps)
@@ -140,7 +139,7 @@ def batched(size: Size, modules: int) -> Any:
 
 
 def under_algorithm(algorithm: Algorithm) -> Way:
-    """Return the way of an Algorithm, by the runner in its own process."""
+    """Return the way of an Algorithm with the runner in this process."""
     runner: Any = algorithm.env_runner
     way = Way(runner.sample)
     runner.sample, way.iterate = way.sampled, algorithm.train
@@ -148,7 +147,7 @@ def under_algorithm(algorithm: Algorithm) -> Way:
 
 
 def own_loop(size: Size, modules: int) -> Way:
-    """Return the way of `marl_market.training`: the shared sampler and a learner a group."""
+    """Return the way of `marl_market.training`: one sampler and one learner per group."""
     environment = described(size, modules)
     learners = {
         group.name: group.agent.learner(environment, group.name, seed)
@@ -169,12 +168,12 @@ def own_loop(size: Size, modules: int) -> Way:
 
 
 def compared(size: Size, modules: int) -> Iterator[Figure]:
-    """Return the rates of every way and how many times the stock one ours are."""
+    """Return the rates of every way and the speedups of ours over the stock ones."""
     algorithms = [stock(size, modules, 1), stock(size, modules, 8), batched(size, modules)]
     built = [settings.build_algo() for settings in algorithms]
     ways = dict(zip((STOCK, STOCK_IN_8, RUNNER), map(under_algorithm, built), strict=True))
     ways[OURS] = own_loop(size, modules)
-    # They take turns; the first round warms up.
+    # In turns; the first round warms up.
     for _ in range(size.rounds + 1):
         for way in ways.values():
             way.play()

@@ -1,4 +1,4 @@
-"""Training: agent steps a second of the shared sampler on the mixed population, alone and with learning."""
+"""Training: agent steps per second of the sampler on the mixed population, alone and with learning."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ QUICK = ("training.markets=2", "market.session_steps=4", "market.warmup_steps=4"
 
 
 def measure(quick: bool) -> Iterator[Figure]:
-    """Measure conf/config.yaml composed with the mixed population; with `quick` a session too short."""
+    """Measure conf/config.yaml with the mixed population; with `quick` sessions too short to compare."""
     environment, training = mixed(QUICK if quick else ())
     prepare_process(training.torch_threads)
     learners = initial_learners(environment, 1)
@@ -49,7 +49,7 @@ def measure(quick: bool) -> Iterator[Figure]:
 
 
 def mixed(overrides: Sequence[str]) -> tuple[EnvironmentSpec, Training]:
-    """Return environment and training of conf/config.yaml composed with the mixed population."""
+    """Return environment and training of conf/config.yaml with the mixed population."""
     with hydra.initialize_config_dir(str(CONFIG), version_base="1.3"):
         config = hydra.compose("config", ["population=mixed", *overrides])
     parts = hydra.utils.instantiate(

@@ -1,4 +1,4 @@
-"""Workers: agent steps a second of several processes, compared with one process of many threads, and their memory."""
+"""Workers: agent steps per second of several processes, beside one process with all its threads, and their memory."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from marl_market.agents.rllib.learners.process import prepare_process
 from marl_market.agents.sampling.sampler import Sampler
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import EnvironmentSpec
+from marl_market.training.distributed_sampler import DistributedSampler
 from marl_market.training.trainer import Training
-from marl_market.training.workers import Workers
 
 WORKERS = (1, 2)
 
 
 def measure(quick: bool) -> Iterator[Figure]:
-    """Measure the mixed population and the same without PPO; with `quick` a session too short."""
+    """Measure the mixed population and the same without PPO; with `quick` sessions too short to compare."""
     environment, training = mixed((*QUICK, "training.markets=4") if quick else ())
     prepare_process()
     groups = [group for group in environment.groups if group.name != "ppo"]
@@ -29,7 +29,7 @@ def measure(quick: bool) -> Iterator[Figure]:
 
 
 def measured(population: str, environment: EnvironmentSpec, training: Training) -> Iterator[Figure]:
-    """Measure sampling, sending of weights and joining included, by this process and by workers."""
+    """Measure sampling, including sending weights and joining sessions, by this process and by workers."""
     learners, markets = initial_learners(environment, 1), training.markets
     agent_steps = markets * environment.spec.session_steps * environment.seats
     name = f"workers.agent_steps_per_second.{population}"
@@ -39,7 +39,7 @@ def measured(population: str, environment: EnvironmentSpec, training: Training) 
     threads = {"threads": training.threads, "best_of": REPEATS}
     yield Figure(f"{name}.0", agent_steps / seconds, "agent steps/s", {**conditions, **threads})
     for number in WORKERS:
-        with Workers(environment, markets, learners, 1, True, number, "local") as workers:
+        with DistributedSampler(environment, markets, learners, 1, True, number, "local") as workers:
             seconds = best_seconds(lambda: workers.sample(0), lambda: None)
             threads = {"threads": number, "best_of": REPEATS}
             yield Figure(f"{name}.{number}", agent_steps / seconds, "agent steps/s", {**conditions, **threads})

@@ -1,4 +1,4 @@
-"""Seats of one group that learn each for itself."""
+"""Seats of one group that learn independently."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ from marl_market.agents.independent_learners import (
     IndependentLearners,
     build_learner,
 )
-from marl_market.agents.interfaces import Experience, Learner
+from marl_market.agents.interfaces import Learner
 from marl_market.agents.rllib.algorithms.dqn import DQN
 from marl_market.agents.rllib.algorithms.ppo import PPO
 from marl_market.agents.rllib.auxiliary.volatility import Volatility
+from marl_market.agents.rollout import Rollout
 from marl_market.agents.sampling.sampler import Sampler
 from marl_market.agents.scripted.avellaneda_stoikov import AvellanedaStoikov
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
@@ -59,36 +60,36 @@ def described(name: str, parameter_sharing: bool = False) -> EnvironmentSpec:
     return environment(groups, spec=market_spec(session_steps=STEPS))
 
 
-def newborn(market: EnvironmentSpec, seed: int = 1) -> Learner:
+def new_learner(market: EnvironmentSpec, seed: int = 1) -> Learner:
     return build_learner(market, market.groups[-1], seed)
 
 
-def lived(market: EnvironmentSpec, learner: Learner, iteration: int) -> Experience:
+def sampled(market: EnvironmentSpec, learner: Learner, iteration: int) -> Rollout:
     before = build_learner(market, market.groups[0], 5)
     sampler = Sampler(BatchMarket(market, MARKETS), {"before": before, "focal": learner}, 1)
-    return sampler.sample(iteration).experience["focal"]
+    return sampler.sample(iteration).rollouts["focal"]
 
 
-def row_of(experience: Experience, seat: int) -> Experience:
-    rows, trajectory = np.arange(MARKETS) * SEATS + seat, experience.trajectory
-    assert trajectory is not None
-    names = ("observation", "action", "decided", "left")
-    kept: dict[str, Any] = {name: getattr(trajectory, name)[:, rows] for name in names}
-    columns = {name: column[:, rows] for name, column in trajectory.columns.items()}
-    mask = None if trajectory.mask is None else trajectory.mask[:, rows]
-    return Experience(experience.reward[:, rows], replace(trajectory, **kept, columns=columns, mask=mask))
+def row_of(rollout: Rollout, seat: int) -> Rollout:
+    rows = np.arange(MARKETS) * SEATS + seat
+    assert rollout.has_actions
+    names = ("reward", "observation", "action", "active", "terminated")
+    kept: dict[str, Any] = {name: getattr(rollout, name)[:, rows] for name in names}
+    extra = {name: column[:, rows] for name, column in rollout.extra.items()}
+    mask = None if rollout.action_mask is None else rollout.action_mask[:, rows]
+    return replace(rollout, **kept, extra=extra, action_mask=mask)
 
 
 @pytest.mark.parametrize("name", AGENTS)
 def test_each_seat_learns_from_its_own_rows_alone(name: str) -> None:
     market = described(name)
-    learner, agent = newborn(market), AGENTS[name][0]
+    learner, agent = new_learner(market), AGENTS[name][0]
     seeds = derive_seeds(1, Stream.SEAT, SEATS)
     alone = [agent.learner(market, "focal", seed) for seed in seeds]
     for iteration in range(2):
-        experience = lived(market, learner, iteration)
-        metrics = learner.learn(experience)
-        found = [each.learn(row_of(experience, seat)) for seat, each in enumerate(alone)]
+        rollout = sampled(market, learner, iteration)
+        metrics = learner.learn(rollout)
+        found = [each.learn(row_of(rollout, seat)) for seat, each in enumerate(alone)]
         assert metrics["total_loss"] == pytest.approx(np.mean([each["total_loss"] for each in found]))
     weights = np.concatenate([each.policy().weights for each in alone])
     # Equal but for rounding: on some processors a product of matrices rounds by how its rows lie in memory.
@@ -99,20 +100,20 @@ def test_each_seat_learns_from_its_own_rows_alone(name: str) -> None:
 @pytest.mark.parametrize("name", AGENTS)
 def test_a_state_continues_in_another_learner(name: str) -> None:
     market = described(name)
-    learner = newborn(market)
-    learner.learn(lived(market, learner, 0))
-    other = newborn(market, seed=9)
+    learner = new_learner(market)
+    learner.learn(sampled(market, learner, 0))
+    other = new_learner(market, seed=9)
     other.set_state(pickle.loads(pickle.dumps(learner.get_state())))
-    experience = lived(market, learner, 1)
-    assert other.learn(experience) == learner.learn(experience)
+    rollout = sampled(market, learner, 1)
+    assert other.learn(rollout) == learner.learn(rollout)
     np.testing.assert_array_equal(other.policy().weights, learner.policy().weights)
 
 
 @pytest.mark.parametrize("name", [name for name in AGENTS if name != "lstm"])
 def test_each_seat_plays_compiled_what_its_learner_would_do(name: str) -> None:
     market = described(name)
-    learner = newborn(market)
-    learner.learn(lived(market, learner, 0))
+    learner = new_learner(market)
+    learner.learn(sampled(market, learner, 0))
     policy = learner.policy()
     assert isinstance(policy, IndependentCompiledPolicies)
     batch = BatchMarket(with_policies(market, {"focal": policy}), MARKETS)
@@ -134,8 +135,8 @@ def test_each_seat_plays_compiled_what_its_learner_would_do(name: str) -> None:
 
 def test_seats_that_do_not_compile_are_asked_each_for_itself() -> None:
     market = described("lstm")
-    learner, before = newborn(market), build_learner(market, market.groups[0], 5).policy()
-    learner.learn(lived(market, learner, 0))
+    learner, before = new_learner(market), build_learner(market, market.groups[0], 5).policy()
+    learner.learn(sampled(market, learner, 0))
     policy = learner.policy()
     assert isinstance(policy, IndependentExternalPolicies)
     played = play_match(with_policies(market, {"before": before, "focal": policy}), [1, 2])
@@ -145,8 +146,8 @@ def test_seats_that_do_not_compile_are_asked_each_for_itself() -> None:
     assert (other.reward != played.reward).any()
 
 
-def test_a_group_shares_one_mind_unless_told_otherwise() -> None:
-    assert not isinstance(newborn(described("ppo", parameter_sharing=True)), IndependentLearners)
+def test_a_group_shares_parameters_by_default() -> None:
+    assert not isinstance(new_learner(described("ppo", parameter_sharing=True)), IndependentLearners)
     one, many = (
         identity_of(described("ppo", parameter_sharing=parameter_sharing), MARKETS, 1)
         for parameter_sharing in (True, False)
@@ -159,12 +160,12 @@ def test_auxiliary_heads_watch_a_group_as_a_whole() -> None:
     with pytest.raises(
         ValueError, match=r"population\.focal\.parameter_sharing is False and its agent has auxiliary heads"
     ):
-        newborn(market)
+        new_learner(market)
 
 
-def test_what_one_learner_shares_another_acts_by() -> None:
+def test_a_learner_acts_by_the_weights_of_another() -> None:
     market = described("ppo")
-    learner, other = newborn(market), newborn(market, seed=9)
+    learner, other = new_learner(market), new_learner(market, seed=9)
     other.set_weights(learner.get_weights())
     np.testing.assert_array_equal(other.policy().weights, learner.policy().weights)
 
@@ -172,10 +173,10 @@ def test_what_one_learner_shares_another_acts_by() -> None:
 def test_each_seat_can_begin_as_a_clone() -> None:
     agent = BehaviorCloning(PPO(hidden=(8,), epochs=1), AvellanedaStoikov(), sessions=2, epochs=2)
     market = environment([Group("noise", ZeroIntelligence(), 4), Group("focal", agent, 2, parameter_sharing=False)])
-    learner, untaught = newborn(market), newborn(market)
+    learner, untrained = new_learner(market), new_learner(market)
     found = pretrain(market, {"focal": learner}, MARKETS, 1, 1)
     assert np.isfinite(found["focal"]["clone_loss"])
-    own, before = (np.split(each.policy().weights, 2) for each in (learner, untaught))
+    own, before = (np.split(each.policy().weights, 2) for each in (learner, untrained))
     assert all((mine != first).any() for mine, first in zip(own, before, strict=True))
 
 
@@ -183,4 +184,4 @@ def test_candidates_of_an_evolution_share_their_seats() -> None:
     agent = EvolutionStrategy((4,), OpenAIES(sigma=0.1, learning_rate=0.05))
     market = environment([Group("focal", agent, 2, parameter_sharing=False)])
     with pytest.raises(ValueError, match=r"population\.focal\.parameter_sharing is False and its agent evolves"):
-        newborn(market)
+        new_learner(market)

@@ -1,4 +1,4 @@
-"""Every kind of learner gets better at a market: trained against newborn, everybody else alike, on equal seeds."""
+"""Every kind of learner improves in a market: trained against untrained, all others equal, on equal seeds."""
 
 from __future__ import annotations
 
@@ -54,21 +54,21 @@ def market(agent: str, action: str, changes: dict[str, Any]) -> EnvironmentSpec:
 
 
 def train(case: str, seed: int = 1) -> Comparison:
-    """Return how the trained mind compares with its newborn self."""
+    """Return the comparison of the trained with the untrained policy."""
     agent, action, iterations, changes = CASES[case]
     described = market(agent, action, changes)
     learner = described.groups[-1].agent.learner(described, "focal", seed)
     evolves = described.groups[-1].agent.traits.parameters_per == "market"
     sampler = Sampler(BatchMarket(described, MARKETS), {"focal": learner}, seed, pairs=evolves)
-    newborn = learner.policy()
+    untrained = learner.policy()
     for iteration in range(iterations):
-        learner.learn(sampler.sample(iteration).experience["focal"])
+        learner.learn(sampler.sample(iteration).rollouts["focal"])
     seeds = np.random.SeedSequence(99).generate_state(SEEDS, np.uint64).tolist()
-    evaluation, _ = evaluate_training(described, {"focal": newborn}, {"focal": learner.policy()}, seeds)
+    evaluation, _ = evaluate_training(described, {"focal": untrained}, {"focal": learner.policy()}, seeds)
     return evaluation.comparisons[0]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
-def test_the_trained_mind_earns_more_than_its_newborn_self(case: str) -> None:
+def test_the_trained_policy_earns_more_than_the_untrained_one(case: str) -> None:
     assert train(case).verdict == "better"

@@ -18,7 +18,7 @@ from tests.builders import market_spec
 SEEDS = (3, 5, 8)
 
 
-def newborn(environment: EnvironmentSpec, seed: int) -> dict[str, Any]:
+def untrained(environment: EnvironmentSpec, seed: int) -> dict[str, Any]:
     return {
         group.name: group.agent.learner(environment, group.name, seed).policy()
         for group in environment.groups
@@ -26,10 +26,10 @@ def newborn(environment: EnvironmentSpec, seed: int) -> dict[str, Any]:
     }
 
 
-def test_a_mind_that_learned_nothing_gains_exactly_nothing(learning: Callable[..., EnvironmentSpec]) -> None:
+def test_a_policy_that_learned_nothing_gains_exactly_nothing(learning: Callable[..., EnvironmentSpec]) -> None:
     environment = learning()
-    policies = newborn(environment, 1)
-    evaluation, _ = evaluate_training(environment, policies, newborn(environment, 1), SEEDS)
+    policies = untrained(environment, 1)
+    evaluation, _ = evaluate_training(environment, policies, untrained(environment, 1), SEEDS)
     for each in evaluation.comparisons:
         assert each.untrained_mean == each.trained_mean
         assert (each.difference_low, each.difference_mean, each.difference_high) == (0.0, 0.0, 0.0)
@@ -37,27 +37,27 @@ def test_a_mind_that_learned_nothing_gains_exactly_nothing(learning: Callable[..
     np.testing.assert_array_equal(first, second)
 
 
-def test_a_mind_that_does_not_compile_is_compared_like_any_other(learning: Callable[..., EnvironmentSpec]) -> None:
+def test_a_policy_that_does_not_compile_is_compared_like_any_other(learning: Callable[..., EnvironmentSpec]) -> None:
     environment = learning()
     groups = [Group("lstm", PPO(hidden=(8,), lstm_size=8, output_scale=1.0), 2), *environment.groups]
     environment = replace(environment, groups=[group for group in groups if group.name in ("lstm", "noise", "ppo")])
-    assert isinstance(newborn(environment, 1)["lstm"], ExternalPolicy)
-    evaluation, _ = evaluate_training(environment, newborn(environment, 1), newborn(environment, 1), SEEDS)
+    assert isinstance(untrained(environment, 1)["lstm"], ExternalPolicy)
+    evaluation, _ = evaluate_training(environment, untrained(environment, 1), untrained(environment, 1), SEEDS)
     assert [each.difference_mean for each in evaluation.comparisons] == [0.0, 0.0]
-    evaluation, _ = evaluate_training(environment, newborn(environment, 1), newborn(environment, 2), SEEDS)
+    evaluation, _ = evaluate_training(environment, untrained(environment, 1), untrained(environment, 2), SEEDS)
     assert all(each.difference_mean != 0 for each in evaluation.comparisons)
     assert evaluation.conservation.holds
 
 
-def test_a_group_is_compared_with_everybody_else_as_trained(learning: Callable[..., EnvironmentSpec]) -> None:
+def test_a_group_is_compared_with_all_others_trained(learning: Callable[..., EnvironmentSpec]) -> None:
     environment = learning(spec=market_spec(session_steps=60), action=Quotes(nearest=-0.5))
-    untrained = newborn(environment, 1)
-    # Newborn minds hardly move from the middle of the action space: in whole ticks and lots they may do the same.
-    trained = {name: replace(policy, weights=9 * policy.weights) for name, policy in newborn(environment, 2).items()}
-    evaluation, tape = evaluate_training(environment, untrained, trained, SEEDS)
+    initial = untrained(environment, 1)
+    # Untrained policies hardly move from the middle of the action space: in ticks and lots they may act alike.
+    trained = {name: replace(policy, weights=9 * policy.weights) for name, policy in untrained(environment, 2).items()}
+    evaluation, tape = evaluate_training(environment, initial, trained, SEEDS)
     base = play_match(with_policies(environment, trained), SEEDS)
     for each in evaluation.comparisons:
-        before = play_match(with_policies(environment, {**trained, each.group: untrained[each.group]}), SEEDS)
+        before = play_match(with_policies(environment, {**trained, each.group: initial[each.group]}), SEEDS)
         seats = environment.seats_of(each.group)
         assert each.trained_mean == base.reward[:, seats].mean(1).mean()
         assert each.untrained_mean == before.reward[:, seats].mean(1).mean()

@@ -1,4 +1,4 @@
-"""A run whose learner begins as a clone."""
+"""A run whose learners are pretrained by behavior cloning."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from tests.tiny_run import learning_environment
 from tests.training.test_trainer import same_but_for_time, weights
 
 Train = Callable[..., Trainer]
-TEACHER = AvellanedaStoikov()
+EXPERT = AvellanedaStoikov()
 CLONES = (
-    Group("ppo", BehaviorCloning(PPO(hidden=(8,), minibatch_size=32, epochs=1), TEACHER, sessions=2, epochs=2), 2),
+    Group("ppo", BehaviorCloning(PPO(hidden=(8,), minibatch_size=32, epochs=1), EXPERT, sessions=2, epochs=2), 2),
     Group("noise", ZeroIntelligence(), 4),
-    Group("evolution", BehaviorCloning(EvolutionStrategy((4,)), TEACHER, sessions=3, epochs=2), 1),
-    Group("newborn", PPO(hidden=(8,), minibatch_size=32, epochs=1), 1),
+    Group("evolution", BehaviorCloning(EvolutionStrategy((4,)), EXPERT, sessions=3, epochs=2), 1),
+    Group("untrained", PPO(hidden=(8,), minibatch_size=32, epochs=1), 1),
 )
 CHANGES: dict[str, Any] = {"groups": CLONES}
 
@@ -38,20 +38,20 @@ def finished(train: Train, tmp_path_factory: pytest.TempPathFactory) -> tuple[Tr
     return train(folder, changes=CHANGES), folder
 
 
-def test_clones_say_how_close_they_came_and_newborns_nothing(finished: tuple[Trainer, Path]) -> None:
+def test_pretrained_learners_log_their_fit_and_others_do_not(finished: tuple[Trainer, Path]) -> None:
     metrics = read_metrics(finished[1] / "metrics.jsonl")
-    said = {name for name in metrics if "/clone_" in name or "expert" in name}
+    logged = {name for name in metrics if "/clone_" in name or "expert" in name}
     fit = ("clone_loss", "clone_explained_variance", "expert_reward")
-    assert said == {
+    assert logged == {
         *(f"learner/{group}/{name}" for group in ("ppo", "evolution") for name in fit),
         "learner/ppo/clone_value_explained_variance",
     }
     assert metrics["iteration"].tolist() == [1, 2, 3, 4]
-    assert np.isfinite(metrics.loc[0, sorted(said)]).all()
-    assert metrics.loc[1:, sorted(said)].isna().all(axis=None)
+    assert np.isfinite(metrics.loc[0, sorted(logged)]).all()
+    assert metrics.loc[1:, sorted(logged)].isna().all(axis=None)
 
 
-def test_a_resumed_run_does_not_clone_again(
+def test_a_resumed_run_is_not_pretrained_again(
     train: Train, finished: tuple[Trainer, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     train(tmp_path, changes=CHANGES, iterations=2)
@@ -62,17 +62,17 @@ def test_a_resumed_run_does_not_clone_again(
     same_but_for_time(tmp_path, finished[1])
 
 
-def test_the_untrained_self_is_the_newborn(tmp_path: Path) -> None:
+def test_the_untrained_policy_is_not_pretrained(tmp_path: Path) -> None:
     trainer = Trainer(environment(CLONES), Training(markets=4, threads=1), 1, tmp_path)
-    newborn = weights(trainer)
-    trainer._clone()
+    untrained = weights(trainer)
+    trainer._pretrain()
     cloned = weights(trainer)
-    assert {name for name in newborn if newborn[name] != cloned[name]} == {"ppo", "evolution"}
-    assert {name: policy.weights.tobytes() for name, policy in trainer._untrained.items()} == newborn
+    assert {name for name in untrained if untrained[name] != cloned[name]} == {"ppo", "evolution"}
+    assert {name: policy.weights.tobytes() for name, policy in trainer._untrained.items()} == untrained
 
 
-def test_a_run_without_clones_plays_no_session_more(tmp_path: Path) -> None:
+def test_a_run_without_behavior_cloning_plays_no_session_more(tmp_path: Path) -> None:
     trainer = Trainer(learning_environment(), Training(markets=4, threads=1), 1, tmp_path)
     before = weights(trainer)
-    assert trainer._clone() == {}
+    assert trainer._pretrain() == {}
     assert weights(trainer) == before

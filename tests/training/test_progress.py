@@ -47,7 +47,9 @@ def test_a_resumed_run_is_measured_from_where_it_went_on(clock: list[float]) -> 
     for done, now in ((51, 5.0), (52, 105.0)):
         clock.append(now)
         line.show(done, {})
-    assert stream.getvalue().endswith("iteration 52/100  10k agent-steps/s  1:20:00 left  mean reward: nobody learns\n")
+    assert stream.getvalue().endswith(
+        "iteration 52/100  10k agent-steps/s  1:20:00 left  mean reward: no group learns\n"
+    )
 
 
 def test_a_file_gets_the_first_line_the_last_and_one_now_and_then(clock: list[float]) -> None:

@@ -13,7 +13,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from marl_market.agents.sampling.sampler import Sampler, Session
+from marl_market.agents.sampling.sampled_session import SampledSession
+from marl_market.agents.sampling.sampler import Sampler
 from marl_market.env.environment import EnvironmentSpec
 from marl_market.evaluation.results import Evaluation
 from marl_market.market.tape_file import load_tape
@@ -81,7 +82,7 @@ def test_every_metric_is_finite_and_named_by_the_convention(finished: tuple[Trai
     assert all(len(parts) == 3 for parts in learned)
 
 
-def test_the_facts_say_where_the_market_and_the_numbers_come_from(finished: tuple[Trainer, Path]) -> None:
+def test_the_metadata_name_market_and_software(finished: tuple[Trainer, Path]) -> None:
     metadata: Mapping[str, Any] = json.loads((finished[1] / "metadata.json").read_text())
     assert {
         "title": "tiny", "seed": 1, "market": "test", "market_source": "invented", "currency": "USD", "markets": 4,
@@ -168,7 +169,7 @@ def test_an_interrupted_run_is_saved_evaluated_and_can_go_on(
     assert weights(train(tmp_path, resume=True)) == weights(finished[0])
 
 
-def test_groups_that_do_not_learn_are_compared_with_nobody(
+def test_groups_that_do_not_learn_are_not_compared(
     learning: Callable[..., EnvironmentSpec], train: Train, tmp_path: Path
 ) -> None:
     noise = [group for group in learning().groups if group.name == "noise"]
@@ -250,7 +251,7 @@ def test_the_yaml_shows_every_training_parameter_with_its_default() -> None:
 
 
 @pytest.mark.parametrize("error", [None, KeyError("lost")])
-def test_what_was_learned_is_saved_as_soon_as_a_session_is_disturbed(
+def test_the_state_is_saved_as_soon_as_a_session_is_interrupted(
     finished: tuple[Trainer, Path],
     learning: Callable[..., EnvironmentSpec],
     train: Train,
@@ -260,7 +261,7 @@ def test_what_was_learned_is_saved_as_soon_as_a_session_is_disturbed(
 ) -> None:
     sample, saved = Sampler.sample, []
 
-    def disturbed(sampler: Sampler, iteration: int) -> Session:
+    def disturbed(sampler: Sampler, iteration: int) -> SampledSession:
         if iteration == 1:
             if error:
                 raise error

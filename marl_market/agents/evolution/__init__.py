@@ -1,1 +1,1 @@
-"""Minds that learn by selection: weights that are searched, and the compiled network that plays them."""
+"""Evolution: search strategies and the learner that searches the weights of a compiled network."""

@@ -1,4 +1,4 @@
-"""Covariance matrix adaptation: the shape of the search distribution is learned too."""
+"""Covariance matrix adaptation: the shape of the search distribution is adapted too."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from marl_market.market.seeding import Stream, seed_sequence
 
 @dataclass(frozen=True, eq=False)
 class CMAESState:
-    """Hold where a search stands.
+    """The state of a search.
 
     Attributes:
-        center: mean of the search distribution, (parameters,).
+        mean: mean of the search distribution, (parameters,).
         optimizer: the optimizer of the package `cmaes`, pickled; empty before the first generation.
-        generation: number of fitness vectors told so far.
-        seed: with the generation, the origin of all noise.
+        generation: number of generations so far.
+        seed: with the generation, the seed of all noise.
     """
 
     mean: NDArray[np.float64]
@@ -65,7 +65,7 @@ class CMAES:
         return CMAESState(optimizer.mean, pickle.dumps(optimizer), state.generation + 1, state.seed)
 
     def _optimizer(self, state: CMAESState, candidates: int) -> CMA | SepCMA:
-        """Return the optimizer of a state, about to draw the noise of its generation."""
+        """Return the optimizer of a state, seeded for the noise of its generation."""
         if candidates < 2:
             raise ValueError(f"{candidates} candidates; a covariance needs two or more")
         optimizer: CMA | SepCMA

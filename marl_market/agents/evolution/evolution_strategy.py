@@ -1,4 +1,4 @@
-"""The evolving agent as a config describes it: how wide its network is and how it searches."""
+"""The evolving agent of a config: its network and its search strategy."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class EvolutionStrategy:
 
     Attributes:
         hidden: widths of the tanh layers.
-        strategy: how the weights are searched.
-        sessions: markets in which each candidate plays; that many times fewer candidates share out the batch.
+        strategy: search strategy of the weights.
+        sessions: markets per candidate; the batch holds as many times fewer candidates.
         risk_aversion: of the exponential utility whose certainty equivalent over those sessions is a candidate's
             fitness, per unit of reward; at zero, and with one session, fitness is the mean return.
     """
@@ -46,11 +46,11 @@ class EvolutionStrategy:
         require_field(self, "sessions", self.sessions > 1 or not averse, "two or more with a risk_aversion")
 
     def parameters(self, spec: MarketSpec, seats: int) -> Sequence[float]:
-        """Return none: what it knows is in its weights."""
+        """Return no parameters: the policy is in its weights."""
         return ()
 
     def learner(self, environment: EnvironmentSpec, group: str, seed: int) -> EvolutionLearner:
-        """Return a newborn learner for the group of this name."""
+        """Return an untrained learner for the group of this name."""
         network = self.network(environment.observation_size, environment.action_of(group))
         seats = environment.seats_of(group)
         return EvolutionLearner(
@@ -64,7 +64,7 @@ class EvolutionStrategy:
         )
 
     def network(self, observation_size: int, action: ActionScheme) -> MultilayerPerceptron:
-        """Return the network from observations to actions; raises ValueError where it does not fit a compiled mind."""
+        """Return the network from observations to actions; raises NotCompiledError for one too large to compile."""
         choices = num_choices_of(action.space)
         if choices is None:
             return MultilayerPerceptron((observation_size, *self.hidden, action.size))

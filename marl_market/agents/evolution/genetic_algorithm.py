@@ -1,4 +1,4 @@
-"""A genetic algorithm whose genomes are chains of seeds: however long the search, a genome is a few numbers."""
+"""A genetic algorithm that stores parameters as chains of mutation seeds, so that a candidate is a few integers."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from marl_market.agents.evolution.strategies import Behavior, checked_fitness, r
 from marl_market.market.seeding import Stream, generator
 
 Chain = tuple[int, ...]
-"""Seeds of the mutations that made a genome of the first one, oldest first."""
+"""Seeds of the mutations from the initial parameters to a candidate, oldest first."""
 
 
 @dataclass(frozen=True, eq=False)
 class GeneticState:
-    """Hold where a search stands.
+    """The state of a search.
 
     Attributes:
-        center: the best genome of the last generation, (parameters,).
-        origin: the genome that all descend from, (parameters,).
-        parents: those that may reproduce, best first.
-        generation: number of fitness vectors told so far.
-        seed: with the generation, the origin of all chance.
+        mean: the best candidate of the last generation, (parameters,).
+        origin: the initial parameters, (parameters,).
+        parents: chains of the parents of the next generation, best first.
+        generation: number of generations so far.
+        seed: with the generation, the seed of all draws.
     """
 
     mean: NDArray[np.float64]
@@ -37,12 +37,12 @@ class GeneticState:
 class GeneticAlgorithm:
     """Mutate the better candidates and keep the best as it is (Such et al. 2017, arXiv:1712.06567, section 3.1).
 
-    Every candidate but the first is a parent drawn at random plus normal noise; the first is the best one of the
-    last generation, which so proves itself anew.
+    Every candidate but the first is a random parent plus normal noise; the first is the best one of the last
+    generation (elitism), evaluated again.
 
     Attributes:
         sigma: standard deviation of a mutation of each parameter.
-        parents: candidates of a generation that may reproduce.
+        parents: number of candidates of a generation that become parents.
     """
 
     sigma: float = 0.1
@@ -72,7 +72,7 @@ class GeneticAlgorithm:
         values = checked_fitness(fitness)
         chains = self._chains(state, values.size)
         best = np.argsort(-values, kind="stable")[: self.parents]
-        parents = tuple(chains[place] for place in best.tolist())
+        parents = tuple(chains[index] for index in best.tolist())
         return GeneticState(
             mean=self._express(state, parents[0], {}),
             origin=state.origin,
@@ -91,13 +91,14 @@ class GeneticAlgorithm:
     def _express(
         self, state: GeneticState, chain: Chain, known: dict[Chain, NDArray[np.float64]]
     ) -> NDArray[np.float64]:
-        """Return the genome (parameters,) of a chain; `known` remembers those of its ancestors."""
-        genome, length = state.origin, 0
+        """Return the parameters (parameters,) of a chain; `known` caches those of its prefixes."""
+        parameters, length = state.origin, 0
         for place in range(len(chain), 0, -1):
             if chain[:place] in known:
-                genome, length = known[chain[:place]], place
+                parameters, length = known[chain[:place]], place
                 break
         for place in range(length, len(chain)):
-            genome = genome + self.sigma * np.random.default_rng(chain[place]).standard_normal(genome.size)
-            known[chain[: place + 1]] = genome
-        return genome
+            noise = np.random.default_rng(chain[place]).standard_normal(parameters.size)
+            parameters = parameters + self.sigma * noise
+            known[chain[: place + 1]] = parameters
+        return parameters

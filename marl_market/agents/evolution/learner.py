@@ -1,6 +1,6 @@
-"""A group of seats that evolves: the markets of a batch are shared out among the candidates.
+"""The learner of an evolving group: each market of a batch plays one candidate.
 
-Markets 2i and 2i + 1 share their random numbers, and so do the candidates of an antithetic pair, session for session.
+Markets 2i and 2i + 1 use common random numbers, and so do the candidates of an antithetic pair, session by session.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from marl_market.agents.rollout import Floats, Masks, Rollout
 from marl_market.env.batch_market import BatchMarket
 
 SEGMENTS = 8
-"""Parts of a session by which a candidate's behavior is told."""
+"""Parts of a session; a candidate's behavior descriptor is its reward in each of them."""
 
 
 class EvolutionLearner:
@@ -39,7 +39,7 @@ class EvolutionLearner:
         sessions: int = 1,
         risk_aversion: float = 0.0,
     ) -> None:
-        """Begin at `state`, for `seats` seats of each market; each candidate plays in `sessions` markets."""
+        """Begin at `state`, for `seats` seats of each market; each candidate plays `sessions` markets."""
         self._group = group
         self._seats = seats
         self._network = network
@@ -49,7 +49,7 @@ class EvolutionLearner:
         self._risk_aversion = risk_aversion
 
     def on_episode_start(self, batch: BatchMarket, shard: MarketShard | None = None) -> None:
-        """Write a candidate into each market; raises ValueError where markets do not suffice for pairs of them."""
+        """Write a candidate into each market; raises ValueError unless the markets hold whole pairs of candidates."""
         rows = batch.param_rows[self._group]
         start, stop, total = shard or (0, rows.stop - rows.start, rows.stop - rows.start)
         pair = 2 * self._sessions
@@ -62,14 +62,14 @@ class EvolutionLearner:
         self._network.write_params(batch.params, rows, candidates[2 * (markets // pair) + markets % 2])
 
     def act(self, observation: Floats, state: Floats, noise: Floats | None, mask: Masks | None = None) -> Decision:
-        """Raise TypeError: the candidates play inside the step."""
-        raise TypeError("an evolving group plays inside the step; nobody asks it for actions")
+        """Raise TypeError: the candidates act inside the step."""
+        raise TypeError("an evolving group plays inside the step; it has no actions from outside")
 
     def learn(self, rollout: Rollout) -> dict[str, float]:
-        """Move on to the next generation; what a candidate did is what it earned in each stretch of the session."""
+        """Update to the next generation; the behavior of a candidate is its reward in each segment of the session."""
         fitness = certainty_equivalent(self._by_candidate(rollout.reward), self._risk_aversion)
-        stretches = np.array_split(rollout.reward, min(SEGMENTS, len(rollout.reward)))
-        behavior = np.stack([self._by_candidate(part).mean(1) for part in stretches], axis=1)
+        segments = np.array_split(rollout.reward, min(SEGMENTS, len(rollout.reward)))
+        behavior = np.stack([self._by_candidate(part).mean(1) for part in segments], axis=1)
         before = self._state.mean
         self._state = self._strategy.tell(self._state, fitness, behavior)
         return {
@@ -80,12 +80,14 @@ class EvolutionLearner:
 
     def _by_candidate(self, reward: Floats) -> NDArray[np.float64]:
         """Return the mean over seats of summed rewards (steps, markets * seats) as (candidates, sessions)."""
-        earned = reward.sum(0, dtype=np.float64).reshape(-1, self._seats).mean(1)
-        return earned.reshape(-1, self._sessions, 2).swapaxes(1, 2).reshape(-1, self._sessions)
+        returns = reward.sum(0, dtype=np.float64).reshape(-1, self._seats).mean(1)
+        return returns.reshape(-1, self._sessions, 2).swapaxes(1, 2).reshape(-1, self._sessions)
 
     def pretrain(self, rollouts: Sequence[Rollout], config: BCConfig) -> dict[str, float]:
-        """Do as was done in `sessions`, the last of which is held out: the search begins anew around the clone."""
-        from marl_market.agents.evolution.pretraining import clone_network  # and with it torch, which no search needs
+        """Fit the mean to demonstrations by behavior cloning, the last rollout held out; restart the search there."""
+        from marl_market.agents.evolution.pretraining import (
+            clone_network,  # imports torch, which a search does not need
+        )
 
         seed = self._state.seed
         mean, metrics = clone_network(self._network, self._state.mean, rollouts, config, seed)
@@ -93,16 +95,16 @@ class EvolutionLearner:
         return metrics
 
     def policy(self) -> CompiledPolicy:
-        """Return the center of the search."""
+        """Return the policy of the mean of the search."""
         return CompiledPolicy(self._network, self._state.mean.astype(np.float32))
 
     def get_weights(self) -> SearchState:
-        """Return the state of the search, from which the same candidates are asked anywhere."""
+        """Return the state of the search, from which the same candidates follow in every process."""
         return self._state
 
-    def set_weights(self, shared: SearchState) -> None:
-        """Ask the candidates of another's search."""
-        self._state = shared
+    def set_weights(self, weights: SearchState) -> None:
+        """Play the candidates of another `get_weights`."""
+        self._state = weights
 
     def get_state(self) -> dict[str, Any]:
         """Return the state of the search."""
@@ -120,6 +122,6 @@ def certainty_equivalent(value: NDArray[np.float64], risk_aversion: float) -> ND
     """
     if risk_aversion == 0:
         return np.asarray(value.mean(1))
-    worst = value.min(1)  # what is above it cannot overflow
+    worst = value.min(1)  # larger values cannot overflow
     utility = np.exp(-risk_aversion * (value - worst[:, None])).mean(1)
     return np.asarray(worst - np.log(utility) / risk_aversion)

@@ -1,4 +1,4 @@
-"""Novelty search: candidates are rewarded for doing what none has done before."""
+"""Novelty search: candidates are rewarded for behavior unlike that of earlier ones."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from marl_market.agents.evolution.strategies import (
 
 @dataclass(frozen=True, eq=False)
 class NoveltyState:
-    """Hold where a search stands.
+    """The state of a search.
 
     Attributes:
-        search: of the strategy that climbs.
-        archive: behaviors of generations past, oldest first, (kept, numbers).
+        search: state of the climber.
+        archive: behaviors of past generations, oldest first, (kept, numbers).
     """
 
     search: StrategyState
@@ -35,7 +35,7 @@ class NoveltyState:
 
     @property
     def seed(self) -> int:
-        """Return the origin of all noise."""
+        """Return the seed of all noise."""
         return self.search.seed
 
 
@@ -47,10 +47,10 @@ class NoveltySearch:
     (Lehman and Stanley 2011, Evolutionary Computation 19). The archive gets the mean behavior of each generation.
 
     Attributes:
-        climber: the strategy that is told the mean of ranks.
+        climber: strategy that climbs the mean of ranks.
         novelty: weight of novelty, from 0 (fitness alone) to 1 (novelty alone).
-        neighbors: how many neighbors a distance is averaged over.
-        archive: behaviors that are kept.
+        neighbors: number of neighbors that a distance is averaged over.
+        archive: size of the archive.
     """
 
     climber: OpenAIES = field(default_factory=OpenAIES)
@@ -72,9 +72,9 @@ class NoveltySearch:
         return self.climber.ask(state.search, candidates)
 
     def tell(self, state: NoveltyState, fitness: ArrayLike, behavior: Behavior | None = None) -> NoveltyState:
-        """Return the state after the candidates of `ask` have scored `fitness` and done `behavior`.
+        """Return the state after the candidates of `ask` have scored `fitness` with `behavior`.
 
-        Raises ValueError where no behavior is told, or one is not finite.
+        Raises ValueError without a behavior, or for one that is not finite.
         """
         if behavior is None or not np.isfinite(behavior).all():
             raise ValueError(f"behavior is {behavior}; novelty needs finite numbers for each candidate")
@@ -97,5 +97,5 @@ def novelty_of(behavior: NDArray[np.float64], archive: NDArray[np.float64], neig
     """
     others = np.concatenate([behavior, archive])
     distance = np.linalg.norm(behavior[:, None, :] - others[None, :, :], axis=2)
-    nearest = np.sort(distance, axis=1)[:, 1 : neighbors + 1]  # the nearest of all is itself
+    nearest = np.sort(distance, axis=1)[:, 1 : neighbors + 1]  # the nearest one is the candidate itself
     return nearest.mean(axis=1)

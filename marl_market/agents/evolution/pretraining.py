@@ -1,4 +1,4 @@
-"""How a compiled network imitates: its weights are fitted by gradients before they are evolved."""
+"""Behavior cloning of a compiled network: its weights are fitted by gradients before they are evolved."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def clone_network(
     config: BCConfig,
     seed: int,
 ) -> tuple[NDArray[np.float64], dict[str, float]]:
-    """Return flat weights (parameters,) that do as was done in `sessions`, starting from `weights`, and how well."""
+    """Return flat weights (parameters,) fitted to demonstrations, starting from `weights`, and the fit's metrics."""
     layers = [
         (torch.nn.Parameter(torch.from_numpy(weight.copy())), torch.nn.Parameter(torch.from_numpy(bias.copy())))
         for weight, bias in network.layers(weights.astype(np.float32))
@@ -29,9 +29,9 @@ def clone_network(
 
     def forward(observation: torch.Tensor) -> torch.Tensor:
         units = observation
-        for place, (weight, bias) in enumerate(layers):
+        for index, (weight, bias) in enumerate(layers):
             units = units @ weight + bias
-            if place + 1 < len(layers) or network.tanh_squashed:
+            if index + 1 < len(layers) or network.tanh_squashed:
                 units = torch.tanh(units)
         return units
 

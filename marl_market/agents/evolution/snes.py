@@ -1,4 +1,4 @@
-"""Separable natural evolution strategies: a step length of its own for each weight."""
+"""Separable natural evolution strategies: a standard deviation for each weight."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from marl_market.agents.evolution.strategies import Behavior, checked_fitness, m
 
 @dataclass(frozen=True, eq=False)
 class SNESState:
-    """Hold where a search stands.
+    """The state of a search.
 
     Attributes:
-        center: mean of the search distribution, (parameters,).
+        mean: mean of the search distribution, (parameters,).
         deviation: standard deviation of each parameter, (parameters,).
-        generation: number of fitness vectors told so far.
-        seed: with the generation, the origin of all noise.
+        generation: number of generations so far.
+        seed: with the generation, the seed of all noise.
     """
 
     mean: NDArray[np.float64]
@@ -33,22 +33,22 @@ class SNESState:
 class SNES:
     """Follow the natural gradient of the expected utility of a normal distribution with a diagonal covariance.
 
-    center += center_rate * deviation * (utility @ noise); deviation *= exp(deviation_rate / 2 * (utility @ (noise^2 -
+    mean += mean_rate * deviation * (utility @ noise); deviation *= exp(deviation_rate / 2 * (utility @ (noise^2 -
     1))), with utilities by rank. Schaul et al. 2011 (GECCO, "High dimensions and heavy tails for natural evolution
     strategies", algorithm 2); Wierstra et al. 2014 (JMLR 15, section 3.1 on utilities).
 
     Attributes:
         sigma: first standard deviation of each parameter.
-        center_rate: step of the center, in standard deviations.
+        mean_rate: step of the mean, in standard deviations.
         deviation_rate: step of the logarithm of the deviations; None: (3 + log parameters) / (5 sqrt(parameters)).
     """
 
     sigma: float = 0.1
-    center_rate: float = 1.0
+    mean_rate: float = 1.0
     deviation_rate: float | None = None
 
     def __post_init__(self) -> None:
-        for name in ("sigma", "center_rate"):
+        for name in ("sigma", "mean_rate"):
             require_field(self, name, getattr(self, name) > 0, "above zero")
         require_field(self, "deviation_rate", self.deviation_rate is None or self.deviation_rate >= 0, "zero or more")
 
@@ -70,7 +70,7 @@ class SNES:
         utility = utilities(values)
         rate = (3 + math.log(size)) / (5 * math.sqrt(size)) if self.deviation_rate is None else self.deviation_rate
         return SNESState(
-            mean=state.mean + self.center_rate * state.deviation * (utility @ noise),
+            mean=state.mean + self.mean_rate * state.deviation * (utility @ noise),
             deviation=state.deviation * np.exp(0.5 * rate * (utility @ (noise**2 - 1))),
             generation=state.generation + 1,
             seed=state.seed,
@@ -78,6 +78,6 @@ class SNES:
 
 
 def utilities(fitness: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return weights (candidates,) of sum zero, the greater the better; equal fitness weighs equally."""
+    """Return the utilities (candidates,) of sum zero, by rank; equal fitness has equal utility."""
     raw = np.maximum(0.0, math.log(fitness.size / 2 + 1) - np.log(rankdata(-fitness)))
     return raw / raw.sum() - 1 / fitness.size

@@ -1,7 +1,7 @@
 """Search strategies as values: ask a state for candidates, tell it their fitness, get the next state.
 
 A state is all that a run needs to continue bit for bit. Noise is never stored or sent: it is drawn again from the
-state's seed and generation, so that `ask` changes nothing and workers can make their own candidates.
+state's seed and generation, so that `ask` changes nothing and workers draw their own candidates.
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ from scipy.stats import rankdata
 from marl_market.market.seeding import Stream, generator
 
 Behavior = NDArray[np.float64]
-"""What each candidate did, as numbers whose distances count, (candidates, numbers)."""
+"""Behavior descriptors whose distances measure novelty, (candidates, numbers)."""
 
 
 class SearchState(Protocol):
-    """Where a search stands; a value that pickles."""
+    """The state of a search; a value that pickles."""
 
     @property
     def mean(self) -> NDArray[np.float64]:
-        """Return the parameters that stand for what has been found, (parameters,)."""
+        """Return the mean of the search, (parameters,)."""
         ...
 
     @property
     def seed(self) -> int:
-        """Return the origin of all noise."""
+        """Return the seed of all noise."""
         ...
 
 
 class Strategy(Protocol):
-    """How weights are searched. States are handed back to the strategy that made them, and to no other."""
+    """A search strategy of weights; it takes only states of its own."""
 
     def initial(self, mean: ArrayLike, seed: int) -> SearchState:
         """Return the state of a search that starts at `mean` (parameters,)."""
@@ -51,14 +51,14 @@ class Strategy(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class StrategyState:
-    """Hold where a search stands.
+    """The state of a search.
 
     Attributes:
-        center: mean of the search distribution, (parameters,).
+        mean: mean of the search distribution, (parameters,).
         first_moment: running mean of the gradient, (parameters,).
         second_moment: running mean of the squared gradient, (parameters,).
-        generation: number of fitness vectors told so far.
-        seed: with the generation, the origin of all noise.
+        generation: number of generations so far.
+        seed: with the generation, the seed of all noise.
     """
 
     mean: NDArray[np.float64]
@@ -72,7 +72,7 @@ class StrategyState:
 class OpenAIES:
     """Climb the smoothed fitness of antithetic candidates by their centered ranks, with Adam.
 
-    candidate = center +- sigma * noise; gradient = sum(rank(fitness) * noise) / (candidates * sigma), rank in
+    candidate = mean +- sigma * noise; gradient = sum(rank(fitness) * noise) / (candidates * sigma), rank in
     [-1/2, 1/2]. Salimans et al. 2017 (arXiv:1703.03864, section 2); Adam: Kingma and Ba 2015, algorithm 1.
     Ranks make the step independent of the scale of fitness; it follows that only relative fitness counts.
 
@@ -80,9 +80,9 @@ class OpenAIES:
         sigma: standard deviation of the noise added to each parameter.
         learning_rate: step of Adam, in units of a parameter.
         weight_decay: pull of every parameter towards zero, as a part of the gradient.
-        first_moment_decay: memory of Adam's mean gradient.
-        second_moment_decay: memory of Adam's mean squared gradient.
-        epsilon: what keeps Adam from dividing by zero.
+        first_moment_decay: decay of Adam's mean gradient.
+        second_moment_decay: decay of Adam's mean squared gradient.
+        epsilon: added to Adam's denominator.
     """
 
     sigma: float = 0.1
@@ -107,8 +107,8 @@ class OpenAIES:
     def ask(self, state: StrategyState, candidates: int) -> NDArray[np.float32]:
         """Return the candidates (candidates, parameters) of this generation; rows 2i and 2i + 1 mirror each other.
 
-        Mirrored rows may share the random numbers of their market: then luck cancels in their difference. Raises
-        ValueError for an odd number of candidates.
+        Antithetic pairs may play with common random numbers, which cancel in their difference. Raises ValueError for
+        an odd number of candidates.
         """
         noise = mirrored_noise(state.seed, state.generation, candidates, state.mean.size)
         return (state.mean + self.sigma * noise).astype(np.float32)
@@ -120,16 +120,16 @@ class OpenAIES:
         """
         ranks = centered_ranks(fitness)
         noise = mirrored_noise(state.seed, state.generation, ranks.size, state.mean.size)
-        # By pairs, so that equal fitness moves nothing at all.
+        # By pairs, so that equal fitness moves the mean by nothing at all.
         pull = (ranks[0::2] - ranks[1::2]) @ noise[0::2]
         gradient = pull / (ranks.size * self.sigma) - self.weight_decay * state.mean
         generation = state.generation + 1
         keep_first, keep_second = self.first_moment_decay, self.second_moment_decay
         first_moment = keep_first * state.first_moment + (1 - keep_first) * gradient
         second_moment = keep_second * state.second_moment + (1 - keep_second) * gradient**2
-        mean = first_moment / (1 - keep_first**generation)
+        direction = first_moment / (1 - keep_first**generation)
         scale = np.sqrt(second_moment / (1 - keep_second**generation)) + self.epsilon
-        mean = state.mean + self.learning_rate * mean / scale
+        mean = state.mean + self.learning_rate * direction / scale
         return StrategyState(mean, first_moment, second_moment, generation, state.seed)
 
 

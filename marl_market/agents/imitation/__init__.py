@@ -1,1 +1,1 @@
-"""Learning from a teacher: any scripted trader, imitated before anything is learned from rewards."""
+"""Behavior cloning: pretraining on the demonstrations of a scripted trader, before learning from rewards."""

@@ -1,4 +1,4 @@
-"""A learner that begins as the clone of a scripted trader."""
+"""Behavior cloning: a learner that is pretrained on the demonstrations of a scripted trader."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from marl_market.market.validation import require
 
 @dataclass(frozen=True)
 class BCConfig:
-    """How decisions are imitated.
+    """Settings of behavior cloning.
 
     Attributes:
-        epochs: passes over the decisions.
-        minibatch_size: decisions of one gradient step.
+        epochs: passes over the demonstrations.
+        minibatch_size: actions of one gradient step.
         learning_rate: step of Adam.
     """
 
@@ -32,34 +32,33 @@ class BCConfig:
 
 @runtime_checkable
 class CloningLearner(Learner, Protocol):
-    """A learner that can begin as somebody else."""
+    """A learner that can be pretrained by behavior cloning."""
 
     def pretrain(self, rollouts: Sequence[Rollout], config: BCConfig) -> dict[str, float]:
-        """Do as was done in `sessions`, the last of which is held out; return how well that went there.
+        """Fit the policy to the rollouts of an expert, the last of which is held out; return metrics on that one.
 
-        The column "matters", (T, R, A) bool, says which numbers of an action make a difference. A session is no part
-        of what the learner counts and schedules: it goes on as a newborn that acts like its teacher.
+        The extra column "loss_mask", (T, R, A) bool, marks the numbers of an action that enter the loss. Counters and
+        schedules of the learner do not advance.
         """
 
 
 @dataclass(frozen=True)
 class BehaviorCloning:
-    """Learn as `agent` does, beginning as a clone of `expert`.
+    """Learn as `agent` does, pretrained by behavior cloning of `expert`.
 
     Behavior cloning (Pomerleau 1991, "Efficient training of artificial neural networks for autonomous navigation").
-    Before the first iteration the teacher decides in the group's seats, in the run's own market and among its own
-    others; what the seats saw and what it did, told in their own action scheme, is what is imitated. The newborn, with
-    which the run is compared at its end, has imitated nobody. A clone knows only what its seats see: of a teacher that
-    remembers, or that seldom acts, it may keep no more than the commonest action; `clone_accuracy` beside
-    `clone_base_rate` tells.
+    Before the first iteration the expert plays the group's seats in the run's own market and population; the dataset
+    is the seats' observations and the expert's actions, encoded in the seats' action scheme. The untrained policy of
+    the final comparison is not pretrained. The learner sees only its own observation: of an expert with a memory, or
+    that seldom acts, it may learn no more than the most frequent action; compare `clone_accuracy` with
+    `clone_base_rate`.
 
     Attributes:
-        agent: who learns.
-        teacher: any scripted trader.
-        sessions: how many of them the teacher plays in every market; the last is not learned from but tells how close
-            the clone has come.
-        epochs: passes over the decisions of all others.
-        minibatch_size: decisions of one gradient step.
+        agent: the agent that learns.
+        expert: any scripted trader.
+        sessions: sessions of the expert in every market; the last is held out.
+        epochs: passes over all other sessions.
+        minibatch_size: actions of one gradient step.
         learning_rate: step of Adam.
     """
 
@@ -74,7 +73,7 @@ class BehaviorCloning:
         name = "population agent"
         require(isinstance(self.agent, LearningAgent), f"{name}.agent", self.agent, "one that learns")
         rule = not self.expert.traits.observes and not isinstance(self.expert, LearningAgent)
-        require(rule, f"{name}.teacher", self.expert, "a scripted trader")
+        require(rule, f"{name}.expert", self.expert, "a scripted trader")
         require(self.sessions >= 2, f"{name}.sessions", self.sessions, "2 or more: one is held out")
         for field in ("epochs", "minibatch_size", "learning_rate"):
             require(getattr(self, field) > 0, f"{name}.{field}", getattr(self, field), "above zero")
@@ -91,7 +90,7 @@ class BehaviorCloning:
 
     @property
     def config(self) -> BCConfig:
-        """Return how decisions are imitated."""
+        """Return the settings of the fit."""
         return BCConfig(self.epochs, self.minibatch_size, self.learning_rate)
 
     def parameters(self, spec: MarketSpec, seats: int) -> Sequence[float]:
@@ -99,21 +98,23 @@ class BehaviorCloning:
         return self.agent.parameters(spec, seats)
 
     def learner(self, environment: EnvironmentSpec, group: str, seed: int) -> CloningLearner:
-        """Return a newborn learner for the group of this name; raises ValueError for one that cannot imitate."""
-        newborn = self.agent.learner(environment, group, seed)
-        if not isinstance(newborn, CloningLearner):
-            raise ValueError(f"population.{group}.agent.agent is {self.agent}; it cannot imitate a teacher")
-        if newborn.state_size:
-            raise ValueError(f"population.{group}.agent.agent is {self.agent}; what has a memory cannot imitate")
-        return newborn
+        """Return an untrained learner for the group of this name; raises ValueError for one that cannot be cloned."""
+        learner = self.agent.learner(environment, group, seed)
+        if not isinstance(learner, CloningLearner):
+            raise ValueError(f"population.{group}.agent.agent is {self.agent}; its learner has no behavior cloning")
+        if learner.state_size:
+            raise ValueError(
+                f"population.{group}.agent.agent is {self.agent}; behavior cloning needs a policy without hidden state"
+            )
+        return learner
 
 
 @dataclass(frozen=True)
 class ExpertControlled(External):
-    """A seat that is played from outside as its teacher says, and shown what the teacher is shown.
+    """An external seat controlled by an expert, with the expert's privileged observations.
 
     Attributes:
-        teacher: who decides.
+        expert: the scripted trader that acts.
     """
 
     expert: Agent

@@ -1,8 +1,8 @@
-"""Supervised learning from a teacher's sessions, whatever the network: one loop, two losses, two scores.
+"""Supervised learning from an expert's rollouts, for any network: one loop, two losses, two scores.
 
-A continuous action is fitted by its mean (least squares, the likeliest mean of a normal policy of any one width): the
-width is left as it is, since a policy as sure as its teacher would explore nothing later. Choices are fitted by
-cross entropy, their likelihood.
+A continuous action is fitted by its mean (least squares, the maximum likelihood mean of a normal policy): the standard
+deviation stays, since a policy as certain as its expert would not explore later. Choices are fitted by cross entropy,
+their negative log-likelihood.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ Forward = Callable[[torch.Tensor], torch.Tensor]
 """From observations (N, D) to mean actions (N, A), or to the scores of all choices (N, C)."""
 
 MASKED = -1e9
-CONSTANT = 1e-8
-"""Variance up to which a number does not vary."""
+MIN_VARIANCE = 1e-8
+"""Variance up to which a number counts as constant and has no explained variance."""
 
 
 def dataset_of(rollouts: Sequence[Rollout], choices: Sequence[int]) -> Columns:
-    """Return the decisions of sessions in columns of N rows: observation, action, matters and mask.
+    """Return the active steps of rollouts in columns of N rows: observation, action, loss_mask and mask.
 
-    A choice that was masked did nothing, so that it does not matter; `choices` are those of each number of the action,
-    none where it is continuous.
+    An illegal choice had no effect and is left out of the loss; `choices` are the numbers of choices of each number of
+    the action, empty for continuous actions.
     """
     parts: dict[str, list[NDArray[Any]]] = {}
     for rollout in rollouts:
@@ -59,7 +59,7 @@ def fit(
     config: BCConfig,
     seed: int,
 ) -> None:
-    """Lower `loss` of minibatches of `dataset` by Adam; the same seed shuffles alike."""
+    """Minimize `loss` of minibatches of `dataset` by Adam; the same seed gives the same shuffles."""
     optimizer = torch.optim.Adam(list(parameters), config.learning_rate)
     random = generator(seed, Stream.CLONING)
     count = len(dataset["observation"])
@@ -81,11 +81,11 @@ def fit_policy(
     seed: int,
     loss: Callable[[torch.Tensor, Columns], torch.Tensor] | None = None,
 ) -> dict[str, float]:
-    """Fit a network to all but the last of `sessions`; return its loss and score on that one.
+    """Fit a network to all but the last of `rollouts`; return its loss and score on the last.
 
-    The score of a continuous action is the share of variance that is explained, mean over its numbers; that of choices
-    is the share that is the same, beside the share of the choice that the teacher makes most often. `loss`, of outputs
-    and lessons, replaces the losses that the module names.
+    The score of a continuous action is the explained variance, mean over its numbers; that of choices is the accuracy,
+    beside the frequency of the expert's most frequent choice. `loss`, of outputs and a batch, replaces the module's
+    losses.
     """
     dataset, held_out = (dataset_of(part, choices) for part in (rollouts[:-1], rollouts[-1:]))
     if loss is None:
@@ -101,12 +101,12 @@ def fit_policy(
 
 
 def explained_variance(predicted: torch.Tensor, actual: torch.Tensor) -> float:
-    """Return 1 - mean squared error / variance of `actual`, both (N,): 0 for a guess of the mean, 1 for the truth."""
+    """Return 1 - mean squared error / variance of `actual`, both (N,): 0 for the mean as prediction, 1 for no error."""
     return float(1.0 - ((predicted - actual) ** 2).mean() / actual.var(correction=0))
 
 
 def masked(scores: torch.Tensor, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
-    """Return scores (N, C) in which no masked choice can be taken."""
+    """Return scores (N, C) in which illegal choices are never the highest."""
     return torch.where(batch["mask"], scores, MASKED) if "mask" in batch else scores
 
 
@@ -119,24 +119,24 @@ def _cross_entropy(scores: torch.Tensor, batch: Columns, choices: Sequence[int])
     total = scores.new_zeros(())
     for number, part in enumerate(masked(scores, batch).split(list(choices), dim=1)):
         each = functional.cross_entropy(part, batch["action"][:, number].long(), reduction="none")
-        # Not a product with zeros: what does not matter may have no probability at all.
+        # Not a product with zeros: outside the loss mask a choice may have no probability at all.
         total = total + each[batch["loss_mask"][:, number]].sum()
     return total / batch["loss_mask"].sum().clamp(min=1)
 
 
 def _mean_explained_variance(mean: torch.Tensor, batch: Columns) -> float:
-    """Return the share of variance that is explained, mean over the numbers that vary; NaN where none does."""
+    """Return the explained variance, mean over the numbers that vary; NaN if none does."""
     shares = []
     for number in range(mean.shape[1]):
         rows = batch["loss_mask"][:, number]
         done = batch["action"][rows, number]
-        if len(done) > 1 and done.var() > CONSTANT:
+        if len(done) > 1 and done.var() > MIN_VARIANCE:
             shares.append(explained_variance(mean[rows, number], done))
     return float(np.mean(shares)) if shares else math.nan
 
 
 def _agreement(scores: torch.Tensor, batch: Columns, choices: Sequence[int]) -> dict[str, float]:
-    """Return how often the best choice is the teacher's, and how often the teacher's most frequent one would be."""
+    """Return the accuracy of the best choices, and that of the expert's most frequent choice."""
     same = most = 0
     for number, part in enumerate(masked(scores, batch).split(list(choices), dim=1)):
         rows = batch["loss_mask"][:, number]

@@ -1,7 +1,7 @@
-"""Opponents that a learning group knows: what it was some iterations ago, one version a pair of markets.
+"""Historical policies as opponents: snapshots of a learning group, one per pair of markets.
 
-Fictitious self-play (Heinrich, Lanctot and Silver 2015, "Fictitious self-play in extensive-form games"): who learns
-against a uniform draw of past versions cannot win by what beats only the last one.
+Fictitious self-play (Heinrich, Lanctot and Silver 2015, "Fictitious self-play in extensive-form games"): a policy that
+learns against a uniform draw of past policies cannot win by an exploit of the last one alone.
 """
 
 from __future__ import annotations
@@ -11,12 +11,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from marl_market.agents.interfaces import Decision, Floats, Learner, LearningAgent, MarketShard, Masks
+from marl_market.agents.interfaces import Decision, ExternalPolicy, Learner, LearningAgent, MarketShard, Policy
 from marl_market.agents.policies.compiled_mlp import play
 from marl_market.agents.policies.fixed_policy import CompiledPolicy
+from marl_market.agents.rollout import Floats, Masks
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import EnvironmentSpec
+from marl_market.env.population.group import External, Group
 from marl_market.env.population.traits import Traits
 from marl_market.market.seeding import Stream, generator
 from marl_market.market.spec import MarketSpec
@@ -25,17 +28,17 @@ from marl_market.market.validation import require
 
 @dataclass(frozen=True)
 class HistoricalPolicies:
-    """Play versions that a learning group has left behind.
+    """Play snapshots of the policy of a learning group.
 
     Sees: its observation.
-    Does: what the version says, without exploring; in the final comparison, what the last version kept says.
+    Does: the greedy actions of the snapshot drawn for its pair of markets; in evaluation, those of the last snapshot.
 
-    Raises ValueError, naming the field, for a value it cannot play with.
+    Raises ValueError, naming the field, for a value out of range.
 
     Attributes:
-        of: the group whose versions play.
-        every: iterations between versions; the first is the newborn.
-        keep: versions to draw from, the latest ones.
+        group: the group of which snapshots are taken.
+        snapshot_every: iterations between snapshots; the first is the untrained policy.
+        pool_size: number of snapshots in the pool, the latest ones.
     """
 
     trader = play
@@ -49,80 +52,97 @@ class HistoricalPolicies:
             require(getattr(self, name) >= 1, f"HistoricalPolicies.{name}", getattr(self, name), "one or more")
 
     def parameters(self, spec: MarketSpec, seats: int) -> Sequence[float]:
-        """Return none: what it knows is in its weights."""
+        """Return no parameters: the weights of the snapshots are written for each session."""
         return ()
 
     def snapshot_pool(self, environment: EnvironmentSpec, group: str, seed: int) -> SnapshotPool:
-        """Return the gallery, still empty, that plays the group of this name.
+        """Return an empty pool for the group of this name.
 
-        Raises ValueError where the group `group` is not there, does not learn, or acts in another way.
+        Raises ValueError if `self.group` does not exist, does not learn, has another action or shares no parameters.
         """
-        learning = [each.name for each in environment.groups if isinstance(each.agent, LearningAgent)]
-        require(
-            self.group in learning, f"population.{group}.agent.of", self.group, f"a group that learns, of {learning}"
-        )
+        name, learning = f"population.{group}.agent.group", _learning_groups(environment)
+        require(self.group in learning, name, self.group, f"a group that learns, of {list(learning)}")
+        require(learning[self.group].parameter_sharing, name, self.group, "a group with parameter_sharing")
         own, its = environment.action_of(group), environment.action_of(self.group)
         require(own == its, f"population.{group}.action", own, f"that of {self.group}, {its}")
         return SnapshotPool(self, group, seed)
 
 
-class SnapshotPool:
-    """Keep versions of a mind and play one of them in each pair of markets."""
+@dataclass(frozen=True)
+class ExternalHistoricalPolicies(External, HistoricalPolicies):  # type: ignore[misc]
+    """Play snapshots outside the compiled step: those of policies that do not compile (LSTM, attention, relu)."""
 
-    state_size = 0
+
+def _learning_groups(environment: EnvironmentSpec) -> dict[str, Group]:
+    return {group.name: group for group in environment.groups if isinstance(group.agent, LearningAgent)}
+
+
+class SnapshotPool:
+    """Keep the last snapshots of a policy and play one of them in each pair of markets."""
 
     def __init__(self, settings: HistoricalPolicies, group: str, seed: int) -> None:
-        """Begin without a version."""
+        """Begin with an empty pool."""
         self._settings = settings
         self._group = group
         self._seed = seed
         self._iteration = 0
-        self._versions: list[CompiledPolicy] = []
+        self._snapshots: list[Policy] = []
+        self._drawn: NDArray[np.int64] = np.zeros(0, np.int64)
 
-    def update(self, iteration: int, params: Mapping[str, Learner]) -> None:
-        """Go on to an iteration and take a version where one is due, of the learners by name in `params`.
+    @property
+    def state_size(self) -> int:
+        """Return the size of a row's hidden state; 0 for compiled snapshots."""
+        last = self._snapshots[-1]
+        return last.state_size if isinstance(last, ExternalPolicy) else 0
 
-        Raises ValueError where the policy does not compile.
-        """
-        self._iteration = iteration
+    def update(self, iteration: int, learners: Mapping[str, Learner]) -> None:
+        """Take a snapshot if one is due before `iteration`."""
         if iteration % self._settings.snapshot_every == 0:
-            version = params[self._settings.group].policy()
-            if not isinstance(version, CompiledPolicy):
-                raise ValueError(
-                    f"population.{self._group}.agent.of is {self._settings.group!r}, whose policy does not compile; it "
-                    "must be a group that shares one network of tanh layers, without memory or attention"
-                )
-            self._versions = [*self._versions, version][-self._settings.pool_size :]
+            snapshot = learners[self._settings.group].policy()
+            self._snapshots = [*self._snapshots, snapshot][-self._settings.pool_size :]
+
+    def at_iteration(self, iteration: int) -> SnapshotPool:
+        """Draw the snapshots of `iteration` in the next episode; return the pool."""
+        self._iteration = iteration
+        return self
 
     def on_episode_start(self, batch: BatchMarket, shard: MarketShard | None = None) -> None:
-        """Write a version, drawn at random, into each pair of markets."""
-        rows = batch.param_rows[self._group]
-        start, stop, total = shard or (0, rows.stop - rows.start, rows.stop - rows.start)
+        """Draw a snapshot for each pair of markets, and write the parameters of compiled ones."""
+        start, stop, total = shard or (0, batch.markets.size, batch.markets.size)
         random = generator(self._seed, Stream.SNAPSHOT, self._iteration)
-        drawn = random.integers(len(self._versions), size=(total + 1) // 2).repeat(2)[start:stop]
-        for number, version in enumerate(self._versions):
-            version.network.write_params(batch.params, rows.start + np.flatnonzero(drawn == number), version.weights)
+        self._drawn = random.integers(len(self._snapshots), size=(total + 1) // 2).repeat(2)[start:stop]
+        first = batch.param_rows[self._group].start
+        for index, snapshot in enumerate(self._snapshots):
+            if isinstance(snapshot, CompiledPolicy):
+                rows = first + np.flatnonzero(self._drawn == index)
+                snapshot.network.write_params(batch.params, rows, snapshot.weights)
 
     def act(self, observation: Floats, state: Floats, noise: Floats | None, mask: Masks | None = None) -> Decision:
-        """Raise TypeError: the versions play inside the step."""
-        raise TypeError("past selves play inside the step; nobody asks them for actions")
+        """Return the greedy actions of the snapshot of each row's market; `noise` is ignored.
 
-    def policy(self) -> CompiledPolicy:
-        """Return the last version kept."""
-        return self._versions[-1]
+        Raises TypeError for compiled snapshots, which act inside the step.
+        """
+        drawn = self._drawn.repeat(len(observation) // self._drawn.size)
+        action, next_state = None, np.zeros_like(state)
+        for index in np.unique(drawn):
+            snapshot, rows = self._snapshots[index], drawn == index
+            if not isinstance(snapshot, ExternalPolicy):
+                raise TypeError("the snapshots are compiled: they act inside the step")
+            decision = snapshot.act(observation[rows], state[rows], None, None if mask is None else mask[rows])
+            if action is None:
+                action = np.empty((len(observation), decision.action.shape[1]), np.float32)
+            action[rows], next_state[rows] = decision.action, decision.state
+        assert action is not None
+        return Decision(action, next_state, {})
 
-    def get_weights(self) -> dict[str, Any]:
-        """Return what decides which version plays where."""
-        return self.get_state()
-
-    def set_weights(self, shared: dict[str, Any]) -> None:
-        """Play the versions of another gallery."""
-        self.set_state(shared)
+    def policy(self) -> Policy:
+        """Return the last snapshot."""
+        return self._snapshots[-1]
 
     def get_state(self) -> dict[str, Any]:
-        """Return the versions kept."""
-        return {"iteration": self._iteration, "versions": list(self._versions)}
+        """Return the snapshots."""
+        return {"snapshots": list(self._snapshots)}
 
-    def set_state(self, state: dict[str, Any]) -> None:
+    def set_state(self, state: Mapping[str, Any]) -> None:
         """Continue from a state of `get_state`."""
-        self._iteration, self._versions = state["iteration"], list(state["versions"])
+        self._snapshots = list(state["snapshots"])

@@ -1,1 +1,1 @@
-"""Policies with fixed weights, and the multilayer perceptron inside the compiled step."""
+"""Policies of fixed weights, and the multilayer perceptron inside the compiled step."""

@@ -1,12 +1,12 @@
-"""A multilayer perceptron that decides inside the compiled step: the one policy of evolved and exported minds.
+"""A multilayer perceptron inside the compiled step: the compiled policy of evolution and of exported networks.
 
 Why only additions, multiplications and one division a unit: no call to a mathematics library keeps LLVM from
-vectorizing the loops, and every step is rounded as IEEE 754 says, so that a mind decides alike, bit for bit, on every
+vectorizing the loops, and every step is rounded as IEEE 754 says, so that actions are equal, bit for bit, on every
 machine.
 
-Assumptions: the mind was written by `marl_market.agents.policies.mlp`, which checks every width. Hidden units are
-tanh. Outputs are the numbers of a continuous action, which the seat's action decoder bounds, or the scores of all
-choices of a discrete one, of which the highest that is not masked is taken; of mixed actions, both.
+Assumptions: the params record was written by `marl_market.agents.policies.mlp`, which checks every width. Hidden
+units are tanh. Outputs are the numbers of a continuous action, which the seat's action decoder bounds, or the scores
+of all choices of a discrete one, of which the highest legal one is taken; of mixed actions, both.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def _dense(source: Any, inputs: Any, weight: Any, offset: Any, target: Any, outp
 
 @compiled
 def choose(seat: Any, params: Any, output: Any) -> None:
-    """Write the choice of the highest score of each number into seat.agent.action, among those not masked if there are any.
+    """Write the choice of the highest score of each number into seat.agent.action, among the legal ones if any.
 
     Of equal scores the first is taken. A number without choices is an output itself.
     """
@@ -104,9 +104,9 @@ def choose(seat: Any, params: Any, output: Any) -> None:
 
 @trader
 def play(public: Any, seat: Any, params: Any) -> int:
-    """Fill seat.agent.action from seat.agent.observation with the mind's network.
+    """Fill seat.agent.action from seat.agent.observation by the network in `params`.
 
-    Sees: its observation. Does: what the network says, as one action for its decoder.
+    Sees: its observation. Does: the network's action, for its decoder.
     """
     last = params.layer_count - 1
     for i in range(params.layer_size[0]):

@@ -1,4 +1,4 @@
-"""A learned mind that no longer learns: a network of fixed weights that plays compiled."""
+"""A policy of fixed weights that plays inside the compiled step."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from marl_market.market.spec import MarketSpec
 
 @dataclass(frozen=True, eq=False)
 class CompiledPolicy:
-    """Play one network, whoever learned it.
+    """Play one network, of any learner.
 
     Sees: its observation.
-    Does: what the network says, without exploring.
+    Does: the network's greedy action.
 
     Attributes:
         network: shape of the network.
@@ -33,13 +33,13 @@ class CompiledPolicy:
 
     @property
     def observation_size(self) -> int:
-        """Return how many numbers its network sees."""
+        """Return the size of the network's observation."""
         return self.network.sizes[0]
 
     def parameters(self, spec: MarketSpec, seats: int) -> Sequence[float]:
-        """Return none: what it knows is in its weights."""
+        """Return no parameters: the policy is in its weights."""
         return ()
 
     def write_params(self, params: NDArray[np.void], rows: slice) -> None:
-        """Write the network into its mind records."""
+        """Write the network into `rows` of PARAMS records."""
         self.network.write_params(params, np.arange(rows.start, rows.stop), self.weights)

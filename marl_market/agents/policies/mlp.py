@@ -1,8 +1,8 @@
-"""The genome of an evolved mind: the weights of a multilayer perceptron as one flat vector.
+"""The weights of a multilayer perceptron as one flat vector.
 
 Layout, layer by layer: weight (inputs, outputs) row-major, then bias (outputs,). It is the order in which
-`marl_market.agents.policies.compiled_mlp` reads, so that a mind is written with one copy. Policies that learned
-elsewhere play compiled too: `MultilayerPerceptron.flatten` takes their layers.
+`marl_market.agents.policies.compiled_mlp` reads, so that weights are written with one copy. Networks of other learners
+play compiled too: `MultilayerPerceptron.flatten` takes their layers.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ OUTPUT_SCALE = 0.01
 
 
 class NotCompiledError(ValueError):
-    """A network is of a kind, or a size, that no compiled mind holds."""
+    """The network is of a kind or a size that does not compile."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,8 @@ class MultilayerPerceptron:
     Attributes:
         sizes: units of each layer: inputs, hidden widths, outputs. Raises NotCompiledError where they exceed what
             `SEAT` and `PARAMS` records hold.
-        choices: how many choices each number of an action has, of which outputs are scores, 0 for a continuous number,
-            which is an output; none where all are continuous. The first number has choices if any has.
+        choices: number of choices of each number of an action, whose scores are outputs; 0 for a continuous number,
+            which is an output itself; empty if all are continuous. The first number has choices if any has.
         tanh_squashed: whether the outputs are tanh units too; else they are linear.
     """
 
@@ -64,13 +64,13 @@ class MultilayerPerceptron:
 
     @property
     def parameter_count(self) -> int:
-        """Return the length of a flat vector."""
+        """Return the length of the flat vector."""
         return sum((inputs + 1) * outputs for inputs, outputs in pairwise(self.sizes))
 
     def initial(self, random: np.random.Generator) -> NDArray[np.float32]:
         """Return a random vector (parameter_count,): biases zero, weights normal with variance 1 / inputs.
 
-        Outputs are scaled by `OUTPUT_SCALE`: a newborn acts near the center of its action space whatever it sees.
+        Outputs are scaled by `OUTPUT_SCALE`: the first actions are near the middle of the action space.
         """
         layers = []
         for inputs, outputs in pairwise(self.sizes):
@@ -81,7 +81,7 @@ class MultilayerPerceptron:
         return self.flatten(layers)
 
     def flatten(self, layers: Sequence[tuple[ArrayLike, ArrayLike]]) -> NDArray[np.float32]:
-        """Return the vector (parameter_count,) of `layers`; raises ValueError where their shapes are not the network's.
+        """Return the vector (parameter_count,) of `layers`; raises ValueError for shapes that are not the network's.
 
         Args:
             layers: weight (inputs, outputs) and bias (outputs,) of each layer.
@@ -107,17 +107,17 @@ class MultilayerPerceptron:
     def write_params(
         self, params: NDArray[np.void], rows: slice | Sequence[int] | NDArray[np.integer], vectors: NDArray[np.float32]
     ) -> None:
-        """Write networks into mind records, in place.
+        """Write networks into PARAMS records, in place.
 
         Args:
-            minds: array of `PARAMS` records.
-            rows: the n minds to write, as indices or a slice, such as `BatchMarket.param_rows` names.
+            params: array of PARAMS records.
+            rows: the n records to write, as indices or a slice, such as `BatchMarket.param_rows` names.
             vectors: flat vectors (n, parameter_count), or one (parameter_count,) for all rows; raises ValueError for
                 another length or a weight that is not finite.
         """
         self._check_length(vectors)
         if not np.isfinite(vectors).all():
-            raise ValueError("vectors hold a weight that is not finite; a mind cannot decide with it")
+            raise ValueError("vectors hold a weight that is not finite; a policy cannot act by it")
         params["layer_count"][rows] = len(self.sizes)
         params["layer_size"][rows, : len(self.sizes)] = self.sizes
         params["tanh_squashed"][rows] = self.tanh_squashed
@@ -134,4 +134,4 @@ class MultilayerPerceptron:
 
 def _require(condition: bool, found: str, sizes: tuple[int, ...], wanted: str) -> None:
     if not condition:
-        raise NotCompiledError(f"network {sizes} has {found}; a compiled mind holds {wanted}")
+        raise NotCompiledError(f"network {sizes} has {found}; a compiled policy holds {wanted}")

@@ -1,1 +1,1 @@
-"""The sampling path: sessions of a batch of markets, as rollouts."""
+"""Sampling: sessions of a batch of markets, and their rollouts."""

@@ -1,4 +1,4 @@
-"""A group that is asked from outside the step: where its seats stand in a batch, and what they remember."""
+"""The actor of one group in a batch of markets: its rows of observations and actions, and its hidden state."""
 
 from __future__ import annotations
 
@@ -8,56 +8,59 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from marl_market.agents.interfaces import Actor, Floats, initial_state
+from marl_market.agents.interfaces import Actor, EpisodeActor, MarketShard, initial_state
+from marl_market.agents.rollout import Floats
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.interface.schemes import mask_size_of
 
 
 class GroupActor:
-    """Ask a mind for the seats of one group, in every market of a batch.
+    """Act in all seats of one group, in every market of a batch.
 
     Attributes:
-        places: the group's seats among the external ones of a market.
-        numbers: how many an action of the group has.
-        choices: how many its mask has; 0 where it has none.
+        group: name of the group.
+        is_external: whether its actions come from outside the compiled step; a compiled policy acts inside it.
+        indices: of the group's seats among the external seats of a market.
+        action_size: numbers of an action, A.
+        mask_size: choices of its action mask, C; 0 for an action without a mask.
     """
 
-    def __init__(self, batch: BatchMarket, group: str, actor: Actor) -> None:
-        """Seat `actor` in the external group of this name."""
+    def __init__(self, batch: BatchMarket, group: str, actor: Actor, shard: MarketShard | None = None) -> None:
+        """Act by `actor`; `shard` names the markets of the run that the batch plays; None: all."""
         seats, scheme = batch.environment.seats_of(group), batch.environment.action_of(group)
         first = int(np.searchsorted(batch.external, seats.start))
-        self.places = slice(first, first + seats.stop - seats.start)
-        self.numbers, self.choices = scheme.size, mask_size_of(scheme)
-        self._batch, self._actor = batch, actor
+        self.group = group
+        self.is_external = seats.start in batch.external
+        self.indices = slice(first, first + seats.stop - seats.start)
+        self.action_size, self.mask_size = scheme.size, mask_size_of(scheme)
+        self._batch, self._actor, self._shard = batch, actor, shard
         self._seats = seats
-        self.begin()
 
-    def begin(self) -> None:
-        """Forget everything, as a session begins."""
-        markets = self._batch.markets.size
-        self._state = initial_state(self._actor, markets * (self.places.stop - self.places.start))
+    def on_episode_start(self) -> None:
+        """Load the parameters of the session and reset the hidden state."""
+        if isinstance(self._actor, EpisodeActor):
+            self._actor.on_episode_start(self._batch, self._shard)
+        rows = self._batch.markets.size * (self._seats.stop - self._seats.start)
+        self._state = initial_state(self._actor, rows)
 
-    def decide(self, action: Floats, noise: Floats | None = None) -> Mapping[str, NDArray[Any]]:
-        """Write what the seats do next into `action`; return the columns to remember with it.
+    def act(self, action: Floats, noise: Floats | None = None) -> Mapping[str, NDArray[Any]]:
+        """Write the group's next actions into `action` (markets, external seats, numbers); return the extra columns.
 
-        Seats that are not in the market, or sleep, decide nothing and remember what they did before.
-
-        Args:
-            action: (markets, external seats, numbers).
-            noise: standard normal noise of the same shape that explores; None: each does what it thinks best.
+        The hidden state of an inactive agent stays as it is. `noise` is standard normal, of the shape of `action`;
+        None asks for greedy actions.
         """
-        batch, own = self._batch, action[:, self.places, : self.numbers]
+        batch, own = self._batch, action[:, self.indices, : self.action_size]
         decision = self._actor.act(
-            rows(batch.observation[:, self.places]),
+            rows_of(batch.observation[:, self.indices]),
             self._state,
-            None if noise is None else rows(noise[:, self.places, : self.numbers]),
-            rows(batch.mask[:, self.places, : self.choices]) if self.choices else None,
+            None if noise is None else rows_of(noise[:, self.indices, : self.action_size]),
+            rows_of(batch.mask[:, self.indices, : self.mask_size]) if self.mask_size else None,
         )
         own[:] = decision.action.reshape(own.shape)
         self._state = np.where(batch.active[:, self._seats].reshape(-1, 1), decision.state, self._state)
         return decision.extra
 
 
-def rows(values: NDArray[Any]) -> NDArray[Any]:
-    """Return (markets, seats, ...) as (rows, ...), market by market."""
+def rows_of(values: NDArray[Any]) -> NDArray[Any]:
+    """Return an array (markets, seats, ...) as (rows, ...), market by market."""
     return values.reshape(-1, values.shape[-1])

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from marl_market.agents.sampling.session import play_session
 from marl_market.env.actions.quotes import Quotes
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import EnvironmentSpec
@@ -123,15 +124,11 @@ def play_sessions(
     environment = EnvironmentSpec(spec, groups, {"clock": Clock()}, Quotes(), {"profit": Profit()})
     size = min(BATCH, sessions)
     batch = BatchMarket(environment, size)
-    action = np.zeros((size, 0, environment.action_size), np.float32)
+    after_step = None if on_step is None else lambda _: on_step(batch)
     for first in range(seed, seed + sessions, size):
         if prepare is not None:
             prepare(batch, first)
-        batch.reset(range(first, first + size))
-        for _ in range(spec.session_steps):
-            batch.step(action)
-            if on_step is not None:
-                on_step(batch)
+        play_session(batch, (), range(first, first + size), on_step=after_step)
         yield batch
 
 

@@ -5,10 +5,10 @@ import pytest
 from numpy.typing import ArrayLike, NDArray
 
 from marl_market.agents.evolution.evolution_strategy import EvolutionStrategy
-from marl_market.agents.evolution.learner import GroupLearner, certainty_equivalent
+from marl_market.agents.evolution.learner import EvolutionLearner, certainty_equivalent
 from marl_market.agents.evolution.strategies import Behavior, OpenAIES, SearchState
-from marl_market.agents.interfaces import Experience
 from marl_market.agents.policies.mlp import MultilayerPerceptron
+from marl_market.agents.rollout import Rollout
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.population.group import Group
@@ -20,18 +20,20 @@ CANDIDATE = (0, 1, 0, 1, 2, 3, 2, 3)
 
 
 class Listener(OpenAIES):
-    """A strategy that remembers what it was told."""
+    """A strategy that keeps the arguments of its last `tell`."""
 
     def tell(self, state: Any, fitness: ArrayLike, behavior: Behavior | None = None) -> SearchState:
-        object.__setattr__(self, "told", (np.asarray(fitness), behavior))
+        object.__setattr__(self, "last_tell", (np.asarray(fitness), behavior))
         return super().tell(state, fitness, behavior)
 
 
 def told_fitness(reward: NDArray[np.float32], risk_aversion: float, seats: int = 1) -> tuple[Any, Any]:
     strategy, network = Listener(), MultilayerPerceptron((2, 1))
     state = strategy.initial(np.zeros(network.parameter_count), seed=1)
-    GroupLearner("evolving", seats, network, strategy, state, SESSIONS, risk_aversion).learn(Experience(reward))
-    return strategy.told  # type: ignore[attr-defined]
+    learner = EvolutionLearner("evolving", seats, network, strategy, state, SESSIONS, risk_aversion)
+    flags = np.zeros(reward.shape, np.bool_)
+    learner.learn(Rollout.without_actions(reward, ~flags, flags))
+    return strategy.last_tell  # type: ignore[attr-defined]
 
 
 def test_candidates_of_a_pair_meet_the_same_random_numbers_in_all_their_sessions() -> None:
@@ -74,7 +76,7 @@ def test_with_risk_aversion_fitness_is_the_certainty_equivalent_of_the_sessions(
     fitness, _ = told_fitness(reward, 0.5)
     expected = [-2 * np.log((np.exp(-0.5 * a) + np.exp(-0.5 * b)) / 2) for a, b in ((2, 4), (1, 1), (0, 6), (3, -3))]
     np.testing.assert_allclose(fitness, expected, rtol=1e-6)
-    assert fitness[0] > fitness[2], "of equal means the safer one is worth more"
+    assert fitness[0] > fitness[2], "of equal means the safer one has the higher fitness"
 
 
 def test_the_certainty_equivalent_of_normal_values_is_their_mean_less_half_their_variance_times_the_aversion() -> None:
@@ -92,12 +94,12 @@ def test_the_certainty_equivalent_of_normal_values_is_their_mean_less_half_their
         ({"risk_aversion": 0.1}, "sessions is 1; it must be two or more with a risk_aversion"),
     ],
 )
-def test_what_cannot_be_is_refused(fields: dict[str, Any], message: str) -> None:
+def test_a_bad_field_raises(fields: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         EvolutionStrategy((4,), **fields)
 
 
-def test_markets_that_cannot_be_shared_out_are_refused() -> None:
+def test_markets_that_are_no_whole_pairs_of_candidates_raise() -> None:
     agent = EvolutionStrategy((4,), sessions=3)
     described = environment([Group("evolving", agent)])
     with pytest.raises(ValueError, match=r"8 markets for evolving, .* 3 sessions each; it must be a multiple of 6"):

@@ -129,7 +129,7 @@ def test_cma_es_keeps_its_number_of_candidates() -> None:
         strategy.ask(state, 1)
 
 
-def test_a_genome_is_its_first_ancestor_and_its_mutations() -> None:
+def test_parameters_are_the_origin_and_the_mutations_of_a_chain() -> None:
     strategy = GeneticAlgorithm(sigma=0.1, parents=3)
     state = search(strategy, strategy.initial(np.ones(SIZE), 0), 5)
     assert len(state.parents) == 3
@@ -145,7 +145,7 @@ def test_a_genome_is_its_first_ancestor_and_its_mutations() -> None:
     assert len(pickle.dumps(state.parents)) < 1000
 
 
-def test_the_best_genome_is_never_lost() -> None:
+def test_the_best_candidate_is_never_lost() -> None:
     strategy = GeneticAlgorithm(sigma=0.5, parents=2)
     state, best = strategy.initial(np.zeros(SIZE), 0), -np.inf
     for _ in range(30):

@@ -11,9 +11,9 @@ OPTIMUM = np.random.default_rng(0).normal(0, 1, 50)
 
 
 def noisy_quadratic(vectors: np.ndarray, random: np.random.Generator) -> Any:
-    """Return minus the squared distance to the optimum; mirrored candidates share their luck, as paired markets do."""
-    luck = np.repeat(random.normal(0, 5, len(vectors) // 2), 2)
-    return -((vectors - OPTIMUM) ** 2).sum(axis=1) + luck
+    """Return minus the squared distance to the optimum; mirrored candidates share their noise, as paired markets do."""
+    noise = np.repeat(random.normal(0, 5, len(vectors) // 2), 2)
+    return -((vectors - OPTIMUM) ** 2).sum(axis=1) + noise
 
 
 def search(strategy: OpenAIES, state: StrategyState, generations: range) -> StrategyState:
@@ -56,7 +56,7 @@ def test_generations_and_seeds_have_noise_of_their_own() -> None:
         assert abs(np.corrcoef(strategy.ask(first, 4)[0], strategy.ask(state, 4)[0])[0, 1]) < 0.6
 
 
-def test_neighbors_are_mirror_images_around_the_center() -> None:
+def test_neighbors_are_mirror_images_around_the_mean() -> None:
     strategy = OpenAIES(sigma=0.3)
     mean = np.linspace(-1, 1, 2000)
     vectors = strategy.ask(strategy.initial(mean, seed=0), 6)
@@ -74,11 +74,11 @@ def test_the_step_is_adam_on_the_rank_weighted_noise() -> None:
     noise = (strategy.ask(state, 4).astype(np.float64) - mean) / 0.1
     ranks = np.array([0.5, -1 / 6, 1 / 6, -0.5])
     gradient = ranks @ noise / (4 * 0.1) - 0.5 * mean
-    told = strategy.tell(state, [9.0, 2.0, 3.0, 1.0])
-    np.testing.assert_allclose(told.first_moment, 0.1 * gradient, rtol=1e-5)
-    np.testing.assert_allclose(told.second_moment, 0.001 * gradient**2, rtol=1e-5)
+    next_state = strategy.tell(state, [9.0, 2.0, 3.0, 1.0])
+    np.testing.assert_allclose(next_state.first_moment, 0.1 * gradient, rtol=1e-5)
+    np.testing.assert_allclose(next_state.second_moment, 0.001 * gradient**2, rtol=1e-5)
     # Adam's first step is the learning rate along the sign of the gradient.
-    np.testing.assert_allclose(told.mean, mean + 0.02 * np.sign(gradient), rtol=1e-6)
+    np.testing.assert_allclose(next_state.mean, mean + 0.02 * np.sign(gradient), rtol=1e-6)
 
 
 def test_equal_fitness_moves_nothing() -> None:
@@ -99,7 +99,7 @@ def test_fitness_that_is_no_number_names_its_candidate() -> None:
 
 
 @pytest.mark.parametrize("candidates", [0, 1, 5])
-def test_a_number_of_candidates_without_pairs_is_refused(candidates: int) -> None:
+def test_a_number_of_candidates_without_pairs_raises(candidates: int) -> None:
     strategy = OpenAIES()
     state = strategy.initial(np.zeros(3), seed=0)
     with pytest.raises(ValueError, match=f"{candidates} candidates"):

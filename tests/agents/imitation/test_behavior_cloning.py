@@ -1,4 +1,4 @@
-"""Every kind of learner comes close to a maker in a small market, and learns on from there."""
+"""Every kind of learner is cloned from a maker in a small market, and learns on from there."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def cloned(market: EnvironmentSpec, seed: int = 1) -> tuple[Any, dict[str, float
 
 
 @pytest.mark.parametrize("name", LEARNERS)
-def test_every_learner_comes_close_to_its_teacher_and_learns_on(name: str) -> None:
+def test_every_learner_comes_close_to_its_expert_and_learns_on(name: str) -> None:
     agent, action = LEARNERS[name]
     market = described(agent, action)
     learner, metrics = cloned(market)
@@ -67,40 +67,39 @@ def test_every_learner_comes_close_to_its_teacher_and_learns_on(name: str) -> No
         assert metrics["clone_accuracy"] > metrics["clone_base_rate"] + 0.1
     weights = learner.policy().weights.copy()
     sampler = Sampler(BatchMarket(market, MARKETS), {"focal": learner}, 1)
-    metrics = learner.learn(sampler.sample(0).experience["focal"])
+    metrics = learner.learn(sampler.sample(0).rollouts["focal"])
     assert np.isfinite(list(metrics.values())).all()
     assert (learner.policy().weights != weights).any()
 
 
-def test_a_clone_explores_as_a_newborn_does_and_knows_what_its_sessions_bring() -> None:
+def test_a_clone_explores_as_before_and_its_critic_is_fitted() -> None:
     agent, action = LEARNERS["ppo"]
     market = described(agent, action)
     learner, metrics = cloned(market)
     weights = learner.policy().weights
     np.testing.assert_array_equal(cloned(market)[0].policy().weights, weights, "the same seed gives the same clone")
     assert (cloned(market, seed=2)[0].policy().weights != weights).any()
-    columns = answer(learner, np.zeros((1, market.observation_size), np.float32), None).columns
-    np.testing.assert_allclose(columns["action_dist_inputs"][0, 4:], agent.initial_log_std, atol=1e-6)
+    extra = answer(learner, np.zeros((1, market.observation_size), np.float32), None).extra
+    np.testing.assert_allclose(extra["action_dist_inputs"][0, 4:], agent.initial_log_std, atol=1e-6)
     assert "clone_value_explained_variance" in metrics
 
 
 def test_the_target_networks_of_a_clone_are_its_own() -> None:
     for name in ("dqn", "appo"):
         learner: Any = cloned(described(*LEARNERS[name]))[0]
-        wrapped = learner._learner if name == "appo" else learner
-        for main, target in wrapped._module.get_target_network_pairs():
+        for main, target in learner._module.get_target_network_pairs():
             for parameter, copied in zip(main.parameters(), target.parameters(), strict=True):
                 np.testing.assert_array_equal(parameter.detach(), copied.detach())
 
 
-def test_a_policy_with_a_memory_is_not_cloned() -> None:
+def test_a_policy_with_a_hidden_state_raises() -> None:
     market = described(PPO(hidden=(16,), lstm_size=4), QUOTES)
     agent: Any = market.groups[1].agent
-    with pytest.raises(ValueError, match="what has a memory cannot imitate"):
+    with pytest.raises(ValueError, match="behavior cloning needs a policy without hidden state"):
         agent.learner(market, "focal", 1)
 
 
-def test_a_clone_is_described_by_who_learns_and_who_teaches() -> None:
+def test_a_bad_field_raises() -> None:
     expert = AvellanedaStoikov()
     for wrong, message in (
         ({"agent": expert}, "one that learns"),

@@ -1,4 +1,4 @@
-"""A teacher that is told in a scheme that can say all it does plays the very session that it would play itself."""
+"""An expert in an action scheme that can encode all its actions plays the very session that it would play itself."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ STEPS, MARKETS, SEED = 40, 3, 5
 
 @dataclass(frozen=True)
 class Follower(Momentum):
-    """A trend follower that begins with the session, as a seat that is played from outside does."""
+    """A trend follower that begins with the session, as an external seat does."""
 
     traits = Traits()
     fast_seconds: float = 0.5
@@ -61,24 +61,24 @@ def seated(expert: Any, action: Any, **changes: Any) -> EnvironmentSpec:
     return environment(groups, **{"spec": market_spec(session_steps=STEPS), **changes})
 
 
-def taught(described: EnvironmentSpec) -> EnvironmentSpec:
+def controlled(described: EnvironmentSpec) -> EnvironmentSpec:
     noise, focal = described.groups
     return replace(described, groups=[noise, replace(focal, agent=ExpertControlled(focal.agent))])
 
 
 def sampled(described: EnvironmentSpec, sessions: int = 1) -> tuple[BatchMarket, Any]:
-    batch = BatchMarket(taught(described), MARKETS)
+    batch = BatchMarket(controlled(described), MARKETS)
     expert = described.groups[1].agent
-    sampler = Sampler(batch, {"focal": ExpertPolicy(taught(described), "focal", expert)}, SEED, pairs=False)
+    sampler = Sampler(batch, {"focal": ExpertPolicy(controlled(described), "focal", expert)}, SEED, pairs=False)
     session = None
     for number in range(sessions):
         session = sampler.sample(number)
     assert session is not None
-    return batch, session.experience["focal"]
+    return batch, session.rollouts["focal"]
 
 
 def played(described: EnvironmentSpec, session: int = 0) -> BatchMarket:
-    """Return the batch after the session that a sampler would play, with the teacher itself in its seats."""
+    """Return the batch after the session that a sampler would play, with the expert itself in its seats."""
     batch = BatchMarket(described, MARKETS)
     batch.reset(derive_keys(SEED, Stream.SAMPLE, session, count=MARKETS))
     for _ in range(STEPS):
@@ -106,20 +106,22 @@ def pair() -> MarketSpec:
         (Follower(), ANY_SIZE, {"participation": Participation(Fixed((3, 9)), Fixed((8, 20)))}),
         (Follower(), ANY_SIZE, {"spec": pair()}),
     ],
-    ids=["quotes", "remembers", "draws", "sees late", "visits", "two instruments"],
+    ids=["quotes", "memory", "random", "data latency", "participation", "two instruments"],
 )
-def test_the_session_is_the_one_that_the_teacher_would_play(expert: Any, action: Any, changes: dict[str, Any]) -> None:
+def test_the_session_is_the_one_that_the_expert_would_play(expert: Any, action: Any, changes: dict[str, Any]) -> None:
     described = seated(expert, action, **changes)
-    itself, (told, experience) = played(described), sampled(described)
-    accounts = [batch.instruments["seat"]["account"] for batch in (itself, told)]
-    assert (accounts[0]["traded_lots"][:, :, 4:6] > 0).any(axis=(1, 2)).all(), "one who does nothing shows nothing"
+    itself, (cloned, rollout) = played(described), sampled(described)
+    accounts = [batch.instruments["seat"]["account"] for batch in (itself, cloned)]
+    assert (accounts[0]["traded_lots"][:, :, 4:6] > 0).any(axis=(1, 2)).all(), (
+        "without actions there is nothing to compare"
+    )
     for name in ("position", "cash", "trades"):
         np.testing.assert_array_equal(accounts[0][name], accounts[1][name])
-    assert experience.trajectory.action.shape == (STEPS, 2 * MARKETS, described.action_of("focal").size)
-    assert experience.trajectory.columns["matters"][experience.trajectory.decided].all()
+    assert rollout.action.shape == (STEPS, 2 * MARKETS, described.action_of("focal").size)
+    assert rollout.extra["loss_mask"][rollout.active].all()
 
 
-def test_a_teacher_begins_each_session_without_a_memory() -> None:
+def test_an_expert_begins_each_session_without_memory() -> None:
     described = seated(Follower(), ANY_SIZE)
     batch, _ = sampled(described, sessions=2)
     np.testing.assert_array_equal(
@@ -127,7 +129,7 @@ def test_a_teacher_begins_each_session_without_a_memory() -> None:
     )
 
 
-def test_a_teacher_is_shown_what_it_is_shown_elsewhere_and_steers_what_it_steers() -> None:
+def test_an_expert_keeps_its_privileges() -> None:
     assert ExpertControlled(Value()).traits.privileges == ("fundamental",)
     assert ExpertControlled(HeuristicBelief()).traits.privileges == ("events",)
     assert not ExpertControlled(Value()).traits.moves_fundamental
@@ -135,16 +137,15 @@ def test_a_teacher_is_shown_what_it_is_shown_elsewhere_and_steers_what_it_steers
     assert np.abs(batch.markets["path_shift"]).max() > 0
 
 
-def test_a_teacher_that_is_told_with_a_pace_acts_in_each_step() -> None:
+def test_an_expert_with_decision_timing_acts_in_each_step() -> None:
     for action, soon in ((WIDE, -0.5), (LimitGrid(), 0.0)):
         described = seated(Maker(), action, timing=ChosenDelay(delays=(1, 3)))
-        _, experience = sampled(described)
-        trajectory = experience.trajectory
-        assert trajectory.decided.all()
-        assert (trajectory.action[..., -1] == np.float32(soon)).all()
+        _, rollout = sampled(described)
+        assert rollout.active.all()
+        assert (rollout.action[..., -1] == np.float32(soon)).all()
 
 
-def test_a_scheme_without_an_imitator_cannot_be_taught() -> None:
+def test_an_action_without_an_encoder_raises() -> None:
     @dataclass(frozen=True)
     class Mute(Quotes):
         encoder = None

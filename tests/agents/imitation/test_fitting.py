@@ -8,13 +8,13 @@ import torch
 
 from marl_market.agents.imitation.behavior_cloning import BCConfig
 from marl_market.agents.imitation.fitting import dataset_of, explained_variance, fit_policy
-from marl_market.agents.interfaces import Experience, Trajectory
+from marl_market.agents.rollout import Rollout
 
 STEPS, ROWS, SEEN = 6, 50, 3
 FITTING = BCConfig(epochs=25, minibatch_size=32, learning_rate=0.03)
 
 
-def session(seed: int, choices: tuple[int, ...] = (), masks: bool = False) -> Experience:
+def session(seed: int, choices: tuple[int, ...] = (), masks: bool = False) -> Rollout:
     """Return a session in which the first number follows the first observation and the second the other ones."""
     random = np.random.default_rng(seed)
     observation = random.standard_normal((STEPS + 1, ROWS, SEEN), dtype=np.float32)
@@ -22,18 +22,16 @@ def session(seed: int, choices: tuple[int, ...] = (), masks: bool = False) -> Ex
     action = np.stack([first, 0.5 * second], axis=-1)
     if choices:
         action = np.stack([np.digitize(first, [-0.5, 0.5]), second > 0], axis=-1).astype(np.float32)
-    decided = random.random((STEPS, ROWS)) < 0.8
-    action[~decided] = 0
-    return Experience(
-        np.zeros((STEPS, ROWS), np.float32),
-        Trajectory(
-            observation=observation,
-            action=action.astype(np.float32),
-            decided=decided,
-            left=np.zeros_like(decided),
-            columns={"matters": np.ones(action.shape, np.bool_)},
-            mask=random.integers(0, 2, (STEPS + 1, ROWS, sum(choices)), np.uint8) if masks else None,
-        ),
+    active = random.random((STEPS, ROWS)) < 0.8
+    action[~active] = 0
+    return Rollout(
+        reward=np.zeros((STEPS, ROWS), np.float32),
+        active=active,
+        terminated=np.zeros_like(active),
+        observation=observation,
+        action=action.astype(np.float32),
+        action_mask=random.integers(0, 2, (STEPS + 1, ROWS, sum(choices)), np.uint8) if masks else None,
+        extra={"loss_mask": np.ones(action.shape, np.bool_)},
     )
 
 
@@ -63,18 +61,18 @@ def test_choices_are_fitted_above_the_base_rate() -> None:
 def test_the_last_session_is_held_out() -> None:
     network = linear(2)
     other = session(2)
-    assert other.trajectory is not None
-    other.trajectory.action[:] *= -1
+    assert other.has_actions
+    other.action[:] *= -1
     metrics = fit_policy(network, network.parameters(), (), [session(0), session(1), other], FITTING, seed=1)
     assert metrics["clone_explained_variance"] < -2
 
 
-def test_what_does_not_matter_teaches_nothing() -> None:
+def test_the_loss_mask_excludes_an_action_from_the_loss() -> None:
     sessions = [session(number) for number in range(3)]
     for each in sessions:
-        assert each.trajectory is not None
-        each.trajectory.columns["matters"][..., 1] = False
-        each.trajectory.action[..., 1] = 1e6
+        assert each.has_actions
+        each.extra["loss_mask"][..., 1] = False
+        each.action[..., 1] = 1e6
     network = linear(2)
     before = network.weight[1].detach().clone()
     metrics = fit_policy(network, network.parameters(), (), sessions, FITTING, seed=1)
@@ -82,18 +80,17 @@ def test_what_does_not_matter_teaches_nothing() -> None:
     assert metrics["clone_explained_variance"] > 0.999
 
 
-def test_a_masked_choice_does_not_matter_and_a_seat_that_slept_is_left_out() -> None:
+def test_a_masked_choice_is_not_in_the_loss_and_a_seat_that_slept_is_left_out() -> None:
     each = session(0, (3, 2), masks=True)
-    trajectory = each.trajectory
-    assert trajectory is not None
-    assert trajectory.mask is not None
+    assert each.has_actions
+    assert each.action_mask is not None
     dataset = dataset_of([each], (3, 2))
-    assert len(dataset["observation"]) == np.count_nonzero(trajectory.decided)
-    step, row = np.argwhere(trajectory.decided)[7]
+    assert len(dataset["observation"]) == np.count_nonzero(each.active)
+    step, row = np.argwhere(each.active)[7]
     for number, first in ((0, 0), (1, 3)):
-        choice = first + int(trajectory.action[step, row, number])
-        assert bool(dataset["matters"][7, number]) == bool(trajectory.mask[step, row, choice])
-    assert 0.3 < dataset["matters"].float().mean() < 0.7
+        choice = first + int(each.action[step, row, number])
+        assert bool(dataset["loss_mask"][7, number]) == bool(each.action_mask[step, row, choice])
+    assert 0.3 < dataset["loss_mask"].float().mean() < 0.7
     metrics, _ = fitted(5, (3, 2), masks=True)
     assert np.isfinite(list(metrics.values())).all()
     assert metrics["clone_accuracy"] > 0.9

@@ -24,7 +24,7 @@ def call(address, public, seat, params):  # type: ignore[no-untyped-def]
 
 
 def decide(network: MultilayerPerceptron, vector: NDArray[np.float32], observation: NDArray[np.float32]) -> Any:
-    """Return the actions (n, outputs) of one mind for `observation` (n, inputs)."""
+    """Return the actions (n, outputs) of one policy for `observation` (n, inputs)."""
     params = np.zeros(1, PARAMS)
     params["weight"] = np.nan  # what lies beyond the network must not count
     network.write_params(params, [0], vector)
@@ -70,14 +70,14 @@ def test_a_policy_learned_with_rllib_plays_compiled() -> None:
 
 
 @pytest.mark.parametrize("tanh_squashed", [False, True])
-def test_outputs_are_squashed_where_the_mind_says_so(tanh_squashed: bool) -> None:
+def test_outputs_are_tanh_units_if_the_params_say_so(tanh_squashed: bool) -> None:
     network = MultilayerPerceptron((1, 2), tanh_squashed=tanh_squashed)
     action = decide(network, network.flatten([(np.array([[3.0, -0.5]]), np.zeros(2))]), np.ones((1, 1), np.float32))
     np.testing.assert_allclose(action, [np.tanh([3.0, -0.5]) if tanh_squashed else [3.0, -0.5]], rtol=1e-6)
 
 
 def choose(scores: Sequence[float], mask: Sequence[int], choices: Sequence[int]) -> list[float]:
-    """Return what a mind does whose network gives these scores."""
+    """Return the action of a policy whose network gives these scores."""
     network = MultilayerPerceptron((1, len(scores)), choices)
     params = np.zeros(1, PARAMS)
     network.write_params(params, [0], network.flatten([(np.zeros((1, len(scores))), np.array(scores))]))

@@ -20,7 +20,7 @@ def test_the_flat_layout_is_weight_then_bias_layer_by_layer() -> None:
     np.testing.assert_array_equal(network.flatten(network.layers(vector)), vector)
 
 
-def test_a_newborn_is_random_within_and_near_zero_at_its_outputs() -> None:
+def test_initial_weights_are_random_and_near_zero_at_the_outputs() -> None:
     network = MultilayerPerceptron((100, 64, 8))
     (weight, bias), (last_weight, last_bias) = network.layers(network.initial(np.random.default_rng(0)))
     assert weight.std() == pytest.approx(0.1, rel=0.03)
@@ -30,7 +30,7 @@ def test_a_newborn_is_random_within_and_near_zero_at_its_outputs() -> None:
     np.testing.assert_array_equal(weight, network.layers(network.initial(np.random.default_rng(0)))[0][0])
 
 
-def test_minds_get_their_own_vector_and_others_stay_as_they_are() -> None:
+def test_records_get_their_own_vector_and_others_stay_as_they_are() -> None:
     network = MultilayerPerceptron((4, 3, 2))
     params = np.zeros(5, PARAMS)
     params["weight"] = 9
@@ -57,12 +57,12 @@ def test_minds_get_their_own_vector_and_others_stay_as_they_are() -> None:
         ((100, 120, 50, 1), "18221 parameters"),
     ],
 )
-def test_a_network_that_no_compiled_mind_holds_is_refused(sizes: tuple[int, ...], complaint: str) -> None:
+def test_a_network_that_does_not_compile_raises(sizes: tuple[int, ...], complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
         MultilayerPerceptron(sizes)
 
 
-def test_wrong_vectors_and_layers_are_refused() -> None:
+def test_wrong_vectors_and_layers_raise() -> None:
     network = MultilayerPerceptron((2, 3, 1))
     params = np.zeros(1, PARAMS)
     with pytest.raises(ValueError, match="length 12"):
@@ -87,7 +87,7 @@ def test_an_evolution_strategy_makes_its_network_and_search() -> None:
     assert candidates.shape == (4, network.parameter_count)
     weights = state.mean[: 4 * 6]
     step = (candidates[0] - state.mean)[: 4 * 6]
-    assert abs(np.corrcoef(weights, step)[0, 1]) < 0.9  # the search's noise is not the noise the newborn was made of
+    assert abs(np.corrcoef(weights, step)[0, 1]) < 0.9  # the search's noise is not that of the initial weights
 
 
 def test_a_network_of_scores_has_one_for_each_choice() -> None:
@@ -98,7 +98,7 @@ def test_a_network_of_scores_has_one_for_each_choice() -> None:
     network.write_params(params, [0], np.zeros(network.parameter_count, np.float32))
     assert params["num_choices"].tolist() == [[5, 8, 5, 3, *[0] * 12], [9] * 16]
     assert params["tanh_squashed"].tolist() == [0, 9]
-    with pytest.raises(ValueError, match=r"14 outputs; a compiled mind holds a score for each of \(4, 3\) choices"):
+    with pytest.raises(ValueError, match=r"14 outputs; a compiled policy holds a score for each of \(4, 3\) choices"):
         MultilayerPerceptron((4, 14), (4, 3))
-    with pytest.raises(ValueError, match="65 choices; a compiled mind holds up to 64"):
+    with pytest.raises(ValueError, match="65 choices; a compiled policy holds up to 64"):
         MultilayerPerceptron((4, 65), (65,))

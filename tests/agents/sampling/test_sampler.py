@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from marl_market.agents.interfaces import Decision, Experience, Floats, Learner, LearningAgent, Masks
-from marl_market.agents.sampling.sampler import NOISE, SEEDS, ConservationError, Sampler, Session
+from marl_market.agents.interfaces import Decision, Floats, Learner, LearningAgent, Masks
+from marl_market.agents.rollout import Rollout
+from marl_market.agents.sampling.sampled_session import SampledSession
+from marl_market.agents.sampling.sampler import ConservationError, Sampler
 from marl_market.agents.scripted.momentum import Momentum
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import EnvironmentSpec
@@ -17,13 +19,14 @@ from marl_market.env.interface.schemes import mask_size_of
 from marl_market.env.population.group import Group
 from marl_market.env.population.participation import Exponential, Fixed, Participation, Uniform
 from marl_market.env.timing.chosen_delay import ChosenDelay
+from marl_market.market.seeding import Stream, derive_keys, generator
 from tests.agents.answers import answer
 from tests.builders import environment, market_spec
 
 SEED, MARKETS = 7, 4
 SEATS = 7
 PLACES = {"ppo": slice(0, 2), "other": slice(2, 3), "appo": slice(3, 4), "dqn": slice(4, 6), "sac": slice(6, 7)}
-"""Of each group in the arrays of the external seats."""
+"""Indices of each group among the external seats."""
 
 
 def learners_of(environment: EnvironmentSpec) -> dict[str, Learner]:
@@ -39,27 +42,23 @@ def build(environment: EnvironmentSpec, seed: int = SEED, markets: int = MARKETS
     return Sampler(batch, learners_of(environment), seed), batch
 
 
-def copy(session: Session) -> Session:
+def copy(session: SampledSession) -> SampledSession:
     """Return a session that the next one does not overwrite."""
 
-    def kept(experience: Experience) -> Experience:
-        trajectory = experience.trajectory
-        return Experience(
-            experience.reward.copy(),
-            trajectory
-            and replace(trajectory, observation=trajectory.observation.copy(), action=trajectory.action.copy()),
-        )
+    def kept(rollout: Rollout) -> Rollout:
+        names = ("reward", "observation", "action")
+        return replace(rollout, **{name: getattr(rollout, name).copy() for name in names})
 
-    return replace(session, experience={name: kept(each) for name, each in session.experience.items()})
+    return replace(session, rollouts={name: kept(each) for name, each in session.rollouts.items()})
 
 
 @pytest.fixture(scope="module")
-def played(learning: Callable[..., EnvironmentSpec]) -> tuple[EnvironmentSpec, Session, NDArray[np.uint64]]:
+def played(learning: Callable[..., EnvironmentSpec]) -> tuple[EnvironmentSpec, SampledSession, NDArray[np.uint64]]:
     """Return an environment, its third iteration, and the seeds of that by the sampler's own rule."""
     described = learning()
     sampler, _ = build(described)
-    sequence = np.random.SeedSequence(SEED, spawn_key=(SEEDS, 3))
-    return described, sampler.sample(3), np.repeat(sequence.generate_state(MARKETS // 2, np.uint64), 2)
+    seeds = derive_keys(SEED, Stream.SAMPLE, 3, count=MARKETS // 2)
+    return described, sampler.sample(3), np.repeat(seeds, 2)
 
 
 def rows(values: NDArray[np.float32], seats: slice) -> NDArray[np.float32]:
@@ -68,8 +67,8 @@ def rows(values: NDArray[np.float32], seats: slice) -> NDArray[np.float32]:
     return np.stack([own[:, market, seat] for market in range(own.shape[1]) for seat in range(own.shape[2])], axis=1)
 
 
-def test_a_learner_receives_what_its_seats_lived_through(
-    played: tuple[EnvironmentSpec, Session, NDArray[np.uint64]],
+def test_a_learner_receives_the_rollout_of_its_seats(
+    played: tuple[EnvironmentSpec, SampledSession, NDArray[np.uint64]],
 ) -> None:
     described, session, seeds = played
     batch = BatchMarket(described, MARKETS)
@@ -77,9 +76,9 @@ def test_a_learner_receives_what_its_seats_lived_through(
         learner.on_episode_start(batch)
     action = np.zeros((described.spec.session_steps, MARKETS, SEATS, described.action_size), np.float32)
     for name, place in PLACES.items():
-        trajectory, size = session.experience[name].trajectory, described.action_of(name).size
-        assert trajectory is not None
-        action[:, :, place, :size] = trajectory.action.reshape(len(action), MARKETS, -1, size)
+        rollout, size = session.rollouts[name], described.action_of(name).size
+        assert rollout.has_actions
+        action[:, :, place, :size] = rollout.action.reshape(len(action), MARKETS, -1, size)
     observation, reward = [batch.reset(seeds).copy()], []
     mask = [batch.mask.copy()]
     for each in action:
@@ -89,40 +88,42 @@ def test_a_learner_receives_what_its_seats_lived_through(
         reward.append(step.reward.copy())
     seen, scored = np.array(observation), np.array(reward)
     for name, place in PLACES.items():
-        trajectory = session.experience[name].trajectory
-        assert trajectory is not None
-        np.testing.assert_array_equal(trajectory.observation, rows(seen, place))
+        rollout = session.rollouts[name]
+        assert rollout.has_actions
+        np.testing.assert_array_equal(rollout.observation, rows(seen, place))
         if described.action_of(name).mask is None:
-            assert trajectory.mask is None
+            assert rollout.action_mask is None
         else:
             own = np.array(mask)[..., : mask_size_of(described.action_of(name))]
-            np.testing.assert_array_equal(trajectory.mask, rows(own, place))
+            np.testing.assert_array_equal(rollout.action_mask, rows(own, place))
     for name in (*PLACES, "evolution"):
-        np.testing.assert_array_equal(session.experience[name].reward, rows(scored, described.seats_of(name)))
+        np.testing.assert_array_equal(session.rollouts[name].reward, rows(scored, described.seats_of(name)))
     np.testing.assert_allclose(session.reward, scored.sum(0), rtol=1e-5)
     assert np.ptp(scored[:, :, described.seats_of("evolution")]) > 0
-    assert session.experience["evolution"].trajectory is None
+    assert not session.rollouts["evolution"].has_actions
 
 
 def test_an_action_is_the_learners_answer_to_the_observation_and_its_own_noise(
-    played: tuple[EnvironmentSpec, Session, NDArray[np.uint64]],
+    played: tuple[EnvironmentSpec, SampledSession, NDArray[np.uint64]],
 ) -> None:
     described, session, _ = played
-    random = np.random.default_rng(np.random.SeedSequence(SEED, spawn_key=(NOISE, 3)))
+    random = generator(SEED, Stream.EXPLORATION, 3)
     noise = [random.standard_normal((MARKETS // 2, SEATS, described.action_size), np.float32) for _ in range(2)]
     for name, place in PLACES.items():
-        trajectory, size = session.experience[name].trajectory, described.action_of(name).size
-        assert trajectory is not None
+        rollout, size = session.rollouts[name], described.action_of(name).size
+        assert rollout.has_actions
         explored = np.repeat(noise[1], 2, axis=0)[:, place, :size].reshape(-1, size)
-        mask = None if trajectory.mask is None else trajectory.mask[1]
-        action, _, columns = answer(learners_of(described)[name], trajectory.observation[1], explored, mask)
-        np.testing.assert_array_equal(trajectory.action[1], action)
-        assert set(trajectory.columns) == set(columns)
-        for key, column in columns.items():
-            np.testing.assert_array_equal(trajectory.columns[key][1], column)
+        mask = None if rollout.action_mask is None else rollout.action_mask[1]
+        action, _, extra = answer(learners_of(described)[name], rollout.observation[1], explored, mask)
+        np.testing.assert_array_equal(rollout.action[1], action)
+        assert set(rollout.extra) == set(extra)
+        for key, column in extra.items():
+            np.testing.assert_array_equal(rollout.extra[key][1], column)
 
 
-def test_pairs_share_their_luck_and_differ_by_their_candidates_alone(learning: Callable[..., EnvironmentSpec]) -> None:
+def test_pairs_share_random_numbers_and_differ_by_their_candidates_alone(
+    learning: Callable[..., EnvironmentSpec],
+) -> None:
     described = learning()
     alone = replace(described, groups=[group for group in described.groups if group.name != "evolution"])
     sampler, _ = build(alone)
@@ -132,9 +133,9 @@ def test_pairs_share_their_luck_and_differ_by_their_candidates_alone(learning: C
     sampler, _ = build(described)
     session = sampler.sample(0)
     assert (session.reward[0] != session.reward[1]).any()
-    trajectory = session.experience["ppo"].trajectory
-    assert trajectory is not None
-    first = trajectory.observation[0].reshape(MARKETS, 2, -1)
+    rollout = session.rollouts["ppo"]
+    assert rollout.has_actions
+    first = rollout.observation[0].reshape(MARKETS, 2, -1)
     np.testing.assert_array_equal(first[0::2], first[1::2])
 
 
@@ -144,14 +145,14 @@ def test_an_iteration_follows_from_seed_and_number_alone(learning: Callable[...,
     alone, _ = build(learning())
     session = alone.sample(2)
     np.testing.assert_array_equal(session.reward, sampled[2].reward)
-    for name, experience in session.experience.items():
-        np.testing.assert_array_equal(experience.reward, sampled[2].experience[name].reward)
+    for name, rollout in session.rollouts.items():
+        np.testing.assert_array_equal(rollout.reward, sampled[2].rollouts[name].reward)
     assert (sampled[0].reward != sampled[1].reward).any()
     other, _ = build(learning(), seed=SEED + 1)
     assert (other.sample(2).reward != session.reward).any()
 
 
-def test_what_a_session_says_of_the_market_is_counted_over_all_its_steps(
+def test_market_metrics_are_taken_over_all_steps(
     learning: Callable[..., EnvironmentSpec],
 ) -> None:
     sampler, batch = build(learning())
@@ -193,38 +194,37 @@ def test_decisions_of_seats_that_come_leave_and_sleep_are_marked(learning: Calla
     groups = [
         replace(group, participation=None if group.name == "noise" else participation)
         for group in described.groups
-        if group.name != "dqn"  # has no choice left for a pace
+        if group.name != "dqn"  # has no choice left for the timing
     ]
     described = replace(described, groups=groups)
     sampler, batch = build(described)
-    active, left = [], []
+    active, terminated = [], []
     step = batch.step
 
     def spied(action: NDArray[np.float32]):  # type: ignore[no-untyped-def]
         active.append(batch.active.copy())
         result = step(action)
-        left.append(result.terminated.copy())
+        terminated.append(result.terminated.copy())
         return result
 
     batch.step = spied  # type: ignore[method-assign]
     session = sampler.sample(0)
     for name in ("ppo", "other", "appo", "sac"):
-        experience, seats = session.experience[name], described.seats_of(name)
-        trajectory = experience.trajectory
-        assert trajectory is not None
-        np.testing.assert_array_equal(trajectory.decided, rows(np.array(active), seats))
-        np.testing.assert_array_equal(trajectory.left, rows(np.array(left), seats))
-        decided = trajectory.decided
-        assert decided.any()
-        assert not decided.all()
-        before = np.cumsum(decided, axis=0) == 0
-        after = np.cumsum(trajectory.left, axis=0) - trajectory.left > 0
-        assert not decided[after].any()
-        assert not experience.reward[before | after].any(), "nobody earns who is not there"
-        assert (experience.reward[~decided & ~before & ~after] != 0).any(), "who sleeps does"
-        learners_of(described)[name].learn(experience)
+        rollout, seats = session.rollouts[name], described.seats_of(name)
+        assert rollout.has_actions
+        np.testing.assert_array_equal(rollout.active, rows(np.array(active), seats))
+        np.testing.assert_array_equal(rollout.terminated, rows(np.array(terminated), seats))
+        acted = rollout.active
+        assert acted.any()
+        assert not acted.all()
+        before = np.cumsum(acted, axis=0) == 0
+        after = np.cumsum(rollout.terminated, axis=0) - rollout.terminated > 0
+        assert not acted[after].any()
+        assert not rollout.reward[before | after].any(), "a seat outside the market has no reward"
+        assert (rollout.reward[~acted & ~before & ~after] != 0).any(), "a seat that sleeps has"
+        learners_of(described)[name].learn(rollout)
     np.testing.assert_allclose(
-        session.experience["evolution"].reward.sum(0).reshape(MARKETS, -1),
+        session.rollouts["evolution"].reward.sum(0).reshape(MARKETS, -1),
         session.reward[:, described.seats_of("evolution")],
         rtol=1e-4,
         atol=1e-6,
@@ -232,19 +232,19 @@ def test_decisions_of_seats_that_come_leave_and_sleep_are_marked(learning: Calla
 
 
 class Counting:
-    """A mind that remembers how often each row has decided, and acts as another one."""
+    """An actor whose hidden state counts the decisions of each row; it acts as another one."""
 
     state_size = 1
 
     def __init__(self, actor: Learner) -> None:
         self._actor = actor
-        self.prepare = actor.prepare
+        self.on_episode_start = actor.on_episode_start
 
     def act(self, observation: Floats, state: Floats, noise: Floats | None, mask: Masks | None = None) -> Decision:
         return Decision(answer(self._actor, observation, noise, mask).action, state + 1, {"state": state})
 
 
-def test_a_row_remembers_its_own_decisions_of_the_session(learning: Callable[..., EnvironmentSpec]) -> None:
+def test_a_row_keeps_its_own_hidden_state_in_the_session(learning: Callable[..., EnvironmentSpec]) -> None:
     described = learning(timing=ChosenDelay((1, 3)), spec=market_spec(session_steps=30))
     described = replace(described, groups=[group for group in described.groups if group.name != "dqn"])
     actors = {name: Counting(actor) for name, actor in learners_of(described).items() if name != "evolution"}
@@ -253,11 +253,11 @@ def test_a_row_remembers_its_own_decisions_of_the_session(learning: Callable[...
     for iteration in range(2):
         session = sampler.sample(iteration)
         for name in actors:
-            trajectory = session.experience[name].trajectory
-            assert trajectory is not None
-            assert not trajectory.decided.all()
-            before = np.cumsum(trajectory.decided, axis=0) - trajectory.decided
-            np.testing.assert_array_equal(trajectory.columns["state"][..., 0], before)
+            rollout = session.rollouts[name]
+            assert rollout.has_actions
+            assert not rollout.active.all()
+            before = np.cumsum(rollout.active, axis=0) - rollout.active
+            np.testing.assert_array_equal(rollout.extra["state"][..., 0], before)
 
 
 def test_a_group_that_never_decided_learns_nothing(learning: Callable[..., EnvironmentSpec]) -> None:
@@ -270,19 +270,19 @@ def test_a_group_that_never_decided_learns_nothing(learning: Callable[..., Envir
     session = sampler.sample(0)
     for name, learner in learners_of(described).items():
         before = learner.policy().weights.copy()
-        metrics = learner.learn(session.experience[name])
+        metrics = learner.learn(session.rollouts[name])
         if name in PLACES:
-            assert metrics.get("remembered", 0) == 0
+            assert metrics.get("replay_size", 0) == 0
             np.testing.assert_array_equal(learner.policy().weights, before)
 
 
-def test_an_odd_number_of_markets_is_refused(learning: Callable[..., EnvironmentSpec]) -> None:
+def test_an_odd_number_of_markets_raises(learning: Callable[..., EnvironmentSpec]) -> None:
     with pytest.raises(ValueError, match=r"training\.markets is 3; markets go in pairs"):
         build(learning(), markets=3)
 
 
 @pytest.mark.parametrize(("field", "unit"), [("position", "lots"), ("cash", "cash units")])
-def test_what_is_made_from_nothing_stops_the_run(
+def test_positions_or_money_from_nothing_stop_the_run(
     learning: Callable[..., EnvironmentSpec], field: str, unit: str
 ) -> None:
     sampler, batch = build(learning())
@@ -299,15 +299,15 @@ def test_what_is_made_from_nothing_stops_the_run(
         sampler.sample(0)
 
 
-def test_a_market_that_nobody_quotes_in_has_no_spread() -> None:
+def test_a_market_without_quotes_has_no_spread() -> None:
     session = build(environment(groups=[Group("momentum", Momentum(), 2)]))[0].sample(0)
     assert math.isnan(session.spread_ticks)
     assert (session.trades_per_step, session.volatility_ticks) == (0, 0)
 
 
-def test_a_population_that_nobody_learns_in_is_played(learning: Callable[..., EnvironmentSpec]) -> None:
+def test_a_population_without_learners_is_played(learning: Callable[..., EnvironmentSpec]) -> None:
     described = learning()
     scripted = environment(groups=[group for group in described.groups if group.name == "noise"])
     session = build(scripted)[0].sample(0)
-    assert session.experience == {}
+    assert session.rollouts == {}
     assert session.reward.shape == (MARKETS, 4)

@@ -24,14 +24,16 @@ from marl_market.agents.evolution.genetic_algorithm import GeneticAlgorithm
 from marl_market.agents.initial_learners import initial_learners
 from marl_market.agents.interfaces import MarketShard
 from marl_market.agents.rllib.learners.process import prepare_process
-from marl_market.agents.sampling.sampler import Sampler, Session
+from marl_market.agents.sampling.sampled_session import SampledSession
+from marl_market.agents.sampling.sampler import Sampler
 from marl_market.agents.scripted.momentum import Momentum
+from marl_market.cluster.pool import WorkersError, connect
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.population.group import Group
 from marl_market.reporting.run_folder import read_metrics
+from marl_market.training.distributed_sampler import DistributedSampler, shards_of
 from marl_market.training.trainer import Trainer
-from marl_market.training.workers import Workers, WorkersError, connect, join_sessions, shards_of
 from tests.builders import environment, market_spec
 
 SEED, MARKETS = 3, 8
@@ -55,7 +57,7 @@ def own_ray() -> Iterator[None]:
 
 
 def evolving(**changes: Any) -> EnvironmentSpec:
-    """Return an environment of scripted and evolving minds, two of which share out the markets differently."""
+    """Return an environment of scripted and evolving groups; the latter differ in their sessions per candidate."""
     groups = (
         Group("evolution", EvolutionStrategy((4,)), 2),
         Group("genetic", EvolutionStrategy((4,), GeneticAlgorithm(), sessions=2), 1),
@@ -66,28 +68,28 @@ def evolving(**changes: Any) -> EnvironmentSpec:
 
 
 def whole(described: EnvironmentSpec, markets: int = MARKETS) -> Sampler:
-    """Return what samples all markets in this process."""
+    """Return a sampler of all markets in this process."""
     return Sampler(BatchMarket(described, markets), initial_learners(described, SEED), SEED)
 
 
-def workers_of(described: EnvironmentSpec, workers: int, markets: int = MARKETS) -> Workers:
-    return Workers(described, markets, initial_learners(described, SEED), SEED, True, workers, "local")
+def workers_of(described: EnvironmentSpec, workers: int, markets: int = MARKETS) -> DistributedSampler:
+    return DistributedSampler(described, markets, initial_learners(described, SEED), SEED, True, workers, "local")
 
 
-def same(found: Session, wanted: Session, **tolerance: float) -> None:
+def same(found: SampledSession, wanted: SampledSession, **tolerance: float) -> None:
     """Assert that two sessions are equal bit for bit, or within a tolerance."""
     for name in ("reward", "profit", "fees", "spread", "trades", "price"):
         np.testing.assert_allclose(getattr(found, name), getattr(wanted, name), **{"rtol": 0, **tolerance})
-    assert found.experience.keys() == wanted.experience.keys()
-    for name, experience in found.experience.items():
-        np.testing.assert_allclose(experience.reward, wanted.experience[name].reward, **{"rtol": 0, **tolerance})
-        trajectory, other = experience.trajectory, wanted.experience[name].trajectory
-        assert (trajectory is None) == (other is None)
-        if trajectory is not None and other is not None:
-            columns = {"observation", "action", "decided", "left"}
-            pairs = [(getattr(trajectory, column), getattr(other, column)) for column in columns]
-            pairs += [(trajectory.columns[column], other.columns[column]) for column in other.columns]
-            pairs += [] if other.mask is None else [(trajectory.mask, other.mask)]
+    assert found.rollouts.keys() == wanted.rollouts.keys()
+    for name, rollout in found.rollouts.items():
+        other = wanted.rollouts[name]
+        np.testing.assert_allclose(rollout.reward, other.reward, **{"rtol": 0, **tolerance})
+        assert rollout.has_actions == other.has_actions
+        if other.has_actions:
+            columns = {"observation", "action", "active", "terminated"}
+            pairs = [(getattr(rollout, column), getattr(other, column)) for column in columns]
+            pairs += [(rollout.extra[column], other.extra[column]) for column in other.extra]
+            pairs += [] if other.action_mask is None else [(rollout.action_mask, other.action_mask)]
             for one, two in pairs:
                 assert one.dtype == two.dtype
                 assert one.flags.writeable
@@ -98,14 +100,14 @@ def same(found: Session, wanted: Session, **tolerance: float) -> None:
     ("markets", "workers", "sharing", "edges"),
     [(8, 1, 2, [0, 8]), (8, 3, 2, [0, 2, 4, 8]), (6, 3, 2, [0, 2, 4, 6]), (5, 2, 1, [0, 2, 5])],
 )
-def test_portions_are_even_and_part_no_pair(markets: int, workers: int, sharing: int, edges: list[int]) -> None:
+def test_shards_are_even_and_keep_pairs_together(markets: int, workers: int, sharing: int, edges: list[int]) -> None:
     assert shards_of(markets, workers, sharing) == [
         MarketShard(start, stop, markets) for start, stop in pairwise(edges)
     ]
 
 
-def in_portions(described: EnvironmentSpec, workers: int, iteration: int) -> Session:
-    """Return a session played portion by portion, each by minds of its own that adopt what is shared."""
+def in_shards(described: EnvironmentSpec, workers: int, iteration: int) -> SampledSession:
+    """Return a session played shard by shard, each by learners of its own with the weights of the others."""
     shared = {name: learner.get_weights() for name, learner in initial_learners(described, SEED).items()}
     sessions = []
     for shard in shards_of(MARKETS, workers, 2):
@@ -114,36 +116,36 @@ def in_portions(described: EnvironmentSpec, workers: int, iteration: int) -> Ses
             learner.set_weights(shared[name])
         batch = BatchMarket(described, shard.stop - shard.start)
         sessions.append(Sampler(batch, learners, SEED, True, shard).sample(iteration))
-    return join_sessions(sessions)
+    return SampledSession.join(sessions)
 
 
-def test_evolving_and_scripted_minds_live_the_same_in_any_portion() -> None:
+def test_compiled_policies_play_the_same_in_any_shard() -> None:
     described = evolving()
     wanted = whole(described).sample(2)
     assert np.unique(wanted.reward[:, described.seats_of("evolution")], axis=0).shape[0] > MARKETS // 2
     for workers in (1, 2, 3):
-        same(in_portions(described, workers, 2), wanted)
-    found = in_portions(described, 2, 2)
+        same(in_shards(described, workers, 2), wanted)
+    found = in_shards(described, 2, 2)
     for name in ("spread_ticks", "trades_per_step", "volatility_ticks"):
         assert getattr(found, name) == getattr(wanted, name)
 
 
-def test_minds_outside_the_step_live_the_same_but_for_rounding(learning: Callable[..., EnvironmentSpec]) -> None:
+def test_external_policies_play_the_same_but_for_rounding(learning: Callable[..., EnvironmentSpec]) -> None:
     described = learning()
-    same(in_portions(described, 2, 2), whole(described).sample(2), atol=1e-4, rtol=1e-4)
+    same(in_shards(described, 2, 2), whole(described).sample(2), atol=1e-4, rtol=1e-4)
 
 
-def test_what_is_adopted_explores_as_much_as_what_is_shared(learning: Callable[..., EnvironmentSpec]) -> None:
+def test_weights_carry_the_exploration_rate(learning: Callable[..., EnvironmentSpec]) -> None:
     described = learning()
     learners, others = initial_learners(described, SEED), initial_learners(described, SEED + 1)
     session = Sampler(BatchMarket(described, MARKETS), learners, SEED).sample(0)
-    learners["dqn"].learn(session.experience["dqn"])
+    learners["dqn"].learn(session.rollouts["dqn"])
     others["dqn"].set_weights(learners["dqn"].get_weights())
     epsilon = learners["dqn"].epsilon  # type: ignore[attr-defined]
     assert others["dqn"].epsilon == epsilon < 1  # type: ignore[attr-defined]
 
 
-def test_an_odd_number_of_markets_is_refused_before_anything_starts() -> None:
+def test_an_odd_number_of_markets_raises_before_anything_starts() -> None:
     with pytest.raises(ValueError, match=r"training\.markets is 7; markets go in pairs"):
         workers_of(evolving(), 2, markets=7)
     assert not ray.is_initialized()
@@ -154,7 +156,7 @@ def test_a_ray_that_does_not_answer_is_named() -> None:
         unused.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{unused.getsockname()[1]}"
         with pytest.raises(WorkersError, match=rf"training\.address is '{address}', and no Ray answers there: start"):
-            connect(address, 1)
+            connect(address, 1, "training")
 
 
 @starts_ray
@@ -189,7 +191,7 @@ def test_a_run_learns_the_same_with_any_number_of_workers(
 
 
 @starts_ray
-def test_a_killed_worker_is_replaced_and_nobody_can_tell(own_ray: None) -> None:
+def test_a_killed_worker_is_replaced_without_a_difference(own_ray: None) -> None:
     described = evolving(spec=market_spec(session_steps=3000))
     sampler = whole(described)
     with workers_of(described, 2) as workers:
@@ -212,15 +214,17 @@ def test_a_killed_worker_is_replaced_and_nobody_can_tell(own_ray: None) -> None:
 def test_workers_that_die_as_fast_as_they_are_replaced_end_the_run(
     own_ray: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("marl_market.training.workers.LIVES", 2)  # each takes seconds to be born
+    monkeypatch.setattr("marl_market.cluster.pool.ATTEMPTS", 2)  # each takes seconds to start
     with workers_of(evolving(), 1) as workers:
-        monkeypatch.setattr(workers, "_portions", [MarketShard(4, 7, 8)])  # whose worker cannot be born
+        monkeypatch.setattr(workers._pool, "_shards", [MarketShard(4, 7, 8)])  # whose worker cannot be built
         os.kill(workers.places()[0].process, signal.SIGKILL)
         with pytest.raises(WorkersError, match=r"(?s)2 workers died in turn over markets 4 to 6; .*must be even"):
             workers.sample(0)
 
 
-def test_a_worker_whose_minds_are_compiled_needs_no_torch() -> None:
-    program = "import sys; import marl_market.agents.evolution.evolution_strategy, marl_market.training.workers\n"
+def test_a_worker_of_compiled_policies_needs_no_torch() -> None:
+    program = (
+        "import sys; import marl_market.agents.evolution.evolution_strategy, marl_market.training.distributed_sampler\n"
+    )
     program += "assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", program], cwd=Path(__file__).parents[2], check=True)

@@ -1,0 +1,65 @@
+"""The data of one sampled session of every market."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marl_market.agents.rollout import Rollout
+
+MARKET_AXIS = "market_axis"
+"""Metadata key of a field: the axis of its array that runs over the markets, by which sessions are joined."""
+
+
+@dataclass(frozen=True, eq=False)
+class SampledSession:
+    """Rollouts, balances and prices of one session of every market.
+
+    Attributes:
+        rollouts: of each group that has an actor, by name.
+        reward: (markets, seats) sum of rewards.
+        profit: (markets, seats) cash plus position at the mark at the close, in cash units, after fees.
+        fees: (markets, seats) fees paid less rebates, in cash units.
+        spread: (steps, markets) spread in ticks, NaN while a side is not quoted.
+        trades: (steps, markets) number of trades.
+        price: (steps, markets) reference price in ticks.
+    """
+
+    rollouts: Mapping[str, Rollout]
+    reward: NDArray[np.float64] = field(metadata={MARKET_AXIS: 0})
+    profit: NDArray[np.float64] = field(metadata={MARKET_AXIS: 0})
+    fees: NDArray[np.int64] = field(metadata={MARKET_AXIS: 0})
+    spread: NDArray[np.float64] = field(metadata={MARKET_AXIS: 1})
+    trades: NDArray[np.int64] = field(metadata={MARKET_AXIS: 1})
+    price: NDArray[np.float64] = field(metadata={MARKET_AXIS: 1})
+
+    @classmethod
+    def join(cls, sessions: Sequence[SampledSession]) -> SampledSession:
+        """Return one session of the markets of all `sessions`, in their order."""
+        rollouts = {name: Rollout.join([each.rollouts[name] for each in sessions]) for name in sessions[0].rollouts}
+        columns = {
+            column.name: np.concatenate([getattr(each, column.name) for each in sessions], column.metadata[MARKET_AXIS])
+            for column in fields(cls)
+            if MARKET_AXIS in column.metadata
+        }
+        return cls(rollouts, **columns)
+
+    @property
+    def spread_ticks(self) -> float:
+        """Return the mean spread over steps and markets while both sides are quoted, NaN if they never are."""
+        quoted = self.spread[~np.isnan(self.spread)]
+        return float(quoted.mean()) if quoted.size else math.nan
+
+    @property
+    def trades_per_step(self) -> float:
+        """Return the mean number of trades per market and step."""
+        return float(self.trades.mean())
+
+    @property
+    def volatility_ticks(self) -> float:
+        """Return the standard deviation of the reference price's change per step."""
+        return float(np.diff(self.price, axis=0).std())

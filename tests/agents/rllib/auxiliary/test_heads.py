@@ -17,9 +17,9 @@ from marl_market.agents.rllib.algorithms.ppo import PPO
 from marl_market.agents.rllib.auxiliary.heads import AuxiliaryHeads, AuxiliaryLosses, column_of, head_loss
 from marl_market.agents.rllib.auxiliary.scores import area_under_curve, scores_of
 from marl_market.agents.rllib.auxiliary.task import Head
-from marl_market.agents.rllib.batches.rollout import Floats, Rollout
 from marl_market.agents.rllib.learners.on_policy import OnPolicyLearner
 from marl_market.agents.rllib.networks.masked_module import MaskedPPOModule
+from marl_market.agents.rollout import Floats, Rollout
 from tests.agents.rllib.synthetic import ACTION, OBSERVATION_SIZE, collect
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
@@ -45,27 +45,16 @@ def targets(observation: Floats) -> dict[str, Floats]:
     }
 
 
-def foretold(learner: OnPolicyLearner, observation: Floats) -> dict[str, Floats]:
+def predicted(learner: OnPolicyLearner, observation: Floats) -> dict[str, Floats]:
     return learner.predict(observation, initial_state(learner, len(observation)))
 
 
 def rollout(learner: OnPolicyLearner, random: np.random.Generator) -> Rollout:
-    played = collect(learner, random, STEPS)
-    return replace(played, extra=targets(played.observation[:-1]))
+    return with_targets(collect(learner, random, STEPS))
 
 
-def closed(played: Rollout) -> Rollout:
-    """Return a rollout whose episodes end at its close, as V-trace wants them."""
-    ended = np.zeros_like(played.terminated)
-    ended[-1] = True
-    return replace(
-        played,
-        terminated=ended,
-        truncated=np.zeros_like(ended),
-        final_observation=np.zeros((0, OBSERVATION_SIZE), np.float32),
-        final_step=np.zeros(0, np.int64),
-        final_row=np.zeros(0, np.int64),
-    )
+def with_targets(played: Rollout) -> Rollout:
+    return replace(played, extra={**played.extra, **targets(played.observation[:-1])})
 
 
 @pytest.mark.parametrize("algorithm", ["ppo", "appo"])
@@ -76,10 +65,9 @@ def test_heads_learn_what_can_be_foretold(algorithm: str) -> None:
         learner = agent.build(OBSERVATION_SIZE, ACTION, STEPS, 7, heads=HEADS)
     random = np.random.default_rng(1)
     for _ in range(20):
-        played = rollout(learner, random)
-        learner.learn(closed(played) if algorithm == "appo" else played)
+        learner.learn(rollout(learner, random))
     fresh = collect(learner, random, STEPS).observation[:-1]
-    outputs, wanted = foretold(learner, fresh.reshape(-1, OBSERVATION_SIZE)), targets(fresh)
+    outputs, wanted = predicted(learner, fresh.reshape(-1, OBSERVATION_SIZE)), targets(fresh)
     number, kind = (
         scores_of(head, outputs[name], wanted[column_of(name)].reshape(-1, wanted[column_of(name)].shape[-1]))
         for name, head in HEADS.items()
@@ -106,7 +94,7 @@ def test_heads_of_no_weight_change_nothing_and_others_do() -> None:
         learner, random = build(heads, gradient_clip=None), np.random.default_rng(1)
         for _ in range(3):
             played = collect(learner, random, STEPS)
-            learner.learn(replace(played, extra=targets(played.observation[:-1]) if heads else {}))
+            learner.learn(with_targets(played) if heads else played)
         return learner.network()[1].tobytes()
 
     weightless = {name: replace(head, weight=0.0) for name, head in HEADS.items()}
@@ -131,8 +119,8 @@ def test_a_resumed_learner_foretells_the_same() -> None:
     other = build(HEADS)
     other.set_state(learner.get_state())
     seen = random.standard_normal((5, OBSERVATION_SIZE), dtype=np.float32)
-    for name, output in foretold(learner, seen).items():
-        np.testing.assert_array_equal(output, foretold(other, seen)[name])
+    for name, output in predicted(learner, seen).items():
+        np.testing.assert_array_equal(output, predicted(other, seen)[name])
 
 
 def test_what_is_not_known_counts_for_nothing() -> None:

@@ -96,7 +96,7 @@ def test_a_learner_is_born_where_it_was_told_to() -> None:
 def sampled(market: EnvironmentSpec, learner: Learner) -> Iterator[Any]:
     sampler = Sampler(BatchMarket(market, MARKETS), {"focal": learner}, 1)
     for number in range(2):
-        yield sampler.sample(number).experience["focal"]
+        yield sampler.sample(number).rollouts["focal"]
 
 
 def assert_equal(first: Any, second: Any, but_for: float) -> None:
@@ -112,8 +112,8 @@ def test_it_learns_the_same_and_goes_on_on_either_device(name: str) -> None:
     market = described(name)
     but_for = 1e-5 if "lstm" in name else 0.0  # the cell of a GPU rounds otherwise
     here, there = born(market), born(market, device="elsewhere")
-    for number, experience in enumerate(sampled(market, there)):
-        assert_equal(there.learn(experience), here.learn(experience), but_for)
+    for number, rollout in enumerate(sampled(market, there)):
+        assert_equal(there.learn(rollout), here.learn(rollout), but_for)
         assert_acts_by_what_it_learned(there)
         if number == 0:
             saved = [pickle.loads(pickle.dumps(each.get_state())) for each in (here, there)]
@@ -144,8 +144,8 @@ def test_a_clone_learns_on_from_its_teacher(name: str) -> None:
         there, same = test_cloned.cloned(market)
     assert same == metrics
     assert_acts_by_what_it_learned(there)
-    for experience in sampled(market, there):
-        assert there.learn(experience) == here.learn(experience)
+    for rollout in sampled(market, there):
+        assert there.learn(rollout) == here.learn(rollout)
     assert_equal_states(there.get_state(), here.get_state())
 
 

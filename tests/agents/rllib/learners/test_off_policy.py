@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,6 @@ from ray.rllib.algorithms.dqn.dqn_learner import QF_NEXT_PREDS, QF_TARGET_NEXT_P
 from ray.rllib.core.columns import Columns
 from ray.rllib.utils.schedules.scheduler import Scheduler
 
-from marl_market.agents.interfaces import Experience, Trajectory
 from marl_market.agents.policies.fixed_policy import CompiledPolicy
 from marl_market.agents.rllib.algorithms.dqn import DQN
 from marl_market.agents.rllib.algorithms.sac import SAC
@@ -21,13 +21,14 @@ from marl_market.agents.rllib.learners.off_policy import OffPolicyLearner
 from marl_market.agents.rllib.networks.categorical import MASKED
 from marl_market.agents.rllib.networks.masked_module import NEXT_ACTION_MASK
 from marl_market.agents.rllib.networks.policy import TorchPolicy
+from marl_market.agents.rollout import Rollout
 from marl_market.env.actions.market_discrete import MarketDiscrete
 from marl_market.env.interface.schemes import continuous
 from marl_market.env.population.group import Group
 from marl_market.env.timing.chosen_delay import ChosenDelay
 from tests.agents.answers import answer
 from tests.agents.rllib.algorithms.test_ppo import assert_equal_states
-from tests.agents.rllib.synthetic import OBSERVATION_SIZE, best_action
+from tests.agents.rllib.synthetic import OBSERVATION_SIZE, best_action, closed_rollout
 from tests.builders import environment
 
 STEPS, ROWS, CHOICES, SIZE = 16, 32, 4, 2
@@ -48,12 +49,7 @@ def build(kind: str, seed: int = 7, **fields: Any) -> OffPolicyLearner:
     return SAC(**{**SETTINGS, **rates, **fields}).build(OBSERVATION_SIZE, continuous(SIZE), seed)
 
 
-def attention() -> tuple[np.ndarray, np.ndarray]:
-    """Return that every row decides in every step and none leaves."""
-    return np.ones((STEPS, ROWS), np.bool_), np.zeros((STEPS, ROWS), np.bool_)
-
-
-def collect(kind: str, learner: Any, random: np.random.Generator, explores: bool = True) -> Experience:
+def collect(kind: str, learner: Any, random: np.random.Generator, explores: bool = True) -> Rollout:
     observation = random.standard_normal((STEPS + 1, ROWS, OBSERVATION_SIZE), dtype=np.float32)
     noise = random.standard_normal((STEPS, ROWS, 1 if kind == "dqn" else SIZE), dtype=np.float32)
     mask = (random.random((STEPS + 1, ROWS, CHOICES)) < 0.7).astype(np.uint8)
@@ -64,12 +60,11 @@ def collect(kind: str, learner: Any, random: np.random.Generator, explores: bool
     )
     if kind == "sac":
         reward = -((action - 0.5 * np.tanh(best_action(observation[:-1]))) ** 2).sum(-1)
-        return Experience(reward, Trajectory(observation, action, *attention(), {}))
+        return closed_rollout(observation, action, reward, [{}])
     assert np.take_along_axis(mask[:-1], action.astype(int), axis=2).all()
     best = np.where(mask[:-1] > 0, observation[:-1, :, :CHOICES], -np.inf).argmax(-1)
-    return Experience(
-        (action[..., 0] == best).astype(np.float32), Trajectory(observation, action, *attention(), {}, mask)
-    )
+    rollout = closed_rollout(observation, action, (action[..., 0] == best).astype(np.float32), [{}])
+    return replace(rollout, action_mask=mask)
 
 
 @pytest.mark.parametrize(("kind", "least"), [("dqn", 0.8), ("sac", -0.12)])
@@ -82,7 +77,7 @@ def test_it_learns_the_best_action_without_a_ray_cluster(kind: str, least: float
     after = collect(kind, learner, random, explores=False).reward.mean()
     assert before < least - 0.1
     assert after > least
-    assert metrics["remembered"] == 4_000
+    assert metrics["replay_size"] == 4_000
     assert not ray.is_initialized()
 
 
@@ -200,7 +195,7 @@ def test_the_policy_of_sac_is_the_average_of_those_that_explored() -> None:
 def test_before_it_starts_nothing_is_learned() -> None:
     learner, random = build("dqn", learning_starts=600), np.random.default_rng(0)
     before = learner.get_state()["learner"]["rl_module"]
-    assert set(learner.learn(collect("dqn", learner, random))) == {"remembered", "epsilon"}
+    assert set(learner.learn(collect("dqn", learner, random))) == {"replay_size", "epsilon"}
     assert_equal_states(learner.get_state()["learner"]["rl_module"], before)
     assert "total_loss" in learner.learn(collect("dqn", learner, random))
 
@@ -216,14 +211,13 @@ def test_an_action_of_the_wrong_kind_is_refused_by_group(agent: Any, action: Any
 def test_it_remembers_and_counts_decisions_only(kind: str) -> None:
     learner, random = build(kind, learning_starts=0), np.random.default_rng(0)
     played = collect(kind, learner, random)
-    assert played.trajectory is not None
-    played.trajectory.decided[:] = random.random((STEPS, ROWS)) < 0.3
+    played.active[:] = random.random((STEPS, ROWS)) < 0.3
     metrics = learner.learn(played)
     assert np.isfinite(list(metrics.values())).all()
-    assert metrics["remembered"] == learner._learner.decisions == played.trajectory.decided.sum()
-    played.trajectory.decided[:] = False
+    assert metrics["replay_size"] == learner._learner.decisions == played.active.sum()
+    played.active[:] = False
     learner.learn(played)
-    assert len(learner._replay) == metrics["remembered"]
+    assert len(learner._replay) == metrics["replay_size"]
 
 
 def test_dqn_makes_one_choice_and_says_so_where_a_pace_adds_another() -> None:

@@ -1,6 +1,5 @@
 """Actions of choices and numbers at once."""
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,6 @@ from ray.rllib.core.columns import Columns
 from marl_market.agents.policies.fixed_policy import CompiledPolicy
 from marl_market.agents.rllib.algorithms.appo import APPO
 from marl_market.agents.rllib.algorithms.ppo import PPO
-from marl_market.agents.rllib.batches.rollout import Rollout
 from marl_market.agents.rllib.learners.on_policy import OnPolicyLearner
 from marl_market.agents.rllib.networks.action_distribution import (
     action_components,
@@ -23,6 +21,7 @@ from marl_market.agents.rllib.networks.action_distribution import (
     widen,
 )
 from marl_market.agents.rllib.networks.actor_critic import PolicyHead
+from marl_market.agents.rollout import Rollout
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
 from marl_market.env.actions.order_mixed import OrderMixed
 from marl_market.env.batch_market import BatchMarket
@@ -67,8 +66,7 @@ def collect(learner: OnPolicyLearner, random: np.random.Generator, space: Any) -
             first += count
         else:
             reward -= (action[..., number] - 0.5 * observation[:-1, :, 0]) ** 2
-    rollout = closed_rollout(observation, action, reward / counts.size, [each.columns for each in played])
-    return replace(rollout, action_mask=mask)
+    return closed_rollout(observation, action, reward / counts.size, [each.extra for each in played], mask)
 
 
 @pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)

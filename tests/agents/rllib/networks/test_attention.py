@@ -73,7 +73,7 @@ def right(learner: OnPolicyLearner, iterations: int, seed: int = 0) -> float:
         played = [answer(learner, observation[step], noise[step]) for step in range(STEPS)]
         action = np.stack([each.action for each in played])
         reward = (action[..., 0] == wanted[:-1]).astype(np.float32)
-        learner.learn(closed_rollout(observation, action, reward, [each.columns for each in played]))
+        learner.learn(closed_rollout(observation, action, reward, [each.extra for each in played]))
     observation, wanted = questions(random, 2000)
     return float((answer(learner, observation, None).action[..., 0] == wanted).mean())
 
@@ -166,8 +166,8 @@ def test_it_plays_and_learns_in_the_market(algorithm: Callable[..., Any], state:
     learner = agent.learner(described, "focal", 1)
     sampler, before = Sampler(BatchMarket(described, 4), {"focal": learner}, 1), learner.policy()
     for iteration in range(3):
-        experience = sampler.sample(iteration).experience["focal"]
-        assert np.isfinite(list(learner.learn(experience).values())).all()
+        rollout = sampler.sample(iteration).rollouts["focal"]
+        assert np.isfinite(list(learner.learn(rollout).values())).all()
     policy = learner.policy()
     assert isinstance(policy, TorchPolicy)
     assert (policy.weights != before.weights).any()

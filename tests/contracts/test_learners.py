@@ -74,7 +74,7 @@ def newborn(environment: EnvironmentSpec, seed: int = 1) -> Learner | None:
 
 
 def test_there_are_learning_agents() -> None:
-    assert {"ppo", "appo", "dqn", "sac", "evolution_strategy", "snes", "cma_es"} <= set(LEARNING)
+    assert {"ppo", "appo", "dqn", "sac", "tqc", "evolution_strategy", "snes", "cma_es"} <= set(LEARNING)
 
 
 def test_a_clone_is_composed_of_any_learner_and_any_teacher() -> None:

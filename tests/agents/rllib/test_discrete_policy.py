@@ -9,11 +9,11 @@ from gymnasium.spaces import Discrete, MultiDiscrete
 from ray.rllib.core.columns import Columns
 from ray.rllib.core.rl_module.apis import TARGET_NETWORK_ACTION_DIST_INPUTS
 
+from marl_market.agents.rllib.algorithms.algorithm import GroupSpec
 from marl_market.agents.rllib.algorithms.appo import APPO
 from marl_market.agents.rllib.algorithms.ppo import PPO
 from marl_market.agents.rllib.learners.on_policy import OnPolicyLearner
-from marl_market.agents.rllib.networks.action_distribution import as_space
-from marl_market.agents.rllib.networks.categorical import MASKED
+from marl_market.agents.rllib.networks.action_distribution import MASKED, as_space
 from marl_market.agents.rllib.networks.masked_module import ACTION_MASK
 from marl_market.agents.rollout import Rollout
 from marl_market.env.interface.schemes import continuous
@@ -30,10 +30,10 @@ STEPS, ROWS = 16, 32
 def build(algorithm: str, space: Any, seed: int = 7, **fields: Any) -> OnPolicyLearner:
     if algorithm == "appo":
         return APPO(**{"discount": 0.0, "learning_rate": 5e-3, "epochs": 4, **fields}).build(
-            OBSERVATION_SIZE, space, STEPS, seed
+            GroupSpec(OBSERVATION_SIZE, space, STEPS), seed
         )
     agent = PPO(**{"discount": 0.0, "learning_rate": 5e-3, "minibatch_size": 128, **fields})
-    return agent.build(OBSERVATION_SIZE, space, seed)
+    return agent.build(GroupSpec(OBSERVATION_SIZE, space), seed)
 
 
 def wanted(observation: np.ndarray, mask: np.ndarray, counts: list[int]) -> np.ndarray:
@@ -87,7 +87,7 @@ def test_rllib_computes_the_log_probabilities_that_the_rollout_has(algorithm: st
         Columns.OBS: torch.from_numpy(rollout.observation[:-1].reshape(-1, OBSERVATION_SIZE)),
         ACTION_MASK: torch.from_numpy(rollout.action_mask[:-1].reshape(-1, sum(counts))),
     }
-    module = learner._module
+    module = learner.module
     with torch.no_grad():
         scores = module.forward_train(flat)[Columns.ACTION_DIST_INPUTS]
         distribution = module.get_train_action_dist_cls().from_logits(scores)

@@ -8,6 +8,7 @@ import ray
 import torch
 from ray.rllib.core.columns import Columns
 
+from marl_market.agents.rllib.algorithms.algorithm import GroupSpec
 from marl_market.agents.rllib.algorithms.ppo import PPO
 from marl_market.agents.rllib.learners.on_policy import OnPolicyLearner
 from tests.agents.answers import answer
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 
 def build(seed: int = 7, **fields: Any) -> OnPolicyLearner:
-    return PPO(minibatch_size=128, **fields).build(OBSERVATION_SIZE, ACTION, seed)
+    return PPO(minibatch_size=128, **fields).build(GroupSpec(OBSERVATION_SIZE, ACTION), seed)
 
 
 def leaves(state: Any) -> list[Any]:
@@ -56,7 +57,7 @@ def test_acting_equals_rllibs_forward_pass(state_dependent_std: bool) -> None:
     learner = build(state_dependent_std=state_dependent_std, output_scale=1.0, initial_log_std=-0.7)
     observation = np.random.default_rng(0).standard_normal((9, OBSERVATION_SIZE), dtype=np.float32)
     columns = answer(learner, observation, None).extra
-    theirs = learner._module.forward_inference({Columns.OBS: torch.from_numpy(observation)})
+    theirs = learner.module.forward_inference({Columns.OBS: torch.from_numpy(observation)})
     np.testing.assert_array_equal(columns["action_dist_inputs"], theirs[Columns.ACTION_DIST_INPUTS].numpy())
 
 

@@ -12,6 +12,7 @@ from ray.rllib.algorithms.appo.torch.appo_torch_learner import APPOTorchLearner
 from ray.rllib.algorithms.ppo.torch.ppo_torch_learner import PPOTorchLearner
 
 from marl_market.agents.interfaces import initial_state
+from marl_market.agents.rllib.algorithms.algorithm import GroupSpec
 from marl_market.agents.rllib.algorithms.appo import APPO
 from marl_market.agents.rllib.algorithms.ppo import PPO
 from marl_market.agents.rllib.auxiliary.heads import AuxiliaryHeads, AuxiliaryLosses, column_of, head_loss
@@ -31,7 +32,7 @@ STEPS = 16
 
 def build(heads: dict[str, Head] | None = None, **fields: Any) -> OnPolicyLearner:
     agent = PPO(**{"hidden": (32,), "minibatch_size": 256, "learning_rate": 0.005, **fields})
-    return agent.build(OBSERVATION_SIZE, ACTION, 7, heads=heads)
+    return agent.build(GroupSpec(OBSERVATION_SIZE, ACTION, heads=heads or {}), 7)
 
 
 def targets(observation: Floats) -> dict[str, Floats]:
@@ -62,7 +63,7 @@ def test_heads_learn_what_can_be_foretold(algorithm: str) -> None:
     learner = build(HEADS)
     if algorithm == "appo":
         agent = APPO(hidden=(32,), learning_rate=0.005, minibatch_rows=8)
-        learner = agent.build(OBSERVATION_SIZE, ACTION, STEPS, 7, heads=HEADS)
+        learner = agent.build(GroupSpec(OBSERVATION_SIZE, ACTION, STEPS, heads=HEADS), 7)
     random = np.random.default_rng(1)
     for _ in range(20):
         learner.learn(rollout(learner, random))
@@ -78,7 +79,7 @@ def test_heads_learn_what_can_be_foretold(algorithm: str) -> None:
 
 
 def test_the_heads_teach_the_encoder_of_the_policy_and_nothing_else() -> None:
-    module = build(HEADS)._module
+    module = build(HEADS).module
     played = torch.randn(64, OBSERVATION_SIZE)
     outputs = module.predict({"obs": played})
     sum(head_loss(head, outputs[name], torch.ones(64, 2)) for name, head in HEADS.items()).backward()
@@ -104,13 +105,13 @@ def test_heads_of_no_weight_change_nothing_and_others_do() -> None:
 
 def test_without_heads_the_learner_and_its_module_are_as_before() -> None:
     learner = build()
-    assert type(learner._learner._learner) is PPOTorchLearner
-    assert type(learner._module) is MaskedPPOModule
-    other = APPO().build(OBSERVATION_SIZE, ACTION, STEPS, 7)
-    assert type(other._learner._learner) is APPOTorchLearner
+    assert type(learner._rllib_learner) is PPOTorchLearner
+    assert type(learner.module) is MaskedPPOModule
+    other = APPO().build(GroupSpec(OBSERVATION_SIZE, ACTION, STEPS), 7)
+    assert type(other._rllib_learner) is APPOTorchLearner
     headed = build(HEADS)
-    assert {PPOTorchLearner, AuxiliaryLosses} < set(type(headed._learner._learner).__mro__)
-    assert {MaskedPPOModule, AuxiliaryHeads} < set(type(headed._module).__mro__)
+    assert {PPOTorchLearner, AuxiliaryLosses} < set(type(headed._rllib_learner).__mro__)
+    assert {MaskedPPOModule, AuxiliaryHeads} < set(type(headed.module).__mro__)
 
 
 def test_a_resumed_learner_foretells_the_same() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from marl_market.agents.rllib.auxiliary.aggressor import NOBODY, Aggressor
+from marl_market.agents.rllib.auxiliary.aggressor import NO_TRADE, Aggressor
 from marl_market.agents.rllib.auxiliary.fill import Fill
 from marl_market.agents.rllib.auxiliary.mid_price import MidPrice
 from marl_market.agents.rllib.auxiliary.others_flow import OthersFlow
@@ -62,7 +62,7 @@ def test_a_fill_within_the_steps_ahead() -> None:
 
 def test_the_first_to_take_in_the_steps_ahead() -> None:
     # What is watched before a decision is who took in the step before.
-    inputs = (2, NOBODY, NOBODY, 0, 1, NOBODY, NOBODY)
+    inputs = (2, NO_TRADE, NO_TRADE, 0, 1, NO_TRADE, NO_TRADE)
     np.testing.assert_array_equal(targets_of(Aggressor(horizon=2), *inputs), [4, 0, 0, 1, 4, NAN, NAN])
     np.testing.assert_array_equal(targets_of(Aggressor(horizon=3), *inputs), [0, 0, 0, 1, NAN, NAN, NAN])
 
@@ -110,7 +110,7 @@ def first_takers(batch: BatchMarket, names: set[str]) -> list[float]:
             if event["kind"] == EventKind.FILLED and event["liquidity"] == Liquidity.TAKER
         ]
         counted = [number for number in takers if described.groups[int(number)].name in names]
-        found.append(counted[0] if counted else NOBODY)
+        found.append(counted[0] if counted else NO_TRADE)
     return found
 
 
@@ -121,7 +121,7 @@ def test_what_is_watched_is_what_the_market_holds() -> None:
     random = np.random.default_rng(0)
     all_names = {group.name for group in described.groups}
     takers: set[float] = set()
-    assert (Aggressor().record_inputs(batch, seats) == NOBODY).all(), "nobody has traded yet"
+    assert (Aggressor().record_inputs(batch, seats) == NO_TRADE).all(), "nobody has traded yet"
     for _ in range(STEPS):
         batch.step(random.uniform(-1, 1, (3, 2, 4)).astype(np.float32))
         price = MidPrice().record_inputs(batch, seats)

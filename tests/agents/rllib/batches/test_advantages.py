@@ -10,6 +10,7 @@ from ray.rllib.env.single_agent_episode import SingleAgentEpisode
 from ray.rllib.evaluation.postprocessing import Postprocessing
 from ray.rllib.utils.postprocessing.value_predictions import compute_value_targets
 
+from marl_market.agents.rllib.algorithms.algorithm import GroupSpec
 from marl_market.agents.rllib.algorithms.ppo import PPO
 from marl_market.agents.rllib.batches.advantages import GAEConnector, generalized_advantages
 from marl_market.agents.rollout import Rollout
@@ -94,9 +95,9 @@ def episodes_of(rollout: Rollout) -> list[SingleAgentEpisode]:
 
 
 def test_the_batch_equals_that_of_rllibs_own_pipeline() -> None:
-    learner = PPO(discount=DISCOUNT, gae_lambda=GAE_LAMBDA).build(OBSERVATION_SIZE, ACTION, seed=3)
+    learner = PPO(discount=DISCOUNT, gae_lambda=GAE_LAMBDA).build(GroupSpec(OBSERVATION_SIZE, ACTION), seed=3)
     rollout = collect(learner, np.random.default_rng(4), end_probability=0.1)
-    module = learner._learner._learner.module
+    module = learner._rllib_learner.module
     ours = GAEConnector(DISCOUNT, GAE_LAMBDA)(rl_module=module, batch={}, episodes=[rollout])
 
     spaces = {DEFAULT_MODULE_ID: (module[DEFAULT_MODULE_ID].observation_space, module[DEFAULT_MODULE_ID].action_space)}
@@ -157,37 +158,37 @@ def test_a_truncation_in_a_sleep_is_worth_its_final_observation() -> None:
 
 
 def test_only_decisions_reach_the_batch() -> None:
-    learner = PPO().build(OBSERVATION_SIZE, ACTION, seed=3)
+    learner = PPO().build(GroupSpec(OBSERVATION_SIZE, ACTION), seed=3)
     rollout = collect(learner, np.random.default_rng(4))
     rollout.active[:] = np.random.default_rng(5).random(rollout.active.shape) < 0.4
     connector = GAEConnector(DISCOUNT, GAE_LAMBDA)
-    batch = connector(rl_module=learner._learner._learner.module, batch={}, episodes=[rollout])[DEFAULT_MODULE_ID]
+    batch = connector(rl_module=learner._rllib_learner.module, batch={}, episodes=[rollout])[DEFAULT_MODULE_ID]
     assert {len(values) for values in batch.values()} == {len(rollout)} == {int(rollout.active.sum())}
     seen = rollout.observation[:-1][rollout.active]
     assert np.array_equal(np.sort(batch[Columns.OBS].numpy(), axis=0), np.sort(seen, axis=0))
 
 
 def test_several_rollouts_make_one_batch() -> None:
-    learner = PPO().build(OBSERVATION_SIZE, ACTION, seed=3)
+    learner = PPO().build(GroupSpec(OBSERVATION_SIZE, ACTION), seed=3)
     random = np.random.default_rng(4)
     rollouts = [collect(learner, random, rows=rows) for rows in (2, 3)]
     connector = GAEConnector(DISCOUNT, GAE_LAMBDA)
-    batch = connector(rl_module=learner._learner._learner.module, batch={}, episodes=rollouts)[DEFAULT_MODULE_ID]
+    batch = connector(rl_module=learner._rllib_learner.module, batch={}, episodes=rollouts)[DEFAULT_MODULE_ID]
     assert {len(values) for values in batch.values()} == {16 * 5}
 
 
 def test_neighbors_in_time_are_no_neighbors_in_the_batch() -> None:
-    learner = PPO().build(OBSERVATION_SIZE, ACTION, seed=3)
+    learner = PPO().build(GroupSpec(OBSERVATION_SIZE, ACTION), seed=3)
     rollout = collect(learner, np.random.default_rng(4), steps=64, rows=4)
     rollout.observation[:, :, 0] = np.arange(65)[:, None]
     connector = GAEConnector(DISCOUNT, GAE_LAMBDA)
-    batch = connector(rl_module=learner._learner._learner.module, batch={}, episodes=[rollout])[DEFAULT_MODULE_ID]
+    batch = connector(rl_module=learner._rllib_learner.module, batch={}, episodes=[rollout])[DEFAULT_MODULE_ID]
     step = batch[Columns.OBS][:, 0].numpy()
     assert abs(np.corrcoef(step[:-1], step[1:])[0, 1]) < 0.3
 
 
 def test_a_learner_of_two_modules_is_refused() -> None:
-    module = PPO().build(OBSERVATION_SIZE, ACTION, seed=3)._module
+    module = PPO().build(GroupSpec(OBSERVATION_SIZE, ACTION), seed=3).module
     several = MultiRLModule()
     several.add_module("first", module)
     several.add_module("second", module)

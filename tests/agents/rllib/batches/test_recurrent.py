@@ -16,13 +16,15 @@ from ray.rllib.evaluation.postprocessing import Postprocessing
 
 from marl_market.agents.interfaces import initial_state
 from marl_market.agents.policies.fixed_policy import CompiledPolicy
+from marl_market.agents.rllib.algorithms.algorithm import GroupSpec
 from marl_market.agents.rllib.algorithms.appo import APPO
 from marl_market.agents.rllib.algorithms.ppo import PPO
 from marl_market.agents.rllib.batches.advantages import generalized_advantages
-from marl_market.agents.rllib.batches.recurrent import chunks_of, flatten_state, state_size_of, unflatten_state
+from marl_market.agents.rllib.batches.recurrent import chunks_of
 from marl_market.agents.rllib.learners.on_policy import OnPolicyLearner
 from marl_market.agents.rllib.networks.action_distribution import action_components
 from marl_market.agents.rllib.networks.policy import TorchPolicy
+from marl_market.agents.rllib.networks.recurrent_state import flatten_state, state_size_of, unflatten_state
 from marl_market.agents.rollout import Rollout
 from marl_market.env.interface.schemes import continuous
 from tests.agents.answers import answer
@@ -48,12 +50,12 @@ def ppo(space: Any = SPACES["discrete"], seed: int = 7, **fields: Any) -> OnPoli
         "minibatch_size": 264,
         "output_scale": 1.0,
     }
-    return PPO(**{**chosen, **fields}).build(SIZE, space, seed)
+    return PPO(**{**chosen, **fields}).build(GroupSpec(SIZE, space), seed)
 
 
 def appo(space: Any = SPACES["discrete"], seed: int = 7, **fields: Any) -> OnPolicyLearner:
     chosen = {"hidden": (16,), "lstm_size": CELLS, "minibatch_rows": 8, "output_scale": 1.0}
-    return APPO(**{**chosen, **fields}).build(SIZE, space, STEPS, seed)
+    return APPO(**{**chosen, **fields}).build(GroupSpec(SIZE, space, STEPS), seed)
 
 
 def play(
@@ -64,7 +66,7 @@ def play(
     reward_of = None if seen is None else seen(observation, random)
     active = random.random((STEPS, ROWS)) >= sleeps
     state, played = initial_state(learner, ROWS), []
-    numbers = action_components(learner._module.action_space)[-1].numbers.stop
+    numbers = action_components(learner.module.action_space)[-1].dimensions.stop
     for step in range(STEPS):
         noise = random.standard_normal((ROWS, 3), dtype=np.float32)[:, :numbers]
         decision = learner.act(observation[step], state, noise)
@@ -84,7 +86,7 @@ def cue(observation: Any, random: np.random.Generator) -> Callable[[Any], Any]:
 
 
 def batch_of(learner: OnPolicyLearner, rollout: Rollout) -> Any:
-    rllib = learner._learner._learner
+    rllib = learner._rllib_learner
     return rllib._learner_connector(rl_module=rllib.module, batch={}, episodes=[rollout], shared_data={})[
         DEFAULT_MODULE_ID
     ]
@@ -109,7 +111,7 @@ def test_it_learns_to_remember_what_it_saw_at_first(build: Callable[..., OnPolic
 def test_what_is_learned_from_is_what_was_done(build: Callable[..., OnPolicyLearner], space: Any) -> None:
     learner = build(space)
     rollout = play(learner, np.random.default_rng(3), sleeps=0.4)
-    batch, module = batch_of(learner, rollout), learner._module
+    batch, module = batch_of(learner, rollout), learner.module
     with torch.no_grad():
         output = module.forward_train(batch)
     policy = module.get_train_action_dist_cls()
@@ -133,7 +135,7 @@ def test_what_is_learned_from_is_what_was_done(build: Callable[..., OnPolicyLear
 def test_the_critic_remembers_whole_sessions() -> None:
     learner = ppo(discount=0.9, gae_lambda=0.8)
     rollout = play(learner, np.random.default_rng(3), sleeps=0.4)
-    module, value = learner._module, np.zeros((STEPS + 1, ROWS), np.float32)
+    module, value = learner.module, np.zeros((STEPS + 1, ROWS), np.float32)
     for row in range(ROWS):
         steps = np.flatnonzero(rollout.active[:, row])
         state = unflatten_state(torch.zeros(1, state_size_of(module)))
@@ -171,7 +173,7 @@ def test_a_row_of_two_episodes_is_refused() -> None:
     learner = ppo()
     rollout = play(learner, np.random.default_rng(3))
     rollout.terminated[4, 2] = True
-    with pytest.raises(ValueError, match="a memory begins and ends with the session"):
+    with pytest.raises(ValueError, match="a hidden state begins and ends with the session"):
         learner.learn(rollout)
 
 

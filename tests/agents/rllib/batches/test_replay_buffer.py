@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from marl_market.agents.rllib.batches.replay_buffer import Replay, transitions
+from marl_market.agents.rllib.batches.replay_buffer import ReplayBuffer, transitions
 from marl_market.agents.rollout import Rollout
 
 STEPS, ROWS, DISCOUNT = 5, 2, 0.5
@@ -60,7 +60,7 @@ def numbered(first: int, count: int) -> dict[str, np.ndarray]:
 
 
 def test_the_oldest_make_room_in_order() -> None:
-    replay = Replay(6)
+    replay = ReplayBuffer(6)
     replay.add(numbered(0, 4))
     assert len(replay) == 4
     assert set(replay.sample(200, np.random.default_rng(0))["number"].tolist()) == {0, 1, 2, 3}
@@ -76,7 +76,7 @@ def test_the_oldest_make_room_in_order() -> None:
 
 
 def test_a_resumed_ring_goes_on_as_if_never_stopped() -> None:
-    replay, resumed = Replay(6), Replay(6)
+    replay, resumed = ReplayBuffer(6), ReplayBuffer(6)
     replay.add(numbered(0, 4))
     for _ in range(2):  # once before it is full, once after
         state = replay.get_state()

@@ -9,6 +9,7 @@ from ray.rllib.algorithms.impala.torch.vtrace_torch_v2 import make_time_major, v
 from ray.rllib.core import DEFAULT_MODULE_ID
 from ray.rllib.core.columns import Columns
 
+from marl_market.agents.rllib.algorithms.algorithm import GroupSpec
 from marl_market.agents.rllib.algorithms.appo import APPO
 from marl_market.agents.rllib.batches.advantages import generalized_advantages
 from marl_market.agents.rllib.batches.vtrace_sequences import entries_of
@@ -47,13 +48,13 @@ def sleepy(learner: Any) -> Rollout:
 
 
 def test_v_trace_of_decisions_is_what_generalized_advantages_say_of_the_steps() -> None:
-    learner = APPO(discount=DISCOUNT).build(OBSERVATION_SIZE, Discrete(CHOICES), STEPS, seed=1)
+    learner = APPO(discount=DISCOUNT).build(GroupSpec(OBSERVATION_SIZE, Discrete(CHOICES), STEPS), seed=1)
     rollout = sleepy(learner)
-    rllib = learner._learner._learner
+    rllib = learner._rllib_learner
     batch = rllib._learner_connector(rl_module=rllib.module, batch={}, episodes=[rollout])[DEFAULT_MODULE_ID]
     assert len(batch[Columns.OBS]) == entries_of(rollout) == (ROWS - 1) * STEPS
     assert batch[Columns.LOSS_MASK].sum() == len(rollout)
-    module = learner._module
+    module = learner.module
     with torch.no_grad():
         value = module.compute_values({Columns.OBS: torch.from_numpy(rollout.observation)}).numpy()
         batch_value = module.compute_values(batch)
@@ -83,6 +84,6 @@ def test_v_trace_of_decisions_is_what_generalized_advantages_say_of_the_steps() 
 @pytest.mark.parametrize("minibatch_rows", [3, 100])
 def test_appo_learns_from_rows_that_sleep(minibatch_rows: int) -> None:
     agent = APPO(discount=DISCOUNT, minibatch_rows=minibatch_rows)
-    learner = agent.build(OBSERVATION_SIZE, Discrete(CHOICES), STEPS, seed=1)
+    learner = agent.build(GroupSpec(OBSERVATION_SIZE, Discrete(CHOICES), STEPS), seed=1)
     metrics = learner.learn(sleepy(learner))
     assert np.isfinite(list(metrics.values())).all()

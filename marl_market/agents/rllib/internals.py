@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import inspect
 import logging
+import re
 import sys
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -70,15 +72,22 @@ def missing_names(private: Mapping[type, Sequence[str]]) -> list[str]:
 
 
 def _has(owner: type, name: str) -> bool:
+    if hasattr(owner, name):
+        return True
     modules = (sys.modules[each.__module__] for each in owner.__mro__ if each.__module__.startswith("ray."))
-    return hasattr(owner, name) or any(name in inspect.getsource(module) for module in modules)
+    return any(re.search(rf"\b{name}\b", inspect.getsource(module)) for module in modules)
 
 
-if MISSING := missing_names(PRIVATE):
-    raise ImportError(
-        f"ray {ray.__version__} lacks {', '.join(MISSING)}; marl_market.agents.rllib.internals was tested with ray "
-        f"{TESTED_RAY}: install that, or mend it there"
-    )
+def check_release(private: Mapping[type, Sequence[str]]) -> None:
+    """Raise ImportError, with all missing names, unless this release of ray has the private names."""
+    if missing := missing_names(private):
+        raise ImportError(
+            f"ray {ray.__version__} lacks {', '.join(missing)}; {__name__} was tested with ray {TESTED_RAY}: install "
+            "that, or mend it there"
+        )
+
+
+check_release(PRIVATE)
 
 
 class AdaptedState(NamedTuple):
@@ -134,7 +143,10 @@ def update_learner(learner: Any, timesteps: Mapping[str, int], **arguments: Any)
     An element of `episodes` may be anything: no container to dm_tree, it reaches the learner connector whole. IMPALA
     and APPO override `update` to put the batch into a queue of their own thread; this is the call of that thread.
     """
-    return Learner.update(learner, timesteps=dict(timesteps), **arguments)
+    with warnings.catch_warnings():
+        # TQC compares each quantile with each of the target, and torch warns of the broadcast.
+        warnings.filterwarnings("ignore", "Using a target size")
+        return Learner.update(learner, timesteps=dict(timesteps), **arguments)
 
 
 def learner_on(device: str, kind: type) -> type:

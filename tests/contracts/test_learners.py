@@ -74,7 +74,7 @@ def newborn(environment: EnvironmentSpec, seed: int = 1) -> Learner | None:
 
 
 def test_there_are_learning_agents() -> None:
-    assert {"ppo", "appo", "dqn", "sac", "evolution_strategy", "snes", "cma_es"} <= set(LEARNING)
+    assert {"ppo", "appo", "dqn", "sac", "tqc", "evolution_strategy", "snes", "cma_es"} <= set(LEARNING)
 
 
 def test_a_clone_is_composed_of_any_learner_and_any_teacher() -> None:
@@ -95,7 +95,7 @@ def test_every_auxiliary_target_is_foretold_and_learned(name: str) -> None:
     assert learner is not None
     sampler = Sampler(BatchMarket(market, MARKETS), {"focal": learner}, 1)
     losses = [
-        learner.learn(sampler.sample(0).experience["focal"])[f"auxiliary_{name}_loss"] for _ in range(5)
+        learner.learn(sampler.sample(0).rollouts["focal"])[f"auxiliary_{name}_loss"] for _ in range(5)
     ]  # the same session again and again
     assert np.isfinite(losses).all()
     assert losses[-1] < losses[0]
@@ -111,16 +111,16 @@ def test_every_learning_agent_learns_goes_on_and_plays(name: str) -> None:
             continue
         sampler = Sampler(BatchMarket(market, MARKETS), {"focal": learner}, 1)
         before = learner.policy().weights.copy()
-        metrics = [learner.learn(sampler.sample(iteration).experience["focal"]) for iteration in range(2)]
+        metrics = [learner.learn(sampler.sample(iteration).rollouts["focal"]) for iteration in range(2)]
         assert all(np.isfinite(value) for found in metrics for value in found.values())
         other = newborn(market, seed=9)
         assert other is not None
         other.set_state(pickle.loads(pickle.dumps(learner.get_state())))
-        experience = sampler.sample(2).experience["focal"]
-        learner.learn(experience)
-        other.learn(experience)
+        rollout = sampler.sample(2).rollouts["focal"]
+        learner.learn(rollout)
+        other.learn(rollout)
         np.testing.assert_array_equal(other.policy().weights, learner.policy().weights)
-        if "remembered" not in metrics[0]:  # a mind with a replay buffer waits until it is filled
+        if "replay_size" not in metrics[0]:  # a mind with a replay buffer waits until it is filled
             assert (learner.policy().weights != before).any()
         match = play_match(with_policies(market, {"focal": learner.policy()}), [1, 2])
         assert np.isfinite(match.reward).all()

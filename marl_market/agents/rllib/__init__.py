@@ -1,1 +1,1 @@
-"""Minds that learn by gradients: RLlib's learners, fed with columns instead of episode objects."""
+"""Learners by gradients: those of RLlib, which update from columns instead of episode objects."""

@@ -1,22 +1,21 @@
 """PPO and APPO with choices to make, some of them masked: tasks without a market."""
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from gymnasium.spaces import Discrete, MultiDiscrete
-from marl_market.agents.rllib.batches.rollout import Rollout
 from ray.rllib.core.columns import Columns
 from ray.rllib.core.rl_module.apis import TARGET_NETWORK_ACTION_DIST_INPUTS
 
+from marl_market.agents.rllib.algorithms.algorithm import GroupSpec
 from marl_market.agents.rllib.algorithms.appo import APPO
 from marl_market.agents.rllib.algorithms.ppo import PPO
 from marl_market.agents.rllib.learners.on_policy import OnPolicyLearner
-from marl_market.agents.rllib.networks.action_distribution import as_space
-from marl_market.agents.rllib.networks.categorical import MASKED
+from marl_market.agents.rllib.networks.action_distribution import MASKED, as_space
 from marl_market.agents.rllib.networks.masked_module import ACTION_MASK
+from marl_market.agents.rollout import Rollout
 from marl_market.env.interface.spaces import continuous
 from tests.agents.answers import answer
 from tests.agents.rllib.algorithms.test_ppo import assert_equal_states
@@ -31,10 +30,10 @@ STEPS, ROWS = 16, 32
 def build(algorithm: str, space: Any, seed: int = 7, **fields: Any) -> OnPolicyLearner:
     if algorithm == "appo":
         return APPO(**{"discount": 0.0, "learning_rate": 5e-3, "epochs": 4, **fields}).build(
-            OBSERVATION_SIZE, space, STEPS, seed
+            GroupSpec(OBSERVATION_SIZE, space, STEPS), seed
         )
     agent = PPO(**{"discount": 0.0, "learning_rate": 5e-3, "minibatch_size": 128, **fields})
-    return agent.build(OBSERVATION_SIZE, space, seed)
+    return agent.build(GroupSpec(OBSERVATION_SIZE, space), seed)
 
 
 def wanted(observation: np.ndarray, mask: np.ndarray, counts: list[int]) -> np.ndarray:
@@ -58,7 +57,7 @@ def collect(learner: OnPolicyLearner, random: np.random.Generator, counts: list[
         action[step], _, extra = answer(learner, observation[step], noise, mask[step])
         columns.append(extra)
     reward = (action == wanted(observation[:-1], mask, counts)).mean(-1).astype(np.float32)
-    return replace(closed_rollout(observation, action, reward, columns), action_mask=mask)
+    return closed_rollout(observation, action, reward, columns, mask)
 
 
 @pytest.mark.parametrize("algorithm", ["ppo", "appo"])
@@ -70,7 +69,7 @@ def test_it_learns_the_best_allowed_choice_and_never_takes_another(algorithm: st
         rollout = collect(learner, random, counts)
         assert rollout.action_mask is not None
         places = (rollout.action.astype(int) + np.cumsum([0, *counts[:-1]]))[..., None, :]
-        assert np.take_along_axis(rollout.action_mask[..., None], places, axis=2).all()
+        assert np.take_along_axis(rollout.action_mask[:-1, ..., None], places, axis=2).all()
         rewards.append(rollout.reward.mean())
         metrics = learner.learn(rollout)
         assert np.isfinite(list(metrics.values())).all()
@@ -86,16 +85,16 @@ def test_rllib_computes_the_log_probabilities_that_the_rollout_has(algorithm: st
     rollout = collect(learner, np.random.default_rng(3), counts)
     flat = {
         Columns.OBS: torch.from_numpy(rollout.observation[:-1].reshape(-1, OBSERVATION_SIZE)),
-        ACTION_MASK: torch.from_numpy(rollout.action_mask.reshape(-1, sum(counts))),
+        ACTION_MASK: torch.from_numpy(rollout.action_mask[:-1].reshape(-1, sum(counts))),
     }
-    module = learner._module
+    module = learner.module
     with torch.no_grad():
         scores = module.forward_train(flat)[Columns.ACTION_DIST_INPUTS]
         distribution = module.get_train_action_dist_cls().from_logits(scores)
         action = torch.from_numpy(as_space(rollout.action, space)).reshape(STEPS * ROWS, *space.shape)
         theirs = distribution.logp(action).numpy()
         old = module.forward_target(flat)[TARGET_NETWORK_ACTION_DIST_INPUTS] if algorithm == "appo" else scores
-    np.testing.assert_allclose(rollout.action_logp.ravel(), theirs, atol=1e-6)
+    np.testing.assert_allclose(rollout.extra["action_logp"].ravel(), theirs, atol=1e-6)
     assert ((scores.numpy() == MASKED) == (flat[ACTION_MASK].numpy() == 0)).all()
     assert np.isfinite(distribution.kl(distribution).numpy()).all()
     np.testing.assert_array_equal(scores.numpy(), old.numpy())
@@ -123,14 +122,14 @@ def test_appo_learns_continuous_actions_and_says_what_it_cannot_read() -> None:
         played = [answer(learner, observation[step], noise[step]) for step in range(STEPS)]
         action = np.stack([each.action for each in played])
         reward = -((action - best_action(observation[:-1])) ** 2).sum(axis=-1)
-        rollout = closed_rollout(observation, action, reward, [each.columns for each in played])
+        rollout = closed_rollout(observation, action, reward, [each.extra for each in played])
         rewards.append(rollout.reward.mean())
         learner.learn(rollout)
     assert rewards[0] < -1.5
     assert np.mean(rewards[-3:]) > -0.6
-    rollout.terminated[-1] = False
-    with pytest.raises(ValueError, match="V-trace needs 16, the last of which terminates"):
-        learner.learn(rollout)
+    shorter = closed_rollout(observation[1:], action[1:], reward[1:], [each.extra for each in played[1:]])
+    with pytest.raises(ValueError, match="rollout of 15 steps; V-trace needs 16"):
+        learner.learn(shorter)
 
 
 @pytest.mark.parametrize(("field", "value"), [("hidden", ()), ("clip", 0.0), ("minibatch_rows", 0), ("discount", 2.0)])

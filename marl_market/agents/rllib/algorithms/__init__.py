@@ -1,1 +1,1 @@
-"""The algorithms, one config dataclass each."""
+"""The algorithms: one config dataclass each, and RLlib's names of its fields."""

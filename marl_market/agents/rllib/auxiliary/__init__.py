@@ -1,1 +1,1 @@
-"""Auxiliary targets: what a policy's encoder learns to foretell beside what its rewards teach it."""
+"""Auxiliary tasks: predictions that the encoder of a policy learns beside its rewards."""

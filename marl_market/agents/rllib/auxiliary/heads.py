@@ -1,7 +1,7 @@
 """Heads on the policy's encoder, and the losses that they add to RLlib's own.
 
-Each head is one linear layer behind the encoder of the policy, so that what it foretells is what the policy can use
-(Jaderberg et al. 2017, arXiv:1611.05397). The loss of the algorithm stays RLlib's, to the letter.
+Each head is one linear layer behind the encoder of the policy, so that the policy can use the features of its
+prediction (Jaderberg et al. 2017, arXiv:1611.05397). The loss of the algorithm stays RLlib's, to the letter.
 """
 
 from __future__ import annotations
@@ -17,15 +17,16 @@ from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 from torch.nn import functional
 
 from marl_market.agents.rllib.auxiliary.task import Head
+from marl_market.agents.rllib.internals import actor_of
 
 HEADS = "auxiliary_heads"
-"""Where a module's config says what heads it has: a `Head` by name."""
+"""Key of the heads, a `Head` by name, in the config of a module."""
 
 
 def add_heads(configuration: Any, heads: Mapping[str, Head]) -> Any:
-    """Return an actor-critic's RLlib configuration, given heads in place; without `heads` it stays as it is.
+    """Return an actor-critic's RLlib configuration, with heads; it is changed in place.
 
-    Its module and its learner are made anew from their own classes, whatever they are, and the mixins below.
+    Classes of its module and its learner are derived from their own classes and the mixins below.
     """
     if not heads:
         return configuration
@@ -43,14 +44,14 @@ def add_heads(configuration: Any, heads: Mapping[str, Head]) -> Any:
 
 
 def column_of(name: str) -> str:
-    """Return what the targets of a head are called in a batch."""
+    """Return the column of the targets of a head in a batch."""
     return f"auxiliary_{name}"
 
 
 def head_loss(head: Head, output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     """Return the mean loss of outputs (N, outputs): squared error, or cross entropy of classes.
 
-    Targets (N, numbers) that are NaN count for nothing.
+    Targets (N, numbers) that are NaN are left out.
     """
     known = torch.isfinite(target).all(dim=1)
     if not known.any():
@@ -74,9 +75,10 @@ class AuxiliaryHeads:
     def predict(self: Any, batch: Mapping[str, Any]) -> dict[str, torch.Tensor]:
         """Return the outputs of all heads for the observations (..., D) of a batch, (..., outputs) each.
 
-        Where the policy has a memory, the batch is one of sequences and holds what the policy remembers before them.
+        For a recurrent policy, the batch is one of sequences and holds the hidden states before them.
         """
-        encoded = self.encoder.actor_encoder(batch)[ENCODER_OUT]
+        encoder, _ = actor_of(self)
+        encoded = encoder(batch)[ENCODER_OUT]
         return {name: layer(encoded) for name, layer in self.head_layers.items()}
 
 
@@ -89,10 +91,10 @@ class AuxiliaryLosses:
             module_id=module_id, config=config, batch=batch, fwd_out=fwd_out
         )
         module = self.module[module_id].unwrapped()
-        seen = {Columns.OBS: batch[Columns.OBS]}
+        inputs = {Columns.OBS: batch[Columns.OBS]}
         if Columns.STATE_IN in batch:
-            seen[Columns.STATE_IN] = batch[Columns.STATE_IN][ACTOR]
-        outputs, mask = module.predict(seen), batch.get(Columns.LOSS_MASK)
+            inputs[Columns.STATE_IN] = batch[Columns.STATE_IN][ACTOR]
+        outputs, mask = module.predict(inputs), batch.get(Columns.LOSS_MASK)
         rows = ... if mask is None else mask.bool()
         for name, head in module.heads.items():
             loss = loss + head.weight * head_loss(head, outputs[name][rows], batch[column_of(name)][rows])

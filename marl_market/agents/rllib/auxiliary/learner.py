@@ -29,14 +29,14 @@ class AuxiliaryLearner(OnPolicyLearner):
 
     def __init__(
         self,
+        *learner: Any,
         tasks: Mapping[str, AuxiliaryTask],
         environment: EnvironmentSpec,
         group: str,
-        *learner: Any,
-        **schedule: Any,
+        **settings: Any,
     ) -> None:
-        """Wrap an RLlib learner whose module has a head for each of `tasks`; the rest as `OnPolicyLearner` takes it."""
-        super().__init__(*learner, **schedule)
+        """Take over an RLlib learner whose module has a head for each of `tasks`."""
+        super().__init__(*learner, **settings)
         self._tasks = tasks
         self._environment = environment
         self._group = group
@@ -47,10 +47,10 @@ class AuxiliaryLearner(OnPolicyLearner):
         self._batch = batch
 
     def act(self, observation: Floats, state: Floats, noise: Floats | None, mask: Masks | None = None) -> Decision:
-        """Return the policy's actions, and the inputs of the targets among their extra columns."""
+        """Return the policy's actions, and the inputs of the targets among their further columns."""
         decision = super().act(observation, state, noise, mask)
         if self._batch is None:
-            raise RuntimeError("no market has been given yet: call on_episode_start before act")
+            raise RuntimeError("there is no market to record inputs of: call on_episode_start before act")
         seats = self._environment.seats_of(self._group)
         inputs = {
             INPUT + name: task.record_inputs(self._batch, seats).reshape(len(observation), -1).astype(np.float32)
@@ -58,17 +58,15 @@ class AuxiliaryLearner(OnPolicyLearner):
         }
         return decision._replace(extra={**decision.extra, **inputs})
 
-    def learn(self, rollout: Rollout) -> dict[str, float]:
+    def _learn(self, rollout: Rollout) -> dict[str, float]:
         """Score the predictions of one session, then learn from it; return both metrics."""
-        if not rollout.has_actions:
-            return super().learn(rollout)
         targets = {
             column_of(name): task.targets(rollout.extra[INPUT + name], self._environment, self._group)
             for name, task in self._tasks.items()
         }
         scores = self._scores(rollout, targets)
         own = {name: values for name, values in rollout.extra.items() if not name.startswith(INPUT)}
-        return {**super().learn(replace(rollout, extra={**own, **targets})), **scores}
+        return {**super()._learn(replace(rollout, extra={**own, **targets})), **scores}
 
     def _scores(self, rollout: Rollout, targets: Mapping[str, Floats]) -> dict[str, float]:
         """Return the scores of all heads before the update; `targets` (T, R, numbers) are by column."""

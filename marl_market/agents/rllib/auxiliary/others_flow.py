@@ -1,4 +1,4 @@
-"""What the others trade next: a head that models the opponents by the group."""
+"""The net trades of the other groups: a model of the opponents."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from marl_market.agents.interfaces import Floats
-from marl_market.agents.rllib.auxiliary.task import Ahead, by_seat, change_ahead
+from marl_market.agents.rllib.auxiliary.task import HorizonTask, broadcast_to_seats, change_ahead
+from marl_market.agents.rollout import Floats
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import EnvironmentSpec
 
 
 @dataclass(frozen=True)
-class OthersFlow(Ahead):
-    """What a seat of each other group buys in the next steps less what it sells, on average, in size scales.
+class OthersFlow(HorizonTask):
+    """The lots bought less the lots sold within the horizon, mean over the seats of each group, in size scales.
 
-    Net trades are an action that all minds have in common, whatever their action scheme. Positions of others are told
-    to nobody: the target is privileged, in learning only, and what the policy sees stays as it is.
+    Net trades are an action that all agents have in common, whatever their action scheme. Positions of others are not
+    public: the target is privileged, for learning only, and the policy does not observe it.
     """
 
     weight: float = 0.5
 
     def numbers(self, environment: EnvironmentSpec) -> int:
-        """Return the number of groups, the own one among them, whose target is its own flow."""
+        """Return the number of groups, the learner's own among them."""
         return len(environment.groups)
 
     def record_inputs(self, batch: BatchMarket, seats: slice) -> NDArray[Any]:
@@ -33,8 +33,8 @@ class OthersFlow(Ahead):
         position = batch.markets["seat"]["account"]["position"]
         environment = batch.environment
         groups = [position[:, environment.seats_of(group.name)].mean(1) for group in environment.groups]
-        return by_seat(np.stack(groups, axis=1), seats)
+        return broadcast_to_seats(np.stack(groups, axis=1), seats)
 
     def targets(self, inputs: Floats, environment: EnvironmentSpec, group: str) -> Floats:
-        """Return the change of those positions in size scales."""
+        """Return the change of the mean positions in size scales."""
         return change_ahead(inputs, self.horizon) / np.float32(environment.spec.size_scale_lots)

@@ -1,4 +1,4 @@
-"""What an auxiliary head foretells; each target is one file beside this one and one yaml."""
+"""The auxiliary task of a head; each task is one file beside this one and one yaml."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from marl_market.agents.interfaces import Floats
+from marl_market.agents.rollout import Floats
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import EnvironmentSpec
 from marl_market.market.validation import require
 
 
 class AuxiliaryTask(Protocol):
-    """Something that the market shows later, foretold at each decision.
+    """The prediction, at each decision, of a number or class that the market reveals later.
 
-    The market is watched while a session is sampled and the target is worked out behind it. Both are for learning
-    only: no policy sees them, so that a target may tell what no trader could know. Of several instruments the first is
-    inputs.
+    Its inputs are recorded from the market while a session is sampled, and the targets are computed from them
+    afterwards. Both are for learning only and no policy observes them, so that a target may be privileged. Of several
+    instruments the first is recorded.
 
     Attributes:
-        horizon: how many steps ahead the target looks.
+        horizon: steps between prediction and target.
         weight: of its loss, beside the loss of the algorithm.
     """
 
@@ -33,30 +33,30 @@ class AuxiliaryTask(Protocol):
     def weight(self) -> float: ...
 
     def classes(self, environment: EnvironmentSpec) -> int:
-        """Return among how many classes the target is one; 0 for a target of numbers."""
+        """Return the number of classes of the target; 0 for a target of numbers."""
 
     def numbers(self, environment: EnvironmentSpec) -> int:
-        """Return how many numbers the target has; 1 for a class, which is told by its number."""
+        """Return the number of numbers of the target; 1 for a class, which is its index."""
 
     def record_inputs(self, batch: BatchMarket, seats: slice) -> NDArray[Any]:
-        """Return what is to be kept of this moment, before a decision, for each seat of a group.
+        """Return the inputs at this moment, before a decision, for each seat of a group.
 
-        It has the shape (markets, seats, N), or one that broadcasts to it.
+        The shape is (markets, seats, N), or one that broadcasts to it.
         """
 
     def targets(self, inputs: Floats, environment: EnvironmentSpec, group: str) -> Floats:
-        """Return the target of each decision, (T, R, numbers), from what was watched before each, (T, R, N).
+        """Return the target of each decision, (T, R, numbers), from the inputs before each, (T, R, N).
 
-        It is NaN where the session did not go on long enough to tell.
+        It is NaN where the session closes within the horizon.
         """
 
 
 @dataclass(frozen=True)
 class Head:
-    """What a module needs to know of a target.
+    """The network head of a task.
 
     Attributes:
-        outputs: numbers, or classes to be scored.
+        outputs: number of numbers, or of classes.
         scores: whether the outputs are scores of classes.
         weight: of the loss.
     """
@@ -66,23 +66,23 @@ class Head:
     weight: float
 
 
-def head_of(target: AuxiliaryTask, environment: EnvironmentSpec) -> Head:
-    """Return what a module needs to know of `target`."""
-    classes = target.classes(environment)
-    return Head(classes or target.numbers(environment), classes > 0, target.weight)
+def head_of(task: AuxiliaryTask, environment: EnvironmentSpec) -> Head:
+    """Return the head of a task."""
+    classes = task.classes(environment)
+    return Head(classes or task.numbers(environment), classes > 0, task.weight)
 
 
-def heads_of(targets: Mapping[str, AuxiliaryTask], environment: EnvironmentSpec) -> dict[str, Head]:
-    """Return what a module needs to know of each of `targets`."""
-    return {name: head_of(target, environment) for name, target in targets.items()}
+def heads_of(tasks: Mapping[str, AuxiliaryTask], environment: EnvironmentSpec) -> dict[str, Head]:
+    """Return the head of each of `tasks`."""
+    return {name: head_of(task, environment) for name, task in tasks.items()}
 
 
 @dataclass(frozen=True)
-class Ahead:
-    """How far a target looks ahead, and how much it counts.
+class HorizonTask:
+    """The fields of a task that predicts some steps ahead; by default its target is one number.
 
     Attributes:
-        horizon: steps.
+        horizon: steps between prediction and target.
         weight: of its loss.
     """
 
@@ -105,19 +105,19 @@ class Ahead:
 
 
 def change_ahead(values: Floats, horizon: int) -> Floats:
-    """Return how much `values` (T, ...) change within `horizon` steps of each, NaN where they end before."""
+    """Return the change of `values` (T, ...) within `horizon` steps of each, NaN where they end before."""
     change = np.full_like(values, np.nan, dtype=np.float32)
     change[:-horizon] = values[horizon:] - values[:-horizon]
     return change
 
 
-def by_seat(values: NDArray[Any], seats: slice) -> NDArray[Any]:
-    """Return what is alike for all seats of a market, (markets,) or (markets, N), as (markets, seats, N)."""
+def broadcast_to_seats(values: NDArray[Any], seats: slice) -> NDArray[Any]:
+    """Return the values of markets, (markets,) or (markets, N), as those of their seats, (markets, seats, N)."""
     count = seats.stop - seats.start
     columns = values.reshape(len(values), 1, -1)
     return np.broadcast_to(columns, (len(values), count, columns.shape[-1]))
 
 
 def group_of_seats(environment: EnvironmentSpec) -> Sequence[int]:
-    """Return the number of the group that each seat belongs to."""
-    return [number for number, group in enumerate(environment.groups) for _ in range(group.count)]
+    """Return the index of the group of each seat."""
+    return [index for index, group in enumerate(environment.groups) for _ in range(group.count)]

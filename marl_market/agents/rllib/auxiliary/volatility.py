@@ -1,4 +1,4 @@
-"""How much the mid price is going to move, whichever way."""
+"""The realized volatility of the mid price."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from marl_market.agents.interfaces import Floats
-from marl_market.agents.rllib.auxiliary.mid_price import MidPrice, usual_change
+from marl_market.agents.rllib.auxiliary.mid_price import MidPrice, typical_change
+from marl_market.agents.rollout import Floats
 from marl_market.env.environment import EnvironmentSpec
 
 
 @dataclass(frozen=True)
 class Volatility(MidPrice):
-    """The realized volatility of the next steps in units of the market's own: the root of the mean squared change.
+    """The root of the mean squared change of the mid price within the horizon, in units of its `typical_change`.
 
     Andersen and Bollerslev 1998 ("Answering the skeptics: yes, standard volatility models do provide accurate
     forecasts").
     """
 
     def targets(self, inputs: Floats, environment: EnvironmentSpec, group: str) -> Floats:
-        """Return the volatility in usual changes of a step."""
-        squared = np.diff(inputs / usual_change(environment, 1), axis=0, append=inputs[-1:]) ** 2
+        """Return the volatility in typical changes of a step."""
+        squared = np.diff(inputs / typical_change(environment, 1), axis=0, append=inputs[-1:]) ** 2
         summed = np.concatenate([np.zeros_like(inputs[:1]), np.cumsum(squared, axis=0, dtype=np.float64)[:-1]])
         within = np.full(inputs.shape, np.nan)
         within[: -self.horizon] = summed[self.horizon :] - summed[: -self.horizon]

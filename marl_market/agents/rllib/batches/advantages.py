@@ -1,4 +1,4 @@
-"""Generalized advantages of whole rollouts: the learner pipeline of RLlib's PPO, without a Python call an episode."""
+"""Generalized advantages of whole rollouts: the learner pipeline of RLlib's PPO, without a Python call per episode."""
 
 from __future__ import annotations
 
@@ -29,46 +29,46 @@ def generalized_advantages(
     discount: float,
     gae_lambda: float,
 ) -> Floats:
-    """Return the advantage of each decision, (T, R); what stands between decisions means nothing.
+    """Return the advantage of each decision, (T, R); the entries between decisions mean nothing.
 
     advantage_t = sum_l (discount * gae_lambda)^l * delta_(t+l), summed to the end of the row's episode, where
     delta_t = reward_t + discount * next_value_t - value_t (Schulman et al. 2016, arXiv:1506.02438, equation 16).
 
-    Where a row decides again only after k steps, all k rewards are the decision's, each discounted by its distance,
-    and what follows is worth discount^k: the action is an option in the sense of Sutton, Precup and Singh 1999
-    ("Between MDPs and semi-MDPs"). The trace decays by the decision, since it weighs values against rewards.
+    Where a row decides again only after k steps, all k rewards belong to the decision, each discounted by its
+    distance, and the next value is discounted by discount^k: the action is an option in the sense of Sutton, Precup
+    and Singh 1999 ("Between MDPs and semi-MDPs"). The lambda counts decisions, since it weighs values against rewards.
 
     Args:
-        value: value of what each row saw before each decision, (T, R).
-        next_value: value of what it saw after; of the final observation where the row was truncated, (T, R).
+        value: of the observation before each decision, (T, R).
+        next_value: of the observation after it; of the final one where the row was truncated, (T, R).
         reward: (T, R).
-        active: whether a step began with a decision, (T, R).
-        terminated: no value follows here, (T, R).
-        truncated: value follows, but of another episode than the next step, (T, R).
-        discount: worth of the next step's reward.
+        active: steps with a decision, (T, R).
+        terminated: steps after which the value is zero, (T, R).
+        truncated: last steps of episodes whose next value counts, (T, R).
+        discount: of a step.
         gae_lambda: the lambda of the paper: 0 trusts `value` (bias), 1 trusts the rewards (variance).
     """
-    worth, goes_on = np.float32(discount), ~(terminated | truncated)
+    factor, continues = np.float32(discount), ~(terminated | truncated)
     advantage = np.empty_like(reward)
-    following, waits = np.zeros_like(reward[0]), np.zeros_like(active[0])
-    returned = following
+    following, inactive = np.zeros_like(reward[0]), np.zeros_like(active[0])
+    target = following
     for step in reversed(range(len(reward))):
-        # What comes after the step is worth its value or, in a sleep, what is earned until the row wakes and then is.
-        after = np.where(waits & goes_on[step], returned, next_value[step])
-        returned = reward[step] + worth * after * ~terminated[step]
-        decay = np.where(active[step], np.float32(discount * gae_lambda), worth) * goes_on[step]
-        following = np.where(active[step], returned - value[step], np.float32(0)) + decay * following
+        # After the step comes the next value or, where the row is inactive then, the target from there on.
+        after = np.where(inactive & continues[step], target, next_value[step])
+        target = reward[step] + factor * after * ~terminated[step]
+        decay = np.where(active[step], np.float32(discount * gae_lambda), factor) * continues[step]
+        following = np.where(active[step], target - value[step], np.float32(0)) + decay * following
         advantage[step] = following
-        waits = ~active[step]
+        inactive = ~active[step]
     return advantage
 
 
 class GAEConnector(ConnectorV2):
     """Turn rollouts into the train batch of the learner's one module: {module: {column: tensor (decisions, ...)}}.
 
-    Advantages are standardized over the batch, as RLlib's own pipeline does. Decisions are shuffled: RLlib goes
-    through a batch in its given order once before it shuffles for the first time, and in time order neighbors are
-    alike. Like RLlib's, the shuffle draws from NumPy's global stream; who calls the learner pins that stream.
+    Advantages are standardized over the batch, as in RLlib's own pipeline. Decisions are shuffled: RLlib goes through
+    a batch in its given order once before it shuffles for the first time, and in time order neighbors are alike. Like
+    RLlib's, the shuffle draws from NumPy's global stream, which `RLlibLearner.update` pins.
     """
 
     def __init__(self, discount: float, gae_lambda: float) -> None:
@@ -76,7 +76,7 @@ class GAEConnector(ConnectorV2):
         self.discount = discount
         self.gae_lambda = gae_lambda
 
-    # RLlib hands on whatever `Learner.update` was given as episodes.
+    # RLlib passes the argument `episodes` of `Learner.update` on as it is.
     def __call__(  # type: ignore[override]
         self, *, rl_module: MultiRLModule, episodes: Sequence[Rollout], **_: Any
     ) -> dict[str, dict[str, torch.Tensor]]:
@@ -97,12 +97,12 @@ class GAEConnector(ConnectorV2):
         return {names[0]: to_device_of(module, given)}
 
     def _entries(self, module: Any, rollout: Rollout) -> dict[str, NDArray[Any]]:
-        """Return the columns of a rollout's decisions, (decisions, ...) each."""
+        """Return the columns of the decisions of a rollout, (decisions, ...) each."""
         columns = self._columns(module, rollout, _values(module, rollout.observation))
         return {column: values[rollout.active] for column, values in columns.items()}
 
     def _columns(self, module: Any, rollout: Rollout, value: Floats) -> dict[str, NDArray[Any]]:
-        """Return the columns of all steps, (T, R, ...) each; `value` (T + 1, R) is the critic's of each observation."""
+        """Return the columns of all steps, (T, R, ...) each, with the critic's value (T + 1, R) of each observation."""
         advantage = generalized_advantages(
             value[:-1],
             value[1:],
@@ -121,7 +121,7 @@ class GAEConnector(ConnectorV2):
         }
         if rollout.action_mask is not None:
             columns[ACTION_MASK] = rollout.action_mask[:-1]
-        # Log probabilities, distribution inputs and the targets of auxiliary tasks, by the names they have in a batch.
+        # Log probabilities, distribution inputs and the targets of auxiliary tasks, by their names in a batch.
         columns.update({name: values for name, values in rollout.extra.items() if name != "state"})
         return columns
 

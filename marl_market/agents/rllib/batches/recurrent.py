@@ -1,7 +1,7 @@
-"""Rollouts as sequences of decisions, and what a recurrent network remembers on the way through them.
+"""Rollouts as sequences of decisions, with the hidden states of recurrent networks.
 
-A row's sequence is all its decisions of a session, whatever was slept through in between. It is cut into parts of equal
-length; gradients flow back to the beginning of a part, and what was remembered there is given.
+The sequence of a row is all its decisions of a session, without the inactive steps between them. It is cut into chunks
+of equal length; gradients flow back to the beginning of a chunk, whose initial state is given.
 """
 
 from __future__ import annotations
@@ -18,42 +18,23 @@ from ray.rllib.core.models.base import ACTOR, CRITIC, ENCODER_OUT
 from ray.rllib.core.rl_module.multi_rl_module import MultiRLModule
 
 from marl_market.agents.rllib.batches.advantages import GAEConnector
+from marl_market.agents.rllib.internals import critic_of, padded_key
 from marl_market.agents.rllib.networks.device import to_device_of
+from marl_market.agents.rllib.networks.recurrent_state import flatten_state, state_size_of, unflatten_state
 from marl_market.agents.rollout import Floats, Rollout
 
-ACTOR_STATE, CRITIC_STATE = "actor_memory", "critic_memory"
-
-
-def state_size_of(module: Any) -> int:
-    """Return how many numbers an actor-critic module's policy remembers: hidden and cell state of its LSTM, if any."""
-    return 2 * int(module.model_config["lstm_cell_size"]) if module.is_stateful() else 0
-
-
-def unflatten_state(memory: torch.Tensor) -> dict[str, torch.Tensor]:
-    """Return memories (R, M) in the form that RLlib's recurrent encoders take, (R, layers, cells) each."""
-    hidden, cell = memory[:, None].chunk(2, dim=-1)
-    return {"h": hidden.contiguous(), "c": cell.contiguous()}
-
-
-def flatten_state(state: dict[str, torch.Tensor]) -> Floats:
-    """Return memories (R, M) of what RLlib's recurrent encoders hand out."""
-    return torch.cat([state["h"], state["c"]], dim=-1)[:, 0].cpu().numpy()
-
-
-def padded_key(module: str) -> str:
-    """Return where a connector tells RLlib that a module's sequences are padded, or it would not shuffle them."""
-    return f"_zero_padded_for_mid={module}"
+ACTOR_STATE, CRITIC_STATE = "actor_state", "critic_state"
 
 
 @dataclass(frozen=True, eq=False)
 class SequenceChunks:
-    """Where the parts of a rollout's sequences stand, the first ones of all rows before the second ones.
+    """The chunks of the sequences of a rollout, the first chunks of all rows before the second ones.
 
     Attributes:
         step: step of each entry, (S, L); behind the end of a sequence it means nothing.
-        row: row of each part, (S,).
-        number: how many parts of its row are before it, (S,).
-        valid: whether an entry is a decision and not behind the end, (S, L).
+        row: row of each chunk, (S,).
+        number: of the chunks of its row before it, (S,).
+        valid: False for entries behind the end of a sequence, (S, L).
     """
 
     step: NDArray[np.int64]
@@ -68,7 +49,7 @@ class SequenceChunks:
         return taken
 
     def put(self, entries: NDArray[Any], steps: int, rows: int) -> NDArray[Any]:
-        """Return the column (steps, rows) that has these entries (S, L), and zeros elsewhere."""
+        """Return the column (steps, rows) of these entries (S, L), zeros elsewhere."""
         column = np.zeros((steps, rows), entries.dtype)
         column[self.step[self.valid], np.broadcast_to(self.row[:, None], self.step.shape)[self.valid]] = entries[
             self.valid
@@ -77,11 +58,13 @@ class SequenceChunks:
 
 
 def chunks_of(rollout: Rollout, length: int) -> SequenceChunks:
-    """Return the parts of up to `length` decisions; raises ValueError where a row's memory would outlive an episode."""
+    """Return the chunks of up to `length` decisions; raises ValueError for a row with decisions after its end."""
     active, steps = rollout.active, len(rollout.active)
     over = np.maximum.accumulate(rollout.done, axis=0)
     if (active[1:] & over[:-1]).any():
-        raise ValueError("rollout has rows of other than one whole session; a memory begins and ends with the session")
+        raise ValueError(
+            "rollout has rows of other than one whole session; a hidden state begins and ends with the session"
+        )
     count = active.sum(axis=0)
     order = np.argsort(~active, axis=0, kind="stable")
     number, row = np.nonzero(count > np.arange(0, count.max(), length)[:, None])
@@ -95,40 +78,41 @@ def chunks_of(rollout: Rollout, length: int) -> SequenceChunks:
 
 
 def recurrent_values(module: Any, observation: Floats, chunks: SequenceChunks, rows: int) -> tuple[Floats, Floats]:
-    """Return the critic's values (S, L), and what it remembers at the beginning of each part (S, M).
+    """Return the critic's values (S, L), and its hidden state at the beginning of each chunk (S, M).
 
     Args:
-        module: an actor-critic module of its own critic network.
-        observation: entries of the parts, (S, L, D).
-        parts: where they stand, of `rows` rows that begin without a memory.
-        rows: as above.
+        module: an actor-critic module with a critic network of its own.
+        observation: entries of the chunks, (S, L, D).
+        chunks: of the rows' sequences, each of which begins with a state of zeros.
+        rows: number of rows.
     """
-    memory = np.zeros((rows, state_size_of(module)), np.float32)
+    encoder, head = critic_of(module)
+    states = np.zeros((rows, state_size_of(module)), np.float32)
     value = np.empty(chunks.valid.shape, np.float32)
-    initial_states = np.empty((len(chunks.row), memory.shape[1]), np.float32)
+    initial_states = np.empty((len(chunks.row), states.shape[1]), np.float32)
     for number in range(int(chunks.number.max()) + 1):
         here = np.flatnonzero(chunks.number == number)
-        initial_states[here] = memory[chunks.row[here]]
+        initial_states[here] = states[chunks.row[here]]
         given, state = torch.from_numpy(observation[here]), unflatten_state(torch.from_numpy(initial_states[here]))
         batch = to_device_of(module, {Columns.OBS: given, Columns.STATE_IN: state})
         with torch.no_grad():
-            encoded = module.encoder.critic_encoder(batch)
-            value[here] = module.vf(encoded[ENCODER_OUT]).squeeze(-1).cpu().numpy()
-        memory[chunks.row[here]] = flatten_state(encoded[Columns.STATE_OUT])
+            encoded = encoder(batch)
+            value[here] = head(encoded[ENCODER_OUT]).squeeze(-1).cpu().numpy()
+        states[chunks.row[here]] = flatten_state(encoded[Columns.STATE_OUT])
     return value, initial_states
 
 
 class RecurrentGAEConnector(GAEConnector):
-    """Turn rollouts into a train batch of sequences (parts, length, ...) with what is remembered at their beginning.
+    """Turn rollouts into a train batch of chunks (chunks, length, ...) and their initial states.
 
-    The policy's memory is the one it acted with, the critic's that of now; the parts are what is shuffled.
+    The policy's states are those it acted with, the critic's are computed anew; the chunks are shuffled.
     """
 
     def __init__(self, discount: float, gae_lambda: float, length: int) -> None:
         super().__init__(discount, gae_lambda)
         self.length = length
 
-    # RLlib hands on whatever `Learner.update` was given as episodes.
+    # RLlib passes the argument `episodes` of `Learner.update` on as it is.
     def __call__(  # type: ignore[override]
         self, *, rl_module: MultiRLModule, episodes: Sequence[Rollout], shared_data: dict[str, Any], **_: Any
     ) -> dict[str, dict[str, Any]]:
@@ -141,11 +125,11 @@ class RecurrentGAEConnector(GAEConnector):
 
     def _entries(self, module: Any, rollout: Rollout) -> dict[str, NDArray[Any]]:
         if "state" not in rollout.extra:
-            raise ValueError("rollout has no memory; a recurrent policy learns from what it remembered")
+            raise ValueError("rollout has no column 'state'; a recurrent policy learns from its hidden states")
         chunks = chunks_of(rollout, self.length)
         steps, rows = rollout.reward.shape
-        entries, critic_memory = recurrent_values(module, chunks.take(rollout.observation), chunks, rows)
-        # No value is asked for but those of decisions: each row terminates behind its last.
+        entries, critic_state = recurrent_values(module, chunks.take(rollout.observation), chunks, rows)
+        # Only the values of decisions are used: each row terminates after its last one.
         value = chunks.put(entries, steps + 1, rows)
         columns = {column: chunks.take(values) for column, values in self._columns(module, rollout, value).items()}
         return {
@@ -153,5 +137,5 @@ class RecurrentGAEConnector(GAEConnector):
             Columns.LOSS_MASK: chunks.valid,
             Columns.SEQ_LENS: chunks.valid.sum(axis=1, dtype=np.int32),
             ACTOR_STATE: rollout.extra["state"][chunks.step[:, 0], chunks.row],
-            CRITIC_STATE: critic_memory,
+            CRITIC_STATE: critic_state,
         }

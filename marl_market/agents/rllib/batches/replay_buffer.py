@@ -1,4 +1,4 @@
-"""What a group lived through, kept to be learned from again: a ring of transitions in columns."""
+"""The replay buffer of a group: a ring of transitions in columns."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 from ray.rllib.core.columns import Columns
 
-from marl_market.agents.rllib.batches.decisions import ends, following_decision, gained
+from marl_market.agents.rllib.batches.decisions import discounted_rewards, ends, following_decision
 from marl_market.agents.rllib.networks.masked_module import NEXT_ACTION_MASK
 from marl_market.agents.rollout import Rollout
 
 Transitions = dict[str, NDArray[Any]]
-"""Columns of equal length, by the names that RLlib's learners know."""
+"""Columns of equal length, by their names in RLlib's learners."""
 
 
-class Replay:
+class ReplayBuffer:
     """Hold the last `capacity` transitions."""
 
     def __init__(self, capacity: int) -> None:
-        """Begin empty; memory is taken with the first transitions."""
+        """Begin empty; the arrays are allocated with the first transitions."""
         self._capacity = capacity
         self._columns: Transitions = {}
         self._written = 0
@@ -30,13 +30,13 @@ class Replay:
         return min(self._written, self._capacity)
 
     def add(self, transitions: Mapping[str, NDArray[Any]]) -> None:
-        """Keep transitions, in their order; the oldest make room."""
+        """Store transitions, in their order, in place of the oldest."""
         for name, values in transitions.items():
             if name not in self._columns:
                 self._columns[name] = np.empty((self._capacity, *values.shape[1:]), values.dtype)
-            kept = values[-self._capacity :]
-            first = self._written + len(values) - len(kept)
-            self._columns[name][(first + np.arange(len(kept))) % self._capacity] = kept
+            stored = values[-self._capacity :]
+            first = self._written + len(values) - len(stored)
+            self._columns[name][(first + np.arange(len(stored))) % self._capacity] = stored
         self._written += len(values)
 
     def sample(self, size: int, random: np.random.Generator) -> Transitions:
@@ -45,7 +45,7 @@ class Replay:
         return {name: values[rows] for name, values in self._columns.items()}
 
     def get_state(self) -> dict[str, Any]:
-        """Return all that is kept, as a picklable copy."""
+        """Return all transitions, as a picklable copy."""
         return {
             "written": self._written,
             "columns": {name: values[: len(self)].copy() for name, values in self._columns.items()},
@@ -61,16 +61,16 @@ class Replay:
 
 
 def transitions(rollout: Rollout, action: NDArray[Any], decisions: int, discount: float) -> Transitions:
-    """Return what each decision of a session brought up to the one `decisions` later, in columns of N decisions.
+    """Return the transitions of a session, from each decision to the one `decisions` later, in columns of N.
 
-    The reward is the discounted sum over the steps between, `n_step` how many they were. Where the row leaves or the
-    session closes before, that terminates (Sutton 1988; Hessel et al. 2018, arXiv:1710.02298, section 3).
+    The reward is the discounted sum over the steps between, `n_step` their number. Where the row leaves or the session
+    closes before, the transition terminates (Sutton 1988; Hessel et al. 2018, arXiv:1710.02298, section 3).
 
     Args:
         rollout: of a whole session.
         action: (T, R, ...), as RLlib takes it.
         decisions: one or more.
-        discount: worth of the next step's reward.
+        discount: of a step.
     """
     active, done, reward = rollout.active, rollout.done, rollout.reward
     rows = np.arange(reward.shape[1])
@@ -80,7 +80,7 @@ def transitions(rollout: Rollout, action: NDArray[Any], decisions: int, discount
         Columns.OBS: rollout.observation[:-1],
         Columns.NEXT_OBS: rollout.observation[ahead, rows],
         Columns.ACTIONS: action,
-        Columns.REWARDS: gained(reward, np.where(active, elapsed, 0), discount),
+        Columns.REWARDS: discounted_rewards(reward, np.where(active, elapsed, 0), discount),
         Columns.TERMINATEDS: ends(done, ahead),
         "n_step": elapsed.astype(np.float32),
         "weights": np.ones(reward.shape, np.float32),

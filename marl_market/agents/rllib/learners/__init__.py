@@ -1,1 +1,1 @@
-"""RLlib learners behind the project's own `Learner` protocol."""
+"""RLlib's learners as learners of one group."""

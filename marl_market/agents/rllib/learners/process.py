@@ -10,18 +10,17 @@ import torch
 
 
 def prepare_process(torch_threads: int = 1) -> None:
-    """Set the number of threads torch computes with and let Ray and RLlib report errors only.
+    """Set the number of torch's threads and let Ray and RLlib report errors only.
 
     More than one thread pays only in a process that has the machine to itself; beside one other busy process two
     threads were measured at half the speed of one. Call it before `ray.init`, which reads the environment.
     """
     # RLlib sets the level of its own logger when it is imported: any earlier, and it would win.
-    import ray.rllib  # noqa: F401
-    from ray._common import deprecation
+    from marl_market.agents.rllib.internals import silence_deprecations
 
     for name in ("ray", "ray.rllib", "ray.tune"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    deprecation.logger.setLevel(logging.ERROR)
+    silence_deprecations()
     os.environ.setdefault("RAY_AUTH_MODE", "disabled")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     # Numba starts its threads at its first parallel call, which sets the number for all of OpenMP: once, so before.

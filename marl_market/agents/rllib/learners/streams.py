@@ -13,8 +13,8 @@ import torch
 def global_streams(sequence: np.random.SeedSequence, device: torch.device) -> Iterator[None]:
     """Run with NumPy's and torch's global streams at `sequence`; then put them back.
 
-    RLlib shuffles minibatches from the one and lets policies draw actions from the other, or from that of `device`,
-    from which nobody else draws.
+    RLlib shuffles minibatches from the one and samples actions of policies from the other, or from the stream of
+    `device`, which nothing else reads.
     """
     numpy_before, torch_before = np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
     np.random.set_state(np.random.RandomState(np.random.MT19937(sequence)).get_state())  # noqa: NPY002

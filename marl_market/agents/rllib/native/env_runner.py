@@ -1,4 +1,4 @@
-"""The shared sampler as an `EnvRunner`: Algorithms of RLlib, unmodified, sample whole batches of markets with it."""
+"""The sampler as an `EnvRunner`: unmodified Algorithms of RLlib sample whole batches of markets with it."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from ray.rllib.env.env_runner import EnvRunner
 from ray.rllib.env.multi_agent_episode import MultiAgentEpisode
 from ray.rllib.utils import force_list
 from ray.rllib.utils import metrics as names
-from ray.rllib.utils.checkpoints import Checkpointable
 
+from marl_market.agents.rllib.internals import WeightsOfRunner, has_env_connectors
 from marl_market.agents.rllib.learners.learner import observation_space
 from marl_market.agents.rllib.native.episodes import add_seat
 from marl_market.agents.rllib.native.rl_module_policy import RLModulePolicy
@@ -41,66 +41,64 @@ NAMES = {
         names.EPISODE_MODULE_RETURN_MEAN,
     ),
 }
-"""What RLlib calls the steps now, the steps ever and the mean return of an agent and of a module."""
+"""RLlib's names of the steps of a session, all steps and the mean return, of an agent and of a module."""
 Spaces = dict[str, tuple[gymnasium.Space[Any], gymnasium.Space[Any]]]
 
 
 def group_of(agent: str, *_: object, **__: object) -> str:
-    """Return the group of an agent that is called "<group>_<number>": a policy mapping of one policy a group."""
+    """Return the group of agent "<group>_<number>": a policy mapping of one policy per group."""
     return agent.rsplit("_", 1)[0]
 
 
 def external_groups(environment: EnvironmentSpec) -> dict[str, range]:
-    """Return the seats of each group that acts from outside, by name."""
+    """Return the seats of each external group, by name."""
     external = [group.name for group in environment.groups if group.agent.trader is None]
     return {name: range(*environment.seats_of(name).indices(environment.seats)) for name in external}
 
 
-class MarketEnvRunner(EnvRunner, Checkpointable):
+class MarketEnvRunner(WeightsOfRunner, EnvRunner):
     """Sample sessions of many markets for an RLlib Algorithm; one RLModule plays each external group.
 
-    `config.environment(env_config=...)` takes "environment", a `marl_market.env.environment.EnvironmentSpec`, and may take
-    "markets" of one batch (32) and "threads" that step them (1). The agents of each market are those of
-    `marl_market.env.parallel_env.MarketEnv`, "<group>_<number>"; the policy mapping may choose another policy for a group
-    in each session, but one for all its seats. `MarketEnvRunner.policies(environment)` are the arguments of
-    `config.multi_agent` for one policy a group.
+    `config.environment(env_config=...)` takes "environment", a `marl_market.env.environment.EnvironmentSpec`, and may
+    take "markets" of one batch (32) and "threads" that step them (1). The agents of each market are those of
+    `marl_market.env.parallel_env.MarketEnv`, "<group>_<number>"; the policy mapping may choose another policy for a
+    group in each session, but one for all its seats. `MarketEnvRunner.policies(environment)` are the arguments of
+    `config.multi_agent` for one policy per group.
 
-    A call to `sample` plays whole sessions, as many as bring the steps or episodes that it was asked for, and returns
-    one MultiAgentEpisode a market. There are no connectors between environment and module; those of learners run.
+    A call to `sample` plays whole sessions, at least the number of steps or episodes of its arguments, and returns one
+    MultiAgentEpisode per market. There are no connectors between environment and module; those of learners run.
     """
 
     def __init__(self, config: Any, **kwargs: Any) -> None:
-        """Read the configuration; raises ValueError for settings that it cannot sample with."""
+        """Read the configuration; raises ValueError for one that it cannot sample with."""
         super().__init__(config=config, **kwargs)
         self._environment, self._markets, self._threads = _settings(self.config)
         self._groups = external_groups(self._environment)
         self._session_steps = self._markets * self._environment.spec.session_steps
         self._sampling_seed = fresh_seed() if self._seed is None else self._seed
-        self._callbacks = [made() for made in force_list(self.config.callbacks_class)]
+        self._callbacks = [callback() for callback in force_list(self.config.callbacks_class)]
         self._actors = {name: RLModulePolicy() for name in self._groups}
         self._sampler: Sampler | None = None
         self._sessions = 0
-        self._weights_seq_no = 0
-        self._env_runner_state_server: Any = None
         self.module: Any = None
         self.make_module()
 
     @staticmethod
     def policies(environment: EnvironmentSpec) -> dict[str, Any]:
-        """Return what `config.multi_agent` takes for one policy for each external group."""
+        """Return the arguments of `config.multi_agent` for one policy per external group."""
         return {"policies": set(external_groups(environment)), "policy_mapping_fn": group_of}
 
     def make_module(self) -> None:
-        """Build the modules that the configuration describes."""
+        """Build the modules of the configuration."""
         specification = self.config.get_multi_rl_module_spec(spaces=self.get_spaces(), inference_only=True)
         self.module = specification.build()
 
     def assert_healthy(self) -> None:
-        """Raise AssertionError unless there are modules to sample with."""
+        """Raise AssertionError without modules to sample with."""
         assert self.module is not None
 
     def get_spaces(self) -> Spaces:
-        """Return the spaces of the environment and of each module that has a seat, or could have any."""
+        """Return the spaces of the environment and of each module that the policy mapping may choose."""
         observation = observation_space(self._environment.observation_size)
         actions = {agent: self._space_of(name) for name in self._groups for agent in self._environment.agents_of(name)}
         observations = gymnasium.spaces.Dict(dict.fromkeys(actions, observation))
@@ -121,15 +119,17 @@ class MarketEnvRunner(EnvRunner, Checkpointable):
         random_actions: bool = False,
         **_: Any,
     ) -> list[MultiAgentEpisode]:
-        """Return the episodes of whole sessions: one session, or as many as the number asked for takes.
+        """Return the episodes of whole sessions: one session, or the fewest that reach the wanted number.
 
         Args:
             num_timesteps: least number of steps of all markets together.
             num_episodes: least number of episodes.
-            explore: whether modules explore; None for what the configuration says.
-            random_actions: whether actions are drawn evenly from their spaces.
+            explore: whether modules explore; None: as configured.
+            random_actions: whether actions are sampled uniformly from their spaces.
         """
-        self._pull_weights()
+        newer = self.newer_state()
+        if newer is not None:
+            self.set_state(newer)
         sessions = math.ceil((num_timesteps or 1) / self._session_steps)
         if num_episodes is not None:
             sessions = math.ceil(num_episodes / self._markets)
@@ -137,14 +137,14 @@ class MarketEnvRunner(EnvRunner, Checkpointable):
             actor.explore = bool(self.config.explore if explore is None else explore)
             actor.random = random_actions
             actor.env_steps = self.num_env_steps_sampled_lifetime
-        self.metrics.log_value(names.WEIGHTS_SEQ_NO, self._weights_seq_no, window=1)
+        self.metrics.log_value(names.WEIGHTS_SEQ_NO, self.weights_version, window=1)
         with self.metrics.log_time(names.SAMPLE_TIMER):
             episodes = [episode for _ in range(sessions) for episode in self._play_session()]
         self._call("on_sample_end", samples=episodes)
         return episodes
 
     def _play_session(self) -> list[MultiAgentEpisode]:
-        """Play the session that follows in every market, log it and return its episodes."""
+        """Play the next session in every market, log it and return its episodes."""
         if self._sampler is None:
             batch = BatchMarket(self._environment, self._markets, self._threads)
             self._sampler = Sampler(batch, self._actors, self._sampling_seed, pairs=False)
@@ -166,7 +166,7 @@ class MarketEnvRunner(EnvRunner, Checkpointable):
             episode.env_t, episode.is_truncated = self._environment.spec.session_steps, True
             self._call("on_episode_end", episode=episode, prev_episode_chunks=[], env=None, env_index=number)
         self._log(episodes)
-        # A market in which nobody ever decided has nothing to learn from.
+        # A market without any decision has nothing to learn from.
         return [episode for episode in episodes if episode.agent_episodes]
 
     def _map_groups(self) -> dict[str, str]:
@@ -184,7 +184,7 @@ class MarketEnvRunner(EnvRunner, Checkpointable):
         return mapping
 
     def _log(self, episodes: list[MultiAgentEpisode]) -> None:
-        """Log what a session brought, under the names that RLlib's own runners use."""
+        """Log steps and returns of a session, under the names of RLlib's own runners."""
         metrics, count = self.metrics, len(episodes)
         metrics.log_value(names.NUM_ENV_STEPS_SAMPLED, self._session_steps, reduce="sum")
         metrics.log_value(
@@ -192,22 +192,22 @@ class MarketEnvRunner(EnvRunner, Checkpointable):
         )
         metrics.log_value(names.NUM_EPISODES, count, reduce="sum")
         metrics.log_value(names.NUM_EPISODES_LIFETIME, count, reduce="lifetime_sum")
-        taken: dict[tuple[str, str], int] = {}
-        earned: dict[tuple[str, str], dict[int, float]] = {}
+        steps_of: dict[tuple[str, str], int] = {}
+        returns_of: dict[tuple[str, str], dict[int, float]] = {}
         for number, episode in enumerate(episodes):
             for agent, seat in episode.agent_episodes.items():
-                for who in (("agent", str(agent)), ("module", str(seat.module_id))):
-                    taken[who] = taken.get(who, 0) + len(seat)
-                    returns = earned.setdefault(who, {})
+                for key in (("agent", str(agent)), ("module", str(seat.module_id))):
+                    steps_of[key] = steps_of.get(key, 0) + len(seat)
+                    returns = returns_of.setdefault(key, {})
                     returns[number] = returns.get(number, 0.0) + float(seat.get_return())
-        for (kind, name), steps in taken.items():
-            now, ever, _ = NAMES[kind]
-            metrics.log_value((now, name), steps, reduce="sum")
-            metrics.log_value((ever, name), steps, reduce="lifetime_sum")
+        for (kind, name), steps in steps_of.items():
+            of_session, lifetime, _ = NAMES[kind]
+            metrics.log_value((of_session, name), steps, reduce="sum")
+            metrics.log_value((lifetime, name), steps, reduce="lifetime_sum")
         # One value a session, the mean over its markets: the window counts sessions.
         runners = self.config.num_env_runners or 1
         window = max(1, math.ceil(self.config.metrics_num_episodes_for_smoothing / (runners * count)))
-        for (kind, name), returns in earned.items():
+        for (kind, name), returns in returns_of.items():
             metrics.log_value((NAMES[kind][2], name), float(np.mean(list(returns.values()))), window=window)
         whole, length = [float(episode.get_return()) for episode in episodes], self._environment.spec.session_steps
         for reduce, key_of_return, key_of_length, best in (
@@ -218,7 +218,7 @@ class MarketEnvRunner(EnvRunner, Checkpointable):
             metrics.log_dict({key_of_return: float(best), key_of_length: length}, reduce=reduce, window=window)
 
     def _call(self, event: str, **arguments: Any) -> None:
-        """Call the user's callbacks."""
+        """Call the user's callbacks of an event."""
         make_callback(
             event,
             callbacks_objects=self._callbacks,
@@ -227,7 +227,7 @@ class MarketEnvRunner(EnvRunner, Checkpointable):
         )
 
     def get_metrics(self) -> Any:
-        """Return what has been logged since the last call."""
+        """Return the metrics logged since the last call."""
         return self.metrics.reduce()
 
     def get_state(
@@ -237,46 +237,39 @@ class MarketEnvRunner(EnvRunner, Checkpointable):
         not_components: str | Collection[str] | None = None,
         **kwargs: Any,
     ) -> dict[str, Any]:
-        """Return weights and counters; no connectors, or RLlib would merge what is not there."""
+        """Return weights and counters; no connectors, or RLlib would merge missing ones."""
         state: dict[str, Any] = {names.NUM_ENV_STEPS_SAMPLED_LIFETIME: self.num_env_steps_sampled_lifetime}
-        if self._check_component(COMPONENT_RL_MODULE, components, not_components):
+        if self.has_component(COMPONENT_RL_MODULE, components, not_components):
             state[COMPONENT_RL_MODULE] = self.module.get_state(
-                components=self._get_subcomponents(COMPONENT_RL_MODULE, components),
-                not_components=self._get_subcomponents(COMPONENT_RL_MODULE, not_components),
+                components=self.parts_of_component(COMPONENT_RL_MODULE, components),
+                not_components=self.parts_of_component(COMPONENT_RL_MODULE, not_components),
                 **kwargs,
             )
-            state[names.WEIGHTS_SEQ_NO] = self._weights_seq_no
+            state[names.WEIGHTS_SEQ_NO] = self.weights_version
         return state
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Take over weights that are newer than those it has, or of no known age, and counters.
+        """Take over counters, and weights that are newer or of version 0.
 
-        A runner that has not sampled yet goes on behind the sessions that were sampled before it.
+        A runner that has not sampled yet continues after the sessions that the counters count.
         """
         if COMPONENT_RL_MODULE in state:
             version = state.get(names.WEIGHTS_SEQ_NO, 0)
-            if version == 0 or self._weights_seq_no < version:
+            if version == 0 or self.weights_version < version:
                 weights = state[COMPONENT_RL_MODULE]
                 self.module.set_state(ray.get(weights) if isinstance(weights, ray.ObjectRef) else weights)
-            self._weights_seq_no = max(self._weights_seq_no, version)
+            self.weights_version = max(self.weights_version, version)
         if names.NUM_ENV_STEPS_SAMPLED_LIFETIME in state:
             self.num_env_steps_sampled_lifetime = state[names.NUM_ENV_STEPS_SAMPLED_LIFETIME]
             if self._sampler is None:
                 self._sessions = math.ceil(self.num_env_steps_sampled_lifetime / self._session_steps)
 
-    def _pull_weights(self) -> None:
-        """Take newer weights from where IMPALA and APPO put them: they hand none to their runners."""
-        if self._env_runner_state_server is not None:
-            state = ray.get(self._env_runner_state_server.pull_if_newer.remote(self._weights_seq_no))
-            if state is not None:
-                self.set_state(state)
-
     def get_ctor_args_and_kwargs(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """Return what builds a runner like this one."""
+        """Return the arguments that build a runner like this one."""
         return (), {"config": self.config}
 
     def get_checkpointable_components(self) -> list[tuple[str, Any]]:
-        """Return the modules, which RLlib saves on their own."""
+        """Return the modules, which RLlib saves separately."""
         return [(COMPONENT_RL_MODULE, self.module)]
 
     def _new_episode(self, modules: Mapping[str, str] | None = None) -> MultiAgentEpisode:
@@ -288,22 +281,20 @@ class MarketEnvRunner(EnvRunner, Checkpointable):
 
 
 def _settings(config: Any) -> tuple[EnvironmentSpec, int, int]:
-    """Return environment, markets and threads of an AlgorithmConfig; raises ValueError where they do not fit."""
+    """Return environment, markets and threads of an AlgorithmConfig; raises ValueError for wrong settings."""
     given = dict(config.env_config)
     if not isinstance(given.get("environment"), EnvironmentSpec) or not set(given) <= SETTINGS:
         raise ValueError(
-            f"env_config has {sorted(given)}; it must have 'environment', a marl_market.env.environment.Environment, "
-            "and may have 'markets' and 'threads'"
+            f"env_config has {sorted(given)}; it must have 'environment', a "
+            "marl_market.env.environment.EnvironmentSpec, and may have 'markets' and 'threads'"
         )
     environment = given["environment"]
     if not external_groups(environment):
-        raise ValueError(
-            "population has no external group; MarketEnvRunner needs seats whose actions come from outside"
-        )
+        raise ValueError("population has no external group; MarketEnvRunner needs seats of external agents")
     for group in environment.groups:
         if group.agent.traits.parameters_per == "market":
             raise ValueError(f"population.{group.name} is still evolving; MarketEnvRunner needs a policy that plays")
-    if config._env_to_module_connector is not None or config._module_to_env_connector is not None:
+    if has_env_connectors(config):
         raise ValueError(
             "config has connectors between environment and module; MarketEnvRunner does not run them: put what they do "
             "into the observation and action schemes of the environment"

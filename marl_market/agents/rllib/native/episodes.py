@@ -1,17 +1,16 @@
-"""What seats lived through as RLlib's episode objects, without a Python call a step."""
+"""The rollouts of seats as RLlib's episode objects, without a Python call per step."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-import torch
 from ray.rllib.core.columns import Columns
 from ray.rllib.env.multi_agent_episode import MultiAgentEpisode
 from ray.rllib.env.single_agent_episode import SingleAgentEpisode
-from ray.rllib.env.utils.infinite_lookback_buffer import InfiniteLookbackBuffer
 
-from marl_market.agents.rllib.native.rl_module_policy import shaped_state
+from marl_market.agents.rllib.internals import lookback, set_steps, tree_map
+from marl_market.agents.rllib.native.rl_module_policy import unflatten_module_state
 from marl_market.agents.rllib.networks.action_distribution import as_space
 from marl_market.agents.rllib.networks.masked_module import ACTION_MASK
 from marl_market.agents.rollout import Rollout
@@ -21,41 +20,37 @@ from marl_market.env.interface.spaces import ActionSpace
 def add_seat(
     episode: MultiAgentEpisode, agent: str, rollout: Rollout, row: int, space: ActionSpace, module: Any = None
 ) -> None:
-    """Add to a market's episode what one row of `experience` lived through, as a copy and under the name `agent`.
+    """Add one row of a rollout to a market's episode, as a copy and under the name `agent`.
 
-    It is what `marl_market.env.parallel_env.MarketEnv` hands out: a step for each decision, with the sum of the rewards
-    until the next; terminated where the seat left the market, truncated at the close. A seat that never decided is
-    not in the episode. `module` is what played it, for the structure of its states, if it has any.
+    It equals the episode of `marl_market.env.parallel_env.MarketEnv`: a step for each decision, with the sum of the
+    rewards until the next; terminated where the seat left the market, truncated at the close. A seat without decisions
+    is not in the episode. `module` is the one that played, for the structure of its hidden state.
 
-    Raises TypeError for seats whose mind played inside the step.
+    Raises TypeError for a rollout of a policy that played inside the compiled step.
     """
     if not rollout.has_actions:
         raise TypeError(f"rollout of {agent!r} has no actions; only external agents have episodes")
     active = np.flatnonzero(rollout.active[:, row])
     if active.size == 0:
         return
-    left, close = np.flatnonzero(rollout.terminated[:, row]), len(rollout.active)
-    seen = np.append(active, left[0] + 1 if left.size else close)
+    terminated, close = np.flatnonzero(rollout.terminated[:, row]), len(rollout.active)
+    observed = np.append(active, terminated[0] + 1 if terminated.size else close)
     columns = {**rollout.extra, **({} if rollout.action_mask is None else {ACTION_MASK: rollout.action_mask})}
-    outputs = {name: InfiniteLookbackBuffer(values[active, row]) for name, values in columns.items()}
+    outputs = {name: lookback(values[active, row]) for name, values in columns.items()}
     if Columns.STATE_OUT in columns:
-        state = shaped_state(columns[Columns.STATE_OUT][active, row], module)
-        outputs[Columns.STATE_OUT] = InfiniteLookbackBuffer(torch.utils._pytree.tree_map(torch.Tensor.numpy, state))
+        state = unflatten_module_state(columns[Columns.STATE_OUT][active, row], module)
+        outputs[Columns.STATE_OUT] = lookback(tree_map(lambda tensor: tensor.numpy(), state))
     episode.agent_episodes[agent] = SingleAgentEpisode(
-        observations=InfiniteLookbackBuffer(rollout.observation[seen, row]),
-        infos=InfiniteLookbackBuffer([{}] * seen.size),
-        actions=InfiniteLookbackBuffer(as_space(rollout.action[active, row], space)),
-        rewards=InfiniteLookbackBuffer(np.add.reduceat(rollout.reward[:, row], active)),
-        terminated=bool(left.size),
-        truncated=not left.size,
+        observations=lookback(rollout.observation[observed, row]),
+        infos=lookback([{}] * observed.size),
+        actions=lookback(as_space(rollout.action[active, row], space)),
+        rewards=lookback(np.add.reduceat(rollout.reward[:, row], active)),
+        terminated=bool(terminated.size),
+        truncated=not terminated.size,
         extra_model_outputs=outputs,
         len_lookback_buffer=0,
         agent_id=agent,
         module_id=episode.module_for(agent),
         multi_agent_episode_id=episode.id_,  # type: ignore[arg-type]  # RLlib's own ids are strings
     )
-    # Which of the agent's steps stands at which of the market's.
-    places: list[int | str] = [MultiAgentEpisode.SKIP_ENV_TS_TAG] * (close + 1)
-    for number, step in enumerate(seen.tolist()):
-        places[step] = number
-    episode.env_t_to_agent_t[agent] = InfiniteLookbackBuffer(places)
+    set_steps(episode, agent, observed.tolist(), close)

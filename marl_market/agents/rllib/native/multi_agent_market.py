@@ -1,4 +1,4 @@
-"""One market as RLlib's own runners step it: the stock path, and what the batched one is compared with."""
+"""One market for RLlib's own env runners: the stock path, and the reference of the batched one."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from marl_market.env.parallel_env import MarketEnv
 
 
 class MultiAgentMarket(ParallelPettingZooEnv):
-    """`MarketEnv` behind RLlib's PettingZoo wrapper, which knows only agents that are there from the first reset.
+    """`MarketEnv` in RLlib's PettingZoo wrapper, which supports only agents that are present at the first reset.
 
-    Here agents may also come later, and the episode is over when the session is, or before, where everybody who has
-    come has left: RLlib ends it there, so that who comes afterwards takes no part.
+    Here agents may also arrive later. The episode ends with the session, or where all agents that have arrived have
+    departed: RLlib ends it there, so that later arrivals take no part.
     """
 
     def __init__(self, config: Mapping[str, EnvironmentSpec]) -> None:
@@ -28,23 +28,25 @@ class MultiAgentMarket(ParallelPettingZooEnv):
         actions = {agent: self.par_env.action_space(agent) for agent in agents}
         self.observation_spaces, self.action_spaces = observations, actions
         self.observation_space, self.action_space = Dict(observations), Dict(actions)
-        self._met: set[str] = set()
+        self._arrived: set[str] = set()
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, Any]:
-        """Open a session and return the observations and infos of the agents that act first."""
-        handed = super().reset(seed=seed, options=options)
-        self._met = set(self.par_env.agents)
+        """Open a session and return the observations and infos of the first active agents."""
+        returned = super().reset(seed=seed, options=options)
+        self._arrived = set(self.par_env.agents)
         self.agents = list(self.par_env.agents)
-        return handed
+        return returned
 
     def step(self, action_dict: dict[Any, Any]) -> tuple[Any, ...]:
-        """Play one action for each agent that was given an observation."""
-        handed = super().step(action_dict)
-        over = self._met.isdisjoint(self.par_env.agents)
+        """Play one action of each agent that was given an observation."""
+        returned = super().step(action_dict)
+        over = self._arrived.isdisjoint(self.par_env.agents)
         if over:
-            handed = tuple({agent: value for agent, value in part.items() if agent in self._met} for part in handed)
-        _, _, terminateds, truncateds, _ = handed
+            returned = tuple(
+                {agent: value for agent, value in part.items() if agent in self._arrived} for part in returned
+            )
+        _, _, terminateds, truncateds, _ = returned
         terminateds["__all__"], truncateds["__all__"] = False, over
-        self._met |= set(self.par_env.agents)
+        self._arrived |= set(self.par_env.agents)
         self.agents = [] if over else list(self.par_env.agents)
-        return handed
+        return returned

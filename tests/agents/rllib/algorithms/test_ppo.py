@@ -8,6 +8,7 @@ import ray
 import torch
 from ray.rllib.core.columns import Columns
 
+from marl_market.agents.rllib.algorithms.algorithm import GroupSpec
 from marl_market.agents.rllib.algorithms.ppo import PPO
 from marl_market.agents.rllib.learners.on_policy import OnPolicyLearner
 from tests.agents.answers import answer
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 
 def build(seed: int = 7, **fields: Any) -> OnPolicyLearner:
-    return PPO(minibatch_size=128, **fields).build(OBSERVATION_SIZE, ACTION, seed)
+    return PPO(minibatch_size=128, **fields).build(GroupSpec(OBSERVATION_SIZE, ACTION), seed)
 
 
 def leaves(state: Any) -> list[Any]:
@@ -55,8 +56,8 @@ def test_it_learns_the_best_action_without_a_ray_cluster() -> None:
 def test_acting_equals_rllibs_forward_pass(state_dependent_std: bool) -> None:
     learner = build(state_dependent_std=state_dependent_std, output_scale=1.0, initial_log_std=-0.7)
     observation = np.random.default_rng(0).standard_normal((9, OBSERVATION_SIZE), dtype=np.float32)
-    columns = answer(learner, observation, None).columns
-    theirs = learner._module.forward_inference({Columns.OBS: torch.from_numpy(observation)})
+    columns = answer(learner, observation, None).extra
+    theirs = learner.module.forward_inference({Columns.OBS: torch.from_numpy(observation)})
     np.testing.assert_array_equal(columns["action_dist_inputs"], theirs[Columns.ACTION_DIST_INPUTS].numpy())
 
 
@@ -64,7 +65,7 @@ def test_acting_equals_rllibs_forward_pass(state_dependent_std: bool) -> None:
 def test_a_newborn_acts_alike_everywhere_with_the_initial_deviation(state_dependent_std: bool) -> None:
     learner = build(state_dependent_std=state_dependent_std, initial_log_std=-0.7)
     observation = np.random.default_rng(0).standard_normal((100, OBSERVATION_SIZE), dtype=np.float32)
-    columns = answer(learner, observation, None).columns
+    columns = answer(learner, observation, None).extra
     mean, log_std = np.split(columns["action_dist_inputs"], 2, axis=1)
     assert np.abs(mean).max() < 0.02
     np.testing.assert_allclose(log_std, -0.7, atol=0.02)
@@ -141,7 +142,7 @@ def test_a_network_that_is_not_tanh_is_not_exported() -> None:
 def test_divergence_is_an_error() -> None:
     learner = build()
     rollout = collect(learner, np.random.default_rng(0))
-    rollout.action_logp[:] = -np.inf
+    rollout.extra["action_logp"][:] = -np.inf
     with pytest.raises(FloatingPointError, match="update 1"):
         learner.learn(rollout)
 

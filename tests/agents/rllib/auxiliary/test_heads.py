@@ -12,14 +12,15 @@ from ray.rllib.algorithms.appo.torch.appo_torch_learner import APPOTorchLearner
 from ray.rllib.algorithms.ppo.torch.ppo_torch_learner import PPOTorchLearner
 
 from marl_market.agents.interfaces import initial_state
+from marl_market.agents.rllib.algorithms.algorithm import GroupSpec
 from marl_market.agents.rllib.algorithms.appo import APPO
 from marl_market.agents.rllib.algorithms.ppo import PPO
 from marl_market.agents.rllib.auxiliary.heads import AuxiliaryHeads, AuxiliaryLosses, column_of, head_loss
 from marl_market.agents.rllib.auxiliary.scores import area_under_curve, scores_of
 from marl_market.agents.rllib.auxiliary.task import Head
-from marl_market.agents.rllib.batches.rollout import Floats, Rollout
 from marl_market.agents.rllib.learners.on_policy import OnPolicyLearner
 from marl_market.agents.rllib.networks.masked_module import MaskedPPOModule
+from marl_market.agents.rollout import Floats, Rollout
 from tests.agents.rllib.synthetic import ACTION, OBSERVATION_SIZE, collect
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
@@ -31,7 +32,7 @@ STEPS = 16
 
 def build(heads: dict[str, Head] | None = None, **fields: Any) -> OnPolicyLearner:
     agent = PPO(**{"hidden": (32,), "minibatch_size": 256, "learning_rate": 0.005, **fields})
-    return agent.build(OBSERVATION_SIZE, ACTION, 7, heads=heads)
+    return agent.build(GroupSpec(OBSERVATION_SIZE, ACTION, heads=heads or {}), 7)
 
 
 def targets(observation: Floats) -> dict[str, Floats]:
@@ -45,27 +46,16 @@ def targets(observation: Floats) -> dict[str, Floats]:
     }
 
 
-def foretold(learner: OnPolicyLearner, observation: Floats) -> dict[str, Floats]:
+def predicted(learner: OnPolicyLearner, observation: Floats) -> dict[str, Floats]:
     return learner.predict(observation, initial_state(learner, len(observation)))
 
 
 def rollout(learner: OnPolicyLearner, random: np.random.Generator) -> Rollout:
-    played = collect(learner, random, STEPS)
-    return replace(played, extra=targets(played.observation[:-1]))
+    return with_targets(collect(learner, random, STEPS))
 
 
-def closed(played: Rollout) -> Rollout:
-    """Return a rollout whose episodes end at its close, as V-trace wants them."""
-    ended = np.zeros_like(played.terminated)
-    ended[-1] = True
-    return replace(
-        played,
-        terminated=ended,
-        truncated=np.zeros_like(ended),
-        final_observation=np.zeros((0, OBSERVATION_SIZE), np.float32),
-        final_step=np.zeros(0, np.int64),
-        final_row=np.zeros(0, np.int64),
-    )
+def with_targets(played: Rollout) -> Rollout:
+    return replace(played, extra={**played.extra, **targets(played.observation[:-1])})
 
 
 @pytest.mark.parametrize("algorithm", ["ppo", "appo"])
@@ -73,13 +63,12 @@ def test_heads_learn_what_can_be_foretold(algorithm: str) -> None:
     learner = build(HEADS)
     if algorithm == "appo":
         agent = APPO(hidden=(32,), learning_rate=0.005, minibatch_rows=8)
-        learner = agent.build(OBSERVATION_SIZE, ACTION, STEPS, 7, heads=HEADS)
+        learner = agent.build(GroupSpec(OBSERVATION_SIZE, ACTION, STEPS, heads=HEADS), 7)
     random = np.random.default_rng(1)
     for _ in range(20):
-        played = rollout(learner, random)
-        learner.learn(closed(played) if algorithm == "appo" else played)
+        learner.learn(rollout(learner, random))
     fresh = collect(learner, random, STEPS).observation[:-1]
-    outputs, wanted = foretold(learner, fresh.reshape(-1, OBSERVATION_SIZE)), targets(fresh)
+    outputs, wanted = predicted(learner, fresh.reshape(-1, OBSERVATION_SIZE)), targets(fresh)
     number, kind = (
         scores_of(head, outputs[name], wanted[column_of(name)].reshape(-1, wanted[column_of(name)].shape[-1]))
         for name, head in HEADS.items()
@@ -90,7 +79,7 @@ def test_heads_learn_what_can_be_foretold(algorithm: str) -> None:
 
 
 def test_the_heads_teach_the_encoder_of_the_policy_and_nothing_else() -> None:
-    module = build(HEADS)._module
+    module = build(HEADS).module
     played = torch.randn(64, OBSERVATION_SIZE)
     outputs = module.predict({"obs": played})
     sum(head_loss(head, outputs[name], torch.ones(64, 2)) for name, head in HEADS.items()).backward()
@@ -106,7 +95,7 @@ def test_heads_of_no_weight_change_nothing_and_others_do() -> None:
         learner, random = build(heads, gradient_clip=None), np.random.default_rng(1)
         for _ in range(3):
             played = collect(learner, random, STEPS)
-            learner.learn(replace(played, extra=targets(played.observation[:-1]) if heads else {}))
+            learner.learn(with_targets(played) if heads else played)
         return learner.network()[1].tobytes()
 
     weightless = {name: replace(head, weight=0.0) for name, head in HEADS.items()}
@@ -116,13 +105,13 @@ def test_heads_of_no_weight_change_nothing_and_others_do() -> None:
 
 def test_without_heads_the_learner_and_its_module_are_as_before() -> None:
     learner = build()
-    assert type(learner._learner._learner) is PPOTorchLearner
-    assert type(learner._module) is MaskedPPOModule
-    other = APPO().build(OBSERVATION_SIZE, ACTION, STEPS, 7)
-    assert type(other._learner._learner) is APPOTorchLearner
+    assert type(learner._rllib_learner) is PPOTorchLearner
+    assert type(learner.module) is MaskedPPOModule
+    other = APPO().build(GroupSpec(OBSERVATION_SIZE, ACTION, STEPS), 7)
+    assert type(other._rllib_learner) is APPOTorchLearner
     headed = build(HEADS)
-    assert {PPOTorchLearner, AuxiliaryLosses} < set(type(headed._learner._learner).__mro__)
-    assert {MaskedPPOModule, AuxiliaryHeads} < set(type(headed._module).__mro__)
+    assert {PPOTorchLearner, AuxiliaryLosses} < set(type(headed._rllib_learner).__mro__)
+    assert {MaskedPPOModule, AuxiliaryHeads} < set(type(headed.module).__mro__)
 
 
 def test_a_resumed_learner_foretells_the_same() -> None:
@@ -131,8 +120,8 @@ def test_a_resumed_learner_foretells_the_same() -> None:
     other = build(HEADS)
     other.set_state(learner.get_state())
     seen = random.standard_normal((5, OBSERVATION_SIZE), dtype=np.float32)
-    for name, output in foretold(learner, seen).items():
-        np.testing.assert_array_equal(output, foretold(other, seen)[name])
+    for name, output in predicted(learner, seen).items():
+        np.testing.assert_array_equal(output, predicted(other, seen)[name])
 
 
 def test_what_is_not_known_counts_for_nothing() -> None:

@@ -7,16 +7,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from marl_market.agents.interfaces import Experience, Learner
+from marl_market.agents.interfaces import Learner
 from marl_market.agents.rllib.algorithms.appo import APPO
 from marl_market.agents.rllib.algorithms.ppo import PPO
 from marl_market.agents.rllib.auxiliary.aggressor import Aggressor
 from marl_market.agents.rllib.auxiliary.fill import Fill
-from marl_market.agents.rllib.auxiliary.learner import WATCHED, AuxiliaryLearner
+from marl_market.agents.rllib.auxiliary.learner import INPUT, AuxiliaryLearner
 from marl_market.agents.rllib.auxiliary.mid_price import MidPrice
 from marl_market.agents.rllib.auxiliary.others_flow import OthersFlow
 from marl_market.agents.rllib.auxiliary.volatility import Volatility
-from marl_market.agents.rllib.learners.group_learner import GroupLearner
+from marl_market.agents.rllib.learners.on_policy import OnPolicyLearner
 from marl_market.agents.sampling.sampler import Sampler
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
 from marl_market.env.batch_market import BatchMarket
@@ -59,7 +59,7 @@ AGENTS = [
 def test_every_head_is_scored_on_each_session(agent: Any) -> None:
     learner, sampler = newborn(agent)
     for number in range(2):
-        metrics = learner.learn(sampler.sample(number).experience["focal"])
+        metrics = learner.learn(sampler.sample(number).rollouts["focal"])
         assert np.isfinite(list(metrics.values())).all()
         found = {name.removeprefix("auxiliary_") for name in metrics if name.startswith("auxiliary_")}
         assert found >= {
@@ -75,39 +75,36 @@ def test_what_is_foretold_depends_on_what_the_policy_remembers() -> None:
     assert isinstance(learner, AuxiliaryLearner)
     seen = np.ones((1, described(AGENTS[2]).observation_size), np.float32)
     memories = [np.full((1, learner.state_size), value, np.float32) for value in (0.0, 0.5)]
-    first, second = (learner._learner.predict(seen, state)["price"] for state in memories)
+    first, second = (learner.predict(seen, state)["price"] for state in memories)
     assert first.shape == (1, 1)
     assert first != second
 
 
 def test_a_session_is_foretold_before_anything_is_learned_from_it() -> None:
     learner, sampler = newborn(AGENTS[0])
-    experience = sampler.sample(0).experience["focal"]
+    rollout = sampler.sample(0).rollouts["focal"]
     other, _ = newborn(AGENTS[0])
     other.set_state(learner.get_state())
-    first = learner.learn(experience)
-    again = learner.learn(experience)
+    first = learner.learn(rollout)
+    again = learner.learn(rollout)
     assert again["auxiliary_price_loss"] != first["auxiliary_price_loss"]
     assert isinstance(other, AuxiliaryLearner)
-    assert experience.trajectory is not None
-    assert other._foretold(experience.trajectory)["auxiliary_price_loss"] == first["auxiliary_price_loss"]
+    assert other.learn(rollout)["auxiliary_price_loss"] == first["auxiliary_price_loss"]
 
 
 def test_what_is_watched_is_of_the_moment_and_the_policy_does_not_see_it() -> None:
     learner, sampler = newborn(AGENTS[0])
     plain, plain_sampler = newborn(PPO(hidden=(8,), minibatch_size=64))
-    assert type(plain) is GroupLearner
-    experience, same = sampler.sample(0).experience["focal"], plain_sampler.sample(0).experience["focal"]
-    assert experience.trajectory is not None
-    assert same.trajectory is not None
-    np.testing.assert_array_equal(experience.trajectory.action, same.trajectory.action)
-    columns = experience.trajectory.columns
-    assert {name for name in columns if name not in same.trajectory.columns} == {WATCHED + name for name in TARGETS}
-    price = columns[WATCHED + "price"]
+    assert type(plain) is OnPolicyLearner
+    rollout, same = sampler.sample(0).rollouts["focal"], plain_sampler.sample(0).rollouts["focal"]
+    np.testing.assert_array_equal(rollout.action, same.action)
+    columns = rollout.extra
+    assert {name for name in columns if name not in same.extra} == {INPUT + name for name in TARGETS}
+    price = columns[INPUT + "price"]
     assert price.shape == (STEPS, 2 * MARKETS, 1)
     np.testing.assert_array_equal(price[:, ::2], price[:, 1::2], "both seats of a market see one price")
     assert (np.diff(price, axis=0) != 0).any()
-    fills = columns[WATCHED + "fill"]
+    fills = columns[INPUT + "fill"]
     assert (np.diff(fills, axis=0) >= 0).all()
     assert fills[-1].max() > 0
     assert isinstance(learner, AuxiliaryLearner)
@@ -115,13 +112,12 @@ def test_what_is_watched_is_of_the_moment_and_the_policy_does_not_see_it() -> No
 
 def test_a_seat_that_was_never_there_teaches_nothing() -> None:
     learner, sampler = newborn(AGENTS[0])
-    experience = sampler.sample(0).experience["focal"]
-    assert experience.trajectory is not None
-    experience.trajectory.decided[:] = False
-    assert learner.learn(Experience(experience.reward, experience.trajectory)) == {}
+    rollout = sampler.sample(0).rollouts["focal"]
+    rollout.active[:] = False
+    assert learner.learn(rollout) == {}
 
 
 def test_it_needs_a_market_to_watch() -> None:
     learner, _ = newborn(AGENTS[0])
-    with pytest.raises(RuntimeError, match="call prepare before act"):
+    with pytest.raises(RuntimeError, match="call on_episode_start before act"):
         answer(learner, np.zeros((2, learner.policy().observation_size), np.float32), None)

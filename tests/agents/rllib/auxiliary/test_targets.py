@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from marl_market.agents.rllib.auxiliary.aggressor import NOBODY, Aggressor
+from marl_market.agents.rllib.auxiliary.aggressor import NO_TRADE, Aggressor
 from marl_market.agents.rllib.auxiliary.fill import Fill
 from marl_market.agents.rllib.auxiliary.mid_price import MidPrice
 from marl_market.agents.rllib.auxiliary.others_flow import OthersFlow
@@ -36,7 +36,7 @@ def market() -> EnvironmentSpec:
     return environment(groups, spec=market_spec(session_steps=STEPS))
 
 
-def told(target: AuxiliaryTask, *watched: float) -> list[float]:
+def targets_of(target: AuxiliaryTask, *inputs: float) -> list[float]:
     """Return the targets of one seat; the price changes by 2 ticks in a step, usually, and a size scale is 6 lots."""
     column = np.array(inputs, np.float32).reshape(-1, 1, 1)
     found = target.targets(column, market(), "focal")
@@ -45,37 +45,37 @@ def told(target: AuxiliaryTask, *watched: float) -> list[float]:
 
 
 def test_the_mid_price_of_some_steps_ahead() -> None:
-    np.testing.assert_array_equal(told(MidPrice(horizon=1), 1000, 1002, 996), [1, -3, NAN])
+    np.testing.assert_array_equal(targets_of(MidPrice(horizon=1), 1000, 1002, 996), [1, -3, NAN])
     expected = np.array([-4, -4, 3, NAN, NAN]) / np.sqrt(8)
-    np.testing.assert_allclose(told(MidPrice(horizon=2), 1000, 1002, 996, 998, 999), expected, rtol=1e-6)
+    np.testing.assert_allclose(targets_of(MidPrice(horizon=2), 1000, 1002, 996, 998, 999), expected, rtol=1e-6)
 
 
 def test_the_root_of_the_mean_squared_change_of_the_steps_ahead() -> None:
     expected = [np.sqrt((1 + 9) / 2), np.sqrt((9 + 1) / 2), np.sqrt(1 / 2), NAN, NAN]
-    np.testing.assert_allclose(told(Volatility(horizon=2), 1000, 1002, 996, 998, 998), expected, rtol=1e-6)
-    np.testing.assert_array_equal(told(Volatility(horizon=1), 1000, 1002, 1002), [1, 0, NAN])
+    np.testing.assert_allclose(targets_of(Volatility(horizon=2), 1000, 1002, 996, 998, 998), expected, rtol=1e-6)
+    np.testing.assert_array_equal(targets_of(Volatility(horizon=1), 1000, 1002, 1002), [1, 0, NAN])
 
 
 def test_a_fill_within_the_steps_ahead() -> None:
-    np.testing.assert_array_equal(told(Fill(horizon=2), 0, 0, 0, 1, 1, 4), [0, 1, 1, 1, NAN, NAN])
+    np.testing.assert_array_equal(targets_of(Fill(horizon=2), 0, 0, 0, 1, 1, 4), [0, 1, 1, 1, NAN, NAN])
 
 
 def test_the_first_to_take_in_the_steps_ahead() -> None:
     # What is watched before a decision is who took in the step before.
-    watched = (2, NOBODY, NOBODY, 0, 1, NOBODY, NOBODY)
-    np.testing.assert_array_equal(told(Aggressor(horizon=2), *inputs), [4, 0, 0, 1, 4, NAN, NAN])
-    np.testing.assert_array_equal(told(Aggressor(horizon=3), *inputs), [0, 0, 0, 1, NAN, NAN, NAN])
+    inputs = (2, NO_TRADE, NO_TRADE, 0, 1, NO_TRADE, NO_TRADE)
+    np.testing.assert_array_equal(targets_of(Aggressor(horizon=2), *inputs), [4, 0, 0, 1, 4, NAN, NAN])
+    np.testing.assert_array_equal(targets_of(Aggressor(horizon=3), *inputs), [0, 0, 0, 1, NAN, NAN, NAN])
 
 
 def test_what_each_group_buys_in_the_steps_ahead() -> None:
-    watched = np.array([[0, 6], [3, 6], [3, -6]], np.float32)[:, None]
+    inputs = np.array([[0, 6], [3, 6], [3, -6]], np.float32)[:, None]
     found = OthersFlow(horizon=1).targets(inputs, market(), "focal")
     np.testing.assert_array_equal(found[:, 0], [[0.5, 0], [0, -2], [NAN, NAN]])
 
 
 @pytest.mark.parametrize("target", [MidPrice(99), Volatility(99), Fill(99), Aggressor(99), OthersFlow(99)])
 def test_a_session_that_is_shorter_than_the_horizon_tells_nothing(target: AuxiliaryTask) -> None:
-    watched = np.ones((5, 3, 4), np.float32)
+    inputs = np.ones((5, 3, 4), np.float32)
     assert np.isnan(target.targets(inputs, market(), "focal")).all()
 
 
@@ -110,7 +110,7 @@ def first_takers(batch: BatchMarket, names: set[str]) -> list[float]:
             if event["kind"] == EventKind.FILLED and event["liquidity"] == Liquidity.TAKER
         ]
         counted = [number for number in takers if described.groups[int(number)].name in names]
-        found.append(counted[0] if counted else NOBODY)
+        found.append(counted[0] if counted else NO_TRADE)
     return found
 
 
@@ -121,7 +121,7 @@ def test_what_is_watched_is_what_the_market_holds() -> None:
     random = np.random.default_rng(0)
     all_names = {group.name for group in described.groups}
     takers: set[float] = set()
-    assert (Aggressor().record_inputs(batch, seats) == NOBODY).all(), "nobody has traded yet"
+    assert (Aggressor().record_inputs(batch, seats) == NO_TRADE).all(), "nobody has traded yet"
     for _ in range(STEPS):
         batch.step(random.uniform(-1, 1, (3, 2, 4)).astype(np.float32))
         price = MidPrice().record_inputs(batch, seats)

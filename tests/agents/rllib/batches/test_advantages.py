@@ -10,12 +10,13 @@ from ray.rllib.env.single_agent_episode import SingleAgentEpisode
 from ray.rllib.evaluation.postprocessing import Postprocessing
 from ray.rllib.utils.postprocessing.value_predictions import compute_value_targets
 
+from marl_market.agents.rllib.algorithms.algorithm import GroupSpec
 from marl_market.agents.rllib.algorithms.ppo import PPO
 from marl_market.agents.rllib.batches.advantages import GAEConnector, generalized_advantages
-from marl_market.agents.rllib.batches.rollout import Rollout
+from marl_market.agents.rollout import Rollout
 from tests.agents.rllib.synthetic import ACTION, OBSERVATION_SIZE, collect
 
-DISCOUNT, TRACE_DECAY = 0.97, 0.9
+DISCOUNT, GAE_LAMBDA = 0.97, 0.9
 
 
 def trajectories(seed: int = 0, steps: int = 40, rows: int = 7) -> dict[str, Any]:
@@ -27,7 +28,7 @@ def trajectories(seed: int = 0, steps: int = 40, rows: int = 7) -> dict[str, Any
         "value": value[:-1],
         "next_value": np.where(truncated, random.standard_normal((steps, rows)), value[1:]).astype(np.float32),
         "reward": random.standard_normal((steps, rows)).astype(np.float32),
-        "decided": np.ones((steps, rows), bool),
+        "active": np.ones((steps, rows), bool),
         "terminated": terminated,
         "truncated": truncated,
     }
@@ -43,18 +44,18 @@ def test_advantages_equal_the_sum_of_equation_16() -> None:
             for step in range(start, steps):
                 following = 0.0 if columns["terminated"][step, row] else columns["next_value"][step, row]
                 total += weight * (columns["reward"][step, row] + DISCOUNT * following - columns["value"][step, row])
-                weight *= DISCOUNT * TRACE_DECAY
+                weight *= DISCOUNT * GAE_LAMBDA
                 if columns["terminated"][step, row] or columns["truncated"][step, row]:
                     break
             expected[start, row] = total
-    advantage = generalized_advantages(**columns, discount=DISCOUNT, gae_lambda=TRACE_DECAY)
+    advantage = generalized_advantages(**columns, discount=DISCOUNT, gae_lambda=GAE_LAMBDA)
     assert advantage.dtype == np.float32
     np.testing.assert_allclose(advantage, expected, atol=1e-5)
 
 
 def test_advantages_equal_those_of_rllib() -> None:
     columns = trajectories(seed=1)
-    advantage = generalized_advantages(**columns, discount=DISCOUNT, gae_lambda=TRACE_DECAY)
+    advantage = generalized_advantages(**columns, discount=DISCOUNT, gae_lambda=GAE_LAMBDA)
     for row in range(advantage.shape[1]):
         value, following, reward, _, terminated, truncated = (column[:, row] for column in columns.values())
         ends = terminated | truncated
@@ -67,7 +68,7 @@ def test_advantages_equal_those_of_rllib() -> None:
             np.insert(terminated.astype(np.float32), place, 0.0),
             np.insert(ends.astype(np.float32), place, 1.0),
             DISCOUNT,
-            TRACE_DECAY,
+            GAE_LAMBDA,
         )
         theirs = np.delete(targets, place + np.arange(len(place))) - value
         np.testing.assert_allclose(advantage[:, row], theirs, atol=1e-5)
@@ -76,28 +77,16 @@ def test_advantages_equal_those_of_rllib() -> None:
 def episodes_of(rollout: Rollout) -> list[SingleAgentEpisode]:
     """Cut a rollout into RLlib's episode objects, row by row."""
     episodes = []
-    steps, rows = rollout.reward.shape
-    finals = {
-        (step, row): last
-        for step, row, last in zip(rollout.final_step, rollout.final_row, rollout.final_observation, strict=True)
-    }
-    for row in range(rows):
+    for row in range(rollout.reward.shape[1]):
         start = 0
-        for step in range(steps):
-            if not (rollout.terminated[step, row] or rollout.truncated[step, row] or step == steps - 1):
-                continue
-            last = finals.get((step, row), rollout.observation[step + 1, row])
+        for step in np.flatnonzero(rollout.done[:, row]).tolist():
             taken = slice(start, step + 1)
             episode = SingleAgentEpisode(
-                observations=[*rollout.observation[taken, row], last],
+                observations=list(rollout.observation[start : step + 2, row]),
                 actions=list(rollout.action[taken, row]),
                 rewards=list(rollout.reward[taken, row]),
-                terminated=bool(rollout.terminated[step, row]),
-                truncated=bool(rollout.truncated[step, row] and not rollout.terminated[step, row]),
-                extra_model_outputs={
-                    Columns.ACTION_LOGP: list(rollout.action_logp[taken, row]),
-                    Columns.ACTION_DIST_INPUTS: list(rollout.action_dist_inputs[taken, row]),
-                },
+                terminated=True,
+                extra_model_outputs={name: list(values[taken, row]) for name, values in rollout.extra.items()},
                 len_lookback_buffer=0,
             )
             episodes.append(episode.to_numpy())
@@ -106,13 +95,13 @@ def episodes_of(rollout: Rollout) -> list[SingleAgentEpisode]:
 
 
 def test_the_batch_equals_that_of_rllibs_own_pipeline() -> None:
-    learner = PPO(discount=DISCOUNT, gae_lambda=TRACE_DECAY).build(OBSERVATION_SIZE, ACTION, seed=3)
+    learner = PPO(discount=DISCOUNT, gae_lambda=GAE_LAMBDA).build(GroupSpec(OBSERVATION_SIZE, ACTION), seed=3)
     rollout = collect(learner, np.random.default_rng(4), end_probability=0.1)
-    module = learner._learner._learner.module
-    ours = GAEConnector(DISCOUNT, TRACE_DECAY)(rl_module=module, batch={}, episodes=[rollout])
+    module = learner._rllib_learner.module
+    ours = GAEConnector(DISCOUNT, GAE_LAMBDA)(rl_module=module, batch={}, episodes=[rollout])
 
     spaces = {DEFAULT_MODULE_ID: (module[DEFAULT_MODULE_ID].observation_space, module[DEFAULT_MODULE_ID].action_space)}
-    stock: Any = PPOConfig().training(gamma=DISCOUNT, lambda_=TRACE_DECAY).build_learner(spaces=spaces)
+    stock: Any = PPOConfig().training(gamma=DISCOUNT, lambda_=GAE_LAMBDA).build_learner(spaces=spaces)
     theirs = stock._learner_connector(
         rl_module=module, batch={}, episodes=episodes_of(rollout), shared_data={}, metrics=stock.metrics
     )[DEFAULT_MODULE_ID]
@@ -135,13 +124,13 @@ def test_the_batch_equals_that_of_rllibs_own_pipeline() -> None:
 
 def test_a_decision_before_a_sleep_is_credited_with_all_that_follows_until_the_next() -> None:
     """Two rows by hand: one sleeps through steps 1 and 2, the other comes in step 1 and leaves in step 3, asleep."""
-    decided = np.array([[1, 0], [0, 1], [0, 1], [1, 0], [1, 0]], np.bool_)
+    active = np.array([[1, 0], [0, 1], [0, 1], [1, 0], [1, 0]], np.bool_)
     terminated = np.array([[0, 0], [0, 0], [0, 0], [0, 1], [1, 1]], np.bool_)
     reward = np.array([[1.0, 0.0], [2.0, 3.0], [4.0, 5.0], [8.0, 7.0], [16.0, 0.0]], np.float32)
     value = np.array([[0.5, 9.0], [9.0, 0.25], [9.0, 0.75], [1.5, 9.0], [2.5, 9.0]], np.float32)
     next_value = np.concatenate([value[1:], np.full((1, 2), 9.0, np.float32)])
     advantage = generalized_advantages(
-        value, next_value, reward, decided, terminated, np.zeros_like(terminated), discount=0.5, gae_lambda=0.8
+        value, next_value, reward, active, terminated, np.zeros_like(terminated), discount=0.5, gae_lambda=0.8
     )
     # First row: steps 4, 3, then 0 with the rewards of three steps and step 3 worth 1/8.
     last = 16.0 - 2.5
@@ -156,52 +145,52 @@ def test_a_decision_before_a_sleep_is_credited_with_all_that_follows_until_the_n
 
 def test_a_truncation_in_a_sleep_is_worth_its_final_observation() -> None:
     """What comes after the truncation is of another episode, which begins with steps that are not there."""
-    decided, truncated = np.array([[1], [0], [0], [1]], np.bool_), np.array([[0], [1], [0], [0]], np.bool_)
+    active, truncated = np.array([[1], [0], [0], [1]], np.bool_), np.array([[0], [1], [0], [0]], np.bool_)
     reward, value = (
         np.array([[1.0], [2.0], [64.0], [4.0]], np.float32),
         np.array([[0.5], [9.0], [9.0], [0.0]], np.float32),
     )
     next_value = np.array([[9.0], [6.0], [9.0], [0.0]], np.float32)
     advantage = generalized_advantages(
-        value, next_value, reward, decided, np.zeros_like(truncated), truncated, discount=0.5, gae_lambda=0.8
+        value, next_value, reward, active, np.zeros_like(truncated), truncated, discount=0.5, gae_lambda=0.8
     )
     assert advantage[0, 0] == 1.0 + 0.5 * (2.0 + 0.5 * 6.0) - 0.5
 
 
 def test_only_decisions_reach_the_batch() -> None:
-    learner = PPO().build(OBSERVATION_SIZE, ACTION, seed=3)
+    learner = PPO().build(GroupSpec(OBSERVATION_SIZE, ACTION), seed=3)
     rollout = collect(learner, np.random.default_rng(4))
-    rollout.decided[:] = np.random.default_rng(5).random(rollout.decided.shape) < 0.4
-    connector = GAEConnector(DISCOUNT, TRACE_DECAY)
-    batch = connector(rl_module=learner._learner._learner.module, batch={}, episodes=[rollout])[DEFAULT_MODULE_ID]
-    assert {len(values) for values in batch.values()} == {len(rollout)} == {int(rollout.decided.sum())}
-    seen = rollout.observation[:-1][rollout.decided]
+    rollout.active[:] = np.random.default_rng(5).random(rollout.active.shape) < 0.4
+    connector = GAEConnector(DISCOUNT, GAE_LAMBDA)
+    batch = connector(rl_module=learner._rllib_learner.module, batch={}, episodes=[rollout])[DEFAULT_MODULE_ID]
+    assert {len(values) for values in batch.values()} == {len(rollout)} == {int(rollout.active.sum())}
+    seen = rollout.observation[:-1][rollout.active]
     assert np.array_equal(np.sort(batch[Columns.OBS].numpy(), axis=0), np.sort(seen, axis=0))
 
 
 def test_several_rollouts_make_one_batch() -> None:
-    learner = PPO().build(OBSERVATION_SIZE, ACTION, seed=3)
+    learner = PPO().build(GroupSpec(OBSERVATION_SIZE, ACTION), seed=3)
     random = np.random.default_rng(4)
     rollouts = [collect(learner, random, rows=rows) for rows in (2, 3)]
-    connector = GAEConnector(DISCOUNT, TRACE_DECAY)
-    batch = connector(rl_module=learner._learner._learner.module, batch={}, episodes=rollouts)[DEFAULT_MODULE_ID]
+    connector = GAEConnector(DISCOUNT, GAE_LAMBDA)
+    batch = connector(rl_module=learner._rllib_learner.module, batch={}, episodes=rollouts)[DEFAULT_MODULE_ID]
     assert {len(values) for values in batch.values()} == {16 * 5}
 
 
 def test_neighbors_in_time_are_no_neighbors_in_the_batch() -> None:
-    learner = PPO().build(OBSERVATION_SIZE, ACTION, seed=3)
+    learner = PPO().build(GroupSpec(OBSERVATION_SIZE, ACTION), seed=3)
     rollout = collect(learner, np.random.default_rng(4), steps=64, rows=4)
     rollout.observation[:, :, 0] = np.arange(65)[:, None]
-    connector = GAEConnector(DISCOUNT, TRACE_DECAY)
-    batch = connector(rl_module=learner._learner._learner.module, batch={}, episodes=[rollout])[DEFAULT_MODULE_ID]
+    connector = GAEConnector(DISCOUNT, GAE_LAMBDA)
+    batch = connector(rl_module=learner._rllib_learner.module, batch={}, episodes=[rollout])[DEFAULT_MODULE_ID]
     step = batch[Columns.OBS][:, 0].numpy()
     assert abs(np.corrcoef(step[:-1], step[1:])[0, 1]) < 0.3
 
 
 def test_a_learner_of_two_modules_is_refused() -> None:
-    module = PPO().build(OBSERVATION_SIZE, ACTION, seed=3)._module
+    module = PPO().build(GroupSpec(OBSERVATION_SIZE, ACTION), seed=3).module
     several = MultiRLModule()
     several.add_module("first", module)
     several.add_module("second", module)
     with pytest.raises(ValueError, match=r"\['first', 'second'\]"):
-        GAEConnector(DISCOUNT, TRACE_DECAY)(rl_module=several, episodes=[])
+        GAEConnector(DISCOUNT, GAE_LAMBDA)(rl_module=several, episodes=[])

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 from gymnasium.spaces import Discrete, MultiDiscrete, Tuple
-from marl_market.agents.rllib.batches.rollout import Rollout
 from ray.rllib.core import DEFAULT_MODULE_ID
 from ray.rllib.core.columns import Columns
 from ray.rllib.core.models.base import ENCODER_OUT
@@ -17,13 +16,16 @@ from ray.rllib.evaluation.postprocessing import Postprocessing
 
 from marl_market.agents.interfaces import initial_state
 from marl_market.agents.policies.fixed_policy import CompiledPolicy
+from marl_market.agents.rllib.algorithms.algorithm import GroupSpec
 from marl_market.agents.rllib.algorithms.appo import APPO
 from marl_market.agents.rllib.algorithms.ppo import PPO
 from marl_market.agents.rllib.batches.advantages import generalized_advantages
-from marl_market.agents.rllib.batches.recurrent import chunks_of, flatten_state, state_size_of, unflatten_state
+from marl_market.agents.rllib.batches.recurrent import chunks_of
 from marl_market.agents.rllib.learners.on_policy import OnPolicyLearner
 from marl_market.agents.rllib.networks.action_distribution import action_components
 from marl_market.agents.rllib.networks.policy import TorchPolicy
+from marl_market.agents.rllib.networks.recurrent_state import flatten_state, state_size_of, unflatten_state
+from marl_market.agents.rollout import Rollout
 from marl_market.env.interface.spaces import continuous
 from tests.agents.answers import answer
 from tests.agents.rllib.algorithms.test_ppo import assert_equal_states
@@ -48,12 +50,12 @@ def ppo(space: Any = SPACES["discrete"], seed: int = 7, **fields: Any) -> OnPoli
         "minibatch_size": 264,
         "output_scale": 1.0,
     }
-    return PPO(**{**chosen, **fields}).build(SIZE, space, seed)
+    return PPO(**{**chosen, **fields}).build(GroupSpec(SIZE, space), seed)
 
 
 def appo(space: Any = SPACES["discrete"], seed: int = 7, **fields: Any) -> OnPolicyLearner:
     chosen = {"hidden": (16,), "lstm_size": CELLS, "minibatch_rows": 8, "output_scale": 1.0}
-    return APPO(**{**chosen, **fields}).build(SIZE, space, STEPS, seed)
+    return APPO(**{**chosen, **fields}).build(GroupSpec(SIZE, space, STEPS), seed)
 
 
 def play(
@@ -62,17 +64,17 @@ def play(
     """Return sessions of random observations, or of those of `seen`, in which rows sleep by chance."""
     observation = random.standard_normal((STEPS + 1, ROWS, SIZE), dtype=np.float32)
     reward_of = None if seen is None else seen(observation, random)
-    decided = random.random((STEPS, ROWS)) >= sleeps
+    active = random.random((STEPS, ROWS)) >= sleeps
     state, played = initial_state(learner, ROWS), []
-    numbers = action_components(learner._module.action_space)[-1].numbers.stop
+    numbers = action_components(learner.module.action_space)[-1].dimensions.stop
     for step in range(STEPS):
         noise = random.standard_normal((ROWS, 3), dtype=np.float32)[:, :numbers]
         decision = learner.act(observation[step], state, noise)
-        state = np.where(decided[step][:, None], decision.state, state)
+        state = np.where(active[step][:, None], decision.state, state)
         played.append(decision)
     action = np.stack([each.action for each in played])
     reward = random.standard_normal((STEPS, ROWS)).astype(np.float32) if reward_of is None else reward_of(action)
-    return replace(closed_rollout(observation, action, reward, [each.columns for each in played]), decided=decided)
+    return replace(closed_rollout(observation, action, reward, [each.extra for each in played]), active=active)
 
 
 def cue(observation: Any, random: np.random.Generator) -> Callable[[Any], Any]:
@@ -84,7 +86,7 @@ def cue(observation: Any, random: np.random.Generator) -> Callable[[Any], Any]:
 
 
 def batch_of(learner: OnPolicyLearner, rollout: Rollout) -> Any:
-    rllib = learner._learner._learner
+    rllib = learner._rllib_learner
     return rllib._learner_connector(rl_module=rllib.module, batch={}, episodes=[rollout], shared_data={})[
         DEFAULT_MODULE_ID
     ]
@@ -109,7 +111,7 @@ def test_it_learns_to_remember_what_it_saw_at_first(build: Callable[..., OnPolic
 def test_what_is_learned_from_is_what_was_done(build: Callable[..., OnPolicyLearner], space: Any) -> None:
     learner = build(space)
     rollout = play(learner, np.random.default_rng(3), sleeps=0.4)
-    batch, module = batch_of(learner, rollout), learner._module
+    batch, module = batch_of(learner, rollout), learner.module
     with torch.no_grad():
         output = module.forward_train(batch)
     policy = module.get_train_action_dist_cls()
@@ -118,7 +120,7 @@ def test_what_is_learned_from_is_what_was_done(build: Callable[..., OnPolicyLear
     assert int(learned.sum()) == len(rollout)
     np.testing.assert_allclose(logp[learned], batch[Columns.ACTION_LOGP][learned], atol=1e-5)
     np.testing.assert_array_equal(
-        np.sort(batch[Columns.ACTION_LOGP][learned].numpy()), np.sort(rollout.action_logp[rollout.decided])
+        np.sort(batch[Columns.ACTION_LOGP][learned].numpy()), np.sort(rollout.extra["action_logp"][rollout.active])
     )
     # Memories matter, or the comparison says nothing.
     for state in batch[Columns.STATE_IN].values():
@@ -133,17 +135,19 @@ def test_what_is_learned_from_is_what_was_done(build: Callable[..., OnPolicyLear
 def test_the_critic_remembers_whole_sessions() -> None:
     learner = ppo(discount=0.9, gae_lambda=0.8)
     rollout = play(learner, np.random.default_rng(3), sleeps=0.4)
-    module, value = learner._module, np.zeros((STEPS + 1, ROWS), np.float32)
+    module, value = learner.module, np.zeros((STEPS + 1, ROWS), np.float32)
     for row in range(ROWS):
-        steps = np.flatnonzero(rollout.decided[:, row])
+        steps = np.flatnonzero(rollout.active[:, row])
         state = unflatten_state(torch.zeros(1, state_size_of(module)))
         seen = torch.from_numpy(rollout.observation[steps, row])[None]
         with torch.no_grad():
             encoded = module.encoder.critic_encoder({Columns.OBS: seen, Columns.STATE_IN: state})
             value[steps, row] = module.vf(encoded[ENCODER_OUT])[0, :, 0]
-    ended, cut = rollout.terminated, rollout.truncated
-    advantage = generalized_advantages(value[:-1], value[1:], rollout.reward, rollout.decided, ended, cut, 0.9, 0.8)
-    wanted = (advantage + value[:-1])[rollout.decided]
+    done = rollout.done
+    advantage = generalized_advantages(
+        value[:-1], value[1:], rollout.reward, rollout.active, done, np.zeros_like(done), 0.9, 0.8
+    )
+    wanted = (advantage + value[:-1])[rollout.active]
     batch = batch_of(learner, rollout)
     found = batch[Postprocessing.VALUE_TARGETS][batch[Columns.LOSS_MASK]].numpy()
     np.testing.assert_allclose(np.sort(found), np.sort(wanted), atol=1e-5)
@@ -154,22 +158,22 @@ def test_the_critic_remembers_whole_sessions() -> None:
 
 def test_parts_are_all_decisions_in_their_order() -> None:
     rollout = play(ppo(), np.random.default_rng(3), sleeps=0.4)
-    rollout.decided[:, 5] = False
+    rollout.active[:, 5] = False
     chunks = chunks_of(rollout, LENGTH)
     assert (np.diff(chunks.number) >= 0).all()
     for row in range(ROWS):
         of_row = chunks.row == row
         steps = np.concatenate([*chunks.step[of_row], []])[np.concatenate([*chunks.valid[of_row], []]).astype(bool)]
-        np.testing.assert_array_equal(steps, np.flatnonzero(rollout.decided[:, row]))
+        np.testing.assert_array_equal(steps, np.flatnonzero(rollout.active[:, row]))
     taken = chunks.take(rollout.reward)
-    np.testing.assert_array_equal(chunks.put(taken, STEPS, ROWS), np.where(rollout.decided, rollout.reward, 0))
+    np.testing.assert_array_equal(chunks.put(taken, STEPS, ROWS), np.where(rollout.active, rollout.reward, 0))
 
 
 def test_a_row_of_two_episodes_is_refused() -> None:
     learner = ppo()
     rollout = play(learner, np.random.default_rng(3))
     rollout.terminated[4, 2] = True
-    with pytest.raises(ValueError, match="a memory begins and ends with the session"):
+    with pytest.raises(ValueError, match="a hidden state begins and ends with the session"):
         learner.learn(rollout)
 
 
@@ -181,9 +185,9 @@ def test_a_memory_is_a_value(build: Callable[..., OnPolicyLearner]) -> None:
     np.testing.assert_array_equal(flatten_state(unflatten_state(torch.from_numpy(first.state))), first.state)
     again = [learner.act(observation[1], first.state, None) for _ in range(2)]
     np.testing.assert_array_equal(again[0].state, again[1].state)
-    np.testing.assert_array_equal(again[0].columns["action_dist_inputs"], again[1].columns["action_dist_inputs"])
+    np.testing.assert_array_equal(again[0].extra["action_dist_inputs"], again[1].extra["action_dist_inputs"])
     fresh = learner.act(observation[1], initial_state(learner, 5), None)
-    assert (fresh.columns["action_dist_inputs"] != again[0].columns["action_dist_inputs"]).any()
+    assert (fresh.extra["action_dist_inputs"] != again[0].extra["action_dist_inputs"]).any()
 
 
 @pytest.mark.parametrize("build", [ppo, appo])

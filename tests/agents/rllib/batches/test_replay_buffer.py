@@ -1,26 +1,26 @@
 import numpy as np
 import pytest
 
-from marl_market.agents.interfaces import Trajectory
-from marl_market.agents.rllib.batches.replay_buffer import Replay, transitions
+from marl_market.agents.rllib.batches.replay_buffer import ReplayBuffer, transitions
+from marl_market.agents.rollout import Rollout
 
 STEPS, ROWS, DISCOUNT = 5, 2, 0.5
 
 
-def trajectory(masked: bool = False) -> tuple[Trajectory, np.ndarray]:
+def rollout_of_numbers(masked: bool = False) -> Rollout:
     """Return a session whose observations are the numbers of step and row."""
     step, row = np.meshgrid(np.arange(STEPS + 1), np.arange(ROWS), indexing="ij")
     observation = np.stack([step, row], axis=2).astype(np.float32)
     mask = (10 * step + row)[:, :, None].astype(np.uint8) if masked else None
     reward = (2.0 ** np.arange(STEPS))[:, None].repeat(ROWS, axis=1).astype(np.float32)
-    decided, left = np.ones((STEPS, ROWS), np.bool_), np.zeros((STEPS, ROWS), np.bool_)
-    return Trajectory(observation, np.zeros((STEPS, ROWS, 1), np.float32), decided, left, {}, mask), reward
+    active, terminated = np.ones((STEPS, ROWS), np.bool_), np.zeros((STEPS, ROWS), np.bool_)
+    return Rollout(reward, active, terminated, observation, np.zeros((STEPS, ROWS, 1), np.float32), mask)
 
 
 @pytest.mark.parametrize("n_step", [1, 3, 9])
 def test_a_transition_reaches_as_far_as_the_lookahead_and_the_close_allow(n_step: int) -> None:
-    session, reward = trajectory(masked=True)
-    columns = transitions(session, reward, session.action, n_step, DISCOUNT)
+    rollout = rollout_of_numbers(masked=True)
+    columns = transitions(rollout, rollout.action, n_step, DISCOUNT)
     assert {len(values) for values in columns.values()} == {STEPS * ROWS}
     for place in range(STEPS * ROWS):
         step, row = columns["obs"][place].tolist()
@@ -35,11 +35,11 @@ def test_a_transition_reaches_as_far_as_the_lookahead_and_the_close_allow(n_step
 
 @pytest.mark.parametrize("n_step", [1, 2, 9])
 def test_a_transition_goes_from_one_decision_to_another_and_never_behind_an_end(n_step: int) -> None:
-    session, reward = trajectory(masked=True)
+    rollout = rollout_of_numbers(masked=True)
     # Row 0 sleeps in steps 1 and 2, and the close comes in a sleep; row 1 comes in step 1 and leaves in step 3.
-    session.decided[:] = np.array([[1, 0, 0, 1, 0], [0, 1, 1, 0, 0]], bool).T
-    session.left[3, 1] = True
-    columns = transitions(session, reward, session.action, n_step, DISCOUNT)
+    rollout.active[:] = np.array([[1, 0, 0, 1, 0], [0, 1, 1, 0, 0]], bool).T
+    rollout.terminated[3, 1] = True
+    columns = transitions(rollout, rollout.action, n_step, DISCOUNT)
     reached = {
         1: {(0, 0): (3, False), (3, 0): (5, True), (1, 1): (2, False), (2, 1): (4, True)},
         2: {(0, 0): (5, True), (3, 0): (5, True), (1, 1): (4, True), (2, 1): (4, True)},
@@ -60,7 +60,7 @@ def numbered(first: int, count: int) -> dict[str, np.ndarray]:
 
 
 def test_the_oldest_make_room_in_order() -> None:
-    replay = Replay(6)
+    replay = ReplayBuffer(6)
     replay.add(numbered(0, 4))
     assert len(replay) == 4
     assert set(replay.sample(200, np.random.default_rng(0))["number"].tolist()) == {0, 1, 2, 3}
@@ -76,7 +76,7 @@ def test_the_oldest_make_room_in_order() -> None:
 
 
 def test_a_resumed_ring_goes_on_as_if_never_stopped() -> None:
-    replay, resumed = Replay(6), Replay(6)
+    replay, resumed = ReplayBuffer(6), ReplayBuffer(6)
     replay.add(numbered(0, 4))
     for _ in range(2):  # once before it is full, once after
         state = replay.get_state()

@@ -9,10 +9,11 @@ from ray.rllib.algorithms.impala.torch.vtrace_torch_v2 import make_time_major, v
 from ray.rllib.core import DEFAULT_MODULE_ID
 from ray.rllib.core.columns import Columns
 
+from marl_market.agents.rllib.algorithms.algorithm import GroupSpec
 from marl_market.agents.rllib.algorithms.appo import APPO
 from marl_market.agents.rllib.batches.advantages import generalized_advantages
-from marl_market.agents.rllib.batches.rollout import Rollout
 from marl_market.agents.rllib.batches.vtrace_sequences import entries_of
+from marl_market.agents.rollout import Rollout
 from tests.agents.answers import answer
 from tests.agents.rllib.synthetic import OBSERVATION_SIZE, closed_rollout
 
@@ -30,29 +31,30 @@ def sleepy(learner: Any) -> Rollout:
         answer(learner, seen, random.standard_normal((ROWS, 1), dtype=np.float32), np.ones((ROWS, CHOICES), np.uint8))
         for seen in observation[:-1]
     ]
-    decided = random.random((STEPS, ROWS)) < 0.4
-    decided[:, 0], decided[0, 1:], decided[5:, 1] = False, True, False
+    active = random.random((STEPS, ROWS)) < 0.4
+    active[:, 0], active[0, 1:], active[5:, 1] = False, True, False
     terminated = np.zeros((STEPS, ROWS), bool)
-    terminated[-1] = terminated[6, 1] = True
+    terminated[6, 1] = True
     reward = random.standard_normal((STEPS, ROWS)).astype(np.float32)
     reward[7:, 1] = 0
     action = np.stack([each.action for each in played])
     return replace(
-        closed_rollout(observation, action, reward, [each.columns for each in played]),
-        decided=decided,
+        closed_rollout(
+            observation, action, reward, [each.extra for each in played], np.ones((STEPS, ROWS, CHOICES), np.uint8)
+        ),
+        active=active,
         terminated=terminated,
-        action_mask=np.ones((STEPS, ROWS, CHOICES), np.uint8),
     )
 
 
 def test_v_trace_of_decisions_is_what_generalized_advantages_say_of_the_steps() -> None:
-    learner = APPO(discount=DISCOUNT).build(OBSERVATION_SIZE, Discrete(CHOICES), STEPS, seed=1)
+    learner = APPO(discount=DISCOUNT).build(GroupSpec(OBSERVATION_SIZE, Discrete(CHOICES), STEPS), seed=1)
     rollout = sleepy(learner)
-    rllib = learner._learner._learner
+    rllib = learner._rllib_learner
     batch = rllib._learner_connector(rl_module=rllib.module, batch={}, episodes=[rollout])[DEFAULT_MODULE_ID]
     assert len(batch[Columns.OBS]) == entries_of(rollout) == (ROWS - 1) * STEPS
     assert batch[Columns.LOSS_MASK].sum() == len(rollout)
-    module = learner._module
+    module = learner.module
     with torch.no_grad():
         value = module.compute_values({Columns.OBS: torch.from_numpy(rollout.observation)}).numpy()
         batch_value = module.compute_values(batch)
@@ -60,27 +62,28 @@ def test_v_trace_of_decisions_is_what_generalized_advantages_say_of_the_steps() 
         make_time_major(column, trajectory_len=STEPS)
         for column in (batch_value, batch[Columns.REWARDS], batch[Columns.TERMINATEDS], batch[Columns.LOSS_MASK])
     ]
-    values, reward, terminated, decided = columns
+    values, reward, terminated, active = columns
     same = torch.zeros_like(values)
     target, _ = vtrace_torch(
         target_action_log_probs=same,
         behaviour_action_log_probs=same,
-        discounts=(1.0 - terminated.float()) * DISCOUNT * decided.float(),
+        discounts=(1.0 - terminated.float()) * DISCOUNT * active.float(),
         rewards=reward,
         values=values,
         bootstrap_values=same[0],
     )
     # Without a difference between the policies V-trace is the plain return: generalized advantages of lambda 1.
+    done = rollout.done
     advantage = generalized_advantages(
-        value[:-1], value[1:], rollout.reward, rollout.decided, rollout.terminated, rollout.truncated, DISCOUNT, 1.0
+        value[:-1], value[1:], rollout.reward, rollout.active, done, np.zeros_like(done), DISCOUNT, 1.0
     )
-    wanted = (advantage + value[:-1])[rollout.decided]
-    np.testing.assert_allclose(np.sort(target[decided].numpy()), np.sort(wanted), atol=1e-5)
+    wanted = (advantage + value[:-1])[rollout.active]
+    np.testing.assert_allclose(np.sort(target[active].numpy()), np.sort(wanted), atol=1e-5)
 
 
 @pytest.mark.parametrize("minibatch_rows", [3, 100])
 def test_appo_learns_from_rows_that_sleep(minibatch_rows: int) -> None:
     agent = APPO(discount=DISCOUNT, minibatch_rows=minibatch_rows)
-    learner = agent.build(OBSERVATION_SIZE, Discrete(CHOICES), STEPS, seed=1)
+    learner = agent.build(GroupSpec(OBSERVATION_SIZE, Discrete(CHOICES), STEPS), seed=1)
     metrics = learner.learn(sleepy(learner))
     assert np.isfinite(list(metrics.values())).all()

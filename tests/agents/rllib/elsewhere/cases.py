@@ -16,7 +16,6 @@ from marl_market.agents.interfaces import Learner
 from marl_market.agents.learning_device import learning_on
 from marl_market.agents.rllib.algorithms.appo import APPO
 from marl_market.agents.rllib.algorithms.ppo import PPO
-from marl_market.agents.rllib.learners.learner import RLlibLearner
 from marl_market.agents.sampling.sampler import Sampler
 from marl_market.env.actions.limit_grid import LimitGrid
 from marl_market.env.actions.order_mixed import OrderMixed
@@ -62,13 +61,8 @@ def born(market: EnvironmentSpec, seed: int = 1, device: str = "cpu") -> Any:
         return agent.learner(market, "focal", seed)
 
 
-def wrapped(learner: Any) -> RLlibLearner:
-    return learner if isinstance(learner, RLlibLearner) else wrapped(learner._learner)
-
-
 def assert_acts_by_what_it_learned(learner: Any) -> None:
-    inner = wrapped(learner)
-    acting, learning = inner.module.state_dict(), inner._learning.state_dict()
+    acting, learning = learner.module.state_dict(), learner._learning_module.state_dict()
     assert {values.device for values in acting.values()} == {torch.device("cpu")}
     assert {values.device for values in learning.values()} == {DEVICE}
     assert all(torch.equal(acting[name], learning[name].cpu()) for name in acting)
@@ -86,8 +80,8 @@ def test_tensors_of_two_devices_do_not_meet() -> None:
 def test_a_learner_is_born_where_it_was_told_to() -> None:
     market = described("mixed")
     here, there, again = born(market), born(market, device="elsewhere"), born(market)
-    assert [wrapped(each)._learner.device.type for each in (here, there, again)] == ["cpu", DEVICE.type, "cpu"]
-    assert wrapped(here).module is wrapped(here)._learning
+    assert [each._rllib_learner.device.type for each in (here, there, again)] == ["cpu", DEVICE.type, "cpu"]
+    assert here.module is here._learning_module
     assert_equal_states(there.get_state(), here.get_state())
     assert_acts_by_what_it_learned(there)
     assert not ray.is_initialized()
@@ -96,7 +90,7 @@ def test_a_learner_is_born_where_it_was_told_to() -> None:
 def sampled(market: EnvironmentSpec, learner: Learner) -> Iterator[Any]:
     sampler = Sampler(BatchMarket(market, MARKETS), {"focal": learner}, 1)
     for number in range(2):
-        yield sampler.sample(number).experience["focal"]
+        yield sampler.sample(number).rollouts["focal"]
 
 
 def assert_equal(first: Any, second: Any, but_for: float) -> None:
@@ -112,8 +106,8 @@ def test_it_learns_the_same_and_goes_on_on_either_device(name: str) -> None:
     market = described(name)
     but_for = 1e-5 if "lstm" in name else 0.0  # the cell of a GPU rounds otherwise
     here, there = born(market), born(market, device="elsewhere")
-    for number, experience in enumerate(sampled(market, there)):
-        assert_equal(there.learn(experience), here.learn(experience), but_for)
+    for number, rollout in enumerate(sampled(market, there)):
+        assert_equal(there.learn(rollout), here.learn(rollout), but_for)
         assert_acts_by_what_it_learned(there)
         if number == 0:
             saved = [pickle.loads(pickle.dumps(each.get_state())) for each in (here, there)]
@@ -144,8 +138,8 @@ def test_a_clone_learns_on_from_its_teacher(name: str) -> None:
         there, same = test_cloned.cloned(market)
     assert same == metrics
     assert_acts_by_what_it_learned(there)
-    for experience in sampled(market, there):
-        assert there.learn(experience) == here.learn(experience)
+    for rollout in sampled(market, there):
+        assert there.learn(rollout) == here.learn(rollout)
     assert_equal_states(there.get_state(), here.get_state())
 
 

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,21 +14,23 @@ from ray.rllib.algorithms.dqn.dqn_learner import QF_NEXT_PREDS, QF_TARGET_NEXT_P
 from ray.rllib.core.columns import Columns
 from ray.rllib.utils.schedules.scheduler import Scheduler
 
-from marl_market.agents.interfaces import Experience, Trajectory
 from marl_market.agents.policies.fixed_policy import CompiledPolicy
+from marl_market.agents.rllib.algorithms.algorithm import GroupSpec
 from marl_market.agents.rllib.algorithms.dqn import DQN
 from marl_market.agents.rllib.algorithms.sac import SAC
+from marl_market.agents.rllib.algorithms.tqc import TQC
 from marl_market.agents.rllib.learners.off_policy import OffPolicyLearner
-from marl_market.agents.rllib.networks.categorical import MASKED
+from marl_market.agents.rllib.networks.action_distribution import MASKED
 from marl_market.agents.rllib.networks.masked_module import NEXT_ACTION_MASK
 from marl_market.agents.rllib.networks.policy import TorchPolicy
+from marl_market.agents.rollout import Rollout
 from marl_market.env.actions.market_discrete import MarketDiscrete
 from marl_market.env.interface.spaces import continuous
 from marl_market.env.population.group import Group
 from marl_market.env.timing.chosen_delay import ChosenDelay
 from tests.agents.answers import answer
 from tests.agents.rllib.algorithms.test_ppo import assert_equal_states
-from tests.agents.rllib.synthetic import OBSERVATION_SIZE, best_action
+from tests.agents.rllib.synthetic import OBSERVATION_SIZE, best_action, closed_rollout
 from tests.builders import environment
 
 STEPS, ROWS, CHOICES, SIZE = 16, 32, 4, 2
@@ -37,23 +40,19 @@ SETTINGS: dict[str, Any] = {
     "hidden": (32,), "discount": 0.0, "learning_starts": 512, "decisions_per_update": 16, "batch_size": 64,
     "capacity": 4_000,
 }  # fmt: skip
-KINDS = ("dqn", "sac")
+KINDS = ("dqn", "sac", "tqc")
 
 
 def build(kind: str, seed: int = 7, **fields: Any) -> OffPolicyLearner:
     if kind == "dqn":
         agent = DQN(**{**SETTINGS, "learning_rate": 3e-3, "epsilon_decisions": 6_000, **fields})
-        return agent.build(OBSERVATION_SIZE, Discrete(CHOICES), seed)
+        return agent.build(GroupSpec(OBSERVATION_SIZE, Discrete(CHOICES)), seed)
     rates = {"policy_learning_rate": 3e-3, "value_learning_rate": 3e-3, "temperature_learning_rate": 3e-3}
-    return SAC(**{**SETTINGS, **rates, **fields}).build(OBSERVATION_SIZE, continuous(SIZE), seed)
+    algorithm = {"sac": SAC, "tqc": TQC}[kind]
+    return algorithm(**{**SETTINGS, **rates, **fields}).build(GroupSpec(OBSERVATION_SIZE, continuous(SIZE)), seed)
 
 
-def attention() -> tuple[np.ndarray, np.ndarray]:
-    """Return that every row decides in every step and none leaves."""
-    return np.ones((STEPS, ROWS), np.bool_), np.zeros((STEPS, ROWS), np.bool_)
-
-
-def collect(kind: str, learner: Any, random: np.random.Generator, explores: bool = True) -> Experience:
+def collect(kind: str, learner: Any, random: np.random.Generator, explores: bool = True) -> Rollout:
     observation = random.standard_normal((STEPS + 1, ROWS, OBSERVATION_SIZE), dtype=np.float32)
     noise = random.standard_normal((STEPS, ROWS, 1 if kind == "dqn" else SIZE), dtype=np.float32)
     mask = (random.random((STEPS + 1, ROWS, CHOICES)) < 0.7).astype(np.uint8)
@@ -62,17 +61,16 @@ def collect(kind: str, learner: Any, random: np.random.Generator, explores: bool
     action = np.stack(
         [answer(learner, observation[step], explored[step], allowed[step]).action for step in range(STEPS)]
     )
-    if kind == "sac":
+    if kind != "dqn":
         reward = -((action - 0.5 * np.tanh(best_action(observation[:-1]))) ** 2).sum(-1)
-        return Experience(reward, Trajectory(observation, action, *attention(), {}))
+        return closed_rollout(observation, action, reward, [{}])
     assert np.take_along_axis(mask[:-1], action.astype(int), axis=2).all()
     best = np.where(mask[:-1] > 0, observation[:-1, :, :CHOICES], -np.inf).argmax(-1)
-    return Experience(
-        (action[..., 0] == best).astype(np.float32), Trajectory(observation, action, *attention(), {}, mask)
-    )
+    rollout = closed_rollout(observation, action, (action[..., 0] == best).astype(np.float32), [{}])
+    return replace(rollout, action_mask=mask)
 
 
-@pytest.mark.parametrize(("kind", "least"), [("dqn", 0.8), ("sac", -0.12)])
+@pytest.mark.parametrize(("kind", "least"), [("dqn", 0.8), ("sac", -0.12), ("tqc", -0.12)])
 def test_it_learns_the_best_action_without_a_ray_cluster(kind: str, least: float) -> None:
     learner, random = build(kind), np.random.default_rng(0)
     before = collect(kind, learner, random, explores=False).reward.mean()
@@ -82,7 +80,7 @@ def test_it_learns_the_best_action_without_a_ray_cluster(kind: str, least: float
     after = collect(kind, learner, random, explores=False).reward.mean()
     assert before < least - 0.1
     assert after > least
-    assert metrics["remembered"] == 4_000
+    assert metrics["replay_size"] == 4_000
     assert not ray.is_initialized()
 
 
@@ -121,21 +119,22 @@ def test_the_same_seed_learns_the_same_and_global_streams_stay(kind: str) -> Non
 def test_the_target_follows_as_far_and_as_often_as_it_is_told(kind: str) -> None:
     # 512 decisions in 2 updates, each 256 further on.
     fields = {"learning_starts": 0, "decisions_per_update": 256, "target_rate": 0.25}
-    name = "_target_encoder" if kind == "dqn" else "target_qf_encoder"
+    # Of TQC's critics, the first.
+    main_of = {"dqn": "encoder", "sac": "qf_encoder", "tqc": "qf_encoders"}[kind]
+    name = {"dqn": "_target_encoder", "sac": "target_qf_encoder", "tqc": "target_qf_encoders"}[kind]
 
     def networks(target_every: int) -> list[tuple[np.ndarray, np.ndarray]]:
         learner, found = build(kind, target_every=target_every, **fields), []
-        update = learner._learner.update
+        update = learner.update
 
         def spied(*arguments: Any, **keywords: Any) -> dict[str, float]:
             metrics = update(*arguments, **keywords)
-            main = learner._module.encoder if kind == "dqn" else learner._module.qf_encoder
-            pair = (main, getattr(learner._module, name))
+            pair = (getattr(learner.module, main_of), getattr(learner.module, name))
             found.append(tuple(next(net.parameters()).detach().numpy().copy() for net in pair))
             return metrics
 
-        before = next(getattr(learner._module, name).parameters()).detach().numpy().copy()
-        learner._learner.update = spied  # type: ignore[method-assign]
+        before = next(getattr(learner.module, name).parameters()).detach().numpy().copy()
+        learner.update = spied  # type: ignore[method-assign]
         learner.learn(collect(kind, learner, np.random.default_rng(1)))
         return [(before, before), *found]
 
@@ -153,7 +152,7 @@ def test_what_follows_is_valued_by_choices_that_are_allowed() -> None:
     mask = torch.from_numpy((random.random((9, CHOICES)) < 0.5).astype(np.uint8))
     batch = {Columns.OBS: seen, Columns.NEXT_OBS: seen}
     with torch.no_grad():
-        free, masked = (learner._module.forward_train(each) for each in (batch, {**batch, NEXT_ACTION_MASK: mask}))
+        free, masked = (learner.module.forward_train(each) for each in (batch, {**batch, NEXT_ACTION_MASK: mask}))
     for name in (QF_NEXT_PREDS, QF_TARGET_NEXT_PREDS):
         assert (masked[name][mask == 0] == float(MASKED)).all()
         assert torch.equal(masked[name][mask == 1], free[name][mask == 1])
@@ -163,7 +162,7 @@ def test_epsilon_falls_as_rllibs_schedule_does() -> None:
     learner: Any = build("dqn", epsilon_decisions=2_000, initial_epsilon=0.9, final_epsilon=0.1)
     theirs = Scheduler([(0, 0.9), (2_000, 0.1)])
     for decisions in (0, 500, 1_999, 2_000, 9_000):
-        learner._learner.decisions = decisions
+        learner.decisions = decisions
         assert learner.epsilon == pytest.approx(theirs.update(decisions))
 
 
@@ -171,8 +170,8 @@ def test_sac_acts_as_rllibs_squashed_distribution() -> None:
     learner, random = build("sac"), np.random.default_rng(0)
     observation = random.standard_normal((9, OBSERVATION_SIZE), dtype=np.float32)
     noise = random.standard_normal((9, SIZE), dtype=np.float32)
-    inputs = learner._module.forward_inference({Columns.OBS: torch.from_numpy(observation)})
-    distribution = learner._module.get_exploration_action_dist_cls().from_logits(inputs[Columns.ACTION_DIST_INPUTS])
+    inputs = learner.module.forward_inference({Columns.OBS: torch.from_numpy(observation)})
+    distribution = learner.module.get_exploration_action_dist_cls().from_logits(inputs[Columns.ACTION_DIST_INPUTS])
     sampled = distribution._squash(distribution._dist.loc + distribution._dist.scale * torch.from_numpy(noise))
     np.testing.assert_allclose(answer(learner, observation, noise)[0], sampled.detach().numpy(), atol=1e-6)  # type: ignore[attr-defined]
 
@@ -199,13 +198,13 @@ def test_the_policy_of_sac_is_the_average_of_those_that_explored() -> None:
 
 def test_before_it_starts_nothing_is_learned() -> None:
     learner, random = build("dqn", learning_starts=600), np.random.default_rng(0)
-    before = learner.get_state()["learner"]["rl_module"]
-    assert set(learner.learn(collect("dqn", learner, random))) == {"remembered", "epsilon"}
-    assert_equal_states(learner.get_state()["learner"]["rl_module"], before)
+    before = learner.get_state()["rl_module"]
+    assert set(learner.learn(collect("dqn", learner, random))) == {"replay_size", "epsilon"}
+    assert_equal_states(learner.get_state()["rl_module"], before)
     assert "total_loss" in learner.learn(collect("dqn", learner, random))
 
 
-@pytest.mark.parametrize(("agent", "action"), [(DQN(), None), (SAC(), MarketDiscrete())])
+@pytest.mark.parametrize(("agent", "action"), [(DQN(), None), (SAC(), MarketDiscrete()), (TQC(), MarketDiscrete())])
 def test_an_action_of_the_wrong_kind_is_refused_by_group(agent: Any, action: Any) -> None:
     described = environment([Group("mine", agent, 1, action=action)])
     with pytest.raises(ValueError, match=r"population\.mine learns by .* and its action is .*/action@mine\.action"):
@@ -216,19 +215,18 @@ def test_an_action_of_the_wrong_kind_is_refused_by_group(agent: Any, action: Any
 def test_it_remembers_and_counts_decisions_only(kind: str) -> None:
     learner, random = build(kind, learning_starts=0), np.random.default_rng(0)
     played = collect(kind, learner, random)
-    assert played.trajectory is not None
-    played.trajectory.decided[:] = random.random((STEPS, ROWS)) < 0.3
+    played.active[:] = random.random((STEPS, ROWS)) < 0.3
     metrics = learner.learn(played)
     assert np.isfinite(list(metrics.values())).all()
-    assert metrics["remembered"] == learner._learner.decisions == played.trajectory.decided.sum()
-    played.trajectory.decided[:] = False
+    assert metrics["replay_size"] == learner.decisions == played.active.sum()
+    played.active[:] = False
     learner.learn(played)
-    assert len(learner._replay) == metrics["remembered"]
+    assert len(learner._replay) == metrics["replay_size"]
 
 
 def test_dqn_makes_one_choice_and_says_so_where_a_pace_adds_another() -> None:
     described = environment([Group("mine", DQN(), 1, action=MarketDiscrete())], timing=ChosenDelay())
-    with pytest.raises(ValueError, match=r"population\.mine learns by DQN and pace is ChosenDelay.*every_step"):
+    with pytest.raises(ValueError, match=r"population\.mine learns by DQN and timing is ChosenDelay.*every_step"):
         DQN().learner(described, "mine", 1)
 
 
@@ -238,6 +236,7 @@ def test_dqn_makes_one_choice_and_says_so_where_a_pace_adds_another() -> None:
         (DQN, "hidden", ()), (DQN, "capacity", 0), (DQN, "target_rate", 0.0), (DQN, "initial_epsilon", 1.5),
         (SAC, "discount", 1.5), (SAC, "gradient_clip", 0.0), (SAC, "initial_temperature", 0.0),
         (SAC, "policy_ema", 1.0), (SAC, "target_entropy", 0.7),
+        (TQC, "critics", 0), (TQC, "dropped_quantiles", 25),
     ],
 )  # fmt: skip
 def test_a_wrong_field_is_named(agent: Any, field: str, value: Any) -> None:
@@ -245,7 +244,7 @@ def test_a_wrong_field_is_named(agent: Any, field: str, value: Any) -> None:
         agent(**{field: value})
 
 
-@pytest.mark.parametrize("kind", [DQN, SAC])
+@pytest.mark.parametrize("kind", [DQN, SAC, TQC])
 def test_a_memory_is_refused(kind: Any) -> None:
     with pytest.raises(
         ValueError, match=rf"{kind.__name__}\.lstm_size is 8; it must be None: only PPO and APPO can have one"
@@ -253,7 +252,7 @@ def test_a_memory_is_refused(kind: Any) -> None:
         kind(lstm_size=8)
 
 
-@pytest.mark.parametrize("kind", ["dqn", "sac"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_networks_that_are_too_large_to_compile_play_the_same_outside_the_step(kind: str) -> None:
     learner, random = build(kind, hidden=(128, 128)), np.random.default_rng(0)
     observation = random.standard_normal((9, OBSERVATION_SIZE), dtype=np.float32)

@@ -11,9 +11,10 @@ from marl_market.agents.rllib.learners.process import prepare_process
 prepare_process()
 import numpy as np
 from tests.agents.rllib.synthetic import ACTION_SIZE, OBSERVATION_SIZE, collect
+from marl_market.agents.rllib.algorithms.algorithm import GroupSpec
 from marl_market.agents.rllib.algorithms.ppo import PPO
 from marl_market.env.interface.spaces import continuous
-learner = PPO().build(OBSERVATION_SIZE, continuous(ACTION_SIZE), seed=0)
+learner = PPO().build(GroupSpec(OBSERVATION_SIZE, continuous(ACTION_SIZE)), seed=0)
 learner.learn(collect(learner, np.random.default_rng(0)))
 """
 

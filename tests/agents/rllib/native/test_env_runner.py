@@ -12,7 +12,6 @@ import pytest
 import ray
 import torch
 from gymnasium.spaces import Discrete
-from marl_market.agents.rllib.batches.rollout import Rollout
 from ray import tune
 from ray.rllib.algorithms.algorithm import Algorithm
 from ray.rllib.algorithms.appo import APPOConfig
@@ -27,7 +26,7 @@ from ray.rllib.evaluation.postprocessing import Postprocessing
 from torch.utils._pytree import tree_leaves
 
 from marl_market.agents.evolution.evolution_strategy import EvolutionStrategy
-from marl_market.agents.rllib.batches.advantages import GAEConnector
+from marl_market.agents.rllib.batches.advantages import generalized_advantages
 from marl_market.agents.rllib.learners.process import prepare_process
 from marl_market.agents.rllib.native.env_runner import MarketEnvRunner, group_of
 from marl_market.agents.rllib.networks.masked_module import MaskedPPOModule
@@ -40,7 +39,6 @@ from marl_market.env.parallel_env import MarketEnv
 from marl_market.env.population.group import External, Group
 from marl_market.env.population.participation import Participation, Uniform
 from marl_market.env.timing.chosen_delay import ChosenDelay
-from marl_market.market.seeding import Stream, derive_keys
 from tests.builders import environment
 
 MARKETS, STEPS = 6, 12
@@ -81,9 +79,9 @@ def runner(described: EnvironmentSpec, **changes: Any) -> MarketEnvRunner:
 
 def played_again(described: EnvironmentSpec, market: int, episodes: list[Any]) -> dict[str, list[Any]]:
     """Return what `MarketEnv` hands each agent of a market of the first session for the actions of the episodes."""
-    seeds = derive_keys(5, Stream.SAMPLE, 0, count=MARKETS)
+    sequence = np.random.SeedSequence(5, spawn_key=(0, 0))
     env = MarketEnv(described)
-    env._episodes.next_seeds = lambda: [int(seeds[market])]
+    env._sessions.following = lambda: [int(sequence.generate_state(MARKETS, np.uint64)[market])]
     observations, _ = env.reset()
     data = {agent: seat.actions.data for agent, seat in episodes[market].agent_episodes.items()}
     actions = {
@@ -292,31 +290,31 @@ def test_advantages_equal_those_of_rllibs_connectors_on_the_same_trajectories() 
     theirs = learner._learner_connector(
         rl_module=learner.module, batch={}, episodes=episodes, shared_data={}, metrics=learner.metrics
     )
-    for name, experience in sessions[0].experience.items():
-        trajectory, module = experience.trajectory, learner.module[name]
-        stays = ~trajectory.left.any(axis=0)
-        truncated = np.zeros_like(trajectory.left)
-        truncated[-1] = stays
-        rollout = Rollout(
-            observation=trajectory.observation,
-            action=trajectory.action,
-            reward=experience.reward,
-            decided=trajectory.decided,
-            terminated=trajectory.left,
-            truncated=truncated,
-            final_observation=trajectory.observation[-1, stays],
-            final_step=np.full(stays.sum(), STEPS - 1),
-            final_row=np.flatnonzero(stays),
-            **trajectory.columns,
-        )
-        ours = GAEConnector(discount, gae_lambda)._entries(module, rollout)
+    for name, rollout in sessions[0].rollouts.items():
+        module, truncated = learner.module[name], np.zeros_like(rollout.terminated)
+        truncated[-1] = ~rollout.terminated.any(axis=0)
+        with torch.no_grad():
+            values = module.compute_values({Columns.OBS: torch.from_numpy(rollout.observation)}).numpy()
+        ours = generalized_advantages(
+            values[:-1],
+            values[1:],
+            rollout.reward,
+            rollout.active,
+            rollout.terminated,
+            truncated,
+            discount,
+            gae_lambda,
+        )[rollout.active]
         real = theirs[name][Columns.LOSS_MASK].numpy()
         with torch.no_grad():
             value = module.compute_values(theirs[name]).numpy()
         advantage = theirs[name][Postprocessing.VALUE_TARGETS].numpy() - value
         assert len(rollout) == real.sum() > 0
-        mine, other = ours[Columns.ACTIONS][:, 0].argsort(), theirs[name][Columns.ACTIONS].numpy()[real][:, 0].argsort()
-        given = ours[Postprocessing.ADVANTAGES][mine]
+        mine, other = (
+            rollout.action[rollout.active][:, 0].argsort(),
+            theirs[name][Columns.ACTIONS].numpy()[real][:, 0].argsort(),
+        )
+        given = ours[mine]
         np.testing.assert_allclose(given, advantage[real][other], atol=1e-5)
         assert np.abs(given).max() > 0.1
 

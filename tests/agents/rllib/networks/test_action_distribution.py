@@ -1,6 +1,5 @@
 """Actions of choices and numbers at once."""
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ from marl_market.agents.rllib.batches.rollout import Rollout
 from ray.rllib.core.columns import Columns
 
 from marl_market.agents.policies.fixed_policy import CompiledPolicy
+from marl_market.agents.rllib.algorithms.algorithm import GroupSpec
 from marl_market.agents.rllib.algorithms.appo import APPO
 from marl_market.agents.rllib.algorithms.ppo import PPO
 from marl_market.agents.rllib.learners.on_policy import OnPolicyLearner
@@ -18,11 +18,12 @@ from marl_market.agents.rllib.networks.action_distribution import (
     action_components,
     as_space,
     as_tensors,
+    expand_mask,
     num_outputs,
     sample,
-    widen,
 )
 from marl_market.agents.rllib.networks.actor_critic import PolicyHead
+from marl_market.agents.rollout import Rollout
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
 from marl_market.env.actions.order_mixed import OrderMixed
 from marl_market.env.batch_market import BatchMarket
@@ -45,8 +46,8 @@ pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 def build(space: Any, algorithm: str = "ppo", seed: int = 7, **fields: Any) -> OnPolicyLearner:
     if algorithm == "ppo":
-        return PPO(**{"minibatch_size": 128, **fields}).build(OBSERVATION_SIZE, space, seed)
-    return APPO(**{"minibatch_rows": 8, **fields}).build(OBSERVATION_SIZE, space, STEPS, seed)
+        return PPO(**{"minibatch_size": 128, **fields}).build(GroupSpec(OBSERVATION_SIZE, space), seed)
+    return APPO(**{"minibatch_rows": 8, **fields}).build(GroupSpec(OBSERVATION_SIZE, space, STEPS), seed)
 
 
 def collect(learner: OnPolicyLearner, random: np.random.Generator, space: Any) -> Rollout:
@@ -67,22 +68,21 @@ def collect(learner: OnPolicyLearner, random: np.random.Generator, space: Any) -
             first += count
         else:
             reward -= (action[..., number] - 0.5 * observation[:-1, :, 0]) ** 2
-    rollout = closed_rollout(observation, action, reward / counts.size, [each.columns for each in played])
-    return replace(rollout, action_mask=mask)
+    return closed_rollout(observation, action, reward / counts.size, [each.extra for each in played], mask)
 
 
 @pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
 @pytest.mark.parametrize("explores", [True, False])
 def test_log_densities_equal_those_of_rllib(space: Any, explores: bool) -> None:
-    learner, random, mixture = build(space), np.random.default_rng(0), action_components(space)
-    inputs = random.standard_normal((50, mixture[-1].inputs.stop), dtype=np.float32)
-    noise = random.standard_normal((50, mixture[-1].numbers.stop), dtype=np.float32)
-    mask = (random.random((50, mixture[-1].mask.stop or mixture[0].mask.stop)) < 0.8).astype(np.uint8)
-    mask[:, [0, *range(max(part.mask.stop for part in mixture) - 4, mask.shape[1])]] = 1
-    action, logp, masked = sample(inputs, noise if explores else None, mask, mixture)
-    theirs = learner._module.get_train_action_dist_cls().from_logits(torch.from_numpy(masked))
+    learner, random, components = build(space), np.random.default_rng(0), action_components(space)
+    inputs = random.standard_normal((50, components[-1].inputs.stop), dtype=np.float32)
+    noise = random.standard_normal((50, components[-1].dimensions.stop), dtype=np.float32)
+    mask = (random.random((50, components[-1].mask.stop or components[0].mask.stop)) < 0.8).astype(np.uint8)
+    mask[:, [0, *range(max(part.mask.stop for part in components) - 4, mask.shape[1])]] = 1
+    action, logp, masked = sample(inputs, noise if explores else None, mask, components)
+    theirs = learner.module.get_train_action_dist_cls().from_logits(torch.from_numpy(masked))
     np.testing.assert_allclose(logp, theirs.logp(as_tensors(action, space)), atol=1e-5)
-    allowed = widen(torch.from_numpy(mask), space)
+    allowed = expand_mask(torch.from_numpy(mask), space)
     np.testing.assert_array_equal(masked[allowed], inputs[allowed])
     assert all(space.contains(each) for each in zip(*as_space(action.clip(-1, 1), space), strict=True))
 
@@ -95,17 +95,17 @@ def test_the_head_says_what_each_part_is_drawn_from(space: Any, free: bool) -> N
     with torch.no_grad():
         head.net.weight.zero_()
         head.net.bias.copy_(torch.arange(len(head.net.bias)))
-    head.explore(-0.5)
+    head.set_log_std(-0.5)
     for shape in ((5,), (5, 4)):
         said, wanted = head(torch.zeros(*shape, 3)), 0
         for part in action_components(space):
             own = said[..., part.inputs]
-            size = sum(part.choices) or part.numbers.stop - part.numbers.start
+            size = part.num_outputs
             assert (own[..., :size] == torch.arange(wanted, wanted + size)).all()
             assert part.choices or (own[..., size:] == -0.5).all()
             wanted += size
         assert wanted == outputs
-    head.explore(9.0)
+    head.set_log_std(9.0)
     said = head(torch.zeros(1, 3))
     for part in action_components(space):
         assert part.choices or (said[0, part.inputs][-1] == 2.0).all()
@@ -131,11 +131,11 @@ def test_what_is_learned_from_is_what_was_done(algorithm: str) -> None:
     space = SPACES["choice first"]
     learner = build(space, algorithm, output_scale=1.0)
     rollout = collect(learner, np.random.default_rng(0), space)
-    rllib = learner._learner._learner
+    rllib = learner._rllib_learner
     (batch,) = rllib._learner_connector(rl_module=rllib.module, batch={}, episodes=[rollout], shared_data={}).values()
     with torch.no_grad():
-        output = learner._module.forward_train(batch)[Columns.ACTION_DIST_INPUTS]
-    logp = learner._module.get_train_action_dist_cls().from_logits(output).logp(batch[Columns.ACTIONS])
+        output = learner.module.forward_train(batch)[Columns.ACTION_DIST_INPUTS]
+    logp = learner.module.get_train_action_dist_cls().from_logits(output).logp(batch[Columns.ACTIONS])
     np.testing.assert_allclose(logp, batch[Columns.ACTION_LOGP], atol=1e-5)
 
 

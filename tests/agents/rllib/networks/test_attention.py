@@ -13,10 +13,11 @@ from ray.rllib.core.models.base import ENCODER_OUT
 from ray.rllib.core.models.configs import MLPEncoderConfig
 
 from marl_market.agents.interfaces import LearningAgent
+from marl_market.agents.rllib.algorithms.algorithm import GroupSpec
 from marl_market.agents.rllib.algorithms.appo import APPO
 from marl_market.agents.rllib.algorithms.ppo import PPO
 from marl_market.agents.rllib.learners.on_policy import OnPolicyLearner
-from marl_market.agents.rllib.networks.attention import Attention, AttentionConfig, AttentionEncoder, places_of_events
+from marl_market.agents.rllib.networks.attention import Attention, AttentionConfig, AttentionEncoder, event_indices
 from marl_market.agents.rllib.networks.policy import TorchPolicy
 from marl_market.agents.sampling.sampler import Sampler
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
@@ -43,10 +44,10 @@ def build(kind: str = "ppo", events: Any = EVENTS, **fields: Any) -> OnPolicyLea
     chosen = {"hidden": (16,), "learning_rate": 5e-3, "discount": 0.0, "epochs": 4, **fields}
     if kind == "ppo":
         return PPO(**{"minibatch_size": 128, "attention": {"heads": 2, "width": 16}, **chosen}).build(
-            SIZE, Discrete(2), 7, events
+            GroupSpec(SIZE, Discrete(2), events=events), 7
         )
     return APPO(**{"minibatch_rows": 16, "attention": {"heads": 2, "width": 16}, **chosen}).build(
-        SIZE, Discrete(2), STEPS, 7, events
+        GroupSpec(SIZE, Discrete(2), STEPS, events), 7
     )
 
 
@@ -73,7 +74,7 @@ def right(learner: OnPolicyLearner, iterations: int, seed: int = 0) -> float:
         played = [answer(learner, observation[step], noise[step]) for step in range(STEPS)]
         action = np.stack([each.action for each in played])
         reward = (action[..., 0] == wanted[:-1]).astype(np.float32)
-        learner.learn(closed_rollout(observation, action, reward, [each.columns for each in played]))
+        learner.learn(closed_rollout(observation, action, reward, [each.extra for each in played]))
     observation, wanted = questions(random, 2000)
     return float((answer(learner, observation, None).action[..., 0] == wanted).mean())
 
@@ -96,7 +97,7 @@ def encoder(heads: int = 2) -> AttentionEncoder:
         output_layer_activation="tanh",
     )
     torch.manual_seed(0)
-    return AttentionConfig((SIZE,), attention=Attention(heads, 8), places=EVENTS, hidden=hidden).build("torch")
+    return AttentionConfig((SIZE,), attention=Attention(heads, 8), events=EVENTS, hidden=hidden).build("torch")
 
 
 def encode(network: AttentionEncoder, observation: Any) -> Any:
@@ -114,7 +115,7 @@ def test_the_order_of_events_matters_by_their_places_alone(heads: int) -> None:
     mixed[:, KEYS:] = observation[:, KEYS:].reshape(7, HISTORY, NUMBERS)[:, ::-1].reshape(7, -1)
     assert np.abs(encode(network, mixed) - encoded).max() > 1e-3
     with torch.no_grad():
-        network.place.zero_()
+        network.position.zero_()
     np.testing.assert_allclose(encode(network, mixed), encode(network, observation), atol=1e-6)
 
 
@@ -125,7 +126,7 @@ def test_what_has_not_happened_is_not_looked_at() -> None:
     assert not free.all()
     with torch.no_grad():
         before = encode(network, np.where(np.arange(SIZE) < KEYS, observation, 0).astype(np.float32))
-        network.place += 5
+        network.position += 5
         np.testing.assert_array_equal(encode(network, np.where(np.arange(SIZE) < KEYS, observation, 0)), before)
     assert np.isfinite(before).all()
 
@@ -133,10 +134,10 @@ def test_what_has_not_happened_is_not_looked_at() -> None:
 def test_where_events_are() -> None:
     described = environment(observation=PARTS)
     first = Account().size
-    assert places_of_events(described, "focal") == tuple(range(first, first + Events().size))
+    assert event_indices(described, "focal") == tuple(range(first, first + Events().size))
     second = market_spec(name="second")
     pair = environment(observation=PARTS, spec=market_spec(further_instruments={"second": second}))
-    places = np.array(places_of_events(pair, "focal"))
+    places = np.array(event_indices(pair, "focal"))
     np.testing.assert_array_equal(places.reshape(2, -1)[1] - places.reshape(2, -1)[0], described.observation_size)
 
 
@@ -166,8 +167,8 @@ def test_it_plays_and_learns_in_the_market(algorithm: Callable[..., Any], state:
     learner = agent.learner(described, "focal", 1)
     sampler, before = Sampler(BatchMarket(described, 4), {"focal": learner}, 1), learner.policy()
     for iteration in range(3):
-        experience = sampler.sample(iteration).experience["focal"]
-        assert np.isfinite(list(learner.learn(experience).values())).all()
+        rollout = sampler.sample(iteration).rollouts["focal"]
+        assert np.isfinite(list(learner.learn(rollout).values())).all()
     policy = learner.policy()
     assert isinstance(policy, TorchPolicy)
     assert (policy.weights != before.weights).any()

@@ -6,8 +6,14 @@ import torch
 from gymnasium.spaces import Discrete, MultiDiscrete
 from ray.rllib.core.distribution.torch.torch_distribution import TorchCategorical, TorchMultiCategorical
 
-from marl_market.agents.rllib.networks.action_distribution import as_space
-from marl_market.agents.rllib.networks.categorical import MASKED, epsilon_greedy, mask_scores, sample, uniform
+from marl_market.agents.rllib.networks.action_distribution import (
+    MASKED,
+    as_space,
+    epsilon_greedy,
+    mask_scores,
+    sample_categorical,
+    uniform,
+)
 from marl_market.env.interface.spaces import continuous
 
 ROWS, CHOICES = 400, (4, 3)
@@ -27,12 +33,12 @@ def noise(seed: int = 1, numbers: int = len(CHOICES)) -> np.ndarray:
 @pytest.mark.parametrize("explores", [True, False])
 def test_log_probabilities_equal_those_of_rllib(explores: bool) -> None:
     scores, _ = scores_and_mask()
-    action, logp = sample(scores, noise() if explores else None, CHOICES)
+    action, logp = sample_categorical(scores, noise() if explores else None, CHOICES)
     theirs: Any = TorchMultiCategorical.from_logits(torch.from_numpy(scores), input_lens=list(CHOICES))
     whole = torch.from_numpy(as_space(action, MultiDiscrete(CHOICES)))
     assert action.dtype == logp.dtype == np.float32
     np.testing.assert_allclose(logp, theirs.logp(whole).numpy(), rtol=1e-6, atol=1e-6)
-    single, logp = sample(scores[:, :4], noise()[:, :1] if explores else None, (4,))
+    single, logp = sample_categorical(scores[:, :4], noise()[:, :1] if explores else None, (4,))
     alone: Any = TorchCategorical.from_logits(torch.from_numpy(scores[:, :4]))
     np.testing.assert_array_equal(single[:, 0], action[:, 0])
     chosen = torch.from_numpy(as_space(single, Discrete(4)))
@@ -43,7 +49,7 @@ def test_a_masked_choice_is_never_drawn_not_even_by_extreme_noise() -> None:
     scores, mask = scores_and_mask()
     rows = np.arange(ROWS)
     for explored in (noise(), np.full((ROWS, 2), 9, np.float32), np.full((ROWS, 2), -9, np.float32), None):
-        action, _ = sample(scores, explored, CHOICES)
+        action, _ = sample_categorical(scores, explored, CHOICES)
         chosen = action.astype(int)
         assert mask[rows, chosen[:, 0]].all()
         assert mask[rows, CHOICES[0] + chosen[:, 1]].all()
@@ -54,7 +60,7 @@ def test_a_masked_choice_is_never_drawn_not_even_by_extreme_noise() -> None:
 def test_choices_are_drawn_as_often_as_they_are_probable() -> None:
     scores = np.log(np.array([[0.5, 0.2, 0.3]], np.float32)).repeat(40_000, axis=0)
     explored = np.random.default_rng(0).standard_normal((40_000, 1), dtype=np.float32)
-    action, _ = sample(scores, explored, (3,))
+    action, _ = sample_categorical(scores, explored, (3,))
     np.testing.assert_allclose(np.bincount(action[:, 0].astype(int)) / 40_000, [0.5, 0.2, 0.3], atol=0.01)
     mask = np.array([[1, 0, 1]], np.uint8).repeat(40_000, axis=0)
     greedy = epsilon_greedy(mask_scores(scores, mask), explored, mask, 0.4)
@@ -63,7 +69,7 @@ def test_choices_are_drawn_as_often_as_they_are_probable() -> None:
 
 def test_without_noise_the_most_probable_choice_is_taken() -> None:
     scores, _ = scores_and_mask()
-    action, _ = sample(scores, None, CHOICES)
+    action, _ = sample_categorical(scores, None, CHOICES)
     np.testing.assert_array_equal(action[:, 0], scores[:, :4].argmax(1))
     np.testing.assert_array_equal(action[:, 1], scores[:, 4:].argmax(1))
     np.testing.assert_array_equal(epsilon_greedy(scores, None, None, 1.0)[:, 0], scores.argmax(1))

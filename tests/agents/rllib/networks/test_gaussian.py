@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from ray.rllib.core.distribution.torch.torch_distribution import TorchDiagGaussian
 
-from marl_market.agents.rllib.networks.gaussian import sample
+from marl_market.agents.rllib.networks.action_distribution import sample_gaussian
 
 
 def random_inputs() -> np.ndarray:
@@ -16,7 +16,7 @@ def test_log_density_equals_that_of_rllib() -> None:
     inputs = random_inputs()
     noise = np.random.default_rng(1).standard_normal((200, 3), dtype=np.float32)
     for noise_or_none in (noise, None):
-        action, logp = sample(inputs, noise_or_none)
+        action, logp = sample_gaussian(inputs, noise_or_none)
         distribution: Any = TorchDiagGaussian.from_logits(torch.from_numpy(inputs))
         theirs = distribution.logp(torch.from_numpy(action)).numpy()
         assert action.dtype == logp.dtype == np.float32
@@ -25,13 +25,13 @@ def test_log_density_equals_that_of_rllib() -> None:
 
 def test_noise_is_scaled_and_shifted() -> None:
     inputs = np.array([[1.0, -2.0, np.log(0.5), np.log(2.0)]], np.float32)
-    action, _ = sample(inputs, np.array([[1.0, -1.0]], np.float32))
+    action, _ = sample_gaussian(inputs, np.array([[1.0, -1.0]], np.float32))
     np.testing.assert_allclose(action, [[1.5, -4.0]], rtol=1e-6)
 
 
 def test_without_noise_the_mean_acts() -> None:
     inputs = random_inputs()
-    action, _ = sample(inputs, None)
+    action, _ = sample_gaussian(inputs, None)
     np.testing.assert_array_equal(action, inputs[:, :3])
     action[:] = 0
     assert inputs[:, :3].any()

@@ -1,1 +1,1 @@
-"""A compiled market in which many different minds learn against each other."""
+"""Multi-agent market self-play: a compiled market, its traders and learners, training and evaluation."""

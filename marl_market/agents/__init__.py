@@ -1,1 +1,1 @@
-"""Who trades: scripted rules, RLlib learners and evolution."""
+"""The agents: scripted traders, RLlib learners, evolution and fixed policies."""

@@ -39,27 +39,35 @@ def defaults_of(target: str) -> dict[str, Any]:
 
 
 def unexplained(text: str) -> list[str]:
-    """Return the keys of a config without a comment: on their line, the line above, or that of a key above them."""
-    lines = text.splitlines()
-    return list(_unexplained(yaml.compose(text), lines, False)) if text.strip() else []
+    """Return the values of a config that have no comment, or differ from the default and have none that says so."""
+    return list(_unexplained(yaml.compose(text), text.splitlines(), "")) if text.strip() else []
 
 
-def _unexplained(node: Any, lines: list[str], explained: bool) -> Iterator[str]:
+def _unexplained(node: Any, lines: list[str], inherited: str) -> Iterator[str]:
+    """Yield the values of a node; a key's comments are on its line, on the lines above, or those of its parent."""
     if not isinstance(node, yaml.MappingNode):
         return
-    keys = {key.value: value for key, value in node.value}
-    target = keys["_target_"].value if "_target_" in keys else None
+    target = next((value.value for key, value in node.value if key.value == "_target_"), None)
     defaults = defaults_of(target) if target else {}
     for key, value in node.value:
-        line = key.start_mark.line
-        above = lines[line - 1].strip() if line > 0 else ""
-        commented = explained or "#" in re.sub(r"'[^']*'|\"[^\"]*\"", "", lines[line]) or above.startswith("#")
+        comment = inherited + comment_of(lines, key.start_mark.line)
         if isinstance(value, yaml.MappingNode):
-            yield from _unexplained(value, lines, commented)
-        elif target and key.value != "_target_" and not commented and key.value in defaults:
-            given = yaml.safe_load(yaml.serialize(value))
-            same = _plain(defaults[key.value]) == _plain(given)
-            yield f"{key.value} is {given}, {'the default' if same else f'the default is {defaults[key.value]}'}"
+            yield from _unexplained(value, lines, comment)
+        elif key.value in defaults:
+            given, default = yaml.safe_load(yaml.serialize(value)), defaults[key.value]
+            if _plain(given) == _plain(default) and not comment:
+                yield f"{key.value} is {given}, the default"
+            elif _plain(given) != _plain(default) and "default" not in comment:
+                yield f"{key.value} is {given}, the default is {default}"
+
+
+def comment_of(lines: list[str], line: int) -> str:
+    """Return the comment on a line and those on the lines right above it."""
+    found = re.sub(r"'[^']*'|\"[^\"]*\"", "", lines[line]).partition("#")[2]
+    while line > 0 and lines[line - 1].strip().startswith("#"):
+        line -= 1
+        found += lines[line]
+    return found
 
 
 def _plain(value: Any) -> Any:
@@ -73,5 +81,8 @@ def test_every_value_says_why_it_is_there(path: Path) -> None:
 
 def test_an_unexplained_value_is_found() -> None:
     text = "_target_: marl_market.agents.rllib.algorithms.ppo.PPO\nepochs: 4\ndiscount: 0.5\nclip: 0.1  # why\n"
-    assert unexplained(text) == ["epochs is 4, the default", "discount is 0.5, the default is 0.99"]
-    assert unexplained(text.replace("epochs", "# why\nepochs").replace("0.5", "0.5  # why")) == []
+    assert unexplained(text) == [
+        "epochs is 4, the default", "discount is 0.5, the default is 0.99", "clip is 0.1, the default is 0.2",
+    ]  # fmt: skip
+    said = text.replace("epochs", "# meaning\nepochs").replace("0.5", "0.5  # default 0.99: why")
+    assert unexplained(said) == ["clip is 0.1, the default is 0.2"]

@@ -39,6 +39,7 @@ from marl_market.env.parallel_env import MarketEnv
 from marl_market.env.population.group import External, Group
 from marl_market.env.population.participation import Participation, Uniform
 from marl_market.env.timing.chosen_delay import ChosenDelay
+from marl_market.market.seeding import Stream, derive_keys
 from tests.builders import environment
 
 MARKETS, STEPS = 6, 12
@@ -79,9 +80,9 @@ def runner(described: EnvironmentSpec, **changes: Any) -> MarketEnvRunner:
 
 def played_again(described: EnvironmentSpec, market: int, episodes: list[Any]) -> dict[str, list[Any]]:
     """Return what `MarketEnv` hands each agent of a market of the first session for the actions of the episodes."""
-    sequence = np.random.SeedSequence(5, spawn_key=(0, 0))
+    seeds = derive_keys(5, Stream.SAMPLE, 0, count=MARKETS)
     env = MarketEnv(described)
-    env._sessions.following = lambda: [int(sequence.generate_state(MARKETS, np.uint64)[market])]
+    env._episodes.next_seeds = lambda: [int(seeds[market])]
     observations, _ = env.reset()
     data = {agent: seat.actions.data for agent, seat in episodes[market].agent_episodes.items()}
     actions = {

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 from gymnasium.spaces import Discrete, MultiDiscrete, Tuple
-from marl_market.agents.rllib.batches.rollout import Rollout
 from ray.rllib.core.columns import Columns
 
 from marl_market.agents.policies.fixed_policy import CompiledPolicy

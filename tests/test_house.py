@@ -77,7 +77,7 @@ def test_a_wrong_import_or_a_stray_folder_fails(house: Path, module: str, source
         ("calibration/readers/guest.py", "import marl_market.cluster.pool"),
         ("evaluation/guest.py", "import marl_market.cluster.pool"),
         ("cluster/guest.py", "import ray"),
-        ("agents/rllib/guest.py", "import ray, torch"),
+        ("agents/rllib/networks/guest.py", "import ray, torch"),
         ("agents/evolution/guest.py", "import torch"),
         ("league/__init__.py", "import marl_market.env"),
     ],

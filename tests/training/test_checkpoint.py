@@ -49,7 +49,7 @@ def test_what_differs_is_named_as_it_is_there_and_here(build: Build, learning: C
             build(groups=renamed),
             "population is ppo, noise, evolution, other, appo, dqn, sac there and first, noise, evolution,",
         ),
-        (build(groups=other), "population.ppo.agent.learning_rate is 0.0003 there and 0.5 here"),
+        (build(groups=other), "population.ppo.agent.learning_rate is 0.001 there and 0.5 here"),
         (build(spec=market_spec(tick_size=0.02)), "market.tick_size is 0.01 there and 0.02 here"),
         (build(reward={"profit": Profit(scale=2.0)}), "reward.profit.scale is 1.0 there and 2.0 here"),
     ):

@@ -270,6 +270,7 @@ class WeightsOfRunner(Checkpointable):
 
     @weights_version.setter
     def weights_version(self, version: int) -> None:
+        """Set the version of the weights."""
         self._weights_seq_no = version
 
     def newer_state(self) -> Any:

@@ -90,7 +90,7 @@ def test_external_snapshots_play_in_pairs_of_markets_with_a_hidden_state() -> No
 def change(learner: Any, step: float = 0.01) -> None:
     """Make the policy another one, as learning would."""
     with torch.no_grad():
-        for parameter in learner._module.parameters():
+        for parameter in learner.module.parameters():
             parameter.add_(step)
 
 

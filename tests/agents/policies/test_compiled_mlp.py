@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from marl_market.agents.policies.compiled_mlp import hyperbolic_tangent, play
 from marl_market.agents.policies.mlp import MultilayerPerceptron
+from marl_market.agents.rllib.algorithms.algorithm import GroupSpec
 from marl_market.agents.rllib.algorithms.ppo import PPO
 from marl_market.env.interface.records import SEAT, SEAT_ACTIONS
 from marl_market.env.interface.signatures import DECODE, PARAMS, call_trader
@@ -63,7 +64,7 @@ def test_decisions_equal_those_of_torch(sizes: tuple[int, ...]) -> None:
 
 
 def test_a_policy_learned_with_rllib_plays_compiled() -> None:
-    learner = PPO(hidden=(32, 20), output_scale=1.0).build(observation_size=12, action=continuous(3), seed=0)
+    learner = PPO(hidden=(32, 20), output_scale=1.0).build(GroupSpec(12, continuous(3)), seed=0)
     observation = np.random.default_rng(0).standard_normal((50, 12), dtype=np.float32)
     action = answer(learner, observation, None).action
     np.testing.assert_allclose(decide(*learner.network(), observation), action, atol=1e-5)

@@ -82,7 +82,7 @@ def test_a_session_that_is_shorter_than_the_horizon_tells_nothing(target: Auxili
 def test_a_head_is_as_wide_as_its_target() -> None:
     targets = {"price": MidPrice(), "fill": Fill(weight=2.0), "who": Aggressor(), "flow": OthersFlow()}
     assert heads_of(targets, market()) == {
-        "price": Head(1, False, 0.1), "fill": Head(2, True, 2.0), "who": Head(5, True, 0.1), "flow": Head(4, False, 0.1)
+        "price": Head(1, False, 0.5), "fill": Head(2, True, 2.0), "who": Head(5, True, 0.1), "flow": Head(4, False, 0.5)
     }  # fmt: skip
 
 

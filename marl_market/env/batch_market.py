@@ -91,7 +91,7 @@ class BatchMarket:
         observation: (B, E, observation size) float32, the latest of external seats; overwritten likewise.
         active: (B, seats) bool, see `Step`; overwritten likewise.
         tape: (session steps, B) TAPE_ROW records of the first instrument, row t written by step t; of size 0 unless the
-            batch `records_tape`.
+            batch `records_tape`, or a group's `session_reward` needs it.
     """
 
     def __init__(
@@ -112,6 +112,7 @@ class BatchMarket:
         self._reward_parts = np.array(scores, REWARD_PART)
         self._reward = np.zeros((markets, environment.seats), np.float32)
         self.active, self._terminated = np.zeros((2, markets, environment.seats), np.bool_)
+        records_tape |= any(group.session_reward is not None for group in environment.groups)
         self.tape = np.zeros((environment.spec.session_steps if records_tape else 0, markets), TAPE_ROW)
         self._steps_left = 0
         # Of every instrument: the market's, its seats' and their connections'; then one a seat for its participation.

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from marl_market.agents.interfaces import ExternalPolicy, Policy
 from marl_market.agents.sampling.group_actor import GroupActor
 from marl_market.agents.sampling.session import SessionStep, play_session
+from marl_market.agents.sampling.session_reward import add_session_rewards
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.recording.tape import TapeRecorder
@@ -75,18 +76,22 @@ def play_match(environment: EnvironmentSpec, seeds: Sequence[int], threads: int 
         for group in environment.groups
         if isinstance(group.agent, ExternalPolicy)
     ]
-    reward = np.zeros((len(seeds), environment.seats))
+    reward: list[NDArray[np.float32]] = []
+    terminated: list[NDArray[np.bool_]] = []
 
-    def add_reward(step: SessionStep) -> None:
-        np.add(reward, step.result.reward, out=reward)
+    def record_rewards(step: SessionStep) -> None:
+        reward.append(step.result.reward.copy())
+        terminated.append(step.result.terminated.copy())
 
-    play_session(batch, actors, seeds, recorders=(recorder,), on_step=add_reward)
+    play_session(batch, actors, seeds, recorders=(recorder,), on_step=record_rewards)
+    rewards = np.stack(reward)
+    add_session_rewards(batch, rewards, np.stack(terminated))
     account, balances = batch.markets["seat"]["account"][:, : environment.seats], batch.balances()
     unit = float(decimal(environment.spec.cash_unit))
     position_error, cash_error = batch.conservation_errors()
     return Match(
         environment=environment,
-        reward=reward,
+        reward=rewards.sum(0, dtype=np.float64),
         profit=balances.profit * unit,
         fees=(balances.fees * unit).astype(np.float64),
         traded_lots=account["traded_lots"].copy(),

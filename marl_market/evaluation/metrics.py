@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from marl_market.agents.sampling.sampled_session import SampledSession
 from marl_market.evaluation.outcomes import CURRENCY
 from marl_market.market.units import decimal
 
@@ -21,32 +22,6 @@ if TYPE_CHECKING:
     from marl_market.env.environment import EnvironmentSpec
 
 Values = NDArray[Any]
-
-
-class SessionArrays(Protocol):
-    """Arrays of one iteration that metrics are computed from; every market plays one session.
-
-    Attributes:
-        reward: (markets, seats) sum of rewards.
-        profit: (markets, seats) profit at the mark, after fees, in cash units.
-        fees: (markets, seats) fees paid less rebates, in cash units.
-        spread: (steps, markets) in ticks, NaN while a side is not quoted.
-        trades: (steps, markets) number of trades.
-        price: (steps, markets) reference price in ticks.
-    """
-
-    @property
-    def reward(self) -> Values: ...
-    @property
-    def profit(self) -> Values: ...
-    @property
-    def fees(self) -> Values: ...
-    @property
-    def spread(self) -> Values: ...
-    @property
-    def trades(self) -> Values: ...
-    @property
-    def price(self) -> Values: ...
 
 
 @dataclass(frozen=True)
@@ -67,11 +42,11 @@ class Metric:
     label: str
     unit: str
     description: str
-    values: Callable[[SessionArrays], Values]
+    values: Callable[[SampledSession], Values]
     aggregate: Literal["mean", "sum", "std"] = "mean"
     curve: bool = False
 
-    def compute(self, session: SessionArrays, seats: slice | None = None, cash_unit: float = 1.0) -> float:
+    def compute(self, session: SampledSession, seats: slice | None = None, cash_unit: float = 1.0) -> float:
         """Return its value over the seats of a group, or of all values; NaN where there are none."""
         values = self.values(session) if seats is None else self.values(session)[:, seats]
         if values.size == 0:
@@ -80,7 +55,7 @@ class Metric:
         return value * cash_unit if self.unit == CURRENCY else value
 
 
-def quoted_spread(session: SessionArrays) -> Values:
+def quoted_spread(session: SampledSession) -> Values:
     """Return the spreads (any,) in ticks of all steps and markets with both sides quoted."""
     return session.spread[~np.isnan(session.spread)]
 
@@ -101,7 +76,7 @@ GROUP_METRICS: tuple[Metric, ...] = (
 )
 
 
-def session_metrics(session: SessionArrays, environment: EnvironmentSpec) -> dict[str, float]:
+def session_metrics(session: SampledSession, environment: EnvironmentSpec) -> dict[str, float]:
     """Return all declared metrics of a session by their keys, money in currency."""
     cash_unit = float(decimal(environment.spec.cash_unit))
     metrics = {f"market/{metric.name}": metric.compute(session, None, cash_unit) for metric in MARKET_METRICS}

@@ -30,7 +30,17 @@ KEPT_CACHES = 8
 
 OPTIONS = {"nogil": True, "error_model": "numpy"}
 
-NEVER_COMPILED = ("agents/imitation", "agents/rllib", "calibration", "evaluation", "reporting", "training")
+NEVER_COMPILED = (
+    "agents/imitation",
+    "agents/opponents",
+    "agents/rllib",
+    "agents/sampling",
+    "calibration",
+    "cluster",
+    "evaluation",
+    "reporting",
+    "training",
+)
 """Folders without compiled functions, and of which none imports from: a change there leaves all kernels valid."""
 
 

@@ -57,6 +57,7 @@ def identity_of(environment: EnvironmentSpec, markets: int, seed: int) -> dict[s
             "action": group.action,
             "participation": group.participation,
             "parameter_sharing": group.parameter_sharing,
+            "session_reward": group.session_reward,
         }
         for group in environment.groups
     }

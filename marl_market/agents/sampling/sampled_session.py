@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 
@@ -47,19 +46,3 @@ class SampledSession:
             if MARKET_AXIS in column.metadata
         }
         return cls(rollouts, **columns)
-
-    @property
-    def spread_ticks(self) -> float:
-        """Return the mean spread over steps and markets while both sides are quoted, NaN if they never are."""
-        quoted = self.spread[~np.isnan(self.spread)]
-        return float(quoted.mean()) if quoted.size else math.nan
-
-    @property
-    def trades_per_step(self) -> float:
-        """Return the mean number of trades per market and step."""
-        return float(self.trades.mean())
-
-    @property
-    def volatility_ticks(self) -> float:
-        """Return the standard deviation of the reference price's change per step."""
-        return float(np.diff(self.price, axis=0).std())

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marl_market.env.interface.schemes import ActionScheme
+from marl_market.env.interface.session_reward import SessionReward
 from marl_market.env.population.participation import Participation
 from marl_market.env.population.traits import Traits
 from marl_market.market.latency import Latency
@@ -76,6 +77,7 @@ class Group:
         latency: delays between its seats and the venue; None for those of the market.
         action: its action scheme; None for that of the environment.
         parameter_sharing: whether its seats share one learner, if they learn; else each has its own.
+        session_reward: term of its reward that depends on the tape of the whole session; None: none.
     """
 
     name: str
@@ -85,6 +87,7 @@ class Group:
     latency: Latency | None = None
     action: ActionScheme | None = None
     parameter_sharing: bool = True
+    session_reward: SessionReward | None = None
 
     def __post_init__(self) -> None:
         if self.count < 1:

@@ -19,6 +19,7 @@ from marl_market.env.interface.schemes import mask_size_of
 from marl_market.env.population.group import Group
 from marl_market.env.population.participation import Exponential, Fixed, Participation, Uniform
 from marl_market.env.timing.chosen_delay import ChosenDelay
+from marl_market.evaluation.metrics import session_metrics
 from marl_market.market.seeding import Stream, derive_keys, generator
 from tests.agents.answers import answer
 from tests.builders import environment, market_spec
@@ -169,9 +170,10 @@ def test_market_metrics_are_taken_over_all_steps(
     session = sampler.sample(0)
     spread, trades, price = map(np.array, zip(*seen, strict=True))
     assert trades.std() > 0
-    assert session.trades_per_step == trades.mean()
-    assert session.spread_ticks == pytest.approx(np.nanmean(spread))
-    assert session.volatility_ticks == pytest.approx(np.diff(price, axis=0).std())
+    metrics = session_metrics(session, batch.environment)
+    assert metrics["market/trades_per_step"] == trades.mean()
+    assert metrics["market/spread_ticks"] == pytest.approx(np.nanmean(spread))
+    assert metrics["market/volatility_ticks"] == pytest.approx(np.diff(price, axis=0).std())
 
 
 def test_profit_and_fees_are_those_of_the_accounts(learning: Callable[..., EnvironmentSpec]) -> None:
@@ -300,8 +302,8 @@ def test_positions_or_money_from_nothing_stop_the_run(
 
 
 def test_a_market_without_quotes_has_no_spread() -> None:
-    session = build(environment(groups=[Group("momentum", Momentum(), 2)]))[0].sample(0)
-    assert math.isnan(session.spread_ticks)
+    sampler, batch = build(environment(groups=[Group("momentum", Momentum(), 2)]))
+    assert math.isnan(session_metrics(sampler.sample(0), batch.environment)["market/spread_ticks"])
     assert (session.trades_per_step, session.volatility_ticks) == (0, 0)
 
 

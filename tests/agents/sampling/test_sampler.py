@@ -303,8 +303,9 @@ def test_positions_or_money_from_nothing_stop_the_run(
 
 def test_a_market_without_quotes_has_no_spread() -> None:
     sampler, batch = build(environment(groups=[Group("momentum", Momentum(), 2)]))
-    assert math.isnan(session_metrics(sampler.sample(0), batch.environment)["market/spread_ticks"])
-    assert (session.trades_per_step, session.volatility_ticks) == (0, 0)
+    metrics = session_metrics(sampler.sample(0), batch.environment)
+    assert math.isnan(metrics["market/spread_ticks"])
+    assert (metrics["market/trades_per_step"], metrics["market/volatility_ticks"]) == (0, 0)
 
 
 def test_a_population_without_learners_is_played(learning: Callable[..., EnvironmentSpec]) -> None:

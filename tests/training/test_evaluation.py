@@ -67,5 +67,5 @@ def test_a_group_is_compared_with_all_others_trained(learning: Callable[..., Env
         assert outcome.seats == seats.stop - seats.start
         assert outcome.pnl_mean == base.profit[:, seats].mean()
     assert evaluation.conservation.holds
-    assert evaluation.conservation.sessions == len(SEEDS) * (1 + len(untrained))
+    assert evaluation.conservation.sessions == len(SEEDS) * (1 + len(initial))
     np.testing.assert_array_equal(tape.quotes, base.tape.quotes)

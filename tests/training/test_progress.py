@@ -86,7 +86,7 @@ def test_a_kernel_is_compiled_once_an_earlier_process_has_run_it(tmp_path: Path)
     run = [sys.executable, "-c", program]
     assert subprocess.check_output(run, cwd=ROOT, env=environment, text=True) == "False\n"
     (tmp_path / "exchange_0").mkdir()
-    (tmp_path / "exchange_0" / "randomness.uniform-45.py311.nbi").touch()
+    (tmp_path / "exchange_0" / "random_streams.uniform-45.py311.nbi").touch()
     assert subprocess.check_output(run, cwd=ROOT, env=environment, text=True) == "True\n"
 
 

@@ -1,4 +1,4 @@
-"""Whatever conf/agent lists that can learn, learns in a market, goes on from its state, and plays what it learned."""
+"""Each learning agent of conf/agent learns in a market, continues from its state, and its policy plays."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ def described(name: str, action: Any) -> EnvironmentSpec:
     return environment(groups, spec=market_spec(session_steps=STEPS), observation=parts)
 
 
-def newborn(environment: EnvironmentSpec, seed: int = 1) -> Learner | None:
-    """Return the learner of the focal group, None where it says that its action is of the wrong kind."""
+def build_learner(environment: EnvironmentSpec, seed: int = 1) -> Learner | None:
+    """Return the learner of the focal group, None where it cannot learn its action."""
     agent, learner = environment.groups[1].agent, None
     assert isinstance(agent, LearningAgent)
     try:
@@ -77,7 +77,7 @@ def test_there_are_learning_agents() -> None:
     assert {"ppo", "appo", "dqn", "sac", "tqc", "evolution_strategy", "snes", "cma_es"} <= set(LEARNING)
 
 
-def test_a_clone_is_composed_of_any_learner_and_any_teacher() -> None:
+def test_a_clone_is_composed_of_any_learner_and_any_expert() -> None:
     place = "agent@population.ppo.agent"
     with initialize_config_dir(str(CONF), version_base="1.3"):
         config = compose("config", [f"{place}=behavior_cloning", f"{place}.agent=sac", f"{place}.expert=glft"])
@@ -86,12 +86,12 @@ def test_a_clone_is_composed_of_any_learner_and_any_teacher() -> None:
 
 
 @pytest.mark.parametrize("name", AUXILIARY)
-def test_every_auxiliary_target_is_foretold_and_learned(name: str) -> None:
+def test_every_auxiliary_task_is_learned(name: str) -> None:
     targets = instantiate(OmegaConf.load(CONF / "auxiliary" / f"{name}.yaml"), _convert_="all")
     assert list(targets) == [name]
     groups = [Group("noise", ZeroIntelligence(), 6), Group("focal", PPO(hidden=(8,), auxiliary=targets), 2)]
     market = environment(groups, spec=market_spec(session_steps=STEPS))
-    learner = newborn(market)
+    learner = build_learner(market)
     assert learner is not None
     sampler = Sampler(BatchMarket(market, MARKETS), {"focal": learner}, 1)
     losses = [
@@ -106,21 +106,21 @@ def test_every_learning_agent_learns_goes_on_and_plays(name: str) -> None:
     played = 0
     for action in ACTIONS:
         market = described(name, action)
-        learner = newborn(market)
+        learner = build_learner(market)
         if learner is None:
             continue
         sampler = Sampler(BatchMarket(market, MARKETS), {"focal": learner}, 1)
         before = learner.policy().weights.copy()
         metrics = [learner.learn(sampler.sample(iteration).rollouts["focal"]) for iteration in range(2)]
         assert all(np.isfinite(value) for found in metrics for value in found.values())
-        other = newborn(market, seed=9)
+        other = build_learner(market, seed=9)
         assert other is not None
         other.set_state(pickle.loads(pickle.dumps(learner.get_state())))
         rollout = sampler.sample(2).rollouts["focal"]
         learner.learn(rollout)
         other.learn(rollout)
         np.testing.assert_array_equal(other.policy().weights, learner.policy().weights)
-        if "replay_size" not in metrics[0]:  # a mind with a replay buffer waits until it is filled
+        if "replay_size" not in metrics[0]:  # a learner with a replay buffer waits until it is filled
             assert (learner.policy().weights != before).any()
         match = play_match(with_policies(market, {"focal": learner.policy()}), [1, 2])
         assert np.isfinite(match.reward).all()

@@ -113,7 +113,7 @@ def test_a_resumed_appo_goes_on_as_if_never_stopped() -> None:
     assert_equal_states(resumed.get_state(), learner.get_state())
 
 
-def test_appo_learns_continuous_actions_and_says_what_it_cannot_read() -> None:
+def test_appo_learns_continuous_actions_and_rejects_shorter_rollouts() -> None:
     learner, random = build("appo", continuous(2), learning_rate=2e-3, minibatch_rows=4), np.random.default_rng(0)
     rewards = []
     for _ in range(40):

@@ -34,7 +34,7 @@ class SAC(OffPolicyAlgorithm):
         initial_temperature: initial reward of a unit of entropy.
         target_entropy: entropy of each dimension of an action that the temperature aims for, below that of an even
             distribution, ln 2; the smaller, the less it explores.
-        policy_ema: weight of the past in the exponential average over sessions that is evaluated, met by others and
+        policy_ema: weight of the past in the exponential average over sessions that is evaluated, played against and
             exported; 0 takes the policy that explores. Values learned from noisy rewards move a policy back and forth,
             and its average stays (Polyak and Juditsky 1992, SIAM Journal on Control and Optimization 30).
     """

@@ -62,7 +62,7 @@ def test_acting_equals_rllibs_forward_pass(state_dependent_std: bool) -> None:
 
 
 @pytest.mark.parametrize("state_dependent_std", [False, True])
-def test_a_newborn_acts_alike_everywhere_with_the_initial_deviation(state_dependent_std: bool) -> None:
+def test_an_untrained_policy_acts_alike_everywhere_with_the_initial_deviation(state_dependent_std: bool) -> None:
     learner = build(state_dependent_std=state_dependent_std, initial_log_std=-0.7)
     observation = np.random.default_rng(0).standard_normal((100, OBSERVATION_SIZE), dtype=np.float32)
     columns = answer(learner, observation, None).extra
@@ -114,7 +114,7 @@ def test_a_resumed_learner_goes_on_as_if_never_stopped() -> None:
     assert_equal_states(resumed.get_state(), final)
     assert_equal_states(saved, untouched)
 
-    learner.set_state(saved)  # back in time, which RLlib's own set_state would silently refuse
+    learner.set_state(saved)  # back in time, which RLlib's own set_state silently ignores
     assert_equal_states(learner.get_state(), saved)
     assert [learner.learn(rollout) for rollout in rollouts] == first
 

@@ -1,4 +1,4 @@
-"""Heads learn what can be foretold, through the policy's encoder, and leave RLlib's loss as it is."""
+"""Heads learn predictions through the policy's encoder, and leave RLlib's loss as it is."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def build(heads: dict[str, Head] | None = None, **fields: Any) -> OnPolicyLearne
 
 
 def targets(observation: Floats) -> dict[str, Floats]:
-    """Return what can be foretold from an observation, but for a fifth of the decisions."""
+    """Return targets that an observation determines, NaN for a fifth of the decisions."""
     number = np.stack([observation[..., 3] * 0.5, np.tanh(observation[..., 4] - observation[..., 0])], axis=-1)
     kind = (observation[..., 3:4] + observation[..., 1:2] > 0).astype(np.float32)
     unknown = np.arange(observation.shape[1]) % 5 == 0
@@ -59,7 +59,7 @@ def with_targets(played: Rollout) -> Rollout:
 
 
 @pytest.mark.parametrize("algorithm", ["ppo", "appo"])
-def test_heads_learn_what_can_be_foretold(algorithm: str) -> None:
+def test_heads_learn_their_targets(algorithm: str) -> None:
     learner = build(HEADS)
     if algorithm == "appo":
         agent = APPO(hidden=(32,), learning_rate=0.005, minibatch_rows=8)
@@ -78,15 +78,15 @@ def test_heads_learn_what_can_be_foretold(algorithm: str) -> None:
     assert kind["auc"] > 0.95
 
 
-def test_the_heads_teach_the_encoder_of_the_policy_and_nothing_else() -> None:
+def test_the_gradients_of_heads_reach_the_encoder_of_the_policy_only() -> None:
     module = build(HEADS).module
     played = torch.randn(64, OBSERVATION_SIZE)
     outputs = module.predict({"obs": played})
     sum(head_loss(head, outputs[name], torch.ones(64, 2)) for name, head in HEADS.items()).backward()
-    taught = {name for name, parameter in module.named_parameters() if parameter.grad is not None}
-    assert {name.split(".")[0] for name in taught} == {"encoder", "head_layers"}
-    assert all("actor_encoder" in name for name in taught if name.startswith("encoder"))
-    assert all(float(module.get_parameter(name).grad.abs().sum()) > 0 for name in taught)
+    trained = {name for name, parameter in module.named_parameters() if parameter.grad is not None}
+    assert {name.split(".")[0] for name in trained} == {"encoder", "head_layers"}
+    assert all("actor_encoder" in name for name in trained if name.startswith("encoder"))
+    assert all(float(module.get_parameter(name).grad.abs().sum()) > 0 for name in trained)
 
 
 def test_heads_of_no_weight_change_nothing_and_others_do() -> None:
@@ -114,17 +114,17 @@ def test_without_heads_the_learner_and_its_module_are_as_before() -> None:
     assert {MaskedPPOModule, AuxiliaryHeads} < set(type(headed.module).__mro__)
 
 
-def test_a_resumed_learner_foretells_the_same() -> None:
+def test_a_resumed_learner_predicts_the_same() -> None:
     learner, random = build(HEADS), np.random.default_rng(1)
     learner.learn(rollout(learner, random))
     other = build(HEADS)
     other.set_state(learner.get_state())
-    seen = random.standard_normal((5, OBSERVATION_SIZE), dtype=np.float32)
-    for name, output in predicted(learner, seen).items():
-        np.testing.assert_array_equal(output, predicted(other, seen)[name])
+    observed = random.standard_normal((5, OBSERVATION_SIZE), dtype=np.float32)
+    for name, output in predicted(learner, observed).items():
+        np.testing.assert_array_equal(output, predicted(other, observed)[name])
 
 
-def test_what_is_not_known_counts_for_nothing() -> None:
+def test_unknown_targets_have_no_loss() -> None:
     output = torch.tensor([[1.0, 3.0], [5.0, 5.0]], requires_grad=True)
     some = torch.tensor([[2.0, 1.0], [torch.nan, 0.0]])
     loss = head_loss(NUMBER, output, some)
@@ -136,7 +136,7 @@ def test_what_is_not_known_counts_for_nothing() -> None:
     assert head_loss(CLASS, output, torch.tensor([[1.0], [torch.nan]])).item() == pytest.approx(np.log1p(np.exp(-2)))
 
 
-def test_scores_compare_with_what_one_knows_without_looking() -> None:
+def test_scores_compare_with_a_constant_prediction() -> None:
     target = np.array([[0.0], [1.0], [2.0], [np.nan]], np.float32)
     mean, truth = np.ones((4, 1), np.float32), np.nan_to_num(target)
     one = Head(1, scores=False, weight=1.0)

@@ -1,4 +1,4 @@
-"""A group that foretells in a market: what it watches, when it is scored, and what its policy does not see."""
+"""A group with auxiliary tasks in a market: their inputs, their scores, and the observation of the policy."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ pytestmark = pytest.mark.usefixtures("one_torch_thread")
 STEPS, MARKETS = 20, 4
 TARGETS = {
     "price": MidPrice(horizon=3), "volatility": Volatility(horizon=3), "fill": Fill(horizon=2),
-    "who": Aggressor(horizon=1), "flow": OthersFlow(horizon=2),
+    "aggressor": Aggressor(horizon=1), "flow": OthersFlow(horizon=2),
 }  # fmt: skip
-PRESENCE = Participation(Fixed((0, 5)), Fixed((STEPS, 6)))
+PARTICIPATION = Participation(Fixed((0, 5)), Fixed((STEPS, 6)))
 
 
 def described(agent: Any) -> EnvironmentSpec:
-    groups = [Group("noise", ZeroIntelligence(), 4), Group("focal", agent, 2, PRESENCE)]
+    groups = [Group("noise", ZeroIntelligence(), 4), Group("focal", agent, 2, PARTICIPATION)]
     return environment(groups, spec=market_spec(session_steps=STEPS))
 
 
-def newborn(agent: Any, seed: int = 1) -> tuple[Learner, Sampler]:
+def build_learner(agent: Any, seed: int = 1) -> tuple[Learner, Sampler]:
     market = described(agent)
     learner = agent.learner(market, "focal", seed)
     return learner, Sampler(BatchMarket(market, MARKETS), {"focal": learner}, 1)
@@ -57,7 +57,7 @@ AGENTS = [
 
 @pytest.mark.parametrize("agent", AGENTS, ids=["ppo", "appo", "ppo lstm", "appo lstm"])
 def test_every_head_is_scored_on_each_session(agent: Any) -> None:
-    learner, sampler = newborn(agent)
+    learner, sampler = build_learner(agent)
     for number in range(2):
         metrics = learner.learn(sampler.sample(number).rollouts["focal"])
         assert np.isfinite(list(metrics.values())).all()
@@ -65,25 +65,25 @@ def test_every_head_is_scored_on_each_session(agent: Any) -> None:
         assert found >= {
             "price_loss", "price_explained_variance", "volatility_loss", "volatility_explained_variance",
             "flow_loss", "flow_explained_variance",
-            "who_loss", "who_accuracy", "who_base_rate", "who_explained_entropy",
+            "aggressor_loss", "aggressor_accuracy", "aggressor_base_rate", "aggressor_explained_entropy",
             "fill_accuracy", "fill_base_rate", "fill_auc",
         }  # fmt: skip
 
 
-def test_what_is_foretold_depends_on_what_the_policy_remembers() -> None:
-    learner, _ = newborn(AGENTS[2])
+def test_predictions_depend_on_the_hidden_state() -> None:
+    learner, _ = build_learner(AGENTS[2])
     assert isinstance(learner, AuxiliaryLearner)
-    seen = np.ones((1, described(AGENTS[2]).observation_size), np.float32)
-    memories = [np.full((1, learner.state_size), value, np.float32) for value in (0.0, 0.5)]
-    first, second = (learner.predict(seen, state)["price"] for state in memories)
+    observed = np.ones((1, described(AGENTS[2]).observation_size), np.float32)
+    states = [np.full((1, learner.state_size), value, np.float32) for value in (0.0, 0.5)]
+    first, second = (learner.predict(observed, state)["price"] for state in states)
     assert first.shape == (1, 1)
     assert first != second
 
 
-def test_a_session_is_foretold_before_anything_is_learned_from_it() -> None:
-    learner, sampler = newborn(AGENTS[0])
+def test_predictions_are_scored_before_the_update() -> None:
+    learner, sampler = build_learner(AGENTS[0])
     rollout = sampler.sample(0).rollouts["focal"]
-    other, _ = newborn(AGENTS[0])
+    other, _ = build_learner(AGENTS[0])
     other.set_state(learner.get_state())
     first = learner.learn(rollout)
     again = learner.learn(rollout)
@@ -92,9 +92,9 @@ def test_a_session_is_foretold_before_anything_is_learned_from_it() -> None:
     assert other.learn(rollout)["auxiliary_price_loss"] == first["auxiliary_price_loss"]
 
 
-def test_what_is_watched_is_of_the_moment_and_the_policy_does_not_see_it() -> None:
-    learner, sampler = newborn(AGENTS[0])
-    plain, plain_sampler = newborn(PPO(hidden=(8,), minibatch_size=64))
+def test_inputs_are_those_of_the_moment_and_no_observation() -> None:
+    learner, sampler = build_learner(AGENTS[0])
+    plain, plain_sampler = build_learner(PPO(hidden=(8,), minibatch_size=64))
     assert type(plain) is OnPolicyLearner
     rollout, same = sampler.sample(0).rollouts["focal"], plain_sampler.sample(0).rollouts["focal"]
     np.testing.assert_array_equal(rollout.action, same.action)
@@ -102,7 +102,7 @@ def test_what_is_watched_is_of_the_moment_and_the_policy_does_not_see_it() -> No
     assert {name for name in columns if name not in same.extra} == {INPUT + name for name in TARGETS}
     price = columns[INPUT + "price"]
     assert price.shape == (STEPS, 2 * MARKETS, 1)
-    np.testing.assert_array_equal(price[:, ::2], price[:, 1::2], "both seats of a market see one price")
+    np.testing.assert_array_equal(price[:, ::2], price[:, 1::2], "both seats of a market observe one price")
     assert (np.diff(price, axis=0) != 0).any()
     fills = columns[INPUT + "fill"]
     assert (np.diff(fills, axis=0) >= 0).all()
@@ -110,14 +110,14 @@ def test_what_is_watched_is_of_the_moment_and_the_policy_does_not_see_it() -> No
     assert isinstance(learner, AuxiliaryLearner)
 
 
-def test_a_seat_that_was_never_there_teaches_nothing() -> None:
-    learner, sampler = newborn(AGENTS[0])
+def test_a_seat_that_was_never_active_updates_nothing() -> None:
+    learner, sampler = build_learner(AGENTS[0])
     rollout = sampler.sample(0).rollouts["focal"]
     rollout.active[:] = False
     assert learner.learn(rollout) == {}
 
 
-def test_it_needs_a_market_to_watch() -> None:
-    learner, _ = newborn(AGENTS[0])
+def test_it_needs_a_market_to_record() -> None:
+    learner, _ = build_learner(AGENTS[0])
     with pytest.raises(RuntimeError, match="call on_episode_start before act"):
         answer(learner, np.zeros((2, learner.policy().observation_size), np.float32), None)

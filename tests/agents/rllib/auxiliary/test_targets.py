@@ -1,4 +1,4 @@
-"""What each target says of a tape of a few steps, by hand."""
+"""The targets of each task on a tape of a few steps, by hand."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_a_fill_within_the_steps_ahead() -> None:
 
 
 def test_the_first_to_take_in_the_steps_ahead() -> None:
-    # What is watched before a decision is who took in the step before.
+    # The input before a decision is the aggressor of the step before.
     inputs = (2, NO_TRADE, NO_TRADE, 0, 1, NO_TRADE, NO_TRADE)
     np.testing.assert_array_equal(targets_of(Aggressor(horizon=2), *inputs), [4, 0, 0, 1, 4, NAN, NAN])
     np.testing.assert_array_equal(targets_of(Aggressor(horizon=3), *inputs), [0, 0, 0, 1, NAN, NAN, NAN])
@@ -74,15 +74,16 @@ def test_what_each_group_buys_in_the_steps_ahead() -> None:
 
 
 @pytest.mark.parametrize("target", [MidPrice(99), Volatility(99), Fill(99), Aggressor(99), OthersFlow(99)])
-def test_a_session_that_is_shorter_than_the_horizon_tells_nothing(target: AuxiliaryTask) -> None:
+def test_a_session_that_is_shorter_than_the_horizon_has_no_targets(target: AuxiliaryTask) -> None:
     inputs = np.ones((5, 3, 4), np.float32)
     assert np.isnan(target.targets(inputs, market(), "focal")).all()
 
 
 def test_a_head_is_as_wide_as_its_target() -> None:
-    targets = {"price": MidPrice(), "fill": Fill(weight=2.0), "who": Aggressor(), "flow": OthersFlow()}
+    targets = {"price": MidPrice(), "fill": Fill(weight=2.0), "aggressor": Aggressor(), "flow": OthersFlow()}
     assert heads_of(targets, market()) == {
-        "price": Head(1, False, 0.5), "fill": Head(2, True, 2.0), "who": Head(5, True, 0.1), "flow": Head(4, False, 0.5)
+        "price": Head(1, False, 0.5), "fill": Head(2, True, 2.0),
+        "aggressor": Head(5, True, 0.1), "flow": Head(4, False, 0.5)
     }  # fmt: skip
 
 
@@ -114,14 +115,14 @@ def first_takers(batch: BatchMarket, names: set[str]) -> list[float]:
     return found
 
 
-def test_what_is_watched_is_what_the_market_holds() -> None:
+def test_inputs_are_those_of_the_market() -> None:
     described = market()
     batch, seats = BatchMarket(described, 3), described.seats_of("focal")
     batch.reset([1, 2, 3])
     random = np.random.default_rng(0)
     all_names = {group.name for group in described.groups}
     takers: set[float] = set()
-    assert (Aggressor().record_inputs(batch, seats) == NO_TRADE).all(), "nobody has traded yet"
+    assert (Aggressor().record_inputs(batch, seats) == NO_TRADE).all(), "there is no trade yet"
     for _ in range(STEPS):
         batch.step(random.uniform(-1, 1, (3, 2, 4)).astype(np.float32))
         price = MidPrice().record_inputs(batch, seats)
@@ -141,4 +142,4 @@ def test_what_is_watched_is_what_the_market_holds() -> None:
             Aggressor(groups=("takers", "focal")).record_inputs(batch, seats)[:, 1, 0],
             first_takers(batch, {"takers", "focal"}),
         )
-    assert len(takers) > 2, "a market in which one group takes shows nothing"
+    assert len(takers) > 2, "a market with one aggressor tests nothing"

@@ -19,7 +19,7 @@ from tests.agents.rllib.synthetic import ACTION, OBSERVATION_SIZE, collect
 DISCOUNT, GAE_LAMBDA = 0.97, 0.9
 
 
-def trajectories(seed: int = 0, steps: int = 40, rows: int = 7) -> dict[str, Any]:
+def columns_of_episodes(seed: int = 0, steps: int = 40, rows: int = 7) -> dict[str, Any]:
     random = np.random.default_rng(seed)
     value = random.standard_normal((steps + 1, rows)).astype(np.float32)
     terminated = random.random((steps, rows)) < 0.08
@@ -35,7 +35,7 @@ def trajectories(seed: int = 0, steps: int = 40, rows: int = 7) -> dict[str, Any
 
 
 def test_advantages_equal_the_sum_of_equation_16() -> None:
-    columns = trajectories()
+    columns = columns_of_episodes()
     expected = np.empty_like(columns["reward"])
     steps, rows = expected.shape
     for row in range(rows):
@@ -54,7 +54,7 @@ def test_advantages_equal_the_sum_of_equation_16() -> None:
 
 
 def test_advantages_equal_those_of_rllib() -> None:
-    columns = trajectories(seed=1)
+    columns = columns_of_episodes(seed=1)
     advantage = generalized_advantages(**columns, discount=DISCOUNT, gae_lambda=GAE_LAMBDA)
     for row in range(advantage.shape[1]):
         value, following, reward, _, terminated, truncated = (column[:, row] for column in columns.values())
@@ -122,8 +122,8 @@ def test_the_batch_equals_that_of_rllibs_own_pipeline() -> None:
     assert float(advantage.std()) == pytest.approx(1, abs=1e-3)
 
 
-def test_a_decision_before_a_sleep_is_credited_with_all_that_follows_until_the_next() -> None:
-    """Two rows by hand: one sleeps through steps 1 and 2, the other comes in step 1 and leaves in step 3, asleep."""
+def test_a_decision_has_the_rewards_of_all_steps_until_the_next() -> None:
+    """By hand: one row is inactive in steps 1 and 2, one arrives in step 1 and leaves in step 3, inactive."""
     active = np.array([[1, 0], [0, 1], [0, 1], [1, 0], [1, 0]], np.bool_)
     terminated = np.array([[0, 0], [0, 0], [0, 0], [0, 1], [1, 1]], np.bool_)
     reward = np.array([[1.0, 0.0], [2.0, 3.0], [4.0, 5.0], [8.0, 7.0], [16.0, 0.0]], np.float32)
@@ -132,7 +132,7 @@ def test_a_decision_before_a_sleep_is_credited_with_all_that_follows_until_the_n
     advantage = generalized_advantages(
         value, next_value, reward, active, terminated, np.zeros_like(terminated), discount=0.5, gae_lambda=0.8
     )
-    # First row: steps 4, 3, then 0 with the rewards of three steps and step 3 worth 1/8.
+    # First row: steps 4, 3, then 0 with the rewards of three steps and step 3 discounted by 1/8.
     last = 16.0 - 2.5
     third = 8.0 + 0.5 * 2.5 - 1.5 + 0.5 * 0.8 * last
     first = 1.0 + 0.5 * 2.0 + 0.25 * 4.0 + 0.125 * 1.5 - 0.5 + 0.125 * 0.8 * third
@@ -143,8 +143,8 @@ def test_a_decision_before_a_sleep_is_credited_with_all_that_follows_until_the_n
     np.testing.assert_allclose(advantage[[1, 2], 1], [before, second], rtol=1e-6)
 
 
-def test_a_truncation_in_a_sleep_is_worth_its_final_observation() -> None:
-    """What comes after the truncation is of another episode, which begins with steps that are not there."""
+def test_a_truncation_in_an_inactive_step_has_the_value_of_its_final_observation() -> None:
+    """After the truncation comes another episode, which begins with inactive steps."""
     active, truncated = np.array([[1], [0], [0], [1]], np.bool_), np.array([[0], [1], [0], [0]], np.bool_)
     reward, value = (
         np.array([[1.0], [2.0], [64.0], [4.0]], np.float32),
@@ -164,8 +164,8 @@ def test_only_decisions_reach_the_batch() -> None:
     connector = GAEConnector(DISCOUNT, GAE_LAMBDA)
     batch = connector(rl_module=learner._rllib_learner.module, batch={}, episodes=[rollout])[DEFAULT_MODULE_ID]
     assert {len(values) for values in batch.values()} == {len(rollout)} == {int(rollout.active.sum())}
-    seen = rollout.observation[:-1][rollout.active]
-    assert np.array_equal(np.sort(batch[Columns.OBS].numpy(), axis=0), np.sort(seen, axis=0))
+    observed = rollout.observation[:-1][rollout.active]
+    assert np.array_equal(np.sort(batch[Columns.OBS].numpy(), axis=0), np.sort(observed, axis=0))
 
 
 def test_several_rollouts_make_one_batch() -> None:
@@ -187,7 +187,7 @@ def test_neighbors_in_time_are_no_neighbors_in_the_batch() -> None:
     assert abs(np.corrcoef(step[:-1], step[1:])[0, 1]) < 0.3
 
 
-def test_a_learner_of_two_modules_is_refused() -> None:
+def test_a_learner_of_two_modules_is_rejected() -> None:
     module = PPO().build(GroupSpec(OBSERVATION_SIZE, ACTION), seed=3).module
     several = MultiRLModule()
     several.add_module("first", module)

@@ -1,4 +1,4 @@
-"""A network with a memory learns from sequences of decisions what no other can."""
+"""A recurrent network learns from sequences of decisions what a feedforward network cannot."""
 
 import pickle
 from collections.abc import Callable
@@ -59,12 +59,15 @@ def appo(space: Any = SPACES["discrete"], seed: int = 7, **fields: Any) -> OnPol
 
 
 def play(
-    learner: OnPolicyLearner, random: np.random.Generator, seen: Callable[..., Any] | None = None, sleeps: float = 0.0
+    learner: OnPolicyLearner,
+    random: np.random.Generator,
+    observed: Callable[..., Any] | None = None,
+    inactive: float = 0.0,
 ) -> Rollout:
-    """Return sessions of random observations, or of those of `seen`, in which rows sleep by chance."""
+    """Return sessions of random observations, or of those of `observed`, in which rows are inactive by chance."""
     observation = random.standard_normal((STEPS + 1, ROWS, SIZE), dtype=np.float32)
-    reward_of = None if seen is None else seen(observation, random)
-    active = random.random((STEPS, ROWS)) >= sleeps
+    reward_of = None if observed is None else observed(observation, random)
+    active = random.random((STEPS, ROWS)) >= inactive
     state, played = initial_state(learner, ROWS), []
     numbers = action_components(learner.module.action_space)[-1].dimensions.stop
     for step in range(STEPS):
@@ -93,7 +96,7 @@ def batch_of(learner: OnPolicyLearner, rollout: Rollout) -> Any:
 
 
 @pytest.mark.parametrize(("build", "epochs"), [(ppo, 8), (appo, 4)])
-def test_it_learns_to_remember_what_it_saw_at_first(build: Callable[..., OnPolicyLearner], epochs: int) -> None:
+def test_it_learns_to_use_its_first_observation(build: Callable[..., OnPolicyLearner], epochs: int) -> None:
     late = []
     for state in (CELLS, None):
         learner = build(lstm_size=state, learning_rate=1e-2, discount=0.5, epochs=epochs)
@@ -108,9 +111,9 @@ def test_it_learns_to_remember_what_it_saw_at_first(build: Callable[..., OnPolic
 
 @pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
 @pytest.mark.parametrize("build", [ppo, appo])
-def test_what_is_learned_from_is_what_was_done(build: Callable[..., OnPolicyLearner], space: Any) -> None:
+def test_the_train_batch_has_the_actions_that_were_played(build: Callable[..., OnPolicyLearner], space: Any) -> None:
     learner = build(space)
-    rollout = play(learner, np.random.default_rng(3), sleeps=0.4)
+    rollout = play(learner, np.random.default_rng(3), inactive=0.4)
     batch, module = batch_of(learner, rollout), learner.module
     with torch.no_grad():
         output = module.forward_train(batch)
@@ -122,7 +125,7 @@ def test_what_is_learned_from_is_what_was_done(build: Callable[..., OnPolicyLear
     np.testing.assert_array_equal(
         np.sort(batch[Columns.ACTION_LOGP][learned].numpy()), np.sort(rollout.extra["action_logp"][rollout.active])
     )
-    # Memories matter, or the comparison says nothing.
+    # The states matter, or the comparison tests nothing.
     for state in batch[Columns.STATE_IN].values():
         for each in state.values():
             each.fill_(0.5)
@@ -132,16 +135,16 @@ def test_what_is_learned_from_is_what_was_done(build: Callable[..., OnPolicyLear
     assert (other.logp(batch[Columns.ACTIONS])[learned] - logp[learned]).abs().max() > 1e-3
 
 
-def test_the_critic_remembers_whole_sessions() -> None:
+def test_the_state_of_the_critic_spans_whole_sessions() -> None:
     learner = ppo(discount=0.9, gae_lambda=0.8)
-    rollout = play(learner, np.random.default_rng(3), sleeps=0.4)
+    rollout = play(learner, np.random.default_rng(3), inactive=0.4)
     module, value = learner.module, np.zeros((STEPS + 1, ROWS), np.float32)
     for row in range(ROWS):
         steps = np.flatnonzero(rollout.active[:, row])
         state = unflatten_state(torch.zeros(1, state_size_of(module)))
-        seen = torch.from_numpy(rollout.observation[steps, row])[None]
+        observed = torch.from_numpy(rollout.observation[steps, row])[None]
         with torch.no_grad():
-            encoded = module.encoder.critic_encoder({Columns.OBS: seen, Columns.STATE_IN: state})
+            encoded = module.encoder.critic_encoder({Columns.OBS: observed, Columns.STATE_IN: state})
             value[steps, row] = module.vf(encoded[ENCODER_OUT])[0, :, 0]
     done = rollout.done
     advantage = generalized_advantages(
@@ -156,8 +159,8 @@ def test_the_critic_remembers_whole_sessions() -> None:
     assert float(standardized.std(correction=0)) == pytest.approx(1, abs=1e-5)
 
 
-def test_parts_are_all_decisions_in_their_order() -> None:
-    rollout = play(ppo(), np.random.default_rng(3), sleeps=0.4)
+def test_chunks_are_all_decisions_in_their_order() -> None:
+    rollout = play(ppo(), np.random.default_rng(3), inactive=0.4)
     rollout.active[:, 5] = False
     chunks = chunks_of(rollout, LENGTH)
     assert (np.diff(chunks.number) >= 0).all()
@@ -169,7 +172,7 @@ def test_parts_are_all_decisions_in_their_order() -> None:
     np.testing.assert_array_equal(chunks.put(taken, STEPS, ROWS), np.where(rollout.active, rollout.reward, 0))
 
 
-def test_a_row_of_two_episodes_is_refused() -> None:
+def test_a_row_of_two_episodes_is_rejected() -> None:
     learner = ppo()
     rollout = play(learner, np.random.default_rng(3))
     rollout.terminated[4, 2] = True
@@ -178,7 +181,7 @@ def test_a_row_of_two_episodes_is_refused() -> None:
 
 
 @pytest.mark.parametrize("build", [ppo, appo])
-def test_a_memory_is_a_value(build: Callable[..., OnPolicyLearner]) -> None:
+def test_a_hidden_state_is_a_value(build: Callable[..., OnPolicyLearner]) -> None:
     learner, random = build(), np.random.default_rng(0)
     observation = random.standard_normal((2, 5, SIZE), dtype=np.float32)
     first = learner.act(observation[0], initial_state(learner, 5), None)
@@ -213,9 +216,9 @@ def test_hidden_units_that_do_not_compile_play_outside_the_step() -> None:
 @pytest.mark.parametrize("build", [ppo, appo])
 def test_a_resumed_learner_goes_on_as_if_never_stopped(build: Callable[..., OnPolicyLearner]) -> None:
     learner, random = build(), np.random.default_rng(2)
-    learner.learn(play(learner, random, sleeps=0.3))
+    learner.learn(play(learner, random, inactive=0.3))
     saved = learner.get_state()
-    rollout = play(learner, random, sleeps=0.3)
+    rollout = play(learner, random, inactive=0.3)
     first = learner.learn(rollout)
     resumed = build(seed=99)
     resumed.set_state(saved)

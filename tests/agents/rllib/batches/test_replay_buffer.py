@@ -36,7 +36,7 @@ def test_a_transition_reaches_as_far_as_the_lookahead_and_the_close_allow(n_step
 @pytest.mark.parametrize("n_step", [1, 2, 9])
 def test_a_transition_goes_from_one_decision_to_another_and_never_behind_an_end(n_step: int) -> None:
     rollout = rollout_of_numbers(masked=True)
-    # Row 0 sleeps in steps 1 and 2, and the close comes in a sleep; row 1 comes in step 1 and leaves in step 3.
+    # Row 0 is inactive in steps 1, 2 and at the close; row 1 arrives in step 1 and leaves in step 3.
     rollout.active[:] = np.array([[1, 0, 0, 1, 0], [0, 1, 1, 0, 0]], bool).T
     rollout.terminated[3, 1] = True
     columns = transitions(rollout, rollout.action, n_step, DISCOUNT)
@@ -44,7 +44,7 @@ def test_a_transition_goes_from_one_decision_to_another_and_never_behind_an_end(
         1: {(0, 0): (3, False), (3, 0): (5, True), (1, 1): (2, False), (2, 1): (4, True)},
         2: {(0, 0): (5, True), (3, 0): (5, True), (1, 1): (4, True), (2, 1): (4, True)},
     }[min(n_step, 2)]
-    found = [tuple(seen) for seen in columns["obs"].astype(int).tolist()]
+    found = [tuple(observed) for observed in columns["obs"].astype(int).tolist()]
     assert sorted(found) == sorted(reached)
     for place, (step, row) in enumerate(found):
         end, terminated = reached[step, row]

@@ -23,13 +23,15 @@ STEPS, ROWS, CHOICES, DISCOUNT = 12, 9, 4, 0.7
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 
-def sleepy(learner: Any) -> Rollout:
-    """Return a rollout with sleeps, of which row 0 never decides and row 1 leaves early; actions are numbered."""
+def rollout_with_inactive_steps(learner: Any) -> Rollout:
+    """Return a rollout with inactive steps; row 0 never decides and row 1 leaves early."""
     random = np.random.default_rng(3)
     observation = random.standard_normal((STEPS + 1, ROWS, OBSERVATION_SIZE), dtype=np.float32)
     played = [
-        answer(learner, seen, random.standard_normal((ROWS, 1), dtype=np.float32), np.ones((ROWS, CHOICES), np.uint8))
-        for seen in observation[:-1]
+        answer(
+            learner, observed, random.standard_normal((ROWS, 1), dtype=np.float32), np.ones((ROWS, CHOICES), np.uint8)
+        )
+        for observed in observation[:-1]
     ]
     active = random.random((STEPS, ROWS)) < 0.4
     active[:, 0], active[0, 1:], active[5:, 1] = False, True, False
@@ -47,9 +49,9 @@ def sleepy(learner: Any) -> Rollout:
     )
 
 
-def test_v_trace_of_decisions_is_what_generalized_advantages_say_of_the_steps() -> None:
+def test_v_trace_of_decisions_equals_generalized_advantages_of_the_steps() -> None:
     learner = APPO(discount=DISCOUNT).build(GroupSpec(OBSERVATION_SIZE, Discrete(CHOICES), STEPS), seed=1)
-    rollout = sleepy(learner)
+    rollout = rollout_with_inactive_steps(learner)
     rllib = learner._rllib_learner
     batch = rllib._learner_connector(rl_module=rllib.module, batch={}, episodes=[rollout])[DEFAULT_MODULE_ID]
     assert len(batch[Columns.OBS]) == entries_of(rollout) == (ROWS - 1) * STEPS
@@ -82,8 +84,8 @@ def test_v_trace_of_decisions_is_what_generalized_advantages_say_of_the_steps() 
 
 
 @pytest.mark.parametrize("minibatch_rows", [3, 100])
-def test_appo_learns_from_rows_that_sleep(minibatch_rows: int) -> None:
+def test_appo_learns_from_rows_with_inactive_steps(minibatch_rows: int) -> None:
     agent = APPO(discount=DISCOUNT, minibatch_rows=minibatch_rows)
     learner = agent.build(GroupSpec(OBSERVATION_SIZE, Discrete(CHOICES), STEPS), seed=1)
-    metrics = learner.learn(sleepy(learner))
+    metrics = learner.learn(rollout_with_inactive_steps(learner))
     assert np.isfinite(list(metrics.values())).all()

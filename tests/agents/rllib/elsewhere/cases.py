@@ -1,4 +1,4 @@
-"""What is learned elsewhere is what is learned here, bit for bit; `test_elsewhere.py` runs this."""
+"""Learning on another device gives the same bits as on the CPU; `test_elsewhere.py` runs this."""
 
 from __future__ import annotations
 
@@ -51,11 +51,11 @@ GRADIENTS = ("ppo", "other", "appo", "dqn", "sac")
 def described(name: str) -> EnvironmentSpec:
     agent, action = AGENTS[name]
     groups = [*learning_environment().groups[1:2], Group("focal", agent, 2, action=action)]
-    seen = {"account": Account(), "events": Events()}
-    return environment(groups, spec=market_spec(session_steps=STEPS), observation=seen)
+    observed = {"account": Account(), "events": Events()}
+    return environment(groups, spec=market_spec(session_steps=STEPS), observation=observed)
 
 
-def born(market: EnvironmentSpec, seed: int = 1, device: str = "cpu") -> Any:
+def build_learner(market: EnvironmentSpec, seed: int = 1, device: str = "cpu") -> Any:
     agent: Any = market.groups[1].agent
     with learning_on(device):
         return agent.learner(market, "focal", seed)
@@ -77,9 +77,9 @@ def test_tensors_of_two_devices_do_not_meet() -> None:
     np.testing.assert_array_equal((here.to(DEVICE) + there).cpu(), 2)
 
 
-def test_a_learner_is_born_where_it_was_told_to() -> None:
+def test_a_learner_is_built_on_the_learning_device() -> None:
     market = described("mixed")
-    here, there, again = born(market), born(market, device="elsewhere"), born(market)
+    here, there, again = build_learner(market), build_learner(market, device="elsewhere"), build_learner(market)
     assert [each._rllib_learner.device.type for each in (here, there, again)] == ["cpu", DEVICE.type, "cpu"]
     assert here.module is here._learning_module
     assert_equal_states(there.get_state(), here.get_state())
@@ -105,13 +105,13 @@ def assert_equal(first: Any, second: Any, but_for: float) -> None:
 def test_it_learns_the_same_and_goes_on_on_either_device(name: str) -> None:
     market = described(name)
     but_for = 1e-5 if "lstm" in name else 0.0  # the cell of a GPU rounds otherwise
-    here, there = born(market), born(market, device="elsewhere")
+    here, there = build_learner(market), build_learner(market, device="elsewhere")
     for number, rollout in enumerate(sampled(market, there)):
         assert_equal(there.learn(rollout), here.learn(rollout), but_for)
         assert_acts_by_what_it_learned(there)
         if number == 0:
             saved = [pickle.loads(pickle.dumps(each.get_state())) for each in (here, there)]
-            here, there = born(market, seed=2), born(market, seed=3, device="elsewhere")
+            here, there = build_learner(market, seed=2), build_learner(market, seed=3, device="elsewhere")
             there.set_state(saved[0])
             here.set_state(saved[1])
             assert_acts_by_what_it_learned(there)
@@ -119,19 +119,19 @@ def test_it_learns_the_same_and_goes_on_on_either_device(name: str) -> None:
     assert_equal(there.policy().weights, here.policy().weights, but_for)
 
 
-def test_it_adopts_weights_from_either_device() -> None:
+def test_it_sets_weights_from_either_device() -> None:
     market = described("mixed")
-    here, there = born(market, seed=1), born(market, seed=2, device="elsewhere")
+    here, there = build_learner(market, seed=1), build_learner(market, seed=2, device="elsewhere")
     there.set_weights(here.get_weights())
     assert_acts_by_what_it_learned(there)
     np.testing.assert_array_equal(there.policy().weights, here.policy().weights)
-    other = born(market, seed=3)
+    other = build_learner(market, seed=3)
     other.set_weights(there.get_weights())
     np.testing.assert_array_equal(other.policy().weights, here.policy().weights)
 
 
 @pytest.mark.parametrize("name", ["ppo", "appo", "dqn", "sac"])
-def test_a_clone_learns_on_from_its_teacher(name: str) -> None:
+def test_a_clone_learns_on_from_its_expert(name: str) -> None:
     market = test_cloned.described(*test_cloned.LEARNERS[name])
     here, metrics = test_cloned.cloned(market)
     with learning_on("elsewhere"):
@@ -167,8 +167,8 @@ def test_a_run_ends_the_same_with_a_gpu_or_without_or_with_one_for_a_while(
     train(tmp_path / "there", 1, "auto")
     assert "learning: this process, gradients on cuda" in capsys.readouterr().out
     assert_same(train(tmp_path / "there", 2, "cpu", resume=True), here)
-    train(tmp_path / "thither", 1, "cpu")
-    there = train(tmp_path / "thither", 2, "cuda", resume=True)
+    train(tmp_path / "from_cpu", 1, "cpu")
+    there = train(tmp_path / "from_cpu", 2, "cuda", resume=True)
     assert_same(there, here)
     for name in GRADIENTS:
         assert_acts_by_what_it_learned(there._learners[name])

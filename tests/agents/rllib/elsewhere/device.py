@@ -70,9 +70,9 @@ def compute(function: Any, *args: Any, **kwargs: Any) -> Any:
 
 
 @torch.library.impl("aten::_thnn_fused_lstm_cell", "AutogradPrivateUse1")
-def lstm_cell(given: Any, remembered: Any, cell: Any, given_bias: Any, remembered_bias: Any) -> tuple[Any, Any, Any]:
+def lstm_cell(given: Any, hidden: Any, cell: Any, given_bias: Any, hidden_bias: Any) -> tuple[Any, Any, Any]:
     """Do in single steps what only a GPU does in one; the sums are those of the CPU's cell but for rounding."""
-    gates = (given + given_bias) + (remembered + remembered_bias)
+    gates = (given + given_bias) + (hidden + hidden_bias)
     enter, keep, new, show = gates.chunk(4, dim=1)
     cell = keep.sigmoid() * cell + enter.sigmoid() * new.tanh()
     return show.sigmoid() * cell.tanh(), cell, gates

@@ -1,4 +1,4 @@
-"""DQN and SAC on a task without a market, whose best action is a known function of the observation."""
+"""DQN, SAC and TQC on a task without a market, whose best action is a known function of the observation."""
 
 import copy
 import pickle
@@ -116,7 +116,7 @@ def test_the_same_seed_learns_the_same_and_global_streams_stay(kind: str) -> Non
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_target_follows_as_far_and_as_often_as_it_is_told(kind: str) -> None:
+def test_the_target_follows_at_its_rate_and_interval(kind: str) -> None:
     # 512 decisions in 2 updates, each 256 further on.
     fields = {"learning_starts": 0, "decisions_per_update": 256, "target_rate": 0.25}
     # Of TQC's critics, the first.
@@ -146,11 +146,11 @@ def test_the_target_follows_as_far_and_as_often_as_it_is_told(kind: str) -> None
     np.testing.assert_allclose(target2, 0.75 * first + 0.25 * main2, atol=1e-6)
 
 
-def test_what_follows_is_valued_by_choices_that_are_allowed() -> None:
+def test_the_next_state_is_valued_by_its_legal_choices() -> None:
     learner, random = build("dqn"), np.random.default_rng(0)
-    seen = torch.from_numpy(random.standard_normal((9, OBSERVATION_SIZE), dtype=np.float32))
+    observed = torch.from_numpy(random.standard_normal((9, OBSERVATION_SIZE), dtype=np.float32))
     mask = torch.from_numpy((random.random((9, CHOICES)) < 0.5).astype(np.uint8))
-    batch = {Columns.OBS: seen, Columns.NEXT_OBS: seen}
+    batch = {Columns.OBS: observed, Columns.NEXT_OBS: observed}
     with torch.no_grad():
         free, masked = (learner.module.forward_train(each) for each in (batch, {**batch, NEXT_ACTION_MASK: mask}))
     for name in (QF_NEXT_PREDS, QF_TARGET_NEXT_PREDS):
@@ -205,14 +205,14 @@ def test_before_it_starts_nothing_is_learned() -> None:
 
 
 @pytest.mark.parametrize(("agent", "action"), [(DQN(), None), (SAC(), MarketDiscrete()), (TQC(), MarketDiscrete())])
-def test_an_action_of_the_wrong_kind_is_refused_by_group(agent: Any, action: Any) -> None:
+def test_an_action_of_the_wrong_kind_is_rejected_by_group(agent: Any, action: Any) -> None:
     described = environment([Group("mine", agent, 1, action=action)])
     with pytest.raises(ValueError, match=r"population\.mine learns by .* and its action is .*/action@mine\.action"):
         agent.learner(described, "mine", 1)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_it_remembers_and_counts_decisions_only(kind: str) -> None:
+def test_it_stores_and_counts_decisions_only(kind: str) -> None:
     learner, random = build(kind, learning_starts=0), np.random.default_rng(0)
     played = collect(kind, learner, random)
     played.active[:] = random.random((STEPS, ROWS)) < 0.3
@@ -224,7 +224,7 @@ def test_it_remembers_and_counts_decisions_only(kind: str) -> None:
     assert len(learner._replay) == metrics["replay_size"]
 
 
-def test_dqn_makes_one_choice_and_says_so_where_a_pace_adds_another() -> None:
+def test_dqn_rejects_a_timing_that_adds_a_choice() -> None:
     described = environment([Group("mine", DQN(), 1, action=MarketDiscrete())], timing=ChosenDelay())
     with pytest.raises(ValueError, match=r"population\.mine learns by DQN and timing is ChosenDelay.*every_step"):
         DQN().learner(described, "mine", 1)
@@ -245,7 +245,7 @@ def test_a_wrong_field_is_named(agent: Any, field: str, value: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", [DQN, SAC, TQC])
-def test_a_memory_is_refused(kind: Any) -> None:
+def test_an_lstm_is_rejected(kind: Any) -> None:
     with pytest.raises(
         ValueError, match=rf"{kind.__name__}\.lstm_size is 8; it must be None: only PPO and APPO can have one"
     ):

@@ -54,7 +54,7 @@ STAYING = ["staying_0", "staying_1"]
 
 
 def visited(**changes: Any) -> EnvironmentSpec:
-    """Return a market in which two seats stay, and three come at any time and mostly leave before the close."""
+    """Return a market in which two seats stay, and three arrive at any time and mostly depart before the close."""
     groups = [
         Group("staying", External(), 2),
         Group("noise", ZeroIntelligence(), 4),
@@ -88,34 +88,34 @@ def played_again(described: EnvironmentSpec, market: int, episodes: list[Any]) -
     actions = {
         agent: zip(*each, strict=True) if isinstance(each, tuple) else iter(each) for agent, each in data.items()
     }
-    handed: dict[str, list[Any]] = {agent: [seen] for agent, seen in observations.items()}
+    returned: dict[str, list[Any]] = {agent: [observed] for agent, observed in observations.items()}
     ended: set[str] = set()
     while env.agents:
         asked = {agent: next(actions[agent]) for agent in observations if agent not in ended}
         observations, rewards, terminations, truncations, _ = env.step(asked)
         ended |= {agent for agent in terminations if terminations[agent] or truncations[agent]}
-        for agent, seen in observations.items():
-            if agent in handed:
-                handed[agent].append((seen, rewards[agent], terminations[agent], truncations[agent]))
+        for agent, observed in observations.items():
+            if agent in returned:
+                returned[agent].append((observed, rewards[agent], terminations[agent], truncations[agent]))
             else:
-                handed[agent] = [seen]
-    return handed
+                returned[agent] = [observed]
+    return returned
 
 
 @pytest.mark.parametrize(
     "changes", [{}, {"timing": ChosenDelay((1, 2, 4))}, {"action": LimitGrid()}, {"action": OrderMixed()}]
 )
-def test_episodes_are_what_the_pettingzoo_market_hands_out(changes: dict[str, Any]) -> None:
+def test_episodes_equal_those_of_the_pettingzoo_market(changes: dict[str, Any]) -> None:
     described = visited(**changes)
     episodes = runner(described).sample()
     assert len(episodes) == MARKETS
     assert all(len(episode) == STEPS and episode.is_truncated for episode in episodes)
     joined_late = left = 0
     for market, episode in enumerate(episodes):
-        handed = played_again(described, market, episodes)
-        assert set(handed) == set(episode.agent_episodes)
+        returned = played_again(described, market, episodes)
+        assert set(returned) == set(episode.agent_episodes)
         for agent, seat in episode.agent_episodes.items():
-            first, *steps = handed[agent]
+            first, *steps = returned[agent]
             assert len(seat) == len(steps) > 0
             np.testing.assert_array_equal(seat.observations.data, [first, *(step[0] for step in steps)])
             np.testing.assert_allclose(seat.rewards.data, [step[1] for step in steps], atol=1e-6)
@@ -141,7 +141,7 @@ def test_log_probabilities_are_those_of_the_module() -> None:
             np.testing.assert_allclose(seat.extra_model_outputs[Columns.ACTION_LOGP].data, logp, atol=1e-5)
 
 
-def test_a_module_that_knows_masks_plays_no_masked_choice_and_its_learner_is_told() -> None:
+def test_a_masked_module_plays_no_masked_choice_and_its_learner_gets_the_mask() -> None:
     described = visited(action=LimitGrid())
     settings = configured(described).rl_module(rl_module_spec=RLModuleSpec(module_class=MaskedPPOModule))
     masked = 0
@@ -322,7 +322,7 @@ def test_advantages_equal_those_of_rllibs_connectors_on_the_same_trajectories() 
 
 @pytest.mark.parametrize("shared", [True, False])
 @pytest.mark.parametrize("action", [Quotes(), OrderMixed()])
-def test_a_recurrent_module_learns_from_what_it_remembered(action: Any, shared: bool) -> None:
+def test_a_recurrent_module_learns_from_its_hidden_states(action: Any, shared: bool) -> None:
     network = DefaultModelConfig(
         fcnet_hiddens=[8], use_lstm=True, lstm_cell_size=8, max_seq_len=4, vf_share_layers=shared
     )
@@ -417,8 +417,8 @@ def test_tune_trains_two_trials(cluster: None, tmp_path: Path) -> None:
 
 
 @under_ray
-def test_appo_hands_its_runners_newer_weights(cluster: None) -> None:
-    """It hands them to nobody: its runners have to ask, and one that does not never learns anything."""
+def test_the_runners_of_appo_pull_newer_weights(cluster: None) -> None:
+    """APPO sends no weights: its runners have to pull them, and one that does not keeps the initial ones."""
     settings = (
         APPOConfig()
         .environment(env_config={"environment": environment(), "markets": MARKETS})
@@ -441,7 +441,7 @@ def test_appo_hands_its_runners_newer_weights(cluster: None) -> None:
 
 @under_ray
 @pytest.mark.parametrize(("configuration", "action"), [(DQNConfig, LimitGrid()), (SACConfig, None)])
-def test_learners_from_a_memory_of_episodes_train(cluster: None, configuration: Any, action: Any) -> None:
+def test_learners_from_a_replay_buffer_of_episodes_train(cluster: None, configuration: Any, action: Any) -> None:
     described = visited(**({} if action is None else {"action": action}))
     settings = (
         configuration()

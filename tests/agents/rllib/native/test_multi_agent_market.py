@@ -21,16 +21,16 @@ from tests.builders import environment
 
 STEPS = 12
 VISITS = {"guest_0": (0, 4), "guest_1": (2, 9), "guest_2": (6, STEPS)}
-"""When each comes and leaves; the session is over after `STEPS`."""
+"""Steps of arrival and departure; the session is over after `STEPS`."""
 
 
 def visited(**changes: Any) -> EnvironmentSpec:
-    comes, leaves = np.transpose(list(VISITS.values()))
+    arrival, departure = np.transpose(list(VISITS.values()))
     # The last one would stay longer than the session.
-    stay = Fixed((leaves - comes + (leaves == STEPS)).tolist())
+    stay = Fixed((departure - arrival + (departure == STEPS)).tolist())
     groups = [
         Group("noise", ZeroIntelligence(), 4),
-        Group("guest", External(), 3, Participation(Fixed(comes.tolist()), stay)),
+        Group("guest", External(), 3, Participation(Fixed(arrival.tolist()), stay)),
     ]
     return environment(**{"groups": groups, **changes})
 
@@ -47,7 +47,7 @@ def configured(described: EnvironmentSpec) -> Any:
 
 
 @pytest.mark.filterwarnings("ignore:.*Overriding environment")
-def test_stock_rllib_samples_seats_that_come_and_leave() -> None:
+def test_stock_rllib_samples_seats_that_arrive_and_depart() -> None:
     episodes = MultiAgentEnvRunner(configured(visited())).sample(num_episodes=4)
     assert len(episodes) == 4
     for episode in episodes:
@@ -60,7 +60,7 @@ def test_stock_rllib_samples_seats_that_come_and_leave() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.*Overriding environment")
-def test_an_episode_ends_where_everybody_who_came_has_left() -> None:
+def test_an_episode_ends_where_all_arrived_agents_have_departed() -> None:
     groups = [
         Group("noise", ZeroIntelligence(), 4),
         Group("guest", External(), 2, Participation(Fixed((0, 6)), Fixed(4))),
@@ -71,7 +71,7 @@ def test_an_episode_ends_where_everybody_who_came_has_left() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.*Overriding environment")
-def test_stock_rllib_samples_seats_that_sleep() -> None:
+def test_stock_rllib_samples_seats_with_inactive_steps() -> None:
     described = environment(timing=ChosenDelay((1, 3)))
     for episode in MultiAgentEnvRunner(configured(described)).sample(num_episodes=4):
         lengths = [len(seat) for seat in episode.agent_episodes.values()]
@@ -79,7 +79,7 @@ def test_stock_rllib_samples_seats_that_sleep() -> None:
         assert np.isfinite(episode.get_return())
 
 
-def test_a_seat_that_comes_late_is_unknown_to_the_wrapper_of_rllib() -> None:
+def test_a_late_arrival_is_unknown_to_the_wrapper_of_rllib() -> None:
     """Why there is a wrapper: where this no longer fails, it can go."""
     stock = ParallelPettingZooEnv(MarketEnv(visited()))
     assert set(stock.action_space.spaces) == {"guest_0"}

@@ -88,7 +88,7 @@ def test_log_densities_equal_those_of_rllib(space: Any, explores: bool) -> None:
 
 @pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
 @pytest.mark.parametrize("free", [True, False])
-def test_the_head_says_what_each_part_is_drawn_from(space: Any, free: bool) -> None:
+def test_the_head_outputs_the_inputs_of_each_component(space: Any, free: bool) -> None:
     head = PolicyHead(3, space, free, limit=2.0)
     outputs = num_outputs(space)
     with torch.no_grad():
@@ -96,18 +96,18 @@ def test_the_head_says_what_each_part_is_drawn_from(space: Any, free: bool) -> N
         head.net.bias.copy_(torch.arange(len(head.net.bias)))
     head.set_log_std(-0.5)
     for shape in ((5,), (5, 4)):
-        said, wanted = head(torch.zeros(*shape, 3)), 0
+        output, wanted = head(torch.zeros(*shape, 3)), 0
         for part in action_components(space):
-            own = said[..., part.inputs]
+            own = output[..., part.inputs]
             size = part.num_outputs
             assert (own[..., :size] == torch.arange(wanted, wanted + size)).all()
             assert part.choices or (own[..., size:] == -0.5).all()
             wanted += size
         assert wanted == outputs
     head.set_log_std(9.0)
-    said = head(torch.zeros(1, 3))
+    output = head(torch.zeros(1, 3))
     for part in action_components(space):
-        assert part.choices or (said[0, part.inputs][-1] == 2.0).all()
+        assert part.choices or (output[0, part.inputs][-1] == 2.0).all()
 
 
 @pytest.mark.parametrize(("space", "algorithm"), [*((space, "ppo") for space in SPACES), ("choice first", "appo")])
@@ -126,7 +126,7 @@ def test_it_learns_choices_and_numbers_at_once(space: str, algorithm: str) -> No
 
 
 @pytest.mark.parametrize("algorithm", ["ppo", "appo"])
-def test_what_is_learned_from_is_what_was_done(algorithm: str) -> None:
+def test_the_train_batch_has_the_actions_that_were_played(algorithm: str) -> None:
     space = SPACES["choice first"]
     learner = build(space, algorithm, output_scale=1.0)
     rollout = collect(learner, np.random.default_rng(0), space)
@@ -150,10 +150,10 @@ def test_a_mixed_policy_plays_compiled_what_its_learner_would_do() -> None:
         batch.reset([1, 2, 3])
         seats = batch.markets["seat"][:, described.seats_of("focal")]
         for _ in range(STEPS):
-            seen = seats["agent"]["observation"][..., : described.observation_size].reshape(6, -1).copy()
+            observed = seats["agent"]["observation"][..., : described.observation_size].reshape(6, -1).copy()
             mask = seats["agent"]["mask"][..., :3].reshape(6, -1).copy()
             batch.step(np.zeros((3, 0, 3), np.float32))
-            wanted = answer(learner, seen, None, mask).action
+            wanted = answer(learner, observed, None, mask).action
             np.testing.assert_allclose(seats["agent"]["action"][..., :3].reshape(6, 3), wanted, atol=1e-5)
             kinds |= set(wanted[:, 0].tolist())
     assert len(kinds) > 1

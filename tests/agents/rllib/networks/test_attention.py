@@ -1,4 +1,4 @@
-"""An encoder that attends over events finds what it is asked for."""
+"""An encoder with attention over events finds the event that is asked for."""
 
 import pickle
 from collections.abc import Callable
@@ -57,8 +57,8 @@ def questions(random: np.random.Generator, *shape: int) -> tuple[Any, Any]:
     events = observation[..., KEYS:].reshape(*shape, HISTORY, NUMBERS)
     place = random.random((*shape, HISTORY)).argsort(-1)[..., :KEYS]
     value = random.integers(0, 2, (*shape, KEYS))
-    told = np.concatenate([np.broadcast_to(np.eye(KEYS), (*shape, KEYS, KEYS)), 2.0 * value[..., None] - 1], -1)
-    np.put_along_axis(events[..., : KEYS + 1], place[..., None], told, axis=-2)
+    values = np.concatenate([np.broadcast_to(np.eye(KEYS), (*shape, KEYS, KEYS)), 2.0 * value[..., None] - 1], -1)
+    np.put_along_axis(events[..., : KEYS + 1], place[..., None], values, axis=-2)
     observation[..., KEYS:] = events.reshape(*shape, -1)
     asked = random.integers(0, KEYS, shape)
     observation[..., :KEYS] = np.eye(KEYS)[asked]
@@ -106,7 +106,7 @@ def encode(network: AttentionEncoder, observation: Any) -> Any:
 
 
 @pytest.mark.parametrize("heads", [1, 2, 4])
-def test_the_order_of_events_matters_by_their_places_alone(heads: int) -> None:
+def test_the_order_of_events_matters_by_their_positions_alone(heads: int) -> None:
     network, (observation, _) = encoder(heads), questions(np.random.default_rng(0), 7)
     encoded = encode(network, observation)
     assert encoded.shape == (7, 5)
@@ -119,7 +119,7 @@ def test_the_order_of_events_matters_by_their_places_alone(heads: int) -> None:
     np.testing.assert_allclose(encode(network, mixed), encode(network, observation), atol=1e-6)
 
 
-def test_what_has_not_happened_is_not_looked_at() -> None:
+def test_empty_places_of_the_history_are_masked() -> None:
     network, (observation, _) = encoder(), questions(np.random.default_rng(0), 7)
     events = observation[:, KEYS:].reshape(7, HISTORY, NUMBERS)
     free = ~events.any(axis=(0, 2))
@@ -131,7 +131,7 @@ def test_what_has_not_happened_is_not_looked_at() -> None:
     assert np.isfinite(before).all()
 
 
-def test_where_events_are() -> None:
+def test_the_indices_of_events() -> None:
     described = environment(observation=PARTS)
     first = Account().size
     assert event_indices(described, "focal") == tuple(range(first, first + Events().size))

@@ -41,4 +41,4 @@ def test_a_short_evolution_is_worth_more_at_gamma_on_sessions_it_has_not_seen(tm
         for maker in makers.values()
     ]
     newborn, trained = figures
-    assert trained.ours - newborn.ours > 3.0 * (newborn.error**2 + trained.error**2) ** 0.5
+    assert trained.measured - newborn.measured > 3.0 * (newborn.error**2 + trained.error**2) ** 0.5

@@ -70,8 +70,8 @@ def line(name: str, values: NDArray[np.float64]) -> str:
     """Return mean profit and certainty equivalent, each with its 95 % interval."""
     figures = (mean_replication(name, 0.0, 0.0, values), certainty_equivalent(name, 0.0, 0.0, GAMMA, values))
     columns = (
-        f"{figure.measured:7.2f} [{figure.measured - 1.96 * figure.error:.2f}, {figure.measured + 1.96 * figure.error:.2f}]"
-        for figure in figures
+        f"{mean:7.2f} [{mean - 1.96 * error:.2f}, {mean + 1.96 * error:.2f}]"
+        for mean, error in ((figure.measured, figure.error) for figure in figures)
     )
     return f"{name:32} {'   '.join(f'{column:24}' for column in columns)}".rstrip()
 

@@ -24,3 +24,8 @@ def require(condition: bool, name: str, value: object, wanted: str) -> None:
     """Raise ConfigError with the config key `name`, its value and the wanted one, unless `condition` holds."""
     if not condition:
         raise ConfigError(f"{name} is {value!r}; it must be {wanted}")
+
+
+def require_field(config: object, name: str, condition: bool, wanted: str) -> None:
+    """Raise ConfigError with the class and the field `name` of `config`, its value and the wanted one, likewise."""
+    require(condition, f"{type(config).__name__}.{name}", getattr(config, name), wanted)

@@ -9,8 +9,9 @@ import numpy as np
 from cmaes import CMA, SepCMA
 from numpy.typing import ArrayLike, NDArray
 
-from marl_market.agents.evolution.strategies import Behavior, checked_fitness, require_field
+from marl_market.agents.evolution.strategies import Behavior, checked_fitness
 from marl_market.market.seeding import Stream, seed_sequence
+from marl_market.market.validation import require_field
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from marl_market.agents.evolution.learner import EvolutionLearner
-from marl_market.agents.evolution.strategies import OpenAIES, SearchState, Strategy, require_field
+from marl_market.agents.evolution.strategies import OpenAIES, SearchState, Strategy
 from marl_market.agents.policies.compiled_mlp import play
 from marl_market.agents.policies.mlp import MultilayerPerceptron
 from marl_market.env.environment import EnvironmentSpec
@@ -17,6 +17,7 @@ from marl_market.env.interface.spaces import num_choices_of
 from marl_market.env.population.traits import Traits
 from marl_market.market.seeding import Stream, generator
 from marl_market.market.spec import MarketSpec
+from marl_market.market.validation import require_field
 
 
 @dataclass(frozen=True)

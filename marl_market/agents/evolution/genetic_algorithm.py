@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from marl_market.agents.evolution.strategies import Behavior, checked_fitness, require_field
+from marl_market.agents.evolution.strategies import Behavior, checked_fitness
 from marl_market.market.seeding import Stream, generator
+from marl_market.market.validation import require_field
 
 Chain = tuple[int, ...]
 """Seeds of the mutations from the initial parameters to a candidate, oldest first."""

@@ -7,13 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from marl_market.agents.evolution.strategies import (
-    Behavior,
-    OpenAIES,
-    StrategyState,
-    centered_ranks,
-    require_field,
-)
+from marl_market.agents.evolution.strategies import Behavior, OpenAIES, StrategyState, centered_ranks
+from marl_market.market.validation import require_field
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 
-from marl_market.agents.evolution.strategies import Behavior, checked_fitness, mirrored_noise, require_field
+from marl_market.agents.evolution.strategies import Behavior, checked_fitness, mirrored_noise
+from marl_market.market.validation import require_field
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 
 from marl_market.market.seeding import Stream, generator
+from marl_market.market.validation import require_field
 
 Behavior = NDArray[np.float64]
 """Behavior descriptors whose distances measure novelty, (candidates, numbers)."""
@@ -161,9 +162,3 @@ def checked_fitness(fitness: ArrayLike) -> NDArray[np.float64]:
     if np.isnan(values).any():
         raise ValueError(f"fitness of candidate {int(np.argmax(np.isnan(values)))} is NaN; a fitness is a number")
     return values
-
-
-def require_field(strategy: object, name: str, condition: bool, wanted: str) -> None:
-    """Raise ValueError, naming the field of a strategy, its value and what is wanted, unless `condition` holds."""
-    if not condition:
-        raise ValueError(f"{type(strategy).__name__}.{name} is {getattr(strategy, name)!r}; it must be {wanted}")

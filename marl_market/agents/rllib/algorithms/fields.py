@@ -8,7 +8,7 @@ from functools import cache
 from types import NoneType
 from typing import Annotated, Any, get_args, get_type_hints
 
-from marl_market.market.validation import require
+from marl_market.market.validation import require_field
 
 
 @dataclass(frozen=True)
@@ -40,11 +40,6 @@ def check_fields(config: Any) -> None:
         value = getattr(config, name)
         inside = (optional and value is None) or allowed.contains(value)
         require_field(config, name, inside, allowed.wanted + (" or None" if optional else ""))
-
-
-def require_field(config: Any, name: str, condition: bool, wanted: str) -> None:
-    """Raise ValueError, naming the field, its value and what is wanted, unless `condition` holds."""
-    require(condition, f"{type(config).__name__}.{name}", getattr(config, name), wanted)
 
 
 @cache

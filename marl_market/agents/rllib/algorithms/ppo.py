@@ -9,18 +9,12 @@ from typing import Annotated, Any, ClassVar
 from ray.rllib.algorithms.ppo import PPOConfig
 
 from marl_market.agents.rllib.algorithms.algorithm import GroupSpec
-from marl_market.agents.rllib.algorithms.fields import (
-    Count,
-    Fraction,
-    NotNegative,
-    Positive,
-    Range,
-    require_field,
-)
+from marl_market.agents.rllib.algorithms.fields import Count, Fraction, NotNegative, Positive, Range
 from marl_market.agents.rllib.algorithms.on_policy import OnPolicyAlgorithm
 from marl_market.agents.rllib.batches.advantages import GAEConnector
 from marl_market.agents.rllib.batches.recurrent import RecurrentGAEConnector
 from marl_market.agents.rllib.networks.masked_module import MaskedPPOModule
+from marl_market.market.validation import require_field
 
 Activation = Annotated[str, Range("tanh or relu", lambda value: value in ("tanh", "relu"))]
 

@@ -7,8 +7,9 @@ from typing import ClassVar
 
 from ray.rllib.algorithms.tqc import TQCConfig
 
-from marl_market.agents.rllib.algorithms.fields import Count, CountOrZero, require_field
+from marl_market.agents.rllib.algorithms.fields import Count, CountOrZero
 from marl_market.agents.rllib.algorithms.sac import SAC
+from marl_market.market.validation import require_field
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,8 @@ from marl_market.env.actions.market_discrete import MarketDiscrete
 from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.population.group import Group
 from marl_market.reporting.sinks.local import LocalSink
-from marl_market.training.trainer import Trainer, Training
+from marl_market.training.settings import Training
+from marl_market.training.trainer import Trainer
 from tests.builders import environment
 
 SIZES: dict[str, int] = {

@@ -14,7 +14,7 @@ from marl_market.agents.sampling.sampler import Sampler
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.population.group import Group
-from marl_market.training.trainer import Training
+from marl_market.training.settings import Training
 
 CONFIG = Path(__file__).resolve().parents[2] / "conf"
 QUICK = ("training.markets=2", "market.session_steps=4", "market.warmup_steps=4", "training.threads=1")

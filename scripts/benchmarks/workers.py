@@ -14,7 +14,7 @@ from marl_market.agents.sampling.sampler import Sampler
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import EnvironmentSpec
 from marl_market.training.distributed_sampler import DistributedSampler
-from marl_market.training.trainer import Training
+from marl_market.training.settings import Training
 
 WORKERS = (1, 2)
 

@@ -12,7 +12,8 @@ from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.population.group import Group
 from marl_market.env.rewards.profit import Profit
 from marl_market.training.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
-from marl_market.training.trainer import Trainer, Training
+from marl_market.training.settings import Training
+from marl_market.training.trainer import Trainer
 from tests.builders import market_spec
 
 Build = Callable[..., Trainer]

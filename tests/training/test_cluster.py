@@ -17,7 +17,8 @@ from marl_market.agents.rllib.learners.process import prepare_process
 from marl_market.cluster.pool import WorkersError
 from marl_market.env.environment import EnvironmentSpec
 from marl_market.reporting.sinks.local import LocalSink
-from marl_market.training.trainer import Trainer, Training
+from marl_market.training.settings import Training
+from marl_market.training.trainer import Trainer
 
 pytestmark = [pytest.mark.ray, pytest.mark.filterwarnings("ignore")]
 SIZES: dict[str, Any] = {"iterations": 4, "markets": 8, "threads": 1, "evaluation_seeds": 2}

@@ -16,7 +16,8 @@ from marl_market.agents.scripted.avellaneda_stoikov import AvellanedaStoikov
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
 from marl_market.env.population.group import Group
 from marl_market.reporting.run_folder import read_metrics
-from marl_market.training.trainer import Trainer, Training
+from marl_market.training.settings import Training
+from marl_market.training.trainer import Trainer
 from tests.builders import environment
 from tests.tiny_run import learning_environment
 from tests.training.test_trainer import same_but_for_time, weights

@@ -20,7 +20,8 @@ from marl_market.evaluation.results import Evaluation
 from marl_market.market.tape_file import load_tape
 from marl_market.reporting.run_folder import read_metrics
 from marl_market.training.checkpoint import load_checkpoint, save_checkpoint
-from marl_market.training.trainer import Trainer, Training
+from marl_market.training.settings import Training
+from marl_market.training.trainer import Trainer
 
 Train = Callable[..., Trainer]
 TIMES = ["seconds", "sampling_share", "env_steps_per_second", "agent_steps_per_second"]

@@ -26,7 +26,8 @@ from marl_market.env.observations.events import Events
 from marl_market.env.population.group import Group
 from marl_market.reporting.sinks.local import LocalSink
 from marl_market.training import trainer
-from marl_market.training.trainer import Trainer, Training
+from marl_market.training.settings import Training
+from marl_market.training.trainer import Trainer
 from tests.agents.imitation import test_behavior_cloning as test_cloned
 from tests.agents.rllib.algorithms.test_ppo import assert_equal_states, leaves
 from tests.agents.rllib.auxiliary.test_learner import TARGETS

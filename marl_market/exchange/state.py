@@ -104,6 +104,13 @@ def transfer_market(direction, cursor, market):  # type: ignore[no-untyped-def]
     return cursor
 
 
+@compiled
+def empty_ladders(book):  # type: ignore[no-untyped-def]
+    """Let the next LOAD clear the ladders of a book in memory that has never been written to."""
+    for i in range(LADDERS):
+        book.count[i] = book.ladder.shape[1]
+
+
 @njit(cache=True, **OPTIONS)
 def transfer_single(direction, memory, markets):  # type: ignore[no-untyped-def]
     """Transfer the only one of `markets` from or to the bytes `memory`; return their number."""

@@ -347,7 +347,7 @@ class BatchMarket:
             (self.environment.observation_size, self.environment.mask_size),
             (spec.warmup_steps, spec.session_steps, spec.step_ns),
             0 if connections is None else 1 + connections.history.shape[1],
-            tuple((self.instruments["path"] != 0).ravel().tolist()),
+            tuple((self.instruments["path"] != 0).any(1).tolist()),
             len(self.tape),
         )
 

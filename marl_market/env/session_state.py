@@ -33,15 +33,6 @@ class SessionState:
     def __len__(self) -> int:
         return len(self.specs)
 
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, SessionState):
-            return NotImplemented
-        return (self.layout, self.specs, self.steps_left) == (other.layout, other.specs, other.steps_left) and (
-            self.content.tobytes() == other.content.tobytes()
-        )
-
-    __hash__ = None  # type: ignore[assignment]
-
     def take(self, markets: Sequence[int] | NDArray[np.integer]) -> Self:
         """Return the state of the given markets, each as often as it is named: `take([0] * 8)` branches market 0."""
         parts = [self.content[self.starts[market] : self.starts[market + 1]] for market in markets]

@@ -26,7 +26,7 @@ ADDRESSES = ("path", "connection", "delivery", "history")
 
 @compiled
 def transfer_agent(direction, cursor, agent, size):  # type: ignore[no-untyped-def]
-    """Transfer what a session changes in an agent's record, with the `size` values of a compiled agent's observation."""
+    """Transfer what a session changes in an agent's record; a compiled agent's observation has `size` values."""
     start = address_of(agent)
     cursor = transfer(direction, cursor, start + STATE_OFFSET, OBSERVATION_OFFSET - STATE_OFFSET)
     count = NUMBER_BYTES * size if agent.observes == 1 and agent.external_index < 0 else 0

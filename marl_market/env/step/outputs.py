@@ -41,6 +41,10 @@ class Outputs:
         outputs._block = np.empty(self._block.size, np.uint8)
         return outputs
 
+    def clear(self) -> None:
+        """Write zeros, so that rows of seats that are not there do not depend on an earlier session."""
+        self._block[:] = 0
+
     @property
     def address(self) -> int:
         """Return the address of the block."""

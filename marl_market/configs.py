@@ -12,14 +12,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException, InstantiationException
-from hydra.utils import instantiate
+from hydra.utils import get_class, instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from marl_market.agents.initial_learners import initial_learners, initial_opponents
@@ -60,12 +60,15 @@ def make(
     """
     known = sorted(path.stem for path in (conf_folder() / "experiment").glob("*.yaml"))
     require(name in known, "name", name, f"an experiment{_near(name, known)}")
-    chosen = f"experiment={name}"
+    flat = dict(_flat(overrides))
+    values = {key: value for key, value in flat.items() if "." in key and "@" not in key}
+    choices = [f"{key}={_literal(key, value)}" for key, value in flat.items() if key not in values]
     try:
         with initialize_config_dir(str(conf_folder()), version_base="1.3"):
-            config = compose("config", [chosen, *_overrides(overrides)])
+            config = compose("config", [f"experiment={name}", *choices])
     except HydraException as error:
         raise _plain_error(error) from None
+    _set_values(config, values)
     return _built(config, group, markets, threads, render_mode, fixed_agents, opponents or {})
 
 
@@ -96,11 +99,7 @@ def from_config(
     is not of this package, and FileNotFoundError for a missing file.
     """
     loaded = _load(config)
-    for key, value in _flat(overrides):
-        _require_key(loaded, key)
-        whole = isinstance(OmegaConf.select(loaded, key), DictConfig)
-        require(not whole, key, value, "a mapping of keys: a composed config has no more choices")
-        OmegaConf.update(loaded, key, value)
+    _set_values(loaded, dict(_flat(overrides)))
     return _built(loaded, group, markets, threads, render_mode, fixed_agents, opponents or {})
 
 
@@ -114,7 +113,7 @@ def _plain_error(error: HydraException) -> ConfigError:
     """Return Hydra's error in one line, with the nearest keys of the shipped config or choices of a group."""
     text = str(error)
     key = re.search(r"Could not override '([^']+)'", text)
-    choice = re.search(r"Could not find '([^'/]+)/([^']+)'", text)
+    choice = re.search(r"Could not (?:find|load) '([^'/]+)/([^']+)'", text)
     try:
         if key:
             with initialize_config_dir(str(conf_folder()), version_base="1.3"):
@@ -127,14 +126,37 @@ def _plain_error(error: HydraException) -> ConfigError:
     return ConfigError(" ".join(text.split()))
 
 
-def _require_key(config: DictConfig, key: str) -> None:
-    """Raise ConfigError, with near ones, for a dotted key that a config does not have."""
+def _set_values(config: DictConfig, values: Mapping[str, Any]) -> None:
+    """Set dotted keys of a composed config; raises ConfigError, with near ones, for a key that it cannot have."""
+    for key, value in values.items():
+        whole = _require_key(config, key)
+        require(not whole, key, value, "a mapping of keys: a composed config has no more choices")
+        _literal(key, value)
+        OmegaConf.update(config, key, value, force_add=True)
+
+
+def _require_key(config: DictConfig, key: str) -> bool:
+    """Return whether a dotted key is that of a mapping; raises ConfigError for one that cannot be there."""
     node: Any = config
-    for name in key.split("."):
-        if not isinstance(node, DictConfig) or name not in node:
-            known = [str(each) for each in node] if isinstance(node, DictConfig) else []
-            raise ConfigError(f"config has no {key}{_near(name, known)}")
+    *parents, last = key.split(".")
+    for depth, name in enumerate((*parents, last)):
+        known = [str(each) for each in node] if isinstance(node, DictConfig) else []
+        if name not in known:
+            fields = _fields_of(node, parents)
+            if depth == len(parents) and name in fields:
+                return False
+            raise ConfigError(f"config has no {key}{_near(name, [*known, *fields])}")
         node = node[name]
+    return isinstance(node, DictConfig)
+
+
+def _fields_of(node: Any, path: list[str]) -> list[str]:
+    """Return the fields of what a node of a config describes, those without a value too."""
+    if len(path) == 2 and path[0] == "population":
+        return [field.name for field in fields(Group)]
+    target = node.get("_target_") if isinstance(node, DictConfig) else None
+    described = get_class(target) if target else None
+    return [field.name for field in fields(described)] if is_dataclass(described) else []
 
 
 def _load(config: Mapping[str, Any] | DictConfig | str | Path) -> DictConfig:
@@ -212,7 +234,8 @@ def _with_policies(environment: EnvironmentSpec, focal: str, config: DictConfig)
     for group in others:
         policy = policies.get(group.name)
         wanted = f'a compiled one beside {focal!r}; give another by opponents={{"{group.name}": agent}}'
-        require(isinstance(policy, TrainedAgent), f"policy of population.{group.name}", policy, wanted)
+        kind = type(policy).__name__
+        require(isinstance(policy, TrainedAgent), f"policy of population.{group.name}", kind, wanted)
     groups = [replace(each, agent=policies[each.name]) if each in others else each for each in environment.groups]
     return replace(environment, groups=groups)
 
@@ -231,12 +254,8 @@ def _flat(overrides: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str,
             yield prefix + key, value
 
 
-def _overrides(overrides: Mapping[str, Any]) -> list[str]:
-    """Return overrides as Hydra's command line has them."""
-    return [f"{key}={_literal(key, value)}" for key, value in _flat(overrides)]
-
-
 def _literal(key: str, value: Any) -> str:
+    """Return a value as Hydra's command line has it; raises ConfigError for one that is not plain."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, list | tuple):

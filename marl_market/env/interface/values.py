@@ -27,7 +27,7 @@ class Value(NamedTuple):
     high: float = math.inf
 
 
-def share(name: str) -> Value:
+def lot_share(name: str) -> Value:
     """Return the value of a quantity, lots / (lots + size scale)."""
     return Value(name, "lots / (lots + size scale)", 0.0, 1.0)
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from marl_market.env.interface.signatures import encoder
-from marl_market.env.interface.values import PRICE_SCALES, Value, repeated, share
+from marl_market.env.interface.values import PRICE_SCALES, Value, lot_share, repeated
 
-VALUES = repeated(("bid", "ask"), (Value("distance", PRICE_SCALES), share("quantity")))
+VALUES = repeated(("bid", "ask"), (Value("distance", PRICE_SCALES), lot_share("quantity")))
 
 
 @encoder

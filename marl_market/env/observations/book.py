@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from marl_market.env.interface.signatures import encoder
-from marl_market.env.interface.values import PRICE_SCALES, Value, repeated, share
+from marl_market.env.interface.values import PRICE_SCALES, Value, lot_share, repeated
 from marl_market.exchange.records import PUBLIC_LEVELS
 
 LEVELS = [f"{side}_{level}" for side in ("bid", "ask") for level in range(PUBLIC_LEVELS)]
-VALUES = repeated(LEVELS, (Value("distance", PRICE_SCALES), share("quantity")))
+VALUES = repeated(LEVELS, (Value("distance", PRICE_SCALES), lot_share("quantity")))
 
 
 @encoder

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from marl_market.env.interface.signatures import encoder
-from marl_market.env.interface.values import Value, share
+from marl_market.env.interface.values import Value, lot_share
 from marl_market.exchange.compiled import compiled
 from marl_market.exchange.credit import MILLION, exposure, holding, margin, twice_equity, twice_required, value
 
 VALUES = (
-    share("buying_power"),
-    share("selling_power"),
+    lot_share("buying_power"),
+    lot_share("selling_power"),
     Value("reserved", "equity", 0.0, 1.0),
     Value("margin_level", "equity", 0.0, 1.0),
 )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from marl_market.env.interface.signatures import encoder
-from marl_market.env.interface.values import PRICE_SCALES, Value, recency, repeated, share, side
+from marl_market.env.interface.values import PRICE_SCALES, Value, lot_share, recency, repeated, side
 from marl_market.exchange.codes import PublicKind
 from marl_market.exchange.records import PUBLIC_EVENTS
 
@@ -22,7 +22,7 @@ VALUES = repeated(
         *map(side, ("rest", "cancel", "trade")),
         recency("recency"),
         Value("price", PRICE_SCALES, -FARTHEST, FARTHEST),
-        share("quantity"),
+        lot_share("quantity"),
     ),
 )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from marl_market.env.interface.signatures import encoder
-from marl_market.env.interface.values import PRICE_SCALES, Value, recency, repeated, share, side
+from marl_market.env.interface.values import PRICE_SCALES, Value, lot_share, recency, repeated, side
 from marl_market.exchange.codes import Liquidity
 from marl_market.exchange.records import SEAT_FILLS
 
@@ -16,7 +16,7 @@ NUMBERS = 5
 
 VALUES = repeated(
     [f"fill_{index}" for index in range(SEAT_FILLS)],
-    (side("maker"), side("taker"), recency("recency"), Value("price", PRICE_SCALES), share("quantity")),
+    (side("maker"), side("taker"), recency("recency"), Value("price", PRICE_SCALES), lot_share("quantity")),
 )
 
 

@@ -8,12 +8,12 @@ import numpy as np
 
 from marl_market.env.interface.own_orders import OWN_ORDERS, next_own_order
 from marl_market.env.interface.signatures import encoder
-from marl_market.env.interface.values import PRICE_SCALES, Value, repeated, share
+from marl_market.env.interface.values import PRICE_SCALES, Value, lot_share, repeated
 
 NUMBERS = 3
 
 PLACES = [f"{side}_{place}" for side in ("bid", "ask") for place in range(OWN_ORDERS)]
-VALUES = repeated(PLACES, (Value("distance", PRICE_SCALES), share("quantity"), share("ahead")))
+VALUES = repeated(PLACES, (Value("distance", PRICE_SCALES), lot_share("quantity"), lot_share("ahead")))
 
 
 @encoder

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from marl_market.env.interface.signatures import encoder
-from marl_market.env.interface.values import PRICE_SCALES, Value, share
+from marl_market.env.interface.values import PRICE_SCALES, Value, lot_share
 
 VALUES = (
     Value("spread", PRICE_SCALES),
     Value("last_price", PRICE_SCALES),
-    share("bought"),
-    share("sold"),
+    lot_share("bought"),
+    lot_share("sold"),
     Value("imbalance", "(bid - ask) / (bid + ask) lots", -1.0, 1.0),
 )
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from marl_market.env.actions.validation import ActionError
 from marl_market.env.batch_market import BatchMarket, Step
+from marl_market.env.copies import Copyable
 from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.episode_seeds import EpisodeSeeds
 from marl_market.env.interface.schemes import mask_size_of
@@ -26,7 +27,7 @@ Flags = NDArray[np.bool_]
 Stepped = tuple[Floats, Floats, Flags, Flags, dict[str, Any]]
 
 
-class FocalEnv(VectorEnv[Floats, NDArray[Any], NDArray[Any]]):
+class FocalEnv(Copyable, VectorEnv[Floats, NDArray[Any], NDArray[Any]]):
     """The external group of a `BatchMarket`, one sub-environment for each of its seats in each market.
 
     | Sub-environments | markets x seats of the group; seat s of market m is number m * seats + s                    |
@@ -59,6 +60,8 @@ class FocalEnv(VectorEnv[Floats, NDArray[Any], NDArray[Any]]):
         spec: id, which is not registered, length of an episode, and arguments.
     """
 
+    changing = ("over", "_status", "_episodes", "_played", "_np_random", "_np_random_seed")
+
     def __init__(self, environment: EnvironmentSpec, markets: int, threads: int = 1) -> None:
         """Build `markets` markets, stepped by `threads` threads.
 
@@ -89,8 +92,8 @@ class FocalEnv(VectorEnv[Floats, NDArray[Any], NDArray[Any]]):
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
         self.action_space = batch_space(self.single_action_space, self.num_envs)
         self._choices = mask_size_of(action)
-        played = np.zeros((markets, self.batch.external.size, environment.action_size), np.float32)
-        self._played, self._own = played, played[..., : action.size]
+        self._action_size = action.size
+        self._played = np.zeros((markets, self.batch.external.size, environment.action_size), np.float32)
         self.spec = EnvSpec(
             "marl_market/FocalEnv-v0",
             vector_entry_point="marl_market.env.vector_env:FocalEnv",
@@ -128,8 +131,9 @@ class FocalEnv(VectorEnv[Floats, NDArray[Any], NDArray[Any]]):
             nothing = np.zeros(self.num_envs, np.bool_)
             return self._open(), np.zeros(self.num_envs, np.float32), nothing, nothing.copy(), self._infos()
         status = self._status
-        self._own[:] = played.reshape(self._own.shape)
-        self._own[~status.acts] = 0.0
+        own = self._played[..., : self._action_size]
+        own[:] = played.reshape(own.shape)
+        own[~status.acts] = 0.0
         waits = status.awaits_arrival()
         step = self._advance()
         while waits and status.awaits_arrival() and not step.truncated:
@@ -159,7 +163,7 @@ class FocalEnv(VectorEnv[Floats, NDArray[Any], NDArray[Any]]):
         except (ValueError, TypeError) as error:
             raise ActionError(f"actions cannot be read: {error}; it must be of {self.action_space}") from error
         mixed = isinstance(single, gymnasium.spaces.Tuple)
-        wanted = (self.num_envs, self._own.shape[-1]) if mixed else self.action_space.shape
+        wanted = (self.num_envs, self._action_size) if mixed else self.action_space.shape
         if played.shape != wanted:
             raise ActionError(f"actions has shape {played.shape}; it must be {wanted}")
         return played

@@ -25,12 +25,14 @@ from marl_market.reporting.metadata import market_metadata, software_metadata
 from marl_market.reporting.report.report import write_report
 from marl_market.reporting.run_folder import TAPE_FILE, write_evaluation, write_metadata
 from marl_market.reporting.sinks.sink import Sink
-from marl_market.training.checkpoint import identity_of, load_checkpoint, require_same_run, save_checkpoint
+from marl_market.training.checkpoint import save_checkpoint
 from marl_market.training.evaluation import evaluate_training
+from marl_market.training.identity import identity_of
 from marl_market.training.interrupt import interruptible
 from marl_market.training.metrics import speed_metrics
 from marl_market.training.pretraining import pretrain
 from marl_market.training.progress import Progress, is_compiled
+from marl_market.training.resumption import restore
 from marl_market.training.settings import Training, require_whole
 
 if TYPE_CHECKING:
@@ -52,7 +54,7 @@ class Trainer:
         self._opponents = initial_opponents(self._environment, seed)
         self._opponents.update(0, self._learners)
         self._sampling = self._open_sampling()
-        self._identity = identity_of(environment, training.markets, seed)
+        self._identity = identity_of(environment, training, seed)
         self._untrained = {name: learner.policy() for name, learner in self._learners.items()}
         self._is_resumed = False
         self._is_sampling = False
@@ -62,13 +64,9 @@ class Trainer:
     def resume(self) -> None:
         """Continue from the checkpoint in the run's folder.
 
-        Raises CheckpointError if it is missing, broken, or of another seed, market, population or number of markets.
+        Raises CheckpointError if it is missing, broken, of another run, or done further than this training is long.
         """
-        state = load_checkpoint(self._folder)
-        require_same_run(self._folder, state["identity"], self._identity)
-        for name, learner in self._learners.items():
-            learner.set_state(state["learners"][name])
-        self._opponents.set_state(state["opponents"])
+        state = restore(self._folder, self._identity, self._training.iterations, self._learners, self._opponents)
         self._done, self._seconds = state["done"], state["seconds"]
         self._is_resumed = True
 
@@ -83,6 +81,8 @@ class Trainer:
         pretrained = {} if self._is_resumed else self._pretrain()
         with self._sampling as sampler, interruptible(self._save_if_sampling) as interrupted:
             progress.log(self._describe(sampler))
+            if self._is_resumed:
+                progress.log(f"resumed at iteration {self._done} of {self._training.iterations}")
             for iteration in range(self._done, self._training.iterations):
                 if interrupted:
                     break

@@ -19,6 +19,7 @@ from marl_market.agents.learning_device import learning_device
 from marl_market.agents.policies.fixed_policy import CompiledPolicy
 from marl_market.agents.policies.mlp import MultilayerPerceptron, NotCompiledError
 from marl_market.agents.rllib.internals import get_adapted_state, learner_on, set_adapted_state, update_learner
+from marl_market.agents.rllib.learners.shapes import require_same_shapes
 from marl_market.agents.rllib.learners.streams import global_streams
 from marl_market.agents.rllib.networks.policy import PolicyNetwork, TorchPolicy, to_mlp
 from marl_market.agents.rollout import Floats, Masks, Rollout
@@ -144,7 +145,7 @@ class RLlibLearner(ABC):
         self.decisions = weights["decisions"]
 
     def get_state(self) -> dict[str, Any]:
-        """Return all that the next update depends on, as a picklable copy."""
+        """Return all that the next update depends on, as a copy."""
         learned = self._rllib_learner.get_state(components=COMPONENTS)
         return {
             "seed": self._seed,
@@ -162,6 +163,16 @@ class RLlibLearner(ABC):
         _copy_weights(self._learning_module, self.module)
         set_adapted_state(self._rllib_learner, DEFAULT_MODULE_ID, state["adapted"])
         self._seed, self.updates, self.decisions = state["seed"], state["updates"], state["decisions"]
+
+    def load_weights(self, state: dict[str, Any]) -> None:
+        """Begin from the networks of a state of `get_state`, critic and targets too; all else stays as it is.
+
+        Raises ConfigError for networks of other names or shapes.
+        """
+        networks = state.get(COMPONENT_RL_MODULE, {}).get(DEFAULT_MODULE_ID, {})
+        require_same_shapes(networks, self._learning_module.get_state())
+        self._learning_module.set_state(copy.deepcopy(networks))
+        _copy_weights(self._learning_module, self.module)
 
 
 def _copy_weights(source: Any, target: Any) -> None:

@@ -24,8 +24,16 @@ from marl_market.env.interface.signatures import REWARD_PART
 from marl_market.env.population.lineup import LineUp, agents_of_lineup, distinct, members_of
 from marl_market.env.population.participation import write_participation
 from marl_market.env.step.context import STEP_CONTEXT, address
+from marl_market.env.step.faults import FAULT, fault_error
 from marl_market.env.step.fundamental import FundamentalPaths
-from marl_market.env.step.kernels import reset_markets, stages_of, step_parallel, step_serial, unwrap_kernel_error
+from marl_market.env.step.kernels import (
+    INVALID_ACTIONS,
+    reset_markets,
+    stages_of,
+    step_parallel,
+    step_serial,
+    unwrap_kernel_error,
+)
 from marl_market.env.step.parameters import (
     require_adjustable,
     separate_rows,
@@ -114,6 +122,7 @@ class BatchMarket:
         self.active, self._terminated = np.zeros((2, markets, environment.seats), np.bool_)
         records_tape |= any(group.session_reward is not None for group in environment.groups)
         self.tape = np.zeros((environment.spec.session_steps if records_tape else 0, markets), TAPE_ROW)
+        self._faults = np.zeros(markets, FAULT)
         self._steps_left = 0
         # Of every instrument: the market's, its seats' and their connections'; then one a seat for its participation.
         count = len(self.instruments) * (1 + 2 * environment.seats) + environment.seats
@@ -241,6 +250,7 @@ class BatchMarket:
             ("terminated", self._terminated),
             ("keys", self._keys),
             ("prices", self._prices),
+            ("faults", self._faults),
         ):
             context[name] = address(array)
         if self.tape.size:
@@ -250,7 +260,10 @@ class BatchMarket:
         return context
 
     def reset(self, seeds: Sequence[int] | NDArray[np.integer]) -> NDArray[np.float32]:
-        """Open every market, market i from `seeds[i]`, warm it up, and return the first observation."""
+        """Open every market, market i from `seeds[i]`, warm it up, and return the first observation.
+
+        Raises NonFiniteError as `step` does; the session has not begun then.
+        """
         if len(seeds) != self.markets.size:
             raise ValueError(f"seeds has {len(seeds)} entries; {self.markets.size} markets need one each")
         spec, keys = self.environment.spec, self._keys
@@ -267,9 +280,11 @@ class BatchMarket:
             paths.draw(seeds)
         numba.set_num_threads(self.threads)
         try:
-            reset_markets(self.markets, self._context)
+            faults = reset_markets(self.markets, self._context)
         except SystemError as failure:
             raise unwrap_kernel_error(failure) from None
+        if faults:
+            self._raise_fault()
         self._steps_left = spec.session_steps
         return self.observation
 
@@ -279,7 +294,8 @@ class BatchMarket:
         Values beyond the size of a seat's own action are not read. A choice of a discrete action is a whole number from
         0 on. Raises ActionError for another shape, a type that is not float32, a value that is not finite or no such
         choice (nothing is changed then), RuntimeError when the session is over, and the exception that a trader or
-        another function in the step raised: the markets are then as it left them.
+        another function in the step raised: the markets are then as it left them. Raises NonFiniteError where an
+        observation, a reward or the action of a compiled policy is not finite: the session is then over.
         """
         if self._steps_left == 0:
             raise RuntimeError("the session is over (or has not begun): call reset before step")
@@ -295,13 +311,22 @@ class BatchMarket:
             numba.set_num_threads(self.threads)
         try:
             num_choices = NO_CHOICES if self.num_choices is None else self.num_choices
-            played = kernel(self.markets, self._context, action, num_choices)
+            faults = kernel(self.markets, self._context, action, num_choices)
         except SystemError as failure:
             raise unwrap_kernel_error(failure) from None
-        if not played:
+        if faults == INVALID_ACTIONS:
             raise action_error(action, self.num_choices)
+        if faults:
+            self._raise_fault()
         self._steps_left -= 1
         return Step(self.observation, self._reward, self._terminated, self._steps_left == 0, self.active)
+
+    def _raise_fault(self) -> None:
+        """Raise the first NonFiniteError of a step or reset; the session cannot go on."""
+        faults = self._faults.copy()
+        self._faults[:] = 0
+        self._steps_left = 0
+        raise fault_error(self.environment, self._parts, faults)
 
     def balances(self) -> Balances:
         """Return the results of every seat in the session so far, over all instruments."""

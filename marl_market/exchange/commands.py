@@ -1,13 +1,14 @@
 """Write a trader's commands into its seat record.
 
-A command beyond the seat's `SEAT_COMMANDS` is not written; each function returns whether its command was written.
+A command beyond the seat's `SEAT_COMMANDS` is not written, and an order among them counts as a rejection; each function
+returns whether its command was written.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from marl_market.exchange.codes import CommandKind, TimeInForce
+from marl_market.exchange.codes import CommandKind, Reason, TimeInForce
 from marl_market.exchange.compiled import inlined
 from marl_market.exchange.records import SEAT_COMMANDS
 
@@ -15,6 +16,7 @@ LIMIT, MARKET = int(CommandKind.LIMIT), int(CommandKind.MARKET)
 STOP, STOP_LIMIT = int(CommandKind.STOP), int(CommandKind.STOP_LIMIT)
 CANCEL, CANCEL_ALL, REPLACE = int(CommandKind.CANCEL), int(CommandKind.CANCEL_ALL), int(CommandKind.REPLACE)
 GOOD_TILL_CANCEL = int(TimeInForce.GOOD_TILL_CANCEL)
+TOO_MANY_COMMANDS = int(Reason.TOO_MANY_COMMANDS)
 HIGHEST_PRICE = 2**31 - 2
 
 
@@ -26,12 +28,20 @@ def round_price(side, price_ticks):  # type: ignore[no-untyped-def]
 
 
 @inlined
+def is_order(kind):  # type: ignore[no-untyped-def]
+    """Return whether a command of this kind is an order or replaces one."""
+    return kind != CANCEL and kind != CANCEL_ALL
+
+
+@inlined
 def write_command(  # type: ignore[no-untyped-def]
     seat, kind, side, price_ticks, trigger_ticks, quantity_lots, display_lots, time_in_force, lifetime_steps, order_id
 ):
     """Append one command with all its fields."""
     count = seat.command_count
     if count >= SEAT_COMMANDS:
+        if is_order(kind):
+            seat.rejections[TOO_MANY_COMMANDS] += 1
         return False
     command = seat.command[count]
     command.kind = kind

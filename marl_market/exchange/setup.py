@@ -134,6 +134,8 @@ def clear_accounts(market):  # type: ignore[no-untyped-def]
         bid_lots, ask_lots = account.open_lots[0], account.open_lots[1]
         clear_record(account)
         account.open_lots[0], account.open_lots[1] = bid_lots, ask_lots
+        account.ordered_lots = bid_lots + ask_lots
+        market.seat[i].rejections[:] = 0
 
 
 @compiled
@@ -176,6 +178,7 @@ def open_public(public, initial_price_ticks):  # type: ignore[no-untyped-def]
 def open_seat(seat):  # type: ignore[no-untyped-def]
     """Reset a seat to an empty account without orders, commands or fills; constants stay."""
     clear_record(seat.account)
+    seat.rejections[:] = 0
     seat.live = np.uint64(0)
     seat.present = np.int16(seat.arrival_step <= 0)
     seat.present_before = 0

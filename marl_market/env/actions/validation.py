@@ -7,14 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from marl_market.env.interface.finite import are_finite
 from marl_market.exchange.compiled import compiled
 
 NO_CHOICES = np.zeros((0, 0), np.int64)
 """No discrete numbers: every finite number is valid."""
-
-
-EXPONENT = np.int32(0x7F800000)
-"""The exponent bits of a float32, all set where it is not finite."""
 
 
 class ActionError(ValueError):
@@ -28,10 +25,7 @@ def actions_are_valid(action, choices):  # type: ignore[no-untyped-def]
     `choices` as of `action_error`; an array of size 0 for actions without discrete numbers.
     """
     if choices.size == 0:
-        largest = np.int32(0)
-        for bits in action.reshape(-1).view(np.int32):  # whole numbers, of which many are compared at once
-            largest = max(largest, bits & EXPONENT)
-        return largest < EXPONENT
+        return are_finite(action.ctypes.data, action.size)
     invalid = 0
     for market in range(action.shape[0]):
         for seat in range(action.shape[1]):

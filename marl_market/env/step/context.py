@@ -49,6 +49,7 @@ STEP_CONTEXT = np.dtype(
         ("open_session", np.int64),
         ("active", np.int64),
         ("terminated", np.int64),
+        ("faults", np.int64),  # FAULT records (markets,), see `marl_market.env.step.faults`
     ],
     align=True,
 )

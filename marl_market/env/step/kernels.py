@@ -13,6 +13,8 @@ from marl_market.env.step.context import STEP_CONTEXT, call_stage
 from marl_market.env.step.step import close_venue, open_session, open_venue, step_market, trade_once
 from marl_market.exchange.compiled import OPTIONS, by_address
 
+INVALID_ACTIONS = -1
+
 
 @cache
 def stages_of(market: np.dtype[np.void]) -> dict[str, Any]:
@@ -24,7 +26,9 @@ def stages_of(market: np.dtype[np.void]) -> dict[str, Any]:
 
 @njit(cache=True, **OPTIONS)
 def step_serial(markets, contexts, action, num_choices):  # type: ignore[no-untyped-def]
-    """Step every market of a batch in the calling thread; return whether the actions are valid, else do nothing.
+    """Step every market of a batch in the calling thread; return the number of `marl_market.env.step.faults`.
+
+    For invalid actions it does nothing and returns INVALID_ACTIONS.
 
     Args:
         markets: records of the first instrument.
@@ -33,30 +37,34 @@ def step_serial(markets, contexts, action, num_choices):  # type: ignore[no-unty
         num_choices: see `marl_market.env.actions.validation`.
     """
     if not actions_are_valid(action, num_choices):
-        return False
+        return INVALID_ACTIONS
     context = contexts[0]
     context.action = action.ctypes.data
+    faults = 0
     for market_index in range(markets.size):
-        call_stage(context.step_market, markets[market_index], market_index, context)
-    return True
+        faults += call_stage(context.step_market, markets[market_index], market_index, context)
+    return faults
 
 
 @njit(cache=True, nogil=True, parallel=True)
 def step_parallel(markets, contexts, action, num_choices):  # type: ignore[no-untyped-def]
     """Do as `step_serial`, with the markets divided among numba's threads."""
     if not actions_are_valid(action, num_choices):
-        return False
+        return INVALID_ACTIONS
     contexts[0].action = action.ctypes.data
+    faults = 0
     for market_index in prange(markets.size):
-        call_stage(contexts[0].step_market, markets[market_index], market_index, contexts[0])
-    return True
+        faults += call_stage(contexts[0].step_market, markets[market_index], market_index, contexts[0])
+    return faults
 
 
 @njit(cache=True, nogil=True, parallel=True)
 def reset_markets(markets, contexts):  # type: ignore[no-untyped-def]
-    """Open a session in every market of a batch."""
+    """Open a session in every market of a batch; return the number of `marl_market.env.step.faults`."""
+    faults = 0
     for market_index in prange(markets.size):
-        call_stage(contexts[0].open_session, markets[market_index], market_index, contexts[0])
+        faults += call_stage(contexts[0].open_session, markets[market_index], market_index, contexts[0])
+    return faults
 
 
 def unwrap_kernel_error(failure: SystemError) -> BaseException:

@@ -10,7 +10,8 @@ A step has four parts, for each market on its own:
 A market of several instruments has a record for each of them. A scripted trader trades in each on its own; an agent
 that observes has one observation and one action of all of them.
 
-The stages, functions of (market, market_index, context), are compiled once each and call one another by address: numba
+The stages are functions of (market, market_index, context) that return the number of numbers that are not finite, see
+`marl_market.env.step.faults`. They are compiled once each and call one another by address: numba
 would otherwise optimize all callees of a function once more with it, and the step with each of its kernels.
 """
 
@@ -18,6 +19,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from marl_market.env.interface.finite import are_finite, first_not_finite
 from marl_market.env.interface.records import REWARD_MEMORY, REWARD_PARTS
 from marl_market.env.interface.signatures import call_encoder, call_privileged_encoder, call_reward, call_trader, decide
 from marl_market.env.step.context import (
@@ -30,6 +32,13 @@ from marl_market.env.step.context import (
     prices_of,
     rewards_of,
     tape_row,
+)
+from marl_market.env.step.faults import (
+    LARGEST_FLOAT,
+    OBSERVATION,
+    REWARD,
+    write_action_fault,
+    write_fault,
 )
 from marl_market.env.step.fundamental import open_fundamental, update_fundamental
 from marl_market.env.timing.wakeups import gets_observation, is_active, wake_seats
@@ -49,6 +58,7 @@ from marl_market.exchange.market_history import update_history
 from marl_market.exchange.order_entry import process
 from marl_market.exchange.pointers import copy_floats, floats_at
 from marl_market.exchange.portfolio import instrument, remove_from_all_instruments, sync_cross_instrument
+from marl_market.exchange.records import NEVER
 from marl_market.exchange.random_streams import UPPER_BITS, begin_stream, following, upper_bits
 from marl_market.exchange.session import begin_step, end_step
 from marl_market.exchange.setup import clear_accounts, open_market
@@ -96,6 +106,7 @@ def take_action(seat, market_index, context):  # type: ignore[no-untyped-def]
 
 def trade_once(market, market_index, context):  # type: ignore[no-untyped-def]
     """Stage: do parts 1 to 3 of a step; before the session, only for the seats that warm up."""
+    faults = 0
     market.event_count = 0
     public = market.public
     asleep = 0
@@ -112,7 +123,9 @@ def trade_once(market, market_index, context):  # type: ignore[no-untyped-def]
             if market.history_steps > 0:
                 visible = history_of(market)[visible_row(market, i)]
             params = params_of(context, seat)
-            decide(seat.agent.trader, seat.agent.decoder, visible, seat, params)
+            if not decide(seat.agent.trader, seat.agent.decoder, visible, seat, params):
+                write_action_fault(market, market_index, context, i)
+                faults += 1
             if seat.agent.timing != 0:
                 call_trader(seat.agent.timing, visible, seat, params)
         asleep += seat.agent.asleep
@@ -145,7 +158,7 @@ def trade_once(market, market_index, context):  # type: ignore[no-untyped-def]
         wake_seats(market)
     if late:
         append_public(market, context.step_ns)
-    return 0
+    return faults
 
 
 @inlined
@@ -206,13 +219,45 @@ def encode_observations(first, instrument_index, market_index, context):  # type
                 mask[start + j] = seat.agent.mask[j]
 
 
+@inlined
+def count_observation_faults(first, market_index, context):  # type: ignore[no-untyped-def]
+    """Return 0 where the observations of a market are finite, all instruments of them, else write its fault."""
+    size = context.observation_size
+    external = context.external * size
+    finite = are_finite(context.observation + 4 * external * market_index, external)
+    for i in range(first.seat_count):
+        agent = first.seat[np.uint64(i)].agent
+        if agent.observes == 1 and agent.external_index < 0:
+            finite &= are_finite(agent.observation.ctypes.data, size)
+    return 0 if finite else write_observation_fault(first, market_index, context)
+
+
+@compiled
+def write_observation_fault(first, market_index, context):  # type: ignore[no-untyped-def]
+    """Write the first number of a market's observations that is not finite as its fault; return 1."""
+    parts = parts_of(context)
+    for i in range(first.seat_count):
+        if first.seat[i].agent.observes == 0:
+            continue
+        for k in range(first.instrument_count):
+            start = observation_address(first, i, market_index, context) + 4 * k * context.instrument_size
+            for j in range(parts.size):
+                address = start + 4 * parts[j].offset
+                number = first_not_finite(address, parts[j].size)
+                if number < parts[j].size:
+                    value, market = floats_at(address)[number], instrument(first, k)
+                    write_fault(market, market_index, context, OBSERVATION, j, i, number, market.public.step, value)
+                    return 1
+    return 1
+
+
 @compiled
 def trade(first, market_index, context):  # type: ignore[no-untyped-def]
-    """Do parts 1 to 3 of a step in every instrument of a market, one after the other.
+    """Do parts 1 to 3 of a step in every instrument of a market, one after the other; return as `trade_once`.
 
     An agent that observes decides once for all of them, in the first.
     """
-    call_stage(context.trade_once, first, market_index, context)
+    faults = call_stage(context.trade_once, first, market_index, context)
     for k in range(1, first.instrument_count):
         market = instrument(first, k)
         for i in range(market.seat_count):
@@ -222,12 +267,13 @@ def trade(first, market_index, context):  # type: ignore[no-untyped-def]
                 for j in range(action.size - seat.agent.action_offset):
                     seat.agent.action[j] = action[seat.agent.action_offset + j]
         sync_cross_instrument(first, k)
-        call_stage(context.trade_once, market, market_index, context)
+        faults += call_stage(context.trade_once, market, market_index, context)
     if first.instrument_count > 1:
         if first.watches_accounts == 1:
             remove_from_all_instruments(first)
         for k in range(first.instrument_count):
             sync_cross_instrument(first, k)
+    return faults
 
 
 @compiled
@@ -246,15 +292,26 @@ def write_tape(public, market_index, context):  # type: ignore[no-untyped-def]
     row.reference_ticks = public.reference_ticks
 
 
+@compiled
+def write_reward_fault(first, market_index, context, place, reward):  # type: ignore[no-untyped-def]
+    """Write the fault of a market's rewards; `place` counts the parts of all instruments of all seats."""
+    parts = context.reward_count
+    seat_index = place // (parts * first.instrument_count)
+    market = instrument(first, place // parts % first.instrument_count)
+    step, value = first.public.step - 1, reward[seat_index]
+    write_fault(market, market_index, context, REWARD, place % parts, seat_index, 0, step, value)
+
+
 def step_market(first, market_index, context):  # type: ignore[no-untyped-def]
     """Stage: step a market, whose first instrument is `first`."""
-    trade(first, market_index, context)
+    faults = trade(first, market_index, context)
     if context.tape != 0:
         write_tape(first.public, market_index, context)
     rewards = rewards_of(context)
     reward = float_row(context.reward, context.seats, market_index)
     active = flag_row(context.active, context.seats, market_index)
     terminated = flag_row(context.terminated, context.seats, market_index)
+    fault = NEVER
     for i in range(first.seat_count):
         total = 0.0
         before = first.seat[i].present_before
@@ -266,12 +323,17 @@ def step_market(first, market_index, context):  # type: ignore[no-untyped-def]
                 for j in range(rewards.size):
                     part = rewards[j]
                     total += part.weight * call_reward(part.address, market.public, seat, params, j)
+                    if not abs(total) <= LARGEST_FLOAT:
+                        fault = min(fault, (i * first.instrument_count + k) * rewards.size + j)
         reward[np.uint64(i)] = total
         active[np.uint64(i)] = is_active(first.seat[i])
         terminated[np.uint64(i)] = first.seat[i].present < before
+    if fault < NEVER:
+        write_reward_fault(first, market_index, context, fault, reward)
+        faults += 1
     for k in range(first.instrument_count):
         encode_observations(first, k, market_index, context)
-    return 0
+    return faults + count_observation_faults(first, market_index, context)
 
 
 @compiled
@@ -291,6 +353,7 @@ def open_agent(agent):  # type: ignore[no-untyped-def]
 
 def open_session(first, number, context):  # type: ignore[no-untyped-def]
     """Stage: open every instrument of a market, warm it up and encode the first observation."""
+    faults = 0
     price_ticks = prices_of(context, first.instrument_count)
     for index in range(first.instrument_count):
         market = instrument(first, index)
@@ -309,7 +372,7 @@ def open_session(first, number, context):  # type: ignore[no-untyped-def]
         if market.path != 0:
             open_fundamental(market)
         for _ in range(context.warmup_steps):
-            call_stage(context.trade_once, market, number, context)
+            faults += call_stage(context.trade_once, market, number, context)
         clear_accounts(market)
     for index in range(first.instrument_count):
         market = instrument(first, index)
@@ -323,4 +386,4 @@ def open_session(first, number, context):  # type: ignore[no-untyped-def]
         active[i] = is_active(first.seat[i])
     for index in range(first.instrument_count):
         encode_observations(first, index, number, context)
-    return 0
+    return faults + count_observation_faults(first, number, context)

@@ -49,7 +49,8 @@ STEP_CONTEXT = np.dtype(
         ("open_session", np.int64),
         ("active", np.int64),
         ("terminated", np.int64),
-        ("faults", np.int64),  # FAULT records (markets,), see `marl_market.env.step.faults`
+        ("fault", np.int64),  # whether a market has a FAULT, see `marl_market.env.step.faults`
+        ("faults", np.int64),  # address of the FAULT records (markets,)
     ],
     align=True,
 )

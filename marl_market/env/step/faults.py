@@ -57,6 +57,7 @@ class NonFiniteError(ValueError):
 def write_fault(market, market_index, context, kind, part, seat_index, number, step, value):  # type: ignore[no-untyped-def]
     """Write a fault of a market, unless it has one already in this step."""
     fault = carray(pointer(context.faults), (market_index + 1,), FAULT)[market_index]
+    context.fault = 1
     if fault.kind == NO_FAULT:
         fault.kind = kind
         fault.part = part

@@ -26,7 +26,7 @@ def stages_of(market: np.dtype[np.void]) -> dict[str, Any]:
 
 @njit(cache=True, **OPTIONS)
 def step_serial(markets, contexts, action, num_choices):  # type: ignore[no-untyped-def]
-    """Step every market of a batch in the calling thread; return the number of `marl_market.env.step.faults`.
+    """Step every market of a batch in the calling thread; return whether one has a fault (0 or 1).
 
     For invalid actions it does nothing and returns INVALID_ACTIONS.
 
@@ -40,10 +40,9 @@ def step_serial(markets, contexts, action, num_choices):  # type: ignore[no-unty
         return INVALID_ACTIONS
     context = contexts[0]
     context.action = action.ctypes.data
-    faults = 0
     for market_index in range(markets.size):
-        faults += call_stage(context.step_market, markets[market_index], market_index, context)
-    return faults
+        call_stage(context.step_market, markets[market_index], market_index, context)
+    return context.fault
 
 
 @njit(cache=True, nogil=True, parallel=True)
@@ -52,19 +51,17 @@ def step_parallel(markets, contexts, action, num_choices):  # type: ignore[no-un
     if not actions_are_valid(action, num_choices):
         return INVALID_ACTIONS
     contexts[0].action = action.ctypes.data
-    faults = 0
     for market_index in prange(markets.size):
-        faults += call_stage(contexts[0].step_market, markets[market_index], market_index, contexts[0])
-    return faults
+        call_stage(contexts[0].step_market, markets[market_index], market_index, contexts[0])
+    return contexts[0].fault
 
 
 @njit(cache=True, nogil=True, parallel=True)
 def reset_markets(markets, contexts):  # type: ignore[no-untyped-def]
-    """Open a session in every market of a batch; return the number of `marl_market.env.step.faults`."""
-    faults = 0
+    """Open a session in every market of a batch; return whether one has a fault (0 or 1)."""
     for market_index in prange(markets.size):
-        faults += call_stage(contexts[0].open_session, markets[market_index], market_index, contexts[0])
-    return faults
+        call_stage(contexts[0].open_session, markets[market_index], market_index, contexts[0])
+    return contexts[0].fault
 
 
 def unwrap_kernel_error(failure: SystemError) -> BaseException:

@@ -10,8 +10,7 @@ A step has four parts, for each market on its own:
 A market of several instruments has a record for each of them. A scripted trader trades in each on its own; an agent
 that observes has one observation and one action of all of them.
 
-The stages are functions of (market, market_index, context) that return the number of numbers that are not finite, see
-`marl_market.env.step.faults`. They are compiled once each and call one another by address: numba
+The stages, functions of (market, market_index, context), are compiled once each and call one another by address: numba
 would otherwise optimize all callees of a function once more with it, and the step with each of its kernels.
 """
 
@@ -106,7 +105,6 @@ def take_action(seat, market_index, context):  # type: ignore[no-untyped-def]
 
 def trade_once(market, market_index, context):  # type: ignore[no-untyped-def]
     """Stage: do parts 1 to 3 of a step; before the session, only for the seats that warm up."""
-    faults = 0
     market.event_count = 0
     public = market.public
     asleep = 0
@@ -125,7 +123,6 @@ def trade_once(market, market_index, context):  # type: ignore[no-untyped-def]
             params = params_of(context, seat)
             if not decide(seat.agent.trader, seat.agent.decoder, visible, seat, params):
                 write_action_fault(market, market_index, context, i)
-                faults += 1
             if seat.agent.timing != 0:
                 call_trader(seat.agent.timing, visible, seat, params)
         asleep += seat.agent.asleep
@@ -158,7 +155,7 @@ def trade_once(market, market_index, context):  # type: ignore[no-untyped-def]
         wake_seats(market)
     if late:
         append_public(market, context.step_ns)
-    return faults
+    return 0
 
 
 @inlined
@@ -220,8 +217,8 @@ def encode_observations(first, instrument_index, market_index, context):  # type
 
 
 @inlined
-def count_observation_faults(first, market_index, context):  # type: ignore[no-untyped-def]
-    """Return 0 where the observations of a market are finite, all instruments of them, else write its fault."""
+def check_observations(first, market_index, context):  # type: ignore[no-untyped-def]
+    """Write the fault of a market whose observations are not finite."""
     size = context.observation_size
     external = context.external * size
     finite = are_finite(context.observation + 4 * external * market_index, external)
@@ -229,12 +226,13 @@ def count_observation_faults(first, market_index, context):  # type: ignore[no-u
         agent = first.seat[np.uint64(i)].agent
         if agent.observes == 1 and agent.external_index < 0:
             finite &= are_finite(agent.observation.ctypes.data, size)
-    return 0 if finite else write_observation_fault(first, market_index, context)
+    if not finite:
+        write_observation_fault(first, market_index, context)
 
 
 @compiled
 def write_observation_fault(first, market_index, context):  # type: ignore[no-untyped-def]
-    """Write the first number of a market's observations that is not finite as its fault; return 1."""
+    """Write the first number of a market's observations that is not finite as its fault."""
     parts = parts_of(context)
     for i in range(first.seat_count):
         if first.seat[i].agent.observes == 0:
@@ -247,17 +245,16 @@ def write_observation_fault(first, market_index, context):  # type: ignore[no-un
                 if number < parts[j].size:
                     value, market = floats_at(address)[number], instrument(first, k)
                     write_fault(market, market_index, context, OBSERVATION, j, i, number, market.public.step, value)
-                    return 1
-    return 1
+                    return
 
 
 @compiled
 def trade(first, market_index, context):  # type: ignore[no-untyped-def]
-    """Do parts 1 to 3 of a step in every instrument of a market, one after the other; return as `trade_once`.
+    """Do parts 1 to 3 of a step in every instrument of a market, one after the other.
 
     An agent that observes decides once for all of them, in the first.
     """
-    faults = call_stage(context.trade_once, first, market_index, context)
+    call_stage(context.trade_once, first, market_index, context)
     for k in range(1, first.instrument_count):
         market = instrument(first, k)
         for i in range(market.seat_count):
@@ -267,13 +264,12 @@ def trade(first, market_index, context):  # type: ignore[no-untyped-def]
                 for j in range(action.size - seat.agent.action_offset):
                     seat.agent.action[j] = action[seat.agent.action_offset + j]
         sync_cross_instrument(first, k)
-        faults += call_stage(context.trade_once, market, market_index, context)
+        call_stage(context.trade_once, market, market_index, context)
     if first.instrument_count > 1:
         if first.watches_accounts == 1:
             remove_from_all_instruments(first)
         for k in range(first.instrument_count):
             sync_cross_instrument(first, k)
-    return faults
 
 
 @compiled
@@ -304,7 +300,7 @@ def write_reward_fault(first, market_index, context, place, reward):  # type: ig
 
 def step_market(first, market_index, context):  # type: ignore[no-untyped-def]
     """Stage: step a market, whose first instrument is `first`."""
-    faults = trade(first, market_index, context)
+    trade(first, market_index, context)
     if context.tape != 0:
         write_tape(first.public, market_index, context)
     rewards = rewards_of(context)
@@ -330,10 +326,10 @@ def step_market(first, market_index, context):  # type: ignore[no-untyped-def]
         terminated[np.uint64(i)] = first.seat[i].present < before
     if fault < NEVER:
         write_reward_fault(first, market_index, context, fault, reward)
-        faults += 1
     for k in range(first.instrument_count):
         encode_observations(first, k, market_index, context)
-    return faults + count_observation_faults(first, market_index, context)
+    check_observations(first, market_index, context)
+    return 0
 
 
 @compiled
@@ -353,7 +349,6 @@ def open_agent(agent):  # type: ignore[no-untyped-def]
 
 def open_session(first, number, context):  # type: ignore[no-untyped-def]
     """Stage: open every instrument of a market, warm it up and encode the first observation."""
-    faults = 0
     price_ticks = prices_of(context, first.instrument_count)
     for index in range(first.instrument_count):
         market = instrument(first, index)
@@ -372,7 +367,7 @@ def open_session(first, number, context):  # type: ignore[no-untyped-def]
         if market.path != 0:
             open_fundamental(market)
         for _ in range(context.warmup_steps):
-            faults += call_stage(context.trade_once, market, number, context)
+            call_stage(context.trade_once, market, number, context)
         clear_accounts(market)
     for index in range(first.instrument_count):
         market = instrument(first, index)
@@ -386,4 +381,5 @@ def open_session(first, number, context):  # type: ignore[no-untyped-def]
         active[i] = is_active(first.seat[i])
     for index in range(first.instrument_count):
         encode_observations(first, index, number, context)
-    return faults + count_observation_faults(first, number, context)
+    check_observations(first, number, context)
+    return 0

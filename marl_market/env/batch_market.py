@@ -10,8 +10,9 @@ batch, on any number of threads.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numba
 import numpy as np
@@ -23,17 +24,20 @@ from marl_market.env.interface.records import AGENT, TAPE_ROW
 from marl_market.env.interface.signatures import REWARD_PART
 from marl_market.env.population.lineup import LineUp, agents_of_lineup, distinct, members_of
 from marl_market.env.population.participation import write_participation
+from marl_market.env.session_state import SessionState
 from marl_market.env.step.context import STEP_CONTEXT, address
-from marl_market.env.step.faults import FAULT, fault_error
+from marl_market.env.step.faults import take_fault
 from marl_market.env.step.fundamental import FundamentalPaths
 from marl_market.env.step.kernels import (
     INVALID_ACTIONS,
-    reset_markets,
+    reset_parallel,
+    reset_serial,
+    run,
     stages_of,
     step_parallel,
     step_serial,
-    unwrap_kernel_error,
 )
+from marl_market.env.step.outputs import Outputs
 from marl_market.env.step.parameters import (
     require_adjustable,
     separate_rows,
@@ -42,8 +46,11 @@ from marl_market.env.step.parameters import (
     write_values,
 )
 from marl_market.env.step.setup import external_seats, num_choices_of_seats, observation_parts, seat_agents
-from marl_market.exchange.latency import connect
-from marl_market.exchange.setup import allocate_instruments
+from marl_market.env.step.state import ADDRESSES, copy_markets, transfer_markets
+from marl_market.exchange.exclusive import exclusive
+from marl_market.exchange.latency import Connections, connect
+from marl_market.exchange.setup import allocate_instruments, unwritten_in_cache_lines
+from marl_market.exchange.state import LOAD, MEASURE, SAVE
 from marl_market.market.seeding import Stream, derive_keys
 from marl_market.market.spec import MarketSpec
 from marl_market.market.validation import require
@@ -85,19 +92,23 @@ class Balances(NamedTuple):
 class BatchMarket:
     """B markets of one environment in lock-step.
 
+    A batch can be copied, deep-copied and pickled, and continues independently in a forked process. Methods raise
+    RuntimeError while another thread uses the same batch.
+
     Attributes:
         environment: the description of each market.
+        threads: cores among which the markets are divided.
         instruments: (instruments, B) market records, see `marl_market.exchange.records`.
         markets: (B,) records of the market's own instrument, the first.
         connections: delays between seats and venues, see `marl_market.exchange.latency`; None without latency.
         members: by group name, its agents with their markets and PARAMS rows, see `set_lineup`.
-        params: PARAMS records.
         external: (E,) seats with an external agent in any market of the line-up, ascending.
         num_choices: (E, action size) number of choices of each value of an action, 0 if continuous; None if all are.
         mask: (B, E, choices) uint8, legal choices of each external seat's discrete action: those of its first value,
             then those of the next, zeros behind the last; overwritten by each reset and step, empty without masks.
         observation: (B, E, observation size) float32, the latest of external seats; overwritten likewise.
         active: (B, seats) bool, see `Step`; overwritten likewise.
+        in_use: held while a thread uses the batch.
         tape: (session steps, B) TAPE_ROW records of the first instrument, row t written by step t; of size 0 unless the
             batch `records_tape`, or a group's `session_reward` needs it.
     """
@@ -118,24 +129,124 @@ class BatchMarket:
         self._parts = observation_parts(environment)
         scores = [(part.reward.address, part.weight) for part in environment.reward.values()]
         self._reward_parts = np.array(scores, REWARD_PART)
-        self._reward = np.zeros((markets, environment.seats), np.float32)
-        self.active, self._terminated = np.zeros((2, markets, environment.seats), np.bool_)
         records_tape |= any(group.session_reward is not None for group in environment.groups)
         self.tape = np.zeros((environment.spec.session_steps if records_tape else 0, markets), TAPE_ROW)
-        self._faults = np.zeros(markets, FAULT)
         self._steps_left = 0
         # Of every instrument: the market's, its seats' and their connections'; then one a seat for its participation.
-        count = len(self.instruments) * (1 + 2 * environment.seats) + environment.seats
-        self._keys = np.zeros((markets, count), np.uint64)
+        self._key_count = len(self.instruments) * (1 + 2 * environment.seats) + environment.seats
         self._prices = np.array([instrument.initial_price_ticks for instrument in environment.spec.instruments])
-        self._specs = np.full(markets, environment.spec, np.object_)
+        self._specs = (environment.spec,) * markets
+        self.in_use = threading.Lock()
         self.set_lineup([{}] * markets)
+
+    @property
+    def observation(self) -> NDArray[np.float32]:
+        """Return the latest observations."""
+        return self._outputs.observation
+
+    @property
+    def mask(self) -> NDArray[np.uint8]:
+        """Return the latest masks."""
+        return self._outputs.mask
+
+    @property
+    def active(self) -> NDArray[np.bool_]:
+        """Return the seats that act in the next step."""
+        return self._outputs.active
+
+    @property
+    def params(self) -> NDArray[np.void]:
+        """Return the PARAMS records, which may be written to until the batch is cloned."""
+        if not self._params.flags.writeable:  # shared with a clone
+            self._set_params_records(self._params.copy())
+        return self._params
 
     @property
     def param_rows(self) -> dict[str, slice]:
         """Return the PARAMS rows of each group in the first instrument, those of its members in turn."""
         return {name: slice(members[0].rows.start, members[-1].rows.stop) for name, members in self.members.items()}
 
+    @exclusive
+    def get_state(self) -> SessionState:
+        """Return the state of the session: markets, agents' memories and the last results.
+
+        The agents themselves, their parameters and the random numbers of later sessions are not part of it.
+        """
+        starts = np.zeros(self.markets.size + 1, np.int64)
+        content = np.empty(transfer_markets(MEASURE, 0, starts, self.markets, self._context), np.uint8)
+        transfer_markets(SAVE, address(content), starts, self.markets, self._context)
+        content.flags.writeable = False
+        return SessionState(self._layout, self._specs, content, starts, self._steps_left)
+
+    @exclusive
+    def set_state(self, state: SessionState) -> None:
+        """Continue from a state of a batch of the same environment and as many markets.
+
+        Raises ValueError, before anything is changed, for a state of other sizes or another number of markets.
+        """
+        if state.layout != self._layout or len(state) != self.markets.size:
+            raise ValueError(
+                f"state is of {len(state)} markets with sizes {state.layout}; it must be of {self.markets.size} "
+                f"with {self._layout}"
+            )
+        if state.specs != self._specs:
+            for spec, own in distinct(state.specs):
+                self._set_spec(own, spec)
+        transfer_markets(LOAD, address(state.content), state.starts, self.markets, self._context)
+        self._steps_left = state.steps_left
+
+    @exclusive
+    def clone(self) -> Self:
+        """Return an independent batch in the same state, with the same agents and parameters."""
+        batch = object.__new__(type(self))
+        batch.__dict__.update(self.__dict__)
+        batch.in_use = threading.Lock()
+        batch._copy_memory()
+        return batch
+
+    __copy__ = clone
+
+    def __deepcopy__(self, _memo: dict[int, Any]) -> Self:
+        return self.clone()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        built = self.environment, self.markets.size, self.threads, self.tape.size > 0
+        # Rows apart from those of the line-up are of markets whose parameters were set.
+        rows = self.instruments["seat"]["agent"]["params_row"].copy()
+        return _restore, (type(self), built, self._agents, self._params, rows, self.get_state())
+
+    def _copy_memory(self) -> None:
+        """Give a shallow copy of a batch memory of its own."""
+        instruments, context = self.instruments, self._context
+        self.instruments = unwritten_in_cache_lines(instruments.shape, instruments.dtype)
+        self.markets = self.instruments[0]
+        self._context = np.empty(1, STEP_CONTEXT)
+        self._outputs = self._outputs.unwritten_copy()
+        self._params.flags.writeable = False
+        if self._addresses.any():
+            self._copy_delays_and_paths()
+        outputs = self._outputs.address
+        copy_markets(self.instruments, instruments, self._context, context, outputs, self._addresses)
+        if self.tape.size:
+            self.tape = self.tape.copy()
+            self._context["tape"] = address(self.tape)
+
+    def _copy_delays_and_paths(self) -> None:
+        self._paths = [paths.copy() for paths in self._paths]
+        if self.connections is not None:
+            self.connections = Connections(*(memory.copy() for memory in self.connections))
+        self._addresses = self._find_addresses()
+
+    def _find_addresses(self) -> NDArray[np.int64]:
+        """Return the addresses of the memory of each market (fields of `ADDRESSES`, instruments, markets)."""
+        addresses = np.zeros((len(ADDRESSES), *self.instruments.shape), np.int64)
+        for k, paths in enumerate(self._paths):
+            addresses[0, k] = paths.addresses()
+        if self.connections is not None:
+            addresses[1:] = np.reshape(self.connections.addresses(), addresses[1:].shape)
+        return addresses
+
+    @exclusive
     def set_lineup(self, lineup: LineUp) -> None:
         """Let other agents play in the groups, from the next reset on, which must follow.
 
@@ -150,18 +261,22 @@ class BatchMarket:
         self._agents = agents_of_lineup(environment.groups, lineup, markets)
         self.members = members_of(environment.groups, self._agents)
         self.external = external_seats(environment, self._agents)
-        self.params = seat_agents(environment, self.instruments, self.members, self.external)
+        self._params = seat_agents(environment, self.instruments, self.members, self.external)
         self._provide_privileges()
         self.num_choices = num_choices_of_seats(environment, self.external)
-        self.observation = np.zeros((markets, self.external.size, environment.observation_size), np.float32)
-        self.mask = np.zeros((markets, self.external.size, environment.mask_size), np.uint8)
+        self._outputs = Outputs(
+            markets, environment.seats, self.external.size, environment.observation_size, environment.mask_size
+        )
         self._action_shape = (markets, self.external.size, environment.action_size)
         self._steps_left = 0
         for spec, own in distinct(self._specs):
             if spec is not environment.spec:
-                self.set_spec(own, spec)
+                self._set_spec(own, spec)
         self._context = self._make_context()
+        self._addresses = self._find_addresses()
+        self._layout = self._make_layout()
 
+    @exclusive
     def set_spec(self, markets: Sequence[int] | NDArray[np.integer], spec: MarketSpec) -> None:
         """Set fees, rules, credit and order flow of some markets, from the next step or reset on.
 
@@ -170,14 +285,16 @@ class BatchMarket:
         several instruments for another credit.
         """
         require_adjustable(self.environment.spec, spec)
-        indices = self._market_indices(markets)
+        self._set_spec(self._market_indices(markets), spec)
+
+    def _set_spec(self, indices: NDArray[np.int64], spec: MarketSpec) -> None:
         if self._steps_left > 0 and len(self.instruments) > 1:
             credit = [instrument.credit for instrument in spec.instruments]
-            for current in self._specs[indices]:
+            for current in (self._specs[market_index] for market_index in indices):
                 now = [instrument.credit for instrument in current.instruments]
                 require(credit == now, "market.credit", credit, f"{now} until the next reset")
-        for market_index in indices:
-            self._specs[market_index] = spec
+        specs = dict.fromkeys(indices.tolist(), spec)
+        self._specs = tuple(specs.get(market_index, now) for market_index, now in enumerate(self._specs))
         write_spec(self.instruments, spec, indices)
         for group, agents in zip(self.environment.groups, self._agents[indices].T, strict=True):
             for agent, own in distinct(agents):
@@ -185,6 +302,7 @@ class BatchMarket:
                     rows = self._separate_rows(group.name, indices[own], k)
                     write_parameters(self.environment, group, agent, instrument, self.params, rows)
 
+    @exclusive
     def set_params(
         self, group: str, markets: Sequence[int] | NDArray[np.integer], values: Sequence[float], instrument: int = 0
     ) -> None:
@@ -205,9 +323,13 @@ class BatchMarket:
     def _separate_rows(self, group: str, markets: NDArray[np.int64], instrument: int) -> NDArray[np.int64]:
         """Return the PARAMS rows of a group in some markets, after copying those that other markets share."""
         params_row = self.instruments["seat"]["agent"]["params_row"][instrument][:, self.environment.seats_of(group)]
-        self.params, rows = separate_rows(self.params, params_row, markets)
-        self._context["params"], self._context["params_count"] = address(self.params), self.params.size
+        params, rows = separate_rows(self.params, params_row, markets)
+        self._set_params_records(params)
         return rows
+
+    def _set_params_records(self, params: NDArray[np.void]) -> None:
+        self._params = params
+        self._context["params"], self._context["params_count"] = address(params), params.size
 
     def _provide_privileges(self) -> None:
         """Keep the public history and the fundamental value of the markets whose agents or observations need them."""
@@ -224,6 +346,20 @@ class BatchMarket:
             for k, records in enumerate(self.instruments)
         ]
 
+    def _make_layout(self) -> tuple[object, ...]:
+        """Return the sizes that are equal in two batches only if one continues from the other's states."""
+        spec, connections = self.environment.spec, self.connections
+        return (
+            spec.capacity,
+            len(self.instruments),
+            (self.environment.seats, *self.external.tolist()),
+            (self.environment.observation_size, self.environment.mask_size),
+            (spec.warmup_steps, spec.session_steps, spec.step_ns),
+            0 if connections is None else 1 + connections.history.shape[1],
+            tuple((self.instruments["path"] != 0).any(1).tolist()),
+            len(self.tape),
+        )
+
     def _make_context(self) -> NDArray[np.void]:
         """Return the one STEP_CONTEXT of this batch, which holds the addresses of its arrays."""
         context = np.zeros(1, STEP_CONTEXT)
@@ -235,30 +371,25 @@ class BatchMarket:
         )
         context["instrument_size"] = self.environment.observation_size // len(self.instruments)
         context["part_count"], context["reward_count"] = self._parts.size, self._reward_parts.size
-        context["key_count"] = self._keys.shape[1]
+        context["key_count"] = self._key_count
         context["own_parts"] = np.count_nonzero(self._parts["shared"] == 0)
         context["markets"] = self.markets.size
-        context["params_count"], context["action_size"] = self.params.size, self.environment.action_size
+        context["params_count"], context["action_size"] = self._params.size, self.environment.action_size
         for name, array in (
             ("parts", self._parts),
             ("rewards", self._reward_parts),
-            ("params", self.params),
-            ("observation", self.observation),
-            ("mask", self.mask),
-            ("reward", self._reward),
-            ("active", self.active),
-            ("terminated", self._terminated),
-            ("keys", self._keys),
+            ("params", self._params),
             ("prices", self._prices),
-            ("faults", self._faults),
         ):
             context[name] = address(array)
+        self._outputs.write_addresses(context)
         if self.tape.size:
             context["tape"] = address(self.tape)
         for name, stage in stages_of(self.markets.dtype).items():
             context[name] = stage.address
         return context
 
+    @exclusive
     def reset(self, seeds: Sequence[int] | NDArray[np.integer]) -> NDArray[np.float32]:
         """Open every market, market i from `seeds[i]`, warm it up, and return the first observation.
 
@@ -266,8 +397,9 @@ class BatchMarket:
         """
         if len(seeds) != self.markets.size:
             raise ValueError(f"seeds has {len(seeds)} entries; {self.markets.size} markets need one each")
-        spec, keys = self.environment.spec, self._keys
-        keys[:] = [derive_keys(seed, Stream.SESSION, count=keys.shape[1]) for seed in seeds]
+        spec, count = self.environment.spec, self._key_count
+        keys = np.array([derive_keys(seed, Stream.SESSION, count=count) for seed in seeds])
+        self._context["keys"] = address(keys)
         participation_keys = keys[:, -self.environment.seats :]
         for group in self.environment.groups:
             if group.participation is not None:
@@ -278,16 +410,12 @@ class BatchMarket:
                     )
         for paths in self._paths:
             paths.draw(seeds)
-        numba.set_num_threads(self.threads)
-        try:
-            faults = reset_markets(self.markets, self._context)
-        except SystemError as failure:
-            raise unwrap_kernel_error(failure) from None
-        if faults:
+        if run(self.threads, reset_serial, reset_parallel, self.markets, self._context):
             self._raise_fault()
         self._steps_left = spec.session_steps
         return self.observation
 
+    @exclusive
     def step(self, action: NDArray[np.float32]) -> Step:
         """Step all markets with `action` `(markets, external seats, action size)`.
 
@@ -306,28 +434,23 @@ class BatchMarket:
             )
         if not action.flags.carray:  # another layout, or read-only memory, would compile another kernel
             action = action.copy(order="C")
-        kernel = step_serial if self.threads == 1 else step_parallel
-        if self.threads > 1:
-            numba.set_num_threads(self.threads)
-        try:
-            num_choices = NO_CHOICES if self.num_choices is None else self.num_choices
-            faults = kernel(self.markets, self._context, action, num_choices)
-        except SystemError as failure:
-            raise unwrap_kernel_error(failure) from None
-        if faults == INVALID_ACTIONS:
+        num_choices = NO_CHOICES if self.num_choices is None else self.num_choices
+        fault = run(self.threads, step_serial, step_parallel, self.markets, self._context, action, num_choices)
+        if fault == INVALID_ACTIONS:
             raise action_error(action, self.num_choices)
-        if faults:
+        if fault:
             self._raise_fault()
         self._steps_left -= 1
-        return Step(self.observation, self._reward, self._terminated, self._steps_left == 0, self.active)
+        outputs, over = self._outputs, self._steps_left == 0
+        return Step(outputs.observation, outputs.reward, outputs.terminated, over, outputs.active)
 
     def _raise_fault(self) -> None:
-        """Raise the first NonFiniteError of a step or reset; the session cannot go on."""
-        faults = self._faults.copy()
-        self._faults[:] = 0
+        """Raise the error of the first number that is not finite; the session cannot go on."""
         self._steps_left = 0
-        raise fault_error(self.environment, self._parts, faults)
+        self._context["fault"] = 0
+        raise take_fault(self.environment, self._parts, self.instruments, self.observation, self._outputs.reward)
 
+    @exclusive
     def balances(self) -> Balances:
         """Return the results of every seat in the session so far, over all instruments."""
         account, public = self.instruments["seat"]["account"][..., : self.environment.seats], self.instruments["public"]
@@ -338,6 +461,7 @@ class BatchMarket:
             trades=account["trades"].sum(0),
         )
 
+    @exclusive
     def conservation_errors(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return the sums over seats that must be zero in each market: of positions, and of cash plus the venue's fees.
 
@@ -346,3 +470,21 @@ class BatchMarket:
         account = self.instruments["seat"]["account"]
         money = account["cash"].sum(-1) + self.instruments["fees_collected"]
         return np.abs(account["position"].sum(-1)).max(0), money.sum(0)
+
+
+def _restore(
+    kind: type[BatchMarket],
+    built: tuple[Any, ...],
+    agents: NDArray[np.object_],
+    params: NDArray[np.void],
+    params_row: NDArray[np.int32],
+    state: SessionState,
+) -> BatchMarket:
+    """Return a pickled batch of `kind`: built anew, since addresses of another process mean nothing here."""
+    batch = kind(*built)
+    names = [group.name for group in batch.environment.groups]
+    batch.set_lineup([dict(zip(names, row, strict=True)) for row in agents])
+    batch.set_state(state)
+    batch._set_params_records(params)
+    batch.instruments["seat"]["agent"]["params_row"] = params_row
+    return batch

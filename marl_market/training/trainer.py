@@ -16,7 +16,7 @@ from marl_market.agents.sampling.sampled_session import SampledSession
 from marl_market.agents.sampling.sampler import Sampler
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import EnvironmentSpec
-from marl_market.env.step.kernels import reset_markets
+from marl_market.env.step.step import open_session
 from marl_market.evaluation.metrics import session_metrics
 from marl_market.evaluation.results import Evaluation
 from marl_market.market.seeding import Stream, derive_keys, derive_seeds
@@ -35,6 +35,10 @@ from marl_market.training.settings import Training, require_whole
 
 if TYPE_CHECKING:
     from marl_market.training.distributed_sampler import DistributedSampler
+
+
+class LearningError(RuntimeError):
+    """The update of a learner failed."""
 
 
 class Trainer:
@@ -78,7 +82,7 @@ class Trainer:
         An interrupt (Ctrl-C) ends the training after a checkpoint; the policies so far are still evaluated.
         """
         progress = Progress(self._training.iterations, self._env_steps(1) * self._environment.seats)
-        if not is_compiled(reset_markets):
+        if not is_compiled(open_session):
             progress.log("compiling the market (once, up to a minute)")
         pretrained = {} if self._is_resumed else self._pretrain()
         with self._sampling as sampler, interruptible(self._save_if_sampling) as interrupted:
@@ -153,8 +157,16 @@ class Trainer:
             self._is_sampling = False
 
     def _learn(self, session: SampledSession) -> dict[str, float]:
-        """Update every learner from the rollout of its group; return their metrics."""
-        learned = {name: learner.learn(session.rollouts[name]) for name, learner in self._learners.items()}
+        """Update every learner from the rollout of its group; return their metrics.
+
+        Raises LearningError, naming group and iteration.
+        """
+        learned = {}
+        for name, learner in self._learners.items():
+            try:
+                learned[name] = learner.learn(session.rollouts[name])
+            except Exception as error:
+                raise LearningError(f"iteration {self._done + 1}, population.{name}: {error}") from error
         self._done += 1
         return _by_learner(learned)
 

@@ -25,6 +25,9 @@ WAKE = np.dtype(
     ],
     align=True,
 )
+FAULT = np.dtype([("kind", np.int16), ("part", np.int16), ("number", np.int32)], align=True)
+"""The first number of a step that is not finite, see `marl_market.env.step.faults`: of which part, and its index."""
+
 AGENT = in_cache_lines(
     [
         ("trader", np.int64),  # addresses of compiled functions; 0 for an external agent, which has no trader
@@ -34,17 +37,19 @@ AGENT = in_cache_lines(
         ("params_row", np.int32),  # row of its PARAMS record
         ("external_index", np.int32),  # index among the external seats; -1 for an agent with a trader
         ("group_index", np.int32),  # index within its group
-        ("asleep", np.int16),  # whether it waits for its `wake` conditions before it acts again
         ("observes", np.int16),
         ("warms_up", np.int16),
         ("action_offset", np.int16),  # first value of this instrument in the action
         ("observes_fundamental", np.int16),
         ("moves_fundamental", np.int16),
+        # From here to the observation: what a session changes, see `marl_market.env.step.state`.
+        ("asleep", np.int16),  # whether it waits for its `wake` conditions before it acts again
         ("signal", np.float64),  # fundamental value in ticks, for an agent that observes it
         ("drift", np.float64),  # ticks per step by which it moves the fundamental value
         ("action", np.float32, (SEAT_ACTIONS,)),
         ("reward_memory", np.float64, (REWARD_PARTS, REWARD_MEMORY)),  # a row for each part of the reward
         ("wake", WAKE),
+        ("fault", FAULT),
         ("memory", np.float64, (SEAT_MEMORY,)),
         ("mask", np.uint8, (SEAT_CHOICES,)),  # 1 for each legal choice of a discrete action
         ("observation", np.float32, (SEAT_OBSERVATION,)),

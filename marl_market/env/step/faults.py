@@ -1,39 +1,23 @@
-"""Numbers that are not finite, caught where they enter a market: observations, rewards and actions of compiled agents.
+"""Numbers that are not finite, caught where they enter a market: observations, rewards and actions of compiled policies.
 
 The step tests every number that an observation's encoder, a reward or a policy gives it, and writes the first one of
-each market that is not finite into the market's FAULT record; the calling `BatchMarket` raises. Numbers of actions from
-outside are tested before the step, see `marl_market.env.actions.validation`.
+each seat that is not finite into the seat's FAULT; the calling `BatchMarket` raises. Numbers of actions from outside are
+tested before the step, see `marl_market.env.actions.validation`.
 
-Why no exception in the step: it would lose its place and, in a parallel kernel, its market.
+Why no exception in the step: it would lose its place, and in a parallel kernel its market.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from numba import carray
 from numpy.typing import NDArray
 
 from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.interface.finite import first_not_finite
 from marl_market.exchange.compiled import compiled
-from marl_market.exchange.pointers import pointer
 
-NO_FAULT, OBSERVATION, REWARD, ACTION = range(4)
+ACTION, REWARD, OBSERVATION = 1, 2, 3
 LARGEST_FLOAT = float(np.finfo(np.float32).max)
-
-FAULT = np.dtype(
-    [
-        ("kind", np.int64),
-        ("part", np.int64),  # row of the PART or REWARD_PART
-        ("seat", np.int64),
-        ("instrument", np.int64),
-        ("number", np.int64),  # index within the part or action
-        ("step", np.int64),  # that an observation precedes, or of the reward or action; negative in the warm-up
-        ("value", np.float64),
-    ],
-    align=True,
-)
-"""The first number of a market in a step that is not finite."""
 
 
 class NonFiniteError(ValueError):
@@ -41,69 +25,100 @@ class NonFiniteError(ValueError):
 
     Attributes:
         source: what gave it, such as "observation.book".
-        market: index of its market in the batch.
+        market: index of its market.
         place: group, seat, step and value, for people.
+        iteration: of the training run; None outside one.
     """
 
-    def __init__(self, source: str, market: int, place: str) -> None:
-        super().__init__(source, market, place)
-        self.source, self.market, self.place = source, market, place
+    def __init__(self, source: str, market: int, place: str, iteration: int | None = None) -> None:
+        super().__init__(source, market, place, iteration)
+        self.source, self.market, self.place, self.iteration = source, market, place, iteration
 
     def __str__(self) -> str:
-        return f"{self.source} is not finite: market {self.market}, {self.place}"
+        when = "" if self.iteration is None else f"iteration {self.iteration}: "
+        return f"{when}{self.source} is not finite: market {self.market}, {self.place}"
 
 
 @compiled
-def write_fault(market, market_index, context, kind, part, seat_index, number, step, value):  # type: ignore[no-untyped-def]
-    """Write a fault of a market, unless it has one already in this step."""
-    fault = carray(pointer(context.faults), (market_index + 1,), FAULT)[market_index]
+def write_fault(seat, context, kind, part, number):  # type: ignore[no-untyped-def]
+    """Write the fault of a seat, unless it has one already."""
     context.fault = 1
-    if fault.kind == NO_FAULT:
+    fault = seat.agent.fault
+    if fault.kind == 0:
         fault.kind = kind
         fault.part = part
-        fault.seat = seat_index
-        fault.instrument = market.public.instrument
         fault.number = number
-        fault.step = step
-        fault.value = value
 
 
 @compiled
-def write_action_fault(market, market_index, context, seat_index):  # type: ignore[no-untyped-def]
-    """Write the fault of a compiled policy's action."""
-    action = market.seat[seat_index].agent.action
-    number = first_not_finite(action.ctypes.data, action.size)
-    write_fault(market, market_index, context, ACTION, 0, seat_index, number, market.public.step, action[number])
+def write_action_fault(seat, context):  # type: ignore[no-untyped-def]
+    """Write the fault of the action of a compiled policy."""
+    action = seat.agent.action
+    write_fault(seat, context, ACTION, 0, first_not_finite(action.ctypes.data, action.size))
 
 
-def fault_error(environment: EnvironmentSpec, parts: NDArray[np.void], faults: NDArray[np.void]) -> NonFiniteError:
-    """Return the error of the first market with a FAULT; `parts` are the PART rows of the observation."""
-    market = int(np.flatnonzero(faults["kind"])[0])
-    fault = {name: faults[market][name].item() for name in FAULT.names or ()}
-    group = next(
-        group for group in environment.groups if fault["seat"] in range(environment.seats)[environment.seats_of(group.name)]
-    )
-    return NonFiniteError(_source(environment, parts, fault, group.name), market, _place(environment, fault, group.name))
+def take_fault(
+    environment: EnvironmentSpec,
+    parts: NDArray[np.void],
+    instruments: NDArray[np.void],
+    observation: NDArray[np.float32],
+    reward: NDArray[np.float32],
+) -> NonFiniteError:
+    """Return the error of the first seat with a FAULT in the first market with one, and clear all faults.
+
+    Args:
+        environment: the description of the markets.
+        parts: PART rows of the observation.
+        instruments: market records (instruments, markets).
+        observation: of the external seats (markets, external seats, observation size); numbers that are not finite
+            are set to zero.
+        reward: (markets, seats).
+    """
+    faults = instruments["seat"]["agent"]["fault"]
+    order = [(int(m), int(faults["kind"][k, m, seat]), int(seat), int(k)) for k, m, seat in np.argwhere(faults["kind"])]
+    market, kind, seat, k = min(order)
+    agent, step = instruments[k, market]["seat"][seat]["agent"], int(instruments[k, market]["public"]["step"])
+    part, number = int(faults["part"][k, market, seat]), int(faults["number"][k, market, seat])
+    group = group_of(environment, seat)
+    if kind == ACTION:
+        source, value = policy_of(group), agent["action"][number]
+    elif kind == REWARD:
+        source, value = f"reward.{list(environment.reward)[part]}", reward[market, seat]
+    else:
+        offset, row = int(parts["offset"][part]), int(agent["external_index"])
+        numbers = agent["observation"] if row < 0 else observation[market, row]
+        source = f"observation.{_observation_name(environment, offset)}"
+        value = numbers[k * environment.observation_size // len(instruments) + offset + number]
+    instrument = (environment.spec.name, *environment.spec.further_instruments)[k] if len(instruments) > 1 else None
+    step -= kind != OBSERVATION
+    place = place_of(group, seat, step, value, None if kind == REWARD else number, instrument)
+    faults["kind"] = 0
+    np.nan_to_num(observation, copy=False, posinf=0.0, neginf=0.0)
+    return NonFiniteError(source, market, place)
 
 
-def _source(environment: EnvironmentSpec, parts: NDArray[np.void], fault: dict[str, float], group: str) -> str:
-    """Return the config key of the part that gave the number."""
-    if fault["kind"] == ACTION:
-        return f"the action of population.{group}'s policy"
-    if fault["kind"] == REWARD:
-        return f"reward.{list(environment.reward)[int(fault['part'])]}"
-    offsets = np.cumsum([0, *(part.size for part in environment.observation.values())])
-    place = np.flatnonzero(offsets == parts["offset"][int(fault["part"])])[0]
-    return f"observation.{list(environment.observation)[place]}"
+def policy_of(group: str) -> str:
+    """Return the source of an action that is not finite: the policy, not the environment."""
+    return f"the action of population.{group}'s policy"
 
 
-def _place(environment: EnvironmentSpec, fault: dict[str, float], group: str) -> str:
-    """Return group, seat, instrument, step, index and value."""
-    names = [environment.spec.name, *environment.spec.further_instruments]
-    instrument = f", instrument {names[int(fault['instrument'])]}" if len(names) > 1 else ""
-    number = "" if fault["kind"] == REWARD else f", number {fault['number']}"
-    step = int(fault["step"])
-    return (
-        f"group {group}, seat {int(fault['seat'])}{instrument}, "
-        f"{f'step {step}' if step >= 0 else f'step {step} (warm-up)'}{number}, value {fault['value']}"
-    )
+def group_of(environment: EnvironmentSpec, seat: int) -> str:
+    """Return the name of the group of a seat."""
+    return next(group.name for group in environment.groups if seat < environment.seats_of(group.name).stop)
+
+
+def place_of(
+    group: str, seat: int, step: int, value: float, number: int | None = None, instrument: str | None = None
+) -> str:
+    """Return where a number is, for people; a negative step is one of the warm-up."""
+    parts = [f"group {group}", f"seat {seat}"]
+    parts += [] if instrument is None else [f"instrument {instrument}"]
+    parts += [f"step {step}" if step >= 0 else "before the open"]
+    parts += [] if number is None else [f"number {number}"]
+    return ", ".join([*parts, f"value {value}"])
+
+
+def _observation_name(environment: EnvironmentSpec, offset: int) -> str:
+    """Return the name of the part of an observation whose numbers begin at an offset."""
+    ends = np.cumsum([part.size for part in environment.observation.values()])
+    return list(environment.observation)[int(np.searchsorted(ends, offset, side="right"))]

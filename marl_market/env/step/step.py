@@ -122,7 +122,7 @@ def trade_once(market, market_index, context):  # type: ignore[no-untyped-def]
                 visible = history_of(market)[visible_row(market, i)]
             params = params_of(context, seat)
             if not decide(seat.agent.trader, seat.agent.decoder, visible, seat, params):
-                write_action_fault(market, market_index, context, i)
+                write_action_fault(seat, context)
             if seat.agent.timing != 0:
                 call_trader(seat.agent.timing, visible, seat, params)
         asleep += seat.agent.asleep
@@ -243,8 +243,7 @@ def write_observation_fault(first, market_index, context):  # type: ignore[no-un
                 address = start + 4 * parts[j].offset
                 number = first_not_finite(address, parts[j].size)
                 if number < parts[j].size:
-                    value, market = floats_at(address)[number], instrument(first, k)
-                    write_fault(market, market_index, context, OBSERVATION, j, i, number, market.public.step, value)
+                    write_fault(instrument(first, k).seat[i], context, OBSERVATION, j, number)
                     return
 
 
@@ -289,13 +288,11 @@ def write_tape(public, market_index, context):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def write_reward_fault(first, market_index, context, place, reward):  # type: ignore[no-untyped-def]
+def write_reward_fault(first, context, place):  # type: ignore[no-untyped-def]
     """Write the fault of a market's rewards; `place` counts the parts of all instruments of all seats."""
     parts = context.reward_count
-    seat_index = place // (parts * first.instrument_count)
     market = instrument(first, place // parts % first.instrument_count)
-    step, value = first.public.step - 1, reward[seat_index]
-    write_fault(market, market_index, context, REWARD, place % parts, seat_index, 0, step, value)
+    write_fault(market.seat[place // parts // first.instrument_count], context, REWARD, place % parts, 0)
 
 
 def step_market(first, market_index, context):  # type: ignore[no-untyped-def]
@@ -325,7 +322,7 @@ def step_market(first, market_index, context):  # type: ignore[no-untyped-def]
         active[np.uint64(i)] = is_active(first.seat[i])
         terminated[np.uint64(i)] = first.seat[i].present < before
     if fault < NEVER:
-        write_reward_fault(first, market_index, context, fault, reward)
+        write_reward_fault(first, context, fault)
     for k in range(first.instrument_count):
         encode_observations(first, k, market_index, context)
     check_observations(first, market_index, context)

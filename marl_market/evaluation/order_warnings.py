@@ -31,7 +31,7 @@ REMEDIES: Mapping[Reason, str] = {
     Reason.MARKET_HALTED: "orders must wait for the end of a halt, see market.rules.halt_steps",
     Reason.NOT_IN_AUCTION: "an order in a call auction must be one that may rest, see market.rules",
     Reason.DISPLAY_NEGATIVE: "the displayed quantity of an iceberg must be zero (all) or more",
-    Reason.INSUFFICIENT_FUNDS: "the buying power must cover an order: a smaller one, or more market.credit.initial_cash",
+    Reason.INSUFFICIENT_FUNDS: "buying power must cover an order: lower its size or raise market.credit.initial_cash",
     Reason.SHORT_LIMIT: "a sale must keep the position above market.credit's short limit",
     Reason.SEAT_ABSENT: "a seat must be in the market when its order arrives, see population.<group>.participation",
     Reason.TOO_MANY_IN_FLIGHT: "a seat must have at most SEAT_IN_FLIGHT commands in flight: fewer, or a lower latency",

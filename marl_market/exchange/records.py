@@ -6,7 +6,8 @@ an order is found by its number without a search, and a seat cannot use up a poo
 
 Assumptions: prices are int32 ticks of any sign; quantities, cash and times are int64. A seat has at most
 `SEAT_ORDERS` open orders and sends at most `SEAT_COMMANDS` commands a decision; both limits reject with a reason, the
-second without an event, since the command is never sent. Its icebergs refresh at most `SEAT_REFRESHES` times a step and hide nothing after that.
+second without an event, since the command is never sent. Its icebergs refresh at most `SEAT_REFRESHES` times a step and
+hide nothing after that.
 An order reference is `seat * SEAT_ORDERS + slot`; an order id is `sequence << REFERENCE_BITS | reference`.
 
 Orders, events, seats and markets are whole cache lines of `CACHE_LINE_BYTES` and begin at a cache line, and the fields
@@ -44,6 +45,28 @@ BIDS, ASKS, BUY_STOPS, SELL_STOPS = range(LADDERS)
 
 CAPACITY_SEATS = {"small": 16, "medium": 64, "large": 256, "huge": 1024}
 """Seats of each size class; every class is one compiled record type."""
+
+
+def capacity_for(capacity: str, seats: int) -> str:
+    """Return the size class of a market of `seats` seats: `capacity`, or for "auto" the smallest that has as many.
+
+    Raises ValueError for an unknown class and where it has too few seats.
+    """
+    largest = max(CAPACITY_SEATS.values())
+    if capacity == "auto":
+        if not 1 <= seats <= largest:
+            raise ValueError(f"population has {seats} seats; a market has 1 to {largest}")
+        return next(name for name, available in CAPACITY_SEATS.items() if available >= seats)
+    if capacity not in CAPACITY_SEATS:
+        raise ValueError(
+            f"market.capacity {capacity!r} is no size class; choose auto or one of {', '.join(CAPACITY_SEATS)}"
+        )
+    if not 1 <= seats <= CAPACITY_SEATS[capacity]:
+        raise ValueError(
+            f"market.capacity {capacity!r} has {CAPACITY_SEATS[capacity]} seats, the population needs {seats}; "
+            f"choose auto, or a larger one of {CAPACITY_SEATS}"
+        )
+    return capacity
 
 
 def in_cache_lines(fields: list[tuple[Any, ...]]) -> np.dtype[np.void]:

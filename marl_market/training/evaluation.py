@@ -36,9 +36,7 @@ def evaluate_training(
         matches.append(before)
         comparisons.append(compare_paired(name, before.reward[:, seats].mean(1), base.reward[:, seats].mean(1)))
     warnings = order_warnings(environment, base.counts.orders, base.counts.rejections)
-    evaluation = Evaluation(
-        tuple(comparisons), outcomes_of(base), _conservation(matches), tuple(warnings.values())
-    )
+    evaluation = Evaluation(tuple(comparisons), outcomes_of(base), _conservation(matches), tuple(warnings.values()))
     return evaluation, base.tape
 
 

@@ -76,7 +76,7 @@ class EvolutionLearner:
         before = self._state.mean
         self._state = self._strategy.tell(self._state, fitness, behavior)
         if not np.isfinite(self._state.mean).all():
-            raise FloatingPointError(f"a weight of generation {self._state.generation} is not finite")
+            raise FloatingPointError(f"a weight of the mean is not finite after a fitness of {fitness}")
         return {
             "fitness_best": float(fitness.max()),
             "fitness_deviation": float(fitness.std()),

@@ -75,7 +75,8 @@ class Sampler:
             )
             session = self._buffer.session(actors)
         except NonFiniteError as error:
-            raise NonFiniteError(error.source, self._shard.start + error.market, error.place, iteration) from None
+            market = self._shard.start + error.market
+            raise NonFiniteError(error.source, market, error.place, iteration + 1) from None
         self._check_conservation(iteration)
         return session
 
@@ -101,7 +102,7 @@ class Sampler:
         position_error, cash_error = self._batch.conservation_errors()
         for market in np.flatnonzero((position_error != 0) | (cash_error != 0))[:1]:
             raise ConservationError(
-                f"iteration {iteration}, market {self._shard.start + market}: positions sum to "
+                f"iteration {iteration + 1}, market {self._shard.start + market}: positions sum to "
                 f"{position_error[market]} lots, cash and fees to {cash_error[market]} cash units; both must be 0"
             )
 

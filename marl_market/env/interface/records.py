@@ -6,6 +6,7 @@ import numpy as np
 
 from marl_market.exchange.records import in_cache_lines, market_dtype, seat_dtype
 
+# Capacities of an agent's record; a change compiles once more.
 SEAT_ACTIONS = 16
 SEAT_MEMORY = 32
 SEAT_OBSERVATION = 768

@@ -1,8 +1,8 @@
-"""Numbers that are not finite, caught where they enter a market: observations, rewards and actions of compiled policies.
+"""Numbers that are not finite, caught where they enter a market: observations, rewards and policies' actions.
 
 The step tests every number that an observation's encoder, a reward or a policy gives it, and writes the first one of
-each seat that is not finite into the seat's FAULT; the calling `BatchMarket` raises. Numbers of actions from outside are
-tested before the step, see `marl_market.env.actions.validation`.
+each seat that is not finite into the seat's FAULT; the calling `BatchMarket` raises. Actions from outside are tested
+before the step, see `marl_market.env.actions.validation`.
 
 Why no exception in the step: it would lose its place, and in a parallel kernel its market.
 """
@@ -27,7 +27,7 @@ class NonFiniteError(ValueError):
         source: what gave it, such as "observation.book".
         market: index of its market.
         place: group, seat, step and value, for people.
-        iteration: of the training run; None outside one.
+        iteration: of the training run, from 1 on; None outside one.
     """
 
     def __init__(self, source: str, market: int, place: str, iteration: int | None = None) -> None:

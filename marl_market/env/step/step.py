@@ -57,8 +57,8 @@ from marl_market.exchange.market_history import update_history
 from marl_market.exchange.order_entry import process
 from marl_market.exchange.pointers import copy_floats, floats_at
 from marl_market.exchange.portfolio import instrument, remove_from_all_instruments, sync_cross_instrument
-from marl_market.exchange.records import NEVER
 from marl_market.exchange.random_streams import UPPER_BITS, begin_stream, following, upper_bits
+from marl_market.exchange.records import NEVER
 from marl_market.exchange.session import begin_step, end_step
 from marl_market.exchange.setup import clear_accounts, open_market
 

@@ -1,5 +1,6 @@
 """A term of a group's reward that depends on the tape of the whole session."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.population.group import Group
 from marl_market.env.population.participation import Fixed, Participation
+from marl_market.env.step.faults import NonFiniteError
 from marl_market.evaluation.match import play_match
 from tests.builders import environment, market_spec
 
@@ -26,10 +28,15 @@ class TradedLots:
     """The lots traded in the market, for each seat."""
 
     broken: Any = None
+    last: float | None = None
 
     def term(self, tape: NDArray[np.void], reward: NDArray[np.float32]) -> NDArray[np.float32]:
         if self.broken is not None:
             return np.full((1, 1), self.broken, np.float32)
+        if self.last is not None:
+            term = np.zeros(reward.shape[1:])
+            term[2, 1] = self.last
+            return term
         traded = (tape["bought_lots"] + tape["sold_lots"]).sum(0)
         return np.repeat(traded[:, None], reward.shape[2], axis=1).astype(np.float32)
 
@@ -79,3 +86,13 @@ def test_a_bad_term_is_named(broken: float) -> None:
     sampler = Sampler(BatchMarket(described(TradedLots(broken)), MARKETS), {}, seed=1, pairs=False)
     with pytest.raises(ValueError, match=r"population\.focal\.session_reward gave a term of shape \(1, 1\)"):
         sampler.sample(0)
+
+
+@pytest.mark.parametrize("value", [np.nan, -np.inf, 1e39])
+def test_a_term_that_is_not_finite_is_named_with_its_place(value: float) -> None:
+    sampler = Sampler(BatchMarket(described(TradedLots(last=value)), MARKETS), {}, seed=1, pairs=False)
+    place = rf"market 2, group focal, seat 5, step {STEPS - 1}, value {re.escape(str(value))}"
+    with pytest.raises(
+        NonFiniteError, match=rf"^iteration 4: population\.focal\.session_reward is not finite: {place}"
+    ):
+        sampler.sample(3)

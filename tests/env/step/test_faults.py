@@ -306,7 +306,7 @@ class Parameters(ZeroIntelligence):
 def test_a_parameter_that_is_not_finite_is_named_before_it_is_used(value: float) -> None:
     complaint = rf"parameter 1 of population\.own is {value}; it must be finite"
     with pytest.raises(ValueError, match=complaint):
-        BatchMarket(environment([Group("own", Parameters(value), 2)]), 1)
+        BatchMarket(environment([Group("own", Parameters(value=value), 2)]), 1)
     batch = BatchMarket(environment([Group("own", Parameters(), 2)]), 1)
     with pytest.raises(ValueError, match=complaint):
         batch.set_params("own", [0], (1.0, value))

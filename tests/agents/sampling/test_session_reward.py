@@ -1,6 +1,5 @@
 """A term of a group's reward that depends on the tape of the whole session."""
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,8 +90,7 @@ def test_a_bad_term_is_named(broken: float) -> None:
 @pytest.mark.parametrize("value", [np.nan, -np.inf, 1e39])
 def test_a_term_that_is_not_finite_is_named_with_its_place(value: float) -> None:
     sampler = Sampler(BatchMarket(described(TradedLots(last=value)), MARKETS), {}, seed=1, pairs=False)
-    place = rf"market 2, group focal, seat 5, step {STEPS - 1}, value {re.escape(str(value))}"
-    with pytest.raises(
-        NonFiniteError, match=rf"^iteration 4: population\.focal\.session_reward is not finite: {place}"
-    ):
+    complaint = f"population.focal.session_reward is not finite: market 2, group focal, seat 5, step {STEPS - 1}"
+    with pytest.raises(NonFiniteError) as raised:
         sampler.sample(3)
+    assert str(raised.value) == f"iteration 4: {complaint}, value {value}"

@@ -20,24 +20,19 @@ from numpy.typing import NDArray
 
 from marl_market.env.actions.validation import NO_CHOICES, ActionError, action_error
 from marl_market.env.environment import EnvironmentSpec
-from marl_market.env.interface.records import AGENT, TAPE_ROW
-from marl_market.env.interface.signatures import REWARD_PART
 from marl_market.env.population.lineup import LineUp, agents_of_lineup, distinct, members_of
 from marl_market.env.population.participation import write_participation
-from marl_market.env.session_state import SessionState
-from marl_market.env.step.context import STEP_CONTEXT, address
-from marl_market.env.step.faults import take_fault
-from marl_market.env.step.fundamental import FundamentalPaths
+from marl_market.env.step.context import address
+from marl_market.env.step.faults import place_of_seat, take_fault
 from marl_market.env.step.kernels import (
     INVALID_ACTIONS,
     reset_parallel,
     reset_serial,
     run,
-    stages_of,
     step_parallel,
     step_serial,
 )
-from marl_market.env.step.outputs import Outputs
+from marl_market.env.step.memory import BatchMemory
 from marl_market.env.step.parameters import (
     require_adjustable,
     separate_rows,
@@ -45,11 +40,11 @@ from marl_market.env.step.parameters import (
     write_spec,
     write_values,
 )
-from marl_market.env.step.setup import external_seats, num_choices_of_seats, observation_parts, seat_agents
-from marl_market.env.step.state import ADDRESSES, copy_markets, transfer_markets
+from marl_market.env.step.session_state import SessionState
+from marl_market.env.step.setup import external_seats, num_choices_of_seats
+from marl_market.env.step.state import transfer_markets
 from marl_market.exchange.exclusive import exclusive
-from marl_market.exchange.latency import Connections, connect
-from marl_market.exchange.setup import allocate_instruments, unwritten_in_cache_lines
+from marl_market.exchange.latency import Connections
 from marl_market.exchange.state import LOAD, MEASURE, SAVE
 from marl_market.market.seeding import Stream, derive_keys
 from marl_market.market.spec import MarketSpec
@@ -123,43 +118,52 @@ class BatchMarket:
             raise ValueError(f"threads is {threads}; this machine offers 1 to {numba.config.NUMBA_NUM_THREADS}")
         self.environment = environment
         self.threads = threads
-        self.instruments = allocate_instruments(environment.spec, markets, environment.seats, AGENT)
-        self.markets = self.instruments[0]
-        self.connections = connect(self.instruments.reshape(-1), environment.latencies, environment.spec.step_ns)
-        self._parts = observation_parts(environment)
-        scores = [(part.reward.address, part.weight) for part in environment.reward.values()]
-        self._reward_parts = np.array(scores, REWARD_PART)
         records_tape |= any(group.session_reward is not None for group in environment.groups)
-        self.tape = np.zeros((environment.spec.session_steps if records_tape else 0, markets), TAPE_ROW)
+        self._memory = BatchMemory(environment, markets, records_tape)
         self._steps_left = 0
-        # Of every instrument: the market's, its seats' and their connections'; then one a seat for its participation.
-        self._key_count = len(self.instruments) * (1 + 2 * environment.seats) + environment.seats
-        self._prices = np.array([instrument.initial_price_ticks for instrument in environment.spec.instruments])
         self._specs = (environment.spec,) * markets
         self.in_use = threading.Lock()
         self.set_lineup([{}] * markets)
 
     @property
+    def instruments(self) -> NDArray[np.void]:
+        """Return the market records of all instruments."""
+        return self._memory.instruments
+
+    @property
+    def markets(self) -> NDArray[np.void]:
+        """Return the records of the markets' own instrument."""
+        return self._memory.markets
+
+    @property
+    def connections(self) -> Connections | None:
+        """Return the delays between seats and venues."""
+        return self._memory.connections
+
+    @property
+    def tape(self) -> NDArray[np.void]:
+        """Return the tape of the session."""
+        return self._memory.tape
+
+    @property
     def observation(self) -> NDArray[np.float32]:
         """Return the latest observations."""
-        return self._outputs.observation
+        return self._memory.outputs.observation
 
     @property
     def mask(self) -> NDArray[np.uint8]:
         """Return the latest masks."""
-        return self._outputs.mask
+        return self._memory.outputs.mask
 
     @property
     def active(self) -> NDArray[np.bool_]:
         """Return the seats that act in the next step."""
-        return self._outputs.active
+        return self._memory.outputs.active
 
     @property
     def params(self) -> NDArray[np.void]:
-        """Return the PARAMS records, which may be written to until the batch is cloned."""
-        if not self._params.flags.writeable:  # shared with a clone
-            self._set_params_records(self._params.copy())
-        return self._params
+        """Return the PARAMS records, to be written to."""
+        return self._memory.params
 
     @property
     def param_rows(self) -> dict[str, slice]:
@@ -173,10 +177,10 @@ class BatchMarket:
         The agents themselves, their parameters and the random numbers of later sessions are not part of it.
         """
         starts = np.zeros(self.markets.size + 1, np.int64)
-        content = np.empty(transfer_markets(MEASURE, 0, starts, self.markets, self._context), np.uint8)
-        transfer_markets(SAVE, address(content), starts, self.markets, self._context)
+        content = np.empty(transfer_markets(MEASURE, 0, starts, self.markets, self._memory.context), np.uint8)
+        transfer_markets(SAVE, address(content), starts, self.markets, self._memory.context)
         content.flags.writeable = False
-        return SessionState(self._layout, self._specs, content, starts, self._steps_left)
+        return SessionState(self._memory.layout, self._specs, content, starts, self._steps_left)
 
     @exclusive
     def set_state(self, state: SessionState) -> None:
@@ -184,15 +188,15 @@ class BatchMarket:
 
         Raises ValueError, before anything is changed, for a state of other sizes or another number of markets.
         """
-        if state.layout != self._layout or len(state) != self.markets.size:
+        if state.layout != self._memory.layout or len(state) != self.markets.size:
             raise ValueError(
                 f"state is of {len(state)} markets with sizes {state.layout}; it must be of {self.markets.size} "
-                f"with {self._layout}"
+                f"with {self._memory.layout}"
             )
         if state.specs != self._specs:
             for spec, own in distinct(state.specs):
                 self._set_spec(own, spec)
-        transfer_markets(LOAD, address(state.content), state.starts, self.markets, self._context)
+        transfer_markets(LOAD, address(state.content), state.starts, self.markets, self._memory.context)
         self._steps_left = state.steps_left
 
     @exclusive
@@ -201,7 +205,7 @@ class BatchMarket:
         batch = object.__new__(type(self))
         batch.__dict__.update(self.__dict__)
         batch.in_use = threading.Lock()
-        batch._copy_memory()
+        batch._memory = self._memory.copy()
         return batch
 
     __copy__ = clone
@@ -213,38 +217,8 @@ class BatchMarket:
         built = self.environment, self.markets.size, self.threads, self.tape.size > 0
         # Rows apart from those of the line-up are of markets whose parameters were set.
         rows = self.instruments["seat"]["agent"]["params_row"].copy()
-        return _restore, (type(self), built, self._agents, self._params, rows, self.get_state())
-
-    def _copy_memory(self) -> None:
-        """Give a shallow copy of a batch memory of its own."""
-        instruments, context = self.instruments, self._context
-        self.instruments = unwritten_in_cache_lines(instruments.shape, instruments.dtype)
-        self.markets = self.instruments[0]
-        self._context = np.empty(1, STEP_CONTEXT)
-        self._outputs = self._outputs.unwritten_copy()
-        self._params.flags.writeable = False
-        if self._addresses.any():
-            self._copy_delays_and_paths()
-        outputs = self._outputs.address
-        copy_markets(self.instruments, instruments, self._context, context, outputs, self._addresses)
-        if self.tape.size:
-            self.tape = self.tape.copy()
-            self._context["tape"] = address(self.tape)
-
-    def _copy_delays_and_paths(self) -> None:
-        self._paths = [paths.copy() for paths in self._paths]
-        if self.connections is not None:
-            self.connections = Connections(*(memory.copy() for memory in self.connections))
-        self._addresses = self._find_addresses()
-
-    def _find_addresses(self) -> NDArray[np.int64]:
-        """Return the addresses of the memory of each market (fields of `ADDRESSES`, instruments, markets)."""
-        addresses = np.zeros((len(ADDRESSES), *self.instruments.shape), np.int64)
-        for k, paths in enumerate(self._paths):
-            addresses[0, k] = paths.addresses()
-        if self.connections is not None:
-            addresses[1:] = np.reshape(self.connections.addresses(), addresses[1:].shape)
-        return addresses
+        params = self._memory.shared_params()
+        return _restore, (type(self), built, self._agents, params, rows, self.get_state())
 
     @exclusive
     def set_lineup(self, lineup: LineUp) -> None:
@@ -261,20 +235,13 @@ class BatchMarket:
         self._agents = agents_of_lineup(environment.groups, lineup, markets)
         self.members = members_of(environment.groups, self._agents)
         self.external = external_seats(environment, self._agents)
-        self._params = seat_agents(environment, self.instruments, self.members, self.external)
-        self._provide_privileges()
+        self._memory.seat(self.members, self.external, self._write_privileges())
         self.num_choices = num_choices_of_seats(environment, self.external)
-        self._outputs = Outputs(
-            markets, environment.seats, self.external.size, environment.observation_size, environment.mask_size
-        )
         self._action_shape = (markets, self.external.size, environment.action_size)
         self._steps_left = 0
         for spec, own in distinct(self._specs):
             if spec is not environment.spec:
                 self._set_spec(own, spec)
-        self._context = self._make_context()
-        self._addresses = self._find_addresses()
-        self._layout = self._make_layout()
 
     @exclusive
     def set_spec(self, markets: Sequence[int] | NDArray[np.integer], spec: MarketSpec) -> None:
@@ -324,70 +291,17 @@ class BatchMarket:
         """Return the PARAMS rows of a group in some markets, after copying those that other markets share."""
         params_row = self.instruments["seat"]["agent"]["params_row"][instrument][:, self.environment.seats_of(group)]
         params, rows = separate_rows(self.params, params_row, markets)
-        self._set_params_records(params)
+        self._memory.set_params(params)
         return rows
 
-    def _set_params_records(self, params: NDArray[np.void]) -> None:
-        self._params = params
-        self._context["params"], self._context["params_count"] = address(params), params.size
-
-    def _provide_privileges(self) -> None:
-        """Keep the public history and the fundamental value of the markets whose agents or observations need them."""
+    def _write_privileges(self) -> bool:
+        """Let markets keep the history that agents or observations need; return whether agents need paths."""
         observed = any(part.tracks_history for part in self.environment.observation.values())
         traits = [[agent.traits for agent in agents] for agents in self._agents]
         self.instruments["public"]["tracks_history"] = [
             observed or any("events" in each.privileges for each in market) for market in traits
         ]
-        needs_path = any(
-            "fundamental" in each.privileges or each.moves_fundamental for market in traits for each in market
-        )
-        self._paths = [
-            FundamentalPaths(self.environment.spec, k, needs_path, records)
-            for k, records in enumerate(self.instruments)
-        ]
-
-    def _make_layout(self) -> tuple[object, ...]:
-        """Return the sizes that are equal in two batches only if one continues from the other's states."""
-        spec, connections = self.environment.spec, self.connections
-        return (
-            spec.capacity,
-            len(self.instruments),
-            (self.environment.seats, *self.external.tolist()),
-            (self.environment.observation_size, self.environment.mask_size),
-            (spec.warmup_steps, spec.session_steps, spec.step_ns),
-            0 if connections is None else 1 + connections.history.shape[1],
-            tuple((self.instruments["path"] != 0).any(1).tolist()),
-            len(self.tape),
-        )
-
-    def _make_context(self) -> NDArray[np.void]:
-        """Return the one STEP_CONTEXT of this batch, which holds the addresses of its arrays."""
-        context = np.zeros(1, STEP_CONTEXT)
-        context["step_ns"], context["warmup_steps"] = self.environment.spec.step_ns, self.environment.spec.warmup_steps
-        context["seats"], context["external"] = self.environment.seats, self.external.size
-        context["observation_size"], context["mask_size"] = (
-            self.environment.observation_size,
-            self.environment.mask_size,
-        )
-        context["instrument_size"] = self.environment.observation_size // len(self.instruments)
-        context["part_count"], context["reward_count"] = self._parts.size, self._reward_parts.size
-        context["key_count"] = self._key_count
-        context["own_parts"] = np.count_nonzero(self._parts["shared"] == 0)
-        context["markets"] = self.markets.size
-        context["params_count"], context["action_size"] = self._params.size, self.environment.action_size
-        for name, array in (
-            ("parts", self._parts),
-            ("rewards", self._reward_parts),
-            ("params", self._params),
-            ("prices", self._prices),
-        ):
-            context[name] = address(array)
-        self._outputs.write_addresses(context)
-        if self.tape.size:
-            context["tape"] = address(self.tape)
-        for name, stage in stages_of(self.markets.dtype).items():
-            context[name] = stage.address
-        return context
+        return any("fundamental" in each.privileges or each.moves_fundamental for market in traits for each in market)
 
     @exclusive
     def reset(self, seeds: Sequence[int] | NDArray[np.integer]) -> NDArray[np.float32]:
@@ -397,9 +311,9 @@ class BatchMarket:
         """
         if len(seeds) != self.markets.size:
             raise ValueError(f"seeds has {len(seeds)} entries; {self.markets.size} markets need one each")
-        spec, count = self.environment.spec, self._key_count
+        spec, count = self.environment.spec, self._memory.key_count
         keys = np.array([derive_keys(seed, Stream.SESSION, count=count) for seed in seeds])
-        self._context["keys"] = address(keys)
+        self._memory.context["keys"] = address(keys)
         participation_keys = keys[:, -self.environment.seats :]
         for group in self.environment.groups:
             if group.participation is not None:
@@ -408,9 +322,10 @@ class BatchMarket:
                     write_participation(
                         group.participation, participation_keys[:, seats], records["seat"][:, seats], spec.session_steps
                     )
-        for paths in self._paths:
+        for paths in self._memory.paths:
             paths.draw(seeds)
-        if run(self.threads, reset_serial, reset_parallel, self.markets, self._context):
+        self._memory.outputs.clear()
+        if run(self.threads, reset_serial, reset_parallel, self.markets, self._memory.context):
             self._raise_fault()
         self._steps_left = spec.session_steps
         return self.observation
@@ -435,20 +350,25 @@ class BatchMarket:
         if not action.flags.carray:  # another layout, or read-only memory, would compile another kernel
             action = action.copy(order="C")
         num_choices = NO_CHOICES if self.num_choices is None else self.num_choices
-        fault = run(self.threads, step_serial, step_parallel, self.markets, self._context, action, num_choices)
+        memory = self._memory
+        fault = run(self.threads, step_serial, step_parallel, self.markets, memory.context, action, num_choices)
         if fault == INVALID_ACTIONS:
-            raise action_error(action, self.num_choices)
+            raise action_error(action, self.num_choices, places=self._places())
         if fault:
             self._raise_fault()
         self._steps_left -= 1
-        outputs, over = self._outputs, self._steps_left == 0
+        outputs, over = memory.outputs, self._steps_left == 0
         return Step(outputs.observation, outputs.reward, outputs.terminated, over, outputs.active)
 
     def _raise_fault(self) -> None:
         """Raise the error of the first number that is not finite; the session cannot go on."""
         self._steps_left = 0
-        self._context["fault"] = 0
-        raise take_fault(self.environment, self._parts, self.instruments, self.observation, self._outputs.reward)
+        raise take_fault(self.environment, self._memory)
+
+    def _places(self) -> list[str]:
+        """Return the group, seat and step of each external seat, for people."""
+        step = self.environment.spec.session_steps - self._steps_left
+        return [place_of_seat(self.environment, int(seat), step) for seat in self.external]
 
     @exclusive
     def balances(self) -> Balances:
@@ -485,6 +405,6 @@ def _restore(
     names = [group.name for group in batch.environment.groups]
     batch.set_lineup([dict(zip(names, row, strict=True)) for row in agents])
     batch.set_state(state)
-    batch._set_params_records(params)
+    batch._memory.set_params(params)
     batch.instruments["seat"]["agent"]["params_row"] = params_row
     return batch

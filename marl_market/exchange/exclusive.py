@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -30,4 +30,4 @@ def exclusive(
         finally:
             self.in_use.release()
 
-    return guarded
+    return cast("Callable[Concatenate[Any, Parameters], Result]", guarded)

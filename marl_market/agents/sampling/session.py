@@ -13,7 +13,7 @@ from marl_market.agents.sampling.group_actor import GroupActor
 from marl_market.env.actions.validation import ActionError
 from marl_market.env.batch_market import BatchMarket, Step
 from marl_market.env.recording.recorder import Recorder
-from marl_market.env.step.faults import NonFiniteError, group_of, place_of, policy_of
+from marl_market.env.step.faults import NonFiniteError, group_of, place_of_seat, policy_of
 
 
 class SessionStep(NamedTuple):
@@ -80,7 +80,6 @@ def policy_error(batch: BatchMarket, action: Floats, step: int) -> NonFiniteErro
     """Return the error of the first number of actions that is not finite, None if all are; see `play_session`."""
     for market, row, number in np.argwhere(~np.isfinite(action))[:1].tolist():
         seat = int(batch.external[row])
-        group = group_of(batch.environment, seat)
-        place = place_of(group, seat, step, action[market, row, number], number)
-        return NonFiniteError(policy_of(group), market, place)
+        place = f"{place_of_seat(batch.environment, seat, step)}, number {number}, value {action[market, row, number]}"
+        return NonFiniteError(policy_of(group_of(batch.environment, seat)), market, place)
     return None

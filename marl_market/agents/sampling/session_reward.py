@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marl_market.env.batch_market import BatchMarket
-from marl_market.env.step.faults import LARGEST_FLOAT, NonFiniteError, place_of
+from marl_market.env.step.faults import LARGEST_FLOAT, NonFiniteError, place_of_seat
 
 
 def add_session_rewards(batch: BatchMarket, reward: NDArray[np.float32], terminated: NDArray[np.bool_]) -> None:
@@ -34,6 +34,6 @@ def add_session_rewards(batch: BatchMarket, reward: NDArray[np.float32], termina
         market, seat = np.indices(term.shape)
         total = own[last, market, seat].astype(np.float64) + term
         for m, s in np.argwhere(~(np.abs(total) <= LARGEST_FLOAT))[:1].tolist():
-            place = place_of(group.name, seats.start + s, int(last[m, s]), total[m, s])
-            raise NonFiniteError(f"population.{group.name}.session_reward", m, place)
+            place = place_of_seat(batch.environment, seats.start + s, int(last[m, s]))
+            raise NonFiniteError(f"population.{group.name}.session_reward", m, f"{place}, value {total[m, s]}")
         own[last, market, seat] = total

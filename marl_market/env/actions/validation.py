@@ -39,7 +39,10 @@ def actions_are_valid(action, choices):  # type: ignore[no-untyped-def]
 
 
 def action_error(
-    action: NDArray[np.float32], choices: NDArray[np.int64] | None, agents: Sequence[str] | None = None
+    action: NDArray[np.float32],
+    choices: NDArray[np.int64] | None,
+    agents: Sequence[str] | None = None,
+    places: Sequence[str] | None = None,
 ) -> ActionError:
     """Return the error of the first number of actions (markets, seats, numbers) that is not finite or no choice.
 
@@ -47,6 +50,7 @@ def action_error(
         action: invalid actions.
         choices: number of choices of each number (seats, numbers), 0 for a continuous one; None if all are.
         agents: names of the seats of a single market, for the message.
+        places: group and step of each seat, for the message.
     """
     valid = np.isfinite(action)
     if choices is not None:
@@ -55,4 +59,5 @@ def action_error(
     name = f"action[{market}, {seat}, {number}]" if agents is None else f"action of {agents[seat]!r}, number {number},"
     count = 0 if choices is None else choices[seat, number]
     wanted = f"be a whole number from 0 to {count - 1}" if count else "be finite"
-    return ActionError(f"{name} is {action[market, seat, number]}; it must {wanted}")
+    place = "" if places is None else f" ({places[seat]})"
+    return ActionError(f"{name} is {action[market, seat, number]}; it must {wanted}{place}")

@@ -9,12 +9,16 @@ Why no exception in the step: it would lose its place, and in a parallel kernel 
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from numpy.typing import NDArray
 
 from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.interface.finite import first_not_finite
 from marl_market.exchange.compiled import compiled
+
+if TYPE_CHECKING:
+    from marl_market.env.step.memory import BatchMemory
 
 ACTION, REWARD, OBSERVATION = 1, 2, 3
 LARGEST_FLOAT = float(np.finfo(np.float32).max)
@@ -57,44 +61,28 @@ def write_action_fault(seat, context):  # type: ignore[no-untyped-def]
     write_fault(seat, context, ACTION, 0, first_not_finite(action.ctypes.data, action.size))
 
 
-def take_fault(
-    environment: EnvironmentSpec,
-    parts: NDArray[np.void],
-    instruments: NDArray[np.void],
-    observation: NDArray[np.float32],
-    reward: NDArray[np.float32],
-) -> NonFiniteError:
-    """Return the error of the first seat with a FAULT in the first market with one, and clear all faults.
-
-    Args:
-        environment: the description of the markets.
-        parts: PART rows of the observation.
-        instruments: market records (instruments, markets).
-        observation: of the external seats (markets, external seats, observation size); numbers that are not finite
-            are set to zero.
-        reward: (markets, seats).
-    """
-    faults = instruments["seat"]["agent"]["fault"]
-    order = [(int(m), int(faults["kind"][k, m, seat]), int(seat), int(k)) for k, m, seat in np.argwhere(faults["kind"])]
-    market, kind, seat, k = min(order)
-    agent, step = instruments[k, market]["seat"][seat]["agent"], int(instruments[k, market]["public"]["step"])
+def take_fault(environment: EnvironmentSpec, memory: BatchMemory) -> NonFiniteError:
+    """Return the error of the first seat with a FAULT in the first market with one, and clear all faults."""
+    faults = memory.instruments["seat"]["agent"]["fault"]
+    found = [(int(m), int(faults["kind"][k, m, seat]), int(seat), int(k)) for k, m, seat in np.argwhere(faults["kind"])]
+    market, kind, seat, k = min(found)
     part, number = int(faults["part"][k, market, seat]), int(faults["number"][k, market, seat])
+    agent, step = memory.instruments[k, market]["seat"][seat]["agent"], int(memory.markets[market]["public"]["step"])
     group = group_of(environment, seat)
     if kind == ACTION:
         source, value = policy_of(group), agent["action"][number]
     elif kind == REWARD:
-        source, value = f"reward.{list(environment.reward)[part]}", reward[market, seat]
+        source, value = f"reward.{list(environment.reward)[part]}", memory.outputs.reward[market, seat]
     else:
-        offset, row = int(parts["offset"][part]), int(agent["external_index"])
-        numbers = agent["observation"] if row < 0 else observation[market, row]
+        offset, row = int(memory.parts["offset"][part]), int(agent["external_index"])
+        numbers = agent["observation"] if row < 0 else memory.outputs.observation[market, row]
         source = f"observation.{_observation_name(environment, offset)}"
-        value = numbers[k * environment.observation_size // len(instruments) + offset + number]
-    instrument = (environment.spec.name, *environment.spec.further_instruments)[k] if len(instruments) > 1 else None
-    step -= kind != OBSERVATION
-    place = place_of(group, seat, step, value, None if kind == REWARD else number, instrument)
+        value = numbers[k * environment.observation_size // len(memory.instruments) + offset + number]
+    names = (environment.spec.name, *environment.spec.further_instruments)
+    place = place_of_seat(environment, seat, step - (kind != OBSERVATION), names[k] if len(names) > 1 else None)
     faults["kind"] = 0
-    np.nan_to_num(observation, copy=False, posinf=0.0, neginf=0.0)
-    return NonFiniteError(source, market, place)
+    memory.context["fault"] = 0
+    return NonFiniteError(source, market, f"{place}{'' if kind == REWARD else f', number {number}'}, value {value}")
 
 
 def policy_of(group: str) -> str:
@@ -107,15 +95,11 @@ def group_of(environment: EnvironmentSpec, seat: int) -> str:
     return next(group.name for group in environment.groups if seat < environment.seats_of(group.name).stop)
 
 
-def place_of(
-    group: str, seat: int, step: int, value: float, number: int | None = None, instrument: str | None = None
-) -> str:
-    """Return where a number is, for people; a negative step is one of the warm-up."""
-    parts = [f"group {group}", f"seat {seat}"]
-    parts += [] if instrument is None else [f"instrument {instrument}"]
-    parts += [f"step {step}" if step >= 0 else "before the open"]
-    parts += [] if number is None else [f"number {number}"]
-    return ", ".join([*parts, f"value {value}"])
+def place_of_seat(environment: EnvironmentSpec, seat: int, step: int, instrument: str | None = None) -> str:
+    """Return group, seat and step, for people; a negative step is one of the warm-up."""
+    within = "" if instrument is None else f"instrument {instrument}, "
+    when = f"step {step}" if step >= 0 else "before the open"
+    return f"group {group_of(environment, seat)}, seat {seat}, {within}{when}"
 
 
 def _observation_name(environment: EnvironmentSpec, offset: int) -> str:

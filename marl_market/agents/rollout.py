@@ -26,7 +26,8 @@ class Rollout:
 
     Observations and actions of policies that play inside the compiled step are not recorded: D and A are 0 there.
 
-    Raises ValueError, naming the column, for disagreeing shapes and for an observation or reward that is not finite.
+    Raises ValueError, naming the column, for disagreeing shapes. Numbers are finite: `marl_market.env.step.faults` sees
+    to it.
 
     Attributes:
         reward: (T, R); 0 for a seat outside the market. The rewards of steps without an action belong to the action
@@ -59,8 +60,6 @@ class Rollout:
             self._check_shape("action_mask", self.action_mask, (steps + 1, rows, self.action_mask.shape[-1]))
         for name, column in self.extra.items():
             self._check_shape(f"extra[{name!r}]", column, (steps, rows, *column.shape[2:]))
-        for name in ("observation", "reward"):
-            self._check_finite(name, getattr(self, name))
 
     @classmethod
     def without_actions(cls, reward: Floats, active: Flags, terminated: Flags) -> Rollout:
@@ -119,10 +118,3 @@ class Rollout:
     def _check_shape(name: str, column: NDArray[Any], wanted: tuple[int, ...]) -> None:
         if column.shape != wanted:
             raise ValueError(f"rollout.{name} has shape {column.shape}; beside the other columns it must be {wanted}")
-
-    @staticmethod
-    def _check_finite(name: str, column: Floats) -> None:
-        finite = np.isfinite(column)
-        if not finite.all():
-            index = tuple(int(place) for place in np.argwhere(~finite)[0])
-            raise ValueError(f"rollout.{name}{list(index)} is {column[index]}; it must be finite")

@@ -10,6 +10,7 @@ from marl_market.agents.interfaces import Policy
 from marl_market.env.environment import EnvironmentSpec
 from marl_market.evaluation.comparison import compare_paired
 from marl_market.evaluation.match import Match, play_match, with_policies
+from marl_market.evaluation.order_warnings import order_warnings
 from marl_market.evaluation.outcomes import outcomes_of
 from marl_market.evaluation.results import Conservation, Evaluation
 from marl_market.market.tape import Tape
@@ -34,7 +35,9 @@ def evaluate_training(
         before = play_match(with_policies(environment, {**trained, name: policy}), seeds, threads)
         matches.append(before)
         comparisons.append(compare_paired(name, before.reward[:, seats].mean(1), base.reward[:, seats].mean(1)))
-    return Evaluation(tuple(comparisons), outcomes_of(base), _conservation(matches)), base.tape
+    warnings = order_warnings(environment, base.counts.orders, base.counts.rejections)
+    evaluation = Evaluation(tuple(comparisons), outcomes_of(base), _conservation(matches), tuple(warnings.values()))
+    return evaluation, base.tape
 
 
 def _conservation(matches: Sequence[Match]) -> Conservation:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from marl_market.agents.initial_learners import initial_learners, initial_opponents
 from marl_market.agents.interfaces import EpisodeActor, Policy
@@ -18,6 +18,7 @@ from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.step.step import open_session
 from marl_market.evaluation.metrics import session_metrics
+from marl_market.evaluation.order_warnings import order_warnings
 from marl_market.evaluation.results import Evaluation
 from marl_market.market.seeding import Stream, derive_keys, derive_seeds
 from marl_market.market.tape_file import save_tape
@@ -35,6 +36,10 @@ from marl_market.training.settings import Training, require_whole
 
 if TYPE_CHECKING:
     from marl_market.training.distributed_sampler import DistributedSampler
+
+
+class LearningError(RuntimeError):
+    """The update of a learner failed."""
 
 
 class Trainer:
@@ -56,6 +61,7 @@ class Trainer:
         self._untrained = {name: learner.policy() for name, learner in self._learners.items()}
         self._is_resumed = False
         self._is_sampling = False
+        self._warned: set[str] = set()
         self._done = 0
         self._seconds = 0.0
 
@@ -89,11 +95,13 @@ class Trainer:
                 begin = time.perf_counter()
                 session = self._sample(sampler, iteration)
                 sampled = time.perf_counter()
-                learned = self._learn(session)
-                self._opponents.update(self._done, self._learners)
-                metrics = self._metrics(session, learned, sampled - begin, time.perf_counter() - sampled)
-                sink.log({**metrics, **pretrained}, self._done)
+                with self._saving_on_error():
+                    learned = self._learn(session)
+                    self._opponents.update(self._done, self._learners)
+                    metrics = self._metrics(session, learned, sampled - begin, time.perf_counter() - sampled)
+                    sink.log({**metrics, **pretrained}, self._done)
                 pretrained = {}
+                self._warn_of_orders(session, progress)
                 progress.show(self._done, {name: metrics[f"group/{name}/reward"] for name in self._learners})
                 if self._done % self._training.checkpoint_every == 0:
                     self._save()
@@ -153,8 +161,16 @@ class Trainer:
             self._is_sampling = False
 
     def _learn(self, session: SampledSession) -> dict[str, float]:
-        """Update every learner from the rollout of its group; return their metrics."""
-        learned = {name: learner.learn(session.rollouts[name]) for name, learner in self._learners.items()}
+        """Update every learner from the rollout of its group; return their metrics.
+
+        Raises LearningError, naming group and iteration.
+        """
+        learned = {}
+        for name, learner in self._learners.items():
+            try:
+                learned[name] = learner.learn(session.rollouts[name])
+            except Exception as error:
+                raise LearningError(f"iteration {self._done + 1}, population.{name}: {error}") from error
         self._done += 1
         return _by_learner(learned)
 
@@ -185,15 +201,35 @@ class Trainer:
     def _env_steps(self, iterations: int) -> int:
         return iterations * self._environment.spec.session_steps * self._training.markets
 
-    def _save(self) -> None:
-        state = {
+    @contextmanager
+    def _saving_on_error(self) -> Iterator[None]:
+        """Save the state before the body if that raises: an update that fails may have changed some learners."""
+        before = self._get_state()
+        try:
+            yield
+        except BaseException:
+            save_checkpoint(self._folder, before)
+            raise
+
+    def _get_state(self) -> dict[str, Any]:
+        """Return all that the next iteration depends on."""
+        return {
             "identity": self._identity,
             "done": self._done,
             "seconds": self._seconds,
             "learners": {name: learner.get_state() for name, learner in self._learners.items()},
             "opponents": self._opponents.get_state(),
         }
-        save_checkpoint(self._folder, state)
+
+    def _save(self) -> None:
+        save_checkpoint(self._folder, self._get_state())
+
+    def _warn_of_orders(self, session: SampledSession, progress: Progress) -> None:
+        """Print a line for each group whose orders are rejected or that sends none, once a run."""
+        for group, text in order_warnings(self._environment, session.orders, session.rejections).items():
+            if group not in self._warned:
+                self._warned.add(group)
+                progress.log(f"warning: {text}")
 
     def _finish(self, title: str, sink: Sink) -> Path:
         """Evaluate and write the report."""

@@ -66,12 +66,17 @@ class EvolutionLearner:
         raise TypeError("an evolving group plays inside the step; it has no actions from outside")
 
     def learn(self, rollout: Rollout) -> dict[str, float]:
-        """Update to the next generation; the behavior of a candidate is its reward in each segment of the session."""
+        """Update to the next generation; the behavior of a candidate is its reward in each segment of the session.
+
+        Raises FloatingPointError where a weight of the mean is not finite.
+        """
         fitness = certainty_equivalent(self._by_candidate(rollout.reward), self._risk_aversion)
         segments = np.array_split(rollout.reward, min(SEGMENTS, len(rollout.reward)))
         behavior = np.stack([self._by_candidate(part).mean(1) for part in segments], axis=1)
         before = self._state.mean
         self._state = self._strategy.tell(self._state, fitness, behavior)
+        if not np.isfinite(self._state.mean).all():
+            raise FloatingPointError(f"a weight of the mean is not finite after a fitness of {fitness}")
         return {
             "fitness_best": float(fitness.max()),
             "fitness_deviation": float(fitness.std()),

@@ -73,9 +73,10 @@ def _currency(run: RunFolder) -> str:
 
 def _sentences(run: RunFolder) -> dict[str, Any]:
     if run.evaluation is None:
-        return {"verdicts": [], "conservation": None}
+        return {"verdicts": [], "warnings": [], "conservation": None}
     return {
         "verdicts": [(each.verdict, text.comparison_sentence(each)) for each in run.evaluation.comparisons],
+        "warnings": run.evaluation.warnings,
         "conservation": text.conservation_sentence(run.evaluation.conservation),
     }
 

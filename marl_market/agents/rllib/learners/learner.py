@@ -72,10 +72,17 @@ class RLlibLearner(ABC):
         """Return actions, see `marl_market.agents.interfaces.Actor`."""
 
     def learn(self, rollout: Rollout) -> dict[str, float]:
-        """Update from the rollout of one session; return metrics."""
+        """Update from the rollout of one session; return metrics.
+
+        Raises FloatingPointError where a gradient or a weight is not finite.
+        """
         if not rollout.has_actions:
             raise TypeError("rollout has no actions; an RLlib learner learns from those of external agents")
-        return self._learn(rollout)
+        metrics = self._learn(rollout)
+        for name, weight in self._learning_module.state_dict().items():
+            if not torch.isfinite(weight).all():
+                raise FloatingPointError(f"weight {name} is not finite after update {self.updates}: {metrics}")
+        return metrics
 
     @abstractmethod
     def _learn(self, rollout: Rollout) -> dict[str, float]:
@@ -128,9 +135,7 @@ class RLlibLearner(ABC):
         self.decisions = total
         metrics = {name: float(results[key].peek()) for name, key in self.metrics.items() if key in results}
         if not np.isfinite(metrics["total_loss"]):
-            raise FloatingPointError(
-                f"{type(self._rllib_learner).__name__} diverged in update {self.updates}: {metrics}"
-            )
+            raise FloatingPointError(f"the gradients of update {self.updates} are not finite: {metrics}")
         return metrics
 
     def get_weights(self) -> dict[str, Any]:

@@ -89,8 +89,8 @@ class FocalEnv(VectorEnv[Floats, NDArray[Any], NDArray[Any]]):
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
         self.action_space = batch_space(self.single_action_space, self.num_envs)
         self._choices = mask_size_of(action)
-        played = np.zeros((markets, self.batch.external.size, environment.action_size), np.float32)
-        self._played, self._own = played, played[..., : action.size]
+        self._action_size = action.size
+        self._played = np.zeros((markets, self.batch.external.size, environment.action_size), np.float32)
         self.spec = EnvSpec(
             "marl_market/FocalEnv-v0",
             vector_entry_point="marl_market.env.vector_env:FocalEnv",
@@ -128,8 +128,9 @@ class FocalEnv(VectorEnv[Floats, NDArray[Any], NDArray[Any]]):
             nothing = np.zeros(self.num_envs, np.bool_)
             return self._open(), np.zeros(self.num_envs, np.float32), nothing, nothing.copy(), self._infos()
         status = self._status
-        self._own[:] = played.reshape(self._own.shape)
-        self._own[~status.acts] = 0.0
+        own = self._played[..., : self._action_size]
+        own[:] = played.reshape(own.shape)
+        own[~status.acts] = 0.0
         waits = status.awaits_arrival()
         step = self._advance()
         while waits and status.awaits_arrival() and not step.truncated:
@@ -159,7 +160,7 @@ class FocalEnv(VectorEnv[Floats, NDArray[Any], NDArray[Any]]):
         except (ValueError, TypeError) as error:
             raise ActionError(f"actions cannot be read: {error}; it must be of {self.action_space}") from error
         mixed = isinstance(single, gymnasium.spaces.Tuple)
-        wanted = (self.num_envs, self._own.shape[-1]) if mixed else self.action_space.shape
+        wanted = (self.num_envs, self._action_size) if mixed else self.action_space.shape
         if played.shape != wanted:
             raise ActionError(f"actions has shape {played.shape}; it must be {wanted}")
         return played

@@ -130,7 +130,8 @@ class FocalEnv(VectorEnv[Floats, NDArray[Any], NDArray[Any]]):
         status = self._status
         own = self._played[..., : self._action_size]
         own[:] = played.reshape(own.shape)
-        own[~status.acts] = 0.0
+        if not status.full:
+            own[~status.acts] = 0.0
         waits = status.awaits_arrival()
         step = self._advance()
         while waits and status.awaits_arrival() and not step.truncated:
@@ -188,22 +189,28 @@ class FocalEnv(VectorEnv[Floats, NDArray[Any], NDArray[Any]]):
     def _observations(self) -> Floats:
         """Return a copy of the observations (num_envs, size), zeros in the rows that wait."""
         status, rows = self._status, self.batch.observation.copy()
-        if status.alive is not status.acts:
+        if not status.full:
             rows[~(status.alive | status.terminated)] = 0.0
         return rows.reshape(self.num_envs, -1)
 
     def _infos(self) -> dict[str, Any]:
         """Return the infos, each for all sub-environments."""
-        status = self._status
-        infos = {"alive": status.alive, "acts": status.acts, "elapsed_steps": status.elapsed}
-        infos = {name: values.flatten() for name, values in infos.items()}
+        status, every = self._status, np.ones((4, self.num_envs), np.bool_)
+        infos = {
+            "alive": status.alive.flatten(),
+            "_alive": every[0],
+            "acts": status.acts.flatten(),
+            "_acts": every[1],
+            "elapsed_steps": status.elapsed.flatten(),
+            "_elapsed_steps": every[2],
+        }
         if self._choices > 0:
-            infos["action_mask"] = self._mask()
-        return infos | {f"_{name}": np.ones(self.num_envs, np.bool_) for name in infos}
+            infos |= {"action_mask": self._mask(), "_action_mask": every[3]}
+        return infos
 
     def _mask(self) -> NDArray[np.int8]:
         """Return the action masks (num_envs, choices); all choices are legal where none is played."""
         mask = self.batch.mask[..., : self._choices].astype(np.int8)
-        if not self._status.acts.all():
+        if not self._status.full:
             mask[~self._status.acts] = 1
         return mask.reshape(self.num_envs, -1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, Self
 
 from marl_market.market.seeding import Stream, derive_keys, fresh_seed
 from marl_market.market.validation import is_whole, require
@@ -14,6 +15,11 @@ class EpisodeSeeds:
     def __init__(self, markets: int) -> None:
         """Begin with fresh entropy: until `begin` is called, no two objects give the same seeds."""
         self.begin([fresh_seed() for _ in range(markets)])
+
+    def __deepcopy__(self, _memo: dict[int, Any]) -> Self:
+        seeds = object.__new__(type(self))
+        seeds.__dict__.update(self.__dict__)
+        return seeds
 
     def begin(self, seeds: Sequence[int]) -> None:
         """Begin anew, market i from `seeds[i]`; raises ConfigError for one that is not a whole number, 0 or more."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -38,6 +41,9 @@ class LiveAgents:
         self.active = self._batch.active[0, self._seats]
         self.reward[:] = 0.0
         self.elapsed[:] = 0
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> LiveAgents:
+        return copied(self, memo, ("live", "terminated", "active", "reward", "elapsed"))
 
     def is_full(self) -> bool:
         """Return whether every seat of the market acts next and agents never sleep, so that no reward is pending."""
@@ -105,6 +111,9 @@ class SeatStatus:
         self.elapsed = np.where(acts, 1, (self.elapsed + 1) * alive)
         self.arrived = self.arrived | self.alive
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> SeatStatus:
+        return copied(self, memo, ())  # its arrays are replaced and never written to
+
     def awaits_arrival(self) -> bool:
         """Return whether no seat is in its market but one will arrive."""
         return not (self.full or self.alive.any()) and bool(self._arrives().any())
@@ -127,3 +136,16 @@ class SeatStatus:
         else:
             self.acts = acts.copy()
             self.alive = self._batch.markets["seat"]["present"][:, self._seats] == 1
+
+
+Tracker = TypeVar("Tracker", LiveAgents, SeatStatus)
+
+
+def copied(tracker: Tracker, memo: dict[int, Any], names: Sequence[str]) -> Tracker:
+    """Return a copy with the arrays `names` of its own, and the batch of `memo`."""
+    other = object.__new__(type(tracker))
+    other.__dict__.update(tracker.__dict__)
+    other._batch = memo.get(id(tracker._batch), tracker._batch)
+    for name in names:
+        setattr(other, name, getattr(tracker, name).copy())
+    return other

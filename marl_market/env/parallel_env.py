@@ -13,6 +13,7 @@ from pettingzoo import ParallelEnv
 
 from marl_market.env.actions.validation import ActionError, action_error
 from marl_market.env.batch_market import BatchMarket, Step
+from marl_market.env.copies import Copyable
 from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.episode_seeds import EpisodeSeeds
 from marl_market.env.interface.schemes import mask_size_of
@@ -27,7 +28,7 @@ Observation = NDArray[np.float32]
 Action = NDArray[np.generic] | int | tuple[Any, ...]
 
 
-class MarketEnv(ParallelEnv[str, Observation, Action]):
+class MarketEnv(Copyable, ParallelEnv[str, Observation, Action]):
     """A `BatchMarket` of one market, with PettingZoo's interface for its external agents.
 
     | Agents       | one for each seat of the external groups, "<group>_<number>"; the others are compiled    |
@@ -64,6 +65,7 @@ class MarketEnv(ParallelEnv[str, Observation, Action]):
     randomness; a reset without a seed goes on to the next episode of the last seed.
     """
 
+    changing = ("agents", "_has_begun", "_episodes", "_live_agents", "_status", "_full", "_view")
     metadata: ClassVar[dict[str, Any]] = {
         "name": "marl_market_v0",
         "is_parallelizable": True,

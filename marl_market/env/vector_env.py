@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from marl_market.env.actions.validation import ActionError
 from marl_market.env.batch_market import BatchMarket, Step
+from marl_market.env.copies import Copyable
 from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.episode_seeds import EpisodeSeeds
 from marl_market.env.interface.schemes import mask_size_of
@@ -26,7 +27,7 @@ Flags = NDArray[np.bool_]
 Stepped = tuple[Floats, Floats, Flags, Flags, dict[str, Any]]
 
 
-class FocalEnv(VectorEnv[Floats, NDArray[Any], NDArray[Any]]):
+class FocalEnv(Copyable, VectorEnv[Floats, NDArray[Any], NDArray[Any]]):
     """The external group of a `BatchMarket`, one sub-environment for each of its seats in each market.
 
     | Sub-environments | markets x seats of the group; seat s of market m is number m * seats + s                    |
@@ -58,6 +59,8 @@ class FocalEnv(VectorEnv[Floats, NDArray[Any], NDArray[Any]]):
         over: whether the next step ignores its actions and resets.
         spec: id, which is not registered, length of an episode, and arguments.
     """
+
+    changing = ("over", "_status", "_episodes", "_played", "_np_random", "_np_random_seed")
 
     def __init__(self, environment: EnvironmentSpec, markets: int, threads: int = 1) -> None:
         """Build `markets` markets, stepped by `threads` threads.

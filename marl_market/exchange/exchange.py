@@ -245,6 +245,7 @@ class Exchange:
         """Cancel every open order of the seat; return the events (EVENT rows)."""
         return self._send(seat, kind=CommandKind.CANCEL_ALL)
 
+    @exclusive
     def process(
         self, seats: NDArray[np.integer], commands: NDArray[np.void], time_ns: NDArray[np.int64] | None = None
     ) -> NDArray[np.void]:
@@ -255,6 +256,7 @@ class Exchange:
         """
         return process_stream(self.markets, seats, self._times(seats, time_ns), commands)
 
+    @exclusive
     def process_uncollected(
         self, seats: NDArray[np.integer], commands: NDArray[np.void], time_ns: NDArray[np.int64] | None = None
     ) -> int:

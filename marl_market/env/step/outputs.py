@@ -60,7 +60,7 @@ class Outputs:
         """Make an array when it is first asked for, so that a clone that is only stepped costs less."""
         if name not in self.__dict__.get("_fields", {}):
             raise AttributeError(name)
-        # Views, which NumPy does not let anyone resize: a step writes to their addresses.
+        # Views, which NumPy does not let a caller resize: a step writes to their addresses.
         shape, kind, offset = self._fields[name]
         array: NDArray[Any] = np.ndarray(shape, kind, self._block, offset)
         self.__dict__[name] = array

@@ -86,6 +86,7 @@ class FocalEnv(Copyable, VectorEnv[Floats, NDArray[Any], NDArray[Any]]):
         self._episodes = EpisodeSeeds(markets)
         self.over = False
         self.num_envs = markets * self.batch.external.size
+        self._every = np.ones(self.num_envs, np.bool_)
         self.single_observation_space = environment.observation_space
         action = environment.action_of(self.group)
         self.single_action_space = action.space
@@ -198,17 +199,17 @@ class FocalEnv(Copyable, VectorEnv[Floats, NDArray[Any], NDArray[Any]]):
 
     def _infos(self) -> dict[str, Any]:
         """Return the infos, each for all sub-environments."""
-        status, every = self._status, np.ones((4, self.num_envs), np.bool_)
+        status, every = self._status, self._every
         infos = {
             "alive": status.alive.flatten(),
-            "_alive": every[0],
+            "_alive": every.copy(),
             "acts": status.acts.flatten(),
-            "_acts": every[1],
+            "_acts": every.copy(),
             "elapsed_steps": status.elapsed.flatten(),
-            "_elapsed_steps": every[2],
+            "_elapsed_steps": every.copy(),
         }
         if self._choices > 0:
-            infos |= {"action_mask": self._mask(), "_action_mask": every[3]}
+            infos |= {"action_mask": self._mask(), "_action_mask": every.copy()}
         return infos
 
     def _mask(self) -> NDArray[np.int8]:

@@ -168,7 +168,7 @@ class MarketEnv(Copyable, ParallelEnv[str, Observation, Action]):
         self._live_agents.open()
         if self.fixed_agents:
             self._status.open()
-            self._full, self.agents = bool(self._status.acts.all()), list(self.possible_agents)
+            self._full, self.agents = self._status.full, list(self.possible_agents)
             return self._fixed_observations(), self._fixed_infos()
         self._full = self._live_agents.is_full()
         if self._full:
@@ -211,7 +211,7 @@ class MarketEnv(Copyable, ParallelEnv[str, Observation, Action]):
         """Return the results of one step for all agents, whether they are in the market or not."""
         status, names = self._status, self.possible_agents
         status.update(step)
-        self._full = bool(status.acts.all())
+        self._full = status.full
         alive = dict(zip(names, status.alive[0].tolist(), strict=True))
         reward = dict(zip(names, step.reward[0, self._seats].tolist(), strict=True))
         terminations = {name: step.truncated and not alive[name] for name in names}

@@ -40,8 +40,9 @@ class MarketEnv(ParallelEnv[str, Observation, Action]):
     is the sum of all steps since it last acted, and its info has their number, "elapsed_steps". While no agent is
     active, the market steps on within the same call.
 
-    An episode is one session and ends by truncation after `session_steps` steps. `reset(seed=...)` seeds all
-    randomness; a reset without a seed goes on to the next episode of the last seed.
+    An episode is one session and ends after `session_steps` steps: by termination where the observation shows the
+    clock, else by truncation, see `EnvironmentSpec.close_terminates`. `reset(seed=...)` seeds all randomness; a reset
+    without a seed goes on to the next episode of the last seed.
     """
 
     metadata: ClassVar[dict[str, Any]] = {
@@ -92,6 +93,7 @@ class MarketEnv(ParallelEnv[str, Observation, Action]):
         # The shape of every action, where they share one.
         self._row = row if set(self._shapes) == {row} and not any(mixed) else None
         self._sleeps = environment.timing.choices > 0
+        self._close_terminates = environment.close_terminates
         self._never = dict.fromkeys(self.possible_agents, False)
         self._always = dict.fromkeys(self.possible_agents, True)
 
@@ -143,10 +145,11 @@ class MarketEnv(ParallelEnv[str, Observation, Action]):
             return self._step_until_active(step)
         rewards = map(step.reward[0].tolist().__getitem__, self._seats)
         reward = dict(zip(self.possible_agents, rewards, strict=True))
-        ended = self._always if step.truncated else self._never
+        ended, other = (self._always if step.truncated else self._never).copy(), self._never.copy()
+        terminated, truncated = (ended, other) if self._close_terminates else (other, ended)
         if step.truncated:
             self.agents = []
-        return self._observations(step.observation), reward, self._never.copy(), ended.copy(), self._infos()
+        return self._observations(step.observation), reward, terminated, truncated, self._infos()
 
     def _read(self, actions: dict[str, Action]) -> NDArray[np.float32]:
         """Return the actions of the batch (1, seats, numbers), zeros for agents that are not active."""
@@ -191,20 +194,21 @@ class MarketEnv(ParallelEnv[str, Observation, Action]):
             step = self._advance(self._idle)
         return self._results(step.truncated)
 
-    def _results(self, truncated: bool) -> tuple[Any, ...]:
+    def _results(self, over: bool) -> tuple[Any, ...]:
         """Return the results of `step` for the live agents after steps in which some of them slept or were absent."""
         state = self._live_agents
-        reported = np.flatnonzero(state.live & (state.active | state.terminated | truncated)).tolist()
+        terminated = state.terminated | (over and self._close_terminates)
+        reported = np.flatnonzero(state.live & (state.active | state.terminated | over)).tolist()
         live = np.flatnonzero(state.live).tolist()
         names, observation, infos = self.possible_agents, self.batch.observation[0].copy(), self._infos()
         observations = {names[index]: observation[index] for index in reported}
         rewards = {names[index]: float(state.reward[index]) for index in reported}
-        terminations = {names[index]: bool(state.terminated[index]) for index in live}
-        truncations = {names[index]: truncated and not state.terminated[index] for index in live}
+        terminations = {names[index]: bool(terminated[index]) for index in live}
+        truncations = {names[index]: over and not terminated[index] for index in live}
         if self._sleeps:
             for index in reported:
                 infos[names[index]]["elapsed_steps"] = int(state.elapsed[index])
-        self.agents = [] if truncated else [names[index] for index in live if not state.terminated[index]]
+        self.agents = [] if over else [names[index] for index in live if not state.terminated[index]]
         state.clear_results()
         self._full = state.is_full()
         return (

@@ -34,8 +34,8 @@ class FocalEnv(VectorEnv[Floats, NDArray[Any], NDArray[Any]]):
     |                  | the choices of each number of the action in turn                                            |
 
     Sub-environments of one market trade with each other, so they are no independent samples; those of different
-    markets are. All episodes end together, by truncation after `session_steps` steps. The step after that ignores its
-    actions, resets and returns the first observations and rewards of zero (AutoresetMode.NEXT_STEP, the only mode in
+    markets are. All episodes end together, after `session_steps` steps: by termination where the observation shows the
+    clock, else by truncation, see `EnvironmentSpec.close_terminates`. The step after that ignores its actions, resets and returns the first observations and rewards of zero (AutoresetMode.NEXT_STEP, the only mode in
     which Gymnasium's `RecordEpisodeStatistics` counts every reward).
 
     Attributes:
@@ -106,7 +106,9 @@ class FocalEnv(VectorEnv[Floats, NDArray[Any], NDArray[Any]]):
         step = self.batch.step(self._played)
         self._over = step.truncated
         reward, terminated = step.reward[:, self._seats].flatten(), step.terminated[:, self._seats].flatten()
-        truncated = np.full(self.num_envs, step.truncated)
+        if step.truncated and self.batch.environment.close_terminates:
+            terminated[:] = True
+        truncated = step.truncated & ~terminated
         return self._rows(step.observation), reward, terminated, truncated, self._infos()
 
     def _read(self, actions: Any) -> Floats:

@@ -22,4 +22,5 @@ class Clock:
     encoder = encode
     tracks_history = False
     shared = True
+    shows_clock = True
     size = 1

@@ -35,8 +35,9 @@ class FocalEnv(VectorEnv[Floats, NDArray[Any], NDArray[Any]]):
 
     Sub-environments of one market trade with each other, so they are no independent samples; those of different
     markets are. All episodes end together, after `session_steps` steps: by termination where the observation shows the
-    clock, else by truncation, see `EnvironmentSpec.close_terminates`. The step after that ignores its actions, resets and returns the first observations and rewards of zero (AutoresetMode.NEXT_STEP, the only mode in
-    which Gymnasium's `RecordEpisodeStatistics` counts every reward).
+    clock, else by truncation, see `EnvironmentSpec.close_terminates`. The step after that ignores its actions, resets
+    and returns the first observations and rewards of zero (AutoresetMode.NEXT_STEP, the only mode in which Gymnasium's
+    `RecordEpisodeStatistics` counts every reward).
 
     Attributes:
         batch: the markets.

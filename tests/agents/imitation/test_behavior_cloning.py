@@ -44,7 +44,9 @@ LEARNERS: dict[str, tuple[Any, Any]] = {
 def described(agent: Any, action: Any) -> EnvironmentSpec:
     # Without a spread of its own, a maker's quotes differ by its position and the clock.
     expert = AvellanedaStoikov(risk_aversion=0.5)
-    cloned = BehaviorCloning(agent, expert, sessions=3, epochs=12, minibatch_size=32, learning_rate=0.01)
+    cloned = BehaviorCloning(
+        agent, expert, sessions=3, gradient_steps=240, patience=240, minibatch_size=32, learning_rate=0.01
+    )
     groups = [Group("noise", ZeroIntelligence(), 4), Group("focal", cloned, 2, action=action)]
     return environment(groups, spec=market_spec(session_steps=20))
 
@@ -105,7 +107,9 @@ def test_a_bad_field_raises() -> None:
         ({"agent": expert}, "one that learns"),
         ({"expert": PPO()}, "a scripted trader"),
         ({"sessions": 1}, "one is held out"),
-        ({"epochs": 0}, "above zero"),
+        ({"gradient_steps": 0}, "above zero"),
+        ({"patience": 0.5}, "a whole number above zero"),
+        ({"learning_rate": 1e6}, "above zero and up to 1"),
     ):
         with pytest.raises(ValueError, match=message):
             replace(BehaviorCloning(PPO(), expert), **wrong)

@@ -11,7 +11,7 @@ from marl_market.agents.imitation.fitting import dataset_of, explained_variance,
 from marl_market.agents.rollout import Rollout
 
 STEPS, ROWS, SEEN = 6, 50, 3
-FITTING = BCConfig(epochs=25, minibatch_size=32, learning_rate=0.03)
+FITTING = BCConfig(gradient_steps=400, patience=400, minibatch_size=32, learning_rate=0.03)
 
 
 def session(seed: int, choices: tuple[int, ...] = (), masks: bool = False) -> Rollout:

@@ -8,7 +8,7 @@ from functools import cache
 from types import NoneType
 from typing import Annotated, Any, get_args, get_type_hints
 
-from marl_market.agents.rllib.algorithms.schedule import FORM, ScheduledValue, is_schedule
+from marl_market.agents.rllib.learners.schedule import FORM, ScheduledValue, is_schedule
 from marl_market.market.validation import is_number, is_whole, require_field
 
 

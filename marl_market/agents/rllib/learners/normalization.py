@@ -1,13 +1,10 @@
-"""Running statistics that make learning independent of the units of rewards and observations.
+"""Statistics that make learning independent of the units of rewards and observations.
 
-Rewards are divided by the running scale of returns, as in OpenAI Baselines' `VecNormalize` (Dhariwal et al. 2017;
-Andrychowicz et al. 2021, arXiv:2006.05990, section 3.6, compares such schemes): the values that a critic learns are then
-of order one, whatever the currency. Two differences. The scale is the root mean square of the returns and not their
+Rewards are divided by the running scale of returns, as in OpenAI Baselines' `VecNormalize` (Dhariwal et al. 2017; see
+Engstrom et al. 2020, arXiv:2005.12729): the values that a critic learns are then of order one, whatever the currency.
+Two differences. The scale is the root mean square of the returns and not their
 standard deviation, since a return that hardly varies is as hard to fit. And it adds nothing to the variance, so that
 rewards of 1e-4 are scaled as those of 1e6 are. The reward is only scaled, never shifted, so that the best policy stays.
-
-Observations are shifted and scaled to mean zero and variance one, each number by itself. Nothing is clipped: so the
-map is affine, and the first layer of an exported network takes it in.
 """
 
 from __future__ import annotations
@@ -21,10 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marl_market.agents.rllib.batches.advantages import discounted_returns
+from marl_market.agents.rllib.networks.observation_scale import ObservationScale
 from marl_market.agents.rollout import Floats, Rollout
-
-MIN_VARIANCE = 1e-8
-"""Variance up to which a number of an observation counts as constant, as in `VecNormalize`; it is only shifted."""
 
 
 class ReturnScale:
@@ -54,66 +49,6 @@ class ReturnScale:
     def set_state(self, state: Mapping[str, Any]) -> None:
         """Continue from a state of `get_state`."""
         self.count, self.mean_square = state["count"], state["mean_square"]
-
-
-class ObservationScale:
-    """The running mean and variance of each number of an observation, by the update of Chan et al. 1979.
-
-    Attributes:
-        count: observations so far; without any, observations stay as they are.
-        shift, divisor: (D,) float32, of the affine map.
-    """
-
-    def __init__(self, size: int, untouched: Sequence[int] = ()) -> None:
-        """Begin without an observation of `size` numbers; those at the indices `untouched` always stay as they are."""
-        self.count = 0
-        self._mean, self._variance = np.zeros(size), np.ones(size)
-        self._untouched = list(untouched)
-        self._set_map()
-
-    def observe(self, observation: Floats) -> None:
-        """Add N observations (N, D)."""
-        count, total = len(observation), self.count + len(observation)
-        if count == 0:
-            return
-        mean, variance = observation.mean(0, dtype=np.float64), observation.var(0, dtype=np.float64)
-        distance = mean - self._mean
-        if self.count == 0:
-            self._mean, self._variance = mean, variance
-        else:
-            self._variance = (
-                self.count * self._variance + count * variance + distance**2 * self.count * count / total
-            ) / total
-            self._mean = self._mean + distance * count / total
-        self.count = total
-        self._set_map()
-
-    def _set_map(self) -> None:
-        varies = self._variance > MIN_VARIANCE
-        shift, divisor = self._mean.copy(), np.sqrt(np.where(varies, self._variance, 1.0))
-        shift[self._untouched], divisor[self._untouched] = 0.0, 1.0
-        self.shift, self.divisor = shift.astype(np.float32), divisor.astype(np.float32)
-
-    def apply(self, observation: Floats) -> Floats:
-        """Return observations (..., D), shifted and scaled."""
-        return observation if self.count == 0 else (observation - self.shift) / self.divisor
-
-    def fold(self, weight: Floats, bias: Floats) -> tuple[Floats, Floats]:
-        """Return a first layer, weight (D, outputs) and bias (outputs,), that takes in the map of observations."""
-        if self.count == 0:
-            return weight, bias
-        folded = weight.astype(np.float64) / self.divisor[:, None]
-        return folded.astype(np.float32), (bias - self.shift @ folded).astype(np.float32)
-
-    def get_state(self) -> dict[str, Any]:
-        """Return the statistics, as a copy."""
-        return {"count": self.count, "mean": self._mean.copy(), "variance": self._variance.copy()}
-
-    def set_state(self, state: Mapping[str, Any]) -> None:
-        """Continue from a state of `get_state`."""
-        self.count = state["count"]
-        self._mean, self._variance = np.array(state["mean"]), np.array(state["variance"])
-        self._set_map()
 
 
 class Normalization:
@@ -164,9 +99,7 @@ class Normalization:
         """Return a rollout of normalized rewards and observations."""
         if self.returns is None and self.observations is None:
             return rollout
-        return replace(
-            rollout, reward=self.reward(rollout.reward), observation=self.observation(rollout.observation)
-        )
+        return replace(rollout, reward=self.reward(rollout.reward), observation=self.observation(rollout.observation))
 
     def get_state(self) -> dict[str, Any]:
         """Return all statistics."""

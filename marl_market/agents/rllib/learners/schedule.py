@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -74,5 +75,5 @@ def is_schedule(value: object, contains: Callable[[float], bool]) -> bool:
     if not all(isinstance(point, Sequence) and len(point) == 2 and all(map(is_number, point)) for point in value):
         return False
     places = [point[0] for point in value]
-    ascending = all(before < after for before, after in zip(places, places[1:], strict=False))
+    ascending = all(before < after for before, after in pairwise(places))
     return places[0] == 0 and ascending and all(contains(point[1]) for point in value)

@@ -209,7 +209,9 @@ def test_before_it_starts_nothing_is_learned() -> None:
 @pytest.mark.parametrize(("agent", "action"), [(DQN(), None), (SAC(), MarketDiscrete()), (TQC(), MarketDiscrete())])
 def test_an_action_of_the_wrong_kind_is_rejected_by_group(agent: Any, action: Any) -> None:
     described = environment([Group("mine", agent, 1, action=action)])
-    with pytest.raises(ValueError, match=r"population\.mine learns by .* and its action is .*\+action@population\.mine\.action="):
+    with pytest.raises(
+        ValueError, match=r"population\.mine learns by .* and its action is .*\+action@population\.mine\.action="
+    ):
         agent.learner(described, "mine", 1)
 
 

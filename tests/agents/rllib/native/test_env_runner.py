@@ -375,7 +375,9 @@ def test_samples_of_the_replay_buffer_keep_what_elapsed_time_leaves_of_a_value()
 
 
 @pytest.mark.parametrize("configuration", [DQNConfig, SACConfig])
-@pytest.mark.parametrize("kind", ["PrioritizedEpisodeReplayBuffer", "EpisodeReplayBuffer", EpisodeReplayBuffer, None])
+@pytest.mark.parametrize(
+    "kind", ["PrioritizedEpisodeReplayBuffer", "EpisodeReplayBuffer", EpisodeReplayBuffer, None], ids=range(4)
+)
 def test_a_replay_buffer_of_one_agent_is_named_with_what_is_needed(configuration: Any, kind: Any) -> None:
     described = visited(action=Quotes() if configuration is SACConfig else LimitGrid())
     settings = configured_off_policy(described, configuration)

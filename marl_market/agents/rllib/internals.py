@@ -205,7 +205,7 @@ class SeparateClipping:
 def with_separate_clipping(configuration: Any) -> Any:
     """Return the RLlib configuration of an actor-critic, changed in place: its learner clips gradients apart."""
     kind = configuration.learner_class
-    return configuration.training(learner_class=type(kind.__name__, (SeparateClipping, kind), {}))
+    return configuration.learners(learner_class=type(kind.__name__, (SeparateClipping, kind), {}))
 
 
 def learner_on(device: str, kind: type) -> type:

@@ -37,6 +37,7 @@ class OffPolicyAlgorithm(RLlibAlgorithm):
         "target_rate": "tau",
         "target_every": "target_network_update_freq",
         "gradient_clip": "grad_clip",
+        "n_step": "n_step",
     }
     learner_fields: ClassVar[Sequence[str]] = (
         "capacity",

@@ -283,7 +283,7 @@ def _copy_weights(source: Any, target: Any) -> None:
 def build_rllib_learner(configuration: Any, observation: Any, action: Any, seed: int) -> Any:
     """Return the learner of an RLlib configuration, on the `learning_device`; the same seed gives the same weights."""
     if learning_device() != "cpu":
-        configuration.training(learner_class=learner_on(learning_device(), configuration.learner_class))
+        configuration.learners(learner_class=learner_on(learning_device(), configuration.learner_class))
     # RLlib's own seed would reseed the whole process, so the initial weights get a stream of their own.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

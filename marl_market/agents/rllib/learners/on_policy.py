@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
 from ray.rllib.core.rl_module.apis import TargetNetworkAPI
 
 from marl_market.agents.imitation.behavior_cloning import BCConfig
-from marl_market.agents.interfaces import Decision
+from marl_market.agents.interfaces import Decision, RunLength
 from marl_market.agents.policies.mlp import MultilayerPerceptron, NotCompiledError
 from marl_market.agents.rllib.internals import actor_of
 from marl_market.agents.rllib.learners.cloning import clone_actor_critic
@@ -63,6 +63,11 @@ class OnPolicyLearner(RLlibLearner):
     def act(self, observation: Floats, state: Floats, noise: Floats | None, mask: Masks | None = None) -> Decision:
         """Return actions, see `marl_market.agents.rllib.networks.policy.PolicyNetwork.act`."""
         return self._actor.act(observation, state, noise, mask)
+
+    def _complaints(self, run: RunLength) -> Iterator[str]:
+        length, steps = int(self.module.model_config["max_seq_len"]), self.settings.session_steps
+        if self.state_size and length > steps:
+            yield f"sequence_length is {length} and a session has {steps} steps, so that all sequences are padded"
 
     def _learn(self, rollout: Rollout) -> dict[str, float]:
         """Update policy and critic, unless no agent was active; return the metrics of the last minibatch.

@@ -61,23 +61,26 @@ def fit(
     held_out: Columns,
     config: BCConfig,
     seed: int,
+    error: Callable[[Columns], Sequence[float]] | None = None,
 ) -> int:
     """Minimize `loss` of minibatches of `dataset` by Adam; return the number of gradient steps.
 
-    Of the weights at each check those with the lowest loss of `held_out` are kept. The same seed gives the same
-    shuffles.
+    Of the weights at each check those with the lowest `error` of `held_out` are kept: numbers of which later ones
+    decide where the first are equal; None: the loss. The same seed gives the same shuffles.
     """
+    error = error or (lambda batch: (float(loss(batch)),))
     fitted = list(parameters)
     optimizer = torch.optim.Adam(fitted, config.learning_rate)
     check_every = min(CHECK_EVERY, config.patience)
-    lowest, best, best_step, step = math.inf, [each.detach().clone() for each in fitted], 0, 0
+    lowest: tuple[float, ...] = (math.inf,)
+    best, best_step, step = [each.detach().clone() for each in fitted], 0, 0
     for step, rows in enumerate(_minibatches(len(dataset["observation"]), config, seed), start=1):
         optimizer.zero_grad()
         loss({name: values[rows] for name, values in dataset.items()}).backward()
         optimizer.step()
         if step % check_every == 0 or step == config.gradient_steps:
             with torch.no_grad():
-                current = float(loss(held_out))
+                current = tuple(error(held_out))
             if current < lowest:
                 lowest, best, best_step = current, [each.detach().clone() for each in fitted], step
         if step - best_step >= config.patience:
@@ -120,7 +123,16 @@ def fit_policy(
     if loss is None:
         loss = _squared_error if not choices else lambda scores, batch: _cross_entropy(scores, batch, choices)
     chosen = loss
-    steps = fit(lambda batch: chosen(forward(batch["observation"]), batch), parameters, dataset, held_out, config, seed)
+
+    def error(batch: Columns) -> tuple[float, ...]:
+        output = forward(batch["observation"])
+        missed = (1.0 - _agreement(output, batch, choices)["clone_accuracy"],) if choices else ()
+        return (*missed, float(chosen(output, batch)))
+
+    def total(batch: Columns) -> torch.Tensor:
+        return chosen(forward(batch["observation"]), batch)
+
+    steps = fit(total, parameters, dataset, held_out, config, seed, error)
     with torch.no_grad():
         output = forward(held_out["observation"])
         metrics = {"clone_loss": float(chosen(output, held_out)), "clone_gradient_steps": float(steps)}

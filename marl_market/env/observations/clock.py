@@ -7,6 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from marl_market.env.interface.signatures import encoder
+from marl_market.env.interface.values import Value
+
+VALUES = (Value("remaining", "sessions", 0.0, 1.0),)
 
 
 @encoder
@@ -23,4 +26,5 @@ class Clock:
     tracks_history = False
     shared = True
     shows_clock = True
-    size = 1
+    values = VALUES
+    size = len(VALUES)

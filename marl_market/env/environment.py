@@ -179,6 +179,17 @@ class EnvironmentSpec:
         return [f"{name}." for name in (self.spec.name, *further)] if further else [""]
 
     @property
+    def close_terminates(self) -> bool:
+        """Return whether the close of a session is terminal: the value after it is zero, and nothing is bootstrapped.
+
+        It is where agents observe the clock, which a part of the observation says by `shows_clock`. Where none does, an
+        observation at the close is like any other, and its value stands for what the session cut off: the close
+        truncates (Pardo et al. 2018, arXiv:1712.00378, sections 3 and 4). The only place that decides it, for learners,
+        `MarketEnv`, `FocalEnv` and RLlib's episodes alike.
+        """
+        return any(getattr(part, "shows_clock", False) for part in self.observation.values())
+
+    @property
     def action_size(self) -> int:
         """Return the size of an action, the largest of all groups."""
         return max(self.action_of(group.name).size for group in self.groups)

@@ -42,10 +42,11 @@ class FocalEnv(Copyable, VectorEnv[Floats, NDArray[Any], NDArray[Any]]):
     |                  | the choices of each number of the action in turn; all ones where the seat does not act      |
 
     Sub-environments of one market trade with each other, so they are no independent samples; those of different
-    markets are. A step is a step of every market. All sessions end together, after `session_steps` steps, and truncate
-    the seats that are there. The step after that ignores its actions, resets and returns the first observations and
-    rewards of zero (AutoresetMode.NEXT_STEP, the only mode in which Gymnasium's `RecordEpisodeStatistics` counts every
-    reward).
+    markets are. A step is a step of every market. All sessions end together, after `session_steps` steps, and
+    terminate the seats that are there where the observation shows the clock, else truncate them, see
+    `EnvironmentSpec.close_terminates`. The step after that ignores its actions, resets and returns the first
+    observations and rewards of zero (AutoresetMode.NEXT_STEP, the only mode in which Gymnasium's
+    `RecordEpisodeStatistics` counts every reward).
 
     A seat that sleeps keeps its last observation and is rewarded in each step: the reward of a decision is the sum of
     the `elapsed_steps` rows up to the next that acts. A seat that departs is terminated in that step, once. From then
@@ -141,7 +142,9 @@ class FocalEnv(Copyable, VectorEnv[Floats, NDArray[Any], NDArray[Any]]):
         while waits and status.awaits_arrival() and not step.truncated:
             step = self._advance()
         reward, terminated = step.reward[:, self._seats].flatten(), status.terminated.flatten()
-        truncated = status.alive.flatten() & step.truncated
+        closed = status.alive.flatten() & step.truncated
+        truncated = closed & (not self.batch.environment.close_terminates)
+        terminated |= closed & ~truncated
         return self._observations(), reward, terminated, truncated, self._infos()
 
     def action_masks(self) -> NDArray[np.bool_]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from marl_market.agents.initial_learners import initial_learners, initial_opponents
-from marl_market.agents.interfaces import EpisodeActor, Policy
+from marl_market.agents.interfaces import EpisodeActor, Policy, RunLength
 from marl_market.agents.learning_device import learning_on
 from marl_market.agents.opponents.snapshot_opponents import with_external_opponents
 from marl_market.agents.sampling.sampled_session import SampledSession
@@ -52,7 +52,8 @@ class Trainer:
         self._seed = seed
         self._folder = folder
         with learning_on(training.device):
-            self._learners = initial_learners(environment, seed)
+            run = RunLength(training.iterations, training.markets, environment.spec.session_steps)
+            self._learners = initial_learners(environment, seed, run)
         self._environment = with_external_opponents(environment, self._learners)
         self._opponents = initial_opponents(self._environment, seed)
         self._opponents.update(0, self._learners)

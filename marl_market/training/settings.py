@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from math import inf
 
 import numba
 
@@ -23,6 +24,8 @@ class Training:
         evaluation_seeds: sessions of the final comparison with the untrained policies.
         workers: processes that sample, each on one core with its shard of the markets; 0: this process samples.
         address: of the Ray of the workers; "local" starts one on this machine, "auto" joins the running one.
+        worker_timeout: seconds without a sign of life, or without an answer, after which a worker is replaced; 0: 60
+            seconds, and ten times the usual duration of a session if that is more.
     """
 
     iterations: int = 100
@@ -34,6 +37,7 @@ class Training:
     evaluation_seeds: int = 64
     workers: int = 0
     address: str = "local"
+    worker_timeout: float = 0.0
 
     def __post_init__(self) -> None:
         require_whole("training.iterations", self.iterations, 1)
@@ -46,6 +50,7 @@ class Training:
             )
         if not re.fullmatch(r"local|auto|[^:]+:\d+", str(self.address)):
             raise ValueError(f"training.address is {self.address!r}; it must be local, auto or host:port")
+        _require_seconds("training.worker_timeout", self.worker_timeout)
         require_whole("training.threads", self.threads, 0)
         require_whole("training.torch_threads", self.torch_threads, 1)
         require_whole("training.checkpoint_every", self.checkpoint_every, 1)
@@ -77,3 +82,9 @@ def require_whole(name: str, value: object, least: int) -> None:
     """Raise ValueError unless the config value `name` is a whole number of at least `least`."""
     if not isinstance(value, int) or isinstance(value, bool) or value < least:
         raise ValueError(f"{name} is {value!r}; it must be a whole number of {least} or more")
+
+
+def _require_seconds(name: str, value: object) -> None:
+    """Raise ValueError unless the config value `name` is 0 or a number of seconds of 1 or more."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not (value == 0 or 1 <= value < inf):
+        raise ValueError(f"{name} is {value!r}; it must be 0 or a number of seconds, 1 or more")

@@ -14,7 +14,7 @@ import torch
 from ray.cluster_utils import Cluster
 
 from marl_market.agents.rllib.learners.process import prepare_process
-from marl_market.cluster.pool import WorkersError
+from marl_market.cluster.errors import WorkersError
 from marl_market.env.environment import EnvironmentSpec
 from marl_market.reporting.sinks.local import LocalSink
 from marl_market.training.settings import Training

@@ -27,7 +27,8 @@ from marl_market.agents.rllib.learners.process import prepare_process
 from marl_market.agents.sampling.sampled_session import SampledSession
 from marl_market.agents.sampling.sampler import Sampler
 from marl_market.agents.scripted.momentum import Momentum
-from marl_market.cluster.pool import WorkersError, connect
+from marl_market.cluster.connection import connect
+from marl_market.cluster.errors import WorkersError
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.population.group import Group
@@ -50,9 +51,8 @@ def own_ray() -> Iterator[None]:
     """Run Ray, quietly, for all the tests that do not ask for one of their own."""
     before = torch.get_num_threads()
     prepare_process()
-    ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
-    yield
-    ray.shutdown()
+    with connect("local", 2):
+        yield
     torch.set_num_threads(before)
 
 

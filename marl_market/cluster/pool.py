@@ -93,9 +93,9 @@ class WorkerPool:
         return self._ask("place")
 
     def stop(self) -> None:
-        """Let the call that is being answered, if any, raise WorkersStoppedError rather than wait for a worker that hangs.
+        """Let calls raise WorkersStoppedError rather than wait for a worker that hangs or died.
 
-        It may be called by a signal handler.
+        It may be called by a signal handler, while a call is being answered.
         """
         self._stopping = True
 
@@ -132,7 +132,7 @@ class WorkerPool:
         if not cores:
             raise WorkersError("no node of the cluster is left")
         _, node = cores[index % len(cores)]
-        return WatchedWorker(self._build, self._shards[index], node, self._clock.read())
+        return WatchedWorker(self._build, index, self._shards[index], node, self._clock.read())
 
     def _ask(self, method: str, *arguments: Any) -> list[Any]:
         """Return the answer of each worker; one that dies or hangs is replaced and asked again."""
@@ -175,12 +175,12 @@ class WorkerPool:
     def _require_progress(self, worker: WatchedWorker) -> None:
         silence = worker.require_progress(self._clock.read(), self._patience)
         if self._stopping and silence > STOP_SECONDS:
-            raise WorkersStoppedError(f"the worker of {worker} has given no sign of life for {silence:.0f} s")
+            raise WorkersStoppedError(f"{worker} has given no sign of life for {silence:.0f} s")
 
     def _replace(self, index: int, fault: WorkerFaultError, faults: int) -> WatchedWorker:
         """Return a new worker in place of one that has failed so many times over one call."""
         worker = self._workers[index]
-        said = f"the worker of {worker} {fault}"
+        said = f"{worker} {fault}"
         worker.kill()
         if self._stopping:
             raise WorkersStoppedError(said) from fault

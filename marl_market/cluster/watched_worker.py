@@ -24,9 +24,9 @@ class WorkerFaultError(Exception):
 class WatchedWorker:
     """One worker; times are readings of the pool's clock, in seconds."""
 
-    def __init__(self, build: Callable[[Any], Any], shard: Any, node: str, now: float) -> None:
-        """Start the worker of a shard on a node."""
-        self._shard = shard
+    def __init__(self, build: Callable[[Any], Any], index: int, shard: Any, node: str, now: float) -> None:
+        """Start the worker of a shard, the one of that index, on a node."""
+        self._index, self._shard = index, shard
         # Softly, and without a core reserved: if a node is lost, the others take over its workers.
         placement = NodeAffinitySchedulingStrategy(node, soft=True)
         options = {"scheduling_strategy": placement, "runtime_env": {"env_vars": ONE_THREAD}}
@@ -39,9 +39,10 @@ class WatchedWorker:
         self.pending: Any = None
 
     def __str__(self) -> str:
-        """Return its shard, and where it runs if that is known."""
+        """Return its index and shard, and where it runs if that is known."""
         place = self._place
-        return f"{self._shard}" + ("" if place is None else f" (process {place.process} on {place.address})")
+        where = "" if place is None else f", process {place.process} on {place.address}"
+        return f"worker {self._index} ({self._shard}{where})"
 
     def ask(self, now: float, method: str, arguments: Sequence[Any]) -> None:
         """Ask a method of the host; `pending` is its answer."""
@@ -76,16 +77,15 @@ class WatchedWorker:
         return now - self._signed
 
     def require_progress(self, now: float, patience: Patience) -> float:
-        """Return its silence in seconds; raises WorkerFaultError if that, or its work on a call, has lasted too long."""
+        """Return its silence in seconds; raises WorkerFaultError if that or its work has lasted too long."""
         silence, work = self.silence(now), now - self._asked
         if self._place is None:
             if silence > patience.start():
                 raise WorkerFaultError(f"has not started in {silence:.0f} s")
-            return silence
-        if silence > patience.silence():
+        elif max(silence, work) > (patience.call() if self._has_answered else patience.first_call()):
+            raise WorkerFaultError(f"has not answered in {work:.0f} s, and was last heard of {silence:.0f} s ago")
+        elif silence > patience.silence():
             raise WorkerFaultError(f"has given no sign of life for {silence:.0f} s")
-        if work > (patience.call() if self._has_answered else patience.first_call()):
-            raise WorkerFaultError(f"has not answered in {work:.0f} s")
         return silence
 
     def kill(self) -> None:

@@ -78,8 +78,8 @@ class DistributedSampler:
     def sample(self, iteration: int) -> SampledSession:
         """Play one session of every market.
 
-        Raises WorkersError if workers fail one after another or Ray does, WorkersStoppedError after `stop` if one hangs, and
-        the error of a worker.
+        Raises WorkersError if workers fail one after another or Ray does, WorkersStoppedError after `stop` if one
+        hangs, and the error of a worker.
         """
         weights = {name: learner.get_weights() for name, learner in self._learners.items()}
         opponents = {} if self._opponents is None else self._opponents.get_state()

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 import ray
 
-from marl_market.cluster.connection import connect, require_running
-from marl_market.cluster.errors import WorkersError
+from marl_market.cluster.connection import connect
 from marl_market.cluster.pool import WorkerPool
+from tests.cluster.adder import Adder
 
 pytestmark = [pytest.mark.ray, pytest.mark.filterwarnings("ignore")]
 LOOPBACK = re.compile(r"^(127\.\d+\.\d+\.\d+|\[::1\]|\[::ffff:127\.\d+\.\d+\.\d+\]):\d+$")
@@ -51,14 +51,6 @@ def stranger(address: str, **environment: str) -> str:
     ).stdout  # fmt: skip
 
 
-class Adder:
-    def __init__(self, shard: int) -> None:
-        self.shard = shard
-
-    def add(self, value: int) -> int:
-        return self.shard + value
-
-
 def family() -> Mapping[int, str]:
     """Return the commands of this process and of all that descend from it, by process."""
     listed = subprocess.run(["ps", "-eo", "pid,ppid,args"], capture_output=True, text=True, check=True).stdout
@@ -72,7 +64,7 @@ def family() -> Mapping[int, str]:
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc and ss")
 def test_every_socket_of_a_ray_of_our_own_listens_on_the_loopback_interface(own_ray: str) -> None:
     with WorkerPool(Adder, [0, 1]) as pool:
-        assert pool.call("add", 1) == [1, 2]
+        assert pool.call("add", [1]) == [1, 2]
         processes = family()
         listed = subprocess.run(["ss", "-ltnpH"], capture_output=True, text=True, check=True).stdout
     rows = [row.split() for row in listed.splitlines() if set(map(int, re.findall(r"pid=(\d+)", row))) & set(processes)]
@@ -100,42 +92,3 @@ def test_the_token_is_random_and_stands_in_no_command_line_or_file(own_ray: str)
     files = [path for path in session.rglob("*") if path.is_file()]
     assert len(files) > 3
     assert not [path for path in files if token.encode() in path.read_bytes()]
-
-
-def test_each_ray_has_a_token_of_its_own_and_leaves_the_environment_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
-    ray.shutdown()
-    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
-    monkeypatch.setenv("RAY_AUTH_TOKEN", "mine")
-    tokens = set()
-    for _ in range(2):
-        with connect("local", 1):
-            tokens.add(settings()["RAY_AUTH_TOKEN"])
-            assert settings()["RAY_AUTH_MODE"] == "token"
-        assert settings() == {"RAY_AUTH_MODE": "disabled", "RAY_AUTH_TOKEN": "mine"}
-    assert len(tokens - {"mine"}) == 2
-
-
-def test_a_start_that_takes_too_long_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    def init(*_: object, **__: object) -> None:
-        raise Exception("The current node timed out during startup.\nThis could happen because ...")
-
-    monkeypatch.setattr(ray, "init", init)
-    with pytest.raises(WorkersError) as failure:
-        connect("local", 1)
-    said = str(failure.value)
-    assert said.startswith("Ray did not start on this machine: The current node timed out during startup.; start ")
-    assert "\n" not in said
-    assert settings().get("RAY_AUTH_MODE") != "token"
-
-
-def test_a_lost_raylet_is_noticed_by_the_call_and_the_rest_of_ray_ended() -> None:
-    with WorkerPool(Adder, [0, 1]) as pool:
-        assert pool.call("add", 1) == [1, 2]
-        node = ray._private.worker._global_node
-        (raylet,) = (info.process for info in node.all_processes["raylet"])
-        raylet.kill()
-        raylet.wait()
-        with pytest.raises(WorkersError, match=r"^Ray on this machine has ended: raylet \(exit status -9\)$"):
-            pool.call("add", 1)
-    assert not ray.is_initialized()
-    require_running()

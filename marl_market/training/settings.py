@@ -8,6 +8,8 @@ from math import inf
 
 import numba
 
+from marl_market.training.threads import automatic_threads
+
 
 @dataclass(frozen=True)
 class Training:
@@ -16,7 +18,7 @@ class Training:
     Attributes:
         iterations: sessions to train for; each is played in every market.
         markets: markets in lock-step, an even number.
-        threads: cores that step the markets in this process; 0 takes all that numba may use.
+        threads: cores that step the markets in this process; 0: as many as are free and worth it, see `threads.py`.
         torch_threads: cores of the gradient learners.
         device: of the gradient learners: cpu, cuda, or auto, a GPU if this process finds one; actions are always
             computed on the CPU.
@@ -57,9 +59,11 @@ class Training:
         require_whole("training.evaluation_seeds", self.evaluation_seeds, 2)
         most = int(numba.config.NUMBA_NUM_THREADS)
         if self.threads > most:
-            raise ValueError(f"training.threads is {self.threads}; this machine offers up to {most}, 0 takes them all")
+            raise ValueError(
+                f"training.threads is {self.threads}; this machine offers up to {most}, 0 takes those that are free"
+            )
         if self.threads == 0:
-            object.__setattr__(self, "threads", most)
+            object.__setattr__(self, "threads", automatic_threads(self.markets))
         object.__setattr__(self, "device", _device_here(self.device))
 
 

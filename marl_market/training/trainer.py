@@ -34,6 +34,7 @@ from marl_market.training.metrics import speed_metrics
 from marl_market.training.pretraining import pretrain
 from marl_market.training.progress import Progress, is_compiled
 from marl_market.training.settings import Training, require_whole
+from marl_market.training.threads import describe_cores
 
 if TYPE_CHECKING:
     from marl_market.training.distributed_sampler import DistributedSampler
@@ -184,7 +185,7 @@ class Trainer:
     def _describe(self, sampler: Sampler | DistributedSampler) -> str:
         """Return where the run samples and learns."""
         gradients = "" if self._training.device == "cpu" else f", gradients on {self._training.device}"
-        return f"sampling: {sampler.describe()}; learning: this process{gradients}"
+        return f"sampling: {sampler.describe()}; {describe_cores()}; learning: this process{gradients}"
 
     def _save_if_sampling(self, sampler: Sampler | DistributedSampler) -> None:
         """Save, unless a learner is in the middle of an update: sampling may take long, and Ray may not survive."""

@@ -14,11 +14,13 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import ray
+from ray import _raylet
 from ray._private import ray_constants
-from ray._raylet import AuthenticationMode, AuthenticationTokenLoader, Config, get_authentication_mode
 
 from marl_market.cluster.errors import WorkersError
 
+# Ray's C++ core, which has no types.
+core: Any = _raylet
 QUIET: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
 TOKEN_BYTES = 32
 
@@ -46,8 +48,8 @@ def require_running() -> None:
     Ray itself takes a while to notice, and then ends this process.
     """
     # The only record of the processes that `ray.init` started.
-    node = ray._private.worker._global_node
-    dead = [] if node is None else node.dead_processes()
+    node: Any = ray._private.worker._global_node
+    dead: list[Any] = [] if node is None else node.dead_processes()
     if dead:
         ended = ", ".join(f"{kind} (exit status {process.returncode})" for kind, process in dead)
         raise WorkersError(f"Ray on this machine has ended: {ended}")
@@ -55,7 +57,7 @@ def require_running() -> None:
 
 def asks_token() -> bool:
     """Return whether the Ray that this process belongs to asks programs that join it for a token."""
-    return bool(get_authentication_mode() == AuthenticationMode.TOKEN)
+    return bool(core.get_authentication_mode() == core.AuthenticationMode.TOKEN)
 
 
 def first_line(error: BaseException) -> str:
@@ -83,7 +85,7 @@ def _join(connected: ExitStack, address: str, workers: int, config: str) -> None
         if address != "auto":  # Ray itself would retry for minutes
             host, _, port = address.rpartition(":")
             socket.create_connection((host, int(port)), timeout=5).close()
-        Config.initialize("")  # reads RAY_AUTH_MODE, which may have changed since the last connection
+        core.Config.initialize("")  # reads RAY_AUTH_MODE, which may have changed since the last connection
         ray.init(address, **QUIET)
     except Exception as error:  # Ray raises bare ones
         raise WorkersError(
@@ -115,8 +117,8 @@ def _token() -> Iterator[None]:
 
 def _read_token() -> None:
     """Let Ray read its token settings from the environment again, the mode first: a token is needed while it is on."""
-    Config.initialize("")
-    AuthenticationTokenLoader.instance().reset_cache()
+    core.Config.initialize("")
+    core.AuthenticationTokenLoader.instance().reset_cache()
 
 
 @contextmanager

@@ -30,8 +30,8 @@ class WatchedWorker:
         # Softly, and without a core reserved: if a node is lost, the others take over its workers.
         placement = NodeAffinitySchedulingStrategy(node, soft=True)
         options = {"scheduling_strategy": placement, "runtime_env": {"env_vars": ONE_THREAD}}
-        host = ray.remote(concurrency_groups={WATCH: 1})(Host)
-        self._host = host.options(**options).remote(build, shard)
+        remote: Any = ray.remote  # whose types lack this argument
+        self._host = remote(concurrency_groups={WATCH: 1})(Host).options(**options).remote(build, shard)
         self._place: Place | None = None
         self._signed = self._asked = now
         self._sign: Any = None

@@ -38,7 +38,7 @@ def driver_kills(folder: Path, number: int) -> Outcome:
         lost += not started or run.finish() != -signal.SIGKILL or not run.leaves_nobody()
         run.end()
     exact = goes_on(folder) and is_as_if_nothing_had_happened(folder)
-    return "kill -9 of the driver", number, number if not exact else lost, f"{len(rows(folder))} rows, exact: {exact}"
+    return "kill -9 of the driver", number, lost if exact else number, f"{len(rows(folder))} rows, exact: {exact}"
 
 
 def worker_faults(folder: Path, number: int, what: signal.Signals) -> Outcome:
@@ -57,7 +57,7 @@ def worker_faults(folder: Path, number: int, what: signal.Signals) -> Outcome:
     return (
         f"{what.name} to a worker",
         number,
-        number if not exact else lost,
+        lost if exact else number,
         f"{len(rows(folder))} rows, exact: {exact}",
     )
 

@@ -34,7 +34,7 @@ class Run:
     """A process of scripts/train.py, in a session of its own, in which all of Ray's processes are as well."""
 
     def __init__(self, folder: Path, *overrides: str, limit: int | None = None) -> None:
-        """Start a run in `folder`, or go on with it if it is one; `limit` is the largest file it may write, in bytes."""
+        """Start a run in `folder`, or go on with it if it is one; `limit`: of its files, in bytes."""
         self.folder = folder
         where = f"resume={folder}" if (folder / "metrics.jsonl").exists() else f"hydra.run.dir={folder}"
 

@@ -18,7 +18,7 @@ from marl_market.agents.sampling.sampler import Sampler
 from marl_market.cluster.errors import WorkersError, WorkersStoppedError
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import EnvironmentSpec
-from marl_market.env.step.kernels import reset_markets
+from marl_market.env.step.step import open_session
 from marl_market.evaluation.metrics import session_metrics
 from marl_market.evaluation.results import Evaluation
 from marl_market.market.seeding import Stream, derive_keys, derive_seeds
@@ -81,7 +81,7 @@ class Trainer:
         An interrupt (Ctrl-C) ends the training after a checkpoint; the policies so far are still evaluated.
         """
         progress = Progress(self._training.iterations, self._env_steps(1) * self._environment.seats)
-        if not is_compiled(reset_markets):
+        if not is_compiled(open_session):
             progress.log("compiling the market (once, up to a minute)")
         pretrained = {} if self._is_resumed else self._pretrain()
         with self._sampling as sampler, interruptible(partial(self._save_if_sampling, sampler)) as interrupted:

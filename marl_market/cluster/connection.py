@@ -1,6 +1,6 @@
 """The Ray that workers run on: one started for this process and closed to others, or one to join.
 
-Ray runs the programs of whoever reaches its ports. One that is started here therefore listens on the loopback
+Ray runs the programs of everyone who reaches its ports. One that is started here therefore listens on the loopback
 interface only, and asks for a token, which this process makes and gives its children in their environment.
 """
 
@@ -66,7 +66,7 @@ def first_line(error: BaseException) -> str:
 
 
 def _start(connected: ExitStack, workers: int) -> None:
-    """Start a Ray of so many cores that nobody else can reach or join."""
+    """Start a Ray of so many cores that no other program can reach or join."""
     connected.enter_context(_token())
     connected.callback(ray.shutdown)
     try:

@@ -8,4 +8,4 @@ class WorkersError(OSError):
 
 
 class WorkersStoppedError(Exception):
-    """Workers that were told to stop gave up the answer they were asked for."""
+    """Workers that were asked to stop gave up the answer they were asked for."""

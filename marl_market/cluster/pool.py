@@ -27,7 +27,7 @@ ATTEMPTS = 3
 WATCH_SECONDS = 1.0
 """Time between two looks at the workers that have not answered."""
 STOP_SECONDS = 5.0
-"""Silence after which a pool that was told to stop waits no longer for a worker."""
+"""Silence after which a pool that was asked to stop waits no longer for a worker."""
 
 logger = logging.getLogger(__name__)
 
@@ -117,7 +117,7 @@ class WorkerPool:
         if self._address == "local" or all(self._ask("asks_token")):
             return ""
         return (
-            f"\nwarning: the Ray at {self._address!r} asks for no token: whoever reaches its ports can run programs on "
+            f"\nwarning: the Ray at {self._address!r} asks for no token: everyone who reaches its ports can run programs on "
             "it; docs/cluster.md says how to close it"
         )
 

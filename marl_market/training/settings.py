@@ -18,7 +18,7 @@ class Training:
     Attributes:
         iterations: sessions to train for; each is played in every market.
         markets: markets in lock-step, an even number.
-        threads: cores that step the markets in this process; 0: as many as are free and worth it, see `threads.py`.
+        threads: cores that step the markets in this process; 0: as many as are free, see `threads.py`.
         torch_threads: cores of the gradient learners.
         device: of the gradient learners: cpu, cuda, or auto, a GPU if this process finds one; actions are always
             computed on the CPU.

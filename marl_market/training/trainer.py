@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from marl_market.agents.learning_device import learning_on
 from marl_market.agents.opponents.snapshot_opponents import with_external_opponents
 from marl_market.agents.sampling.sampled_session import SampledSession
 from marl_market.agents.sampling.sampler import Sampler
+from marl_market.cluster.errors import WorkersError, WorkersStoppedError
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.step.step import open_session
@@ -33,6 +35,7 @@ from marl_market.training.metrics import speed_metrics
 from marl_market.training.pretraining import pretrain
 from marl_market.training.progress import Progress, is_compiled
 from marl_market.training.settings import Training, require_whole
+from marl_market.training.threads import describe_cores
 
 if TYPE_CHECKING:
     from marl_market.training.distributed_sampler import DistributedSampler
@@ -88,13 +91,16 @@ class Trainer:
         if not is_compiled(open_session):
             progress.log("compiling the market (once, up to a minute)")
         pretrained = {} if self._is_resumed else self._pretrain()
-        with self._sampling as sampler, interruptible(self._save_if_sampling) as interrupted:
+        with self._sampling as sampler, interruptible(partial(self._save_if_sampling, sampler)) as interrupted:
             progress.log(self._describe(sampler))
             for iteration in range(self._done, self._training.iterations):
                 if interrupted:
                     break
                 begin = time.perf_counter()
-                session = self._sample(sampler, iteration)
+                try:
+                    session = self._sample(sampler, iteration)
+                except WorkersStoppedError:
+                    break
                 sampled = time.perf_counter()
                 with self._saving_on_error():
                     learned = self._learn(session)
@@ -141,6 +147,7 @@ class Trainer:
             training.workers,
             training.address,
             self._opponents,
+            training.worker_timeout,
         )
 
     def _pretrain(self) -> dict[str, float]:
@@ -155,6 +162,9 @@ class Trainer:
         self._is_sampling = True
         try:
             return sampler.sample(iteration)
+        except WorkersError as error:
+            self._save()
+            raise WorkersError(f"{error}; iteration {self._done} is saved: resume={self._folder} goes on") from error
         except BaseException:
             self._save()
             raise
@@ -192,12 +202,14 @@ class Trainer:
     def _describe(self, sampler: Sampler | DistributedSampler) -> str:
         """Return where the run samples and learns."""
         gradients = "" if self._training.device == "cpu" else f", gradients on {self._training.device}"
-        return f"sampling: {sampler.describe()}; learning: this process{gradients}"
+        return f"sampling: {sampler.describe()}; {describe_cores()}; learning: this process{gradients}"
 
-    def _save_if_sampling(self) -> None:
+    def _save_if_sampling(self, sampler: Sampler | DistributedSampler) -> None:
         """Save, unless a learner is in the middle of an update: sampling may take long, and Ray may not survive."""
         if self._is_sampling:
             self._save()
+        if not isinstance(sampler, Sampler):
+            sampler.stop()
 
     def _env_steps(self, iterations: int) -> int:
         return iterations * self._environment.spec.session_steps * self._training.markets

@@ -211,9 +211,17 @@ def test_a_bad_training_value_is_named(field: str, value: object, wanted: str) -
         Training(**{field: value})  # type: ignore[arg-type]
 
 
-def test_threads_are_all_or_as_many_as_there_are() -> None:
+@pytest.mark.parametrize("value", [-1, 0.5, "long", True, float("inf"), float("nan")])
+def test_a_bad_worker_timeout_is_named(value: object) -> None:
+    wanted = rf"training\.worker_timeout is {value!r}; it must be 0 or a number of seconds, 1 or more"
+    with pytest.raises(ValueError, match=wanted):
+        Training(worker_timeout=value)  # type: ignore[arg-type]
+
+
+def test_threads_are_as_many_as_there_are_or_fewer() -> None:
     most = numba.config.NUMBA_NUM_THREADS
-    assert Training(threads=0).threads == most
+    assert 1 <= Training(threads=0).threads <= most  # how many of them: test_threads.py
+    assert Training(threads=most).threads == most
     with pytest.raises(ValueError, match=f"training.threads is {most + 1}; this machine offers up to {most}"):
         Training(threads=most + 1)
 

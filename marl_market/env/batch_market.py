@@ -23,15 +23,8 @@ from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.population.lineup import LineUp, agents_of_lineup, distinct, members_of
 from marl_market.env.population.participation import write_participation
 from marl_market.env.step.context import address
-from marl_market.env.step.faults import place_of_seat, take_fault
-from marl_market.env.step.kernels import (
-    INVALID_ACTIONS,
-    reset_parallel,
-    reset_serial,
-    run,
-    step_parallel,
-    step_serial,
-)
+from marl_market.env.step.faults import places_of_seats, take_fault
+from marl_market.env.step.kernels import INVALID_ACTIONS, reset_parallel, reset_serial, run, step_parallel, step_serial
 from marl_market.env.step.memory import BatchMemory
 from marl_market.env.step.parameters import (
     require_adjustable,
@@ -353,7 +346,8 @@ class BatchMarket:
         memory = self._memory
         fault = run(self.threads, step_serial, step_parallel, self.markets, memory.context, action, num_choices)
         if fault == INVALID_ACTIONS:
-            raise action_error(action, self.num_choices, places=self._places())
+            step = self.environment.spec.session_steps - self._steps_left
+            raise action_error(action, self.num_choices, places=places_of_seats(self.environment, self.external, step))
         if fault:
             self._raise_fault()
         self._steps_left -= 1
@@ -364,11 +358,6 @@ class BatchMarket:
         """Raise the error of the first number that is not finite; the session cannot go on."""
         self._steps_left = 0
         raise take_fault(self.environment, self._memory)
-
-    def _places(self) -> list[str]:
-        """Return the group, seat and step of each external seat, for people."""
-        step = self.environment.spec.session_steps - self._steps_left
-        return [place_of_seat(self.environment, int(seat), step) for seat in self.external]
 
     @exclusive
     def balances(self) -> Balances:

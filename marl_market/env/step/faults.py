@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.interface.finite import first_not_finite
@@ -100,6 +101,11 @@ def place_of_seat(environment: EnvironmentSpec, seat: int, step: int, instrument
     within = "" if instrument is None else f"instrument {instrument}, "
     when = f"step {step}" if step >= 0 else "before the open"
     return f"group {group_of(environment, seat)}, seat {seat}, {within}{when}"
+
+
+def places_of_seats(environment: EnvironmentSpec, seats: NDArray[np.int64], step: int) -> list[str]:
+    """Return the group, number and step of each of these seats, for people."""
+    return [place_of_seat(environment, int(seat), step) for seat in seats]
 
 
 def _observation_name(environment: EnvironmentSpec, offset: int) -> str:

@@ -16,12 +16,14 @@ import pandas as pd
 from marl_market.evaluation.results import Evaluation
 from marl_market.market.tape import Tape
 from marl_market.market.tape_file import load_tape
+from marl_market.market.whole_file import replace_file
 
 METRICS_FILE = "metrics.jsonl"
 TABLE_FILE = "metrics.parquet"
 EVALUATION_FILE = "evaluation.json"
 TAPE_FILE = "tape.npz"
 CONFIG_FILE = "config.yaml"
+CHOICES_FILE = "choices.yaml"
 METADATA_FILE = "metadata.json"
 REPORT_FILE = "report.html"
 
@@ -92,13 +94,6 @@ def write_evaluation(path: Path, evaluation: Evaluation) -> None:
 def write_metadata(path: Path, metadata: Mapping[str, str | float]) -> None:
     """Write `metadata.json` into the run folder `path`; the report keeps their order."""
     replace_file(path / METADATA_FILE, (json.dumps(dict(metadata), indent=2) + "\n").encode())
-
-
-def replace_file(path: Path, content: bytes) -> None:
-    """Make `content` the whole of `path` in one step: a reader sees the old file or the new one, never a part."""
-    part = path.with_name(f"{path.name}.part")
-    part.write_bytes(content)
-    part.replace(path)
 
 
 def _optional(path: Path, read: Callable[[Path], Content]) -> Content | None:

@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from marl_market.market.whole_file import PART_SUFFIX
+from marl_market.reporting.empty_folders import remove_empty
 from marl_market.reporting.run_folder import (
     CHOICES_FILE,
     CONFIG_FILE,
@@ -41,30 +42,19 @@ def locked(folder: Path) -> Iterator[None]:
     finally:
         (folder / LOCK_FILE).unlink(missing_ok=True)
         os.close(descriptor)
+        remove_empty(folder)
 
 
 @contextmanager
 def nothing_left(folder: Path) -> Iterator[None]:
-    """Remove what an error in the context leaves in `folder` beyond what was there, and the folder if it is empty."""
+    """Remove what an error in the context leaves in `folder` beyond what was there."""
     before = set(folder.iterdir())
     try:
         yield
     except BaseException:
         for path in set(folder.iterdir()) - before:
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-        remove_empty(folder)
         raise
-
-
-def remove_empty(folder: Path) -> None:
-    """Remove `folder` if it is empty, and then each of its parents that is, up to the working folder."""
-    here, folder = Path.cwd(), folder.absolute()
-    with suppress(OSError):
-        folder.rmdir()
-        for parent in folder.parents:
-            if here not in parent.parents:
-                return
-            parent.rmdir()
 
 
 def remove_parts(folder: Path) -> None:

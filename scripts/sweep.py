@@ -55,18 +55,26 @@ class Sweep(Callback):
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         """Print how many runs there will be, and turn an interrupt into the end of them all."""
-        hydra = config.hydra
-        if hydra.sweeper._target_ != BASIC:
-            prepare_search(config)
-        self.folder, Sweep.current = Path(str(hydra.sweep.dir)), self
-        self.folder.mkdir(parents=True, exist_ok=True)
+        hydra, folder = config.hydra, Path(str(config.hydra.sweep.dir))
         given = list(hydra.overrides.task)
-        write_new(self.folder / GIVEN_FILE, json.dumps({"overrides": given}))
+        try:
+            if hydra.sweeper._target_ != BASIC:
+                prepare_search(config)
+            folder.mkdir(parents=True, exist_ok=True)
+            write_new(folder / GIVEN_FILE, json.dumps({"overrides": given}))
+        except (OSError, ValueError) as error:
+            sys.exit(f"error: {error}")  # Hydra turns every other error of a callback into a warning.
+        self.folder, Sweep.current = folder, self
         runs, jobs = number_of_runs(config, given), hydra.launcher.get("n_jobs", 1)
-        at_once = min(runs or sys.maxsize, jobs if jobs > 0 else (os.cpu_count() or 1) + 1 + jobs)
+        at_once = min(
+            runs or sys.maxsize,
+            jobs if jobs > 0 else (os.cpu_count() or 1) + 1 + jobs,
+            hydra.sweeper.get("n_jobs") or sys.maxsize,
+        )
         print(f"sweep: {runs or 'several'} runs, {at_once} at once, in {short_path(self.folder)}", flush=True)
-        threading.Thread(target=stop_on_signal, args=(self.folder, threading.Event()), daemon=True).start()
+        # Threads and processes of the sweep inherit the mask, so that this thread alone gets the signals.
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        threading.Thread(target=stop_on_signal, args=(self.folder,), daemon=True).start()
 
 
 def write_new(path: Path, text: str) -> None:
@@ -102,12 +110,11 @@ def number_of_runs(config: DictConfig, given: list[str]) -> int | None:
     return number
 
 
-def stop_on_signal(folder: Path, ended: threading.Event) -> None:
+def stop_on_signal(folder: Path) -> None:
     """Ask the runs of a sweep to end at the first signal, kill them at the second and the sweep at the third."""
     received = 0
-    while not ended.is_set():
-        if signal.sigtimedwait(SIGNALS, POLL) is None:
-            continue
+    while True:
+        signal.sigwait(SIGNALS)
         received += 1
         if received == 1:
             print("interrupted: the runs under way save, evaluate and report; no other begins", flush=True)

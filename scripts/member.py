@@ -21,7 +21,8 @@ GRACE = 10.0
 
 def main() -> None:
     """Train the run that the input describes, and write how it ended to the file that the input names."""
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
+    for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGTERM, signal.SIG_DFL)):
+        signal.signal(number, handler)  # The process that started this one ignores both.
     sys.path[:] = json.loads(sys.stdin.readline())
     given, answer = json.loads(sys.stdin.readline()), Path(json.loads(sys.stdin.readline()))
     threading.Thread(target=end_with_sweep, daemon=True).start()

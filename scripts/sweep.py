@@ -72,9 +72,7 @@ class Sweep(Callback):
             hydra.sweeper.get("n_jobs") or sys.maxsize,
         )
         print(f"sweep: {runs or 'several'} runs, {at_once} at once, in {short_path(self.folder)}", flush=True)
-        # Threads and processes of the sweep inherit the mask, so that this thread alone gets the signals.
-        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-        threading.Thread(target=stop_on_signal, args=(self.folder,), daemon=True).start()
+        stop_on_signal(self.folder)
 
 
 def write_new(path: Path, text: str) -> None:
@@ -112,17 +110,19 @@ def number_of_runs(config: DictConfig, given: list[str]) -> int | None:
 
 def stop_on_signal(folder: Path) -> None:
     """Ask the runs of a sweep to end at the first signal, kill them at the second and the sweep at the third."""
-    received = 0
-    while True:
-        signal.sigwait(SIGNALS)
-        received += 1
-        if received == 1:
-            print("interrupted: the runs under way save, evaluate and report; no other begins", flush=True)
-            (folder / STOP_FILE).write_text("end", encoding="utf-8")
-        elif received == 2:
-            (folder / STOP_FILE).write_text("kill", encoding="utf-8")
-        else:
+    received: list[int] = []
+
+    def receive(number: int, _frame: object) -> None:
+        received.append(number)
+        if len(received) > 2:
             os._exit(INTERRUPTED)
+        if len(received) == 1:
+            # No print: the signal may have come in the middle of one.
+            os.write(1, b"interrupted: the runs under way save, evaluate and report; no other begins\n")
+        (folder / STOP_FILE).write_text("end" if len(received) == 1 else "kill", encoding="utf-8")
+
+    for number in SIGNALS:
+        signal.signal(number, receive)
 
 
 def run_member(config: DictConfig) -> float | None:
@@ -131,6 +131,9 @@ def run_member(config: DictConfig) -> float | None:
     Its end is kept in the folder of the sweep. Raises MemberError if it fails under a sweeper that optimizes: others
     take an error for the end of the sweep.
     """
+    if Sweep.current is None:  # a process of the launcher: the one that began the sweep gets the same signals
+        for each in SIGNALS:
+            signal.signal(each, signal.SIG_IGN)
     hydra = HydraConfig.get()
     folder, number = Path(hydra.sweep.dir), int(hydra.job.num)
     given = json.loads(text_of(folder / GIVEN_FILE) or '{"overrides": []}')["overrides"]
@@ -222,9 +225,12 @@ def text_of(path: Path) -> str:
 @contextmanager
 def summarized() -> Iterator[None]:
     """Print the table of a sweep at the end of the context, if there was one, also after an error."""
+    before = {number: signal.getsignal(number) for number in SIGNALS}
     try:
         yield
     finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
         if Sweep.current and Sweep.current.folder:
             close(Sweep.current.folder)
 

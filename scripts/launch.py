@@ -12,8 +12,10 @@ from typing import Any
 import hydra
 import yaml
 from console import message, short_path
+from hydra.errors import InstantiationException
 from omegaconf import OmegaConf
 from request import Request
+from suggestions import explain, explain_call, options_of
 
 from marl_market.agents.rllib.learners.process import prepare_process
 from marl_market.env.environment import EnvironmentSpec
@@ -92,11 +94,14 @@ def launch(request: Request) -> Outcome:
 
 def begin(request: Request, folder: Path) -> tuple[Trainer, FanOut, ObjectiveSink]:
     """Return the trainer and the sinks of a run, and write its config and choices into `folder` if it is new."""
-    parts = hydra.utils.instantiate(OmegaConf.create(dict(request.config)), _convert_="all")
+    parts = instantiated(request.config)
     _, seed, resume, metric, training, reporting = map(
         parts.pop, ("name", "seed", "resume", "objective", "training", "reporting")
     )
     groups = [group_of(name, seats) for name, seats in parts.pop("population").items()]
+    for key in ("observation", "reward"):
+        if not parts.get(key):
+            raise ValueError(f"{key} is empty; choose one or more: {key}=[{', '.join(options_of(key))}]")
     environment = EnvironmentSpec(parts.pop("market"), groups, **parts)
     prepare_process(training.torch_threads)
     if training.workers:
@@ -114,13 +119,23 @@ def begin(request: Request, folder: Path) -> tuple[Trainer, FanOut, ObjectiveSin
     return trainer, FanOut([*sinks.sinks, objective]), objective
 
 
+def instantiated(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parts of a config; raises ValueError with the config key, and what may have been meant."""
+    try:
+        parts: dict[str, Any] = hydra.utils.instantiate(OmegaConf.create(dict(config)), _convert_="all")
+    except InstantiationException as error:
+        raise ValueError(message(error) + explain(error, config)) from error
+    return parts
+
+
 def group_of(name: str, seats: Mapping[str, Any]) -> Group:
-    """Return a group of the population; its errors begin with its config key."""
+    """Return a group of the population; raises ValueError with its config key, and what may have been meant."""
+    key = f"population.{name}"
     try:
         return Group(name, **seats)
     except (TypeError, ValueError, AttributeError) as error:
-        key = f"population.{name}"
-        raise ValueError(str(error) if key in str(error) else f"{key}: {error}") from error
+        text = str(error) if key in str(error) else f"{key}: {error}"
+        raise ValueError(text + explain_call(Group, key, seats, error)) from error
 
 
 @contextmanager

@@ -25,8 +25,8 @@ from console import message, short_path
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig, OmegaConf, open_dict
-from request import Request, key_of, request_of
+from omegaconf import DictConfig, open_dict
+from request import Request, request_of
 
 from marl_market.reporting.empty_folders import remove_empty
 

@@ -16,7 +16,7 @@ from marl_market.agents.sampling.sampled_session import SampledSession
 from marl_market.agents.sampling.sampler import Sampler
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import EnvironmentSpec
-from marl_market.env.step.kernels import reset_markets
+from marl_market.env.step.step import open_session
 from marl_market.evaluation.metrics import session_metrics
 from marl_market.evaluation.results import Evaluation
 from marl_market.market.seeding import Stream, derive_keys, derive_seeds
@@ -81,7 +81,7 @@ class Trainer:
             return self._run(title, sink, progress)
 
     def _run(self, title: str, sink: Sink, progress: Progress) -> Path:
-        if not is_compiled(reset_markets):
+        if not is_compiled(open_session):
             progress.log("compiling the market (once, up to a minute)")
         pretrained = {} if self._is_resumed else self._pretrain()
         with self._sampling as sampler, interruptible(self._save_if_sampling) as interrupted:
@@ -210,13 +210,13 @@ class Trainer:
         save_checkpoint(self._folder, state)
 
     def _save_and_go_on(self, progress: Progress) -> None:
-        """Save; a disk that does not take it is said and costs no training, since the last checkpoint is still whole."""
+        """Save, or print why not and train on: the last checkpoint is still whole."""
         try:
             self._save()
         except OSError as error:
             progress.log(
-                f"warning: not saved after iteration {self._done} ({error}); the training goes on, and saves again after "
-                f"{self._training.checkpoint_every} more"
+                f"warning: not saved after iteration {self._done} ({error}); the training goes on, and saves again "
+                f"after {self._training.checkpoint_every} more"
             )
 
     def _finish(self, title: str, sink: Sink, progress: Progress) -> Path:

@@ -63,8 +63,8 @@ def test_a_run_leaves_its_folder_and_says_where_the_report_is(train: Callable[..
     assert said.endswith("report: runs/small/report.html\n")
     folder = Path("runs/small")
     assert sorted(path.name for path in folder.iterdir()) == [
-        "checkpoint.pkl", "config.yaml", "evaluation.json", "metadata.json", "metrics.jsonl", "metrics.parquet",
-        "report.html", "tape.npz",
+        "checkpoint.pkl", "choices.yaml", "config.yaml", "evaluation.json", "metadata.json", "metrics.jsonl",
+        "metrics.parquet", "report.html", "tape.npz",
     ]  # fmt: skip
     config = yaml.safe_load((folder / "config.yaml").read_text())
     assert (config["seed"], config["training"]["iterations"], config["reporting"]["wandb"]) == (3, 2, "disabled")
@@ -106,8 +106,14 @@ def test_a_resumed_run_goes_on_in_its_folder_and_keeps_its_config(train: Callabl
             ["+population.noise.agent.no_such=1"],
             "error: population.noise.agent: ZeroIntelligence.__init__() got an unexpected keyword argument 'no_such'",
         ),
-        (["+population.noise.no_such=1"], "error: Group.__init__() got an unexpected keyword argument 'no_such'"),
-        (["+reporting.no_such=1"], "error: open_sinks() got an unexpected keyword argument 'no_such'"),
+        (
+            ["+population.noise.no_such=1"],
+            "error: population.noise: Group.__init__() got an unexpected keyword argument 'no_such'",
+        ),
+        (
+            ["+reporting.no_such=1"],
+            "error: reporting: Reporting.__init__() got an unexpected keyword argument 'no_such'",
+        ),
         (["market.tick_size=0"], "error: market.tick_size is 0; it must be a finite number above zero"),
         (["population.ppo.agent.learning_rate=0"], "error: population.ppo.agent: PPO.learning_rate is 0; it must be"),
         (["training.markets=3"], "error: training.markets is 3; markets go in pairs, so it must be even"),

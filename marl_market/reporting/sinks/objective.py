@@ -28,7 +28,7 @@ class ObjectiveSink(Sink):
         """Keep the value; raises ValueError at the first row if no row and no evaluation will have the metric."""
         first = not self._metrics
         self._metrics.update(metrics)
-        if self._name in metrics:
+        if self._name is not None and self._name in metrics:
             self.value = float(metrics[self._name])
         elif first and self._name and not self._name.startswith(LATE) and self._name not in self._evaluation_names:
             raise ValueError(self._unknown(self._name))

@@ -13,6 +13,13 @@ import hydra._internal.utils
 from hydra.errors import HydraException, InstantiationException
 from omegaconf.errors import OmegaConfBaseException
 
+
+class RunError(RuntimeError):
+    """A run that had begun ended by an error; its text says what is kept and how to go on."""
+
+
+EXPECTED = (HydraException, OmegaConfBaseException, RunError, ValueError, TypeError, OSError)
+"""Errors that are no fault of the program, and are printed in one line."""
 HINT = "(HYDRA_FULL_ERROR=1 prints the traceback)"
 
 
@@ -26,7 +33,7 @@ def plain_errors() -> Iterator[None]:
     """Print an error and exit with status 1, without a traceback unless HYDRA_FULL_ERROR=1."""
     try:
         yield
-    except (HydraException, OmegaConfBaseException, ValueError, TypeError, OSError) as error:
+    except EXPECTED as error:
         if wants_traceback() or isinstance(error, BrokenPipeError):
             raise
         sys.exit(f"error: {message(error)}\n{HINT}")

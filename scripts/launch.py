@@ -11,7 +11,7 @@ from typing import Any
 
 import hydra
 import yaml
-from console import message, short_path
+from console import RunError, message, short_path
 from hydra.errors import InstantiationException
 from omegaconf import OmegaConf
 from request import Request
@@ -32,10 +32,6 @@ from marl_market.training.trainer import Trainer
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 CLOSED = (errno.EROFS, errno.EACCES, errno.EPERM)
-
-
-class RunError(RuntimeError):
-    """A run that had begun ended by an error; its text says what is kept and how to go on."""
 
 
 @dataclass(frozen=True)

@@ -33,12 +33,10 @@ def main() -> None:
 
 def train(given: dict[str, Any]) -> dict[str, Any]:
     """Return how the run ended, whatever it raised."""
-    from console import HINT, message, wants_traceback
-    from hydra.errors import HydraException
-    from omegaconf.errors import OmegaConfBaseException
+    from console import EXPECTED, HINT, message, wants_traceback
 
     try:
-        from launch import RunError, launch
+        from launch import launch
         from request import Request
 
         return launch(Request(**given)).to_dict()
@@ -47,9 +45,7 @@ def train(given: dict[str, Any]) -> dict[str, Any]:
     except SystemExit as stopped:
         return failed(f"the run ended itself by SystemExit({stopped.code!r})")
     except BaseException as error:
-        expected = isinstance(
-            error, HydraException | OmegaConfBaseException | ValueError | TypeError | OSError | RunError
-        )
+        expected = isinstance(error, EXPECTED)
         if wants_traceback() or not expected:
             traceback.print_exc()
         text = message(error) if expected else f"{type(error).__name__}: {message(error)}"

@@ -26,7 +26,10 @@ def test_a_second_process_is_told_the_first_and_gets_the_lock_after_its_death(tm
     )  # fmt: skip
     assert owner.stdout is not None
     assert owner.stdout.readline() == "locked\n"
-    with pytest.raises(RunFolderError, match=rf"being written by process {owner.pid} on {os.uname().nodename}"), locked(folder):
+    with (
+        pytest.raises(RunFolderError, match=rf"being written by process {owner.pid} on {os.uname().nodename}"),
+        locked(folder),
+    ):
         pass
     owner.kill()
     owner.communicate()

@@ -48,9 +48,7 @@ def answer(folder: Path, script: str, *arguments: str) -> tuple[int, str, set[st
         ("report.py", ["--help"], "folder of the run"),
     ],
 )
-def test_the_answer_comes_before_the_slow_imports(
-    tmp_path: Path, script: str, arguments: list[str], said: str
-) -> None:
+def test_the_answer_comes_before_the_slow_imports(tmp_path: Path, script: str, arguments: list[str], said: str) -> None:
     status, text, modules = answer(tmp_path, script, *arguments)
     assert said in text
     assert "Traceback" not in text

@@ -29,9 +29,7 @@ def calibrate(config: DictConfig) -> None:
     """Read, estimate, write, and print the estimates; raises ValueError for a name that is none or is taken."""
     path = ROOT / config.folder / f"{config.name}.yaml"
     if not re.fullmatch(FILE_NAME, str(config.name)):
-        raise ValueError(
-            f"name is {config.name}; it must be a file name of letters, digits, _, . and -, without a path"
-        )
+        raise ValueError(f"name is {config.name}; it must be a file name without a path: letters, digits, _, . and -")
     if path.exists() and not config.overwrite:
         raise ValueError(
             f"name is {config.name}, and {console.short_path(path)} is there already; choose another name, or "

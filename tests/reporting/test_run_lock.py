@@ -52,26 +52,38 @@ def test_a_folder_with_a_run_is_named(tmp_path: Path, name: str) -> None:
 
 def test_an_error_leaves_what_was_there(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").touch()
-    with pytest.raises(KeyError), nothing_left(tmp_path):
-        (tmp_path / "wandb" / "deep").mkdir(parents=True)
-        (tmp_path / "config.yaml").touch()
-        raise KeyError
+
+    def begin() -> None:
+        with nothing_left(tmp_path):
+            (tmp_path / "wandb" / "deep").mkdir(parents=True)
+            (tmp_path / "config.yaml").touch()
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        begin()
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 
 def test_a_file_that_cannot_be_written_stays_as_it_was(tmp_path: Path) -> None:
     path = tmp_path / "state"
     replace_file(path, b"old")
-    with pytest.raises(OSError, match="full"), whole_file(path) as file:
-        file.write(b"half")
-        raise OSError(28, "disk full")
+
+    def write() -> None:
+        with whole_file(path) as file:
+            file.write(b"half")
+            raise OSError(28, "disk full")
+
+    with pytest.raises(OSError, match="full"):
+        write()
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_file_and_its_folder_are_synced_before_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     synced: list[str] = []
-    monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(os.readlink(f"/proc/self/fd/{descriptor}")))
+    monkeypatch.setattr(
+        os, "fsync", lambda descriptor: synced.append(str(Path(f"/proc/self/fd/{descriptor}").readlink()))
+    )
     replace_file(tmp_path / "state", b"new")
     assert len(synced) == 2
     assert synced[0].startswith(f"{tmp_path}/state.")

@@ -149,10 +149,11 @@ def exit_code(folder: Path) -> int:
 
 
 def test_two_runs_of_one_process_keep_to_themselves_and_one_that_fails_says_so(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError), WandbSink(tmp_path / "bad", "offline", "study") as bad:
-        bad.log({"env_steps": 1.0}, 1)
-        with WandbSink(tmp_path / "good", "offline", "study") as good:
-            good.log({"env_steps": 2.0}, 1)
+    bad = WandbSink(tmp_path / "bad", "offline", "study")
+    bad.log({"env_steps": 1.0}, 1)
+    with WandbSink(tmp_path / "good", "offline", "study") as good:
+        good.log({"env_steps": 2.0}, 1)
+    with pytest.raises(RuntimeError), bad:
         raise RuntimeError
     assert [entry["env_steps"] for entry in history(tmp_path / "bad")] == [1]
     assert [entry["env_steps"] for entry in history(tmp_path / "good")] == [2]

@@ -87,12 +87,16 @@ class Trainer:
 
         An interrupt (Ctrl-C) ends the training after a checkpoint; the policies so far are still evaluated.
         """
-        progress = Progress(self._training.iterations, self._env_steps(1) * self._environment.seats)
+        with Progress(self._training.iterations, self._env_steps(1) * self._environment.seats) as progress:
+            return self._run(title, sink, progress)
+
+    def _run(self, title: str, sink: Sink, progress: Progress) -> Path:
         if not is_compiled(open_session):
             progress.log("compiling the market (once, up to a minute)")
         pretrained = {} if self._is_resumed else self._pretrain()
         with self._sampling as sampler, interruptible(partial(self._save_if_sampling, sampler)) as interrupted:
             progress.log(self._describe(sampler))
+            progress.begin(f"iteration {self._done + 1}/{self._training.iterations}")
             for iteration in range(self._done, self._training.iterations):
                 if interrupted:
                     break
@@ -111,14 +115,24 @@ class Trainer:
                 self._warn_of_orders(session, progress)
                 progress.show(self._done, {name: metrics[f"group/{name}/reward"] for name in self._learners})
                 if self._done % self._training.checkpoint_every == 0:
-                    self._save()
+                    self._save_and_go_on(progress)
         self._save()
         if interrupted:
             progress.log(f"interrupted after iteration {self._done} and saved; resume={self._folder} goes on")
         progress.log(
             f"comparing each learner with its untrained policy over {self._training.evaluation_seeds} sessions"
         )
-        return self._finish(title, sink)
+        return self._finish(title, sink, progress)
+
+    @property
+    def done(self) -> int:
+        """Return the number of iterations that it has trained for."""
+        return self._done
+
+    @property
+    def learning_groups(self) -> list[str]:
+        """Return the names of the groups that learn."""
+        return list(self._learners)
 
     def policies(self) -> dict[str, Policy]:
         """Return the current policy of each learning group and the last snapshot of each opponent, by group name."""
@@ -244,9 +258,19 @@ class Trainer:
                 self._warned.add(group)
                 progress.log(f"warning: {text}")
 
-    def _finish(self, title: str, sink: Sink) -> Path:
+    def _save_and_go_on(self, progress: Progress) -> None:
+        """Save, or print why not and train on: the last checkpoint is still whole."""
+        try:
+            self._save()
+        except OSError as error:
+            progress.log(
+                f"warning: not saved after iteration {self._done} ({error}); the training goes on, and saves again "
+                f"after {self._training.checkpoint_every} more"
+            )
+
+    def _finish(self, title: str, sink: Sink, progress: Progress) -> Path:
         """Evaluate and write the report."""
-        evaluation = self._evaluate()
+        evaluation = self._evaluate(progress)
         made = {
             "markets": self._training.markets,
             "seats_a_market": self._environment.seats,
@@ -259,10 +283,10 @@ class Trainer:
         sink.finish(evaluation, report)
         return report
 
-    def _evaluate(self) -> Evaluation:
+    def _evaluate(self, progress: Progress) -> Evaluation:
         seeds = derive_keys(self._seed, Stream.EVALUATION, count=self._training.evaluation_seeds).tolist()
         evaluation, tape = evaluate_training(
-            self._environment, self._untrained, self.policies(), seeds, self._training.threads
+            self._environment, self._untrained, self.policies(), seeds, self._training.threads, progress.evaluated
         )
         write_evaluation(self._folder, evaluation)
         save_tape(self._folder / TAPE_FILE, tape)

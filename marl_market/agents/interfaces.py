@@ -39,6 +39,19 @@ class MarketShard(NamedTuple):
         return f"markets {self.start} to {self.stop - 1}"
 
 
+class RunLength(NamedTuple):
+    """The length of a run: `iterations` sessions of `session_steps` steps in each of `markets` markets."""
+
+    iterations: int
+    markets: int
+    session_steps: int
+
+    @property
+    def env_steps(self) -> int:
+        """Return the number of market steps of the run."""
+        return self.iterations * self.markets * self.session_steps
+
+
 class Actor(Protocol):
     """A function from observations to actions outside the compiled step.
 
@@ -133,6 +146,18 @@ class Learner(EpisodeActor, Protocol):
         """Begin from what was learned in a state of `get_state`, with another optimizer and other settings.
 
         Raises ConfigError, naming both sizes, for networks of another shape and the state of another kind of learner.
+        """
+
+
+@runtime_checkable
+class RunLearner(Learner, Protocol):
+    """A learner that has to know how long it will learn."""
+
+    def begin_run(self, run: RunLength) -> None:
+        """Take the length of the run, for schedules over fractions of it.
+
+        Raises ConfigError for settings with which it cannot learn, and warns of those with which it will not in a run
+        of this length.
         """
 
 

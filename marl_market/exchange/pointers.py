@@ -33,6 +33,18 @@ def floats_at(_typing_context, address):  # type: ignore[no-untyped-def]
     )
 
 
+WORDS = types.CPointer(types.int32)
+"""A pointer to the same numbers as whole numbers of 32 bits."""
+
+
+@intrinsic
+def words_at(_typing_context, address):  # type: ignore[no-untyped-def]
+    """Return the pointer to the numbers of 32 bits at an address."""
+    return WORDS(types.int64), lambda _context, builder, _signature, arguments: builder.inttoptr(
+        arguments[0], ir.IntType(32).as_pointer()
+    )
+
+
 def generate_float_copy(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
     """Emit the copy of `count` numbers."""
     target, source, count = arguments

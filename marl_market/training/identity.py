@@ -20,6 +20,7 @@ MAY_CHANGE = {
     "training.evaluation_seeds",
     "training.workers",
     "training.address",
+    "training.worker_timeout",
     "training.device",
     "market.provenance",
 }

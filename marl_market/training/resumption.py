@@ -88,8 +88,8 @@ def restore(
     state = load_checkpoint(folder)
     with _fitting(path, "identity"):
         require_same_run(folder, dict(state["identity"]), identity)
-    with _fitting(path, "done"):
-        done, _ = int(state["done"]), float(state["seconds"])
+    with _fitting(path, "progress"):
+        done, _, _ = int(state["done"]), float(state["seconds"]), dict(state["init_from"])
     if done > iterations:
         raise CheckpointError(
             f"resume is {folder}, and its run has done {done} iterations; training.iterations is {iterations}; it must "

@@ -6,6 +6,7 @@ share is copied first, so that only the given markets change.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import fields
 
@@ -34,27 +35,37 @@ def write_parameters(
 ) -> None:
     """Write the parameters of a group's agent in an instrument into `params[rows]`; weights stay.
 
-    Raises ValueError for too many parameters.
+    Raises ValueError for too many parameters, and for one that is not finite.
     """
     action = environment.single_action_of(group)
     values = action.parameters(spec) if agent.traits.observes else agent.parameters(spec, group.count)
     write_values(group.name, values, params, rows)
     timing = timing_parameters(action, environment.timing, spec)
+    require_finite("timing", timing)
     params["timing_value"][rows, : len(timing)] = timing
     for i, (name, part) in enumerate(environment.reward.items()):
         reward = part.parameters(spec)
         if len(reward) > REWARD_VALUES:
-            raise ValueError(f"reward.{name} has {len(reward)} parameters, at most {REWARD_VALUES}")
+            raise ValueError(f"reward.{name} has {len(reward)} parameters, at most {REWARD_VALUES} (REWARD_VALUES)")
+        require_finite(f"reward.{name}", reward)
         params["reward_value"][rows, i, : len(reward)] = reward
 
 
 def write_values(
     group: str, values: Sequence[float], params: NDArray[np.void], rows: slice | NDArray[np.integer]
 ) -> None:
-    """Write params.value of a group; raises ValueError for too many values."""
+    """Write params.value of a group; raises ValueError for too many values, and for one that is not finite."""
     if len(values) > PARAM_VALUES:
-        raise ValueError(f"population.{group} has {len(values)} parameters, at most {PARAM_VALUES}")
+        raise ValueError(f"population.{group} has {len(values)} parameters, at most {PARAM_VALUES} (PARAM_VALUES)")
+    require_finite(f"population.{group}", values)
     params["value"][rows, : len(values)] = values
+
+
+def require_finite(name: str, values: Sequence[float]) -> None:
+    """Raise ValueError, naming the first parameter that is not finite."""
+    for index, value in enumerate(values):
+        if not math.isfinite(value):
+            raise ValueError(f"parameter {index} of {name} is {value}; it must be finite")
 
 
 def separate_rows(

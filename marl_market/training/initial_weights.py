@@ -14,8 +14,8 @@ def load_initial_weights(source: str, learners: Mapping[str, Learner]) -> dict[s
     """Let learners begin from the checkpoint of another run; return what each of them began from, by group name.
 
     `source` is a run folder or its checkpoint, for all groups of equal names, or that and ":group", for the group of
-    that name, or for the only learner if it has another name. Optimizers and counters start anew. Raises CheckpointError for
-    a missing or broken checkpoint, and ConfigError where no group fits, or networks differ in size.
+    that name, or for the only learner if it has another name. Optimizers and counters start anew. Raises
+    CheckpointError for a missing or broken checkpoint, and ConfigError where no group fits, or networks differ in size.
     """
     folder, group = _split(source)
     state = load_checkpoint(folder)

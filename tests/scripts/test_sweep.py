@@ -76,7 +76,7 @@ def test_no_kind_of_failure_loses_another_run(tmp_path: Path, sweep: Sweep, laun
         "file": "No such file or directory: 'no_such_file'",
     }
     status, said = sweep(
-        launcher, f"population.noise.agent._target_={FAULTY}", "reporting.wandb=offline",
+        launcher, f"population.noise.agent._target_={FAULTY}", "allow_targets=[tests]", "reporting.wandb=offline",
         f"+population.noise.agent.fault={','.join(faults)},none", "seed=-1,1",
     )  # fmt: skip
     assert status == 1, said

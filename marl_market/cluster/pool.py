@@ -117,8 +117,8 @@ class WorkerPool:
         if self._address == "local" or all(self._ask("asks_token")):
             return ""
         return (
-            f"\nwarning: the Ray at {self._address!r} asks for no token: any machine that reaches its ports can run programs on "
-            "it; docs/cluster.md says how to close it"
+            f"\nwarning: the Ray at {self._address!r} asks for no token: any machine that reaches its ports can run "
+            "programs on it; docs/cluster.md says how to close it"
         )
 
     def _start(self, index: int) -> WatchedWorker:

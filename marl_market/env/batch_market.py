@@ -25,7 +25,14 @@ from marl_market.env.population.lineup import LineUp, agents_of_lineup, distinct
 from marl_market.env.population.participation import write_participation
 from marl_market.env.step.context import STEP_CONTEXT, address
 from marl_market.env.step.fundamental import FundamentalPaths
-from marl_market.env.step.kernels import reset_markets, stages_of, step_parallel, step_serial, unwrap_kernel_error
+from marl_market.env.step.kernels import (
+    reset_parallel,
+    reset_serial,
+    run_kernel,
+    stages_of,
+    step_parallel,
+    step_serial,
+)
 from marl_market.env.step.parameters import (
     require_adjustable,
     separate_rows,
@@ -33,7 +40,12 @@ from marl_market.env.step.parameters import (
     write_spec,
     write_values,
 )
-from marl_market.env.step.setup import external_seats, num_choices_of_seats, observation_parts, seat_agents
+from marl_market.env.step.setup import (
+    external_seats,
+    num_choices_of_seats,
+    observation_parts,
+    seat_agents,
+)
 from marl_market.exchange.latency import connect
 from marl_market.exchange.setup import allocate_instruments
 from marl_market.market.seeding import Stream, derive_keys
@@ -97,18 +109,18 @@ class BatchMarket:
     def __init__(
         self, environment: EnvironmentSpec, markets: int, threads: int = 1, records_tape: bool = False
     ) -> None:
-        """Allocate and fill `markets` markets; `threads` above one divides them among cores."""
+        """Allocate and fill `markets` markets; `threads` above one divides them among cores, unless it is debugged."""
         if markets < 1:
             raise ValueError(f"markets is {markets}; a batch has one or more")
         if not 1 <= threads <= numba.config.NUMBA_NUM_THREADS:
             raise ValueError(f"threads is {threads}; this machine offers 1 to {numba.config.NUMBA_NUM_THREADS}")
         self.environment = environment
-        self.threads = threads
+        self.threads = 1 if environment.debug else threads
         self.instruments = allocate_instruments(environment.spec, markets, environment.seats, AGENT)
         self.markets = self.instruments[0]
         self.connections = connect(self.instruments.reshape(-1), environment.latencies, environment.spec.step_ns)
         self._parts = observation_parts(environment)
-        scores = [(part.reward.address, part.weight) for part in environment.reward.values()]
+        scores = [(part.reward.address_in(environment.debug), part.weight) for part in environment.reward.values()]
         self._reward_parts = np.array(scores, REWARD_PART)
         self._reward = np.zeros((markets, environment.seats), np.float32)
         self.active, self._terminated = np.zeros((2, markets, environment.seats), np.bool_)
@@ -265,11 +277,9 @@ class BatchMarket:
                     )
         for paths in self._paths:
             paths.draw(seeds)
-        numba.set_num_threads(self.threads)
-        try:
-            reset_markets(self.markets, self._context)
-        except SystemError as failure:
-            raise unwrap_kernel_error(failure) from None
+        if self.threads > 1:
+            numba.set_num_threads(self.threads)
+        run_kernel(reset_serial if self.threads == 1 else reset_parallel, self.markets, self._context)
         self._steps_left = spec.session_steps
         return self.observation
 
@@ -293,12 +303,8 @@ class BatchMarket:
         kernel = step_serial if self.threads == 1 else step_parallel
         if self.threads > 1:
             numba.set_num_threads(self.threads)
-        try:
-            num_choices = NO_CHOICES if self.num_choices is None else self.num_choices
-            played = kernel(self.markets, self._context, action, num_choices)
-        except SystemError as failure:
-            raise unwrap_kernel_error(failure) from None
-        if not played:
+        num_choices = NO_CHOICES if self.num_choices is None else self.num_choices
+        if not run_kernel(kernel, self.markets, self._context, action, num_choices):
             raise action_error(action, self.num_choices)
         self._steps_left -= 1
         return Step(self.observation, self._reward, self._terminated, self._steps_left == 0, self.active)

@@ -38,6 +38,7 @@ class EnvironmentSpec:
         action: action scheme of groups without one of their own.
         reward: parts of a reward by name; the reward is their weighted sum.
         timing: decision timing: the steps in which an agent that has acted acts again.
+        debug: whether traders and schemes run uncompiled, and markets in one thread: `print` and pdb work in them then.
     """
 
     spec: MarketSpec
@@ -46,6 +47,7 @@ class EnvironmentSpec:
     action: ActionScheme
     reward: Mapping[str, RewardScheme]
     timing: TimingScheme = field(default_factory=EveryStep)
+    debug: bool = False
 
     def __post_init__(self) -> None:
         if not self.groups:

@@ -81,6 +81,12 @@ class View:
             raise TypeError(f"the field {name!r} is no number: it cannot be set as a whole")
         self.record[name] = np.asarray(value).astype(dtype)
 
+    def __getitem__(self, name: str) -> Any:
+        return getattr(self, name)
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        setattr(self, name, value)
+
     def __dir__(self) -> list[str]:
         return list(self.record.dtype.names)
 

@@ -27,7 +27,7 @@ from marl_market.reporting.run_folder import TAPE_FILE, write_evaluation, write_
 from marl_market.reporting.sinks.sink import Sink
 from marl_market.training.checkpoint import identity_of, load_checkpoint, require_same_run, save_checkpoint
 from marl_market.training.evaluation import evaluate_training
-from marl_market.training.interrupt import interruptible
+from marl_market.training.interrupt import Interrupts
 from marl_market.training.metrics import speed_metrics
 from marl_market.training.pretraining import pretrain
 from marl_market.training.progress import Progress, is_compiled
@@ -57,6 +57,7 @@ class Trainer:
         self._is_resumed = False
         self._is_sampling = False
         self._done = 0
+        self._saved: int | None = None
         self._seconds = 0.0
 
     def resume(self) -> None:
@@ -70,18 +71,24 @@ class Trainer:
             learner.set_state(state["learners"][name])
         self._opponents.set_state(state["opponents"])
         self._done, self._seconds = state["done"], state["seconds"]
+        self._saved = self._done
         self._is_resumed = True
 
     def run(self, title: str, sink: Sink) -> Path:
         """Train, evaluate and write the report; return its path.
 
-        An interrupt (Ctrl-C) ends the training after a checkpoint; the policies so far are still evaluated.
+        An interrupt (Ctrl-C) ends the training after a checkpoint; the policies so far are still evaluated. See
+        `marl_market.training.interrupt`.
         """
+        with Interrupts(self._save_if_sampling, self._safe) as interrupts:
+            return self._run(title, sink, interrupts)
+
+    def _run(self, title: str, sink: Sink, interrupts: Interrupts) -> Path:
         progress = Progress(self._training.iterations, self._env_steps(1) * self._environment.seats)
         if not is_compiled(reset_serial if self._training.threads == 1 else reset_parallel):
             progress.log("compiling the market (once, up to a minute)")
         pretrained = {} if self._is_resumed else self._pretrain()
-        with self._sampling as sampler, interruptible(self._save_if_sampling) as interrupted:
+        with self._sampling as sampler, interrupts.deferred() as interrupted:
             progress.log(self._describe(sampler))
             for iteration in range(self._done, self._training.iterations):
                 if interrupted:
@@ -97,7 +104,7 @@ class Trainer:
                 progress.show(self._done, {name: metrics[f"group/{name}/reward"] for name in self._learners})
                 if self._done % self._training.checkpoint_every == 0:
                     self._save()
-        self._save()
+            self._save()
         if interrupted:
             progress.log(f"interrupted after iteration {self._done} and saved; resume={self._folder} goes on")
         progress.log(
@@ -182,6 +189,12 @@ class Trainer:
         if self._is_sampling:
             self._save()
 
+    def _safe(self) -> str:
+        """Return in words which state of the run is on disk."""
+        if self._saved is None:
+            return "nothing of the run is saved yet"
+        return f"iteration {self._saved} is saved; resume={self._folder} goes on"
+
     def _env_steps(self, iterations: int) -> int:
         return iterations * self._environment.spec.session_steps * self._training.markets
 
@@ -194,6 +207,7 @@ class Trainer:
             "opponents": self._opponents.get_state(),
         }
         save_checkpoint(self._folder, state)
+        self._saved = state["done"]
 
     def _finish(self, title: str, sink: Sink) -> Path:
         """Evaluate and write the report."""

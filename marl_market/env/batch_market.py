@@ -10,8 +10,9 @@ batch, on any number of threads.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numba
 import numpy as np
@@ -19,20 +20,11 @@ from numpy.typing import NDArray
 
 from marl_market.env.actions.validation import NO_CHOICES, ActionError, action_error
 from marl_market.env.environment import EnvironmentSpec
-from marl_market.env.interface.records import AGENT, TAPE_ROW
-from marl_market.env.interface.signatures import REWARD_PART
 from marl_market.env.population.lineup import LineUp, agents_of_lineup, distinct, members_of
 from marl_market.env.population.participation import write_participation
-from marl_market.env.step.context import STEP_CONTEXT, address
-from marl_market.env.step.fundamental import FundamentalPaths
-from marl_market.env.step.kernels import (
-    reset_parallel,
-    reset_serial,
-    run_kernel,
-    stages_of,
-    step_parallel,
-    step_serial,
-)
+from marl_market.env.step.context import address
+from marl_market.env.step.kernels import reset_parallel, reset_serial, run, step_parallel, step_serial
+from marl_market.env.step.memory import BatchMemory
 from marl_market.env.step.parameters import (
     require_adjustable,
     separate_rows,
@@ -40,14 +32,12 @@ from marl_market.env.step.parameters import (
     write_spec,
     write_values,
 )
-from marl_market.env.step.setup import (
-    external_seats,
-    num_choices_of_seats,
-    observation_parts,
-    seat_agents,
-)
-from marl_market.exchange.latency import connect
-from marl_market.exchange.setup import allocate_instruments
+from marl_market.env.step.session_state import SessionState
+from marl_market.env.step.setup import external_seats, num_choices_of_seats
+from marl_market.env.step.state import transfer_markets
+from marl_market.exchange.exclusive import exclusive
+from marl_market.exchange.latency import Connections
+from marl_market.exchange.state import LOAD, MEASURE, SAVE
 from marl_market.market.seeding import Stream, derive_keys
 from marl_market.market.spec import MarketSpec
 from marl_market.market.validation import require
@@ -89,19 +79,23 @@ class Balances(NamedTuple):
 class BatchMarket:
     """B markets of one environment in lock-step.
 
+    A batch can be copied, deep-copied and pickled, and continues independently in a forked process. Methods raise
+    RuntimeError while another thread uses the same batch.
+
     Attributes:
         environment: the description of each market.
+        threads: cores among which the markets are divided.
         instruments: (instruments, B) market records, see `marl_market.exchange.records`.
         markets: (B,) records of the market's own instrument, the first.
         connections: delays between seats and venues, see `marl_market.exchange.latency`; None without latency.
         members: by group name, its agents with their markets and PARAMS rows, see `set_lineup`.
-        params: PARAMS records.
         external: (E,) seats with an external agent in any market of the line-up, ascending.
         num_choices: (E, action size) number of choices of each value of an action, 0 if continuous; None if all are.
         mask: (B, E, choices) uint8, legal choices of each external seat's discrete action: those of its first value,
             then those of the next, zeros behind the last; overwritten by each reset and step, empty without masks.
         observation: (B, E, observation size) float32, the latest of external seats; overwritten likewise.
         active: (B, seats) bool, see `Step`; overwritten likewise.
+        in_use: held while a thread uses the batch.
         tape: (session steps, B) TAPE_ROW records of the first instrument, row t written by step t; of size 0 unless the
             batch `records_tape`, or a group's `session_reward` needs it.
     """
@@ -116,29 +110,109 @@ class BatchMarket:
             raise ValueError(f"threads is {threads}; this machine offers 1 to {numba.config.NUMBA_NUM_THREADS}")
         self.environment = environment
         self.threads = 1 if environment.debug else threads
-        self.instruments = allocate_instruments(environment.spec, markets, environment.seats, AGENT)
-        self.markets = self.instruments[0]
-        self.connections = connect(self.instruments.reshape(-1), environment.latencies, environment.spec.step_ns)
-        self._parts = observation_parts(environment)
-        scores = [(part.reward.address_in(environment.debug), part.weight) for part in environment.reward.values()]
-        self._reward_parts = np.array(scores, REWARD_PART)
-        self._reward = np.zeros((markets, environment.seats), np.float32)
-        self.active, self._terminated = np.zeros((2, markets, environment.seats), np.bool_)
         records_tape |= any(group.session_reward is not None for group in environment.groups)
-        self.tape = np.zeros((environment.spec.session_steps if records_tape else 0, markets), TAPE_ROW)
+        self._memory = BatchMemory(environment, markets, records_tape)
         self._steps_left = 0
-        # Of every instrument: the market's, its seats' and their connections'; then one a seat for its participation.
-        count = len(self.instruments) * (1 + 2 * environment.seats) + environment.seats
-        self._keys = np.zeros((markets, count), np.uint64)
-        self._prices = np.array([instrument.initial_price_ticks for instrument in environment.spec.instruments])
-        self._specs = np.full(markets, environment.spec, np.object_)
+        self._specs = (environment.spec,) * markets
+        self.in_use = threading.Lock()
         self.set_lineup([{}] * markets)
+
+    @property
+    def instruments(self) -> NDArray[np.void]:
+        """Return the market records of all instruments."""
+        return self._memory.instruments
+
+    @property
+    def markets(self) -> NDArray[np.void]:
+        """Return the records of the markets' own instrument."""
+        return self._memory.markets
+
+    @property
+    def connections(self) -> Connections | None:
+        """Return the delays between seats and venues."""
+        return self._memory.connections
+
+    @property
+    def tape(self) -> NDArray[np.void]:
+        """Return the tape of the session."""
+        return self._memory.tape
+
+    @property
+    def observation(self) -> NDArray[np.float32]:
+        """Return the latest observations."""
+        return self._memory.outputs.observation
+
+    @property
+    def mask(self) -> NDArray[np.uint8]:
+        """Return the latest masks."""
+        return self._memory.outputs.mask
+
+    @property
+    def active(self) -> NDArray[np.bool_]:
+        """Return the seats that act in the next step."""
+        return self._memory.outputs.active
+
+    @property
+    def params(self) -> NDArray[np.void]:
+        """Return the PARAMS records, to be written to."""
+        return self._memory.params
 
     @property
     def param_rows(self) -> dict[str, slice]:
         """Return the PARAMS rows of each group in the first instrument, those of its members in turn."""
         return {name: slice(members[0].rows.start, members[-1].rows.stop) for name, members in self.members.items()}
 
+    @exclusive
+    def get_state(self) -> SessionState:
+        """Return the state of the session: markets, agents' memories and the last results.
+
+        The agents themselves, their parameters and the random numbers of later sessions are not part of it.
+        """
+        starts = np.zeros(self.markets.size + 1, np.int64)
+        content = np.empty(transfer_markets(MEASURE, 0, starts, self.markets, self._memory.context), np.uint8)
+        transfer_markets(SAVE, address(content), starts, self.markets, self._memory.context)
+        content.flags.writeable = False
+        return SessionState(self._memory.layout, self._specs, content, starts, self._steps_left)
+
+    @exclusive
+    def set_state(self, state: SessionState) -> None:
+        """Continue from a state of a batch of the same environment and as many markets.
+
+        Raises ValueError, before anything is changed, for a state of other sizes or another number of markets.
+        """
+        if state.layout != self._memory.layout or len(state) != self.markets.size:
+            raise ValueError(
+                f"state is of {len(state)} markets with sizes {state.layout}; it must be of {self.markets.size} "
+                f"with {self._memory.layout}"
+            )
+        if state.specs != self._specs:
+            for spec, own in distinct(state.specs):
+                self._set_spec(own, spec)
+        transfer_markets(LOAD, address(state.content), state.starts, self.markets, self._memory.context)
+        self._steps_left = state.steps_left
+
+    @exclusive
+    def clone(self) -> Self:
+        """Return an independent batch in the same state, with the same agents and parameters."""
+        batch = object.__new__(type(self))
+        batch.__dict__.update(self.__dict__)
+        batch.in_use = threading.Lock()
+        batch._memory = self._memory.copy()
+        return batch
+
+    __copy__ = clone
+
+    def __deepcopy__(self, _memo: dict[int, Any]) -> Self:
+        return self.clone()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        built = self.environment, self.markets.size, self.threads, self.tape.size > 0
+        # Rows apart from those of the line-up are of markets whose parameters were set.
+        rows = self.instruments["seat"]["agent"]["params_row"].copy()
+        params = self._memory.shared_params()
+        return _restore, (type(self), built, self._agents, params, rows, self.get_state())
+
+    @exclusive
     def set_lineup(self, lineup: LineUp) -> None:
         """Let other agents play in the groups, from the next reset on, which must follow.
 
@@ -153,18 +227,15 @@ class BatchMarket:
         self._agents = agents_of_lineup(environment.groups, lineup, markets)
         self.members = members_of(environment.groups, self._agents)
         self.external = external_seats(environment, self._agents)
-        self.params = seat_agents(environment, self.instruments, self.members, self.external)
-        self._provide_privileges()
+        self._memory.seat(self.members, self.external, self._write_privileges())
         self.num_choices = num_choices_of_seats(environment, self.external)
-        self.observation = np.zeros((markets, self.external.size, environment.observation_size), np.float32)
-        self.mask = np.zeros((markets, self.external.size, environment.mask_size), np.uint8)
         self._action_shape = (markets, self.external.size, environment.action_size)
         self._steps_left = 0
         for spec, own in distinct(self._specs):
             if spec is not environment.spec:
-                self.set_spec(own, spec)
-        self._context = self._make_context()
+                self._set_spec(own, spec)
 
+    @exclusive
     def set_spec(self, markets: Sequence[int] | NDArray[np.integer], spec: MarketSpec) -> None:
         """Set fees, rules, credit and order flow of some markets, from the next step or reset on.
 
@@ -173,14 +244,16 @@ class BatchMarket:
         several instruments for another credit.
         """
         require_adjustable(self.environment.spec, spec)
-        indices = self._market_indices(markets)
+        self._set_spec(self._market_indices(markets), spec)
+
+    def _set_spec(self, indices: NDArray[np.int64], spec: MarketSpec) -> None:
         if self._steps_left > 0 and len(self.instruments) > 1:
             credit = [instrument.credit for instrument in spec.instruments]
-            for current in self._specs[indices]:
+            for current in (self._specs[market_index] for market_index in indices):
                 now = [instrument.credit for instrument in current.instruments]
                 require(credit == now, "market.credit", credit, f"{now} until the next reset")
-        for market_index in indices:
-            self._specs[market_index] = spec
+        specs = dict.fromkeys(indices.tolist(), spec)
+        self._specs = tuple(specs.get(market_index, now) for market_index, now in enumerate(self._specs))
         write_spec(self.instruments, spec, indices)
         for group, agents in zip(self.environment.groups, self._agents[indices].T, strict=True):
             for agent, own in distinct(agents):
@@ -188,6 +261,7 @@ class BatchMarket:
                     rows = self._separate_rows(group.name, indices[own], k)
                     write_parameters(self.environment, group, agent, instrument, self.params, rows)
 
+    @exclusive
     def set_params(
         self, group: str, markets: Sequence[int] | NDArray[np.integer], values: Sequence[float], instrument: int = 0
     ) -> None:
@@ -208,65 +282,27 @@ class BatchMarket:
     def _separate_rows(self, group: str, markets: NDArray[np.int64], instrument: int) -> NDArray[np.int64]:
         """Return the PARAMS rows of a group in some markets, after copying those that other markets share."""
         params_row = self.instruments["seat"]["agent"]["params_row"][instrument][:, self.environment.seats_of(group)]
-        self.params, rows = separate_rows(self.params, params_row, markets)
-        self._context["params"], self._context["params_count"] = address(self.params), self.params.size
+        params, rows = separate_rows(self.params, params_row, markets)
+        self._memory.set_params(params)
         return rows
 
-    def _provide_privileges(self) -> None:
-        """Keep the public history and the fundamental value of the markets whose agents or observations need them."""
+    def _write_privileges(self) -> bool:
+        """Let markets keep the history that agents or observations need; return whether agents need paths."""
         observed = any(part.tracks_history for part in self.environment.observation.values())
         traits = [[agent.traits for agent in agents] for agents in self._agents]
         self.instruments["public"]["tracks_history"] = [
             observed or any("events" in each.privileges for each in market) for market in traits
         ]
-        needs_path = any(
-            "fundamental" in each.privileges or each.moves_fundamental for market in traits for each in market
-        )
-        self._paths = [
-            FundamentalPaths(self.environment.spec, k, needs_path, records)
-            for k, records in enumerate(self.instruments)
-        ]
+        return any("fundamental" in each.privileges or each.moves_fundamental for market in traits for each in market)
 
-    def _make_context(self) -> NDArray[np.void]:
-        """Return the one STEP_CONTEXT of this batch, which holds the addresses of its arrays."""
-        context = np.zeros(1, STEP_CONTEXT)
-        context["step_ns"], context["warmup_steps"] = self.environment.spec.step_ns, self.environment.spec.warmup_steps
-        context["seats"], context["external"] = self.environment.seats, self.external.size
-        context["observation_size"], context["mask_size"] = (
-            self.environment.observation_size,
-            self.environment.mask_size,
-        )
-        context["instrument_size"] = self.environment.observation_size // len(self.instruments)
-        context["part_count"], context["reward_count"] = self._parts.size, self._reward_parts.size
-        context["key_count"] = self._keys.shape[1]
-        context["own_parts"] = np.count_nonzero(self._parts["shared"] == 0)
-        context["markets"] = self.markets.size
-        context["params_count"], context["action_size"] = self.params.size, self.environment.action_size
-        for name, array in (
-            ("parts", self._parts),
-            ("rewards", self._reward_parts),
-            ("params", self.params),
-            ("observation", self.observation),
-            ("mask", self.mask),
-            ("reward", self._reward),
-            ("active", self.active),
-            ("terminated", self._terminated),
-            ("keys", self._keys),
-            ("prices", self._prices),
-        ):
-            context[name] = address(array)
-        if self.tape.size:
-            context["tape"] = address(self.tape)
-        for name, stage in stages_of(self.markets.dtype).items():
-            context[name] = stage.address
-        return context
-
+    @exclusive
     def reset(self, seeds: Sequence[int] | NDArray[np.integer]) -> NDArray[np.float32]:
         """Open every market, market i from `seeds[i]`, warm it up, and return the first observation."""
         if len(seeds) != self.markets.size:
             raise ValueError(f"seeds has {len(seeds)} entries; {self.markets.size} markets need one each")
-        spec, keys = self.environment.spec, self._keys
-        keys[:] = [derive_keys(seed, Stream.SESSION, count=keys.shape[1]) for seed in seeds]
+        spec, count = self.environment.spec, self._memory.key_count
+        keys = np.array([derive_keys(seed, Stream.SESSION, count=count) for seed in seeds])
+        self._memory.context["keys"] = address(keys)
         participation_keys = keys[:, -self.environment.seats :]
         for group in self.environment.groups:
             if group.participation is not None:
@@ -275,14 +311,14 @@ class BatchMarket:
                     write_participation(
                         group.participation, participation_keys[:, seats], records["seat"][:, seats], spec.session_steps
                     )
-        for paths in self._paths:
+        for paths in self._memory.paths:
             paths.draw(seeds)
-        if self.threads > 1:
-            numba.set_num_threads(self.threads)
-        run_kernel(reset_serial if self.threads == 1 else reset_parallel, self.markets, self._context)
+        self._memory.outputs.clear()
+        run(self.threads, reset_serial, reset_parallel, self.markets, self._memory.context)
         self._steps_left = spec.session_steps
         return self.observation
 
+    @exclusive
     def step(self, action: NDArray[np.float32]) -> Step:
         """Step all markets with `action` `(markets, external seats, action size)`.
 
@@ -300,15 +336,15 @@ class BatchMarket:
             )
         if not action.flags.carray:  # another layout, or read-only memory, would compile another kernel
             action = action.copy(order="C")
-        kernel = step_serial if self.threads == 1 else step_parallel
-        if self.threads > 1:
-            numba.set_num_threads(self.threads)
         num_choices = NO_CHOICES if self.num_choices is None else self.num_choices
-        if not run_kernel(kernel, self.markets, self._context, action, num_choices):
+        played = run(self.threads, step_serial, step_parallel, self.markets, self._memory.context, action, num_choices)
+        if not played:
             raise action_error(action, self.num_choices)
         self._steps_left -= 1
-        return Step(self.observation, self._reward, self._terminated, self._steps_left == 0, self.active)
+        outputs, over = self._memory.outputs, self._steps_left == 0
+        return Step(outputs.observation, outputs.reward, outputs.terminated, over, outputs.active)
 
+    @exclusive
     def balances(self) -> Balances:
         """Return the results of every seat in the session so far, over all instruments."""
         account, public = self.instruments["seat"]["account"][..., : self.environment.seats], self.instruments["public"]
@@ -319,6 +355,7 @@ class BatchMarket:
             trades=account["trades"].sum(0),
         )
 
+    @exclusive
     def conservation_errors(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return the sums over seats that must be zero in each market: of positions, and of cash plus the venue's fees.
 
@@ -327,3 +364,21 @@ class BatchMarket:
         account = self.instruments["seat"]["account"]
         money = account["cash"].sum(-1) + self.instruments["fees_collected"]
         return np.abs(account["position"].sum(-1)).max(0), money.sum(0)
+
+
+def _restore(
+    kind: type[BatchMarket],
+    built: tuple[Any, ...],
+    agents: NDArray[np.object_],
+    params: NDArray[np.void],
+    params_row: NDArray[np.int32],
+    state: SessionState,
+) -> BatchMarket:
+    """Return a pickled batch of `kind`: built anew, since addresses of another process mean nothing here."""
+    batch = kind(*built)
+    names = [group.name for group in batch.environment.groups]
+    batch.set_lineup([dict(zip(names, row, strict=True)) for row in agents])
+    batch.set_state(state)
+    batch._memory.set_params(params)
+    batch.instruments["seat"]["agent"]["params_row"] = params_row
+    return batch

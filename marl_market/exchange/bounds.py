@@ -10,7 +10,7 @@ import functools
 from typing import Any
 
 from llvmlite import ir
-from numba.core import cgutils, compiler_machinery, types
+from numba.core import cgutils, compiler_machinery
 from numba.core.callconv import GENERIC_POINTER, RETCODE_USEREXC, excinfo_ptr_t, excinfo_t, int32_t
 from numba.core.compiler import Compiler, DefaultPassBuilder
 from numba.core.lowering import Lower
@@ -37,7 +37,9 @@ class BoundsError(IndexError):
         return f"{place}: index {index} is out of range; the size is {size}"
 
 
-def check_index(name: str, place: str, location: Any, context: Any, builder: Any, index: Any, size: Any, axis: Any = None) -> None:
+def check_index(
+    name: str, place: str, location: Any, context: Any, builder: Any, index: Any, size: Any, axis: Any = None
+) -> None:
     """Emit the check of an index, whose negative values have been counted from the end already."""
     with cgutils.if_unlikely(builder, builder.icmp_unsigned(">=", index, size)):
         from_end = builder.icmp_signed("<", index, index.type(0))
@@ -54,7 +56,9 @@ def raise_bounds_error(context: Any, builder: Any, frame: Any, place: str, index
     api = context.get_python_api(builder)
     dummy = context.get_dummy_value()
     static = builder.load(api.serialize_object((BoundsError, (place, dummy, dummy), frame)))
-    values = builder.bitcast(context.nrt.allocate(builder, ir.Constant(ir.IntType(64), 16)), INDEX_AND_SIZE.as_pointer())
+    values = builder.bitcast(
+        context.nrt.allocate(builder, ir.Constant(ir.IntType(64), 16)), INDEX_AND_SIZE.as_pointer()
+    )
     record = builder.bitcast(
         context.nrt.allocate(builder, ir.Constant(ir.IntType(64), context.get_abi_sizeof(excinfo_t))), excinfo_ptr_t
     )

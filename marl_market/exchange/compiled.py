@@ -19,8 +19,8 @@ import numba
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils, registry
-from numba.core.callconv import RETCODE_USEREXC, excinfo_ptr_t
 from numba.core.caching import FunctionCache
+from numba.core.callconv import RETCODE_USEREXC, excinfo_ptr_t
 from numba.core.compiler import Compiler
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.datamodel.models import OpaqueModel
@@ -267,7 +267,9 @@ def cache_of(function: Callable[..., Any]) -> FunctionCache | None:
         return None
 
 
-def by_address(signature: Any, arguments: str = "", returns: str = "a value") -> Callable[[Callable[..., Any]], ByAddress]:
+def by_address(
+    signature: Any, arguments: str = "", returns: str = "a value"
+) -> Callable[[Callable[..., Any]], ByAddress]:
     """Return a decorator that compiles functions of one signature, to be called by their `address`."""
     return lambda function: ByAddress(function, signature, arguments, returns)
 

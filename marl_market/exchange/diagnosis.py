@@ -73,8 +73,12 @@ def paths_of(record: types.Record) -> Iterator[str]:
 
 def diagnose(error: BaseException, function: Callable[..., Any], wanted: types.Type, returns: str) -> FunctionError:
     """Return the error of a function that does not compile and must return the type `wanted`, in words `returns`."""
-    return FunctionError(undefined_name(error, function) or failed_statement(error) or failed_return(error, wanted, returns)
-                         or f"{stated_place(error, function)}: {shortened(error)}")
+    return FunctionError(
+        undefined_name(error, function)
+        or failed_statement(error)
+        or failed_return(error, wanted, returns)
+        or f"{stated_place(error, function)}: {shortened(error)}"
+    )
 
 
 def undefined_name(error: BaseException, function: Callable[..., Any]) -> str | None:
@@ -102,6 +106,7 @@ def failed_return(error: BaseException, wanted: types.Type, returns: str) -> str
     if "No conversion from" not in str(error) and "unify" not in str(error):
         return None
     for inferer in inferers_of(error):
+
         def known(name: str, own: TypeInferer = inferer) -> Any:
             found = own.typevars[name].get()
             return found[0] if found else None
@@ -237,7 +242,9 @@ def plain_type(kind: Any) -> str:
         return "an array"
     if isinstance(kind, types.UnicodeType | types.StringLiteral):
         return "a text"
-    return "None" if isinstance(kind, types.NoneType) else str(kind)
+    if isinstance(kind, types.NoneType):
+        return "None"
+    return "a whole number" if isinstance(kind, types.Integer | types.Boolean) else str(types.unliteral(kind))
 
 
 def stated_place(error: BaseException, function: Callable[..., Any]) -> str:
@@ -257,10 +264,15 @@ def shortened(error: BaseException) -> str:
     """Return the gist of an error of numba."""
     text = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
     text = re.sub(r"Record\((?:[^()]|\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\))*\)", "a record", text)
+    bound = re.search(r"""to signature '(\(.*?\))' due to "TypeError: (.*?)"\.""", text)
+    if bound:
+        return f"the arguments of a call do not fit {bound[1]}: {bound[2]}"
     imported = re.search(r"unsupported opcode \(IMPORT_NAME\)", text)
     if imported:
         return "a compiled function cannot import; import at the top of the file, or debug with debug=true"
-    text = re.sub(r'File ".*", line \d+:\n(?:.*\n)*?\s*\^\n', "", f"{text}\n")  # the line of the source, see `stated_place`
+    text = re.sub(
+        r'File ".*", line \d+:\n(?:.*\n)*?\s*\^\n', "", f"{text}\n"
+    )  # the line of the source, see `stated_place`
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     lines = [line for line in lines if not line.startswith(("Failed in", "During:", "File ", ">>>"))]
     gist = " ".join(lines) or type(error).__name__

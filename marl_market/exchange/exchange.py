@@ -6,9 +6,10 @@ not use this interface; for long streams, `process` takes whole arrays of comman
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from typing import NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +18,11 @@ from marl_market.exchange.accounts import realized
 from marl_market.exchange.codes import CommandKind, TimeInForce
 from marl_market.exchange.command_stream import count_stream, pass_step, process_stream, read_levels
 from marl_market.exchange.commands import HIGHEST_PRICE
+from marl_market.exchange.exclusive import exclusive
 from marl_market.exchange.records import COMMAND
 from marl_market.exchange.session import begin_step
 from marl_market.exchange.setup import allocate_markets
+from marl_market.exchange.state import LOAD, MEASURE, SAVE, transfer_single
 from marl_market.market.spec import MarketSpec
 from marl_market.market.tape import Side
 from marl_market.market.units import decimal, from_steps
@@ -66,12 +69,31 @@ class Statement:
     rejected: int
 
 
+@dataclass(frozen=True)
+class ExchangeState:
+    """The state of an exchange, a value.
+
+    Attributes:
+        spec: of the market.
+        seats: number of seats.
+        content: packed bytes, see `marl_market.exchange.state`.
+    """
+
+    spec: MarketSpec
+    seats: int
+    content: bytes
+
+
 class Exchange:
     """One market with an empty book and `seats` seats at time zero.
+
+    It can be copied, deep-copied and pickled: a copy continues independently. Methods raise RuntimeError while another
+    thread uses the same exchange.
 
     Attributes:
         spec: units, fees and size class.
         markets: (1,) market record, see `marl_market.exchange.records`.
+        in_use: held while a thread uses the exchange.
     """
 
     def __init__(self, spec: MarketSpec, seats: int) -> None:
@@ -80,20 +102,56 @@ class Exchange:
         self.seats = seats
         if spec.further_instruments:
             raise ValueError(f"market {spec.name} has several instruments; Exchange drives a market of one")
+        self.in_use = threading.Lock()
         self.markets = allocate_markets(spec, 1, seats)
         begin_step(self.markets[0])
+
+    @exclusive
+    def get_state(self) -> ExchangeState:
+        """Return the state of the market: book, accounts, clock and history."""
+        content = np.empty(transfer_single(MEASURE, np.empty(0, np.uint8), self.markets), np.uint8)
+        transfer_single(SAVE, content, self.markets)
+        return ExchangeState(self.spec, self.seats, content.tobytes())
+
+    @exclusive
+    def set_state(self, state: ExchangeState) -> None:
+        """Continue from a state; raises ValueError for one of another spec or number of seats."""
+        for name in ("spec", "seats"):
+            if getattr(state, name) != getattr(self, name):
+                raise ValueError(f"state has the {name} {getattr(state, name)}; it must be {getattr(self, name)}")
+        transfer_single(LOAD, np.frombuffer(bytearray(state.content), np.uint8), self.markets)
+
+    def clone(self) -> Self:
+        """Return an independent exchange in the same state."""
+        return self._restore(self.spec, self.seats, self.get_state())
+
+    @classmethod
+    def _restore(cls, spec: MarketSpec, seats: int, state: ExchangeState) -> Self:
+        exchange = cls(spec, seats)
+        exchange.set_state(state)
+        return exchange
+
+    __copy__ = clone
+
+    def __deepcopy__(self, _memo: dict[int, Any]) -> Self:
+        return self.clone()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return self._restore, (self.spec, self.seats, self.get_state())
 
     @property
     def time_ns(self) -> int:
         """Return the time of the exchange's clock, in nanoseconds."""
         return int(self.markets["time_ns"][0])
 
+    @exclusive
     def advance(self, nanoseconds: int) -> None:
         """Advance the clock; raises ValueError for a negative time."""
         if nanoseconds < 0:
             raise ValueError(f"nanoseconds is {nanoseconds}; it must be zero or more")
         self.markets["time_ns"] += nanoseconds
 
+    @exclusive
     def step(self) -> NDArray[np.void]:
         """End a step of the session and begin the next; return the venue's own events (EVENT rows).
 
@@ -187,6 +245,7 @@ class Exchange:
         """Cancel every open order of the seat; return the events (EVENT rows)."""
         return self._send(seat, kind=CommandKind.CANCEL_ALL)
 
+    @exclusive
     def process(
         self, seats: NDArray[np.integer], commands: NDArray[np.void], time_ns: NDArray[np.int64] | None = None
     ) -> NDArray[np.void]:
@@ -197,12 +256,14 @@ class Exchange:
         """
         return process_stream(self.markets, seats, self._times(seats, time_ns), commands)
 
+    @exclusive
     def process_uncollected(
         self, seats: NDArray[np.integer], commands: NDArray[np.void], time_ns: NDArray[np.int64] | None = None
     ) -> int:
         """Process commands as `process` does, but return only the number of their events."""
         return count_stream(self.markets, seats, self._times(seats, time_ns), commands)
 
+    @exclusive
     def levels(self, side: Side) -> list[Level]:
         """Return every level of the bids (Side.BUY) or asks (Side.SELL), best first."""
         tick, lot = self.spec.tick_size, self.spec.lot_size
@@ -221,6 +282,7 @@ class Exchange:
         """Return the best ask price in currency, None where there is none."""
         return self._best(Side.SELL)
 
+    @exclusive
     def account(self, seat: int) -> Statement:
         """Return the account of a seat; raises ValueError for an unknown seat."""
         self._check_seat(seat)

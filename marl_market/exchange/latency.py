@@ -89,6 +89,10 @@ class Connections(NamedTuple):
     delivery: NDArray[np.void]
     history: NDArray[np.void]
 
+    def addresses(self) -> list[NDArray[np.int64]]:
+        """Return the addresses of each market's rows (markets,), field by field."""
+        return [memory.ctypes.data + memory.strides[0] * np.arange(len(memory)) for memory in self]
+
 
 def connect(markets: NDArray[np.void], latencies: Sequence[Latency], step_ns: int) -> Connections | None:
     """Connect every market's seats with these `latencies`, one a seat; return the memory, None without delays."""
@@ -107,9 +111,9 @@ def connect(markets: NDArray[np.void], latencies: Sequence[Latency], step_ns: in
         row["compute_ns"] = latency.compute_ns
         markets["seat"]["entry_delay"][:, seat] = magnitude(latency.entry_mean_ns)
         markets["seat"]["data_delay"][:, seat] = magnitude(latency.data.mean_ns)
-    for name, memory in zip(Connections._fields, connections, strict=True):
-        markets[name] = [memory[number].ctypes.data for number in range(markets.size)]
     markets["history_steps"] = connections.history.shape[1]
+    for name, rows in zip(Connections._fields, connections.addresses(), strict=True):
+        markets[name] = rows
     return connections
 
 

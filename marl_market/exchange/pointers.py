@@ -166,3 +166,25 @@ def generate_clear(context: Any, builder: Any, signature: Any, arguments: Any) -
 def clear_record(_typing_context, record):  # type: ignore[no-untyped-def]
     """Set all fields of a record to zero."""
     return types.void(record), generate_clear
+
+
+@intrinsic
+def address_of(_typing_context, record):  # type: ignore[no-untyped-def]
+    """Return the address of a record."""
+    return types.int64(record), lambda _context, builder, _signature, arguments: builder.ptrtoint(
+        arguments[0], ir.IntType(64)
+    )
+
+
+def generate_byte_copy(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    """Emit the copy of `count` bytes from one address to another."""
+    target, source, count = arguments
+    begin, end = (builder.inttoptr(each, cgutils.voidptr_t) for each in (source, target))
+    cgutils.raw_memcpy(builder, end, begin, count, 1)
+    return context.get_dummy_value()
+
+
+@intrinsic
+def copy_bytes(_typing_context, target, source, count):  # type: ignore[no-untyped-def]
+    """Copy `count` bytes to the address `target` from the address `source`; they do not overlap."""
+    return types.void(types.int64, types.int64, types.int64), generate_byte_copy

@@ -66,10 +66,17 @@ def allocate_instruments(
 
 def zeros_in_cache_lines(shape: tuple[int, int], dtype: np.dtype[np.void]) -> NDArray[np.void]:
     """Return an array of zeros that begins at a cache line."""
-    size = math.prod(shape) * dtype.itemsize
-    memory = np.zeros(size + CACHE_LINE_BYTES, np.uint8)
-    start = -memory.ctypes.data % CACHE_LINE_BYTES
-    return memory[start : start + size].view(dtype).reshape(shape)
+    return at_cache_line(np.zeros(math.prod(shape) * dtype.itemsize + CACHE_LINE_BYTES, np.uint8), shape, dtype)
+
+
+def unwritten_in_cache_lines(shape: tuple[int, ...], dtype: np.dtype[np.void]) -> NDArray[np.void]:
+    """Return an array that begins at a cache line and holds whatever was in its memory."""
+    return at_cache_line(np.empty(math.prod(shape) * dtype.itemsize + CACHE_LINE_BYTES, np.uint8), shape, dtype)
+
+
+def at_cache_line(memory: NDArray[np.uint8], shape: tuple[int, ...], dtype: np.dtype[np.void]) -> NDArray[np.void]:
+    """Return an array in `memory`, which has room for one cache line more."""
+    return np.ndarray(shape, dtype, memory, -memory.ctypes.data % CACHE_LINE_BYTES)
 
 
 def write_constants(records: NDArray[np.void], spec: MarketSpec) -> None:

@@ -30,7 +30,7 @@ raised: list[BaseException] = []
 _depth = 0
 
 
-class FunctionRaised(Exception):
+class UncompiledError(Exception):
     """A function in Python has raised the exception in `raised`."""
 
 
@@ -246,7 +246,7 @@ def generate_trampoline(name: str, signature: Any, callback: int) -> Any:
     kind = ir.FunctionType(ir.DoubleType(), [word.type for word in words])
     result = builder.call(builder.inttoptr(ir.Constant(ir.IntType(64), callback), kind.as_pointer()), words)
     with cgutils.if_unlikely(builder, builder.fcmp_ordered("==", result, ir.Constant(result.type, FAILED))):
-        convention.return_user_exc(builder, FunctionRaised, ())
+        convention.return_user_exc(builder, UncompiledError, ())
     if signature.return_type == types.none:
         returned = context.get_dummy_value()
     else:

@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import TracebackType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -24,6 +25,8 @@ TOGETHER_SECONDS = 1.0
 
 GRACE_SECONDS = 10.0
 """Time after the first signal in which the main thread must run its handler."""
+
+STEP_SOURCE = "step/kernels.py"
 
 
 class Interrupts:
@@ -138,8 +141,9 @@ class Interrupts:
         frame = sys._current_frames().get(threading.main_thread().ident or 0)
         if frame is None:
             return "the main thread"
-        step = "the step, called in" if frame.f_code.co_name == "run_kernel" else "what is called in"
-        loop = " (an endless loop in a trader?)" if frame.f_code.co_name == "run_kernel" else ""
+        in_step = Path(frame.f_code.co_filename).as_posix().endswith(STEP_SOURCE)
+        step = "the step, called in" if in_step else "what is called in"
+        loop = " (an endless loop in a trader?)" if in_step else ""
         return f"{step} {frame.f_code.co_filename}, line {frame.f_lineno}{loop}"
 
     def _end(self, number: int, why: str) -> None:

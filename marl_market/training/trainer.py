@@ -16,7 +16,7 @@ from marl_market.agents.sampling.sampled_session import SampledSession
 from marl_market.agents.sampling.sampler import Sampler
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import EnvironmentSpec
-from marl_market.env.step.kernels import reset_parallel, reset_serial
+from marl_market.env.step.step import open_session
 from marl_market.evaluation.metrics import session_metrics
 from marl_market.evaluation.results import Evaluation
 from marl_market.market.seeding import Stream, derive_keys, derive_seeds
@@ -85,7 +85,7 @@ class Trainer:
 
     def _run(self, title: str, sink: Sink, interrupts: Interrupts) -> Path:
         progress = Progress(self._training.iterations, self._env_steps(1) * self._environment.seats)
-        if not is_compiled(reset_serial if self._training.threads == 1 else reset_parallel):
+        if not is_compiled(open_session):
             progress.log("compiling the market (once, up to a minute)")
         pretrained = {} if self._is_resumed else self._pretrain()
         with self._sampling as sampler, interrupts.deferred() as interrupted:

@@ -1,9 +1,10 @@
-"""The environment: steps of a market with eight seats that act from outside, in batches and as a PettingZoo market."""
+"""The environment: steps of a market of eight external seats, in batches and as PettingZoo; clones of its state."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numba
 import numpy as np
@@ -11,6 +12,7 @@ from benchmarks.measurement import REPEATS, Figure, best_seconds
 from gymnasium.spaces import Box
 from numpy.typing import NDArray
 
+from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
 from marl_market.env.actions.quotes import Quotes
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import EnvironmentSpec
@@ -101,6 +103,7 @@ def measure(quick: bool) -> Iterator[Figure]:
         yield batch_figure(name, environment(action), markets, threads, market_steps)
     yield batch_figure(f"{RATE}.latency", environment(OneMessage(), LATE), 64, 1, market_steps)
     yield pettingzoo_figure(50 if quick else 20_000)
+    yield from state_figures(50 if quick else FILLING_STEPS, 10 if quick else 500)
 
 
 def actions(markets: int, size: int) -> NDArray[np.float32]:
@@ -160,3 +163,33 @@ def pettingzoo_figure(steps: int) -> Figure:
         "best_of": REPEATS,
     }
     return Figure("pettingzoo.steps_per_second", steps / seconds, "steps/s", conditions)
+
+
+def call_often(function: Callable[[], object], repetitions: int) -> None:
+    """Call a function so many times."""
+    for _ in range(repetitions):
+        function()
+
+
+def state_figures(steps: int, repetitions: int) -> Iterator[Figure]:
+    """Time clones of one running market of 16 seats, and its state taken and restored."""
+    alone = environment(QUOTES)
+    crowd = [*alone.groups, Group("noise", ZeroIntelligence(), SEATS)]
+    batch = BatchMarket(replace(alone, groups=crowd), 1)
+    batch.reset([1])
+    for action in actions(1, Quotes.size)[np.arange(steps) % ACTIONS]:
+        batch.step(action)
+    state, market = batch.get_state(), MarketEnv(batch.environment)
+    market.reset(seed=1)
+    kept: list[BatchMarket] = []
+    timed: list[tuple[str, Callable[[], object]]] = [
+        ("clone", batch.clone),
+        ("clone_pettingzoo", market.clone),
+        ("clone_kept", lambda: kept.append(batch.clone())),
+        ("get_state", batch.get_state),
+        ("set_state", lambda: batch.set_state(state)),
+    ]
+    for name, function in timed:
+        seconds = best_seconds(partial(call_often, function, repetitions), kept.clear)
+        conditions = {"seats": batch.environment.seats, "state_bytes": state.content.size, "best_of": REPEATS}
+        yield Figure(f"env.{name}_microseconds", 1e6 * seconds / repetitions, "us", conditions)

@@ -52,24 +52,27 @@ class OneSeat(gymnasium.Env[NDArray[np.float32], Any]):
 
     def __init__(self, described: EnvironmentSpec) -> None:
         self._market = MarketEnv(described)
+        self._elapsed = 0
         (self._agent,) = self._market.possible_agents
         self.observation_space = self._market.observation_space(self._agent)
         self.action_space = self._market.action_space(self._agent)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         observations, infos = self._market.reset(seed)
+        self._elapsed = 0
         return observations[self._agent], self._info(infos)
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         observations, rewards, terminated, truncated, infos = self._market.step({self._agent: action})
-        agent = self._agent
+        agent, self._elapsed = self._agent, 1
         return observations[agent], rewards[agent], terminated[agent], truncated[agent], self._info(infos)
 
     def _info(self, infos: dict[str, dict[str, Any]]) -> dict[str, Any]:
         mask = infos[self._agent].get("action_mask")
         if isinstance(mask, tuple):
             mask = np.concatenate([part for part in mask if part is not None])
-        return {} if mask is None else {"action_mask": mask}
+        info = {"alive": True, "acts": True, "elapsed_steps": self._elapsed}
+        return info if mask is None else {**info, "action_mask": mask}
 
 
 @pytest.mark.parametrize("action", SCHEMES, ids=lambda scheme: type(scheme).__name__)
@@ -156,7 +159,7 @@ def test_the_wrappers_of_gymnasium_take_it() -> None:
     wrapped.reset(seed=1)
     observation, *_, listed = wrapped.step(sampled(wrapped)[0])
     assert observation.dtype == np.float64
-    assert [set(info) for info in listed] == [{"action_mask"}] * 2
+    assert [set(info) for info in listed] == [{"alive", "acts", "elapsed_steps", "action_mask"}] * 2
 
 
 def test_returned_arrays_are_not_written_again() -> None:

@@ -21,7 +21,7 @@ from marl_market.training.interrupt import Interrupts
 interrupt.GRACE_SECONDS = 1.5
 
 @numba.njit(nogil=True)
-def run_kernel(numbers):
+def spin(numbers):
     while numbers[0] >= 0:
         numbers[1] += 1
 
@@ -30,7 +30,7 @@ def say(text):
 
 kernel, numbers = sys.argv[1], np.zeros(2, np.int64)
 numbers[0] = -1
-run_kernel(numbers)
+spin(numbers)
 with Interrupts(lambda: say("saved"), lambda: "iteration 7 is safe") as interrupts:
     if kernel == "outside":
         say("ready")
@@ -39,7 +39,7 @@ with Interrupts(lambda: say("saved"), lambda: "iteration 7 is safe") as interrup
         say("ready")
         numbers[0] = 0
         if kernel == "endless":
-            run_kernel(numbers)
+            spin(numbers)
         deadline = time.monotonic() + 20
         while not received and time.monotonic() < deadline:
             time.sleep(0.01)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from marl_market.env.step.kernels import reset_serial
+from marl_market.env.step.step import open_session
 from marl_market.training import progress
 from marl_market.training.progress import Progress, is_compiled
 
@@ -95,4 +95,4 @@ def test_numba_names_its_files_as_expected() -> None:
     from tests.builders import environment
 
     BatchMarket(environment(), 1).reset([1])
-    assert is_compiled(reset_serial)
+    assert is_compiled(open_session)

@@ -8,11 +8,14 @@ every market has random numbers of its own.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 
-from marl_market.agents.interfaces import EpisodeActor, MarketShard, Opponents
+from marl_market.agents.initial_learners import initial_learners, initial_opponents
+from marl_market.agents.interfaces import EpisodeActor, LearningAgent, MarketShard, Opponents
 from marl_market.agents.rollout import Floats
 from marl_market.agents.sampling.group_actor import GroupActor
 from marl_market.agents.sampling.sampled_session import SampledSession
@@ -27,7 +30,10 @@ class ConservationError(RuntimeError):
 
 
 class Sampler:
-    """Samples sessions from one batch."""
+    """Samples sessions from one batch.
+
+    It can be copied, deep-copied and pickled with its learners: a copy has a batch and learners of its own.
+    """
 
     def __init__(
         self,
@@ -70,6 +76,23 @@ class Sampler:
         self._check_conservation(iteration)
         return self._buffer.session(actors)
 
+    def __copy__(self) -> Sampler:
+        return copy.deepcopy(self)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Sampler:
+        return _restore(*copy.deepcopy(self._content(), memo))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restore, self._content()
+
+    def _content(self) -> tuple[Any, ...]:
+        """Return the arguments of `_restore`; RLlib's learners cannot be copied, but their states can."""
+        learns = {group.name for group in self._batch.environment.groups if isinstance(group.agent, LearningAgent)}
+        learned = {name: each.get_state() for name, each in self._learners.items() if name in learns}  # type: ignore[attr-defined]
+        others = {name: each for name, each in self._learners.items() if name not in learns}
+        opponents = None if self._opponents is None else self._opponents.get_state()
+        return self._batch, self._seed, self._sharing == 2, self._shard, learned, others, opponents
+
     def describe(self) -> str:
         """Return where it samples, for people."""
         return f"this process (threads: {self._batch.threads})"
@@ -101,3 +124,23 @@ def require_pairs(markets: int, pairs: bool) -> None:
     """Raise ValueError for an odd number of markets in pairs."""
     if pairs and markets % 2:
         raise ValueError(f"training.markets is {markets}; markets go in pairs, so it must be even")
+
+
+def _restore(
+    batch: BatchMarket,
+    seed: int,
+    pairs: bool,
+    shard: MarketShard,
+    learned: Mapping[str, Any],
+    others: Mapping[str, EpisodeActor],
+    opponents: Mapping[str, Any] | None,
+) -> Sampler:
+    """Return a sampler whose learners continue from the states `learned`."""
+    learners = {name: each for name, each in initial_learners(batch.environment, seed).items() if name in learned}
+    for name, learner in learners.items():
+        learner.set_state(learned[name])
+    restored = None
+    if opponents is not None:
+        restored = initial_opponents(batch.environment, seed)
+        restored.set_state(opponents)
+    return Sampler(batch, {**learners, **others}, seed, pairs, shard, restored)

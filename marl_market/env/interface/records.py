@@ -34,12 +34,13 @@ AGENT = in_cache_lines(
         ("params_row", np.int32),  # row of its PARAMS record
         ("external_index", np.int32),  # index among the external seats; -1 for an agent with a trader
         ("group_index", np.int32),  # index within its group
-        ("asleep", np.int16),  # whether it waits for its `wake` conditions before it acts again
         ("observes", np.int16),
         ("warms_up", np.int16),
         ("action_offset", np.int16),  # first value of this instrument in the action
         ("observes_fundamental", np.int16),
         ("moves_fundamental", np.int16),
+        # From here to the observation: what a session changes, see `marl_market.env.step.state`.
+        ("asleep", np.int16),  # whether it waits for its `wake` conditions before it acts again
         ("signal", np.float64),  # fundamental value in ticks, for an agent that observes it
         ("drift", np.float64),  # ticks per step by which it moves the fundamental value
         ("action", np.float32, (SEAT_ACTIONS,)),

@@ -43,7 +43,7 @@ def agents_of_lineup(groups: Sequence[Group], lineup: LineUp, markets: int) -> N
     return agents
 
 
-def distinct(objects: NDArray[np.object_]) -> list[tuple[Any, NDArray[np.int64]]]:
+def distinct(objects: Sequence[Any] | NDArray[np.object_]) -> list[tuple[Any, NDArray[np.int64]]]:
     """Return the different objects among those of all markets `(markets,)`, with the indices of their markets."""
     identities = np.array([id(each) for each in objects])
     markets = [np.flatnonzero(identities == identity) for identity in dict.fromkeys(identities.tolist())]

@@ -34,9 +34,12 @@ STEP_CONTEXT = np.dtype(
         ("reward_count", np.int64),
         ("params", np.int64),
         ("params_count", np.int64),
-        ("observation", np.int64),  # addresses of what a step writes, see `BatchMarket`
+        ("outputs", np.int64),  # address of the block of what a step writes, see `marl_market.env.step.outputs`
+        ("observation", np.int64),  # addresses in it
         ("mask", np.int64),
         ("reward", np.int64),
+        ("active", np.int64),
+        ("terminated", np.int64),
         ("keys", np.int64),  # random keys (markets, key_count), see `keys_of`
         ("key_count", np.int64),
         ("tape", np.int64),  # address of TAPE_ROW records (session steps, markets); 0 for no tape
@@ -47,8 +50,6 @@ STEP_CONTEXT = np.dtype(
         ("trade_once", np.int64),
         ("step_market", np.int64),
         ("open_session", np.int64),
-        ("active", np.int64),
-        ("terminated", np.int64),
     ],
     align=True,
 )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from llvmlite import ir
@@ -37,9 +38,24 @@ class FundamentalPaths:
             return
         steps = spec.warmup_steps + spec.session_steps + 1
         self._path = np.full((records.size, steps), float(spec.initial_price_ticks))
-        rows = self._path.ctypes.data + np.arange(records.size) * self._path.strides[0]
-        records["path"] = rows + spec.warmup_steps * self._path.itemsize
         records["path_published"] = self._process is not None and self._process.published
+        records["path"] = self.addresses()
+
+    def copy(self) -> Self:
+        """Return a copy with an array of its own, to whose addresses no record points yet."""
+        if self._path is None:
+            return self
+        paths = copy.copy(self)
+        paths._path = self._path.copy()
+        return paths
+
+    def addresses(self) -> NDArray[np.int64] | int:
+        """Return the address of each market's value at step 0; 0 without paths."""
+        path = self._path
+        if path is None:
+            return 0
+        rows: NDArray[np.int64] = path.ctypes.data + np.arange(len(path)) * path.strides[0]
+        return rows + self._spec.warmup_steps * path.itemsize
 
     def draw(self, seeds: Sequence[int] | NDArray[np.integer]) -> None:
         """Write the path of each market's next session: constant at the initial price without a process."""

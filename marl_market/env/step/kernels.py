@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import threading
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
+import numba
 import numpy as np
 from numba import from_dtype, njit, prange, types
 
@@ -12,7 +16,12 @@ from marl_market.env.actions.validation import actions_are_valid
 from marl_market.env.step.context import STEP_CONTEXT, call_stage, guard_stage
 from marl_market.env.step.step import close_venue, open_session, open_venue, step_market, trade_once
 from marl_market.exchange.compiled import OPTIONS, by_address, raise_failure
-from marl_market.exchange.uncompiled import FunctionRaised, take_raised
+from marl_market.exchange.uncompiled import UncompiledError, take_raised
+
+# Numba's threads do not outlive a fork, and one of its threading layers ends a process that uses it from two threads.
+FORKED = threading.Event()
+os.register_at_fork(after_in_child=FORKED.set)
+IN_PARALLEL = threading.Lock()
 
 
 @cache
@@ -53,9 +62,7 @@ def step_parallel(markets, contexts, action, num_choices):  # type: ignore[no-un
     contexts[0].action = action.ctypes.data
     failure = np.zeros(markets.size, np.int64)
     for market_index in prange(markets.size):
-        failure[market_index] = guard_stage(
-            contexts[0].step_market, markets[market_index], market_index, contexts[0]
-        )
+        failure[market_index] = guard_stage(contexts[0].step_market, markets[market_index], market_index, contexts[0])
     for market_index in range(markets.size):
         raise_failure(failure[market_index])
     return True
@@ -64,8 +71,9 @@ def step_parallel(markets, contexts, action, num_choices):  # type: ignore[no-un
 @njit(cache=True, **OPTIONS)
 def reset_serial(markets, contexts):  # type: ignore[no-untyped-def]
     """Open a session in every market of a batch in the calling thread."""
+    context = contexts[0]
     for market_index in range(markets.size):
-        call_stage(contexts[0].open_session, markets[market_index], market_index, contexts[0])
+        call_stage(context.open_session, markets[market_index], market_index, context)
 
 
 @njit(cache=True, nogil=True, parallel=True)
@@ -73,16 +81,21 @@ def reset_parallel(markets, contexts):  # type: ignore[no-untyped-def]
     """Do as `reset_serial`, with the markets divided among numba's threads; exceptions as in `step_parallel`."""
     failure = np.zeros(markets.size, np.int64)
     for market_index in prange(markets.size):
-        failure[market_index] = guard_stage(
-            contexts[0].open_session, markets[market_index], market_index, contexts[0]
-        )
+        failure[market_index] = guard_stage(contexts[0].open_session, markets[market_index], market_index, contexts[0])
     for market_index in range(markets.size):
         raise_failure(failure[market_index])
 
 
-def run_kernel(kernel: Any, *arguments: Any) -> Any:
-    """Call a kernel; raise the exception of a function that it calls in Python."""
+def run(threads: int, serial: Callable[..., Any], parallel: Callable[..., Any], *arguments: Any) -> Any:
+    """Return the result of a kernel on so many `threads`, of the serial one in a process that has been forked.
+
+    Raises the exception that a function called in it raised.
+    """
     try:
-        return kernel(*arguments)
-    except FunctionRaised:
+        if threads == 1 or FORKED.is_set():
+            return serial(*arguments)
+        with IN_PARALLEL:
+            numba.set_num_threads(threads)
+            return parallel(*arguments)
+    except UncompiledError:
         raise take_raised() from None

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from marl_market.env.actions.timed import timing_parameters
 from marl_market.env.environment import EnvironmentSpec
-from marl_market.env.interface.signatures import PARAM_VALUES, REWARD_VALUES
+from marl_market.env.interface.signatures import PARAM_VALUES, REWARD_VALUES, TIMING_VALUES
 from marl_market.env.population.group import Agent, Group
 from marl_market.exchange.setup import write_constants
 from marl_market.market.spec import MarketSpec
-from marl_market.market.validation import require
+from marl_market.market.validation import ConfigError, require
 
 ADJUSTABLE = ("name", "flow", "fees", "fee_tiers", "rules", "credit", "provenance", "further_instruments")
 """Fields of a MarketSpec that may differ among the markets of a batch."""
@@ -34,27 +34,38 @@ def write_parameters(
 ) -> None:
     """Write the parameters of a group's agent in an instrument into `params[rows]`; weights stay.
 
-    Raises ValueError for too many parameters.
+    Raises ConfigError for too many parameters, or one that is not a finite number.
     """
     action = environment.single_action_of(group)
     values = action.parameters(spec) if agent.traits.observes else agent.parameters(spec, group.count)
     write_values(group.name, values, params, rows)
-    timing = timing_parameters(action, environment.timing, spec)
+    timing = finite_numbers("timing", timing_parameters(action, environment.timing, spec), TIMING_VALUES)
     params["timing_value"][rows, : len(timing)] = timing
     for i, (name, part) in enumerate(environment.reward.items()):
-        reward = part.parameters(spec)
-        if len(reward) > REWARD_VALUES:
-            raise ValueError(f"reward.{name} has {len(reward)} parameters, at most {REWARD_VALUES}")
+        reward = finite_numbers(f"reward.{name}", part.parameters(spec), REWARD_VALUES)
         params["reward_value"][rows, i, : len(reward)] = reward
 
 
 def write_values(
     group: str, values: Sequence[float], params: NDArray[np.void], rows: slice | NDArray[np.integer]
 ) -> None:
-    """Write params.value of a group; raises ValueError for too many values."""
-    if len(values) > PARAM_VALUES:
-        raise ValueError(f"population.{group} has {len(values)} parameters, at most {PARAM_VALUES}")
-    params["value"][rows, : len(values)] = values
+    """Write params.value of a group; raises ConfigError as `write_parameters` does."""
+    numbers = finite_numbers(f"population.{group}", values, PARAM_VALUES)
+    params["value"][rows, : len(numbers)] = numbers
+
+
+def finite_numbers(owner: str, values: object, most: int) -> NDArray[np.float64]:
+    """Return parameters as numbers; raise ConfigError unless they are `most` finite numbers or fewer."""
+    wanted = f"a sequence of up to {most} finite numbers"
+    try:
+        numbers = np.asarray(values, np.float64)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"{owner}.parameters is {values!r:.80}; it must be {wanted}") from error
+    require(numbers.ndim == 1, f"{owner}.parameters", values, wanted)
+    require(numbers.size <= most, f"number of {owner}.parameters", numbers.size, f"{most} or less")
+    for index in np.flatnonzero(~np.isfinite(numbers)):
+        raise ConfigError(f"{owner}.parameters[{index}] is {numbers[index]}; it must be a finite number")
+    return numbers
 
 
 def separate_rows(

@@ -18,6 +18,8 @@ from marl_market.agents.interfaces import (
     LearningAgent,
     MarketShard,
     Policy,
+    RunLearner,
+    RunLength,
 )
 from marl_market.agents.policies.compiled_mlp import play
 from marl_market.agents.policies.fixed_policy import CompiledPolicy
@@ -61,6 +63,12 @@ class IndependentLearners:
         """Begin with the learner of each seat, all built alike."""
         self._learners = tuple(learners)
         self.state_size = learners[0].state_size
+
+    def begin_run(self, run: RunLength) -> None:
+        """Take the length of the run, see `RunLearner`."""
+        for learner in self._learners:
+            if isinstance(learner, RunLearner):
+                learner.begin_run(run)
 
     def on_episode_start(self, batch: BatchMarket, shard: MarketShard | None = None) -> None:
         """Do nothing: the policies are outside the step."""

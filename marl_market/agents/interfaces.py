@@ -39,6 +39,19 @@ class MarketShard(NamedTuple):
         return f"markets {self.start} to {self.stop - 1}"
 
 
+class RunLength(NamedTuple):
+    """The length of a run: `iterations` sessions of `session_steps` steps in each of `markets` markets."""
+
+    iterations: int
+    markets: int
+    session_steps: int
+
+    @property
+    def env_steps(self) -> int:
+        """Return the number of market steps of the run."""
+        return self.iterations * self.markets * self.session_steps
+
+
 class Actor(Protocol):
     """A function from observations to actions outside the compiled step.
 
@@ -116,6 +129,18 @@ class Learner(EpisodeActor, Protocol):
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Continue from a state of `get_state`."""
+
+
+@runtime_checkable
+class RunLearner(Learner, Protocol):
+    """A learner that has to know how long it will learn."""
+
+    def begin_run(self, run: RunLength) -> None:
+        """Take the length of the run, for schedules over fractions of it.
+
+        Raises ConfigError for settings with which it cannot learn, and warns of those with which it will not in a run
+        of this length.
+        """
 
 
 class Opponents(Protocol):

@@ -23,7 +23,8 @@ from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.population.lineup import LineUp, agents_of_lineup, distinct, members_of
 from marl_market.env.population.participation import write_participation
 from marl_market.env.step.context import address
-from marl_market.env.step.kernels import reset_parallel, reset_serial, run, step_parallel, step_serial
+from marl_market.env.step.faults import places_of_seats, take_fault
+from marl_market.env.step.kernels import INVALID_ACTIONS, reset_parallel, reset_serial, run, step_parallel, step_serial
 from marl_market.env.step.memory import BatchMemory
 from marl_market.env.step.parameters import (
     require_adjustable,
@@ -297,7 +298,10 @@ class BatchMarket:
 
     @exclusive
     def reset(self, seeds: Sequence[int] | NDArray[np.integer]) -> NDArray[np.float32]:
-        """Open every market, market i from `seeds[i]`, warm it up, and return the first observation."""
+        """Open every market, market i from `seeds[i]`, warm it up, and return the first observation.
+
+        Raises NonFiniteError as `step` does; the session has not begun then.
+        """
         if len(seeds) != self.markets.size:
             raise ValueError(f"seeds has {len(seeds)} entries; {self.markets.size} markets need one each")
         spec, count = self.environment.spec, self._memory.key_count
@@ -314,7 +318,8 @@ class BatchMarket:
         for paths in self._memory.paths:
             paths.draw(seeds)
         self._memory.outputs.clear()
-        run(self.threads, reset_serial, reset_parallel, self.markets, self._memory.context)
+        if run(self.threads, reset_serial, reset_parallel, self.markets, self._memory.context):
+            self._raise_fault()
         self._steps_left = spec.session_steps
         return self.observation
 
@@ -325,7 +330,8 @@ class BatchMarket:
         Values beyond the size of a seat's own action are not read. A choice of a discrete action is a whole number from
         0 on. Raises ActionError for another shape, a type that is not float32, a value that is not finite or no such
         choice (nothing is changed then), RuntimeError when the session is over, and the exception that a trader or
-        another function in the step raised: the markets are then as it left them.
+        another function in the step raised: the markets are then as it left them. Raises NonFiniteError where an
+        observation, a reward or the action of a compiled policy is not finite: the session is then over.
         """
         if self._steps_left == 0:
             raise RuntimeError("the session is over (or has not begun): call reset before step")
@@ -337,12 +343,21 @@ class BatchMarket:
         if not action.flags.carray:  # another layout, or read-only memory, would compile another kernel
             action = action.copy(order="C")
         num_choices = NO_CHOICES if self.num_choices is None else self.num_choices
-        played = run(self.threads, step_serial, step_parallel, self.markets, self._memory.context, action, num_choices)
-        if not played:
-            raise action_error(action, self.num_choices)
+        memory = self._memory
+        fault = run(self.threads, step_serial, step_parallel, self.markets, memory.context, action, num_choices)
+        if fault == INVALID_ACTIONS:
+            step = self.environment.spec.session_steps - self._steps_left
+            raise action_error(action, self.num_choices, places=places_of_seats(self.environment, self.external, step))
+        if fault:
+            self._raise_fault()
         self._steps_left -= 1
-        outputs, over = self._memory.outputs, self._steps_left == 0
+        outputs, over = memory.outputs, self._steps_left == 0
         return Step(outputs.observation, outputs.reward, outputs.terminated, over, outputs.active)
+
+    def _raise_fault(self) -> None:
+        """Raise the error of the first number that is not finite; the session cannot go on."""
+        self._steps_left = 0
+        raise take_fault(self.environment, self._memory)
 
     @exclusive
     def balances(self) -> Balances:

@@ -34,6 +34,9 @@ from marl_market.market.validation import ConfigError, require, require_instance
 DATA_STEPS = 64
 """Longest delay of market data in steps, and number of public records that a market with such a delay keeps."""
 
+CAPACITIES = "marl_market/env/interface/records.py"
+"""The file of the capacities that errors name; a larger one is compiled once more."""
+
 
 @dataclass(frozen=True)
 class EnvironmentSpec:
@@ -79,15 +82,24 @@ class EnvironmentSpec:
         if len(set(names)) < len(names):
             raise ValueError(f"population has two groups of one name: {names}")
         if not 1 <= self.observation_size <= SEAT_OBSERVATION:
-            raise ValueError(f"observation has {self.observation_size} numbers; it must have 1 to {SEAT_OBSERVATION}")
+            raise ValueError(
+                f"observation has {self.observation_size} numbers; it must have 1 to {SEAT_OBSERVATION} "
+                f"(SEAT_OBSERVATION in {CAPACITIES})"
+            )
         for group in self.groups:
             key = "action" if group.action is None else f"population.{group.name}.action"
             size, mask_size = self.action_of(group.name).size, mask_size_of(self.action_of(group.name))
             if not 1 <= size <= SEAT_ACTIONS:
-                raise ValueError(f"{key} has {size} numbers; it must have 1 to {SEAT_ACTIONS}")
-            require(mask_size <= SEAT_CHOICES, f"choices of {key}", mask_size, f"{SEAT_CHOICES} or fewer")
+                raise ValueError(
+                    f"{key} has {size} numbers; it must have 1 to {SEAT_ACTIONS} (SEAT_ACTIONS in {CAPACITIES})"
+                )
+            wanted = f"{SEAT_CHOICES} or fewer (SEAT_CHOICES in {CAPACITIES})"
+            require(mask_size <= SEAT_CHOICES, f"choices of {key}", mask_size, wanted)
         if len(self.reward) > REWARD_PARTS:
-            raise ValueError(f"reward is {self.reward!r}; it must be 1 to {REWARD_PARTS} schemes, each by a name")
+            raise ValueError(
+                f"reward is {self.reward!r}; it must be 1 to {REWARD_PARTS} schemes, each by a name "
+                f"(REWARD_PARTS in {CAPACITIES})"
+            )
         for name, part in self.reward.items():
             require(math.isfinite(part.weight), f"reward.{name}.weight", part.weight, "a finite number")
         several = len(self.spec.instruments) > 1
@@ -185,6 +197,17 @@ class EnvironmentSpec:
         """Return what the names of the values of each instrument begin with: nothing for the only one."""
         further = list(self.spec.further_instruments)
         return [f"{name}." for name in (self.spec.name, *further)] if further else [""]
+
+    @property
+    def close_terminates(self) -> bool:
+        """Return whether the close of a session is terminal: the value after it is zero, and nothing is bootstrapped.
+
+        It is where agents observe the clock, which a part of the observation says by `shows_clock`. Where none does, an
+        observation at the close is like any other, and its value stands for what the session cut off: the close
+        truncates (Pardo et al. 2018, arXiv:1712.00378, sections 3 and 4). The only place that decides it, for learners,
+        `MarketEnv`, `FocalEnv` and RLlib's episodes alike.
+        """
+        return any(getattr(part, "shows_clock", False) for part in self.observation.values())
 
     @property
     def action_size(self) -> int:

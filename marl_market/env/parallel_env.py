@@ -61,8 +61,9 @@ class MarketEnv(Copyable, ParallelEnv[str, Observation, Action]):
 
     `state()` is the whole market for a centralized critic, see `marl_market.env.market_state`.
 
-    An episode is one session and ends by truncation after `session_steps` steps. `reset(seed=...)` seeds all
-    randomness; a reset without a seed goes on to the next episode of the last seed.
+    An episode is one session and ends after `session_steps` steps: by termination where the observation shows the
+    clock, else by truncation, see `EnvironmentSpec.close_terminates`. `reset(seed=...)` seeds all randomness; a reset
+    without a seed goes on to the next episode of the last seed.
     """
 
     changing = ("agents", "_has_begun", "_episodes", "_live_agents", "_status", "_full", "_view")
@@ -122,6 +123,7 @@ class MarketEnv(Copyable, ParallelEnv[str, Observation, Action]):
         # The shape of every action, where they share one.
         self._row = row if set(self._shapes) == {row} and not any(mixed) else None
         self._sleeps = environment.timing.choices > 0
+        self._close_terminates = environment.close_terminates
         self._never = dict.fromkeys(self.possible_agents, False)
         self._always = dict.fromkeys(self.possible_agents, True)
 
@@ -168,7 +170,7 @@ class MarketEnv(Copyable, ParallelEnv[str, Observation, Action]):
         self._live_agents.open()
         if self.fixed_agents:
             self._status.open()
-            self._full, self.agents = bool(self._status.acts.all()), list(self.possible_agents)
+            self._full, self.agents = self._status.full, list(self.possible_agents)
             return self._fixed_observations(), self._fixed_infos()
         self._full = self._live_agents.is_full()
         if self._full:
@@ -202,20 +204,22 @@ class MarketEnv(Copyable, ParallelEnv[str, Observation, Action]):
             return self._step_until_active(step)
         rewards = map(step.reward[0].tolist().__getitem__, self._seats)
         reward = dict(zip(self.possible_agents, rewards, strict=True))
-        ended = self._always if step.truncated else self._never
+        ended, other = (self._always if step.truncated else self._never).copy(), self._never.copy()
+        terminated, truncated = (ended, other) if self._close_terminates else (other, ended)
         if step.truncated:
             self.agents = []
-        return self._observations(step.observation), reward, self._never.copy(), ended.copy(), self._infos()
+        return self._observations(step.observation), reward, terminated, truncated, self._infos()
 
     def _step_fixed(self, step: Step) -> tuple[Any, ...]:
         """Return the results of one step for all agents, whether they are in the market or not."""
         status, names = self._status, self.possible_agents
         status.update(step)
-        self._full = bool(status.acts.all())
+        self._full = status.full
         alive = dict(zip(names, status.alive[0].tolist(), strict=True))
         reward = dict(zip(names, step.reward[0, self._seats].tolist(), strict=True))
-        terminations = {name: step.truncated and not alive[name] for name in names}
-        truncations = {name: step.truncated and alive[name] for name in names}
+        # A seat that has left, or never came, has no value behind the close either way.
+        truncations = {name: step.truncated and alive[name] and not self._close_terminates for name in names}
+        terminations = {name: step.truncated and not truncations[name] for name in names}
         if step.truncated:
             self.agents = []
         return self._fixed_observations(), reward, terminations, truncations, self._fixed_infos()
@@ -283,20 +287,21 @@ class MarketEnv(Copyable, ParallelEnv[str, Observation, Action]):
             step = self._advance(self._idle)
         return self._results(step.truncated)
 
-    def _results(self, truncated: bool) -> tuple[Any, ...]:
+    def _results(self, over: bool) -> tuple[Any, ...]:
         """Return the results of `step` for the live agents after steps in which some of them slept or were absent."""
         state = self._live_agents
-        reported = np.flatnonzero(state.live & (state.active | state.terminated | truncated)).tolist()
+        terminated = state.terminated | (over and self._close_terminates)
+        reported = np.flatnonzero(state.live & (state.active | state.terminated | over)).tolist()
         live = np.flatnonzero(state.live).tolist()
         names, observation, infos = self.possible_agents, self.batch.observation[0].copy(), self._infos()
         observations = {names[index]: observation[index] for index in reported}
         rewards = {names[index]: float(state.reward[index]) for index in reported}
-        terminations = {names[index]: bool(state.terminated[index]) for index in live}
-        truncations = {names[index]: truncated and not state.terminated[index] for index in live}
+        terminations = {names[index]: bool(terminated[index]) for index in live}
+        truncations = {names[index]: over and not terminated[index] for index in live}
         if self._sleeps:
             for index in reported:
                 infos[names[index]]["elapsed_steps"] = int(state.elapsed[index])
-        self.agents = [] if truncated else [names[index] for index in live if not state.terminated[index]]
+        self.agents = [] if over else [names[index] for index in live if not state.terminated[index]]
         state.clear_results()
         self._full = state.is_full()
         return (

@@ -42,10 +42,11 @@ class FocalEnv(Copyable, VectorEnv[Floats, NDArray[Any], NDArray[Any]]):
     |                  | the choices of each number of the action in turn; all ones where the seat does not act      |
 
     Sub-environments of one market trade with each other, so they are no independent samples; those of different
-    markets are. A step is a step of every market. All sessions end together, after `session_steps` steps, and truncate
-    the seats that are there. The step after that ignores its actions, resets and returns the first observations and
-    rewards of zero (AutoresetMode.NEXT_STEP, the only mode in which Gymnasium's `RecordEpisodeStatistics` counts every
-    reward).
+    markets are. A step is a step of every market. All sessions end together, after `session_steps` steps, and
+    terminate the seats that are there where the observation shows the clock, else truncate them, see
+    `EnvironmentSpec.close_terminates`. The step after that ignores its actions, resets and returns the first
+    observations and rewards of zero (AutoresetMode.NEXT_STEP, the only mode in which Gymnasium's
+    `RecordEpisodeStatistics` counts every reward).
 
     A seat that sleeps keeps its last observation and is rewarded in each step: the reward of a decision is the sum of
     the `elapsed_steps` rows up to the next that acts. A seat that departs is terminated in that step, once. From then
@@ -86,6 +87,7 @@ class FocalEnv(Copyable, VectorEnv[Floats, NDArray[Any], NDArray[Any]]):
         self._episodes = EpisodeSeeds(markets)
         self.over = False
         self.num_envs = markets * self.batch.external.size
+        self._every = np.ones(self.num_envs, np.bool_)
         self.single_observation_space = environment.observation_space
         action = environment.action_of(self.group)
         self.single_action_space = action.space
@@ -133,13 +135,16 @@ class FocalEnv(Copyable, VectorEnv[Floats, NDArray[Any], NDArray[Any]]):
         status = self._status
         own = self._played[..., : self._action_size]
         own[:] = played.reshape(own.shape)
-        own[~status.acts] = 0.0
+        if not status.full:
+            own[~status.acts] = 0.0
         waits = status.awaits_arrival()
         step = self._advance()
         while waits and status.awaits_arrival() and not step.truncated:
             step = self._advance()
         reward, terminated = step.reward[:, self._seats].flatten(), status.terminated.flatten()
-        truncated = status.alive.flatten() & step.truncated
+        closed = status.alive.flatten() & step.truncated
+        truncated = closed & (not self.batch.environment.close_terminates)
+        terminated |= closed & ~truncated
         return self._observations(), reward, terminated, truncated, self._infos()
 
     def action_masks(self) -> NDArray[np.bool_]:
@@ -191,22 +196,28 @@ class FocalEnv(Copyable, VectorEnv[Floats, NDArray[Any], NDArray[Any]]):
     def _observations(self) -> Floats:
         """Return a copy of the observations (num_envs, size), zeros in the rows that wait."""
         status, rows = self._status, self.batch.observation.copy()
-        if status.alive is not status.acts:
+        if not status.full:
             rows[~(status.alive | status.terminated)] = 0.0
         return rows.reshape(self.num_envs, -1)
 
     def _infos(self) -> dict[str, Any]:
         """Return the infos, each for all sub-environments."""
-        status = self._status
-        infos = {"alive": status.alive, "acts": status.acts, "elapsed_steps": status.elapsed}
-        infos = {name: values.flatten() for name, values in infos.items()}
+        status, every = self._status, self._every
+        infos = {
+            "alive": status.alive.flatten(),
+            "_alive": every.copy(),
+            "acts": status.acts.flatten(),
+            "_acts": every.copy(),
+            "elapsed_steps": status.elapsed.flatten(),
+            "_elapsed_steps": every.copy(),
+        }
         if self._choices > 0:
-            infos["action_mask"] = self._mask()
-        return infos | {f"_{name}": np.ones(self.num_envs, np.bool_) for name in infos}
+            infos |= {"action_mask": self._mask(), "_action_mask": every.copy()}
+        return infos
 
     def _mask(self) -> NDArray[np.int8]:
         """Return the action masks (num_envs, choices); all choices are legal where none is played."""
         mask = self.batch.mask[..., : self._choices].astype(np.int8)
-        if not self._status.acts.all():
+        if not self._status.full:
             mask[~self._status.acts] = 1
         return mask.reshape(self.num_envs, -1)

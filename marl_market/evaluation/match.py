@@ -14,6 +14,7 @@ from marl_market.agents.sampling.session import SessionStep, play_session
 from marl_market.agents.sampling.session_reward import add_session_rewards
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import EnvironmentSpec
+from marl_market.env.order_counts import OrderCounts, order_counts
 from marl_market.env.recording.tape import TapeRecorder
 from marl_market.market.tape import Tape
 from marl_market.market.units import decimal
@@ -31,6 +32,7 @@ class Match:
         traded_lots: quantity of the first instrument bought and sold.
         trades: number of fills.
         position_lots: position in the first instrument at the close.
+        counts: orders and rejections of all instruments.
         position_error: (sessions,) sum of positions in lots, zero where conserved.
         cash_error: (sessions,) sum of cash and the venue's fees in cash units, zero where conserved.
         tape: public record of the first session.
@@ -43,6 +45,7 @@ class Match:
     traded_lots: NDArray[np.int64]
     trades: NDArray[np.int64]
     position_lots: NDArray[np.int64]
+    counts: OrderCounts
     position_error: NDArray[np.int64]
     cash_error: NDArray[np.int64]
     tape: Tape
@@ -97,6 +100,7 @@ def play_match(environment: EnvironmentSpec, seeds: Sequence[int], threads: int 
         traded_lots=account["traded_lots"].copy(),
         trades=balances.trades,
         position_lots=account["position"].copy(),
+        counts=order_counts(batch),
         position_error=position_error,
         cash_error=cash_error,
         tape=recorder.tape(),

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from marl_market.agents.sampling.sampled_session import SampledSession
+from marl_market.evaluation.order_warnings import REMEDIES
 from marl_market.evaluation.outcomes import CURRENCY
+from marl_market.exchange.codes import Reason
 from marl_market.market.units import decimal
 
 if TYPE_CHECKING:
@@ -36,6 +39,8 @@ class Metric:
         values: function from a sampled session to the values; of a group metric (markets, seats).
         aggregate: over all values; of a group metric over markets and the group's seats.
         curve: whether the report draws it against environment steps, for each learning group.
+        over: denominator, a function as `values`: the metric is then the ratio of both sums, 0 without a denominator.
+        rare: whether it is logged only where it is not zero.
     """
 
     name: str
@@ -45,10 +50,15 @@ class Metric:
     values: Callable[[SampledSession], Values]
     aggregate: Literal["mean", "sum", "std"] = "mean"
     curve: bool = False
+    over: Callable[[SampledSession], Values] | None = None
+    rare: bool = False
 
     def compute(self, session: SampledSession, seats: slice | None = None, cash_unit: float = 1.0) -> float:
         """Return its value over the seats of a group, or of all values; NaN where there are none."""
         values = self.values(session) if seats is None else self.values(session)[:, seats]
+        if self.over is not None:
+            total = self.over(session)[:, seats or slice(None)].sum()
+            return float(values.sum() / max(total, 1))
         if values.size == 0:
             return float("nan")
         value = float(getattr(values, self.aggregate)())
@@ -58,6 +68,31 @@ class Metric:
 def quoted_spread(session: SampledSession) -> Values:
     """Return the spreads (any,) in ticks of all steps and markets with both sides quoted."""
     return session.spread[~np.isnan(session.spread)]
+
+
+def orders_sent(session: SampledSession) -> Values:
+    """Return the orders and replacements that each seat sent (markets, seats)."""
+    return session.orders
+
+
+def orders_rejected(session: SampledSession) -> Values:
+    """Return the rejected ones of them (markets, seats)."""
+    return session.rejections.sum(-1)
+
+
+def rejected_for(reason: Reason, session: SampledSession) -> Values:
+    """Return those rejected for one reason (markets, seats)."""
+    return session.rejections[..., reason]
+
+
+REJECTION_METRICS: tuple[Metric, ...] = tuple(
+    Metric(
+        f"rejections/{reason.name.lower()}", f"rejected: {reason.name.lower().replace('_', ' ')}", "share of orders",
+        remedy, partial(rejected_for, reason), over=orders_sent, rare=True,
+    )
+    for reason, remedy in REMEDIES.items()
+)  # fmt: skip
+"""The rejections of a group by reason; a reason that did not occur is not logged, since there are twenty of them."""
 
 
 MARKET_METRICS: tuple[Metric, ...] = (
@@ -73,7 +108,15 @@ GROUP_METRICS: tuple[Metric, ...] = (
     Metric("reward", "reward", "reward", "sum of rewards", lambda session: session.reward, curve=True),
     Metric("pnl", "PnL after fees", CURRENCY, "profit at the mark, after fees", lambda session: session.profit),
     Metric("fees", "fees", CURRENCY, "fees paid less rebates earned", lambda session: session.fees),
-)
+    Metric("orders", "orders", "orders", "orders and replacements sent, rejected ones included", orders_sent),
+    Metric("fills", "fills", "fills", "number of fills", lambda session: session.fills),
+    Metric(
+        "fill_ratio", "fill ratio", "share of lots", "quantity traded of the quantity ordered",
+        lambda session: session.traded_lots, over=lambda session: session.ordered_lots,
+    ),
+    Metric("rejections", "rejections", "share of orders", "rejected by the venue", orders_rejected, over=orders_sent),
+    *REJECTION_METRICS,
+)  # fmt: skip
 
 
 def session_metrics(session: SampledSession, environment: EnvironmentSpec) -> dict[str, float]:
@@ -83,5 +126,7 @@ def session_metrics(session: SampledSession, environment: EnvironmentSpec) -> di
     for group in environment.groups:
         seats = environment.seats_of(group.name)
         for metric in GROUP_METRICS:
-            metrics[f"group/{group.name}/{metric.name}"] = metric.compute(session, seats, cash_unit)
+            value = metric.compute(session, seats, cash_unit)
+            if value != 0 or not metric.rare:
+                metrics[f"group/{group.name}/{metric.name}"] = value
     return metrics

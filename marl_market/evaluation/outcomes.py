@@ -76,6 +76,15 @@ OUTCOME_COLUMNS: tuple[OutcomeColumn, ...] = (
     ),
     OutcomeColumn("traded_lots", "lots traded", "lots", "quantity traded", lambda match: match.traded_lots),
     OutcomeColumn("trades", "trades", "fills", "number of fills", lambda match: match.trades),
+    OutcomeColumn("orders", "orders", "orders", "orders and replacements sent", lambda match: match.counts.orders),
+    OutcomeColumn(
+        "rejections", "rejected", "orders", "orders and replacements that the venue rejected",
+        lambda match: match.counts.rejections.sum(-1),
+    ),
+    OutcomeColumn(
+        "fill_ratio", "fill ratio", "of 1", "quantity traded of the quantity ordered, mean over seats",
+        lambda match: match.counts.traded_lots / np.maximum(match.counts.ordered_lots, 1),
+    ),
     OutcomeColumn(
         "final_position", "final position, abs. lots", "lots", "size of the position at the close",
         lambda match: match.position_lots, aggregate="mean_abs",

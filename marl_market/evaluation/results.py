@@ -39,11 +39,13 @@ class Evaluation:
         comparisons: one Comparison a learning group.
         outcomes: one GroupOutcome a group.
         conservation: of all sessions.
+        warnings: one sentence a group whose orders were rejected or that sent none.
     """
 
     comparisons: tuple[Comparison, ...]
     outcomes: tuple[GroupOutcome, ...]
     conservation: Conservation
+    warnings: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain lists, dicts, numbers and strings, ready for JSON."""
@@ -51,6 +53,7 @@ class Evaluation:
             "comparisons": [asdict(comparison) for comparison in self.comparisons],
             "outcomes": [outcome.to_dict() for outcome in self.outcomes],
             "conservation": asdict(self.conservation),
+            "warnings": list(self.warnings),
         }
 
     @classmethod
@@ -62,6 +65,7 @@ class Evaluation:
             tuple(Comparison(**_checked(row, _names(Comparison), "evaluation.comparisons")) for row in comparisons),
             tuple(GroupOutcome.from_dict(_checked(row, outcome_fields(), "evaluation.outcomes")) for row in outcomes),
             Conservation(**_checked(data["conservation"], _names(Conservation), "evaluation.conservation")),
+            tuple(map(str, data["warnings"])),
         )
 
 

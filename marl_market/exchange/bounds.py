@@ -111,7 +111,7 @@ class CheckedLower(Lower):
 def indexed(func_ir: Any, inst: Any) -> str:
     """Return the source of what a statement indexes, as far as it is known."""
     target = getattr(inst, "target", None)
-    value = getattr(inst, "value", None)
+    value: Any = getattr(inst, "value", None)
     if getattr(value, "op", None) in ("getitem", "static_getitem"):
         target = value.value
     return spell(func_ir, target) if target is not None else "an array"

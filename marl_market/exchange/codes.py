@@ -66,6 +66,7 @@ class Reason(IntEnum):
     SEAT_ABSENT = 21
     TOO_MANY_IN_FLIGHT = 22
     SESSION_OVER = 23
+    TOO_MANY_COMMANDS = 24
 
 
 class SelfTrade(IntEnum):

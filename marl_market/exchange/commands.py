@@ -1,13 +1,14 @@
 """Write a trader's commands into its seat record.
 
-A command beyond the seat's `SEAT_COMMANDS` is not written; each function returns whether its command was written.
+A command beyond the seat's `SEAT_COMMANDS` is not written, and an order among them counts as a rejection; each function
+returns whether its command was written.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from marl_market.exchange.codes import CommandKind, TimeInForce
+from marl_market.exchange.codes import CommandKind, Reason, TimeInForce
 from marl_market.exchange.compiled import inlined
 from marl_market.exchange.records import SEAT_COMMANDS
 
@@ -15,14 +16,37 @@ LIMIT, MARKET = int(CommandKind.LIMIT), int(CommandKind.MARKET)
 STOP, STOP_LIMIT = int(CommandKind.STOP), int(CommandKind.STOP_LIMIT)
 CANCEL, CANCEL_ALL, REPLACE = int(CommandKind.CANCEL), int(CommandKind.CANCEL_ALL), int(CommandKind.REPLACE)
 GOOD_TILL_CANCEL = int(TimeInForce.GOOD_TILL_CANCEL)
+TOO_MANY_COMMANDS = int(Reason.TOO_MANY_COMMANDS)
 HIGHEST_PRICE = 2**31 - 2
+NO_PRICE = -(2**31)
+BEYOND_QUANTITY = 2**62
 
 
 @inlined
 def round_price(side, price_ticks):  # type: ignore[no-untyped-def]
-    """Return the nearest tick as int32; halves round away from the other side, so that bids and asks are symmetric."""
+    """Return the nearest tick as int32; halves round away from the other side, so that bids and asks are symmetric.
+
+    A NaN becomes NO_PRICE, which the venue rejects.
+    """
     price = -side * np.floor(0.5 - side * price_ticks)
-    return np.int32(min(max(price, -HIGHEST_PRICE), HIGHEST_PRICE))
+    return np.int32(min(max(price, -HIGHEST_PRICE), HIGHEST_PRICE)) if price == price else np.int32(NO_PRICE)
+
+
+@inlined
+def whole_lots(quantity_lots):  # type: ignore[no-untyped-def]
+    """Return a quantity as int64, towards zero; a NaN becomes 0, and one of 2**62 or more 2**62: both are rejected.
+
+    To convert a number that int64 cannot hold would be undefined.
+    """
+    if abs(quantity_lots) < BEYOND_QUANTITY:
+        return np.int64(quantity_lots)
+    return np.int64(BEYOND_QUANTITY if quantity_lots > 0 else 0)
+
+
+@inlined
+def is_order(kind):  # type: ignore[no-untyped-def]
+    """Return whether a command of this kind is an order or replaces one."""
+    return kind != CANCEL and kind != CANCEL_ALL
 
 
 @inlined
@@ -32,6 +56,8 @@ def write_command(  # type: ignore[no-untyped-def]
     """Append one command with all its fields."""
     count = seat.command_count
     if count >= SEAT_COMMANDS:
+        if is_order(kind):
+            seat.rejections[TOO_MANY_COMMANDS] += 1
         return False
     command = seat.command[count]
     command.kind = kind
@@ -52,7 +78,7 @@ def write_command(  # type: ignore[no-untyped-def]
 def submit_limit(seat, side, price_ticks, quantity_lots):  # type: ignore[no-untyped-def]
     """Submit a limit order to buy (side +1) or sell (-1) `quantity_lots` at `price_ticks`, see `round_price`."""
     price = round_price(side, price_ticks)
-    return write_command(seat, LIMIT, side, price, 0, np.int64(quantity_lots), 0, GOOD_TILL_CANCEL, 0, 0)
+    return write_command(seat, LIMIT, side, price, 0, whole_lots(quantity_lots), 0, GOOD_TILL_CANCEL, 0, 0)
 
 
 @inlined
@@ -60,28 +86,37 @@ def submit_limit_order(seat, side, price_ticks, quantity_lots, display_lots, tim
     """Submit a limit order that displays `display_lots` (0: all) and expires after `lifetime_steps` (0: never)."""
     price = round_price(side, price_ticks)
     return write_command(
-        seat, LIMIT, side, price, 0, np.int64(quantity_lots), np.int64(display_lots), time_in_force, lifetime_steps, 0
+        seat,
+        LIMIT,
+        side,
+        price,
+        0,
+        whole_lots(quantity_lots),
+        whole_lots(display_lots),
+        time_in_force,
+        lifetime_steps,
+        0,
     )
 
 
 @inlined
 def submit_market(seat, side, quantity_lots):  # type: ignore[no-untyped-def]
     """Submit a market order to buy (side +1) or sell (-1) `quantity_lots`."""
-    return write_command(seat, MARKET, side, 0, 0, np.int64(quantity_lots), 0, GOOD_TILL_CANCEL, 0, 0)
+    return write_command(seat, MARKET, side, 0, 0, whole_lots(quantity_lots), 0, GOOD_TILL_CANCEL, 0, 0)
 
 
 @inlined
 def submit_stop(seat, side, trigger_ticks, quantity_lots):  # type: ignore[no-untyped-def]
     """Submit a market order triggered by a last price at or above (side +1) or at or below (-1) `trigger_ticks`."""
     trigger = round_price(side, trigger_ticks)
-    return write_command(seat, STOP, side, 0, trigger, np.int64(quantity_lots), 0, GOOD_TILL_CANCEL, 0, 0)
+    return write_command(seat, STOP, side, 0, trigger, whole_lots(quantity_lots), 0, GOOD_TILL_CANCEL, 0, 0)
 
 
 @inlined
 def submit_stop_limit(seat, side, trigger_ticks, price_ticks, quantity_lots):  # type: ignore[no-untyped-def]
     """Submit a limit order triggered as in `submit_stop`."""
     trigger, price = round_price(side, trigger_ticks), round_price(side, price_ticks)
-    return write_command(seat, STOP_LIMIT, side, price, trigger, np.int64(quantity_lots), 0, GOOD_TILL_CANCEL, 0, 0)
+    return write_command(seat, STOP_LIMIT, side, price, trigger, whole_lots(quantity_lots), 0, GOOD_TILL_CANCEL, 0, 0)
 
 
 @inlined
@@ -89,7 +124,7 @@ def replace(seat, order, price_ticks, quantity_lots):  # type: ignore[no-untyped
     """Replace the price and the remaining quantity of one of the seat's open orders."""
     price = round_price(order.side, price_ticks)
     return write_command(
-        seat, REPLACE, order.side, price, order.trigger_ticks, np.int64(quantity_lots), 0, GOOD_TILL_CANCEL, 0,
+        seat, REPLACE, order.side, price, order.trigger_ticks, whole_lots(quantity_lots), 0, GOOD_TILL_CANCEL, 0,
         order.order_id,
     )  # fmt: skip
 

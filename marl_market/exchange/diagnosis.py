@@ -149,7 +149,8 @@ def locals_of(error: BaseException) -> Iterator[dict[str, Any]]:
 def innermost_first(error: BaseException) -> Iterator[tuple[TypeInferer, Any]]:
     """Yield the constraints that failed outside numba's own sources, with their type inference."""
     for variables in locals_of(error):
-        constraint, inferer = variables.get("self"), variables.get("typeinfer")
+        constraint: Any = variables.get("self")
+        inferer = variables.get("typeinfer")
         if isinstance(inferer, TypeInferer) and hasattr(constraint, "loc"):
             if not constraint.loc.filename.startswith(NUMBA):
                 yield inferer, constraint

@@ -31,6 +31,7 @@ from marl_market.exchange.admission import (
 from marl_market.exchange.bits import lowest_bit
 from marl_market.exchange.book import SLOT_MASK, enqueue, find_or_insert_level, first_in
 from marl_market.exchange.codes import CommandKind, EventKind, Reason
+from marl_market.exchange.commands import is_order
 from marl_market.exchange.compiled import compiled, inlined
 from marl_market.exchange.credit import credit_rejection
 from marl_market.exchange.events import emit, emit_order
@@ -58,7 +59,10 @@ ONE = np.uint64(1)
 @compiled
 def reject(market, seat_index, command, reason):  # type: ignore[no-untyped-def]
     """Reject a command for `reason`; nothing else changes."""
-    market.seat[seat_index].account.rejected += 1
+    seat = market.seat[seat_index]
+    seat.account.rejected += 1
+    if is_order(command.kind):
+        seat.rejections[reason] += 1
     event = emit(
         market, REJECTED, seat_index, command.side, command.price_ticks, command.quantity_lots, 0, command.order_id,
         command.client_order_id,
@@ -113,6 +117,9 @@ def accept(market, seat_index, slot, command):  # type: ignore[no-untyped-def]
     market.order_sequence += 1
     order_id = (market.order_sequence << REFERENCE_BITS) | (seat_index << SLOT_BITS) | max(slot, 0)
     quantity = command.quantity_lots
+    account = market.seat[np.uint64(seat_index)].account
+    account.accepted += 1
+    account.ordered_lots += quantity
     emit(
         market, ACCEPTED, seat_index, command.side, command.price_ticks, quantity, quantity, order_id,
         command.client_order_id,
@@ -300,6 +307,8 @@ def replace(market, seat_index, command):  # type: ignore[no-untyped-def]
         if reason != NO_REASON:
             reject(market, seat_index, command, reason)
             return
+    seat.account.accepted += 1
+    seat.account.ordered_lots += quantity - order.leaves_quantity - order.reserve_quantity
     if keeps:
         shrink(market, seat, order, quantity)
     else:

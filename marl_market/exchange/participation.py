@@ -35,6 +35,7 @@ def close_position(market, seat_index, lots, reason):  # type: ignore[no-untyped
     if lots == 0 or market.phase != CONTINUOUS:
         return
     side = np.int32(-1 if lots > 0 else 1)
+    market.seat[seat_index].account.ordered_lots += abs(lots)
     market.order_sequence += 1
     order_id = (market.order_sequence << REFERENCE_BITS) | (seat_index << SLOT_BITS)
     event = emit(market, ACCEPTED, seat_index, side, 0, abs(lots), abs(lots), order_id, 0)

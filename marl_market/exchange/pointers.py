@@ -96,7 +96,7 @@ class FloatsSetItem(AbstractTemplate):
 @lower_builtin(operator.getitem, Floats, types.Integer)
 def generate_read(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
     """Emit the reading of a number."""
-    return builder.load(generate_element(context, builder, *arguments, signature.args[1]))
+    return builder.load(generate_element(context, builder, arguments[0], arguments[1], signature.args[1]))
 
 
 @lower_builtin(operator.setitem, Floats, types.Integer, types.float32)
@@ -113,6 +113,18 @@ def length(floats: Any) -> Any:
     if isinstance(floats, Floats):
         return lambda floats: floats.size
     return None
+
+
+WORDS = types.CPointer(types.int32)
+"""A pointer to the same numbers as whole numbers of 32 bits."""
+
+
+@intrinsic
+def words_at(_typing_context, address):  # type: ignore[no-untyped-def]
+    """Return the pointer to the numbers of 32 bits at an address."""
+    return WORDS(types.int64), lambda _context, builder, _signature, arguments: builder.inttoptr(
+        arguments[0], ir.IntType(32).as_pointer()
+    )
 
 
 def generate_float_copy(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:

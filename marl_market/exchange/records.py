@@ -5,8 +5,9 @@ times the engine's speed. Why an order lies inside its seat's record: a trader r
 an order is found by its number without a search, and a seat cannot use up a pool shared with other seats.
 
 Assumptions: prices are int32 ticks of any sign; quantities, cash and times are int64. A seat has at most
-`SEAT_ORDERS` open orders and sends at most `SEAT_COMMANDS` commands a decision; both limits reject with a reason. Its
-icebergs refresh at most `SEAT_REFRESHES` times a step and hide nothing after that.
+`SEAT_ORDERS` open orders and sends at most `SEAT_COMMANDS` commands a decision; both limits reject with a reason, the
+second without an event, since the command is never sent. Its icebergs refresh at most `SEAT_REFRESHES` times a step and
+hide nothing after that.
 An order reference is `seat * SEAT_ORDERS + slot`; an order id is `sequence << REFERENCE_BITS | reference`.
 
 Orders, events, seats and markets are whole cache lines of `CACHE_LINE_BYTES` and begin at a cache line, and the fields
@@ -19,6 +20,8 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+
+from marl_market.exchange.codes import Reason
 
 SLOT_BITS = 5
 SEAT_ORDERS = 1 << SLOT_BITS
@@ -36,11 +39,34 @@ NEVER = 2**62
 NO_LAST_STEP = 2**31 - 1
 CACHE_LINE_BYTES = 64
 FEE_TIERS = 4
+REASONS = len(Reason)
 LADDERS = 4
 BIDS, ASKS, BUY_STOPS, SELL_STOPS = range(LADDERS)
 
 CAPACITY_SEATS = {"small": 16, "medium": 64, "large": 256, "huge": 1024}
 """Seats of each size class; every class is one compiled record type."""
+
+
+def capacity_for(capacity: str, seats: int) -> str:
+    """Return the size class of a market of `seats` seats: `capacity`, or for "auto" the smallest that has as many.
+
+    Raises ValueError for an unknown class and where it has too few seats.
+    """
+    largest = max(CAPACITY_SEATS.values())
+    if capacity == "auto":
+        if not 1 <= seats <= largest:
+            raise ValueError(f"population has {seats} seats; a market has 1 to {largest}")
+        return next(name for name, available in CAPACITY_SEATS.items() if available >= seats)
+    if capacity not in CAPACITY_SEATS:
+        raise ValueError(
+            f"market.capacity {capacity!r} is no size class; choose auto or one of {', '.join(CAPACITY_SEATS)}"
+        )
+    if not 1 <= seats <= CAPACITY_SEATS[capacity]:
+        raise ValueError(
+            f"market.capacity {capacity!r} has {CAPACITY_SEATS[capacity]} seats, the population needs {seats}; "
+            f"choose auto, or a larger one of {CAPACITY_SEATS}"
+        )
+    return capacity
 
 
 def in_cache_lines(fields: list[tuple[Any, ...]]) -> np.dtype[np.void]:
@@ -131,9 +157,11 @@ ACCOUNT = np.dtype(
         ("traded_lots", np.int64),
         ("trades", np.int64),
         ("cost", np.int64),  # of the open position at average cost, before fees; negative: of a short one
-        ("fee_tier", np.int64),
+        ("fee_tier", np.int32),
+        ("rejected", np.int32),  # commands
         ("open_lots", np.int64, (2,)),
-        ("rejected", np.int64),
+        ("accepted", np.int64),  # orders and replacements
+        ("ordered_lots", np.int64),  # of these, of orders from before the open, and of the venue's own that close
         ("twice_equity_elsewhere", np.int64),  # of the seat's other instruments, see `marl_market.exchange.portfolio`
         ("twice_margin_elsewhere", np.int64),
         ("twice_maintenance_elsewhere", np.int64),
@@ -176,6 +204,7 @@ def seat_dtype(agent: np.dtype[np.void] = NO_AGENT) -> np.dtype[np.void]:
         ("departure_step", np.int64),  # first step in which it is absent again
         ("fill_count", np.int64),  # fills so far; the last SEAT_FILLS of them are in `fill`, fill i at i % SEAT_FILLS
         ("fill", FILL, (SEAT_FILLS,)),
+        ("rejections", np.int32, (REASONS,)),  # rejected orders and replacements in the session, by Reason
         ("agent", agent),
     ]
     return in_cache_lines(fields)

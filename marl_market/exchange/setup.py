@@ -16,10 +16,10 @@ from marl_market.exchange.market_history import begin_candle
 from marl_market.exchange.pointers import clear_record
 from marl_market.exchange.records import (
     CACHE_LINE_BYTES,
-    CAPACITY_SEATS,
     NEVER,
     NIL,
     NO_AGENT,
+    capacity_for,
     market_dtype,
 )
 from marl_market.market.rules import SELF_TRADE
@@ -43,13 +43,7 @@ def allocate_instruments(
 
     `agent` is the type of the agent record in each seat. Raises ValueError when the size class has too few seats.
     """
-    dtype = market_dtype(spec.capacity, agent)
-    available = CAPACITY_SEATS[spec.capacity]
-    if not 1 <= seats <= available:
-        raise ValueError(
-            f"market.capacity {spec.capacity!r} has {available} seats, the population needs {seats}; "
-            f"choose a larger one of {CAPACITY_SEATS}"
-        )
+    dtype = market_dtype(capacity_for(spec.capacity, seats), agent)
     instruments = zeros_in_cache_lines((len(spec.instruments), markets), dtype)
     instruments["book"]["ladder"] = LOWEST_KEY
     for number, (records, instrument) in enumerate(zip(instruments, spec.instruments, strict=True)):
@@ -141,6 +135,8 @@ def clear_accounts(market):  # type: ignore[no-untyped-def]
         bid_lots, ask_lots = account.open_lots[0], account.open_lots[1]
         clear_record(account)
         account.open_lots[0], account.open_lots[1] = bid_lots, ask_lots
+        account.ordered_lots = bid_lots + ask_lots
+        market.seat[i].rejections[:] = 0
 
 
 @compiled
@@ -183,6 +179,7 @@ def open_public(public, initial_price_ticks):  # type: ignore[no-untyped-def]
 def open_seat(seat):  # type: ignore[no-untyped-def]
     """Reset a seat to an empty account without orders, commands or fills; constants stay."""
     clear_record(seat.account)
+    seat.rejections[:] = 0
     seat.live = np.uint64(0)
     seat.present = np.int16(seat.arrival_step <= 0)
     seat.present_before = 0

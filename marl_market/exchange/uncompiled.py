@@ -153,7 +153,7 @@ def unviewed(value: Any) -> Any:
 
 def memory_at(address: int, dtype: np.dtype[Any], count: int) -> Any:
     """Return the `count` values of a type at an address."""
-    memory = (ctypes.c_char * (dtype.itemsize * count)).from_address(address)
+    memory: Any = (ctypes.c_char * (dtype.itemsize * count)).from_address(address)
     return np.frombuffer(memory, dtype, count)
 
 

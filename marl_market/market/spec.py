@@ -44,7 +44,8 @@ class MarketSpec:
         session_steps: steps in one session (episode).
         warmup_steps: steps in which only background traders act, before the session opens.
         candle_steps: lengths of the three candle windows the venue publishes, in steps.
-        capacity: size class of the compiled market, see `marl_market.exchange.records`.
+        capacity: size class of the compiled market, see `marl_market.exchange.records`; "auto" is the smallest in which
+            the population has a seat each.
         provenance: source of the constants; None for an invented market.
         fundamental: process of the fundamental value, which informed traders observe; None is the initial price.
         further_instruments: other instruments of the same market, by name. Each has its own book, units, costs,
@@ -68,7 +69,7 @@ class MarketSpec:
     session_steps: int = 200
     warmup_steps: int = 100
     candle_steps: Sequence[int] = (1, 10, 60)
-    capacity: str = "small"
+    capacity: str = "auto"
     provenance: Provenance | None = None
     fundamental: Fundamental | None = None
     further_instruments: Mapping[str, MarketSpec] = field(default_factory=dict)

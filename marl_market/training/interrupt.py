@@ -36,16 +36,10 @@ class Interrupts:
         received: the first signal within `deferred`, if there was one.
     """
 
-    def __init__(self, save: Callable[[], None], safe: Callable[[], str]) -> None:
-        """Prepare; nothing is changed yet.
-
-        Args:
-            save: is called at the first signal within `deferred`: at once, between any two instructions, or in another
-                thread if the main thread does not answer.
-            safe: returns in words what of the run is safe, for the last line of a process that is ended.
-        """
+    def __init__(self, safe: Callable[[], str]) -> None:
+        """Prepare; `safe` returns in words what of the run is safe, for the last line of a process that is ended."""
         self.received: list[int] = []
-        self._save, self._safe = save, safe
+        self._safe = safe
         self._saving = threading.RLock()
         self._answered = threading.Event()
         self._is_deferring = False
@@ -79,8 +73,13 @@ class Interrupts:
         os.close(self._writing)
 
     @contextmanager
-    def deferred(self) -> Iterator[list[int]]:
-        """Turn the first signal into an entry of the list it yields, instead of ending what runs."""
+    def deferred(self, save: Callable[[], None]) -> Iterator[list[int]]:
+        """Turn the first signal into an entry of the list it yields, instead of ending what runs.
+
+        `save` is called then: at once, between any two instructions, or in another thread if the main thread does not
+        answer.
+        """
+        self._save = save
         if self._is_active:
             self._install()  # again: Ray sets handlers of its own as it starts
         self._is_deferring = True

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import copy
+import logging
 from collections.abc import Mapping
 from dataclasses import replace
 
-from marl_market.agents.imitation.behavior_cloning import BehaviorCloning, CloningLearner, ExpertControlled
+from marl_market.agents.imitation.behavior_cloning import (
+    BehaviorCloning,
+    CloningLearner,
+    ExpertControlled,
+    failure_of_clone,
+)
 from marl_market.agents.imitation.expert import ExpertPolicy
 from marl_market.agents.interfaces import EpisodeActor
 from marl_market.agents.rollout import Rollout
 from marl_market.agents.sampling.sampler import Sampler
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import EnvironmentSpec
+
+_logger = logging.getLogger(__name__)
 
 
 def pretrain(
@@ -33,6 +41,8 @@ def pretrain(
         if not isinstance(learner, CloningLearner):
             raise TypeError(f"the learner of {name} has no pretrain: it cannot learn by behavior cloning")
         fitted = learner.pretrain(demonstrations[name], agent.config)
+        if failure := failure_of_clone(fitted):
+            _logger.warning("population.%s: %s", name, failure)
         metrics[name] = {**fitted, "expert_reward": sum(returns[name]) / len(returns[name])}
     return metrics
 

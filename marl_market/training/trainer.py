@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from marl_market.agents.initial_learners import initial_learners, initial_opponents
-from marl_market.agents.interfaces import EpisodeActor, Policy
+from marl_market.agents.interfaces import EpisodeActor, Policy, RunLength
 from marl_market.agents.learning_device import learning_on
 from marl_market.agents.opponents.snapshot_opponents import with_external_opponents
 from marl_market.agents.sampling.sampled_session import SampledSession
 from marl_market.agents.sampling.sampler import Sampler
+from marl_market.cluster.errors import WorkersError, WorkersStoppedError
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.step.step import open_session
 from marl_market.evaluation.metrics import session_metrics
+from marl_market.evaluation.order_warnings import order_warnings
 from marl_market.evaluation.results import Evaluation
 from marl_market.market.seeding import Stream, derive_keys, derive_seeds
 from marl_market.market.tape_file import save_tape
@@ -32,9 +35,14 @@ from marl_market.training.metrics import speed_metrics
 from marl_market.training.pretraining import pretrain
 from marl_market.training.progress import Progress, is_compiled
 from marl_market.training.settings import Training, require_whole
+from marl_market.training.threads import describe_cores
 
 if TYPE_CHECKING:
     from marl_market.training.distributed_sampler import DistributedSampler
+
+
+class LearningError(RuntimeError):
+    """The update of a learner failed."""
 
 
 class Trainer:
@@ -47,7 +55,8 @@ class Trainer:
         self._seed = seed
         self._folder = folder
         with learning_on(training.device):
-            self._learners = initial_learners(environment, seed)
+            run = RunLength(training.iterations, training.markets, environment.spec.session_steps)
+            self._learners = initial_learners(environment, seed, run)
         self._environment = with_external_opponents(environment, self._learners)
         self._opponents = initial_opponents(self._environment, seed)
         self._opponents.update(0, self._learners)
@@ -56,6 +65,7 @@ class Trainer:
         self._untrained = {name: learner.policy() for name, learner in self._learners.items()}
         self._is_resumed = False
         self._is_sampling = False
+        self._warned: set[str] = set()
         self._done = 0
         self._saved: int | None = None
         self._seconds = 0.0
@@ -80,37 +90,55 @@ class Trainer:
         An interrupt (Ctrl-C) ends the training after a checkpoint; the policies so far are still evaluated. See
         `marl_market.training.interrupt`.
         """
-        with Interrupts(self._save_if_sampling, self._safe) as interrupts:
-            return self._run(title, sink, interrupts)
+        with (
+            Progress(self._training.iterations, self._env_steps(1) * self._environment.seats) as progress,
+            Interrupts(self._safe) as interrupts,
+        ):
+            return self._run(title, sink, progress, interrupts)
 
-    def _run(self, title: str, sink: Sink, interrupts: Interrupts) -> Path:
-        progress = Progress(self._training.iterations, self._env_steps(1) * self._environment.seats)
+    def _run(self, title: str, sink: Sink, progress: Progress, interrupts: Interrupts) -> Path:
         if not is_compiled(open_session):
             progress.log("compiling the market (once, up to a minute)")
         pretrained = {} if self._is_resumed else self._pretrain()
-        with self._sampling as sampler, interrupts.deferred() as interrupted:
+        with self._sampling as sampler, interrupts.deferred(partial(self._save_if_sampling, sampler)) as interrupted:
             progress.log(self._describe(sampler))
+            progress.begin(f"iteration {self._done + 1}/{self._training.iterations}")
             for iteration in range(self._done, self._training.iterations):
                 if interrupted:
                     break
                 begin = time.perf_counter()
-                session = self._sample(sampler, iteration)
+                try:
+                    session = self._sample(sampler, iteration)
+                except WorkersStoppedError:
+                    break
                 sampled = time.perf_counter()
-                learned = self._learn(session)
-                self._opponents.update(self._done, self._learners)
-                metrics = self._metrics(session, learned, sampled - begin, time.perf_counter() - sampled)
-                sink.log({**metrics, **pretrained}, self._done)
+                with self._saving_on_error():
+                    learned = self._learn(session)
+                    self._opponents.update(self._done, self._learners)
+                    metrics = self._metrics(session, learned, sampled - begin, time.perf_counter() - sampled)
+                    sink.log({**metrics, **pretrained}, self._done)
                 pretrained = {}
+                self._warn_of_orders(session, progress)
                 progress.show(self._done, {name: metrics[f"group/{name}/reward"] for name in self._learners})
                 if self._done % self._training.checkpoint_every == 0:
-                    self._save()
+                    self._save_and_go_on(progress)
             self._save()
         if interrupted:
             progress.log(f"interrupted after iteration {self._done} and saved; resume={self._folder} goes on")
         progress.log(
             f"comparing each learner with its untrained policy over {self._training.evaluation_seeds} sessions"
         )
-        return self._finish(title, sink)
+        return self._finish(title, sink, progress)
+
+    @property
+    def done(self) -> int:
+        """Return the number of iterations that it has trained for."""
+        return self._done
+
+    @property
+    def learning_groups(self) -> list[str]:
+        """Return the names of the groups that learn."""
+        return list(self._learners)
 
     def policies(self) -> dict[str, Policy]:
         """Return the current policy of each learning group and the last snapshot of each opponent, by group name."""
@@ -139,6 +167,7 @@ class Trainer:
             training.workers,
             training.address,
             self._opponents,
+            training.worker_timeout,
         )
 
     def _pretrain(self) -> dict[str, float]:
@@ -153,6 +182,9 @@ class Trainer:
         self._is_sampling = True
         try:
             return sampler.sample(iteration)
+        except WorkersError as error:
+            self._save()
+            raise WorkersError(f"{error}; iteration {self._done} is saved: resume={self._folder} goes on") from error
         except BaseException:
             self._save()
             raise
@@ -160,8 +192,16 @@ class Trainer:
             self._is_sampling = False
 
     def _learn(self, session: SampledSession) -> dict[str, float]:
-        """Update every learner from the rollout of its group; return their metrics."""
-        learned = {name: learner.learn(session.rollouts[name]) for name, learner in self._learners.items()}
+        """Update every learner from the rollout of its group; return their metrics.
+
+        Raises LearningError, naming group and iteration.
+        """
+        learned = {}
+        for name, learner in self._learners.items():
+            try:
+                learned[name] = learner.learn(session.rollouts[name])
+            except Exception as error:
+                raise LearningError(f"iteration {self._done + 1}, population.{name}: {error}") from error
         self._done += 1
         return _by_learner(learned)
 
@@ -182,12 +222,14 @@ class Trainer:
     def _describe(self, sampler: Sampler | DistributedSampler) -> str:
         """Return where the run samples and learns."""
         gradients = "" if self._training.device == "cpu" else f", gradients on {self._training.device}"
-        return f"sampling: {sampler.describe()}; learning: this process{gradients}"
+        return f"sampling: {sampler.describe()}; {describe_cores()}; learning: this process{gradients}"
 
-    def _save_if_sampling(self) -> None:
+    def _save_if_sampling(self, sampler: Sampler | DistributedSampler) -> None:
         """Save, unless a learner is in the middle of an update: sampling may take long, and Ray may not survive."""
         if self._is_sampling:
             self._save()
+        if not isinstance(sampler, Sampler):
+            sampler.stop()
 
     def _safe(self) -> str:
         """Return in words which state of the run is on disk."""
@@ -198,20 +240,51 @@ class Trainer:
     def _env_steps(self, iterations: int) -> int:
         return iterations * self._environment.spec.session_steps * self._training.markets
 
-    def _save(self) -> None:
-        state = {
+    @contextmanager
+    def _saving_on_error(self) -> Iterator[None]:
+        """Save the state before the body if that raises: an update that fails may have changed some learners."""
+        before = self._get_state()
+        try:
+            yield
+        except BaseException:
+            save_checkpoint(self._folder, before)
+            raise
+
+    def _get_state(self) -> dict[str, Any]:
+        """Return all that the next iteration depends on."""
+        return {
             "identity": self._identity,
             "done": self._done,
             "seconds": self._seconds,
             "learners": {name: learner.get_state() for name, learner in self._learners.items()},
             "opponents": self._opponents.get_state(),
         }
+
+    def _save(self) -> None:
+        state = self._get_state()
         save_checkpoint(self._folder, state)
         self._saved = state["done"]
 
-    def _finish(self, title: str, sink: Sink) -> Path:
+    def _warn_of_orders(self, session: SampledSession, progress: Progress) -> None:
+        """Print a line for each group whose orders are rejected or that sends none, once a run."""
+        for group, text in order_warnings(self._environment, session.orders, session.rejections).items():
+            if group not in self._warned:
+                self._warned.add(group)
+                progress.log(f"warning: {text}")
+
+    def _save_and_go_on(self, progress: Progress) -> None:
+        """Save, or print why not and train on: the last checkpoint is still whole."""
+        try:
+            self._save()
+        except OSError as error:
+            progress.log(
+                f"warning: not saved after iteration {self._done} ({error}); the training goes on, and saves again "
+                f"after {self._training.checkpoint_every} more"
+            )
+
+    def _finish(self, title: str, sink: Sink, progress: Progress) -> Path:
         """Evaluate and write the report."""
-        evaluation = self._evaluate()
+        evaluation = self._evaluate(progress)
         made = {
             "markets": self._training.markets,
             "seats_a_market": self._environment.seats,
@@ -224,10 +297,10 @@ class Trainer:
         sink.finish(evaluation, report)
         return report
 
-    def _evaluate(self) -> Evaluation:
+    def _evaluate(self, progress: Progress) -> Evaluation:
         seeds = derive_keys(self._seed, Stream.EVALUATION, count=self._training.evaluation_seeds).tolist()
         evaluation, tape = evaluate_training(
-            self._environment, self._untrained, self.policies(), seeds, self._training.threads
+            self._environment, self._untrained, self.policies(), seeds, self._training.threads, progress.evaluated
         )
         write_evaluation(self._folder, evaluation)
         save_tape(self._folder / TAPE_FILE, tape)

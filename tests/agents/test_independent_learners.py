@@ -171,7 +171,7 @@ def test_a_learner_acts_by_the_weights_of_another() -> None:
 
 
 def test_each_seat_can_begin_as_a_clone() -> None:
-    agent = BehaviorCloning(PPO(hidden=(8,), epochs=1), AvellanedaStoikov(), sessions=2, epochs=2)
+    agent = BehaviorCloning(PPO(hidden=(8,), epochs=1), AvellanedaStoikov(), sessions=2, gradient_steps=8)
     market = environment([Group("noise", ZeroIntelligence(), 4), Group("focal", agent, 2, parameter_sharing=False)])
     learner, untrained = new_learner(market), new_learner(market)
     found = pretrain(market, {"focal": learner}, MARKETS, 1, 1)

@@ -54,14 +54,6 @@ def test_a_reward_and_a_further_column_of_another_shape_are_named() -> None:
         Rollout(**(columns() | {"extra": {"action_logp": np.zeros((6, 2), np.float32)}}))
 
 
-@pytest.mark.parametrize("name", ["observation", "reward"])
-def test_a_value_that_is_not_finite_is_named_with_its_place(name: str) -> None:
-    column = columns()[name]
-    column[-1, 1] = np.nan
-    with pytest.raises(ValueError, match=rf"rollout.{name}\[{len(column) - 1}, 1.*\] is nan"):
-        Rollout(**(columns() | {name: column}))
-
-
 def test_episodes_end_where_a_seat_leaves_and_at_the_close() -> None:
     rollout = Rollout(**columns())
     rollout.terminated[1, 0] = True

@@ -1,5 +1,6 @@
 """Whatever conf lists keeps its contract: a new yaml is tested without editing a test."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -15,7 +16,7 @@ from omegaconf import OmegaConf
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import EnvironmentSpec
-from marl_market.env.interface.records import SEAT_ACTIONS, SEAT_OBSERVATION
+from marl_market.env.interface.records import REWARD_PARTS, SEAT_ACTIONS, SEAT_OBSERVATION
 from marl_market.env.interface.schemes import ObservationScheme, PrivilegedScheme, RewardScheme
 from marl_market.env.interface.signatures import PARAM_VALUES, REWARD_VALUES, decide
 from marl_market.env.interface.spaces import flatten_action
@@ -65,12 +66,23 @@ def short(market: str) -> MarketSpec:
     return replace(spec, **changes, further_instruments=further)
 
 
-def every_observation() -> dict[str, ObservationScheme | PrivilegedScheme]:
-    return {name: part("observation", name) for name in choices("observation")}
+def chunks(parts: dict[str, Any], size_of: Callable[[Any], int], capacity: int) -> list[dict[str, Any]]:
+    """Return all `parts` in as few mappings, one after another, as hold at most `capacity` each."""
+    found: list[dict[str, Any]] = [{}]
+    for name, each in parts.items():
+        if found[-1] and sum(map(size_of, found[-1].values())) + size_of(each) > capacity:
+            found.append({})
+        found[-1][name] = each
+    return found
 
 
-def every_reward() -> dict[str, RewardScheme]:
-    return {name: part("reward", name) for name in choices("reward")}
+def observation_chunks(instruments: int = 1) -> list[dict[str, ObservationScheme | PrivilegedScheme]]:
+    parts = {name: part("observation", name) for name in choices("observation")}
+    return chunks(parts, lambda each: each.size, SEAT_OBSERVATION // instruments)
+
+
+def reward_chunks() -> list[dict[str, RewardScheme]]:
+    return chunks({name: part("reward", name) for name in choices("reward")}, lambda each: 1, REWARD_PARTS)
 
 
 def plays_by_itself(agent: Any) -> bool:
@@ -85,7 +97,32 @@ MARKETS = choices("market")
 
 def populated(agent: Any, market: str, action: str = "quotes") -> EnvironmentSpec:
     groups = [Group("noise", ZeroIntelligence(), 8), Group("outside", External(), 2), Group("focal", agent, 2)]
-    return EnvironmentSpec(short(market), groups, every_observation(), load("action", action), every_reward())
+    spec = short(market)
+    observation = observation_chunks(len(spec.instruments))[0]
+    return EnvironmentSpec(spec, groups, observation, load("action", action), reward_chunks()[0])
+
+
+def test_all_observations_and_all_rewards_play_together_as_far_as_there_is_room() -> None:
+    observations, rewards = observation_chunks(), reward_chunks()
+    assert [name for chunk in observations for name in chunk] == choices("observation")
+    assert [name for chunk in rewards for name in chunk] == choices("reward")
+    for number in range(max(len(observations), len(rewards))):
+        observation, reward = observations[number % len(observations)], rewards[number % len(rewards)]
+        play(replace(populated(ZeroIntelligence(), MARKETS[0]), observation=observation, reward=reward))
+
+
+@pytest.mark.parametrize("more", [1, REWARD_PARTS])
+def test_further_rewards_and_observations_play_beside_all_there_are(more: int) -> None:
+    """One more than conf lists is what README.md describes; very many more go beyond the capacity of a seat."""
+    rewards: dict[str, Any] = {name: part("reward", name) for name in choices("reward")}
+    rewards |= {f"own_{number}": part("reward", "profit") for number in range(more)}
+    parts: dict[str, Any] = {name: part("observation", name) for name in choices("observation")}
+    parts |= {f"own_{number}": part("observation", "book") for number in range(2 * more)}
+    reward_parts = chunks(rewards, lambda each: 1, REWARD_PARTS)
+    observations = chunks(parts, lambda each: each.size, SEAT_OBSERVATION)
+    assert (len(reward_parts), len(observations)) == ((1, 1) if more == 1 else (2, 2))
+    for number, reward in enumerate(reward_parts):
+        play(replace(populated(ZeroIntelligence(), MARKETS[0]), observation=observations[number], reward=reward))
 
 
 def play(environment: EnvironmentSpec, markets: int = 2) -> tuple[BatchMarket, list[NDArray[np.float32]]]:

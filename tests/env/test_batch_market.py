@@ -236,11 +236,14 @@ def test_every_market_needs_a_seed() -> None:
 
 
 def test_a_population_too_large_for_its_market_is_named() -> None:
-    description = environment([Group("noise", ZeroIntelligence(), 17)])
+    description = environment([Group("noise", ZeroIntelligence(), 17)], spec=market_spec(capacity="small"))
     with pytest.raises(ValueError, match=r"capacity 'small' has 16 seats, the population needs 17"):
         BatchMarket(description, 1)
-    large = replace(description, spec=market_spec(capacity="medium"))
-    assert BatchMarket(large, 1).markets["seat_count"].tolist() == [17]
+    for capacity in ("medium", "auto"):
+        large = replace(description, spec=market_spec(capacity=capacity))
+        batch = BatchMarket(large, 1)
+        assert batch.markets["seat_count"].tolist() == [17]
+        assert batch.markets["seat"].shape == (1, 64)
 
 
 def test_an_agent_with_too_many_parameters_is_named() -> None:

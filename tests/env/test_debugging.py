@@ -99,11 +99,8 @@ def line_of(mark: str) -> int:
 def test_an_index_out_of_range_is_an_error_with_file_line_index_and_size(
     function: Any, values: Sequence[float], mark: str, text: str, threads: int
 ) -> None:
-    batch = BatchMarket(described(function, *values), 2, threads)
     with pytest.raises(BoundsError, match=re.escape(text)) as raised:
-        batch.reset([1, 2])
-        for action in actions(batch, 2):
-            batch.step(action)
+        play(described(function, *values), 2, threads)
     assert str(raised.value).startswith(f"{__file__}, line {line_of(mark)}, in ")
     assert isinstance(raised.value, IndexError)
 

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ from marl_market.env.actions.market_size import MarketSize
 from marl_market.env.actions.quotes import Quotes
 from marl_market.env.actions.target_position import TargetPosition
 from marl_market.env.batch_market import ActionError, BatchMarket
+from marl_market.env.observations.account import Account
+from marl_market.env.observations.clock import Clock
 from marl_market.env.parallel_env import MarketEnv
 from marl_market.env.population.group import External, Group
 from marl_market.market.seeding import Stream, derive_keys
@@ -75,13 +78,14 @@ def test_each_agent_plays_and_is_scored_in_its_own_seat() -> None:
     assert len({float(value) for value in expected.reward[0]}) > 1
 
 
-def test_a_session_ends_by_truncation_of_all_agents() -> None:
-    env = market_env()
+@pytest.mark.parametrize("observation", [{"clock": Clock(), "account": Account()}, {"account": Account()}], ids=len)
+def test_the_close_terminates_all_agents_who_see_the_clock_and_truncates_them_else(observation: Any) -> None:
+    env = MarketEnv(replace(market_env().batch.environment, observation=observation))
     env.reset(seed=1)
     for left in reversed(range(env.batch.environment.spec.session_steps)):
         _, _, terminated, truncated, _ = env.step(same_action())
-        assert terminated == dict.fromkeys(NAMES, False)
-        assert truncated == dict.fromkeys(NAMES, left == 0)
+        assert terminated == dict.fromkeys(NAMES, left == 0 and "clock" in observation)
+        assert truncated == dict.fromkeys(NAMES, left == 0 and "clock" not in observation)
         assert env.agents == (NAMES if left else [])
     for given in ({}, same_action()):
         with pytest.raises(RuntimeError, match="the session is over"):

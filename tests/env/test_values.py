@@ -18,7 +18,7 @@ from marl_market.env.parallel_env import MarketEnv
 from marl_market.env.timing.chosen_delay import ChosenDelay
 from marl_market.env.vector_env import FocalEnv
 from tests.builders import environment
-from tests.contracts.test_conf import STEPS, choices, every_observation, load, part
+from tests.contracts.test_conf import STEPS, choices, load, observation_chunks, part
 from tests.env.test_instruments import pair
 
 
@@ -98,14 +98,15 @@ def test_every_observation_is_within_its_bounds(market: str) -> None:
     changes["latency"] = load("latency", "retail")
     further = {name: replace(each, **changes) for name, each in spec.further_instruments.items()}
     spec = replace(spec, **changes, further_instruments=further)
-    env = FocalEnv(environment(spec=spec, observation=every_observation()), 4)
-    observation, _ = env.reset(seed=1)
-    low, high = env.single_observation_space.low, env.single_observation_space.high
-    names = env.batch.environment.observation_names
-    for _ in range(2 * STEPS):
-        outside = ((observation < low) | (observation > high)).any(0)
-        assert not outside.any(), np.array(names)[outside]
-        observation, *_ = env.step(env.action_space.sample())
+    for parts in observation_chunks(len(spec.instruments)):
+        env = FocalEnv(environment(spec=spec, observation=parts), 4)
+        observation, _ = env.reset(seed=1)
+        low, high = env.single_observation_space.low, env.single_observation_space.high
+        names = env.batch.environment.observation_names
+        for _ in range(2 * STEPS):
+            outside = ((observation < low) | (observation > high)).any(0)
+            assert not outside.any(), np.array(names)[outside]
+            observation, *_ = env.step(env.action_space.sample())
 
 
 def test_a_part_without_names_is_numbered_and_one_of_another_size_raises() -> None:

@@ -10,6 +10,7 @@ from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
 from marl_market.env.population.group import Group
 from marl_market.evaluation import metrics
 from marl_market.evaluation.metrics import GROUP_METRICS, MARKET_METRICS, session_metrics
+from marl_market.exchange.codes import Reason
 from tests.builders import environment
 
 NAN = math.nan
@@ -25,8 +26,16 @@ class Arrays:
     spread: np.ndarray
     trades: np.ndarray
     price: np.ndarray
+    fills: np.ndarray
+    orders: np.ndarray
+    rejections: np.ndarray
+    ordered_lots: np.ndarray
+    traded_lots: np.ndarray
 
 
+REJECTIONS = np.zeros((2, 3, len(Reason)), np.int64)
+REJECTIONS[0, 0, Reason.PRICE_OUT_OF_RANGE] = 3
+REJECTIONS[1, 1, Reason.SHORT_LIMIT] = 1
 SESSION = Arrays(
     reward=np.array([[1.0, 2.0, 6.0], [3.0, 4.0, 8.0]]),
     profit=np.array([[10.0, 20.0, 60.0], [30.0, 40.0, 80.0]]),
@@ -34,6 +43,11 @@ SESSION = Arrays(
     spread=np.array([[2.0, NAN], [4.0, 6.0]]),
     trades=np.array([[1, 0], [2, 5]]),
     price=np.array([[100.0, 100.0], [103.0, 101.0]]),
+    fills=np.array([[1, 2, 0], [3, 6, 0]]),
+    orders=np.array([[8, 4, 0], [2, 2, 0]]),
+    rejections=REJECTIONS,
+    ordered_lots=np.array([[50, 20, 0], [10, 20, 0]]),
+    traded_lots=np.array([[5, 5, 0], [10, 5, 0]]),
 )
 DESCRIBED = environment([Group("noise", ZeroIntelligence(), 2), Group("other", ZeroIntelligence(), 1)])
 
@@ -48,9 +62,19 @@ def test_metrics_are_means_of_the_market_and_of_the_seats_of_each_group_in_curre
             "group/noise/reward": 2.5,
             "group/noise/pnl": 25.0 * unit,
             "group/noise/fees": 1.0 * unit,
+            "group/noise/orders": 4.0,
+            "group/noise/fills": 3.0,
+            "group/noise/fill_ratio": 0.25,
+            "group/noise/rejections": 4 / 16,
+            "group/noise/rejections/price_out_of_range": 3 / 16,
+            "group/noise/rejections/short_limit": 1 / 16,
             "group/other/reward": 7.0,
             "group/other/pnl": 70.0 * unit,
             "group/other/fees": 6.0 * unit,
+            "group/other/orders": 0.0,
+            "group/other/fills": 0.0,
+            "group/other/fill_ratio": 0.0,
+            "group/other/rejections": 0.0,
         }
     )
 

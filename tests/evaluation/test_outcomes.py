@@ -14,6 +14,9 @@ def arrays() -> dict[str, np.ndarray]:
         "fees": random.gamma(2, 1, (10, 4)),
         "traded_lots": random.integers(0, 50, (10, 4)),
         "trades": random.integers(0, 9, (10, 4)),
+        "orders": random.integers(0, 99, (10, 4)),
+        "rejections": random.integers(0, 9, (10, 4)),
+        "fill_ratio": random.uniform(0, 1, (10, 4)),
         "final_position": random.integers(-5, 6, (10, 4)),
     }
 
@@ -28,6 +31,8 @@ def test_an_outcome_is_the_mean_over_seats_and_sessions() -> None:
     assert outcome.statistics["fees_mean"] == pytest.approx(given["fees"].mean())
     assert outcome.statistics["traded_lots_mean"] == pytest.approx(given["traded_lots"].mean())
     assert outcome.statistics["trades_mean"] == pytest.approx(given["trades"].mean())
+    for name in ("orders", "rejections", "fill_ratio"):
+        assert outcome.statistics[f"{name}_mean"] == pytest.approx(given[name].mean())
     assert outcome.statistics["final_position_mean_abs"] == pytest.approx(np.abs(given["final_position"]).mean())
 
 

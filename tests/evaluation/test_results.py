@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from marl_market.evaluation.comparison import compare_paired
-from marl_market.evaluation.outcomes import GroupOutcome, summarize_group
+from marl_market.evaluation.outcomes import OUTCOME_COLUMNS, GroupOutcome, summarize_group
 from marl_market.evaluation.results import Conservation, Evaluation
 
-NAMES = ("pnl", "fees", "traded_lots", "trades", "final_position")
+NAMES = tuple(column.name for column in OUTCOME_COLUMNS)
 
 
 @pytest.mark.parametrize(("position", "cash", "holds"), [(0, 0, True), (1, 0, False), (0, -1, False)])
@@ -25,6 +25,7 @@ def evaluation() -> Evaluation:
         comparisons=(compare_paired("ppo", [0.1, 0.2, 0.4], [1 / 3, 0.5, 0.6]),),
         outcomes=(summarize_group("makers", {name: random.normal(size=(10, 4)) for name in NAMES}),),
         conservation=Conservation(10, 0, 0),
+        warnings=("population.makers sent no order",),
     )
 
 

@@ -2,7 +2,15 @@ import numpy as np
 import pytest
 
 from marl_market.exchange.codes import CommandKind
-from marl_market.exchange.commands import HIGHEST_PRICE, cancel, cancel_all, submit_limit, submit_market
+from marl_market.exchange.commands import (
+    BEYOND_QUANTITY,
+    HIGHEST_PRICE,
+    NO_PRICE,
+    cancel,
+    cancel_all,
+    submit_limit,
+    submit_market,
+)
 from marl_market.exchange.records import SEAT_COMMANDS
 from tests.builders import commands_of, seat_record
 
@@ -35,6 +43,7 @@ def test_commands_are_written_in_order() -> None:
         (-3e9, -HIGHEST_PRICE, -HIGHEST_PRICE),
         (1e300, HIGHEST_PRICE, HIGHEST_PRICE),
         (-np.inf, -HIGHEST_PRICE, -HIGHEST_PRICE),
+        (np.nan, NO_PRICE, NO_PRICE),
     ],
 )
 def test_prices_are_rounded_alike_on_both_sides_and_kept_in_range(price: float, bid: int, ask: int) -> None:
@@ -42,6 +51,27 @@ def test_prices_are_rounded_alike_on_both_sides_and_kept_in_range(price: float, 
     submit_limit(seat, 1, price, 1)
     submit_limit(seat, -1, price, 1)
     assert seat["command"]["price_ticks"][:2].tolist() == [bid, ask]
+
+
+@pytest.mark.parametrize(
+    ("quantity", "lots"),
+    [
+        (3, 3),
+        (2**53 + 1, 2**53 + 1),
+        (2.9, 2),
+        (-2.9, -2),
+        (np.nan, 0),
+        (np.inf, BEYOND_QUANTITY),
+        (1e300, BEYOND_QUANTITY),
+        (-np.inf, 0),
+        (2**63 - 1, BEYOND_QUANTITY),
+    ],
+)
+def test_quantities_are_whole_lots_or_ones_that_are_rejected(quantity: float, lots: int) -> None:
+    seat = seat_record()
+    submit_limit(seat, 1, 99.0, quantity)
+    submit_market(seat, -1, quantity)
+    assert seat["command"]["quantity_lots"][:2].tolist() == [lots, lots]
 
 
 def test_a_full_list_takes_no_more() -> None:

@@ -63,7 +63,7 @@ def missing_return(public: Any, seat: Any, params: Any) -> Any:
 def empty_return(public: Any, seat: Any, params: Any) -> Any:
     if public.step > 3:
         return DECIDED
-    return  # noqa: PLR1711  # here
+    return  # here
 
 
 def fraction_returned(public: Any, seat: Any, params: Any) -> Any:

@@ -42,10 +42,22 @@ def test_a_size_class_takes_as_many_seats_as_it_says_and_no_more(capacity: str) 
             allocate_markets(spec, 1, count)
 
 
+@pytest.mark.parametrize(("seats", "room"), [(1, 16), (16, 16), (17, 64), (64, 64), (65, 256), (257, 1024)])
+def test_without_a_size_class_it_is_the_smallest_that_fits(seats: int, room: int) -> None:
+    assert market_spec().capacity == "auto"
+    assert allocate_markets(market_spec(), 1, seats)["seat"].shape == (1, room)
+
+
+@pytest.mark.parametrize("seats", [0, 1025])
+def test_no_size_class_fits_more_seats_than_the_largest(seats: int) -> None:
+    with pytest.raises(ValueError, match=rf"population has {seats} seats; a market has 1 to 1024"):
+        allocate_markets(market_spec(), 1, seats)
+
+
 def test_an_unknown_size_class_is_named_with_the_known_ones() -> None:
     with pytest.raises(ValueError, match="capacity 'tiny' is no size class; choose one of small, medium"):
         market_dtype("tiny")
-    with pytest.raises(ValueError, match="capacity 'tiny'"):
+    with pytest.raises(ValueError, match=r"market\.capacity 'tiny' is no size class; choose auto or one of small"):
         allocate_markets(market_spec(capacity="tiny"), 1, 1)
 
 

@@ -49,6 +49,10 @@ def metrics_row(iteration: int) -> dict[str, float]:
         row[f"group/{group}/reward"] = float(level + random.normal(-0.6, 0.18))
         row[f"group/{group}/pnl"] = 100 * row[f"group/{group}/reward"]
         row[f"group/{group}/fees"] = 12.0 - place
+        row |= {f"group/{group}/orders": 60.0, f"group/{group}/fills": 12.0, f"group/{group}/fill_ratio": 0.4}
+        row[f"group/{group}/rejections"] = 0.25 if group == "dqn" and iteration > 60 else 0.0
+        if group == "dqn" and iteration > 60:
+            row["group/dqn/rejections/would_take"] = 0.25
         if group != "noise":
             row[f"learner/{group}/loss"] = float(np.exp(-iteration / 30))
     return row
@@ -75,6 +79,7 @@ def invented_evaluation() -> Evaluation:
         position = random.integers(-30, 30, shape)
         pnl_array = random.normal(pnl, 60, shape)
         values = {"pnl": pnl_array, "fees": fees, "traded_lots": lots, "trades": lots // 6, "final_position": position}
+        values |= {"orders": lots // 2, "rejections": lots // 40, "fill_ratio": np.full(shape, 0.4)}
         outcomes.append(summarize_group(group, values))
     return Evaluation(tuple(comparisons), tuple(outcomes), Conservation(24, 0, 0))
 

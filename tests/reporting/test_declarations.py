@@ -16,6 +16,7 @@ from marl_market.evaluation import metrics, outcomes
 from marl_market.evaluation.metrics import GROUP_METRICS, Metric
 from marl_market.evaluation.outcomes import OUTCOME_COLUMNS, OutcomeColumn, outcomes_of
 from marl_market.evaluation.results import Conservation, Evaluation
+from marl_market.exchange.codes import Reason
 from marl_market.reporting.report.report import write_report
 from marl_market.reporting.run_folder import load_run, write_evaluation
 from marl_market.reporting.sinks.local import LocalSink
@@ -47,7 +48,9 @@ def one_more(monkeypatch: pytest.MonkeyPatch) -> None:
 def evaluation_of_a_match() -> Evaluation:
     names = ("reward", "profit", "fees", "traded_lots", "trades", "position_lots")
     arrays = {name: np.arange(9.0).reshape(3, 3) + place for place, name in enumerate(names)}
-    match = SimpleNamespace(environment=TwoGroups(), **arrays)
+    counts = dict.fromkeys(("orders", "ordered_lots", "traded_lots"), np.ones((3, 3), np.int64))
+    counts["rejections"] = np.zeros((3, 3, len(Reason)), np.int64)
+    match = SimpleNamespace(environment=TwoGroups(), counts=SimpleNamespace(**counts), **arrays)
     return Evaluation((), outcomes_of(cast(Any, match)), Conservation(3, 0, 0))
 
 
@@ -68,7 +71,9 @@ def test_a_declared_column_and_metric_are_in_every_file_of_a_run(
     for name in ("CACHE", "CONFIG", "DATA"):
         monkeypatch.setenv(f"WANDB_{name}_DIR", str(tmp_path / "elsewhere"))
     monkeypatch.setenv("WANDB_ERROR_REPORTING", "true")
-    session = SimpleNamespace(**dict.fromkeys(("reward", "profit", "fees"), np.ones((2, 3))))
+    of_seats = ("reward", "profit", "fees", "fills", "orders", "ordered_lots", "traded_lots")
+    session = SimpleNamespace(**dict.fromkeys(of_seats, np.ones((2, 3))))
+    session.rejections = np.zeros((2, 3, len(Reason)))
     session.spread = session.trades = session.price = np.ones((4, 2))
     environment = TwoGroups()
     environment.spec = SimpleNamespace(cash_unit=0.01)  # type: ignore[attr-defined]

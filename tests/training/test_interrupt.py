@@ -31,11 +31,11 @@ def say(text):
 kernel, numbers = sys.argv[1], np.zeros(2, np.int64)
 numbers[0] = -1
 spin(numbers)
-with Interrupts(lambda: say("saved"), lambda: "iteration 7 is safe") as interrupts:
+with Interrupts(lambda: "iteration 7 is safe") as interrupts:
     if kernel == "outside":
         say("ready")
         time.sleep(20)
-    with interrupts.deferred() as received:
+    with interrupts.deferred(lambda: say("saved")) as received:
         say("ready")
         numbers[0] = 0
         if kernel == "endless":

@@ -13,15 +13,19 @@ import pandas as pd
 import pytest
 import yaml
 
+from marl_market.agents.evolution.learner import EvolutionLearner
+from marl_market.agents.rollout import Rollout
 from marl_market.agents.sampling.sampled_session import SampledSession
 from marl_market.agents.sampling.sampler import Sampler
 from marl_market.env.environment import EnvironmentSpec
 from marl_market.evaluation.results import Evaluation
+from marl_market.exchange.codes import Reason
 from marl_market.market.tape_file import load_tape
 from marl_market.reporting.run_folder import read_metrics
+from marl_market.reporting.sinks.local import LocalSink
 from marl_market.training.checkpoint import load_checkpoint, save_checkpoint
 from marl_market.training.settings import Training
-from marl_market.training.trainer import Trainer
+from marl_market.training.trainer import LearningError, Trainer
 
 Train = Callable[..., Trainer]
 TIMES = ["seconds", "sampling_share", "env_steps_per_second", "agent_steps_per_second"]
@@ -76,9 +80,15 @@ def test_every_metric_is_finite_and_named_by_the_convention(finished: tuple[Trai
     names = set(metrics)
     expected = {"step", "iteration", "env_steps", *TIMES}
     expected |= {f"market/{name}" for name in ("spread_ticks", "trades_per_step", "volatility_ticks")}
-    expected |= {f"group/{group}/{name}" for group in GROUPS for name in ("reward", "pnl", "fees")}
+    expected |= {
+        f"group/{group}/{name}"
+        for group in GROUPS
+        for name in ("reward", "pnl", "fees", "orders", "fills", "fill_ratio", "rejections")
+    }
     assert expected <= names
-    learned = [name.split("/") for name in names - expected]
+    reasons = {name for name in names if name.split("/")[2:-1] == ["rejections"]}
+    assert {name.rpartition("/")[2].upper() for name in reasons} <= set(Reason.__members__)
+    learned = [name.split("/") for name in names - expected - reasons]
     assert {(parts[0], parts[1]) for parts in learned} == {("learner", group) for group in LEARNERS}
     assert all(len(parts) == 3 for parts in learned)
 
@@ -201,9 +211,17 @@ def test_a_bad_training_value_is_named(field: str, value: object, wanted: str) -
         Training(**{field: value})  # type: ignore[arg-type]
 
 
-def test_threads_are_all_or_as_many_as_there_are() -> None:
+@pytest.mark.parametrize("value", [-1, 0.5, "long", True, float("inf"), float("nan")])
+def test_a_bad_worker_timeout_is_named(value: object) -> None:
+    wanted = rf"training\.worker_timeout is {value!r}; it must be 0 or a number of seconds, 1 or more"
+    with pytest.raises(ValueError, match=wanted):
+        Training(worker_timeout=value)  # type: ignore[arg-type]
+
+
+def test_threads_are_as_many_as_there_are_or_fewer() -> None:
     most = numba.config.NUMBA_NUM_THREADS
-    assert Training(threads=0).threads == most
+    assert 1 <= Training(threads=0).threads <= most  # how many of them: test_threads.py
+    assert Training(threads=most).threads == most
     with pytest.raises(ValueError, match=f"training.threads is {most + 1}; this machine offers up to {most}"):
         Training(threads=most + 1)
 
@@ -280,3 +298,48 @@ def test_the_state_is_saved_as_soon_as_a_session_is_interrupted(
     monkeypatch.undo()
     assert load_checkpoint(tmp_path)["done"] == (1 if error else 2)
     assert weights(train(tmp_path, resume=True)) == weights(finished[0])
+
+
+@pytest.mark.parametrize("error", [FloatingPointError("the gradients of update 3 are not finite"), KeyError("lost")])
+def test_an_update_that_fails_is_named_and_costs_nothing_of_the_iterations_before(
+    finished: tuple[Trainer, Path],
+    train: Train,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+) -> None:
+    learn, calls = EvolutionLearner.learn, list[int]()
+
+    def broken(learner: EvolutionLearner, rollout: Rollout) -> dict[str, float]:
+        calls.append(1)  # after ppo has learned
+        if len(calls) == 3:
+            raise error
+        return learn(learner, rollout)
+
+    monkeypatch.setattr(EvolutionLearner, "learn", broken)
+    with pytest.raises(LearningError, match=r"^iteration 3, population\.evolution: ") as raised:
+        train(tmp_path, checkpoint_every=100)
+    assert raised.value.__cause__ is error
+    assert load_checkpoint(tmp_path)["done"] == 2
+    monkeypatch.undo()
+    assert weights(train(tmp_path, resume=True)) == weights(finished[0])
+    same_but_for_time(tmp_path, finished[1])
+
+
+def test_an_error_after_an_update_costs_nothing_either(
+    finished: tuple[Trainer, Path], train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = LocalSink.log
+
+    def full(sink: LocalSink, metrics: Mapping[str, float], step: int) -> None:
+        if step == 3:
+            raise OSError(28, "No space left on device")
+        log(sink, metrics, step)
+
+    monkeypatch.setattr(LocalSink, "log", full)
+    with pytest.raises(OSError, match="No space"):
+        train(tmp_path, checkpoint_every=100)
+    monkeypatch.undo()
+    assert load_checkpoint(tmp_path)["done"] == 2
+    assert weights(train(tmp_path, resume=True)) == weights(finished[0])
+    same_but_for_time(tmp_path, finished[1])

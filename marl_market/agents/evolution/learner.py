@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 
 from marl_market.agents.evolution.strategies import SearchState, Strategy
 from marl_market.agents.imitation.behavior_cloning import BCConfig
-from marl_market.agents.interfaces import Decision, MarketShard
+from marl_market.agents.interfaces import Decision, MarketShard, RunLength
 from marl_market.agents.policies.fixed_policy import CompiledPolicy
 from marl_market.agents.policies.mlp import MultilayerPerceptron
 from marl_market.agents.rollout import Floats, Masks, Rollout
 from marl_market.env.batch_market import BatchMarket
+from marl_market.market.validation import require
 
 SEGMENTS = 8
 """Parts of a session; a candidate's behavior descriptor is its reward in each of them."""
@@ -48,16 +49,21 @@ class EvolutionLearner:
         self._sessions = sessions
         self._risk_aversion = risk_aversion
 
+    def begin_run(self, run: RunLength) -> None:
+        """Raise ConfigError unless the run's markets hold whole pairs of candidates."""
+        self._require_pairs(run.markets)
+
+    def _require_pairs(self, markets: int) -> None:
+        pair = 2 * self._sessions
+        wanted = f"a multiple of {pair}: the candidates of {self._group} go in pairs and play {self._sessions} sessions"
+        require(markets % pair == 0, "training.markets", markets, wanted)
+
     def on_episode_start(self, batch: BatchMarket, shard: MarketShard | None = None) -> None:
-        """Write a candidate into each market; raises ValueError unless the markets hold whole pairs of candidates."""
+        """Write a candidate into each market; raises ConfigError unless the markets hold whole pairs of candidates."""
         rows = batch.param_rows[self._group]
         start, stop, total = shard or (0, rows.stop - rows.start, rows.stop - rows.start)
+        self._require_pairs(total)
         pair = 2 * self._sessions
-        if total % pair:
-            raise ValueError(
-                f"{total} markets for {self._group}, whose candidates play {self._sessions} sessions each; "
-                f"it must be a multiple of {pair}"
-            )
         candidates, markets = self._strategy.ask(self._state, total // self._sessions), np.arange(start, stop)
         self._network.write_params(batch.params, rows, candidates[2 * (markets // pair) + markets % 2])
 
@@ -66,12 +72,17 @@ class EvolutionLearner:
         raise TypeError("an evolving group plays inside the step; it has no actions from outside")
 
     def learn(self, rollout: Rollout) -> dict[str, float]:
-        """Update to the next generation; the behavior of a candidate is its reward in each segment of the session."""
+        """Update to the next generation; the behavior of a candidate is its reward in each segment of the session.
+
+        Raises FloatingPointError where a weight of the mean is not finite.
+        """
         fitness = certainty_equivalent(self._by_candidate(rollout.reward), self._risk_aversion)
         segments = np.array_split(rollout.reward, min(SEGMENTS, len(rollout.reward)))
         behavior = np.stack([self._by_candidate(part).mean(1) for part in segments], axis=1)
         before = self._state.mean
         self._state = self._strategy.tell(self._state, fitness, behavior)
+        if not np.isfinite(self._state.mean).all():
+            raise FloatingPointError(f"a weight of the mean is not finite after a fitness of {fitness}")
         return {
             "fitness_best": float(fitness.max()),
             "fitness_deviation": float(fitness.std()),

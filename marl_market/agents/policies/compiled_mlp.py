@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from marl_market.env.interface.finite import are_finite
 from marl_market.env.interface.signatures import DECODE, trader
 from marl_market.exchange.compiled import compiled, inlined
 
@@ -120,7 +121,10 @@ def play(public: Any, seat: Any, params: Any) -> int:
             for j in range(outputs):
                 target[j] = hyperbolic_tangent(target[j])
     if params.num_choices[0] > 0:
-        choose(seat, params, seat.agent.activation[last % 2])
+        if are_finite(seat.agent.activation[last % 2].ctypes.data, params.layer_size[last]):
+            choose(seat, params, seat.agent.activation[last % 2])
+        else:
+            seat.agent.action[0] = np.nan  # a choice of scores that are not finite would hide them
         return DECODE
     for i in range(params.layer_size[last]):
         seat.agent.action[i] = seat.agent.activation[last % 2, i]

@@ -16,13 +16,18 @@ MARKET_AXIS = "market_axis"
 
 @dataclass(frozen=True, eq=False)
 class SampledSession:
-    """Rollouts, balances and prices of one session of every market.
+    """Rollouts, balances, orders and prices of one session of every market.
 
     Attributes:
         rollouts: of each group that has an actor, by name.
         reward: (markets, seats) sum of rewards.
         profit: (markets, seats) cash plus position at the mark at the close, in cash units, after fees.
         fees: (markets, seats) fees paid less rebates, in cash units.
+        fills: (markets, seats) number of fills.
+        orders: (markets, seats) orders and replacements sent; this and the next three as of `OrderCounts`.
+        rejections: (markets, seats, reasons) those rejected.
+        ordered_lots: (markets, seats) quantity ordered.
+        traded_lots: (markets, seats) quantity bought and sold.
         spread: (steps, markets) spread in ticks, NaN while a side is not quoted.
         trades: (steps, markets) number of trades.
         price: (steps, markets) reference price in ticks.
@@ -32,6 +37,11 @@ class SampledSession:
     reward: NDArray[np.float64] = field(metadata={MARKET_AXIS: 0})
     profit: NDArray[np.float64] = field(metadata={MARKET_AXIS: 0})
     fees: NDArray[np.int64] = field(metadata={MARKET_AXIS: 0})
+    fills: NDArray[np.int64] = field(metadata={MARKET_AXIS: 0})
+    orders: NDArray[np.int64] = field(metadata={MARKET_AXIS: 0})
+    rejections: NDArray[np.int64] = field(metadata={MARKET_AXIS: 0})
+    ordered_lots: NDArray[np.int64] = field(metadata={MARKET_AXIS: 0})
+    traded_lots: NDArray[np.int64] = field(metadata={MARKET_AXIS: 0})
     spread: NDArray[np.float64] = field(metadata={MARKET_AXIS: 1})
     trades: NDArray[np.int64] = field(metadata={MARKET_AXIS: 1})
     price: NDArray[np.float64] = field(metadata={MARKET_AXIS: 1})

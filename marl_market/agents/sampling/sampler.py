@@ -22,6 +22,7 @@ from marl_market.agents.sampling.sampled_session import SampledSession
 from marl_market.agents.sampling.session import play_session
 from marl_market.agents.sampling.session_buffer import SessionBuffer
 from marl_market.env.batch_market import BatchMarket
+from marl_market.env.step.faults import NonFiniteError
 from marl_market.market.seeding import Stream, derive_keys, generator
 
 
@@ -59,22 +60,31 @@ class Sampler:
         self._buffer = SessionBuffer(batch)
 
     def sample(self, iteration: int) -> SampledSession:
-        """Play one session of every market; raises ConservationError for positions or money out of nothing."""
+        """Play one session of every market.
+
+        Raises NonFiniteError, with the iteration and the market of the run, where a number is not finite, and
+        ConservationError for positions or money out of nothing.
+        """
         actors = self._actors(iteration)
         # Drawn for all markets of the run, wherever they are played, so that a shard does not change them.
         start, stop, different = (number // self._sharing for number in self._shard)
         seeds = derive_keys(self._seed, Stream.SAMPLE, iteration, count=different)
         noise = self._noise(iteration)
-        play_session(
-            self._batch,
-            list(actors.values()),
-            np.repeat(seeds[start:stop], self._sharing),
-            noise=lambda: next(noise),
-            recorders=(self._buffer,),
-            on_step=self._buffer.add,
-        )
+        try:
+            play_session(
+                self._batch,
+                list(actors.values()),
+                np.repeat(seeds[start:stop], self._sharing),
+                noise=lambda: next(noise),
+                recorders=(self._buffer,),
+                on_step=self._buffer.add,
+            )
+            session = self._buffer.session(actors)
+        except NonFiniteError as error:
+            market = self._shard.start + error.market
+            raise NonFiniteError(error.source, market, error.place, iteration + 1) from None
         self._check_conservation(iteration)
-        return self._buffer.session(actors)
+        return session
 
     def __copy__(self) -> Sampler:
         return copy.deepcopy(self)
@@ -115,7 +125,7 @@ class Sampler:
         position_error, cash_error = self._batch.conservation_errors()
         for market in np.flatnonzero((position_error != 0) | (cash_error != 0))[:1]:
             raise ConservationError(
-                f"iteration {iteration}, market {self._shard.start + market}: positions sum to "
+                f"iteration {iteration + 1}, market {self._shard.start + market}: positions sum to "
                 f"{position_error[market]} lots, cash and fees to {cash_error[market]} cash units; both must be 0"
             )
 

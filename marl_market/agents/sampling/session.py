@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 
 from marl_market.agents.rollout import Flags, Floats
 from marl_market.agents.sampling.group_actor import GroupActor
+from marl_market.env.actions.validation import ActionError
 from marl_market.env.batch_market import BatchMarket, Step
 from marl_market.env.recording.recorder import Recorder
+from marl_market.env.step.faults import NonFiniteError, group_of, place_of_seat, policy_of
 
 
 class SessionStep(NamedTuple):
@@ -39,7 +41,7 @@ def play_session(
     recorders: Sequence[Recorder] = (),
     on_step: Callable[[SessionStep], None] | None = None,
 ) -> None:
-    """Play one session of every market, from the reset to the truncation.
+    """Play one session of every market, from the reset to the close.
 
     Args:
         batch: the markets.
@@ -48,6 +50,8 @@ def play_session(
         noise: exploration noise of a step, (markets, external seats, action size); None for greedy actions.
         recorders: called after the reset and after each step.
         on_step: called after the recorders of a step.
+
+    Raises NonFiniteError where an observation, a reward or the action of a policy is not finite.
     """
     for actor in actors:
         actor.on_episode_start()
@@ -56,14 +60,26 @@ def play_session(
     for recorder in recorders:
         recorder.open()
     action = np.zeros((batch.markets.size, batch.external.size, batch.environment.action_size), np.float32)
-    truncated = False
+    truncated, step = False, 0
     while not truncated:
         drawn = None if noise is None else noise()
         extra = {actor.group: actor.act(action, drawn) for actor in external}
         active = batch.active.copy()
-        result = batch.step(action)
+        try:
+            result = batch.step(action)
+        except ActionError as error:
+            raise policy_error(batch, action, step) or error from None
         for recorder in recorders:
             recorder.record()
         if on_step is not None:
             on_step(SessionStep(active, action, extra, result))
-        truncated = result.truncated
+        truncated, step = result.truncated, step + 1
+
+
+def policy_error(batch: BatchMarket, action: Floats, step: int) -> NonFiniteError | None:
+    """Return the error of the first number of actions that is not finite, None if all are; see `play_session`."""
+    for market, row, number in np.argwhere(~np.isfinite(action))[:1].tolist():
+        seat = int(batch.external[row])
+        place = f"{place_of_seat(batch.environment, seat, step)}, number {number}, value {action[market, row, number]}"
+        return NonFiniteError(policy_of(group_of(batch.environment, seat)), market, place)
+    return None

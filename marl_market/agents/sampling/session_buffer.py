@@ -14,6 +14,7 @@ from marl_market.agents.sampling.sampled_session import SampledSession
 from marl_market.agents.sampling.session import SessionStep
 from marl_market.agents.sampling.session_reward import add_session_rewards
 from marl_market.env.batch_market import BatchMarket
+from marl_market.env.order_counts import order_counts
 
 
 class SessionBuffer:
@@ -65,6 +66,8 @@ class SessionBuffer:
             reward=self._reward.sum(0, dtype=np.float64),
             profit=balances.profit,
             fees=balances.fees,
+            fills=balances.trades,
+            **order_counts(self._batch)._asdict(),
             spread=self._spread.copy(),
             trades=self._trades.copy(),
             price=self._price.copy(),
@@ -90,6 +93,7 @@ class SessionBuffer:
             action=rows_of(self._action[:, :, actor.indices, : actor.action_size]),
             action_mask=rows_of(self._mask[:, :, actor.indices, : actor.mask_size]) if actor.mask_size else None,
             extra={key: np.stack([part[key] for part in extra]) for key in extra[0]},
+            close_terminates=self._batch.environment.close_terminates,
         )
 
 

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marl_market.env.batch_market import BatchMarket
+from marl_market.env.step.faults import LARGEST_FLOAT, NonFiniteError, place_of_seat
 
 
 def add_session_rewards(batch: BatchMarket, reward: NDArray[np.float32], terminated: NDArray[np.bool_]) -> None:
@@ -16,7 +17,7 @@ def add_session_rewards(batch: BatchMarket, reward: NDArray[np.float32], termina
         reward: (steps, markets, seats).
         terminated: (steps, markets, seats), the seat left the market in the step.
 
-    Raises ValueError, naming the group, for a term of another shape or that is not finite.
+    Raises ValueError, naming the group, for a term of another shape, and NonFiniteError for one that is not finite.
     """
     for group in batch.environment.groups:
         if group.session_reward is None:
@@ -24,11 +25,15 @@ def add_session_rewards(batch: BatchMarket, reward: NDArray[np.float32], termina
         seats = batch.environment.seats_of(group.name)
         own, left = reward[:, :, seats], terminated[:, :, seats]
         term = np.asarray(group.session_reward.term(batch.tape, own))
-        if term.shape != own.shape[1:] or not np.isfinite(term).all():
+        if term.shape != own.shape[1:]:
             raise ValueError(
-                f"population.{group.name}.session_reward gave a term of shape {term.shape}; it must be finite numbers "
-                f"of shape {own.shape[1:]}"
+                f"population.{group.name}.session_reward gave a term of shape {term.shape}; it must have shape "
+                f"{own.shape[1:]}"
             )
         last = np.where(left.any(axis=0), left.argmax(axis=0), len(own) - 1)
         market, seat = np.indices(term.shape)
-        own[last, market, seat] += term
+        total = own[last, market, seat].astype(np.float64) + term
+        for m, s in np.argwhere(~(np.abs(total) <= LARGEST_FLOAT))[:1].tolist():
+            place = place_of_seat(batch.environment, seats.start + s, int(last[m, s]))
+            raise NonFiniteError(f"population.{group.name}.session_reward", m, f"{place}, value {total[m, s]}")
+        own[last, market, seat] = total

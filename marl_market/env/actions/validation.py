@@ -7,14 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from marl_market.env.interface.finite import are_finite
 from marl_market.exchange.compiled import compiled
 
 NO_CHOICES = np.zeros((0, 0), np.int64)
 """No discrete numbers: every finite number is valid."""
-
-
-EXPONENT = np.int32(0x7F800000)
-"""The exponent bits of a float32, all set where it is not finite."""
 
 
 class ActionError(ValueError):
@@ -28,10 +25,7 @@ def actions_are_valid(action, choices):  # type: ignore[no-untyped-def]
     `choices` as of `action_error`; an array of size 0 for actions without discrete numbers.
     """
     if choices.size == 0:
-        largest = np.int32(0)
-        for bits in action.reshape(-1).view(np.int32):  # whole numbers, of which many are compared at once
-            largest = max(largest, bits & EXPONENT)
-        return largest < EXPONENT
+        return are_finite(action.ctypes.data, action.size)
     invalid = 0
     for market in range(action.shape[0]):
         for seat in range(action.shape[1]):
@@ -45,7 +39,10 @@ def actions_are_valid(action, choices):  # type: ignore[no-untyped-def]
 
 
 def action_error(
-    action: NDArray[np.float32], choices: NDArray[np.int64] | None, agents: Sequence[str] | None = None
+    action: NDArray[np.float32],
+    choices: NDArray[np.int64] | None,
+    agents: Sequence[str] | None = None,
+    places: Sequence[str] | None = None,
 ) -> ActionError:
     """Return the error of the first number of actions (markets, seats, numbers) that is not finite or no choice.
 
@@ -53,6 +50,7 @@ def action_error(
         action: invalid actions.
         choices: number of choices of each number (seats, numbers), 0 for a continuous one; None if all are.
         agents: names of the seats of a single market, for the message.
+        places: group and step of each seat, for the message.
     """
     valid = np.isfinite(action)
     if choices is not None:
@@ -61,4 +59,5 @@ def action_error(
     name = f"action[{market}, {seat}, {number}]" if agents is None else f"action of {agents[seat]!r}, number {number},"
     count = 0 if choices is None else choices[seat, number]
     wanted = f"be a whole number from 0 to {count - 1}" if count else "be finite"
-    return ActionError(f"{name} is {action[market, seat, number]}; it must {wanted}")
+    place = "" if places is None else f" ({places[seat]})"
+    return ActionError(f"{name} is {action[market, seat, number]}; it must {wanted}{place}")

@@ -6,11 +6,12 @@ import numpy as np
 
 from marl_market.exchange.records import in_cache_lines, market_dtype, seat_dtype
 
+# Capacities of an agent's record; a change compiles once more.
 SEAT_ACTIONS = 16
 SEAT_MEMORY = 32
 SEAT_OBSERVATION = 768
 SEAT_CHOICES = 64
-REWARD_PARTS = 8
+REWARD_PARTS = 16
 REWARD_MEMORY = 4
 
 WAKE = np.dtype(
@@ -25,6 +26,9 @@ WAKE = np.dtype(
     ],
     align=True,
 )
+FAULT = np.dtype([("kind", np.int16), ("part", np.int16), ("number", np.int32)], align=True)
+"""The first number of a step that is not finite, see `marl_market.env.step.faults`: of which part, and its index."""
+
 AGENT = in_cache_lines(
     [
         ("trader", np.int64),  # addresses of compiled functions; 0 for an external agent, which has no trader
@@ -46,6 +50,7 @@ AGENT = in_cache_lines(
         ("action", np.float32, (SEAT_ACTIONS,)),
         ("reward_memory", np.float64, (REWARD_PARTS, REWARD_MEMORY)),  # a row for each part of the reward
         ("wake", WAKE),
+        ("fault", FAULT),
         ("memory", np.float64, (SEAT_MEMORY,)),
         ("mask", np.uint8, (SEAT_CHOICES,)),  # 1 for each legal choice of a discrete action
         ("observation", np.float32, (SEAT_OBSERVATION,)),

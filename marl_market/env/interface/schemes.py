@@ -15,6 +15,9 @@ from marl_market.market.validation import require, require_instance
 class ObservationScheme(Protocol):
     """A part of an observation.
 
+    A part that shows the remaining time of the session says so by a further attribute, `shows_clock = True`: see
+    `marl_market.env.environment.EnvironmentSpec.close_terminates`.
+
     Attributes:
         encoder: compiled function of the signature `ENCODER` of `marl_market.env.interface.signatures`.
         size: number of values that it writes.

@@ -16,6 +16,7 @@ import numpy as np
 from numba import from_dtype, types
 from numba.extending import intrinsic
 
+from marl_market.env.interface.finite import are_finite
 from marl_market.env.interface.records import REWARD_PARTS, SEAT, SEAT_ACTIONS
 from marl_market.exchange.compiled import by_address, compiled, generate_call
 from marl_market.exchange.pointers import FLOATS
@@ -115,10 +116,16 @@ def call_reward(_typing_context, address, public, seat, params, part):  # type: 
 
 @compiled
 def decide(trader_address, decoder_address, public, seat, params):  # type: ignore[no-untyped-def]
-    """Write the commands of one seat into `seat.command`.
+    """Write the commands of one seat into `seat.command`; return whether the action that its trader chose is finite.
 
-    Without a trader (address 0) its action is in `seat.agent.action` already.
+    Without a trader (address 0) its action is in `seat.agent.action` already. An action that is not finite is not
+    decoded.
     """
     seat.command_count = 0
-    if trader_address == 0 or call_trader(trader_address, public, seat, params) == DECODE:
-        call_trader(decoder_address, public, seat, params)
+    if trader_address != 0:
+        if call_trader(trader_address, public, seat, params) != DECODE:
+            return True
+        if not are_finite(seat.agent.action.ctypes.data, SEAT_ACTIONS):
+            return False
+    call_trader(decoder_address, public, seat, params)
+    return True

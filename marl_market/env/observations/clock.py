@@ -25,5 +25,6 @@ class Clock:
     encoder = encode
     tracks_history = False
     shared = True
+    shows_clock = True
     values = VALUES
     size = len(VALUES)

@@ -18,6 +18,8 @@ from marl_market.env.step.step import close_venue, open_session, open_venue, ste
 from marl_market.exchange.compiled import OPTIONS, by_address, raise_failure
 from marl_market.exchange.uncompiled import UncompiledError, take_raised
 
+INVALID_ACTIONS = -1
+
 # Numba's threads do not outlive a fork, and one of its threading layers ends a process that uses it from two threads.
 FORKED = threading.Event()
 os.register_at_fork(after_in_child=FORKED.set)
@@ -34,7 +36,9 @@ def stages_of(market: np.dtype[np.void]) -> dict[str, Any]:
 
 @njit(cache=True, **OPTIONS)
 def step_serial(markets, contexts, action, num_choices):  # type: ignore[no-untyped-def]
-    """Step every market of a batch in the calling thread; return whether the actions are valid, else do nothing.
+    """Step every market of a batch in the calling thread; return whether one has a fault (0 or 1).
+
+    For invalid actions it does nothing and returns INVALID_ACTIONS.
 
     Args:
         markets: records of the first instrument.
@@ -43,12 +47,12 @@ def step_serial(markets, contexts, action, num_choices):  # type: ignore[no-unty
         num_choices: see `marl_market.env.actions.validation`.
     """
     if not actions_are_valid(action, num_choices):
-        return False
+        return INVALID_ACTIONS
     context = contexts[0]
     context.action = action.ctypes.data
     for market_index in range(markets.size):
         call_stage(context.step_market, markets[market_index], market_index, context)
-    return True
+    return context.fault
 
 
 @njit(cache=True, nogil=True, parallel=True)
@@ -58,22 +62,23 @@ def step_parallel(markets, contexts, action, num_choices):  # type: ignore[no-un
     An exception in another thread than the calling one would be lost.
     """
     if not actions_are_valid(action, num_choices):
-        return False
+        return INVALID_ACTIONS
     contexts[0].action = action.ctypes.data
     failure = np.zeros(markets.size, np.int64)
     for market_index in prange(markets.size):
         failure[market_index] = guard_stage(contexts[0].step_market, markets[market_index], market_index, contexts[0])
     for market_index in range(markets.size):
         raise_failure(failure[market_index])
-    return True
+    return contexts[0].fault
 
 
 @njit(cache=True, **OPTIONS)
 def reset_serial(markets, contexts):  # type: ignore[no-untyped-def]
-    """Open a session in every market of a batch in the calling thread."""
+    """Open a session in every market of a batch in the calling thread; return whether one has a fault (0 or 1)."""
     context = contexts[0]
     for market_index in range(markets.size):
         call_stage(context.open_session, markets[market_index], market_index, context)
+    return context.fault
 
 
 @njit(cache=True, nogil=True, parallel=True)
@@ -84,6 +89,7 @@ def reset_parallel(markets, contexts):  # type: ignore[no-untyped-def]
         failure[market_index] = guard_stage(contexts[0].open_session, markets[market_index], market_index, contexts[0])
     for market_index in range(markets.size):
         raise_failure(failure[market_index])
+    return contexts[0].fault
 
 
 def run(threads: int, serial: Callable[..., Any], parallel: Callable[..., Any], *arguments: Any) -> Any:

@@ -32,6 +32,7 @@ class BatchMemory:
         tape: (session steps, markets) TAPE_ROW records; of size 0 without a tape.
         outputs: what a step writes.
         context: the one STEP_CONTEXT.
+        parts: PART rows of the observation.
         paths: of the fundamental value of each instrument.
         layout: sizes that are equal in two batches only if one continues from the other's states.
         key_count: random keys of a market: of every instrument the market's, its seats' and their connections', then
@@ -54,7 +55,7 @@ class BatchMemory:
         self.key_count = len(self.instruments) * (1 + 2 * environment.seats) + environment.seats
         self.context = np.zeros(1, STEP_CONTEXT)
         # Constants, which copies share.
-        self._parts = observation_parts(environment)
+        self.parts = observation_parts(environment)
         self._rewards = np.array(
             [(part.reward.address_in(environment.debug), part.weight) for part in environment.reward.values()],
             REWARD_PART,
@@ -135,12 +136,12 @@ class BatchMemory:
             "instrument_size": environment.observation_size // len(self.instruments),
             "mask_size": environment.mask_size,
             "action_size": environment.action_size,
-            "part_count": self._parts.size,
-            "own_parts": np.count_nonzero(self._parts["shared"] == 0),
+            "part_count": self.parts.size,
+            "own_parts": np.count_nonzero(self.parts["shared"] == 0),
             "reward_count": self._rewards.size,
             "key_count": self.key_count,
             "markets": self.instruments.shape[1],
-            "parts": address(self._parts),
+            "parts": address(self.parts),
             "rewards": address(self._rewards),
             "prices": address(self._prices),
             "tape": address(self.tape) if self.tape.size else 0,

@@ -20,6 +20,8 @@ from marl_market.exchange.setup import write_constants
 from marl_market.market.spec import MarketSpec
 from marl_market.market.validation import ConfigError, require
 
+CAPACITIES = {"PARAM_VALUES": PARAM_VALUES, "REWARD_VALUES": REWARD_VALUES, "TIMING_VALUES": TIMING_VALUES}
+
 ADJUSTABLE = ("name", "flow", "fees", "fee_tiers", "rules", "credit", "provenance", "further_instruments")
 """Fields of a MarketSpec that may differ among the markets of a batch."""
 
@@ -34,37 +36,38 @@ def write_parameters(
 ) -> None:
     """Write the parameters of a group's agent in an instrument into `params[rows]`; weights stay.
 
-    Raises ConfigError for too many parameters, or one that is not a finite number.
+    Raises ValueError for too many parameters, and for one that is not finite.
     """
     action = environment.single_action_of(group)
     values = action.parameters(spec) if agent.traits.observes else agent.parameters(spec, group.count)
     write_values(group.name, values, params, rows)
-    timing = finite_numbers("timing", timing_parameters(action, environment.timing, spec), TIMING_VALUES)
+    timing = finite_numbers("timing", timing_parameters(action, environment.timing, spec), "TIMING_VALUES")
     params["timing_value"][rows, : len(timing)] = timing
     for i, (name, part) in enumerate(environment.reward.items()):
-        reward = finite_numbers(f"reward.{name}", part.parameters(spec), REWARD_VALUES)
+        reward = finite_numbers(f"reward.{name}", part.parameters(spec), "REWARD_VALUES")
         params["reward_value"][rows, i, : len(reward)] = reward
 
 
 def write_values(
     group: str, values: Sequence[float], params: NDArray[np.void], rows: slice | NDArray[np.integer]
 ) -> None:
-    """Write params.value of a group; raises ConfigError as `write_parameters` does."""
-    numbers = finite_numbers(f"population.{group}", values, PARAM_VALUES)
+    """Write params.value of a group; raises ValueError for too many values, and for one that is not finite."""
+    numbers = finite_numbers(f"population.{group}", values, "PARAM_VALUES")
     params["value"][rows, : len(numbers)] = numbers
 
 
-def finite_numbers(owner: str, values: object, most: int) -> NDArray[np.float64]:
-    """Return parameters as numbers; raise ConfigError unless they are `most` finite numbers or fewer."""
-    wanted = f"a sequence of up to {most} finite numbers"
+def finite_numbers(owner: str, values: object, capacity: str) -> NDArray[np.float64]:
+    """Return parameters as numbers; raise ConfigError unless they are finite and as many as `capacity` at most."""
+    most = CAPACITIES[capacity]
     try:
         numbers = np.asarray(values, np.float64)
     except (TypeError, ValueError) as error:
-        raise ConfigError(f"{owner}.parameters is {values!r:.80}; it must be {wanted}") from error
-    require(numbers.ndim == 1, f"{owner}.parameters", values, wanted)
-    require(numbers.size <= most, f"number of {owner}.parameters", numbers.size, f"{most} or less")
+        raise ConfigError(f"parameters of {owner} are {values!r:.80}; they must be numbers") from error
+    require(numbers.ndim == 1, f"parameters of {owner}", values, "a sequence of numbers")
+    if numbers.size > most:
+        raise ConfigError(f"{owner} has {numbers.size} parameters, at most {most} ({capacity})")
     for index in np.flatnonzero(~np.isfinite(numbers)):
-        raise ConfigError(f"{owner}.parameters[{index}] is {numbers[index]}; it must be a finite number")
+        raise ConfigError(f"parameter {index} of {owner} is {numbers[index]}; it must be finite")
     return numbers
 
 

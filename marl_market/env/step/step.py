@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from marl_market.env.interface.finite import are_finite, first_not_finite
 from marl_market.env.interface.records import REWARD_MEMORY, REWARD_PARTS
 from marl_market.env.interface.signatures import call_encoder, call_privileged_encoder, call_reward, call_trader, decide
 from marl_market.env.step.context import (
@@ -30,6 +31,13 @@ from marl_market.env.step.context import (
     prices_of,
     rewards_of,
     tape_row,
+)
+from marl_market.env.step.faults import (
+    LARGEST_FLOAT,
+    OBSERVATION,
+    REWARD,
+    write_action_fault,
+    write_fault,
 )
 from marl_market.env.step.fundamental import open_fundamental, update_fundamental
 from marl_market.env.timing.wakeups import gets_observation, is_active, wake_seats
@@ -50,6 +58,7 @@ from marl_market.exchange.order_entry import process
 from marl_market.exchange.pointers import copy_floats, floats_at
 from marl_market.exchange.portfolio import instrument, remove_from_all_instruments, sync_cross_instrument
 from marl_market.exchange.random_streams import UPPER_BITS, begin_stream, following, upper_bits
+from marl_market.exchange.records import NEVER
 from marl_market.exchange.session import begin_step, end_step
 from marl_market.exchange.setup import clear_accounts, open_market
 
@@ -113,7 +122,8 @@ def trade_once(market, market_index, context):  # type: ignore[no-untyped-def]
             if market.history_steps > 0:
                 visible = history_of(market)[visible_row(market, i)]
             params = params_of(context, seat)
-            decide(seat.agent.trader, seat.agent.decoder, visible, seat, params)
+            if not decide(seat.agent.trader, seat.agent.decoder, visible, seat, params):
+                write_action_fault(seat, context)
             if seat.agent.timing != 0:
                 call_trader(seat.agent.timing, visible, seat, params)
         asleep += seat.agent.asleep
@@ -207,6 +217,37 @@ def encode_observations(first, instrument_index, market_index, context):  # type
                 mask[start + j] = seat.agent.mask[j]
 
 
+@inlined
+def check_observations(first, market_index, context):  # type: ignore[no-untyped-def]
+    """Write the fault of a market whose observations are not finite."""
+    size = context.observation_size
+    external = context.external * size
+    finite = are_finite(context.observation + 4 * external * market_index, external)
+    for i in range(first.seat_count):
+        agent = first.seat[np.uint64(i)].agent
+        if agent.observes == 1 and agent.external_index < 0:
+            finite &= are_finite(agent.observation.ctypes.data, size)
+    if not finite:
+        write_observation_fault(first, market_index, context)
+
+
+@compiled
+def write_observation_fault(first, market_index, context):  # type: ignore[no-untyped-def]
+    """Write the first number of a market's observations that is not finite as its fault."""
+    parts = parts_of(context)
+    for i in range(first.seat_count):
+        if first.seat[i].agent.observes == 0:
+            continue
+        for k in range(first.instrument_count):
+            start = observation_address(first, i, market_index, context) + 4 * k * context.instrument_size
+            for j in range(parts.size):
+                address = start + 4 * parts[j].offset
+                number = first_not_finite(address, parts[j].size)
+                if number < parts[j].size:
+                    write_fault(instrument(first, k).seat[i], context, OBSERVATION, j, number)
+                    return
+
+
 @compiled
 def trade(first, market_index, context):  # type: ignore[no-untyped-def]
     """Do parts 1 to 3 of a step in every instrument of a market, one after the other.
@@ -247,6 +288,14 @@ def write_tape(public, market_index, context):  # type: ignore[no-untyped-def]
     row.reference_ticks = public.reference_ticks
 
 
+@compiled
+def write_reward_fault(first, context, place):  # type: ignore[no-untyped-def]
+    """Write the fault of a market's rewards; `place` counts the parts of all instruments of all seats."""
+    parts = context.reward_count
+    market = instrument(first, place // parts % first.instrument_count)
+    write_fault(market.seat[place // parts // first.instrument_count], context, REWARD, place % parts, 0)
+
+
 def step_market(first, market_index, context):  # type: ignore[no-untyped-def]
     """Stage: step a market, whose first instrument is `first`."""
     trade(first, market_index, context)
@@ -256,6 +305,7 @@ def step_market(first, market_index, context):  # type: ignore[no-untyped-def]
     reward = float_row(context.reward, context.seats, market_index)
     active = flag_row(context.active, context.seats, market_index)
     terminated = flag_row(context.terminated, context.seats, market_index)
+    fault = NEVER
     for i in range(first.seat_count):
         total = 0.0
         before = first.seat[i].present_before
@@ -267,11 +317,16 @@ def step_market(first, market_index, context):  # type: ignore[no-untyped-def]
                 for j in range(rewards.size):
                     part = rewards[j]
                     total += part.weight * call_reward(part.address, market.public, seat, params, j)
+                    if not abs(total) <= LARGEST_FLOAT:
+                        fault = min(fault, (i * first.instrument_count + k) * rewards.size + j)
         reward[np.uint64(i)] = total
         active[np.uint64(i)] = is_active(first.seat[i])
         terminated[np.uint64(i)] = first.seat[i].present < before
+    if fault < NEVER:
+        write_reward_fault(first, context, fault)
     for k in range(first.instrument_count):
         encode_observations(first, k, market_index, context)
+    check_observations(first, market_index, context)
     return 0
 
 
@@ -324,4 +379,5 @@ def open_session(first, number, context):  # type: ignore[no-untyped-def]
         active[i] = is_active(first.seat[i])
     for index in range(first.instrument_count):
         encode_observations(first, index, number, context)
+    check_observations(first, number, context)
     return 0

@@ -10,6 +10,7 @@ import jinja2
 
 from marl_market.evaluation import metrics, outcomes
 from marl_market.market.tape import Tape
+from marl_market.market.whole_file import replace_file
 from marl_market.reporting.report import figures, tables, text
 from marl_market.reporting.run_folder import (
     CONFIG_FILE,
@@ -21,7 +22,6 @@ from marl_market.reporting.run_folder import (
     RunFolder,
     RunFolderError,
     load_run,
-    replace_file,
 )
 
 WIDE, NARROW = 1040, 440
@@ -73,9 +73,10 @@ def _currency(run: RunFolder) -> str:
 
 def _sentences(run: RunFolder) -> dict[str, Any]:
     if run.evaluation is None:
-        return {"verdicts": [], "conservation": None}
+        return {"verdicts": [], "warnings": [], "conservation": None}
     return {
         "verdicts": [(each.verdict, text.comparison_sentence(each)) for each in run.evaluation.comparisons],
+        "warnings": run.evaluation.warnings,
         "conservation": text.conservation_sentence(run.evaluation.conservation),
     }
 

@@ -88,10 +88,15 @@ def _metric_table(declared: Sequence[Metric], prefixes: dict[str, str], rows: pd
     for metric in declared:
         keys = [prefix + metric.name for prefix in prefixes.values()]
         if any(key in rows for key in keys):
-            columns[metric] = _mean_cells([float(rows[key].mean()) if key in rows else None for key in keys])
+            columns[metric] = _mean_cells([_mean(metric, rows[key]) if key in rows else None for key in keys])
     header = [(metric_text(metric, currency), metric.description) for metric in columns]
     cells = zip(*columns.values(), strict=True)
     return Table(header, list(zip(prefixes, cells, strict=True)) if columns else [])
+
+
+def _mean(metric: Metric, values: pd.Series) -> float:
+    """Return the mean over iterations; a rare metric was zero where it was not logged."""
+    return float((values.fillna(0.0) if metric.rare else values).mean())
 
 
 def _mean_cells(means: Sequence[float | None]) -> list[Cell]:

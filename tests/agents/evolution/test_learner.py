@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -102,5 +103,24 @@ def test_a_bad_field_raises(fields: dict[str, Any], message: str) -> None:
 def test_markets_that_are_no_whole_pairs_of_candidates_raise() -> None:
     agent = EvolutionStrategy((4,), sessions=3)
     described = environment([Group("evolving", agent)])
-    with pytest.raises(ValueError, match=r"8 markets for evolving, .* 3 sessions each; it must be a multiple of 6"):
+    with pytest.raises(
+        ValueError,
+        match=r"training\.markets is 8; it must be a multiple of 6: .* of evolving go in pairs and play 3 sessions",
+    ):
         agent.learner(described, "evolving", 1).on_episode_start(BatchMarket(described, MARKETS))
+
+
+class Diverging(OpenAIES):
+    """A strategy whose mean overflows."""
+
+    def tell(self, state: Any, fitness: ArrayLike, behavior: Behavior | None = None) -> SearchState:
+        told: Any = super().tell(state, fitness, behavior)
+        return replace(told, mean=told.mean * np.inf)
+
+
+def test_a_mean_that_is_not_finite_is_an_error() -> None:
+    strategy, network = Diverging(), MultilayerPerceptron((2, 1))
+    learner = EvolutionLearner("evolving", 1, network, strategy, strategy.initial(np.ones(3), seed=1))
+    reward = np.ones((STEPS, MARKETS), np.float32)
+    with pytest.raises(FloatingPointError, match="a weight of the mean is not finite after a fitness of"):
+        learner.learn(Rollout.without_actions(reward, reward > 0, reward < 0))

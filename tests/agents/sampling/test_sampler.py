@@ -297,7 +297,7 @@ def test_positions_or_money_from_nothing_stop_the_run(
         return result
 
     batch.step = corrupt  # type: ignore[method-assign]
-    with pytest.raises(ConservationError, match=rf"iteration 0, market 2: .* to .*5 {unit}"):
+    with pytest.raises(ConservationError, match=rf"iteration 1, market 2: .* to .*5 {unit}"):
         sampler.sample(0)
 
 

@@ -15,6 +15,7 @@ from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.population.group import Group
 from marl_market.env.population.participation import Fixed, Participation
+from marl_market.env.step.faults import NonFiniteError
 from marl_market.evaluation.match import play_match
 from tests.builders import environment, market_spec
 
@@ -26,10 +27,15 @@ class TradedLots:
     """The lots traded in the market, for each seat."""
 
     broken: Any = None
+    last: float | None = None
 
     def term(self, tape: NDArray[np.void], reward: NDArray[np.float32]) -> NDArray[np.float32]:
         if self.broken is not None:
             return np.full((1, 1), self.broken, np.float32)
+        if self.last is not None:
+            term = np.zeros(reward.shape[1:])
+            term[2, 1] = self.last
+            return term
         traded = (tape["bought_lots"] + tape["sold_lots"]).sum(0)
         return np.repeat(traded[:, None], reward.shape[2], axis=1).astype(np.float32)
 
@@ -79,3 +85,12 @@ def test_a_bad_term_is_named(broken: float) -> None:
     sampler = Sampler(BatchMarket(described(TradedLots(broken)), MARKETS), {}, seed=1, pairs=False)
     with pytest.raises(ValueError, match=r"population\.focal\.session_reward gave a term of shape \(1, 1\)"):
         sampler.sample(0)
+
+
+@pytest.mark.parametrize("value", [np.nan, -np.inf, 1e39])
+def test_a_term_that_is_not_finite_is_named_with_its_place(value: float) -> None:
+    sampler = Sampler(BatchMarket(described(TradedLots(last=value)), MARKETS), {}, seed=1, pairs=False)
+    complaint = f"population.focal.session_reward is not finite: market 2, group focal, seat 5, step {STEPS - 1}"
+    with pytest.raises(NonFiniteError) as raised:
+        sampler.sample(3)
+    assert str(raised.value) == f"iteration 4: {complaint}, value {value}"

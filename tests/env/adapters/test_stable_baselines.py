@@ -41,12 +41,13 @@ def test_it_is_the_focal_env_but_for_the_reset() -> None:
     for step in range(3 * STEPS):
         action = truth.action_space.sample()
         observation, reward, done, infos = env.step(action)
-        wanted, rewards, _, truncated, _ = truth.step(action)
+        wanted, rewards, terminated, truncated, _ = truth.step(action)
         assert np.array_equal(reward, rewards)
-        assert done.tolist() == [(step + 1) % STEPS == 0] * 4 == truncated.tolist()
+        assert done.tolist() == [(step + 1) % STEPS == 0] * 4 == terminated.tolist()
+        assert not truncated.any(), "it sees the clock"
         if done.all():
             assert np.array_equal(np.stack([info["terminal_observation"] for info in infos]), wanted)
-            assert [info["TimeLimit.truncated"] for info in infos] == [True] * 4
+            assert [info["TimeLimit.truncated"] for info in infos] == [False] * 4
             wanted, *_ = truth.step(action)
         assert np.array_equal(observation, wanted)
     assert not np.array_equal(env.reset(), observation)

@@ -60,10 +60,10 @@ def test_rewards_of_a_session_sum_to_its_profit(weight: float, scale: float) -> 
 @pytest.mark.parametrize(
     ("reward", "complaint"),
     [
-        ({}, "reward is {}; it must be 1 to 8 schemes"),
+        ({}, "reward is {}; it must be 1 to 16 schemes"),
         (Profit(), "reward is Profit"),
         ({"profit": Profit(weight=float("nan"))}, "reward.profit.weight is nan"),
-        ({f"profit_{i}": Profit() for i in range(9)}, "1 to 8 schemes"),
+        ({f"profit_{i}": Profit() for i in range(17)}, r"1 to 16 schemes.*REWARD_PARTS in marl_market"),
     ],
 )
 def test_invalid_reward_parts_raise(reward: object, complaint: str) -> None:

@@ -127,7 +127,7 @@ def test_parameters_of_their_own_keep_the_weights_and_are_copied_once() -> None:
 @pytest.mark.parametrize(
     ("changes", "complaint"),
     [
-        ({"capacity": "medium"}, "market.capacity is 'medium'; it must be 'small', as in the whole batch"),
+        ({"capacity": "medium"}, "market.capacity is 'medium'; it must be 'auto', as in the whole batch"),
         ({"session_steps": 31}, "market.session_steps is 31; it must be 30"),
         ({"tick_size": 0.02}, "market.tick_size is 0.02"),
         ({"further_instruments": {"second": SPEC}}, "instruments is 2; it must be 1, as in the whole batch"),

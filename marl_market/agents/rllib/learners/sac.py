@@ -26,7 +26,8 @@ class SACLearner(OffPolicyLearner):
         """Take over a built RLlib learner; `policy_ema` is the weight of the past in the average."""
         super().__init__(*learner, **settings)
         components = action_components(self.module.action_space)
-        self._actor = PolicyNetwork(*soft_actor_of(self.module), components, tanh_squashed=True)
+        scale = self.normalization.observations
+        self._actor = PolicyNetwork(*soft_actor_of(self.module), components, tanh_squashed=True, scale=scale)
         self._average = AveragedModel(self._exploring, multi_avg_fn=get_ema_multi_avg_fn(policy_ema))
 
     @property

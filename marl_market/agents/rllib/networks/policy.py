@@ -15,6 +15,7 @@ from ray.rllib.core.models.base import ENCODER_OUT
 from marl_market.agents.interfaces import Decision
 from marl_market.agents.policies.mlp import MultilayerPerceptron
 from marl_market.agents.rllib.networks.action_distribution import Component, num_outputs, sample
+from marl_market.agents.rllib.networks.observation_scale import ObservationScale
 from marl_market.agents.rllib.networks.recurrent_state import flatten_state, unflatten_state
 from marl_market.agents.rollout import Floats, Masks
 from marl_market.env.interface.spaces import ActionSpace, num_choices_of
@@ -31,6 +32,7 @@ class PolicyNetwork:
         components: of the action space.
         state_size: size of the hidden state, S.
         tanh_squashed: whether continuous actions go through tanh.
+        scale: of observations, which the encoder gets shifted and scaled; None: as they are.
     """
 
     encoder: Any
@@ -38,10 +40,11 @@ class PolicyNetwork:
     components: Sequence[Component]
     state_size: int = 0
     tanh_squashed: bool = False
+    scale: ObservationScale | None = None
 
     def batch(self, observation: Floats, state: Floats) -> dict[str, Any]:
         """Return the encoder's batch of observations (R, D) and hidden states (R, S)."""
-        observed = torch.from_numpy(observation)
+        observed = torch.from_numpy(observation if self.scale is None else self.scale.apply(observation))
         if not self.state_size:
             return {Columns.OBS: observed}
         # Sequences of one.
@@ -110,12 +113,14 @@ class TorchPolicy(External):
 def to_mlp(actor: PolicyNetwork, space: ActionSpace) -> tuple[MultilayerPerceptron, Floats]:
     """Return the network from observation to means and scores of choices, and its flat weights.
 
-    Other outputs of the head, such as log standard deviations, stand behind those and are left out. Raises
-    NotCompiledError for more layers or units than a compiled policy can have.
+    Other outputs of the head, such as log standard deviations, stand behind those and are left out. The first layer
+    takes in the scale of observations. Raises NotCompiledError for more layers or units than a compiled policy has.
     """
     layers, outputs, choices = extract_layers(actor.encoder, actor.head), num_outputs(space), num_choices_of(space)
     weight, bias = layers[-1]
     layers[-1] = (weight[:, :outputs], bias[:outputs])
+    if actor.scale is not None:
+        layers[0] = actor.scale.fold(*layers[0])
     sizes = (layers[0][0].shape[0], *(bias.size for _, bias in layers))
     network = MultilayerPerceptron(sizes, () if choices is None else tuple(choices.tolist()), actor.tanh_squashed)
     return network, np.asarray(network.flatten(layers))

@@ -147,10 +147,24 @@ def test_divergence_is_an_error() -> None:
         learner.learn(rollout)
 
 
+def test_a_weight_that_is_not_finite_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    learner = build()
+    name, weight = next(iter(learner.module.named_parameters()))
+
+    def corrupt(rollout: Any) -> dict[str, float]:
+        with torch.no_grad():
+            weight[0] = torch.inf
+        return {"total_loss": 1.5}
+
+    monkeypatch.setattr(learner, "_learn", corrupt)
+    with pytest.raises(FloatingPointError, match=f"weight {name} is not finite after update 0: .*1.5"):
+        learner.learn(collect(learner, np.random.default_rng(0)))
+
+
 def test_without_a_penalty_or_a_clip_there_is_nothing_to_report_of_them() -> None:
     learner = build(kl_coefficient=0.0, gradient_clip=None)
     metrics = learner.learn(collect(learner, np.random.default_rng(0)))
-    assert not {"kl_coefficient", "gradient_norm"} & set(metrics)
+    assert not {"kl_coefficient", "gradient_norm", "critic_gradient_norm"} & set(metrics)
 
 
 @pytest.mark.parametrize(

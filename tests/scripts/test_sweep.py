@@ -84,7 +84,7 @@ def test_no_kind_of_failure_loses_another_run(tmp_path: Path, sweep: Sweep, laun
     assert "6 runs: 1 finished, 5 failed" in said
     assert [path.parent.name for path in (tmp_path / "sweep").glob("*/report.html")] == ["5"]
     assert read_metrics(tmp_path / "sweep" / "5" / "metrics.jsonl")["iteration"].tolist() == [1, 2]
-    rows = {row["number"]: row for row in map(json.loads, (tmp_path / "sweep" / "runs.jsonl").open())}
+    rows = {row["number"]: row for row in map(json.loads, (tmp_path / "sweep" / "runs.jsonl").read_text().splitlines())}
     for number, (fault, text) in enumerate(faults.items()):
         assert text in rows[number]["error"], fault
         assert re.search(rf"^  {number} \S+fault={fault} +failed +\S.*", said, re.MULTILINE)

@@ -29,4 +29,5 @@ if __name__ == "__main__":
     usage.answer(usage.TRAIN)
     with sweep.summarized():
         console.run(main, "config")
-    sys.exit(sweep.exit_status())
+    if status := sweep.exit_status():
+        sys.exit(status)

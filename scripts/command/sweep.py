@@ -21,12 +21,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from console import message, short_path
+from command.console import message, short_path
+from command.request import Request, request_of
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, open_dict
-from request import Request, request_of
 
 from marl_market.reporting.empty_folders import remove_empty, remove_unused
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import hydra
 from command import console
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 ROOT = Path(__file__).resolve().parents[2]
 FILE_NAME = r"[A-Za-z0-9_][A-Za-z0-9_.-]*"
@@ -26,7 +26,10 @@ def calibrate(config: DictConfig) -> None:
         )
     from marl_market.calibration.export import write_market
     from marl_market.calibration.targets import market_spec
+    from marl_market.market.config_targets import require_allowed_targets
 
+    plain = OmegaConf.to_container(config.calibration, resolve=True)
+    require_allowed_targets({"calibration": plain}, config.allow_targets)
     recording = hydra.utils.instantiate(config.calibration).read(config.path)
     spec = market_spec(recording, str(config.name), **config.session)
     # The command is kept with the market, without the paths of its files.

@@ -53,7 +53,7 @@ def same_but_for_time(folder: Path, other: Path) -> None:
 def test_a_run_leaves_its_files(finished: tuple[Trainer, Path]) -> None:
     _, folder = finished
     assert sorted(path.name for path in folder.iterdir()) == [
-        "checkpoint.pkl", "evaluation.json", "metadata.json", "metrics.jsonl", "metrics.parquet", "report.html",
+        "checkpoint.npz", "evaluation.json", "metadata.json", "metrics.jsonl", "metrics.parquet", "report.html",
         "tape.npz",
     ]  # fmt: skip
     metrics = read_metrics(folder / "metrics.jsonl")

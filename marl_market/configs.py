@@ -30,7 +30,7 @@ from marl_market.env.vector_env import FocalEnv
 from marl_market.market.config_targets import require_allowed_targets
 from marl_market.market.validation import ConfigError, require
 
-PARTS = ("market", "observation", "action", "timing", "reward")
+PARTS = ("market", "observation", "action", "timing", "reward", "debug")
 
 
 def make(

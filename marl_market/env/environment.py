@@ -19,14 +19,17 @@ from marl_market.env.interface.schemes import (
     RewardScheme,
     TimingScheme,
     mask_size_of,
+    require_action,
+    require_schemes,
 )
 from marl_market.env.interface.spaces import num_choices_of
 from marl_market.env.interface.values import Value, values_of
 from marl_market.env.population.group import Group
 from marl_market.env.timing.every_step import EveryStep
+from marl_market.exchange.records import CAPACITY_SEATS
 from marl_market.market.latency import Latency
 from marl_market.market.spec import MarketSpec
-from marl_market.market.validation import require
+from marl_market.market.validation import ConfigError, require, require_instance
 
 DATA_STEPS = 64
 """Longest delay of market data in steps, and number of public records that a market with such a delay keeps."""
@@ -46,6 +49,7 @@ class EnvironmentSpec:
         action: action scheme of groups without one of their own.
         reward: parts of a reward by name; the reward is their weighted sum.
         timing: decision timing: the steps in which an agent that has acted acts again.
+        debug: whether traders and schemes run uncompiled, and markets in one thread: `print` and pdb work in them then.
     """
 
     spec: MarketSpec
@@ -54,10 +58,26 @@ class EnvironmentSpec:
     action: ActionScheme
     reward: Mapping[str, RewardScheme]
     timing: TimingScheme = field(default_factory=EveryStep)
+    debug: bool = False
 
     def __post_init__(self) -> None:
+        require(isinstance(self.debug, bool), "debug", self.debug, "true or false")
+        require_instance("market", self.spec, "a MarketSpec", ("instruments", "session_steps"))
         if not self.groups:
             raise ValueError("population is empty; it must have one group or more")
+        for group in self.groups:
+            require(isinstance(group, Group), "population", group, "a sequence of groups, such as Group(name, agent)")
+        available = CAPACITY_SEATS[self.spec.capacity]
+        if self.seats > available:
+            raise ConfigError(
+                f"market.capacity {self.spec.capacity!r} has {available} seats, the population needs {self.seats}; "
+                f"choose a larger one of {CAPACITY_SEATS}"
+            )
+        attributes = ("encoder", "size", "shared", "tracks_history")
+        require_schemes("observation", self.observation, attributes, "{'book': Book()}")
+        require_schemes("reward", self.reward, ("reward", "weight", "parameters"), "{'profit': Profit()}")
+        require_action("action", self.action)
+        require_instance("timing", self.timing, "a scheme such as EveryStep()", ("timing_function", "choices"))
         names = [group.name for group in self.groups]
         if len(set(names)) < len(names):
             raise ValueError(f"population has two groups of one name: {names}")
@@ -75,7 +95,7 @@ class EnvironmentSpec:
                 )
             wanted = f"{SEAT_CHOICES} or fewer (SEAT_CHOICES in {CAPACITIES})"
             require(mask_size <= SEAT_CHOICES, f"choices of {key}", mask_size, wanted)
-        if not isinstance(self.reward, Mapping) or not 1 <= len(self.reward) <= REWARD_PARTS:
+        if len(self.reward) > REWARD_PARTS:
             raise ValueError(
                 f"reward is {self.reward!r}; it must be 1 to {REWARD_PARTS} schemes, each by a name "
                 f"(REWARD_PARTS in {CAPACITIES})"

@@ -32,7 +32,7 @@ from marl_market.training.checkpoint import save_checkpoint
 from marl_market.training.evaluation import evaluate_training
 from marl_market.training.identity import identity_of
 from marl_market.training.initial_weights import load_initial_weights
-from marl_market.training.interrupt import interruptible
+from marl_market.training.interrupt import Interrupts
 from marl_market.training.metrics import speed_metrics
 from marl_market.training.pretraining import pretrain
 from marl_market.training.progress import Progress, is_compiled
@@ -76,6 +76,7 @@ class Trainer:
         self._is_sampling = False
         self._warned: set[str] = set()
         self._done = 0
+        self._saved: int | None = None
         self._seconds = 0.0
 
     def resume(self) -> None:
@@ -85,22 +86,27 @@ class Trainer:
         """
         state = restore(self._folder, self._identity, self._training.iterations, self._learners, self._opponents)
         self._done, self._seconds = state["done"], state["seconds"]
+        self._saved = self._done
         self._init_from = dict(state["init_from"])
         self._is_resumed = True
 
     def run(self, title: str, sink: Sink) -> Path:
         """Train, evaluate and write the report; return its path.
 
-        An interrupt (Ctrl-C) ends the training after a checkpoint; the policies so far are still evaluated.
+        An interrupt (Ctrl-C) ends the training after a checkpoint; the policies so far are still evaluated. See
+        `marl_market.training.interrupt`.
         """
-        with Progress(self._training.iterations, self._env_steps(1) * self._environment.seats) as progress:
-            return self._run(title, sink, progress)
+        with (
+            Progress(self._training.iterations, self._env_steps(1) * self._environment.seats) as progress,
+            Interrupts(self._safe) as interrupts,
+        ):
+            return self._run(title, sink, progress, interrupts)
 
-    def _run(self, title: str, sink: Sink, progress: Progress) -> Path:
+    def _run(self, title: str, sink: Sink, progress: Progress, interrupts: Interrupts) -> Path:
         if not is_compiled(open_session):
             progress.log("compiling the market (once, up to a minute)")
         pretrained = {} if self._is_resumed else self._pretrain()
-        with self._sampling as sampler, interruptible(partial(self._save_if_sampling, sampler)) as interrupted:
+        with self._sampling as sampler, interrupts.deferred(partial(self._save_if_sampling, sampler)) as interrupted:
             progress.log(self._describe(sampler))
             for name, origin in self._init_from.items():
                 progress.log(f"population.{name} began from {origin}")
@@ -126,7 +132,7 @@ class Trainer:
                 progress.show(self._done, {name: metrics[f"group/{name}/reward"] for name in self._learners})
                 if self._done % self._training.checkpoint_every == 0:
                     self._save_and_go_on(progress)
-        self._save()
+            self._save()
         if interrupted:
             progress.log(f"interrupted after iteration {self._done} and saved; resume={self._folder} goes on")
         progress.log(
@@ -236,6 +242,12 @@ class Trainer:
         if not isinstance(sampler, Sampler):
             sampler.stop()
 
+    def _safe(self) -> str:
+        """Return in words which state of the run is on disk."""
+        if self._saved is None:
+            return "nothing of the run is saved yet"
+        return f"iteration {self._saved} is saved; resume={self._folder} goes on"
+
     def _env_steps(self, iterations: int) -> int:
         return iterations * self._environment.spec.session_steps * self._training.markets
 
@@ -261,7 +273,9 @@ class Trainer:
         }
 
     def _save(self) -> None:
-        save_checkpoint(self._folder, self._get_state())
+        state = self._get_state()
+        save_checkpoint(self._folder, state)
+        self._saved = state["done"]
 
     def _warn_of_orders(self, session: SampledSession, progress: Progress) -> None:
         """Print a line for each group whose orders are rejected or that sends none, once a run."""

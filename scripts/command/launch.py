@@ -11,11 +11,11 @@ from typing import Any
 
 import hydra
 import yaml
-from console import RunError, message, short_path
+from command.console import RunError, message, short_path
+from command.request import Request
+from command.suggestions import explain, explain_call, options_of
 from hydra.errors import InstantiationException
 from omegaconf import OmegaConf
-from request import Request
-from suggestions import explain, explain_call, options_of
 
 from marl_market.agents.rllib.learners.process import prepare_process
 from marl_market.env.environment import EnvironmentSpec

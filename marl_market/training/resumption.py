@@ -24,7 +24,7 @@ def resumed_config(config: Mapping[str, Any], overrides: Sequence[str], choices:
     Args:
         config: composed, of plain values.
         overrides: as typed: group=choice, key=value, +key=value or ~key.
-        choices: option of each config group, by which an override of a group is told from one of a value.
+        choices: option of each config group, by which an override of a group is distinguished from one of a value.
 
     Raises CheckpointError for a folder without a checkpoint or a config, and for an experiment that is typed: it would
     replace the run.

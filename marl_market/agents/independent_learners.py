@@ -18,6 +18,8 @@ from marl_market.agents.interfaces import (
     LearningAgent,
     MarketShard,
     Policy,
+    RunLearner,
+    RunLength,
 )
 from marl_market.agents.policies.compiled_mlp import play
 from marl_market.agents.policies.fixed_policy import CompiledPolicy
@@ -28,6 +30,7 @@ from marl_market.env.population.group import External, Group
 from marl_market.env.population.traits import Traits
 from marl_market.market.seeding import Stream, derive_seeds
 from marl_market.market.spec import MarketSpec
+from marl_market.market.validation import require
 
 
 def build_learner(environment: EnvironmentSpec, group: Group, seed: int) -> Learner:
@@ -61,6 +64,12 @@ class IndependentLearners:
         """Begin with the learner of each seat, all built alike."""
         self._learners = tuple(learners)
         self.state_size = learners[0].state_size
+
+    def begin_run(self, run: RunLength) -> None:
+        """Take the length of the run, see `RunLearner`."""
+        for learner in self._learners:
+            if isinstance(learner, RunLearner):
+                learner.begin_run(run)
 
     def on_episode_start(self, batch: BatchMarket, shard: MarketShard | None = None) -> None:
         """Do nothing: the policies are outside the step."""
@@ -111,6 +120,16 @@ class IndependentLearners:
         """Continue from a state of `get_state`."""
         for learner, own in zip(self._learners, state["seats"], strict=True):
             learner.set_state(own)
+
+    def load_weights(self, state: dict[str, Any]) -> None:
+        """Begin from what each learner of a state of `get_state` has learned.
+
+        Raises ConfigError for another number of seats or networks of another shape.
+        """
+        seats = state.get("seats", ())
+        require(len(seats) == len(self._learners), "seats of the saved learners", len(seats), f"{len(self._learners)}")
+        for learner, own in zip(self._learners, seats, strict=True):
+            learner.load_weights(own)
 
 
 @dataclass(frozen=True, eq=False)

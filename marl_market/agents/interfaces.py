@@ -39,6 +39,19 @@ class MarketShard(NamedTuple):
         return f"markets {self.start} to {self.stop - 1}"
 
 
+class RunLength(NamedTuple):
+    """The length of a run: `iterations` sessions of `session_steps` steps in each of `markets` markets."""
+
+    iterations: int
+    markets: int
+    session_steps: int
+
+    @property
+    def env_steps(self) -> int:
+        """Return the number of market steps of the run."""
+        return self.iterations * self.markets * self.session_steps
+
+
 class Actor(Protocol):
     """A function from observations to actions outside the compiled step.
 
@@ -90,6 +103,18 @@ class Policy(Agent, Protocol):
     def weights(self) -> Floats: ...
 
 
+class SavedPolicy(Policy, Protocol):
+    """A policy whose weights are saved and read into a policy of the same shape."""
+
+    def get_state(self) -> dict[str, Any]:
+        """Return all weights as arrays and plain values."""
+        ...
+
+    def with_state(self, state: Mapping[str, Any]) -> SavedPolicy:
+        """Return a policy of this shape with the weights of a `get_state`; raises ValueError for another shape."""
+        ...
+
+
 @runtime_checkable
 class ExternalPolicy(Policy, Actor, Protocol):
     """A policy that plays outside the compiled step, asked for the actions of its seats."""
@@ -112,10 +137,28 @@ class Learner(EpisodeActor, Protocol):
         """Act by the weights of another `get_weights`; optimizer and counters stay."""
 
     def get_state(self) -> dict[str, Any]:
-        """Return weights, optimizer and counters as a picklable copy."""
+        """Return weights, optimizer and counters: a copy, of arrays and plain values, see `plain_state.encode`."""
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Continue from a state of `get_state`."""
+
+    def load_weights(self, state: dict[str, Any]) -> None:
+        """Begin from what was learned in a state of `get_state`, with another optimizer and other settings.
+
+        Raises ConfigError, naming both sizes, for networks of another shape and the state of another kind of learner.
+        """
+
+
+@runtime_checkable
+class RunLearner(Learner, Protocol):
+    """A learner that has to know how long it will learn."""
+
+    def begin_run(self, run: RunLength) -> None:
+        """Take the length of the run, for schedules over fractions of it.
+
+        Raises ConfigError for settings with which it cannot learn, and warns of those with which it will not in a run
+        of this length.
+        """
 
 
 class Opponents(Protocol):
@@ -132,8 +175,15 @@ class Opponents(Protocol):
         """Return the policy of each group for evaluation, by name."""
         ...
 
+    def get_weights(self) -> dict[str, Any]:
+        """Return the policies for `set_weights` of a copy in another process; picklable, read only."""
+        ...
+
+    def set_weights(self, weights: Mapping[str, Any]) -> None:
+        """Play the policies of another `get_weights`."""
+
     def get_state(self) -> dict[str, Any]:
-        """Return all that later lineups depend on; picklable."""
+        """Return all that later lineups depend on, as arrays and plain values."""
         ...
 
     def set_state(self, state: Mapping[str, Any]) -> None:

@@ -38,6 +38,8 @@ class Rollout:
         action: (T, R, A).
         action_mask: (T + 1, R, C), 1 for each legal choice; None for actions without a mask.
         extra: further columns (T, R, ...) by name: the `extra` of the policy's `Decision`s.
+        close_terminates: whether the value after the close is zero; else it is that of the last observation, see
+            `marl_market.env.environment.EnvironmentSpec.close_terminates`.
     """
 
     reward: Floats
@@ -47,6 +49,7 @@ class Rollout:
     action: Floats
     action_mask: Masks | None = None
     extra: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    close_terminates: bool = True
 
     def __post_init__(self) -> None:
         if self.reward.ndim != 2:
@@ -77,25 +80,27 @@ class Rollout:
     def join(cls, rollouts: Sequence[Rollout]) -> Rollout:
         """Return one rollout of the rows of all `rollouts`, in their order."""
         parts = {column.name: [getattr(each, column.name) for each in rollouts] for column in fields(cls)}
-        extra = parts.pop("extra")
+        extra, close_terminates = parts.pop("extra"), parts.pop("close_terminates")
         columns: dict[str, Any] = {
             name: None if part[0] is None else np.concatenate(part, axis=1) for name, part in parts.items()
         }
-        return cls(**columns, extra={name: np.concatenate([each[name] for each in extra], axis=1) for name in extra[0]})
+        joined = {name: np.concatenate([each[name] for each in extra], axis=1) for name in extra[0]}
+        return cls(**columns, extra=joined, close_terminates=close_terminates[0])
 
     def __len__(self) -> int:
         return int(np.count_nonzero(self.active))
 
     @property
     def done(self) -> Flags:
-        """Return the ends of episodes (T, R): where a seat left, and the close.
-
-        The clock is among the observations, so the value after the close is zero and not bootstrapped
-        (Pardo et al. 2018, arXiv:1712.00378, section 3).
-        """
+        """Return the ends of episodes (T, R): where a seat left, and the close."""
         done = self.terminated.copy()
         done[-1] = True
         return done
+
+    @property
+    def terminal(self) -> Flags:
+        """Return the ends of episodes after which the value is zero (T, R); after the others it is bootstrapped."""
+        return self.done if self.close_terminates else self.terminated
 
     @property
     def has_actions(self) -> bool:
@@ -112,6 +117,7 @@ class Rollout:
             action=self.action[:, rows],
             action_mask=None if self.action_mask is None else self.action_mask[:, rows],
             extra={name: column[:, rows] for name, column in self.extra.items()},
+            close_terminates=self.close_terminates,
         )
 
     @staticmethod

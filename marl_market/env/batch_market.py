@@ -104,13 +104,13 @@ class BatchMarket:
     def __init__(
         self, environment: EnvironmentSpec, markets: int, threads: int = 1, records_tape: bool = False
     ) -> None:
-        """Allocate and fill `markets` markets; `threads` above one divides them among cores."""
+        """Allocate and fill `markets` markets; `threads` above one divides them among cores, unless it is debugged."""
         if markets < 1:
             raise ValueError(f"markets is {markets}; a batch has one or more")
         if not 1 <= threads <= numba.config.NUMBA_NUM_THREADS:
             raise ValueError(f"threads is {threads}; this machine offers 1 to {numba.config.NUMBA_NUM_THREADS}")
         self.environment = environment
-        self.threads = threads
+        self.threads = 1 if environment.debug else threads
         records_tape |= any(group.session_reward is not None for group in environment.groups)
         self._memory = BatchMemory(environment, markets, records_tape)
         self._steps_left = 0

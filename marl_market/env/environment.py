@@ -6,6 +6,9 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+from gymnasium.spaces import Box
+
 from marl_market.env.actions.per_instrument import PerInstrumentAction
 from marl_market.env.actions.timed import TimedAction
 from marl_market.env.interface.records import REWARD_PARTS, SEAT_ACTIONS, SEAT_CHOICES, SEAT_OBSERVATION
@@ -16,12 +19,17 @@ from marl_market.env.interface.schemes import (
     RewardScheme,
     TimingScheme,
     mask_size_of,
+    require_action,
+    require_schemes,
 )
+from marl_market.env.interface.spaces import num_choices_of
+from marl_market.env.interface.values import Value, values_of
 from marl_market.env.population.group import Group
 from marl_market.env.timing.every_step import EveryStep
+from marl_market.exchange.records import CAPACITY_SEATS
 from marl_market.market.latency import Latency
 from marl_market.market.spec import MarketSpec
-from marl_market.market.validation import require
+from marl_market.market.validation import ConfigError, require, require_instance
 
 DATA_STEPS = 64
 """Longest delay of market data in steps, and number of public records that a market with such a delay keeps."""
@@ -41,6 +49,7 @@ class EnvironmentSpec:
         action: action scheme of groups without one of their own.
         reward: parts of a reward by name; the reward is their weighted sum.
         timing: decision timing: the steps in which an agent that has acted acts again.
+        debug: whether traders and schemes run uncompiled, and markets in one thread: `print` and pdb work in them then.
     """
 
     spec: MarketSpec
@@ -49,10 +58,26 @@ class EnvironmentSpec:
     action: ActionScheme
     reward: Mapping[str, RewardScheme]
     timing: TimingScheme = field(default_factory=EveryStep)
+    debug: bool = False
 
     def __post_init__(self) -> None:
+        require(isinstance(self.debug, bool), "debug", self.debug, "true or false")
+        require_instance("market", self.spec, "a MarketSpec", ("instruments", "session_steps"))
         if not self.groups:
             raise ValueError("population is empty; it must have one group or more")
+        for group in self.groups:
+            require(isinstance(group, Group), "population", group, "a sequence of groups, such as Group(name, agent)")
+        available = CAPACITY_SEATS[self.spec.capacity]
+        if self.seats > available:
+            raise ConfigError(
+                f"market.capacity {self.spec.capacity!r} has {available} seats, the population needs {self.seats}; "
+                f"choose a larger one of {CAPACITY_SEATS}"
+            )
+        attributes = ("encoder", "size", "shared", "tracks_history")
+        require_schemes("observation", self.observation, attributes, "{'book': Book()}")
+        require_schemes("reward", self.reward, ("reward", "weight", "parameters"), "{'profit': Profit()}")
+        require_action("action", self.action)
+        require_instance("timing", self.timing, "a scheme such as EveryStep()", ("timing_function", "choices"))
         names = [group.name for group in self.groups]
         if len(set(names)) < len(names):
             raise ValueError(f"population has two groups of one name: {names}")
@@ -70,7 +95,7 @@ class EnvironmentSpec:
                 )
             wanted = f"{SEAT_CHOICES} or fewer (SEAT_CHOICES in {CAPACITIES})"
             require(mask_size <= SEAT_CHOICES, f"choices of {key}", mask_size, wanted)
-        if not isinstance(self.reward, Mapping) or not 1 <= len(self.reward) <= REWARD_PARTS:
+        if len(self.reward) > REWARD_PARTS:
             raise ValueError(
                 f"reward is {self.reward!r}; it must be 1 to {REWARD_PARTS} schemes, each by a name "
                 f"(REWARD_PARTS in {CAPACITIES})"
@@ -113,6 +138,76 @@ class EnvironmentSpec:
     def observation_size(self) -> int:
         """Return the size of an observation, all instruments included."""
         return len(self.spec.instruments) * sum(part.size for part in self.observation.values())
+
+    def observation_slices(self, instrument: int = 0) -> dict[str, slice]:
+        """Return the slice of an observation that each part fills, by name, for instrument number `instrument`."""
+        offset = instrument * self.observation_size // len(self.spec.instruments)
+        slices = {}
+        for name, part in self.observation.items():
+            slices[name] = slice(offset, offset + part.size)
+            offset += part.size
+        return slices
+
+    @property
+    def observation_values(self) -> tuple[Value, ...]:
+        """Return name, unit and bounds of each value of an observation.
+
+        Names are "<part>.<value>", and "<instrument>.<part>.<value>" where there are several instruments. Raises
+        ConfigError for a part that declares another number of values than its size.
+        """
+        return tuple(
+            value._replace(name=f"{prefix}{name}.{value.name}")
+            for prefix in self._prefixes
+            for name, part in self.observation.items()
+            for value in values_of(part, f"observation.{name}")
+        )
+
+    @property
+    def observation_names(self) -> tuple[str, ...]:
+        """Return the name of each value of an observation, see `observation_values`."""
+        return tuple(value.name for value in self.observation_values)
+
+    @property
+    def observation_space(self) -> Box:
+        """Return the space of observations, float32, with the bounds of each value; infinite where it has none."""
+        bounds = np.array([(value.low, value.high) for value in self.observation_values], np.float32)
+        return Box(bounds[:, 0], bounds[:, 1], dtype=np.float32)
+
+    def action_values(self, name: str) -> tuple[Value, ...]:
+        """Return name, unit and bounds of each value of an action of the group `name`.
+
+        Names have the prefix "<instrument>." where there are several; the choice of a decision timing, "timing", comes
+        last. Raises KeyError for an unknown group.
+        """
+        action = self.action_of(name)
+        single = values_of(self.single_action_of(next(group for group in self.groups if group.name == name)), "action")
+        values = [value._replace(name=prefix + value.name) for prefix in self._prefixes for value in single]
+        values += [Value("timing", "choice of the decision timing")] * (action.size - len(values))
+        choices = num_choices_of(action.space)
+        counts = [0] * action.size if choices is None else choices.tolist()
+        bounds = [(0.0, count - 1.0) if count else (-1.0, 1.0) for count in counts]
+        return tuple(value._replace(low=low, high=high) for value, (low, high) in zip(values, bounds, strict=True))
+
+    def action_names(self, name: str) -> tuple[str, ...]:
+        """Return the name of each value of an action of the group `name`, see `action_values`."""
+        return tuple(value.name for value in self.action_values(name))
+
+    @property
+    def _prefixes(self) -> list[str]:
+        """Return what the names of the values of each instrument begin with: nothing for the only one."""
+        further = list(self.spec.further_instruments)
+        return [f"{name}." for name in (self.spec.name, *further)] if further else [""]
+
+    @property
+    def close_terminates(self) -> bool:
+        """Return whether the close of a session is terminal: the value after it is zero, and nothing is bootstrapped.
+
+        It is where agents observe the clock, which a part of the observation says by `shows_clock`. Where none does, an
+        observation at the close is like any other, and its value stands for what the session cut off: the close
+        truncates (Pardo et al. 2018, arXiv:1712.00378, sections 3 and 4). The only place that decides it, for learners,
+        `MarketEnv`, `FocalEnv` and RLlib's episodes alike.
+        """
+        return any(getattr(part, "shows_clock", False) for part in self.observation.values())
 
     @property
     def action_size(self) -> int:

@@ -19,6 +19,7 @@ from marl_market.exchange.compiled import compiled
 from marl_market.exchange.order_entry import NO_REASON, process, reject
 from marl_market.exchange.records import CAPACITY_SEATS, COMMAND, EVENT, market_dtype
 from marl_market.exchange.session import begin_step, end_step
+from marl_market.market.whole_file import whole_file
 
 COUNTS = np.dtype(np.int64)
 COLUMNS = {"seat": np.dtype(np.int32), "command": COMMAND, "arrivals": COUNTS, "after_ns": COUNTS, "rejection": COUNTS}
@@ -112,10 +113,8 @@ def replay(log: CommandLog) -> tuple[NDArray[np.void], NDArray[np.void]]:
 
 def save_log(path: Path, log: CommandLog) -> None:
     """Write `log` to `path`; a reader sees the old file or the whole new one, never a part."""
-    part = path.with_name(f"{path.name}.part")
-    with part.open("wb") as file:
+    with whole_file(path) as file:
         np.savez_compressed(file, **{name: getattr(log, name) for name in ("opening", *COLUMNS, "step_ns")})
-    part.replace(path)
 
 
 def load_log(path: Path) -> CommandLog:

@@ -7,14 +7,13 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from marl_market.market.feed import Message, MessageError, from_json
+from marl_market.market.whole_file import replace_file
 
 
 def write_feed(path: Path, messages: Iterable[Message]) -> None:
     """Write `messages` to `path`; a reader sees the old file or the whole new one, and equal messages equal bytes."""
     data = "".join(f"{message.to_json()}\n" for message in messages).encode()
-    part = path.with_name(f"{path.name}.part")
-    part.write_bytes(gzip.compress(data, mtime=0) if path.suffix == ".gz" else data)
-    part.replace(path)
+    replace_file(path, gzip.compress(data, mtime=0) if path.suffix == ".gz" else data)
 
 
 def read_feed(path: Path) -> Iterator[Message]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from marl_market.market.tape import FLOW, QUOTE, TRADE, Tape
+from marl_market.market.whole_file import whole_file
 
 TABLES = {"quotes": QUOTE, "trades": TRADE, "flow": FLOW}
 SCALARS = ("tick_size", "lot_size")
@@ -15,8 +16,7 @@ SCALARS = ("tick_size", "lot_size")
 
 def save_tape(path: Path, tape: Tape) -> None:
     """Write `tape` to `path`; a reader sees the old file or the whole new one, never a part."""
-    part = path.with_name(f"{path.name}.part")
-    with part.open("wb") as file:
+    with whole_file(path) as file:
         np.savez_compressed(
             file,
             tick_size=np.float64(tape.tick_size),
@@ -25,7 +25,6 @@ def save_tape(path: Path, tape: Tape) -> None:
             trades=tape.trades,
             flow=tape.flow,
         )
-    part.replace(path)
 
 
 def load_tape(path: Path) -> Tape:

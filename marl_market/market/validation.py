@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from numbers import Integral, Real
 
 
@@ -29,3 +30,12 @@ def require(condition: bool, name: str, value: object, wanted: str) -> None:
 def require_field(config: object, name: str, condition: bool, wanted: str) -> None:
     """Raise ConfigError with the class and the field `name` of `config`, its value and the wanted one, likewise."""
     require(condition, f"{type(config).__name__}.{name}", getattr(config, name), wanted)
+
+
+def require_instance(name: str, value: object, wanted: str, attributes: Sequence[str]) -> None:
+    """Raise ConfigError unless `value` is no class and has the `attributes` of what is `wanted`."""
+    if isinstance(value, type):
+        raise ConfigError(f"{name} is the class {value.__name__}; it must be an instance, {value.__name__}(...)")
+    missing = [each for each in attributes if not hasattr(value, each)]
+    if missing:
+        raise ConfigError(f"{name} is {value!r:.80}, without {' and '.join(missing)}; it must be {wanted}")

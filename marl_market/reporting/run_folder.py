@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,12 +17,14 @@ import pandas as pd
 from marl_market.evaluation.results import Evaluation
 from marl_market.market.tape import Tape
 from marl_market.market.tape_file import load_tape
+from marl_market.market.whole_file import replace_file
 
 METRICS_FILE = "metrics.jsonl"
 TABLE_FILE = "metrics.parquet"
 EVALUATION_FILE = "evaluation.json"
 TAPE_FILE = "tape.npz"
 CONFIG_FILE = "config.yaml"
+CHOICES_FILE = "choices.yaml"
 METADATA_FILE = "metadata.json"
 REPORT_FILE = "report.html"
 
@@ -71,17 +74,29 @@ def read_metrics(path: Path) -> pd.DataFrame:
     A last line without its line end is the rest of a killed run and no row.
     """
     if not path.is_file():
-        raise RunFolderError(f"{path} is missing; a run folder has one line of metrics a step in it")
+        raise RunFolderError(f"{path} is missing; a run folder has one line of metrics a step in it{_runs_of(path)}")
     rows = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(keepends=True), start=1):
-        if not line.endswith("\n"):
-            break
+    for number, line in enumerate(path.read_bytes().split(b"\n")[:-1], start=1):
         try:
-            row = json.loads(line)
-            rows.append({**row, "step": int(row["step"])})
-        except (ValueError, KeyError, TypeError) as error:
+            rows.append(_row(line.decode("utf-8")))
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise RunFolderError(f"{path}, line {number}: {error!r}; it must be a JSON object with a step") from error
     return pd.DataFrame(rows, columns=None if rows else ["step"])
+
+
+def _row(line: str) -> dict[str, float]:
+    """Return a row; raises ValueError, KeyError or TypeError where it is none."""
+    row = json.loads(line)
+    for name, value in row.items() if isinstance(row, dict) else ():
+        if not isinstance(value, Real) or isinstance(value, bool):
+            raise ValueError(f"{name} is {value!r}, and a metric is a number")
+    return {**row, "step": int(row["step"])}
+
+
+def _runs_of(path: Path) -> str:
+    """Return which folders below hold runs, for a folder that is one of a sweep; empty where none do."""
+    runs = sorted(found.parent for found in path.parent.glob(f"*/{METRICS_FILE}"))
+    return f"; {path.parent} holds {len(runs)} runs, name one of them, such as {runs[0]}" if runs else ""
 
 
 def write_evaluation(path: Path, evaluation: Evaluation) -> None:
@@ -94,19 +109,12 @@ def write_metadata(path: Path, metadata: Mapping[str, str | float]) -> None:
     replace_file(path / METADATA_FILE, (json.dumps(dict(metadata), indent=2) + "\n").encode())
 
 
-def replace_file(path: Path, content: bytes) -> None:
-    """Make `content` the whole of `path` in one step: a reader sees the old file or the new one, never a part."""
-    part = path.with_name(f"{path.name}.part")
-    part.write_bytes(content)
-    part.replace(path)
-
-
 def _optional(path: Path, read: Callable[[Path], Content]) -> Content | None:
     if not path.is_file():
         return None
     try:
         return read(path)
-    except ValueError as error:
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, OSError, RecursionError) as error:
         message = str(error) if str(path) in str(error) else f"{path}: {error}"
         raise RunFolderError(message) from error
 

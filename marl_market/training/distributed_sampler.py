@@ -1,7 +1,7 @@
 """The sampler in many processes: each worker of a cluster plays its shard of the run's markets.
 
 A market's session follows from the run's seed, the iteration, the market's index and the weights, wherever it is
-played, so a worker that died is replaced by one that plays the same shard of the same iteration again.
+played, so a worker that died or hangs is replaced by one that plays the same shard of the same iteration again.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class SamplingWorker:
         """Play one session of every market of the shard with the driver's weights and opponents."""
         for name, learner in self._learners.items():
             learner.set_weights(weights[name])
-        self._opponents.set_state(opponents)
+        self._opponents.set_weights(opponents)
         return self._sampler.sample(iteration)
 
 
@@ -54,8 +54,9 @@ class DistributedSampler:
         workers: int,
         address: str,
         opponents: Opponents | None = None,
+        timeout: float = 0.0,
     ) -> None:
-        """Distribute `markets` over `workers` processes of the Ray at `address`, see `WorkerPool`.
+        """Distribute `markets` over `workers` processes of the Ray at `address`, see `WorkerPool` for `timeout`.
 
         `learners` (by group name) and `opponents` are those of the run. Raises ValueError for an odd number of markets
         in pairs, and WorkersError if no Ray answers or it has too few cores.
@@ -64,7 +65,8 @@ class DistributedSampler:
         self._learners = learners
         self._opponents = opponents
         build = partial(SamplingWorker, environment, seed, pairs)
-        self._pool = WorkerPool(build, shards_of(markets, workers, 2 if pairs else 1), address, config="training")
+        shards = shards_of(markets, workers, 2 if pairs else 1)
+        self._pool = WorkerPool(build, shards, address, "training", timeout)
 
     def __enter__(self) -> Self:
         return self
@@ -76,11 +78,16 @@ class DistributedSampler:
     def sample(self, iteration: int) -> SampledSession:
         """Play one session of every market.
 
-        Raises WorkersError if workers die one after another, and the error of a worker.
+        Raises WorkersError if workers fail one after another or Ray does, WorkersStoppedError after `stop` if one
+        hangs, and the error of a worker.
         """
         weights = {name: learner.get_weights() for name, learner in self._learners.items()}
-        opponents = {} if self._opponents is None else self._opponents.get_state()
+        opponents = {} if self._opponents is None else self._opponents.get_weights()
         return SampledSession.join(self._pool.call("sample", iteration, weights, opponents))
+
+    def stop(self) -> None:
+        """Let the session that is being played, if any, be given up if a worker hangs; a signal handler may call it."""
+        self._pool.stop()
 
     def places(self) -> list[Place]:
         """Return the place of each worker."""

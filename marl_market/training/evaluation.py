@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -22,18 +22,23 @@ def evaluate_training(
     trained: Mapping[str, Policy],
     seeds: Sequence[int],
     threads: int = 1,
+    show: Callable[[int, int], None] = lambda played, sessions: None,
 ) -> tuple[Evaluation, Tape]:
     """Return comparisons of all learning groups, outcomes of all groups, and the tape of the first session.
 
-    The score of a group in a session is the mean over its seats of the sum of rewards.
+    The score of a group in a session is the mean over its seats of the sum of rewards. `show` is called with the number
+    of sessions played so far and of all.
     """
+    sessions = len(seeds) * (1 + len(untrained))
     base = play_match(with_policies(environment, trained), seeds, threads)
     matches = [base]
+    show(len(seeds), sessions)
     comparisons = []
     for name, policy in untrained.items():
         seats = environment.seats_of(name)
         before = play_match(with_policies(environment, {**trained, name: policy}), seeds, threads)
         matches.append(before)
+        show(len(seeds) * len(matches), sessions)
         comparisons.append(compare_paired(name, before.reward[:, seats].mean(1), base.reward[:, seats].mean(1)))
     warnings = order_warnings(environment, base.counts.orders, base.counts.rejections)
     evaluation = Evaluation(tuple(comparisons), outcomes_of(base), _conservation(matches), tuple(warnings.values()))

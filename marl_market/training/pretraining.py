@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+import logging
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
-from marl_market.agents.imitation.behavior_cloning import BehaviorCloning, CloningLearner, ExpertControlled
+from marl_market.agents.imitation.behavior_cloning import (
+    BehaviorCloning,
+    CloningLearner,
+    ExpertControlled,
+    failure_of_clone,
+)
 from marl_market.agents.imitation.expert import ExpertPolicy
 from marl_market.agents.interfaces import EpisodeActor
 from marl_market.agents.rollout import Rollout
@@ -14,16 +20,27 @@ from marl_market.agents.sampling.sampler import Sampler
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import EnvironmentSpec
 
+_logger = logging.getLogger(__name__)
+
 
 def pretrain(
-    environment: EnvironmentSpec, actors: Mapping[str, EpisodeActor], markets: int, threads: int, seed: int
+    environment: EnvironmentSpec,
+    actors: Mapping[str, EpisodeActor],
+    markets: int,
+    threads: int,
+    seed: int,
+    names: Collection[str] | None = None,
 ) -> dict[str, dict[str, float]]:
-    """Pretrain the learner of every `BehaviorCloning` group; return the metrics of each, by group name.
+    """Pretrain the learner of every `BehaviorCloning` group, or of those among `names`; return metrics by group name.
 
     `actors` are all learners and opponents of the run. The experts of all groups play the same sessions of `markets`
     markets, against the other agents as they are. `expert_reward` is the expert's mean return per seat.
     """
-    agents = {group.name: group.agent for group in environment.groups if isinstance(group.agent, BehaviorCloning)}
+    agents = {
+        group.name: group.agent
+        for group in environment.groups
+        if isinstance(group.agent, BehaviorCloning) and (names is None or group.name in names)
+    }
     if not agents:
         return {}
     demonstrations, returns = sample_demonstrations(environment, agents, actors, markets, threads, seed)
@@ -33,6 +50,8 @@ def pretrain(
         if not isinstance(learner, CloningLearner):
             raise TypeError(f"the learner of {name} has no pretrain: it cannot learn by behavior cloning")
         fitted = learner.pretrain(demonstrations[name], agent.config)
+        if failure := failure_of_clone(fitted):
+            _logger.warning("population.%s: %s", name, failure)
         metrics[name] = {**fitted, "expert_reward": sum(returns[name]) / len(returns[name])}
     return metrics
 

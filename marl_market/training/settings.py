@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from math import inf
 
 import numba
+
+from marl_market.training.threads import automatic_threads
 
 
 @dataclass(frozen=True)
@@ -15,7 +18,7 @@ class Training:
     Attributes:
         iterations: sessions to train for; each is played in every market.
         markets: markets in lock-step, an even number.
-        threads: cores that step the markets in this process; 0 takes all that numba may use.
+        threads: cores that step the markets in this process; 0: as many as are free, see `threads.py`.
         torch_threads: cores of the gradient learners.
         device: of the gradient learners: cpu, cuda, or auto, a GPU if this process finds one; actions are always
             computed on the CPU.
@@ -23,6 +26,8 @@ class Training:
         evaluation_seeds: sessions of the final comparison with the untrained policies.
         workers: processes that sample, each on one core with its shard of the markets; 0: this process samples.
         address: of the Ray of the workers; "local" starts one on this machine, "auto" joins the running one.
+        worker_timeout: seconds without a sign of life, or without an answer, after which a worker is replaced; 0: 60
+            seconds, and ten times the usual duration of a session if that is more.
     """
 
     iterations: int = 100
@@ -34,6 +39,7 @@ class Training:
     evaluation_seeds: int = 64
     workers: int = 0
     address: str = "local"
+    worker_timeout: float = 0.0
 
     def __post_init__(self) -> None:
         require_whole("training.iterations", self.iterations, 1)
@@ -46,15 +52,18 @@ class Training:
             )
         if not re.fullmatch(r"local|auto|[^:]+:\d+", str(self.address)):
             raise ValueError(f"training.address is {self.address!r}; it must be local, auto or host:port")
+        _require_seconds("training.worker_timeout", self.worker_timeout)
         require_whole("training.threads", self.threads, 0)
         require_whole("training.torch_threads", self.torch_threads, 1)
         require_whole("training.checkpoint_every", self.checkpoint_every, 1)
         require_whole("training.evaluation_seeds", self.evaluation_seeds, 2)
         most = int(numba.config.NUMBA_NUM_THREADS)
         if self.threads > most:
-            raise ValueError(f"training.threads is {self.threads}; this machine offers up to {most}, 0 takes them all")
+            raise ValueError(
+                f"training.threads is {self.threads}; this machine offers up to {most}, 0 takes those that are free"
+            )
         if self.threads == 0:
-            object.__setattr__(self, "threads", most)
+            object.__setattr__(self, "threads", automatic_threads(self.markets))
         object.__setattr__(self, "device", _device_here(self.device))
 
 
@@ -77,3 +86,9 @@ def require_whole(name: str, value: object, least: int) -> None:
     """Raise ValueError unless the config value `name` is a whole number of at least `least`."""
     if not isinstance(value, int) or isinstance(value, bool) or value < least:
         raise ValueError(f"{name} is {value!r}; it must be a whole number of {least} or more")
+
+
+def _require_seconds(name: str, value: object) -> None:
+    """Raise ValueError unless the config value `name` is 0 or a number of seconds of 1 or more."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not (value == 0 or 1 <= value < inf):
+        raise ValueError(f"{name} is {value!r}; it must be 0 or a number of seconds, 1 or more")

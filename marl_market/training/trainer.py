@@ -5,15 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from marl_market.agents.initial_learners import initial_learners, initial_opponents
-from marl_market.agents.interfaces import EpisodeActor, Policy
+from marl_market.agents.interfaces import EpisodeActor, Policy, RunLength
 from marl_market.agents.learning_device import learning_on
 from marl_market.agents.opponents.snapshot_opponents import with_external_opponents
 from marl_market.agents.sampling.sampled_session import SampledSession
 from marl_market.agents.sampling.sampler import Sampler
+from marl_market.cluster.errors import WorkersError, WorkersStoppedError
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.step.step import open_session
@@ -26,13 +28,17 @@ from marl_market.reporting.metadata import market_metadata, software_metadata
 from marl_market.reporting.report.report import write_report
 from marl_market.reporting.run_folder import TAPE_FILE, write_evaluation, write_metadata
 from marl_market.reporting.sinks.sink import Sink
-from marl_market.training.checkpoint import identity_of, load_checkpoint, require_same_run, save_checkpoint
+from marl_market.training.checkpoint import save_checkpoint
 from marl_market.training.evaluation import evaluate_training
-from marl_market.training.interrupt import interruptible
+from marl_market.training.identity import identity_of
+from marl_market.training.initial_weights import load_initial_weights
+from marl_market.training.interrupt import Interrupts
 from marl_market.training.metrics import speed_metrics
 from marl_market.training.pretraining import pretrain
 from marl_market.training.progress import Progress, is_compiled
+from marl_market.training.resumption import restore
 from marl_market.training.settings import Training, require_whole
+from marl_market.training.threads import describe_cores
 
 if TYPE_CHECKING:
     from marl_market.training.distributed_sampler import DistributedSampler
@@ -45,55 +51,76 @@ class LearningError(RuntimeError):
 class Trainer:
     """One run: a population learns in one environment."""
 
-    def __init__(self, environment: EnvironmentSpec, training: Training, seed: int, folder: Path) -> None:
-        """Build an untrained learner for every learning group, the opponents and the markets; `folder` is the run's."""
+    def __init__(
+        self, environment: EnvironmentSpec, training: Training, seed: int, folder: Path, init_from: str | None = None
+    ) -> None:
+        """Build an untrained learner for every learning group, the opponents and the markets; `folder` is the run's.
+
+        With `init_from`, learners begin from another run, see `marl_market.training.initial_weights`.
+        """
         require_whole("seed", seed, 0)
         self._training = training
         self._seed = seed
         self._folder = folder
         with learning_on(training.device):
-            self._learners = initial_learners(environment, seed)
+            run = RunLength(training.iterations, training.markets, environment.spec.session_steps)
+            self._learners = initial_learners(environment, seed, run)
         self._environment = with_external_opponents(environment, self._learners)
+        self._untrained = {name: learner.policy() for name, learner in self._learners.items()}
+        self._init_from = {} if init_from is None else load_initial_weights(init_from, self._learners)
         self._opponents = initial_opponents(self._environment, seed)
         self._opponents.update(0, self._learners)
         self._sampling = self._open_sampling()
-        self._identity = identity_of(environment, training.markets, seed)
-        self._untrained = {name: learner.policy() for name, learner in self._learners.items()}
+        self._identity = identity_of(environment, training, seed)
         self._is_resumed = False
         self._is_sampling = False
         self._warned: set[str] = set()
         self._done = 0
+        self._saved: int | None = None
         self._seconds = 0.0
 
     def resume(self) -> None:
         """Continue from the checkpoint in the run's folder.
 
-        Raises CheckpointError if it is missing, broken, or of another seed, market, population or number of markets.
+        Raises CheckpointError if it is missing, broken, of another run, or done further than this training is long.
         """
-        state = load_checkpoint(self._folder)
-        require_same_run(self._folder, state["identity"], self._identity)
-        for name, learner in self._learners.items():
-            learner.set_state(state["learners"][name])
-        self._opponents.set_state(state["opponents"])
+        state = restore(self._folder, self._identity, self._training.iterations, self._learners, self._opponents)
         self._done, self._seconds = state["done"], state["seconds"]
+        self._saved = self._done
+        self._init_from = dict(state["init_from"])
         self._is_resumed = True
 
     def run(self, title: str, sink: Sink) -> Path:
         """Train, evaluate and write the report; return its path.
 
-        An interrupt (Ctrl-C) ends the training after a checkpoint; the policies so far are still evaluated.
+        An interrupt (Ctrl-C) ends the training after a checkpoint; the policies so far are still evaluated. See
+        `marl_market.training.interrupt`.
         """
-        progress = Progress(self._training.iterations, self._env_steps(1) * self._environment.seats)
+        with (
+            Progress(self._training.iterations, self._env_steps(1) * self._environment.seats) as progress,
+            Interrupts(self._safe) as interrupts,
+        ):
+            return self._run(title, sink, progress, interrupts)
+
+    def _run(self, title: str, sink: Sink, progress: Progress, interrupts: Interrupts) -> Path:
         if not is_compiled(open_session):
             progress.log("compiling the market (once, up to a minute)")
         pretrained = {} if self._is_resumed else self._pretrain()
-        with self._sampling as sampler, interruptible(self._save_if_sampling) as interrupted:
+        with self._sampling as sampler, interrupts.deferred(partial(self._save_if_sampling, sampler)) as interrupted:
             progress.log(self._describe(sampler))
+            for name, origin in self._init_from.items():
+                progress.log(f"population.{name} began from {origin}")
+            if self._is_resumed:
+                progress.log(f"resumed at iteration {self._done} of {self._training.iterations}")
+            progress.begin(f"iteration {self._done + 1}/{self._training.iterations}")
             for iteration in range(self._done, self._training.iterations):
                 if interrupted:
                     break
                 begin = time.perf_counter()
-                session = self._sample(sampler, iteration)
+                try:
+                    session = self._sample(sampler, iteration)
+                except WorkersStoppedError:
+                    break
                 sampled = time.perf_counter()
                 with self._saving_on_error():
                     learned = self._learn(session)
@@ -104,14 +131,24 @@ class Trainer:
                 self._warn_of_orders(session, progress)
                 progress.show(self._done, {name: metrics[f"group/{name}/reward"] for name in self._learners})
                 if self._done % self._training.checkpoint_every == 0:
-                    self._save()
-        self._save()
+                    self._save_and_go_on(progress)
+            self._save()
         if interrupted:
             progress.log(f"interrupted after iteration {self._done} and saved; resume={self._folder} goes on")
         progress.log(
             f"comparing each learner with its untrained policy over {self._training.evaluation_seeds} sessions"
         )
-        return self._finish(title, sink)
+        return self._finish(title, sink, progress)
+
+    @property
+    def done(self) -> int:
+        """Return the number of iterations that it has trained for."""
+        return self._done
+
+    @property
+    def learning_groups(self) -> list[str]:
+        """Return the names of the groups that learn."""
+        return list(self._learners)
 
     def policies(self) -> dict[str, Policy]:
         """Return the current policy of each learning group and the last snapshot of each opponent, by group name."""
@@ -140,6 +177,7 @@ class Trainer:
             training.workers,
             training.address,
             self._opponents,
+            training.worker_timeout,
         )
 
     def _pretrain(self) -> dict[str, float]:
@@ -147,13 +185,17 @@ class Trainer:
         (seed,) = derive_seeds(self._seed, Stream.PRETRAINING, 1)
         training = self._training
         actors: dict[str, EpisodeActor] = {**self._learners, **self._opponents.lineup(0)}
-        return _by_learner(pretrain(self._environment, actors, training.markets, training.threads, seed))
+        groups = [group.name for group in self._environment.groups if group.name not in self._init_from]
+        return _by_learner(pretrain(self._environment, actors, training.markets, training.threads, seed, groups))
 
     def _sample(self, sampler: Sampler | DistributedSampler, iteration: int) -> SampledSession:
         """Return a session; an interrupt or an error in between saves the state before it."""
         self._is_sampling = True
         try:
             return sampler.sample(iteration)
+        except WorkersError as error:
+            self._save()
+            raise WorkersError(f"{error}; iteration {self._done} is saved: resume={self._folder} goes on") from error
         except BaseException:
             self._save()
             raise
@@ -191,12 +233,20 @@ class Trainer:
     def _describe(self, sampler: Sampler | DistributedSampler) -> str:
         """Return where the run samples and learns."""
         gradients = "" if self._training.device == "cpu" else f", gradients on {self._training.device}"
-        return f"sampling: {sampler.describe()}; learning: this process{gradients}"
+        return f"sampling: {sampler.describe()}; {describe_cores()}; learning: this process{gradients}"
 
-    def _save_if_sampling(self) -> None:
+    def _save_if_sampling(self, sampler: Sampler | DistributedSampler) -> None:
         """Save, unless a learner is in the middle of an update: sampling may take long, and Ray may not survive."""
         if self._is_sampling:
             self._save()
+        if not isinstance(sampler, Sampler):
+            sampler.stop()
+
+    def _safe(self) -> str:
+        """Return in words which state of the run is on disk."""
+        if self._saved is None:
+            return "nothing of the run is saved yet"
+        return f"iteration {self._saved} is saved; resume={self._folder} goes on"
 
     def _env_steps(self, iterations: int) -> int:
         return iterations * self._environment.spec.session_steps * self._training.markets
@@ -217,12 +267,15 @@ class Trainer:
             "identity": self._identity,
             "done": self._done,
             "seconds": self._seconds,
+            "init_from": self._init_from,
             "learners": {name: learner.get_state() for name, learner in self._learners.items()},
             "opponents": self._opponents.get_state(),
         }
 
     def _save(self) -> None:
-        save_checkpoint(self._folder, self._get_state())
+        state = self._get_state()
+        save_checkpoint(self._folder, state)
+        self._saved = state["done"]
 
     def _warn_of_orders(self, session: SampledSession, progress: Progress) -> None:
         """Print a line for each group whose orders are rejected or that sends none, once a run."""
@@ -231,25 +284,37 @@ class Trainer:
                 self._warned.add(group)
                 progress.log(f"warning: {text}")
 
-    def _finish(self, title: str, sink: Sink) -> Path:
+    def _save_and_go_on(self, progress: Progress) -> None:
+        """Save, or print why not and train on: the last checkpoint is still whole."""
+        try:
+            self._save()
+        except OSError as error:
+            progress.log(
+                f"warning: not saved after iteration {self._done} ({error}); the training goes on, and saves again "
+                f"after {self._training.checkpoint_every} more"
+            )
+
+    def _finish(self, title: str, sink: Sink, progress: Progress) -> Path:
         """Evaluate and write the report."""
-        evaluation = self._evaluate()
-        made = {
+        evaluation = self._evaluate(progress)
+        made: dict[str, str | float] = {
             "markets": self._training.markets,
             "seats_a_market": self._environment.seats,
             "workers": self._training.workers,
             "threads": self._training.threads,
         }
+        began = {"init_from": "; ".join(f"{name} from {each}" for name, each in self._init_from.items())}
+        made |= began if self._init_from else {}
         metadata = {"title": title, "seed": self._seed, **market_metadata(self._environment.spec), **made}
         write_metadata(self._folder, {**metadata, **software_metadata()})
         report = write_report(self._folder)
         sink.finish(evaluation, report)
         return report
 
-    def _evaluate(self) -> Evaluation:
+    def _evaluate(self, progress: Progress) -> Evaluation:
         seeds = derive_keys(self._seed, Stream.EVALUATION, count=self._training.evaluation_seeds).tolist()
         evaluation, tape = evaluate_training(
-            self._environment, self._untrained, self.policies(), seeds, self._training.threads
+            self._environment, self._untrained, self.policies(), seeds, self._training.threads, progress.evaluated
         )
         write_evaluation(self._folder, evaluation)
         save_tape(self._folder / TAPE_FILE, tape)

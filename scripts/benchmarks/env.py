@@ -179,10 +179,12 @@ def state_figures(steps: int, repetitions: int) -> Iterator[Figure]:
     batch.reset([1])
     for action in actions(1, Quotes.size)[np.arange(steps) % ACTIONS]:
         batch.step(action)
-    state = batch.get_state()
+    state, market = batch.get_state(), MarketEnv(batch.environment)
+    market.reset(seed=1)
     kept: list[BatchMarket] = []
     timed: list[tuple[str, Callable[[], object]]] = [
         ("clone", batch.clone),
+        ("clone_pettingzoo", market.clone),
         ("clone_kept", lambda: kept.append(batch.clone())),
         ("get_state", batch.get_state),
         ("set_state", lambda: batch.set_state(state)),

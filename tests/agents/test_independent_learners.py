@@ -34,8 +34,9 @@ from marl_market.env.interface.schemes import mask_size_of
 from marl_market.env.population.group import Group
 from marl_market.evaluation.match import play_match, with_policies
 from marl_market.market.seeding import Stream, derive_seeds
-from marl_market.training.checkpoint import identity_of
+from marl_market.training.identity import identity_of
 from marl_market.training.pretraining import pretrain
+from marl_market.training.settings import Training
 from tests.agents.answers import answer
 from tests.builders import actions, environment, market_spec
 
@@ -149,7 +150,7 @@ def test_seats_that_do_not_compile_are_asked_each_for_itself() -> None:
 def test_a_group_shares_parameters_by_default() -> None:
     assert not isinstance(new_learner(described("ppo", parameter_sharing=True)), IndependentLearners)
     one, many = (
-        identity_of(described("ppo", parameter_sharing=parameter_sharing), MARKETS, 1)
+        identity_of(described("ppo", parameter_sharing=parameter_sharing), Training(markets=MARKETS), 1)
         for parameter_sharing in (True, False)
     )
     assert {name for name in one if one[name] != many[name]} == {"population.focal.parameter_sharing"}
@@ -171,7 +172,7 @@ def test_a_learner_acts_by_the_weights_of_another() -> None:
 
 
 def test_each_seat_can_begin_as_a_clone() -> None:
-    agent = BehaviorCloning(PPO(hidden=(8,), epochs=1), AvellanedaStoikov(), sessions=2, epochs=2)
+    agent = BehaviorCloning(PPO(hidden=(8,), epochs=1), AvellanedaStoikov(), sessions=2, gradient_steps=8)
     market = environment([Group("noise", ZeroIntelligence(), 4), Group("focal", agent, 2, parameter_sharing=False)])
     learner, untrained = new_learner(market), new_learner(market)
     found = pretrain(market, {"focal": learner}, MARKETS, 1, 1)

@@ -23,13 +23,13 @@ def call_reward_at(address, public, seat, params, part):  # type: ignore[no-unty
 
 
 @compiled
-def call_encoder_at(address, public, seat, observation):  # type: ignore[no-untyped-def]
-    call_encoder(address, public, seat, floats_at(observation))
+def call_encoder_at(address, public, seat, observation, size):  # type: ignore[no-untyped-def]
+    call_encoder(address, public, seat, floats_at(observation, size))
 
 
 @compiled
 def call_privileged_encoder_at(address, public, seats, index, observation, size):  # type: ignore[no-untyped-def]
-    call_privileged_encoder(address, public, seats, index, floats_at(observation), size)
+    call_privileged_encoder(address, public, seats, index, floats_at(observation, size), size)
 
 
 @compiled
@@ -66,7 +66,7 @@ def encode(scheme: Any, public: Any, seat: Any, numbers: NDArray[np.float32]) ->
     """Encode an observation into `numbers`; a privileged scheme reads a market of this seat alone."""
     address = numbers.ctypes.data
     if not isinstance(scheme, PrivilegedScheme):
-        call_encoder_at(scheme.encoder.address, public, seat, address)
+        call_encoder_at(scheme.encoder.address, public, seat, address, scheme.size)
         return
     seats = np.array([seat])
     before = seats.tobytes()

@@ -5,6 +5,7 @@ import pytest
 from marl_market.env.actions.quotes import Quotes
 from marl_market.env.observations.account import Account
 from marl_market.env.observations.book import Book
+from marl_market.env.observations.clock import Clock
 from marl_market.env.population.group import External, Group
 from tests.builders import environment
 
@@ -20,6 +21,16 @@ def test_seats_are_in_the_order_of_the_groups() -> None:
 
 def test_an_observation_is_as_large_as_its_parts() -> None:
     assert environment(observation={"book": Book(), "account": Account()}).observation_size == 49
+
+
+def test_the_close_terminates_where_a_part_of_the_observation_shows_the_clock() -> None:
+    class Countdown(Clock):
+        """A part of a user's own that shows the remaining time."""
+
+    assert environment(observation={"book": Book(), "clock": Clock()}).close_terminates
+    assert environment(observation={"own": Countdown()}).close_terminates
+    assert not environment(observation={"clock": Book()}).close_terminates, "the name of a part says nothing"
+    assert not environment(observation={"book": Book(), "account": Account()}).close_terminates
 
 
 class Wide(Quotes):

@@ -12,6 +12,7 @@ from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
 from marl_market.env.actions.limit_grid import LimitGrid
 from marl_market.env.batch_market import ActionError, BatchMarket
 from marl_market.env.environment import EnvironmentSpec
+from marl_market.env.observations.account import Account
 from marl_market.env.parallel_env import MarketEnv
 from marl_market.env.population.group import External, Group
 from marl_market.env.population.participation import Exponential, Fixed, Participation, Uniform
@@ -115,7 +116,8 @@ def follow(
 
 @pytest.mark.parametrize("timing", [None, ChosenDelay((1, 2, 5)), ChosenTrigger(longest_steps=7)])
 def test_rewards_of_agents_add_up_to_those_of_their_seats(timing: Any) -> None:
-    described = visits(**({"timing": timing} if timing else {}))
+    # Without the clock the close truncates, so that only those who leave are terminated.
+    described = visits(observation={"account": Account()}, **({"timing": timing} if timing else {}))
     size = described.action_size
     constant = {f"{group}_{number}": np.random.default_rng(number).uniform(-1, 1, size).astype(np.float32)
                 for group, count in (("early", 2), ("late", 3)) for number in range(count)}  # fmt: skip

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -6,7 +7,13 @@ from numpy.typing import NDArray
 from pettingzoo.test import parallel_api_test, parallel_seed_test
 
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
+from marl_market.env.actions.limit_continuous import LimitContinuous
+from marl_market.env.actions.market_size import MarketSize
+from marl_market.env.actions.quotes import Quotes
+from marl_market.env.actions.target_position import TargetPosition
 from marl_market.env.batch_market import ActionError, BatchMarket
+from marl_market.env.observations.account import Account
+from marl_market.env.observations.clock import Clock
 from marl_market.env.parallel_env import MarketEnv
 from marl_market.env.population.group import External, Group
 from marl_market.market.seeding import Stream, derive_keys
@@ -71,13 +78,14 @@ def test_each_agent_plays_and_is_scored_in_its_own_seat() -> None:
     assert len({float(value) for value in expected.reward[0]}) > 1
 
 
-def test_a_session_ends_by_truncation_of_all_agents() -> None:
-    env = market_env()
+@pytest.mark.parametrize("observation", [{"clock": Clock(), "account": Account()}, {"account": Account()}], ids=len)
+def test_the_close_terminates_all_agents_who_see_the_clock_and_truncates_them_else(observation: Any) -> None:
+    env = MarketEnv(replace(market_env().batch.environment, observation=observation))
     env.reset(seed=1)
     for left in reversed(range(env.batch.environment.spec.session_steps)):
         _, _, terminated, truncated, _ = env.step(same_action())
-        assert terminated == dict.fromkeys(NAMES, False)
-        assert truncated == dict.fromkeys(NAMES, left == 0)
+        assert terminated == dict.fromkeys(NAMES, left == 0 and "clock" in observation)
+        assert truncated == dict.fromkeys(NAMES, left == 0 and "clock" not in observation)
         assert env.agents == (NAMES if left else [])
     for given in ({}, same_action()):
         with pytest.raises(RuntimeError, match="the session is over"):
@@ -155,3 +163,58 @@ def test_a_missing_agent_is_named() -> None:
 def test_a_market_without_external_agents_raises() -> None:
     with pytest.raises(ValueError, match="population has no external group"):
         MarketEnv(environment([Group("noise", ZeroIntelligence(), 4)], spec=market_spec()))
+
+
+def test_an_unknown_agent_is_named_with_near_ones() -> None:
+    env = market_env()
+    for space in (env.observation_space, env.action_space):
+        with pytest.raises(KeyError, match=r"possible_agents has no 'first_2'; did you mean first_1 or first_0"):
+            space("first_2")
+        with pytest.raises(KeyError, match=r"possible_agents has no 'x'; they are \['first_0', 'first_1', 's"):
+            space("x")
+    env.reset(seed=1)
+    with pytest.raises(ActionError, match="unknown agent: possible_agents has no 'frist_1'; did you mean first_1"):
+        env.step({**same_action(), "frist_1": np.zeros(4, np.float32)})
+    wrong = same_action()
+    wrong["second_1"] = wrong.pop("second_0")
+    with pytest.raises(ActionError, match="no 'second_1'; did you mean second_0"):
+        env.step(wrong)
+    with pytest.raises(ActionError, match=r"actions is .* it must be a dict of one action for each agent"):
+        env.step([np.zeros(4)] * 3)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("seed", [-1, 1.5, "one", True, [1]])
+def test_a_seed_that_is_none_is_named_and_changes_nothing(seed: Any) -> None:
+    env, twin = market_env(), market_env()
+    for each in (env, twin):
+        each.reset(seed=3)
+    with pytest.raises(ValueError, match=r"seed is .* it must be a whole number, 0 or more"):
+        env.reset(seed=seed)
+    first, second = env.reset()[0], twin.reset()[0]
+    assert all(np.array_equal(first[name], second[name]) for name in NAMES)
+
+
+def test_a_seed_may_be_of_any_size_and_integer_type() -> None:
+    env = market_env()
+    first, large = env.reset(seed=7)[0], env.reset(seed=2**80)[0]
+    assert not np.array_equal(first[NAMES[0]], large[NAMES[0]])
+    assert np.array_equal(first[NAMES[0]], env.reset(seed=np.uint8(7))[0][NAMES[0]])
+
+
+@pytest.mark.parametrize("scheme", [Quotes(), MarketSize(), TargetPosition(), LimitContinuous()])
+@pytest.mark.parametrize("value", [-1.0, 1.0])
+def test_numbers_beyond_the_space_are_clipped_to_it(scheme: Any, value: float) -> None:
+    results = []
+    for scale in (1.0, 50.0):
+        env = MarketEnv(environment(action=scheme))
+        env.reset(seed=1)
+        played = np.full(scheme.size, value * scale, np.float32)
+        results.append([env.step(dict.fromkeys(env.agents, played))[:2] for _ in range(6)])
+    for (observations, rewards), (others, same) in zip(*results, strict=True):
+        assert rewards == same
+        assert all(np.array_equal(observations[agent], others[agent]) for agent in observations)
+
+
+def test_what_is_no_environment_raises() -> None:
+    with pytest.raises(ValueError, match="environment is 'quickstart'; it must be an EnvironmentSpec"):
+        MarketEnv("quickstart")  # type: ignore[arg-type]

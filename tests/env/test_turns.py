@@ -51,7 +51,7 @@ def test_turns_play_the_same_session_as_all_at_once() -> None:
             turns.step(action)
         observations, rewards, *_ = at_once.step(actions)
         assert turns.rewards == rewards
-    assert turns.truncations == dict.fromkeys(at_once.possible_agents, True)
+    assert turns.terminations == dict.fromkeys(at_once.possible_agents, True)
     for _ in at_once.possible_agents:
         assert np.array_equal(turns.last()[0], observations[turns.agent_selection])
         turns.step(None)

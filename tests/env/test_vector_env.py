@@ -21,6 +21,8 @@ from marl_market.env.actions.order_mixed import OrderMixed
 from marl_market.env.actions.quotes import Quotes
 from marl_market.env.batch_market import ActionError
 from marl_market.env.environment import EnvironmentSpec
+from marl_market.env.observations.account import Account
+from marl_market.env.observations.clock import Clock
 from marl_market.env.parallel_env import MarketEnv
 from marl_market.env.population.group import External, Group
 from marl_market.env.vector_env import FocalEnv
@@ -30,13 +32,13 @@ STEPS = 12
 SCHEMES = [Quotes(), MarketDiscrete(), LimitGrid(), OrderByOrder(), OrderMixed()]
 
 
-def population(seats: int = 2, action: Any = None) -> EnvironmentSpec:
+def population(seats: int = 2, action: Any = None, **changes: Any) -> EnvironmentSpec:
     groups = [
         Group("before", ZeroIntelligence(), 3),
         Group("mine", External(), seats),
         Group("after", ZeroIntelligence()),
     ]
-    return environment(groups, action=action or Quotes())
+    return environment(groups, action=action or Quotes(), **changes)
 
 
 def sampled(env: Any, seed: int = 0) -> Any:
@@ -52,24 +54,27 @@ class OneSeat(gymnasium.Env[NDArray[np.float32], Any]):
 
     def __init__(self, described: EnvironmentSpec) -> None:
         self._market = MarketEnv(described)
+        self._elapsed = 0
         (self._agent,) = self._market.possible_agents
         self.observation_space = self._market.observation_space(self._agent)
         self.action_space = self._market.action_space(self._agent)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         observations, infos = self._market.reset(seed)
+        self._elapsed = 0
         return observations[self._agent], self._info(infos)
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         observations, rewards, terminated, truncated, infos = self._market.step({self._agent: action})
-        agent = self._agent
+        agent, self._elapsed = self._agent, 1
         return observations[agent], rewards[agent], terminated[agent], truncated[agent], self._info(infos)
 
     def _info(self, infos: dict[str, dict[str, Any]]) -> dict[str, Any]:
         mask = infos[self._agent].get("action_mask")
         if isinstance(mask, tuple):
             mask = np.concatenate([part for part in mask if part is not None])
-        return {} if mask is None else {"action_mask": mask}
+        info = {"alive": True, "acts": True, "elapsed_steps": self._elapsed}
+        return info if mask is None else {**info, "action_mask": mask}
 
 
 @pytest.mark.parametrize("action", SCHEMES, ids=lambda scheme: type(scheme).__name__)
@@ -111,6 +116,16 @@ def test_sub_environments_are_the_seats_market_by_market() -> None:
     assert np.array_equal(observation, np.concatenate([list(twin.reset()[0].values()) for twin in twins]))
 
 
+@pytest.mark.parametrize("observation", [{"clock": Clock(), "account": Account()}, {"account": Account()}], ids=len)
+def test_the_close_terminates_where_the_clock_is_observed_and_truncates_else(observation: Any) -> None:
+    env = FocalEnv(population(observation=observation), markets=2)
+    env.reset(seed=1)
+    for step, played in enumerate(sampled(env)[:STEPS]):
+        _, _, terminated, truncated, _ = env.step(played)
+        assert terminated.tolist() == [step == STEPS - 1 and "clock" in observation] * 4
+        assert truncated.tolist() == [step == STEPS - 1 and "clock" not in observation] * 4
+
+
 @pytest.mark.parametrize("action", SCHEMES, ids=lambda scheme: type(scheme).__name__)
 def test_spaces_contain_observations_and_samples(action: Any) -> None:
     env = FocalEnv(population(action=action), markets=2)
@@ -140,9 +155,10 @@ def test_the_wrappers_of_gymnasium_take_it() -> None:
     env.reset(seed=1)
     total = np.zeros(6)
     for step, played in enumerate(sampled(env)[:STEPS]):
-        _, reward, _, truncated, infos = env.step(played)
+        _, reward, terminated, truncated, infos = env.step(played)
         total += reward
-        assert truncated.tolist() == [step == STEPS - 1] * 6
+        assert terminated.tolist() == [step == STEPS - 1] * 6
+        assert not truncated.any()
     assert infos["episode"]["l"].tolist() == [STEPS] * 6
     assert np.array_equal(infos["episode"]["r"], total)
     assert env.episode_count == 6
@@ -156,7 +172,7 @@ def test_the_wrappers_of_gymnasium_take_it() -> None:
     wrapped.reset(seed=1)
     observation, *_, listed = wrapped.step(sampled(wrapped)[0])
     assert observation.dtype == np.float64
-    assert [set(info) for info in listed] == [{"action_mask"}] * 2
+    assert [set(info) for info in listed] == [{"alive", "acts", "elapsed_steps", "action_mask"}] * 2
 
 
 def test_returned_arrays_are_not_written_again() -> None:

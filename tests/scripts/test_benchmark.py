@@ -44,7 +44,10 @@ UNITS = {
         f"{STEPS}.quotes": "steps/s",
         f"{STEPS}.latency": "steps/s",
         "pettingzoo.steps_per_second": "steps/s",
-        **{f"env.{name}_microseconds": "us" for name in ("clone", "clone_kept", "get_state", "set_state")},
+        **{
+            f"env.{name}_microseconds": "us"
+            for name in ("clone", "clone_pettingzoo", "clone_kept", "get_state", "set_state")
+        },
     },
     "sampler": {
         "sampler.agent_steps_per_second": "agent steps/s",

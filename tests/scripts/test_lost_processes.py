@@ -17,6 +17,7 @@ import pytest
 
 from marl_market.reporting.run_folder import read_metrics
 from marl_market.training.checkpoint import load_checkpoint
+from tests.faults.runs import session
 
 pytestmark = pytest.mark.ray
 ROOT = Path(__file__).parents[2]
@@ -33,7 +34,7 @@ TIMES = ["seconds", "sampling_share", "env_steps_per_second", "agent_steps_per_s
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Return what starts a run in a process group of its own, in which Ray's processes are as well."""
+    """Return what starts a run in a session of its own, in which Ray's processes are as well."""
     started: list[Process] = []
 
     def run(*overrides: str) -> Process:
@@ -47,8 +48,9 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
     yield run
     for process in started:
+        for left, _ in session(process.pid):
+            os.kill(left, signal.SIGKILL)
         if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
             process.communicate()
 
 
@@ -66,15 +68,15 @@ def finish(process: Process) -> str:
 
 
 def wait_for_the_end(process: Process, *leaving: str) -> None:
-    """Wait until nobody of its process group is left but those `leaving` of themselves, some time later."""
+    """Wait until nobody of its session is left but those `leaving` of themselves, some time later.
+
+    Ray gives each worker a process group of its own.
+    """
     deadline = time.monotonic() + 30
     left = [""]
     while left and time.monotonic() < deadline:
         time.sleep(0.5)
-        listed = subprocess.run(["ps", "-eo", "pgid,stat,args"], capture_output=True, text=True, check=True).stdout
-        rows = [row.split(maxsplit=2) for row in listed.splitlines()]
-        left = [name for group, status, name in rows if group == str(process.pid) and status[0] != "Z"]
-        left = [name for name in left if not name.startswith(leaving)]
+        left = [name for _, name in session(process.pid) if not name.startswith(leaving)]
     assert left == []
 
 
@@ -131,3 +133,44 @@ def test_a_control_c_while_workers_sample_saves_reports_and_leaves_nobody_behind
     assert f"interrupted after iteration {done} and saved; resume=" in said
     assert said.endswith("report: run/report.html\n")
     wait_for_the_end(process)
+
+
+def workers_of(process: Process) -> list[int]:
+    return [pid for pid, name in session(process.pid) if name.startswith("ray::Host")]
+
+
+def test_the_workers_of_a_run_are_seen_while_they_live(tmp_path: Path, start: Start) -> None:
+    process = start("~population.ppo", FOR_EVER, "hydra.run.dir=run")
+    wait_for_rows(process, tmp_path / "run", 1)
+    assert len(workers_of(process)) == 2
+    assert not {os.getpgid(worker) for worker in workers_of(process)} & {process.pid}
+
+
+def test_a_control_c_with_a_worker_that_hangs_saves_and_ends_within_seconds(tmp_path: Path, start: Start) -> None:
+    process = start("~population.ppo", FOR_EVER, "hydra.run.dir=run")
+    wait_for_rows(process, tmp_path / "run", 2)
+    os.kill(workers_of(process)[0], signal.SIGSTOP)
+    time.sleep(2)
+    begin = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    said = finish(process)
+    assert time.monotonic() - begin < 60  # the evaluation and the report included
+    done = load_checkpoint(tmp_path / "run")["done"]
+    assert f"interrupted after iteration {done} and saved; resume=" in said
+    wait_for_the_end(process)
+
+
+def test_a_worker_that_hangs_is_replaced_and_the_run_is_as_if_nothing_had_happened(
+    tmp_path: Path, start: Start
+) -> None:
+    alone = ("~population.ppo", "training.iterations=60")
+    process = start(*alone, "training.worker_timeout=3", "hydra.run.dir=hung")
+    wait_for_rows(process, tmp_path / "hung", 3)
+    hung = workers_of(process)[0]
+    os.kill(hung, signal.SIGSTOP)
+    said = finish(process)
+    assert f"process {hung} on " in said
+    assert "; a new one takes its place and does its work again" in said
+    finish(start(*alone, "hydra.run.dir=whole"))
+    found, wanted = (read_metrics(tmp_path / name / "metrics.jsonl").drop(columns=TIMES) for name in ("hung", "whole"))
+    pd.testing.assert_frame_equal(found, wanted, check_exact=True)

@@ -63,8 +63,8 @@ def test_a_run_leaves_its_folder_and_says_where_the_report_is(train: Callable[..
     assert said.endswith("report: runs/small/report.html\n")
     folder = Path("runs/small")
     assert sorted(path.name for path in folder.iterdir()) == [
-        "checkpoint.pkl", "config.yaml", "evaluation.json", "metadata.json", "metrics.jsonl", "metrics.parquet",
-        "report.html", "tape.npz",
+        "checkpoint.npz", "choices.yaml", "config.yaml", "evaluation.json", "metadata.json", "metrics.jsonl",
+        "metrics.parquet", "report.html", "tape.npz",
     ]  # fmt: skip
     config = yaml.safe_load((folder / "config.yaml").read_text())
     assert (config["seed"], config["training"]["iterations"], config["reporting"]["wandb"]) == (3, 2, "disabled")
@@ -106,15 +106,21 @@ def test_a_resumed_run_goes_on_in_its_folder_and_keeps_its_config(train: Callabl
             ["+population.noise.agent.no_such=1"],
             "error: population.noise.agent: ZeroIntelligence.__init__() got an unexpected keyword argument 'no_such'",
         ),
-        (["+population.noise.no_such=1"], "error: Group.__init__() got an unexpected keyword argument 'no_such'"),
-        (["+reporting.no_such=1"], "error: open_sinks() got an unexpected keyword argument 'no_such'"),
+        (
+            ["+population.noise.no_such=1"],
+            "error: population.noise: Group.__init__() got an unexpected keyword argument 'no_such'",
+        ),
+        (
+            ["+reporting.no_such=1"],
+            "error: reporting: Reporting.__init__() got an unexpected keyword argument 'no_such'",
+        ),
         (["market.tick_size=0"], "error: market.tick_size is 0; it must be a finite number above zero"),
         (["population.ppo.agent.learning_rate=0"], "error: population.ppo.agent: PPO.learning_rate is 0; it must be"),
         (["training.markets=3"], "error: training.markets is 3; markets go in pairs, so it must be even"),
         (["training.evaluation_seeds=1"], "error: training.evaluation_seeds is 1; it must be a whole number of 2"),
         (["seed=-1"], "error: seed is -1; it must be a whole number of 0 or more"),
         (["reporting.wandb=maybe"], "error: reporting.wandb is 'maybe'; it must be one of online, offline, disabled"),
-        (["resume=nowhere"], "error: resume is nowhere, and nowhere/checkpoint.pkl is missing"),
+        (["resume=nowhere"], "error: resume is nowhere, and nowhere/checkpoint.npz is missing"),
     ],
 )
 def test_a_bad_value_is_named_without_a_traceback(
@@ -208,6 +214,61 @@ def test_a_sweep_with_a_bad_value_says_so(tmp_path: Path) -> None:
     said, _ = sweep.communicate(timeout=300)
     assert sweep.returncode == 1
     assert re.search(r"error: seed is -[12]; it must be a whole number of 0 or more", said)
+    assert "2 runs: 2 failed" in said
+
+
+def test_a_folder_that_holds_a_run_is_left_alone(train: Callable[..., Output]) -> None:
+    Path("taken").mkdir()
+    Path("taken/metrics.jsonl").write_text('{"step": 1}\n')
+    status, said = train(*TINY, "seed=7", "hydra.run.dir=taken")
+    assert status == 1
+    assert "taken holds a run already (metrics.jsonl); go on with it by resume=" in said
+    assert [path.name for path in Path("taken").iterdir()] == ["metrics.jsonl"]
+
+
+def test_a_command_with_a_bad_value_leaves_no_folder(train: Callable[..., Output]) -> None:
+    assert train(*TINY, "seed=-1")[0] == 1
+    assert train(*TINY, "reporting.wandb=maybe")[0] == 1
+    assert list(Path().iterdir()) == []
+
+
+def test_a_save_that_fails_on_the_way_does_not_end_the_run(
+    train: Callable[..., Output], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from marl_market.training import trainer
+
+    save, calls = trainer.save_checkpoint, []
+
+    def full_once(folder: Path, state: dict[str, Any]) -> Path:
+        calls.append(state["done"])
+        if len(calls) == 1:
+            raise OSError(28, "No space left on device")
+        return save(folder, state)
+
+    monkeypatch.setattr(trainer, "save_checkpoint", full_once)
+    status, said = train(*TINY, "training.checkpoint_every=1", "hydra.run.dir=run")
+    assert status == 0, said
+    assert "warning: not saved after iteration 1 ([Errno 28] No space left on device); the training goes on" in said
+    assert calls == [1, 2, 2]
+
+
+def test_a_full_disk_ends_a_run_in_one_line_that_says_what_is_kept(
+    train: Callable[..., Output], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from marl_market.training import trainer
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(trainer, "write_metadata", full)
+    status, said = train(*TINY, "hydra.run.dir=run")
+    assert status == 1
+    assert (
+        "error: [Errno 28] No space left on device; 2 iterations are in run/metrics.jsonl, and the last checkpoint is "
+        "whole: free some disk space, then resume=run goes on from it"
+    ) in said
+    assert "Traceback" not in said
+    assert not list(Path("run").glob("*.part"))
 
 
 @pytest.mark.slow

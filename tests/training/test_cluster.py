@@ -14,7 +14,7 @@ import torch
 from ray.cluster_utils import Cluster
 
 from marl_market.agents.rllib.learners.process import prepare_process
-from marl_market.cluster.pool import WorkersError
+from marl_market.cluster.errors import WorkersError
 from marl_market.env.environment import EnvironmentSpec
 from marl_market.reporting.sinks.local import LocalSink
 from marl_market.training.settings import Training
@@ -25,7 +25,8 @@ SIZES: dict[str, Any] = {"iterations": 4, "markets": 8, "threads": 1, "evaluatio
 
 
 @pytest.fixture
-def cluster() -> Iterator[Cluster]:
+def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
     before = torch.get_num_threads()
     prepare_process()
     nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "include_dashboard": False})
@@ -61,6 +62,9 @@ def test_a_run_spreads_over_two_nodes_and_survives_the_loss_of_one(
     alone.run("alone", LocalSink(tmp_path / "alone"))
     spread = Trainer(described, Training(**SIZES, workers=4, address=cluster.address), 1, tmp_path / "spread")
     assert spread.run("spread", Losing(tmp_path / "spread", cluster)).is_file()
-    assert re.search(r"sampling: 4 workers of one thread \(nodes: \S+: 2, \S+: 2\)", capsys.readouterr().out)
+    said = capsys.readouterr().out
+    (nodes,) = re.findall(r"sampling: 4 workers of one thread \(nodes: (\S+ \(\w{8}\)): 2, (\S+ \(\w{8}\)): 2\)", said)
+    assert len(set(nodes)) == 2
+    assert re.search(r"\nwarning: the Ray at '\S+' asks for no token: .*docs/cluster\.md", said)
     assert len(cluster.list_all_nodes()) == 1
     np.testing.assert_array_equal(spread.policies()["evolution"].weights, alone.policies()["evolution"].weights)

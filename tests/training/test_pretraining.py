@@ -25,9 +25,11 @@ from tests.training.test_trainer import same_but_for_time, weights
 Train = Callable[..., Trainer]
 EXPERT = AvellanedaStoikov()
 CLONES = (
-    Group("ppo", BehaviorCloning(PPO(hidden=(8,), minibatch_size=32, epochs=1), EXPERT, sessions=2, epochs=2), 2),
+    Group(
+        "ppo", BehaviorCloning(PPO(hidden=(8,), minibatch_size=32, epochs=1), EXPERT, sessions=2, gradient_steps=20), 2
+    ),
     Group("noise", ZeroIntelligence(), 4),
-    Group("evolution", BehaviorCloning(EvolutionStrategy((4,)), EXPERT, sessions=3, epochs=2), 1),
+    Group("evolution", BehaviorCloning(EvolutionStrategy((4,)), EXPERT, sessions=3, gradient_steps=20), 1),
     Group("untrained", PPO(hidden=(8,), minibatch_size=32, epochs=1), 1),
 )
 CHANGES: dict[str, Any] = {"groups": CLONES}

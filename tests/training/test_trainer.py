@@ -53,7 +53,7 @@ def same_but_for_time(folder: Path, other: Path) -> None:
 def test_a_run_leaves_its_files(finished: tuple[Trainer, Path]) -> None:
     _, folder = finished
     assert sorted(path.name for path in folder.iterdir()) == [
-        "checkpoint.pkl", "evaluation.json", "metadata.json", "metrics.jsonl", "metrics.parquet", "report.html",
+        "checkpoint.npz", "evaluation.json", "metadata.json", "metrics.jsonl", "metrics.parquet", "report.html",
         "tape.npz",
     ]  # fmt: skip
     metrics = read_metrics(folder / "metrics.jsonl")
@@ -211,9 +211,17 @@ def test_a_bad_training_value_is_named(field: str, value: object, wanted: str) -
         Training(**{field: value})  # type: ignore[arg-type]
 
 
-def test_threads_are_all_or_as_many_as_there_are() -> None:
+@pytest.mark.parametrize("value", [-1, 0.5, "long", True, float("inf"), float("nan")])
+def test_a_bad_worker_timeout_is_named(value: object) -> None:
+    wanted = rf"training\.worker_timeout is {value!r}; it must be 0 or a number of seconds, 1 or more"
+    with pytest.raises(ValueError, match=wanted):
+        Training(worker_timeout=value)  # type: ignore[arg-type]
+
+
+def test_threads_are_as_many_as_there_are_or_fewer() -> None:
     most = numba.config.NUMBA_NUM_THREADS
-    assert Training(threads=0).threads == most
+    assert 1 <= Training(threads=0).threads <= most  # how many of them: test_threads.py
+    assert Training(threads=most).threads == most
     with pytest.raises(ValueError, match=f"training.threads is {most + 1}; this machine offers up to {most}"):
         Training(threads=most + 1)
 
@@ -250,7 +258,7 @@ def test_a_bad_seed_is_named(learning: Callable[..., EnvironmentSpec], tmp_path:
 
 
 def test_an_odd_number_of_markets_is_named(learning: Callable[..., EnvironmentSpec], tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"training\.markets is 5; markets go in pairs"):
+    with pytest.raises(ValueError, match=r"training\.markets is 5; it must be a multiple of 2"):
         Trainer(learning(), Training(markets=5, threads=1), 1, tmp_path)
 
 

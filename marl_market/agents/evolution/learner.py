@@ -5,20 +5,21 @@ Markets 2i and 2i + 1 use common random numbers, and so do the candidates of an 
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from marl_market.agents.evolution.saved_search import plain_search, restored_search
 from marl_market.agents.evolution.strategies import SearchState, Strategy
 from marl_market.agents.imitation.behavior_cloning import BCConfig
-from marl_market.agents.interfaces import Decision, MarketShard
+from marl_market.agents.interfaces import Decision, MarketShard, RunLength
 from marl_market.agents.policies.fixed_policy import CompiledPolicy
 from marl_market.agents.policies.mlp import MultilayerPerceptron
 from marl_market.agents.rollout import Floats, Masks, Rollout
 from marl_market.env.batch_market import BatchMarket
+from marl_market.market.validation import require
 
 SEGMENTS = 8
 """Parts of a session; a candidate's behavior descriptor is its reward in each of them."""
@@ -48,16 +49,21 @@ class EvolutionLearner:
         self._sessions = sessions
         self._risk_aversion = risk_aversion
 
+    def begin_run(self, run: RunLength) -> None:
+        """Raise ConfigError unless the run's markets hold whole pairs of candidates."""
+        self._require_pairs(run.markets)
+
+    def _require_pairs(self, markets: int) -> None:
+        pair = 2 * self._sessions
+        wanted = f"a multiple of {pair}: the candidates of {self._group} go in pairs and play {self._sessions} sessions"
+        require(markets % pair == 0, "training.markets", markets, wanted)
+
     def on_episode_start(self, batch: BatchMarket, shard: MarketShard | None = None) -> None:
-        """Write a candidate into each market; raises ValueError unless the markets hold whole pairs of candidates."""
+        """Write a candidate into each market; raises ConfigError unless the markets hold whole pairs of candidates."""
         rows = batch.param_rows[self._group]
         start, stop, total = shard or (0, rows.stop - rows.start, rows.stop - rows.start)
+        self._require_pairs(total)
         pair = 2 * self._sessions
-        if total % pair:
-            raise ValueError(
-                f"{total} markets for {self._group}, whose candidates play {self._sessions} sessions each; "
-                f"it must be a multiple of {pair}"
-            )
         candidates, markets = self._strategy.ask(self._state, total // self._sessions), np.arange(start, stop)
         self._network.write_params(batch.params, rows, candidates[2 * (markets // pair) + markets % 2])
 
@@ -112,12 +118,23 @@ class EvolutionLearner:
         self._state = weights
 
     def get_state(self) -> dict[str, Any]:
-        """Return the state of the search."""
-        return {"search": copy.deepcopy(self._state)}
+        """Return the mean and the state of the search."""
+        return {"mean": self._state.mean.copy(), "search": plain_search(self._state)}
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Continue from a state of `get_state`."""
-        self._state = copy.deepcopy(state["search"])
+        self._state = restored_search(self._state, state["search"])
+
+    def load_weights(self, state: dict[str, Any]) -> None:
+        """Begin a search at the mean of a state of `get_state`, whatever the strategy.
+
+        Raises ConfigError for one of another length, and for the state of a learner that does not search.
+        """
+        require("mean" in state, f"state for {self._group}", sorted(state), "that of a group that evolves")
+        mean, wanted = np.asarray(state["mean"], np.float64), self._network.parameter_count
+        found = f"the {wanted} parameters of {self._network.sizes}"
+        require(mean.shape == (wanted,), f"weights for {self._group}", f"{mean.size} parameters", found)
+        self._state = self._strategy.initial(mean, self._state.seed)
 
 
 def certainty_equivalent(value: NDArray[np.float64], risk_aversion: float) -> NDArray[np.float64]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, runtime_checkable
 
@@ -12,7 +12,10 @@ from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.population.group import Agent, External
 from marl_market.env.population.traits import Traits
 from marl_market.market.spec import MarketSpec
-from marl_market.market.validation import require
+from marl_market.market.validation import is_number, is_whole, require
+
+LEARNED = 0.01
+"""Share of decisions, or of variance, up to which a clone is no better than a constant action."""
 
 
 @dataclass(frozen=True)
@@ -20,14 +23,29 @@ class BCConfig:
     """Settings of behavior cloning.
 
     Attributes:
-        epochs: passes over the demonstrations.
+        gradient_steps: most gradient steps.
+        patience: gradient steps without a lower loss of the held-out session after which the fit ends; the best weights
+            are kept.
         minibatch_size: actions of one gradient step.
         learning_rate: step of Adam.
     """
 
-    epochs: int
+    gradient_steps: int
+    patience: int
     minibatch_size: int
     learning_rate: float
+
+
+def failure_of_clone(metrics: Mapping[str, float]) -> str | None:
+    """Return in words why a clone of these metrics has learned nothing of its expert; None if it has."""
+    if "clone_accuracy" in metrics and metrics["clone_accuracy"] <= metrics["clone_base_rate"] + LEARNED:
+        return (
+            f"the clone does the expert's action in {metrics['clone_accuracy']:.1%} of the held-out decisions, and its "
+            f"most frequent action alone is {metrics['clone_base_rate']:.1%}"
+        )
+    if metrics.get("clone_explained_variance", 1.0) <= LEARNED:
+        return f"the clone explains {metrics['clone_explained_variance']:.1%} of the variance of the expert's actions"
+    return None
 
 
 @runtime_checkable
@@ -49,15 +67,16 @@ class BehaviorCloning:
     Behavior cloning (Pomerleau 1991, "Efficient training of artificial neural networks for autonomous navigation").
     Before the first iteration the expert plays the group's seats in the run's own market and population; the dataset
     is the seats' observations and the expert's actions, encoded in the seats' action scheme. The untrained policy of
-    the final comparison is not pretrained. The learner sees only its own observation: of an expert with a memory, or
-    that seldom acts, it may learn no more than the most frequent action; compare `clone_accuracy` with
-    `clone_base_rate`.
+    the final comparison is not pretrained. The learner sees only its own observation: of an expert with a memory it may
+    learn no more than the most frequent action, which a warning then says; compare `clone_accuracy` with
+    `clone_base_rate`. The fit is counted in gradient steps, so that it does not depend on the size of the run.
 
     Attributes:
         agent: the agent that learns.
         expert: any scripted trader.
         sessions: sessions of the expert in every market; the last is held out.
-        epochs: passes over all other sessions.
+        gradient_steps: most gradient steps of the fit to all other sessions.
+        patience: gradient steps without a lower held-out loss after which the fit ends.
         minibatch_size: actions of one gradient step.
         learning_rate: step of Adam.
     """
@@ -65,7 +84,8 @@ class BehaviorCloning:
     agent: LearningAgent
     expert: Agent
     sessions: int = 4
-    epochs: int = 10
+    gradient_steps: int = 3000
+    patience: int = 1000
     minibatch_size: int = 256
     learning_rate: float = 1e-3
 
@@ -74,9 +94,12 @@ class BehaviorCloning:
         require(isinstance(self.agent, LearningAgent), f"{name}.agent", self.agent, "one that learns")
         rule = not self.expert.traits.observes and not isinstance(self.expert, LearningAgent)
         require(rule, f"{name}.expert", self.expert, "a scripted trader")
-        require(self.sessions >= 2, f"{name}.sessions", self.sessions, "2 or more: one is held out")
-        for field in ("epochs", "minibatch_size", "learning_rate"):
-            require(getattr(self, field) > 0, f"{name}.{field}", getattr(self, field), "above zero")
+        require(is_whole(self.sessions, 2), f"{name}.sessions", self.sessions, "2 or more: one is held out")
+        for field in ("gradient_steps", "patience", "minibatch_size"):
+            value = getattr(self, field)
+            require(is_whole(value, 1), f"{name}.{field}", value, "a whole number above zero")
+        rate = self.learning_rate
+        require(is_number(rate) and 0 < rate <= 1, f"{name}.learning_rate", rate, "above zero and up to 1")
 
     @property
     def trader(self) -> Any:
@@ -91,7 +114,7 @@ class BehaviorCloning:
     @property
     def config(self) -> BCConfig:
         """Return the settings of the fit."""
-        return BCConfig(self.epochs, self.minibatch_size, self.learning_rate)
+        return BCConfig(self.gradient_steps, self.patience, self.minibatch_size, self.learning_rate)
 
     def parameters(self, spec: MarketSpec, seats: int) -> Sequence[float]:
         """Return those of the agent."""

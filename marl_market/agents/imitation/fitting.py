@@ -8,7 +8,7 @@ their negative log-likelihood.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,8 @@ Columns = dict[str, torch.Tensor]
 Forward = Callable[[torch.Tensor], torch.Tensor]
 """From observations (N, D) to mean actions (N, A), or to the scores of all choices (N, C)."""
 
+CHECK_EVERY = 50
+"""Gradient steps between two looks at the held-out loss."""
 MASKED = -1e9
 MIN_VARIANCE = 1e-8
 """Variance up to which a number counts as constant and has no explained variance."""
@@ -56,20 +58,50 @@ def fit(
     loss: Callable[[Columns], torch.Tensor],
     parameters: Iterable[torch.nn.Parameter],
     dataset: Columns,
+    held_out: Columns,
     config: BCConfig,
     seed: int,
-) -> None:
-    """Minimize `loss` of minibatches of `dataset` by Adam; the same seed gives the same shuffles."""
-    optimizer = torch.optim.Adam(list(parameters), config.learning_rate)
-    random = generator(seed, Stream.CLONING)
-    count = len(dataset["observation"])
-    for _ in range(config.epochs):
-        order = torch.from_numpy(random.permutation(count))
-        for rows in order.split(config.minibatch_size):
-            optimizer.zero_grad()
-            loss({name: values[rows] for name, values in dataset.items()}).backward()
-            optimizer.step()
+    error: Callable[[Columns], Sequence[float]] | None = None,
+) -> int:
+    """Minimize `loss` of minibatches of `dataset` by Adam; return the number of gradient steps.
+
+    Of the weights at each check those with the lowest `error` of `held_out` are kept: numbers of which later ones
+    decide where the first are equal; None: the loss. The same seed gives the same shuffles.
+    """
+    error = error or (lambda batch: (float(loss(batch)),))
+    fitted = list(parameters)
+    optimizer = torch.optim.Adam(fitted, config.learning_rate)
+    check_every = min(CHECK_EVERY, config.patience)
+    lowest: tuple[float, ...] = (math.inf,)
+    best, best_step, step = [each.detach().clone() for each in fitted], 0, 0
+    for step, rows in enumerate(_minibatches(len(dataset["observation"]), config, seed), start=1):
+        optimizer.zero_grad()
+        loss({name: values[rows] for name, values in dataset.items()}).backward()
+        optimizer.step()
+        if step % check_every == 0 or step == config.gradient_steps:
+            with torch.no_grad():
+                current = tuple(error(held_out))
+            if current < lowest:
+                lowest, best, best_step = current, [each.detach().clone() for each in fitted], step
+        if step - best_step >= config.patience:
+            break
     optimizer.zero_grad()
+    with torch.no_grad():
+        for parameter, kept in zip(fitted, best, strict=True):
+            parameter.copy_(kept)
+    return step
+
+
+def _minibatches(count: int, config: BCConfig, seed: int) -> Iterator[torch.Tensor]:
+    """Yield the rows of each gradient step, of shuffled passes over `count` rows."""
+    random = generator(seed, Stream.CLONING)
+    steps = 0
+    while count > 0:
+        for rows in torch.from_numpy(random.permutation(count)).split(config.minibatch_size):
+            if steps == config.gradient_steps:
+                return
+            steps += 1
+            yield rows
 
 
 def fit_policy(
@@ -81,7 +113,7 @@ def fit_policy(
     seed: int,
     loss: Callable[[torch.Tensor, Columns], torch.Tensor] | None = None,
 ) -> dict[str, float]:
-    """Fit a network to all but the last of `rollouts`; return its loss and score on the last.
+    """Fit a network to all but the last of `rollouts`; return its loss and score on the last, and the gradient steps.
 
     The score of a continuous action is the explained variance, mean over its numbers; that of choices is the accuracy,
     beside the frequency of the expert's most frequent choice. `loss`, of outputs and a batch, replaces the module's
@@ -91,10 +123,19 @@ def fit_policy(
     if loss is None:
         loss = _squared_error if not choices else lambda scores, batch: _cross_entropy(scores, batch, choices)
     chosen = loss
-    fit(lambda batch: chosen(forward(batch["observation"]), batch), parameters, dataset, config, seed)
+
+    def error(batch: Columns) -> tuple[float, ...]:
+        output = forward(batch["observation"])
+        missed = (1.0 - _agreement(output, batch, choices)["clone_accuracy"],) if choices else ()
+        return (*missed, float(chosen(output, batch)))
+
+    def total(batch: Columns) -> torch.Tensor:
+        return chosen(forward(batch["observation"]), batch)
+
+    steps = fit(total, parameters, dataset, held_out, config, seed, error)
     with torch.no_grad():
         output = forward(held_out["observation"])
-        metrics = {"clone_loss": float(chosen(output, held_out))}
+        metrics = {"clone_loss": float(chosen(output, held_out)), "clone_gradient_steps": float(steps)}
         if not choices:
             return {**metrics, "clone_explained_variance": _mean_explained_variance(output, held_out)}
         return {**metrics, **_agreement(output, held_out, choices)}

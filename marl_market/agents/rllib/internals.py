@@ -37,26 +37,28 @@ from ray.rllib.env.multi_agent_env_runner import MultiAgentEnvRunner
 from ray.rllib.env.multi_agent_episode import MultiAgentEpisode
 from ray.rllib.env.utils.infinite_lookback_buffer import InfiniteLookbackBuffer
 from ray.rllib.utils.checkpoints import Checkpointable
+from ray.rllib.utils.schedules.scheduler import Scheduler
 from torch.utils import _pytree
 
 TESTED_RAY = "2.60.0"
 
 PRIVATE: dict[type, tuple[str, ...]] = {
     ActorCriticEncoder: ("actor_encoder", "critic_encoder"),
-    AlgorithmConfig: ("_env_to_module_connector", "_module_to_env_connector"),
+    AlgorithmConfig: ("_env_to_module_connector", "_learner_connector", "_module_to_env_connector"),
     APPOTorchLearner: ("curr_kl_coeffs_per_module", "_last_update_ts_by_mid"),
     Checkpointable: ("_check_component", "_get_subcomponents"),
     DefaultDQNTorchRLModule: ("af", "_forward_train"),
     DefaultPPOTorchRLModule: ("pi", "vf", "_forward", "_forward_train"),
     DefaultSACTorchRLModule: ("pi", "pi_encoder"),
     DQNTorchLearner: ("last_update_ts_by_mid",),
-    Learner: ("_zero_padded_for_mid", "_device"),
+    Learner: ("_zero_padded_for_mid", "_device", "_named_optimizers", "_optimizer_lr_schedules"),
     MultiAgentEnvRunner: ("_env_runner_state_server", "_weights_seq_no"),
     MultiAgentEpisode: ("env_t_to_agent_t", "SKIP_ENV_TS_TAG"),
     PPOCatalog: ("_get_encoder_config", "_model_config_dict"),
     PPOTorchLearner: ("curr_kl_coeffs_per_module",),
     SACTorchLearner: ("curr_log_alpha", "last_update_ts_by_mid"),
-    TorchLearner: ("_make_module",),
+    Scheduler: ("_curr_value",),
+    TorchLearner: ("_make_module", "_get_clip_function", "_set_optimizer_lr"),
     TorchModel: ("_forward",),
     TorchRLModule: ("_forward_exploration", "_forward_inference"),
 }
@@ -147,6 +149,63 @@ def update_learner(learner: Any, timesteps: Mapping[str, int], **arguments: Any)
         # TQC compares each quantile with each of the target, and torch warns of the broadcast.
         warnings.filterwarnings("ignore", "Using a target size")
         return Learner.update(learner, timesteps=dict(timesteps), **arguments)
+
+
+LEARNING_RATES: dict[str, tuple[str, ...]] = {
+    "lr": ("default_optimizer",),
+    "actor_lr": ("policy",),
+    "critic_lr": ("qf", "qf_twin"),
+    "alpha_lr": ("alpha",),
+}
+"""The optimizers of each learning rate of RLlib's configs."""
+
+
+def set_setting(learner: Any, module: str, name: str, value: float) -> None:
+    """Set a setting of a built learner, by its name in RLlib's config: a learning rate, entropy_coeff or clip_param."""
+    if name == "entropy_coeff":
+        learner.entropy_coeff_schedulers_per_module[module]._curr_value = value
+    elif name == "clip_param":
+        learner.config.__dict__[name] = value  # the config is frozen
+    else:
+        for optimizer_name in LEARNING_RATES[name]:
+            optimizer = learner._named_optimizers.get(f"{module}_{optimizer_name}")
+            if optimizer is not None:
+                # After each update RLlib sets the rate to that of its own schedule, here a constant.
+                learner._optimizer_lr_schedules[optimizer]._curr_value = value
+                learner._set_optimizer_lr(optimizer, lr=value)
+
+
+class SeparateClipping:
+    """A mixin of learners of an actor-critic whose networks share nothing: each gradient is clipped by its own norm.
+
+    Adam's steps do not depend on the scale of a gradient, but one clip for both networks couples the policy's to that
+    of the critic, and with it to the scale of returns.
+    """
+
+    def postprocess_gradients_for_module(
+        self: Any, *, module_id: str, config: Any = None, module_gradients_dict: dict[Any, Any]
+    ) -> dict[Any, Any]:
+        """Return the gradients, those of the critic and all others clipped apart; log the norm of each."""
+        if config.grad_clip is None:
+            return dict(module_gradients_dict)
+        critic = {id(each) for part in critic_of(self.module[module_id].unwrapped()) for each in part.parameters()}
+        clipped: dict[Any, Any] = {}
+        for name, is_critic in (("policy", False), ("critic", True)):
+            part = {
+                parameter: gradient
+                for parameter, gradient in module_gradients_dict.items()
+                if gradient is not None and (id(parameter) in critic) == is_critic
+            }
+            norm = self._get_clip_function()(part, grad_clip=config.grad_clip, grad_clip_by="global_norm")
+            self.metrics.log_value(key=(module_id, f"{name}_gradient_norm"), value=norm, window=1)
+            clipped |= part
+        return clipped
+
+
+def with_separate_clipping(configuration: Any) -> Any:
+    """Return the RLlib configuration of an actor-critic, changed in place: its learner clips gradients apart."""
+    kind = configuration.learner_class
+    return configuration.learners(learner_class=type(kind.__name__, (SeparateClipping, kind), {}))
 
 
 def learner_on(device: str, kind: type) -> type:
@@ -253,6 +312,11 @@ def set_steps(episode: MultiAgentEpisode, agent: str, steps: Sequence[int], tota
 def has_env_connectors(config: Any) -> bool:
     """Return whether a config has connectors between environment and module."""
     return config._env_to_module_connector is not None or config._module_to_env_connector is not None
+
+
+def has_learner_connector(config: Any) -> bool:
+    """Return whether a config has a connector of its own in front of RLlib's for learners."""
+    return config._learner_connector is not None
 
 
 class WeightsOfRunner(Checkpointable):

@@ -41,7 +41,7 @@ def play_session(
     recorders: Sequence[Recorder] = (),
     on_step: Callable[[SessionStep], None] | None = None,
 ) -> None:
-    """Play one session of every market, from the reset to the truncation.
+    """Play one session of every market, from the reset to the close.
 
     Args:
         batch: the markets.

@@ -93,6 +93,7 @@ class SessionBuffer:
             action=rows_of(self._action[:, :, actor.indices, : actor.action_size]),
             action_mask=rows_of(self._mask[:, :, actor.indices, : actor.mask_size]) if actor.mask_size else None,
             extra={key: np.stack([part[key] for part in extra]) for key in extra[0]},
+            close_terminates=self._batch.environment.close_terminates,
         )
 
 

@@ -13,7 +13,14 @@ from marl_market.env.actions.encoding import missing_order, normalize, order_pri
 from marl_market.env.actions.order_range import OrderRange
 from marl_market.env.interface.signatures import DECIDED, trader
 from marl_market.env.interface.spaces import continuous
+from marl_market.env.interface.values import Value
 from marl_market.exchange.commands import cancel_all, submit_limit
+
+VALUES = (
+    Value("level", "nearest (-1) to farthest (1)"),
+    Value("signed_size", "sell (-1) to buy (1) the largest"),
+    Value("cancel", "keep (-1 to 0) or cancel (above 0) the open orders"),
+)
 
 
 @trader
@@ -65,7 +72,8 @@ class LimitContinuous(OrderRange):
     decoder = decode
     encoder = encode
     mask = None
-    size = 3
+    values = VALUES
+    size = len(VALUES)
 
     @property
     def space(self) -> Box:

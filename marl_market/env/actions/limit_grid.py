@@ -19,9 +19,12 @@ from marl_market.env.actions.order_grid import (
     unwanted_grid_order,
 )
 from marl_market.env.interface.signatures import DECIDED, trader
+from marl_market.env.interface.values import Value
 from marl_market.exchange.commands import cancel_all, submit_limit
 
 HOLD, CANCEL_ALL, FIRST_ORDER = 0, 1, 2
+
+VALUES = (Value("choice", "hold, cancel all, then bids and asks by level and size"),)
 
 
 @trader
@@ -86,7 +89,8 @@ class LimitGrid(Grid):
     decoder = decode
     encoder = encode
     mask = write_mask
-    size = 1
+    values = VALUES
+    size = len(VALUES)
     levels: Sequence[float] = (-0.5, 0.25, 0.5, 1.0, 2.0)
     sizes: Sequence[float] = (0.5, 1.0)
     position_limit: float = 3.0

@@ -11,10 +11,13 @@ from gymnasium.spaces import Discrete
 from marl_market.env.actions.decoding import choice, room
 from marl_market.env.actions.encoding import taken_lots
 from marl_market.env.interface.signatures import DECIDED, trader
+from marl_market.env.interface.values import Value
 from marl_market.exchange.commands import submit_market
 from marl_market.exchange.compiled import inlined
 from marl_market.market.spec import MarketSpec
 from marl_market.market.validation import require
+
+VALUES = (Value("choice", "hold, buy, sell"),)
 
 
 @inlined
@@ -66,7 +69,8 @@ class MarketDiscrete:
     decoder = decode
     encoder = encode
     mask = write_mask
-    size = 1
+    values = VALUES
+    size = len(VALUES)
     quantity: float = 1.0
     position_limit: float = 3.0
 

@@ -20,11 +20,19 @@ from marl_market.env.actions.order_grid import (
 )
 from marl_market.env.interface.own_orders import OWN_ORDERS, own_order
 from marl_market.env.interface.signatures import DECIDED, trader
+from marl_market.env.interface.values import Value
 from marl_market.exchange.commands import cancel, replace, submit_limit
 
 HOLD, BID, ASK, CANCEL, REPLACE = range(5)
 KINDS = 5
 PLACES = 2 * OWN_ORDERS
+
+VALUES = (
+    Value("kind", "hold, bid, ask, cancel, replace"),
+    Value("own_order", "bids, then asks, best first"),
+    Value("level", "index of levels"),
+    Value("size", "index of sizes"),
+)
 
 
 @trader
@@ -123,7 +131,8 @@ class OrderByOrder(Grid):
     decoder = decode
     encoder = encode
     mask = write_mask
-    size = 4
+    values = VALUES
+    size = len(VALUES)
     levels: Sequence[float] = (-0.5, 0.25, 0.5, 1.0, 2.0)
     sizes: Sequence[float] = (0.25, 0.5, 1.0)
     position_limit: float = 3.0

@@ -12,11 +12,18 @@ from marl_market.env.actions.decoding import choice, rescale, room
 from marl_market.env.actions.order_range import OrderRange
 from marl_market.env.interface.signatures import DECIDED, trader
 from marl_market.env.interface.spaces import continuous
+from marl_market.env.interface.values import Value
 from marl_market.exchange.commands import cancel_all, submit_limit
 from marl_market.exchange.compiled import inlined
 
 HOLD, BUY, SELL = range(3)
 KINDS = 3
+
+VALUES = (
+    Value("kind", "hold, buy, sell"),
+    Value("level", "nearest (-1) to farthest (1)"),
+    Value("size", "one lot (-1) to largest (1)"),
+)
 
 
 @inlined
@@ -65,7 +72,8 @@ class OrderMixed(OrderRange):
     decoder = decode
     encoder = None
     mask = write_mask
-    size = 3
+    values = VALUES
+    size = len(VALUES)
 
     @property
     def space(self) -> Tuple:

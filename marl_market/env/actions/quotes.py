@@ -13,7 +13,15 @@ from marl_market.env.actions.encoding import best_quote, normalize
 from marl_market.env.actions.order_range import OrderRange
 from marl_market.env.interface.signatures import DECIDED, trader
 from marl_market.env.interface.spaces import continuous
+from marl_market.env.interface.values import Value
 from marl_market.exchange.commands import cancel_all, submit_limit
+
+VALUES = (
+    Value("bid_distance", "nearest (-1) to farthest (1)"),
+    Value("ask_distance", "nearest (-1) to farthest (1)"),
+    Value("bid_size", "none (-1) to largest (1)"),
+    Value("ask_size", "none (-1) to largest (1)"),
+)
 
 
 @trader
@@ -62,7 +70,8 @@ class Quotes(OrderRange):
     decoder = decode
     encoder = encode
     mask = None
-    size = 4
+    values = VALUES
+    size = len(VALUES)
     nearest: float = 0.0
 
     @property

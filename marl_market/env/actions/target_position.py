@@ -13,9 +13,12 @@ from marl_market.env.actions.decoding import clipped
 from marl_market.env.actions.encoding import normalize, taken_lots
 from marl_market.env.interface.signatures import DECIDED, trader
 from marl_market.env.interface.spaces import continuous
+from marl_market.env.interface.values import Value
 from marl_market.exchange.commands import submit_market
 from marl_market.market.spec import MarketSpec
 from marl_market.market.validation import require
+
+VALUES = (Value("target", "short (-1) to long (1) by the position limit"),)
 
 
 @trader
@@ -48,7 +51,8 @@ class TargetPosition:
     decoder = decode
     encoder = encode
     mask = None
-    size = 1
+    values = VALUES
+    size = len(VALUES)
     position_limit: float = 3.0
     smallest: float = 0.25
 

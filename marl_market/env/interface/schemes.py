@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 from marl_market.env.interface.spaces import ActionSpace, num_choices_of
+from marl_market.exchange.compiled import ByAddress
 from marl_market.market.spec import MarketSpec
+from marl_market.market.validation import require, require_instance
 
 
 class ObservationScheme(Protocol):
     """A part of an observation.
+
+    A part that shows the remaining time of the session says so by a further attribute, `shows_clock = True`: see
+    `marl_market.env.environment.EnvironmentSpec.close_terminates`.
 
     Attributes:
         encoder: compiled function of the signature `ENCODER` of `marl_market.env.interface.signatures`.
@@ -146,6 +151,33 @@ class RewardScheme(Protocol):
     def parameters(self, spec: MarketSpec) -> Sequence[float]:
         """Return the row of params.reward_value that the reward reads."""
         ...
+
+
+def require_function(name: str, function: object, optional: bool = False) -> None:
+    """Raise ConfigError unless a decorator such as `trader` has made `function`, or it is None and `optional`."""
+    wanted = "a function decorated by @trader, @encoder, @privileged_encoder or @reward" + " or None" * optional
+    right = isinstance(function, ByAddress) or (optional and function is None)
+    require(right, name, getattr(function, "__name__", function), wanted)
+
+
+def require_action(name: str, action: ActionScheme) -> None:
+    """Raise ConfigError unless `action` is an action scheme."""
+    attributes = ("decoder", "encoder", "mask", "parameters", "size", "space")
+    require_instance(name, action, "an action scheme such as Quotes()", attributes)
+    require_function(f"{name}.decoder", action.decoder)
+    require_function(f"{name}.mask", action.mask, optional=True)
+
+
+def require_schemes(key: str, schemes: object, attributes: Sequence[str], example: str) -> None:
+    """Raise ConfigError unless `schemes` are instances by name, each with these attributes, the first a function."""
+    wanted = f"a mapping of names to schemes, such as {example}"
+    require(isinstance(schemes, Mapping) and len(schemes) > 0, key, schemes, wanted)
+    for name, scheme in dict(schemes).items():  # type: ignore[call-overload]
+        is_privileged = hasattr(scheme, "privileged_encoder")
+        own = ["privileged_encoder" if is_privileged and each == "encoder" else each for each in attributes]
+        own = [each for each in own if not (is_privileged and each == "shared")]
+        require_instance(f"{key}.{name}", scheme, "a scheme of this kind", own)
+        require_function(f"{key}.{name}.{own[0]}", getattr(scheme, own[0]))
 
 
 def money_scale(spec: MarketSpec) -> float:

@@ -84,10 +84,10 @@ REWARD = types.float64(PUBLIC_RECORD, SEAT_RECORD, PARAMS_RECORD, types.int64)
 Its memory is seat.agent.reward_memory[part], its parameters are params.reward_value[part].
 """
 
-trader = by_address(TRADER)
-encoder = by_address(ENCODER)
-privileged_encoder = by_address(PRIVILEGED_ENCODER)
-reward = by_address(REWARD)
+trader = by_address(TRADER, "public, seat, params", "DECIDED or DECODE, a mask function the number of choices")
+encoder = by_address(ENCODER, "public, seat, observation", "nothing")
+privileged_encoder = by_address(PRIVILEGED_ENCODER, "public, seats, index, observation, size", "nothing")
+reward = by_address(REWARD, "public, seat, params, part", "the reward, a number")
 
 
 @intrinsic

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from marl_market.env.interface.signatures import encoder
+from marl_market.env.interface.values import PRICE_SCALES, PRICE_TIMES_SIZE, SIZE_SCALES, Value
 from marl_market.exchange.accounts import realized
 from marl_market.exchange.bits import lowest_bit
 from marl_market.exchange.compiled import inlined
@@ -15,6 +16,19 @@ from marl_market.exchange.records import ASKS, BIDS
 NO_BID, NO_ASK = np.int64(-(2**62)), np.int64(2**62)
 ONE = np.uint64(1)
 FIRST_SLOTS = 4
+
+HUNDRED = f"100 {PRICE_TIMES_SIZE}"
+VALUES = (
+    Value("position", f"10 {SIZE_SCALES}"),
+    Value("equity", HUNDRED),
+    Value("fees", HUNDRED),
+    Value("open_bid", SIZE_SCALES, low=0.0),
+    Value("open_ask", SIZE_SCALES, low=0.0),
+    Value("bid_distance", PRICE_SCALES),
+    Value("ask_distance", PRICE_SCALES),
+    Value("realized_profit", HUNDRED),
+    Value("unrealized_profit", HUNDRED),
+)
 
 
 @inlined
@@ -79,4 +93,5 @@ class Account:
     encoder = encode
     tracks_history = False
     shared = False
-    size = 9
+    values = VALUES
+    size = len(VALUES)

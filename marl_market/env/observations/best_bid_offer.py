@@ -7,6 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from marl_market.env.interface.signatures import encoder
+from marl_market.env.interface.values import PRICE_SCALES, Value, lot_share, repeated
+
+VALUES = repeated(("bid", "ask"), (Value("distance", PRICE_SCALES), lot_share("quantity")))
 
 
 @encoder
@@ -35,4 +38,5 @@ class BestBidOffer:
     encoder = encode
     tracks_history = False
     shared = True
-    size = 4
+    values = VALUES
+    size = len(VALUES)

@@ -7,7 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from marl_market.env.interface.signatures import encoder
+from marl_market.env.interface.values import PRICE_SCALES, Value, lot_share, repeated
 from marl_market.exchange.records import PUBLIC_LEVELS
+
+LEVELS = [f"{side}_{level}" for side in ("bid", "ask") for level in range(PUBLIC_LEVELS)]
+VALUES = repeated(LEVELS, (Value("distance", PRICE_SCALES), lot_share("quantity")))
 
 
 @encoder
@@ -39,4 +43,5 @@ class Book:
     encoder = encode
     tracks_history = False
     shared = True
-    size = 4 * PUBLIC_LEVELS
+    values = VALUES
+    size = len(VALUES)

@@ -7,7 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from marl_market.env.interface.signatures import encoder
+from marl_market.env.interface.values import PRICE_SCALES, Value, lot_share, repeated
 from marl_market.exchange.records import PUBLIC_CANDLES
+
+VALUES = repeated(
+    [f"candle_{index}" for index in range(PUBLIC_CANDLES)],
+    (*(Value(name, PRICE_SCALES) for name in ("open", "high", "low", "close")), lot_share("volume")),
+)
 
 
 @encoder
@@ -36,4 +42,5 @@ class Candles:
     encoder = encode
     tracks_history = True
     shared = True
-    size = 5 * PUBLIC_CANDLES
+    values = VALUES
+    size = len(VALUES)

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from marl_market.env.interface.signatures import encoder
+from marl_market.env.interface.values import Value
+
+VALUES = (Value("remaining", "sessions", 0.0, 1.0),)
 
 
 @encoder
@@ -22,4 +25,6 @@ class Clock:
     encoder = encode
     tracks_history = False
     shared = True
-    size = 1
+    shows_clock = True
+    values = VALUES
+    size = len(VALUES)

@@ -7,8 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from marl_market.env.interface.signatures import encoder
+from marl_market.env.interface.values import Value, lot_share
 from marl_market.exchange.compiled import compiled
 from marl_market.exchange.credit import MILLION, exposure, holding, margin, twice_equity, twice_required, value
+
+VALUES = (
+    lot_share("buying_power"),
+    lot_share("selling_power"),
+    Value("reserved", "equity", 0.0, 1.0),
+    Value("margin_level", "equity", 0.0, 1.0),
+)
 
 
 @compiled
@@ -73,4 +81,5 @@ class CreditLine:
     encoder = encode
     tracks_history = False
     shared = False
-    size = 4
+    values = VALUES
+    size = len(VALUES)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from marl_market.env.interface.signatures import encoder
+from marl_market.env.interface.values import PRICE_SCALES, Value, lot_share, recency, repeated, side
 from marl_market.exchange.codes import PublicKind
 from marl_market.exchange.records import PUBLIC_EVENTS
 
@@ -14,6 +15,16 @@ REST = int(PublicKind.REST)
 NUMBERS = 6
 FARTHEST = 20.0
 """Bound of distances in price scales: orders at any price are possible, and one must not swamp a learner's input."""
+
+VALUES = repeated(
+    [f"event_{index}" for index in range(PUBLIC_EVENTS)],
+    (
+        *map(side, ("rest", "cancel", "trade")),
+        recency("recency"),
+        Value("price", PRICE_SCALES, -FARTHEST, FARTHEST),
+        lot_share("quantity"),
+    ),
+)
 
 
 @encoder
@@ -46,4 +57,5 @@ class Events:
     encoder = encode
     tracks_history = True
     shared = True
-    size = NUMBERS * PUBLIC_EVENTS
+    values = VALUES
+    size = len(VALUES)

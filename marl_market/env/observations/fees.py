@@ -7,6 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from marl_market.env.interface.signatures import encoder
+from marl_market.env.interface.values import PRICE_SCALES, Value
+
+VALUES = (Value("maker_fee", PRICE_SCALES), Value("taker_fee", PRICE_SCALES))
 
 
 @encoder
@@ -28,4 +31,5 @@ class FeeSchedule:
     encoder = encode
     tracks_history = False
     shared = False
-    size = 2
+    values = VALUES
+    size = len(VALUES)

@@ -7,11 +7,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from marl_market.env.interface.signatures import encoder
+from marl_market.env.interface.values import PRICE_SCALES, Value, lot_share, recency, repeated, side
 from marl_market.exchange.codes import Liquidity
 from marl_market.exchange.records import SEAT_FILLS
 
 MAKER = int(Liquidity.MAKER)
 NUMBERS = 5
+
+VALUES = repeated(
+    [f"fill_{index}" for index in range(SEAT_FILLS)],
+    (side("maker"), side("taker"), recency("recency"), Value("price", PRICE_SCALES), lot_share("quantity")),
+)
 
 
 @encoder
@@ -43,4 +49,5 @@ class Fills:
     encoder = encode
     tracks_history = True
     shared = False
-    size = NUMBERS * SEAT_FILLS
+    values = VALUES
+    size = len(VALUES)

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from marl_market.env.interface.signatures import encoder
+from marl_market.env.interface.values import Value
 from marl_market.exchange.compiled import inlined
+
+VALUES = (Value("imbalance", "lots / (|lots| + size scale)", -1.0, 1.0),)
 
 
 @inlined
@@ -48,4 +51,5 @@ class FlowImbalance:
     encoder = encode
     tracks_history = False
     shared = True
-    size = 1
+    values = VALUES
+    size = len(VALUES)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from marl_market.env.interface.signatures import encoder
+from marl_market.env.interface.values import Value
+
+VALUES = tuple(Value(name, "log10(1 + microseconds) / 6", low=0.0) for name in ("entry_delay", "data_delay"))
 
 
 @encoder
@@ -21,4 +24,5 @@ class LatencyTier:
     encoder = encode
     tracks_history = False
     shared = False
-    size = 2
+    values = VALUES
+    size = len(VALUES)

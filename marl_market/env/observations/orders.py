@@ -8,8 +8,12 @@ import numpy as np
 
 from marl_market.env.interface.own_orders import OWN_ORDERS, next_own_order
 from marl_market.env.interface.signatures import encoder
+from marl_market.env.interface.values import PRICE_SCALES, Value, lot_share, repeated
 
 NUMBERS = 3
+
+PLACES = [f"{side}_{place}" for side in ("bid", "ask") for place in range(OWN_ORDERS)]
+VALUES = repeated(PLACES, (Value("distance", PRICE_SCALES), lot_share("quantity"), lot_share("ahead")))
 
 
 @encoder
@@ -48,4 +52,5 @@ class Orders:
     encoder = encode
     tracks_history = True
     shared = False
-    size = 2 * OWN_ORDERS * NUMBERS
+    values = VALUES
+    size = len(VALUES)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from marl_market.env.interface.signatures import privileged_encoder
+from marl_market.env.interface.values import SIZE_SCALES, Value
 from marl_market.market.validation import require
 
 
@@ -43,3 +44,8 @@ class PrivilegedPositions:
     def size(self) -> int:
         """Return one number for each other seat."""
         return self.others
+
+    @property
+    def values(self) -> tuple[Value, ...]:
+        """Return the position of each other seat."""
+        return tuple(Value(f"position_{index}", f"10 {SIZE_SCALES}") for index in range(self.others))

@@ -7,6 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from marl_market.env.interface.signatures import encoder
+from marl_market.env.interface.values import PRICE_SCALES, Value, lot_share
+
+VALUES = (
+    Value("spread", PRICE_SCALES),
+    Value("last_price", PRICE_SCALES),
+    lot_share("bought"),
+    lot_share("sold"),
+    Value("imbalance", "(bid - ask) / (bid + ask) lots", -1.0, 1.0),
+)
 
 
 @encoder
@@ -38,4 +47,5 @@ class TradeTape:
     encoder = encode
     tracks_history = False
     shared = True
-    size = 5
+    values = VALUES
+    size = len(VALUES)

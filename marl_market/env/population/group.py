@@ -9,13 +9,13 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from marl_market.env.interface.schemes import ActionScheme
+from marl_market.env.interface.schemes import ActionScheme, require_action, require_function
 from marl_market.env.interface.session_reward import SessionReward
 from marl_market.env.population.participation import Participation
 from marl_market.env.population.traits import Traits
 from marl_market.market.latency import Latency
 from marl_market.market.spec import MarketSpec
-from marl_market.market.validation import require
+from marl_market.market.validation import is_whole, require, require_instance
 
 
 class Agent(Protocol):
@@ -90,7 +90,11 @@ class Group:
     session_reward: SessionReward | None = None
 
     def __post_init__(self) -> None:
-        if self.count < 1:
-            raise ValueError(f"population.{self.name}.count is {self.count}; a group has one seat or more")
-        traits = getattr(self.agent, "traits", None)
-        require(isinstance(traits, Traits), f"population.{self.name}.agent.traits", traits, "a value of Traits")
+        key = f"population.{self.name}"
+        require(is_whole(self.count, 1), f"{key}.count", self.count, "a whole number of 1 or more")
+        require_instance(f"{key}.agent", self.agent, "an agent such as External()", ("parameters", "trader", "traits"))
+        traits = self.agent.traits
+        require(isinstance(traits, Traits), f"{key}.agent.traits", traits, "a value of Traits")
+        require_function(f"{key}.agent.trader", self.agent.trader, optional=True)
+        if self.action is not None:
+            require_action(f"{key}.action", self.action)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,13 +64,18 @@ class MarketView:
         """Record market number `market`; `agents` are the names of the rendered agents by seat."""
         spec = batch.environment.spec
         self._spec = spec
-        self._market = batch.markets[market]
+        self._batch, self._index = batch, market
         self._agents = dict(agents)
         self.name, self.currency = spec.name, spec.currency
         self.price_digits, self.quantity_digits = decimals(spec.tick_size), decimals(spec.lot_size)
         self.seconds: list[float] = []
         self.best: list[tuple[float, float]] = []
         self.prints: list[Print] = []
+
+    @property
+    def _market(self) -> Any:
+        """Return the record of the market."""
+        return self._batch.markets[self._index]
 
     def open(self) -> None:
         """Begin a session with the market as its reset has left it."""

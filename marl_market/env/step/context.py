@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from marl_market.env.interface.records import TAPE_ROW
 from marl_market.env.interface.signatures import PARAMS, PART, REWARD_PART
-from marl_market.exchange.compiled import generate_call, inlined
+from marl_market.exchange.compiled import generate_call, generate_guarded_call, inlined
 from marl_market.exchange.pointers import pointer
 
 STEP_CONTEXT = np.dtype(
@@ -118,3 +118,9 @@ def prices_of(context, count):  # type: ignore[no-untyped-def]
 def call_stage(_typing_context, address, market, market_index, context):  # type: ignore[no-untyped-def]
     """Call a stage of the step by its address."""
     return types.int64(types.int64, market, types.int64, context), generate_call
+
+
+@intrinsic
+def guard_stage(_typing_context, address, market, market_index, context):  # type: ignore[no-untyped-def]
+    """Call a stage of the step by its address; return its failure, for `raise_failure`, or 0."""
+    return types.int64(types.int64, market, types.int64, context), generate_guarded_call

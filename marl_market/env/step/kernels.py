@@ -13,9 +13,10 @@ import numpy as np
 from numba import from_dtype, njit, prange, types
 
 from marl_market.env.actions.validation import actions_are_valid
-from marl_market.env.step.context import STEP_CONTEXT, call_stage
+from marl_market.env.step.context import STEP_CONTEXT, call_stage, guard_stage
 from marl_market.env.step.step import close_venue, open_session, open_venue, step_market, trade_once
-from marl_market.exchange.compiled import OPTIONS, by_address
+from marl_market.exchange.compiled import OPTIONS, by_address, raise_failure
+from marl_market.exchange.uncompiled import UncompiledError, take_raised
 
 INVALID_ACTIONS = -1
 
@@ -56,12 +57,18 @@ def step_serial(markets, contexts, action, num_choices):  # type: ignore[no-unty
 
 @njit(cache=True, nogil=True, parallel=True)
 def step_parallel(markets, contexts, action, num_choices):  # type: ignore[no-untyped-def]
-    """Do as `step_serial`, with the markets divided among numba's threads."""
+    """Do as `step_serial`, with the markets divided among numba's threads; of several exceptions the first is raised.
+
+    An exception in another thread than the calling one would be lost.
+    """
     if not actions_are_valid(action, num_choices):
         return INVALID_ACTIONS
     contexts[0].action = action.ctypes.data
+    failure = np.zeros(markets.size, np.int64)
     for market_index in prange(markets.size):
-        call_stage(contexts[0].step_market, markets[market_index], market_index, contexts[0])
+        failure[market_index] = guard_stage(contexts[0].step_market, markets[market_index], market_index, contexts[0])
+    for market_index in range(markets.size):
+        raise_failure(failure[market_index])
     return contexts[0].fault
 
 
@@ -76,9 +83,12 @@ def reset_serial(markets, contexts):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True, parallel=True)
 def reset_parallel(markets, contexts):  # type: ignore[no-untyped-def]
-    """Do as `reset_serial`, with the markets divided among numba's threads."""
+    """Do as `reset_serial`, with the markets divided among numba's threads; exceptions as in `step_parallel`."""
+    failure = np.zeros(markets.size, np.int64)
     for market_index in prange(markets.size):
-        call_stage(contexts[0].open_session, markets[market_index], market_index, contexts[0])
+        failure[market_index] = guard_stage(contexts[0].open_session, markets[market_index], market_index, contexts[0])
+    for market_index in range(markets.size):
+        raise_failure(failure[market_index])
     return contexts[0].fault
 
 
@@ -93,10 +103,5 @@ def run(threads: int, serial: Callable[..., Any], parallel: Callable[..., Any], 
         with IN_PARALLEL:
             numba.set_num_threads(threads)
             return parallel(*arguments)
-    except SystemError as failure:
-        raise unwrap_kernel_error(failure) from None
-
-
-def unwrap_kernel_error(failure: SystemError) -> BaseException:
-    """Return the exception that a function called in a step raised; parallel kernels wrap it in a SystemError."""
-    return failure.__cause__ or failure
+    except UncompiledError:
+        raise take_raised() from None

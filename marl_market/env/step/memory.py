@@ -57,7 +57,8 @@ class BatchMemory:
         # Constants, which copies share.
         self.parts = observation_parts(environment)
         self._rewards = np.array(
-            [(part.reward.address, part.weight) for part in environment.reward.values()], REWARD_PART
+            [(part.reward.address_in(environment.debug), part.weight) for part in environment.reward.values()],
+            REWARD_PART,
         )
         self._prices = np.array([instrument.initial_price_ticks for instrument in spec.instruments])
 

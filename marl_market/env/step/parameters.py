@@ -6,7 +6,6 @@ share is copied first, so that only the given markets change.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import fields
 
@@ -15,11 +14,13 @@ from numpy.typing import NDArray
 
 from marl_market.env.actions.timed import timing_parameters
 from marl_market.env.environment import EnvironmentSpec
-from marl_market.env.interface.signatures import PARAM_VALUES, REWARD_VALUES
+from marl_market.env.interface.signatures import PARAM_VALUES, REWARD_VALUES, TIMING_VALUES
 from marl_market.env.population.group import Agent, Group
 from marl_market.exchange.setup import write_constants
 from marl_market.market.spec import MarketSpec
-from marl_market.market.validation import require
+from marl_market.market.validation import ConfigError, require
+
+CAPACITIES = {"PARAM_VALUES": PARAM_VALUES, "REWARD_VALUES": REWARD_VALUES, "TIMING_VALUES": TIMING_VALUES}
 
 ADJUSTABLE = ("name", "flow", "fees", "fee_tiers", "rules", "credit", "provenance", "further_instruments")
 """Fields of a MarketSpec that may differ among the markets of a batch."""
@@ -40,14 +41,10 @@ def write_parameters(
     action = environment.single_action_of(group)
     values = action.parameters(spec) if agent.traits.observes else agent.parameters(spec, group.count)
     write_values(group.name, values, params, rows)
-    timing = timing_parameters(action, environment.timing, spec)
-    require_finite("timing", timing)
+    timing = finite_numbers("timing", timing_parameters(action, environment.timing, spec), "TIMING_VALUES")
     params["timing_value"][rows, : len(timing)] = timing
     for i, (name, part) in enumerate(environment.reward.items()):
-        reward = part.parameters(spec)
-        if len(reward) > REWARD_VALUES:
-            raise ValueError(f"reward.{name} has {len(reward)} parameters, at most {REWARD_VALUES} (REWARD_VALUES)")
-        require_finite(f"reward.{name}", reward)
+        reward = finite_numbers(f"reward.{name}", part.parameters(spec), "REWARD_VALUES")
         params["reward_value"][rows, i, : len(reward)] = reward
 
 
@@ -55,17 +52,23 @@ def write_values(
     group: str, values: Sequence[float], params: NDArray[np.void], rows: slice | NDArray[np.integer]
 ) -> None:
     """Write params.value of a group; raises ValueError for too many values, and for one that is not finite."""
-    if len(values) > PARAM_VALUES:
-        raise ValueError(f"population.{group} has {len(values)} parameters, at most {PARAM_VALUES} (PARAM_VALUES)")
-    require_finite(f"population.{group}", values)
-    params["value"][rows, : len(values)] = values
+    numbers = finite_numbers(f"population.{group}", values, "PARAM_VALUES")
+    params["value"][rows, : len(numbers)] = numbers
 
 
-def require_finite(name: str, values: Sequence[float]) -> None:
-    """Raise ValueError, naming the first parameter that is not finite."""
-    for index, value in enumerate(values):
-        if not math.isfinite(value):
-            raise ValueError(f"parameter {index} of {name} is {value}; it must be finite")
+def finite_numbers(owner: str, values: object, capacity: str) -> NDArray[np.float64]:
+    """Return parameters as numbers; raise ConfigError unless they are finite and as many as `capacity` at most."""
+    most = CAPACITIES[capacity]
+    try:
+        numbers = np.asarray(values, np.float64)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"parameters of {owner} are {values!r:.80}; they must be numbers") from error
+    require(numbers.ndim == 1, f"parameters of {owner}", values, "a sequence of numbers")
+    if numbers.size > most:
+        raise ConfigError(f"{owner} has {numbers.size} parameters, at most {most} ({capacity})")
+    for index in np.flatnonzero(~np.isfinite(numbers)):
+        raise ConfigError(f"parameter {index} of {owner} is {numbers[index]}; it must be finite")
+    return numbers
 
 
 def separate_rows(

@@ -19,12 +19,12 @@ from marl_market.env.step.parameters import write_parameters
 
 def observation_parts(environment: EnvironmentSpec) -> NDArray[np.void]:
     """Return the PART rows of an environment's observation, those that differ from seat to seat first."""
-    rows, offset = [], 0
+    rows, offset, debug = [], 0, environment.debug
     for scheme in environment.observation.values():
         if isinstance(scheme, PrivilegedScheme):
-            rows.append((scheme.privileged_encoder.address, offset, scheme.size, False, True))
+            rows.append((scheme.privileged_encoder.address_in(debug), offset, scheme.size, False, True))
         else:
-            rows.append((scheme.encoder.address, offset, scheme.size, scheme.shared, False))
+            rows.append((scheme.encoder.address_in(debug), offset, scheme.size, scheme.shared, False))
         offset += scheme.size
     parts = np.array(rows, PART)
     return parts[np.argsort(parts["shared"], kind="stable")]
@@ -91,16 +91,16 @@ def _write_agents(
 
     An agent that observes decides in the first instrument; in others its seats play what it has decided there.
     """
-    trader, traits = member.agent.trader, member.agent.traits
+    trader, traits, debug = member.agent.trader, member.agent.traits, environment.debug
     single, action, timing = environment.single_action_of(group), environment.action_of(group.name), environment.timing
     seats = environment.seats_of(group.name)
     where = np.ix_(member.markets, np.arange(seats.start, seats.stop))
     fields: dict[str, Any] = {
-        "trader": 0 if trader is None or (traits.observes and k > 0) else trader.address,
-        "decoder": single.decoder.address,
+        "trader": 0 if trader is None or (traits.observes and k > 0) else trader.address_in(debug),
+        "decoder": single.decoder.address_in(debug),
         "action_offset": k * single.size,
-        "timing": timing.timing_function.address if traits.observes and timing.timing_function else 0,
-        "mask_function": 0 if action.mask is None else action.mask.address,
+        "timing": timing.timing_function.address_in(debug) if traits.observes and timing.timing_function else 0,
+        "mask_function": 0 if action.mask is None else action.mask.address_in(debug),
         "observes": traits.observes,
         "warms_up": traits.warms_up and trader is not None,  # there are no external actions before the open
         "observes_fundamental": "fundamental" in traits.privileges,

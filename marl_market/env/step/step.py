@@ -98,8 +98,9 @@ def external_row(seat, market_index, context):  # type: ignore[no-untyped-def]
 @inlined
 def take_action(seat, market_index, context):  # type: ignore[no-untyped-def]
     """Copy the row of the batch's action of an external seat into its record."""
-    action = floats_at(context.action + 4 * context.action_size * external_row(seat, market_index, context))
-    for j in range(context.action_size):
+    size = context.action_size
+    action = floats_at(context.action + 4 * size * external_row(seat, market_index, context), size)
+    for j in range(size):
         seat.agent.action[np.uint64(j)] = action[j]
 
 
@@ -192,11 +193,11 @@ def encode_observations(first, instrument_index, market_index, context):  # type
         target = observation_address(first, i, market_index, context) + 4 * instrument_index * size
         count = parts.size
         if encoded != 0 and not late:  # all of it at once, and then its own over it: short copies cost more
-            copy_floats(floats_at(target), floats_at(encoded), size)
+            copy_floats(floats_at(target, size), floats_at(encoded, size), size)
             count = context.own_parts
         for k in range(count):
             part = parts[np.uint64(k)]
-            values = floats_at(target + 4 * part.offset)
+            values = floats_at(target + 4 * part.offset, part.size)
             if part.privileged == 1:
                 seats = market.seat[: market.seat_count]
                 call_privileged_encoder(part.address, public, seats, i, values, part.size)

@@ -10,6 +10,7 @@ import jinja2
 
 from marl_market.evaluation import metrics, outcomes
 from marl_market.market.tape import Tape
+from marl_market.market.whole_file import replace_file
 from marl_market.reporting.report import figures, tables, text
 from marl_market.reporting.run_folder import (
     CONFIG_FILE,
@@ -21,7 +22,6 @@ from marl_market.reporting.run_folder import (
     RunFolder,
     RunFolderError,
     load_run,
-    replace_file,
 )
 
 WIDE, NARROW = 1040, 440

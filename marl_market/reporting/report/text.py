@@ -48,6 +48,8 @@ def interval(low: float, high: float, decimals: int) -> str:
 
 def duration(seconds: float) -> str:
     """Return a length of time in its two largest units."""
+    if not math.isfinite(seconds):
+        return number(seconds)
     whole = round(seconds)
     if whole < 60:
         return f"{number(seconds, 1)}{SPACE}s"

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from collections.abc import Mapping
 from numbers import Real
 from pathlib import Path
 
 from marl_market.evaluation.results import Evaluation
-from marl_market.reporting.run_folder import METRICS_FILE, TABLE_FILE, read_metrics, replace_file, write_evaluation
+from marl_market.market.whole_file import replace_file
+from marl_market.reporting.run_folder import METRICS_FILE, TABLE_FILE, read_metrics, write_evaluation
+from marl_market.reporting.sinks.sink import Sink
 
 
-class LocalSink:
+class LocalSink(Sink):
     """Append each row to `metrics.jsonl`, flushed at once, so that a killed run loses nothing it logged.
 
     A sink on a folder that already holds rows continues after them: a written step is never replaced, and half a line
@@ -38,9 +41,18 @@ class LocalSink:
             if name == "step" or not isinstance(value, Real):
                 raise ValueError(f"metric {name!r} is {value!r}; a metric is a number under a name other than 'step'")
             row[name] = float(value)
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
+        self._append(json.dumps(row) + "\n")
         self._written.add(step)
+
+    def _append(self, line: str) -> None:
+        """Add a line to the file, or, on a full disk, nothing of it."""
+        size = self._path.stat().st_size
+        try:
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(line)
+        except OSError:
+            os.truncate(self._path, size)
+            raise
 
     def finish(self, evaluation: Evaluation | None, report: Path | None) -> None:
         """Write `metrics.parquet` and, given an evaluation, `evaluation.json`; the report is already a file."""
@@ -49,3 +61,6 @@ class LocalSink:
         replace_file(self._folder / TABLE_FILE, table.getvalue())
         if evaluation is not None:
             write_evaluation(self._folder, evaluation)
+
+    def close(self, failed: bool) -> None:
+        """Leave the files as they are: each row is written when it is logged."""

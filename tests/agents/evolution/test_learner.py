@@ -103,7 +103,10 @@ def test_a_bad_field_raises(fields: dict[str, Any], message: str) -> None:
 def test_markets_that_are_no_whole_pairs_of_candidates_raise() -> None:
     agent = EvolutionStrategy((4,), sessions=3)
     described = environment([Group("evolving", agent)])
-    with pytest.raises(ValueError, match=r"8 markets for evolving, .* 3 sessions each; it must be a multiple of 6"):
+    with pytest.raises(
+        ValueError,
+        match=r"training\.markets is 8; it must be a multiple of 6: .* of evolving go in pairs and play 3 sessions",
+    ):
         agent.learner(described, "evolving", 1).on_episode_start(BatchMarket(described, MARKETS))
 
 

@@ -14,6 +14,7 @@ from marl_market.agents.rllib.algorithms.appo import APPO
 from marl_market.agents.rllib.algorithms.dqn import DQN
 from marl_market.agents.rllib.algorithms.ppo import PPO
 from marl_market.agents.rllib.algorithms.sac import SAC
+from marl_market.agents.rllib.batches.advantages import discounted_returns, values_of
 from marl_market.agents.sampling.sampler import Sampler
 from marl_market.agents.scripted.avellaneda_stoikov import AvellanedaStoikov
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
@@ -23,7 +24,7 @@ from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.population.group import Group
 from marl_market.env.population.traits import Traits
-from marl_market.training.pretraining import pretrain
+from marl_market.training.pretraining import pretrain, sample_demonstrations
 from tests.agents.answers import answer
 from tests.builders import environment, market_spec
 
@@ -44,7 +45,9 @@ LEARNERS: dict[str, tuple[Any, Any]] = {
 def described(agent: Any, action: Any) -> EnvironmentSpec:
     # Without a spread of its own, a maker's quotes differ by its position and the clock.
     expert = AvellanedaStoikov(risk_aversion=0.5)
-    cloned = BehaviorCloning(agent, expert, sessions=3, epochs=12, minibatch_size=32, learning_rate=0.01)
+    cloned = BehaviorCloning(
+        agent, expert, sessions=3, gradient_steps=600, patience=600, minibatch_size=32, learning_rate=0.01
+    )
     groups = [Group("noise", ZeroIntelligence(), 4), Group("focal", cloned, 2, action=action)]
     return environment(groups, spec=market_spec(session_steps=20))
 
@@ -105,10 +108,27 @@ def test_a_bad_field_raises() -> None:
         ({"agent": expert}, "one that learns"),
         ({"expert": PPO()}, "a scripted trader"),
         ({"sessions": 1}, "one is held out"),
-        ({"epochs": 0}, "above zero"),
+        ({"gradient_steps": 0}, "above zero"),
+        ({"patience": 0.5}, "a whole number above zero"),
+        ({"learning_rate": 1e6}, "above zero and up to 1"),
     ):
         with pytest.raises(ValueError, match=message):
             replace(BehaviorCloning(PPO(), expert), **wrong)
     evolved = BehaviorCloning(EvolutionStrategy(), expert)
     assert evolved.traits == Traits(observes=True, parameters_per="market")
     assert evolved.trader is EvolutionStrategy.trader
+
+
+@pytest.mark.parametrize("agent", [PPO, APPO])
+def test_the_critic_of_a_clone_is_fitted_with_the_discount_of_the_learner(agent: Any) -> None:
+    market = described(agent(hidden=(16,), discount=0.5), QUOTES)
+    cloning: Any = market.groups[1].agent
+    learner = cloning.learner(market, "focal", 3)
+    demonstrations, _ = sample_demonstrations(market, {"focal": cloning}, {"focal": learner}, MARKETS, 1, 3)
+    metrics = learner.pretrain(demonstrations["focal"], replace(cloning.config, gradient_steps=600, patience=600))
+    held_out = learner.normalization.rollout(demonstrations["focal"][-1])
+    value = values_of(learner.module, held_out.observation)[:-1][held_out.active]
+    returns = {discount: discounted_returns(held_out, discount)[held_out.active] for discount in (0.5, 0.99)}
+    error = {discount: float(np.mean((value - wanted) ** 2)) for discount, wanted in returns.items()}
+    assert metrics["clone_value_explained_variance"] == pytest.approx(1 - error[0.5] / returns[0.5].var(), abs=1e-4)
+    assert error[0.99] > 2 * error[0.5]

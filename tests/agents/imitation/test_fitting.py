@@ -1,17 +1,18 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from marl_market.agents.imitation.behavior_cloning import BCConfig
+from marl_market.agents.imitation.behavior_cloning import BCConfig, failure_of_clone
 from marl_market.agents.imitation.fitting import dataset_of, explained_variance, fit_policy
 from marl_market.agents.rollout import Rollout
 
 STEPS, ROWS, SEEN = 6, 50, 3
-FITTING = BCConfig(epochs=25, minibatch_size=32, learning_rate=0.03)
+FITTING = BCConfig(gradient_steps=400, patience=400, minibatch_size=32, learning_rate=0.03)
 
 
 def session(seed: int, choices: tuple[int, ...] = (), masks: bool = False) -> Rollout:
@@ -105,3 +106,31 @@ def test_a_guess_of_the_mean_explains_nothing() -> None:
     actual = torch.tensor([1.0, 2.0, 6.0])
     assert explained_variance(torch.full((3,), 3.0), actual) == pytest.approx(0.0)
     assert explained_variance(actual, actual) == 1.0
+
+
+def test_the_fit_is_counted_in_gradient_steps_whatever_the_size_of_the_run() -> None:
+    network = linear(2)
+    few = fit_policy(network, network.parameters(), (), [session(0), session(1)], FITTING, seed=1)
+    network = linear(2)
+    many = fit_policy(network, network.parameters(), (), [session(number) for number in range(9)], FITTING, seed=1)
+    assert few["clone_gradient_steps"] == many["clone_gradient_steps"] == FITTING.gradient_steps
+
+
+def test_the_fit_ends_where_the_held_out_loss_no_longer_falls_and_keeps_the_best_weights() -> None:
+    config = BCConfig(gradient_steps=5000, patience=100, minibatch_size=32, learning_rate=0.03)
+    noise = np.random.default_rng(0)
+    sessions = [session(number) for number in range(3)]
+    for each in sessions:
+        each.action[:] = noise.standard_normal(each.action.shape)
+    network = torch.nn.Sequential(torch.nn.Linear(SEEN, 64), torch.nn.Tanh(), torch.nn.Linear(64, 2))
+    metrics = fit_policy(network, network.parameters(), (), sessions, config, seed=1)
+    assert metrics["clone_gradient_steps"] < 5000
+    again = fit_policy(network, network.parameters(), (), sessions, replace(config, gradient_steps=50), seed=2)
+    assert again["clone_loss"] >= 0.9
+
+
+def test_a_clone_that_is_no_better_than_the_most_frequent_action_is_said() -> None:
+    assert "35.0% of the held-out" in str(failure_of_clone({"clone_accuracy": 0.35, "clone_base_rate": 0.36}))
+    assert failure_of_clone({"clone_accuracy": 0.9, "clone_base_rate": 0.36}) is None
+    assert "explains -2.0%" in str(failure_of_clone({"clone_explained_variance": -0.02}))
+    assert failure_of_clone({"clone_explained_variance": 0.5}) is None

@@ -141,3 +141,66 @@ def test_offline_nothing_leaves_the_machine(tmp_path: Path) -> None:
     assert list(tmp_path.glob("wandb/offline-run-*/*.wandb"))
     assert "connect(" in trace.read_text()
     assert "AF_INET" not in trace.read_text()
+
+
+def exit_code(folder: Path) -> int:
+    (code,) = (each.exit.exit_code for each in records(folder) if each.WhichOneof("record_type") == "exit")
+    return int(code)
+
+
+def test_two_runs_of_one_process_keep_to_themselves_and_one_that_fails_says_so(tmp_path: Path) -> None:
+    bad = WandbSink(tmp_path / "bad", "offline", "study")
+    bad.log({"env_steps": 1.0}, 1)
+    with WandbSink(tmp_path / "good", "offline", "study") as good:
+        good.log({"env_steps": 2.0}, 1)
+    with pytest.raises(RuntimeError), bad:
+        raise RuntimeError
+    assert [entry["env_steps"] for entry in history(tmp_path / "bad")] == [1]
+    assert [entry["env_steps"] for entry in history(tmp_path / "good")] == [2]
+    assert (exit_code(tmp_path / "bad"), exit_code(tmp_path / "good")) == (1, 0)
+
+
+def test_a_resumed_run_loses_no_row(tmp_path: Path, evaluation: Evaluation) -> None:
+    report = tmp_path / "report.html"
+    report.write_text("<!doctype html>")
+    steps: list[int] = []
+    last: list[int] = []
+    for number, wanted in enumerate(((1, 2, 3), (4, 5), ())):
+        with WandbSink(tmp_path, "offline", "study") as sink:
+            for step in wanted:
+                sink.log({"env_steps": float(step)}, step)
+            sink.finish(evaluation, report)
+        (folder,) = tmp_path.glob("wandb/offline-run-*")
+        folder.rename(tmp_path / f"session-{number}")
+        (tmp_path / f"session-{number}" / "wandb").mkdir()
+        moved = tmp_path / f"session-{number}" / "wandb" / "offline-run-moved"
+        moved.mkdir()
+        for path in (tmp_path / f"session-{number}").glob("*.wandb"):
+            path.rename(moved / path.name)
+        rows = history(tmp_path / f"session-{number}")
+        steps += [row["_step"] for row in rows]
+        last += [row["_step"] for row in rows if "report" in row]
+    # Tables and report stand in the last row of their session: none takes the step of an iteration to come.
+    assert steps == [1, 2, 3, 4, 5]
+    assert last == [3, 5]
+
+
+def test_name_notes_and_one_tag_are_kept_and_the_evaluation_is_in_the_summary(
+    tmp_path: Path, evaluation: Evaluation
+) -> None:
+    sink = WandbSink(
+        tmp_path, "offline", "study", name="quickstart seed=1", notes="why", tags="abc", entity="lab",
+        config={"choice/market": "pair"},
+    )  # fmt: skip
+    sink.log({"env_steps": 1.0}, 1)
+    sink.finish(evaluation, None)
+    (run,) = (each.run for each in records(tmp_path) if each.WhichOneof("record_type") == "run")
+    assert (run.display_name, run.notes, list(run.tags), run.entity) == ("quickstart seed=1", "why", ["abc"], "lab")
+    summary: dict[str, Any] = {}
+    for each in records(tmp_path):
+        if each.WhichOneof("record_type") == "summary":
+            summary.update(items(each.summary.update))
+    for comparison in evaluation.comparisons:
+        assert summary[f"evaluation/{comparison.group}/trained_mean"] == comparison.trained_mean
+    (folder,) = tmp_path.glob("wandb/offline-run-*")
+    assert sink.describe() == f"W&B: wandb sync {folder}"

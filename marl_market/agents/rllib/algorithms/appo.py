@@ -32,7 +32,7 @@ class APPO(OnPolicyAlgorithm):
     Gradients of an LSTM flow back in time through a whole session.
 
     Attributes:
-        value_coefficient: weight of the critic's loss; matters through the joint gradient clip only.
+        value_coefficient: weight of the critic's loss; matters through the clip of its gradient only.
         epochs: passes over the rows of a session.
         minibatch_rows: whole sessions of one seat in one gradient step.
         target_every: decisions between copies of the policy into the target network.

@@ -11,7 +11,7 @@ from ray.rllib.core.rl_module.default_model_config import DefaultModelConfig
 from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 
 from marl_market.agents.rllib.algorithms.algorithm import GroupSpec
-from marl_market.agents.rllib.algorithms.fields import Count, Fraction, Positive
+from marl_market.agents.rllib.algorithms.fields import Count, Fraction, ScheduledRate, Switch
 from marl_market.agents.rllib.algorithms.off_policy import OffPolicyAlgorithm
 from marl_market.agents.rllib.learners.dqn import DQNLearner
 from marl_market.agents.rllib.networks.masked_module import MaskedDQNModule
@@ -23,7 +23,7 @@ class DQN(OffPolicyAlgorithm):
     """Learn the value of each choice of a discrete action, and take the best (Mnih et al. 2015, Nature 518).
 
     Attributes:
-        learning_rate: step of Adam.
+        learning_rate: step of Adam; may be a schedule.
         double: whether the learning network selects the next choice and the target network values it (van Hasselt et
             al. 2016, arXiv:1509.06461); else the target network does both.
         dueling: whether the value of a state and the advantages of its choices are learned apart (Wang et al. 2016,
@@ -40,6 +40,7 @@ class DQN(OffPolicyAlgorithm):
         "double": "double_q",
         "dueling": "dueling",
     }
+    scheduled = ("learning_rate",)
     learner_class = DQNLearner
     learner_fields = (*OffPolicyAlgorithm.learner_fields, "initial_epsilon", "final_epsilon", "epsilon_decisions")
     metrics: ClassVar = {
@@ -49,10 +50,10 @@ class DQN(OffPolicyAlgorithm):
         "gradient_norm": "gradients_default_optimizer_global_norm",
     }
 
-    learning_rate: Positive = 5e-4
+    learning_rate: ScheduledRate = 5e-4
     n_step: Count = 3
-    double: bool = True
-    dueling: bool = True
+    double: Switch = True
+    dueling: Switch = True
     initial_epsilon: Fraction = 1.0
     final_epsilon: Fraction = 0.05
     epsilon_decisions: Count = 100_000
@@ -67,7 +68,8 @@ class DQN(OffPolicyAlgorithm):
         if not isinstance(action.space, Discrete):
             raise ValueError(
                 f"population.{group} learns by DQN and its action is {type(action).__name__}, of space {action.space}; "
-                f"it must be Discrete: give the group another, e.g. /action@{group}.action: market_discrete"
+                f"it must be Discrete: give the group another, e.g. "
+                f"+action@population.{group}.action=market_discrete on the command line"
             )
         return super()._group_spec(environment, group)
 

@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from marl_market.agents.rllib.algorithms.algorithm import RLlibAlgorithm
-from marl_market.agents.rllib.algorithms.fields import Count, CountOrZero, Positive, Range
+from marl_market.agents.rllib.algorithms.fields import Count, CountOrZero, Positive, Range, Rate
+from marl_market.market.validation import require_field
 
 NoLSTM = Annotated[None, Range("None: only PPO and APPO can have one", lambda value: value is None)]
-Rate = Annotated[float, Range("above zero and up to 1", lambda value: 0 < value <= 1)]
 
 
 @dataclass(frozen=True)
 class OffPolicyAlgorithm(RLlibAlgorithm):
     """Learn from the transitions of past sessions; hidden layers are tanh units.
+
+    Raises ValueError where the replay buffer can hold neither an update's batch nor what the first update waits for.
 
     Attributes:
         lstm_size: None; transitions are sampled singly, without the session before them.
@@ -23,7 +25,8 @@ class OffPolicyAlgorithm(RLlibAlgorithm):
         capacity: transitions of the replay buffer.
         learning_starts: decisions before the first update.
         batch_size: transitions of one update.
-        decisions_per_update: decisions sampled for each update.
+        decisions_per_update: decisions sampled for each update; those left over at the close count for the next
+            session's.
         target_rate: step of an update of the target network towards the one that learns; 1 copies it.
         target_every: decisions between updates of the target network; 0: with every update.
         gradient_clip: largest norm of a gradient; None does not clip.
@@ -34,6 +37,7 @@ class OffPolicyAlgorithm(RLlibAlgorithm):
         "target_rate": "tau",
         "target_every": "target_network_update_freq",
         "gradient_clip": "grad_clip",
+        "n_step": "n_step",
     }
     learner_fields: ClassVar[Sequence[str]] = (
         "capacity",
@@ -52,3 +56,12 @@ class OffPolicyAlgorithm(RLlibAlgorithm):
     target_rate: Rate = 0.01
     target_every: CountOrZero = 0
     gradient_clip: Positive | None = 10.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        least = max(self.learning_starts, self.batch_size)
+        wanted = (
+            f"{least} or more: learning starts with {self.learning_starts} transitions in the replay buffer, and an "
+            f"update takes {self.batch_size}"
+        )
+        require_field(self, "capacity", self.capacity >= least, wanted)

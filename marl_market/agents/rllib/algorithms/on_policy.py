@@ -12,10 +12,18 @@ from ray.rllib.connectors.connector_v2 import ConnectorV2
 from ray.rllib.core import DEFAULT_MODULE_ID
 
 from marl_market.agents.rllib.algorithms.algorithm import GroupSpec, RLlibAlgorithm
-from marl_market.agents.rllib.algorithms.fields import Count, NotNegative, Positive
+from marl_market.agents.rllib.algorithms.fields import (
+    Count,
+    NotNegative,
+    Number,
+    Positive,
+    ScheduledNotNegative,
+    ScheduledRate,
+)
 from marl_market.agents.rllib.auxiliary.heads import add_heads
 from marl_market.agents.rllib.auxiliary.learner import AuxiliaryLearner
 from marl_market.agents.rllib.auxiliary.task import AuxiliaryTask, heads_of
+from marl_market.agents.rllib.internals import with_separate_clipping
 from marl_market.agents.rllib.learners.learner import RLlibLearner
 from marl_market.agents.rllib.learners.on_policy import OnPolicyLearner
 from marl_market.agents.rllib.networks.actor_critic import actor_critic_spec, initialize_policy_head
@@ -32,12 +40,12 @@ class OnPolicyAlgorithm(RLlibAlgorithm):
             beginning of each session (Hochreiter and Schmidhuber 1997, Neural Computation 9); None: feedforward.
         attention: over the events of the observation, in front of the hidden layers, in policy and critic each, such as
             {heads: 2, width: 32}; None: events are like all other numbers.
-        learning_rate: step of Adam.
-        clip: largest change of an action's probability ratio from 1 that an update is rewarded for.
-        value_coefficient: weight of the critic's loss; matters through the joint gradient clip only.
-        entropy_coefficient: weight of the policy's entropy.
+        learning_rate: step of Adam; may be a schedule.
+        clip: largest change of an action's probability ratio from 1 that an update is rewarded for; may be a schedule.
+        value_coefficient: weight of the critic's loss; matters through the clip of its gradient only.
+        entropy_coefficient: weight of the policy's entropy; may be a schedule.
         epochs: passes over the rollout of an update.
-        gradient_clip: largest norm of the joint gradient of policy and critic; None does not clip.
+        gradient_clip: largest norm of the gradient of the policy, and of that of the critic; None does not clip.
         initial_log_std: initial log standard deviation of a continuous action, in its own units.
         output_scale: scale of the initial last policy layer; small values make the policy alike in all states, which
             Andrychowicz et al. 2021 (arXiv:2006.05990, section 3.2) found to matter most among initializations.
@@ -55,6 +63,7 @@ class OnPolicyAlgorithm(RLlibAlgorithm):
         "entropy_coefficient": "entropy_coeff",
         "gradient_clip": "grad_clip",
     }
+    scheduled = ("learning_rate", "entropy_coefficient", "clip")
     module_class: ClassVar[type]
     learner_class: ClassVar[Callable[..., RLlibLearner]] = OnPolicyLearner
     metrics: ClassVar = {
@@ -65,18 +74,19 @@ class OnPolicyAlgorithm(RLlibAlgorithm):
         "entropy": "entropy",
         "mean_kl": "mean_kl_loss",
         "kl_coefficient": "curr_kl_coeff",
-        "gradient_norm": "gradients_default_optimizer_global_norm",
+        "gradient_norm": "policy_gradient_norm",
+        "critic_gradient_norm": "critic_gradient_norm",
     }
 
     lstm_size: Count | None = None
     attention: Attention | None = None
-    learning_rate: Positive = 1e-3
-    clip: Positive = 0.2
+    learning_rate: ScheduledRate = 1e-3
+    clip: ScheduledRate = 0.2
     value_coefficient: NotNegative = 1.0
-    entropy_coefficient: NotNegative = 0.0
+    entropy_coefficient: ScheduledNotNegative = 0.0
     epochs: Count = 4
     gradient_clip: Positive | None = 0.5
-    initial_log_std: float = -0.5
+    initial_log_std: Number = -0.5
     output_scale: NotNegative = 0.01
     auxiliary: Mapping[str, AuxiliaryTask] = field(default_factory=dict)
 
@@ -110,7 +120,7 @@ class OnPolicyAlgorithm(RLlibAlgorithm):
             learner_connector=lambda *_: self._connector(group),
             add_default_connectors_to_learner_pipeline=False,
         )
-        return add_heads(configuration, group.heads)
+        return add_heads(with_separate_clipping(configuration), group.heads)
 
     def _network(self, group: GroupSpec) -> dict[str, Any]:
         """Return the further arguments of `actor_critic_spec`."""

@@ -9,13 +9,24 @@ from typing import Annotated, Any, ClassVar
 from ray.rllib.algorithms.ppo import PPOConfig
 
 from marl_market.agents.rllib.algorithms.algorithm import GroupSpec
-from marl_market.agents.rllib.algorithms.fields import Count, Fraction, NotNegative, Positive, Range
+from marl_market.agents.rllib.algorithms.fields import (
+    Count,
+    Fraction,
+    NotNegative,
+    Positive,
+    Range,
+    ScheduledRate,
+    Switch,
+)
 from marl_market.agents.rllib.algorithms.on_policy import OnPolicyAlgorithm
 from marl_market.agents.rllib.batches.advantages import GAEConnector
 from marl_market.agents.rllib.batches.recurrent import RecurrentGAEConnector
 from marl_market.agents.rllib.networks.masked_module import MaskedPPOModule
-from marl_market.market.validation import require_field
+from marl_market.market.validation import is_number, require_field
 
+ClipOrNone = Annotated[
+    float, Range("a number above zero or infinity", lambda value: (is_number(value) and value > 0) or value == math.inf)
+]
 Activation = Annotated[str, Range("tanh or relu", lambda value: value in ("tanh", "relu"))]
 
 
@@ -27,10 +38,10 @@ class PPO(OnPolicyAlgorithm):
         activation: of the hidden layers; only tanh can be exported to a compiled policy.
         sequence_length: decisions through which gradients flow back in time, for an LSTM; the hidden state before the
             first of them is given.
-        learning_rate: step of Adam.
+        learning_rate: step of Adam; may be a schedule.
         gae_lambda: lambda of the generalized advantages: 0 trusts the critic, 1 the rewards.
-        value_clip: squared error of the critic beyond which a sample has no gradient. RLlib's 10 stops the critic where
-            returns are large; infinity never does.
+        value_clip: squared error of the critic beyond which a sample has no gradient, in normalized rewards where
+            returns are normalized. RLlib's 10 stops the critic where returns are large; infinity never does.
         kl_coefficient: initial weight of the penalty on the divergence from the policy that acted; RLlib raises it by
             half or halves it, towards `kl_target`. Zero switches it off, and with it the metric `mean_kl`.
         kl_target: divergence of one update that the penalty aims for.
@@ -46,18 +57,19 @@ class PPO(OnPolicyAlgorithm):
         "value_clip": "vf_clip_param",
         "kl_coefficient": "kl_coeff",
         "kl_target": "kl_target",
+        "gae_lambda": "lambda_",
     }
     module_class = MaskedPPOModule
 
     activation: Activation = "tanh"
-    sequence_length: int = 20
-    learning_rate: Positive = 1e-3
+    sequence_length: Count = 20
+    learning_rate: ScheduledRate = 1e-3
     gae_lambda: Fraction = 0.95
-    value_clip: Positive = math.inf
+    value_clip: ClipOrNone = math.inf
     kl_coefficient: NotNegative = 0.2
     kl_target: Positive = 0.01
     minibatch_size: Count = 1024
-    state_dependent_std: bool = False
+    state_dependent_std: Switch = False
     log_std_limit: Positive = 5.0
 
     def __post_init__(self) -> None:

@@ -11,13 +11,13 @@ from ray.rllib.algorithms.sac import SACConfig
 from ray.rllib.core.rl_module.default_model_config import DefaultModelConfig
 
 from marl_market.agents.rllib.algorithms.algorithm import GroupSpec
-from marl_market.agents.rllib.algorithms.fields import Count, Fraction, Positive, Range
+from marl_market.agents.rllib.algorithms.fields import Count, Fraction, Positive, ScheduledRate, number_where
 from marl_market.agents.rllib.algorithms.off_policy import OffPolicyAlgorithm
 from marl_market.agents.rllib.learners.sac import SACLearner
 from marl_market.env.environment import EnvironmentSpec
 
-Entropy = Annotated[float, Range("below ln 2", lambda value: value < math.log(2))]
-Average = Annotated[float, Range("zero or more and below 1", lambda value: 0 <= value < 1)]
+Entropy = Annotated[float, number_where("a number below ln 2", lambda value: value < math.log(2))]
+Average = Annotated[float, number_where("a number of zero or more and below 1", lambda value: 0 <= value < 1)]
 
 
 @dataclass(frozen=True)
@@ -28,10 +28,10 @@ class SAC(OffPolicyAlgorithm):
     temperature is learned so that the entropy comes to `target_entropy`.
 
     Attributes:
-        policy_learning_rate: step of the policy's Adam.
-        value_learning_rate: step of the values' Adam.
-        temperature_learning_rate: step of the temperature's Adam.
-        initial_temperature: initial reward of a unit of entropy.
+        policy_learning_rate: step of the policy's Adam; may be a schedule.
+        value_learning_rate: step of the values' Adam; may be a schedule.
+        temperature_learning_rate: step of the temperature's Adam; may be a schedule.
+        initial_temperature: initial reward of a unit of entropy, a normalized reward where returns are normalized.
         target_entropy: entropy of each dimension of an action that the temperature aims for, below that of an even
             distribution, ln 2; the smaller, the less it explores.
         policy_ema: weight of the past in the exponential average over sessions that is evaluated, played against and
@@ -47,6 +47,7 @@ class SAC(OffPolicyAlgorithm):
         "temperature_learning_rate": "alpha_lr",
         "initial_temperature": "initial_alpha",
     }
+    scheduled = ("policy_learning_rate", "value_learning_rate", "temperature_learning_rate")
     learner_class = SACLearner
     learner_fields = (*OffPolicyAlgorithm.learner_fields, "policy_ema")
     metrics: ClassVar = {
@@ -61,9 +62,9 @@ class SAC(OffPolicyAlgorithm):
 
     discount: Fraction = 0.9
     batch_size: Count = 512
-    policy_learning_rate: Positive = 3e-4
-    value_learning_rate: Positive = 5e-4
-    temperature_learning_rate: Positive = 1e-3
+    policy_learning_rate: ScheduledRate = 3e-4
+    value_learning_rate: ScheduledRate = 5e-4
+    temperature_learning_rate: ScheduledRate = 1e-3
     initial_temperature: Positive = 0.005
     target_entropy: Entropy = 0.25
     policy_ema: Average = 0.9
@@ -74,7 +75,7 @@ class SAC(OffPolicyAlgorithm):
             raise ValueError(
                 f"population.{group} learns by {type(self).__name__} and its action is {type(action).__name__}, of "
                 f"space {action.space}; it must be continuous: give the group another, e.g. "
-                f"/action@{group}.action: quotes"
+                f"+action@population.{group}.action=quotes on the command line"
             )
         return super()._group_spec(environment, group)
 

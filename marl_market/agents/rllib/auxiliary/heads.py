@@ -40,7 +40,7 @@ def add_heads(configuration: Any, heads: Mapping[str, Head]) -> Any:
             catalog_class=specification.catalog_class,
             model_config={**settings, HEADS: heads},
         )
-    ).training(learner_class=type(f"Auxiliary{learner.__name__}", (AuxiliaryLosses, learner), {}))
+    ).learners(learner_class=type(f"Auxiliary{learner.__name__}", (AuxiliaryLosses, learner), {}))
 
 
 def column_of(name: str) -> str:

@@ -63,6 +63,22 @@ def generalized_advantages(
     return advantage
 
 
+def discounted_returns(rollout: Rollout, discount: float, closing_value: Floats | None = None) -> Floats:
+    """Return the discounted sum of rewards from each decision on, (T, R).
+
+    Where the close truncates, `closing_value` (R,) is the value of each row's observation at the close; None: zero.
+    """
+    value = np.zeros((len(rollout.reward) + 1, rollout.reward.shape[1]), np.float32)
+    if closing_value is not None:
+        value[-1] = closing_value
+    zeros = np.zeros_like(rollout.reward)
+    # With values of zero, an advantage of lambda 1 is the return.
+    truncated = rollout.done & ~rollout.terminal
+    return generalized_advantages(
+        zeros, value[1:], rollout.reward, rollout.active, rollout.terminal, truncated, discount, gae_lambda=1.0
+    )
+
+
 class GAEConnector(ConnectorV2):
     """Turn rollouts into the train batch of the learner's one module: {module: {column: tensor (decisions, ...)}}.
 
@@ -98,7 +114,7 @@ class GAEConnector(ConnectorV2):
 
     def _entries(self, module: Any, rollout: Rollout) -> dict[str, NDArray[Any]]:
         """Return the columns of the decisions of a rollout, (decisions, ...) each."""
-        columns = self._columns(module, rollout, _values(module, rollout.observation))
+        columns = self._columns(module, rollout, values_of(module, rollout.observation))
         return {column: values[rollout.active] for column, values in columns.items()}
 
     def _columns(self, module: Any, rollout: Rollout, value: Floats) -> dict[str, NDArray[Any]]:
@@ -108,8 +124,8 @@ class GAEConnector(ConnectorV2):
             value[1:],
             rollout.reward,
             rollout.active,
-            rollout.done,
-            np.zeros_like(rollout.done),
+            rollout.terminal,
+            rollout.done & ~rollout.terminal,
             self.discount,
             self.gae_lambda,
         )
@@ -126,7 +142,7 @@ class GAEConnector(ConnectorV2):
         return columns
 
 
-def _values(module: Any, observation: Floats) -> Floats:
+def values_of(module: Any, observation: Floats) -> Floats:
     """Return the critic's value of each observation (..., D), shape (...)."""
     flat = to_device_of(module, torch.from_numpy(observation.reshape(-1, observation.shape[-1])))
     with torch.no_grad():

@@ -17,7 +17,7 @@ from ray.rllib.core.columns import Columns
 from ray.rllib.core.models.base import ACTOR, CRITIC, ENCODER_OUT
 from ray.rllib.core.rl_module.multi_rl_module import MultiRLModule
 
-from marl_market.agents.rllib.batches.advantages import GAEConnector
+from marl_market.agents.rllib.batches.advantages import GAEConnector, values_of
 from marl_market.agents.rllib.internals import critic_of, padded_key
 from marl_market.agents.rllib.networks.device import to_device_of
 from marl_market.agents.rllib.networks.recurrent_state import flatten_state, state_size_of, unflatten_state
@@ -102,6 +102,23 @@ def recurrent_values(module: Any, observation: Floats, chunks: SequenceChunks, r
     return value, initial_states
 
 
+def closing_values(module: Any, rollout: Rollout) -> Floats:
+    """Return the critic's value (R,) of the observation at the close, of a recurrent module behind all decisions."""
+    if not module.is_stateful():
+        return values_of(module, rollout.observation[-1])
+    steps, rows = rollout.reward.shape
+    seen = np.concatenate([rollout.active, np.ones((1, rows), np.bool_)])
+    count = seen.sum(axis=0)
+    sequences = SequenceChunks(
+        step=np.argsort(~seen, axis=0, kind="stable").T,
+        row=np.arange(rows),
+        number=np.zeros(rows, np.int64),
+        valid=np.arange(steps + 1) < count[:, None],
+    )
+    value, _ = recurrent_values(module, sequences.take(rollout.observation), sequences, rows)
+    return value[np.arange(rows), count - 1]
+
+
 class RecurrentGAEConnector(GAEConnector):
     """Turn rollouts into a train batch of chunks (chunks, length, ...) and their initial states.
 
@@ -129,8 +146,10 @@ class RecurrentGAEConnector(GAEConnector):
         chunks = chunks_of(rollout, self.length)
         steps, rows = rollout.reward.shape
         entries, critic_state = recurrent_values(module, chunks.take(rollout.observation), chunks, rows)
-        # Only the values of decisions are used: each row terminates after its last one.
+        # Only the values of decisions are used and, where the close truncates, those of the last observation.
         value = chunks.put(entries, steps + 1, rows)
+        if not rollout.close_terminates:
+            value[-1] = closing_values(module, rollout)
         columns = {column: chunks.take(values) for column, values in self._columns(module, rollout, value).items()}
         return {
             **columns,

@@ -45,7 +45,7 @@ class ReplayBuffer:
         return {name: values[rows] for name, values in self._columns.items()}
 
     def get_state(self) -> dict[str, Any]:
-        """Return all transitions, as a picklable copy."""
+        """Return all transitions, as a copy."""
         return {
             "written": self._written,
             "columns": {name: values[: len(self)].copy() for name, values in self._columns.items()},
@@ -64,7 +64,8 @@ def transitions(rollout: Rollout, action: NDArray[Any], decisions: int, discount
     """Return the transitions of a session, from each decision to the one `decisions` later, in columns of N.
 
     The reward is the discounted sum over the steps between, `n_step` their number. Where the row leaves or the session
-    closes before, the transition terminates (Sutton 1988; Hessel et al. 2018, arXiv:1710.02298, section 3).
+    closes before, the transition ends there, and terminates unless the close truncates (Sutton 1988; Hessel et al.
+    2018, arXiv:1710.02298, section 3).
 
     Args:
         rollout: of a whole session.
@@ -81,7 +82,7 @@ def transitions(rollout: Rollout, action: NDArray[Any], decisions: int, discount
         Columns.NEXT_OBS: rollout.observation[ahead, rows],
         Columns.ACTIONS: action,
         Columns.REWARDS: discounted_rewards(reward, np.where(active, elapsed, 0), discount),
-        Columns.TERMINATEDS: ends(done, ahead),
+        Columns.TERMINATEDS: ends(rollout.terminal, ahead),
         "n_step": elapsed.astype(np.float32),
         "weights": np.ones(reward.shape, np.float32),
     }

@@ -14,6 +14,7 @@ from ray.rllib.core.models.base import ACTOR, CRITIC
 from ray.rllib.core.rl_module.multi_rl_module import MultiRLModule
 
 from marl_market.agents.rllib.batches.decisions import discounted_rewards, ends, following_decision
+from marl_market.agents.rllib.batches.recurrent import closing_values
 from marl_market.agents.rllib.internals import padded_key
 from marl_market.agents.rllib.networks.action_distribution import as_tensors
 from marl_market.agents.rllib.networks.device import to_device_of
@@ -28,7 +29,8 @@ class VTraceSequences(ConnectorV2):
     Every row is one sequence of `steps` entries as V-trace reads them: its decisions in time order, and behind them
     entries that the loss leaves out, one for each step without a decision. Rows without any decision are left out
     altogether; the order of the others is shuffled from NumPy's global stream. RLlib's V-trace has no value after the
-    last decision: each row terminates there.
+    last decision: each row terminates there. Where the close truncates, the critic's value of the observation at the
+    close, as it is before the update, is therefore part of the last reward.
 
     Where a row decides again only after k steps, the rewards of all of them belong to the decision and the next value
     is discounted by discount ** k. V-trace discounts by one step and by 1 - terminated: the rest is in the latter.
@@ -47,10 +49,10 @@ class VTraceSequences(ConnectorV2):
     ) -> dict[str, dict[str, Any]]:
         """Return the train batch of `episodes`; raises ValueError for rollouts of other than `steps` steps."""
         (name,) = rl_module.keys()
-        parts = [self._columns(rollout) for rollout in episodes]
+        module = rl_module[name]
+        parts = [self._columns(module, rollout) for rollout in episodes]
         order = np.random.permutation(sum(map(entries_of, episodes)) // self.steps)  # noqa: NPY002
         batch = {column: np.concatenate([part[column] for part in parts])[order] for column in parts[0]}
-        module = rl_module[name]
         if not module.is_stateful():
             batch = {column: values.reshape(-1, *values.shape[2:]) for column, values in batch.items()}
         action = as_tensors(batch.pop(Columns.ACTIONS), module.action_space)
@@ -63,7 +65,7 @@ class VTraceSequences(ConnectorV2):
             given |= {Columns.SEQ_LENS: lengths, Columns.STATE_IN: {ACTOR: initial, CRITIC: initial}}
         return {name: given}
 
-    def _columns(self, rollout: Rollout) -> dict[str, NDArray[Any]]:
+    def _columns(self, module: Any, rollout: Rollout) -> dict[str, NDArray[Any]]:
         """Return the columns of a rollout, (R, T, ...) each."""
         steps = len(rollout.reward)
         if steps != self.steps:
@@ -72,10 +74,14 @@ class VTraceSequences(ConnectorV2):
         following = following_decision(active, rollout.done)
         elapsed = np.where(active, following - np.arange(steps)[:, None], 1)
         discount = (self.discount ** (elapsed - 1.0)).astype(np.float32)
+        reward = discounted_rewards(rollout.reward, elapsed, self.discount)
+        if not rollout.close_terminates:
+            truncated = active & ends(rollout.done & ~rollout.terminal, following)
+            reward += truncated * np.float32(self.discount) * discount * closing_values(module, rollout)
         columns: dict[str, NDArray[Any]] = {
             Columns.OBS: rollout.observation[:-1],
             Columns.ACTIONS: rollout.action,
-            Columns.REWARDS: discounted_rewards(rollout.reward, elapsed, self.discount),
+            Columns.REWARDS: reward,
             Columns.TERMINATEDS: np.where(ends(rollout.done, following), np.float32(1), 1 - discount),
             Columns.LOSS_MASK: active,
         }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,9 +13,9 @@ from ray.rllib.core.models.base import ENCODER_OUT
 
 from marl_market.agents.imitation.behavior_cloning import BCConfig
 from marl_market.agents.imitation.fitting import dataset_of, explained_variance, fit, fit_policy, masked
-from marl_market.agents.rllib.batches.advantages import generalized_advantages
+from marl_market.agents.rllib.batches.advantages import discounted_returns, values_of
 from marl_market.agents.rllib.internals import actor_of, advantage_network_of, critic_of, soft_actor_of
-from marl_market.agents.rollout import Rollout
+from marl_market.agents.rollout import Floats, Rollout
 
 MARGIN = 0.05
 """Margin by which the value of the expert's choice should exceed those of all others: some steps' reward."""
@@ -26,7 +26,8 @@ def clone_actor_critic(
 ) -> dict[str, float]:
     """Fit a policy to the expert's actions, and its critic to their returns: the discounted rewards up to the close.
 
-    Without the critic the first advantages would be noise, and undo the clone.
+    Without the critic the first advantages would be noise, and undo the clone. Where the close truncates, the critic is
+    fitted twice, the second time with its own values of the observations at the close.
     """
     encoder, head = actor_of(module)
 
@@ -39,14 +40,31 @@ def clone_actor_critic(
         return ((value - batch["returns"]) ** 2).mean()
 
     metrics = fit_policy(forward, [*encoder.parameters(), *head.parameters()], choices, rollouts, config, seed)
-    dataset, held_out = (
-        {**dataset_of(part, choices), "returns": _returns(part, discount)} for part in (rollouts[:-1], rollouts[-1:])
-    )
     critic = [parameter for network in critic_of(module) for parameter in network.parameters()]
-    fit(value_error, critic, dataset, config, seed)
+    for closing_value in (_no_value, values_of)[: 1 if rollouts[0].close_terminates else 2]:
+        dataset, held_out = (
+            {**dataset_of(part, choices), "returns": _returns(module, part, discount, closing_value)}
+            for part in (rollouts[:-1], rollouts[-1:])
+        )
+        fit(value_error, critic, dataset, held_out, config, seed)
     with torch.no_grad():
         value = module.compute_values({Columns.OBS: held_out["observation"]})
     return {**metrics, "clone_value_explained_variance": explained_variance(value, held_out["returns"])}
+
+
+def _no_value(module: Any, observation: Floats) -> None:
+    """Return no value of what follows the close."""
+
+
+def _returns(
+    module: Any, rollouts: Sequence[Rollout], discount: float, closing_value: Callable[[Any, Floats], Floats | None]
+) -> torch.Tensor:
+    """Return the discounted sum of rewards from each decision of `dataset_of` on, and the value at the close."""
+    parts = []
+    for rollout in rollouts:
+        returns = discounted_returns(rollout, discount, closing_value(module, rollout.observation[-1]))
+        parts.append(returns[rollout.active])
+    return torch.from_numpy(np.concatenate(parts))
 
 
 def clone_values(module: Any, rollouts: Sequence[Rollout], config: BCConfig, seed: int) -> dict[str, float]:
@@ -81,23 +99,3 @@ def clone_squashed(module: Any, rollouts: Sequence[Rollout], config: BCConfig, s
         return torch.tanh(inputs[:, : module.action_space.shape[0]])
 
     return fit_policy(forward, [*encoder.parameters(), *head.parameters()], (), rollouts, config, seed)
-
-
-def _returns(rollouts: Sequence[Rollout], discount: float) -> torch.Tensor:
-    """Return the discounted sum of rewards from each decision of `dataset_of` on."""
-    parts = []
-    for rollout in rollouts:
-        zeros = np.zeros_like(rollout.reward)
-        # With values of zero, an advantage of lambda 1 is the return.
-        returns = generalized_advantages(
-            value=zeros,
-            next_value=zeros,
-            reward=rollout.reward,
-            active=rollout.active,
-            terminated=rollout.done,
-            truncated=np.zeros_like(rollout.done),
-            discount=discount,
-            gae_lambda=1.0,
-        )
-        parts.append(returns[rollout.active])
-    return torch.from_numpy(np.concatenate(parts))

@@ -45,12 +45,14 @@ class DQNLearner(OffPolicyLearner):
     @property
     def greedy(self) -> PolicyNetwork:
         """Return the network that scores choices, of dueling networks the one of advantages."""
-        return PolicyNetwork(*advantage_network_of(self.module), action_components(self.module.action_space))
+        components, scale = action_components(self.module.action_space), self.normalization.observations
+        return PolicyNetwork(*advantage_network_of(self.module), components, scale=scale)
 
     def act(self, observation: Floats, state: Floats, noise: Floats | None, mask: Masks | None = None) -> Decision:
         """Return choices (R, 1), the best but where `noise` explores."""
+        observed = torch.from_numpy(self.normalization.observation(observation))
         with torch.no_grad():
-            values = self.module.compute_q_values({Columns.OBS: torch.from_numpy(observation)})[QF_PREDS].numpy()
+            values = self.module.compute_q_values({Columns.OBS: observed})[QF_PREDS].numpy()
         return Decision(epsilon_greedy(mask_scores(values, mask), noise, mask, self.epsilon), state, {})
 
     def _learn(self, rollout: Rollout) -> dict[str, float]:

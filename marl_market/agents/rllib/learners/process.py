@@ -21,7 +21,6 @@ def prepare_process(torch_threads: int = 1) -> None:
     for name in ("ray", "ray.rllib", "ray.tune"):
         logging.getLogger(name).setLevel(logging.ERROR)
     silence_deprecations()
-    os.environ.setdefault("RAY_AUTH_MODE", "disabled")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     # Numba starts its threads at its first parallel call, which sets the number for all of OpenMP: once, so before.
     numba.get_num_threads()

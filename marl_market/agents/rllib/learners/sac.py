@@ -26,7 +26,8 @@ class SACLearner(OffPolicyLearner):
         """Take over a built RLlib learner; `policy_ema` is the weight of the past in the average."""
         super().__init__(*learner, **settings)
         components = action_components(self.module.action_space)
-        self._actor = PolicyNetwork(*soft_actor_of(self.module), components, tanh_squashed=True)
+        scale = self.normalization.observations
+        self._actor = PolicyNetwork(*soft_actor_of(self.module), components, tanh_squashed=True, scale=scale)
         self._average = AveragedModel(self._exploring, multi_avg_fn=get_ema_multi_avg_fn(policy_ema))
 
     @property
@@ -65,4 +66,12 @@ class SACLearner(OffPolicyLearner):
     def set_state(self, state: dict[str, Any]) -> None:
         """Continue from a state of `get_state`."""
         super().set_state(state)
+        self._set_average(state)
+
+    def load_weights(self, state: dict[str, Any]) -> None:
+        """Begin from the networks and the average of a state of `get_state`."""
+        super().load_weights(state)
+        self._set_average(state)
+
+    def _set_average(self, state: dict[str, Any]) -> None:
         self._average.load_state_dict({name: torch.tensor(value) for name, value in state["average"].items()})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -17,8 +18,9 @@ from ray.rllib.env.env_runner import EnvRunner
 from ray.rllib.env.multi_agent_episode import MultiAgentEpisode
 from ray.rllib.utils import force_list
 from ray.rllib.utils import metrics as names
+from ray.rllib.utils.replay_buffers import MultiAgentEpisodeReplayBuffer
 
-from marl_market.agents.rllib.internals import WeightsOfRunner, has_env_connectors
+from marl_market.agents.rllib.internals import WeightsOfRunner, has_env_connectors, has_learner_connector
 from marl_market.agents.rllib.learners.learner import observation_space
 from marl_market.agents.rllib.native.episodes import add_seat
 from marl_market.agents.rllib.native.rl_module_policy import RLModulePolicy
@@ -27,6 +29,8 @@ from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.interface.spaces import ActionSpace
 from marl_market.market.seeding import fresh_seed
+
+_logger = logging.getLogger(__name__)
 
 SETTINGS = {"environment", "markets", "threads"}
 NAMES = {
@@ -67,6 +71,10 @@ class MarketEnvRunner(WeightsOfRunner, EnvRunner):
 
     A call to `sample` plays whole sessions, at least the number of steps or episodes of its arguments, and returns one
     MultiAgentEpisode per market. There are no connectors between environment and module; those of learners run.
+
+    Where a decision timing lets agents sleep, the rewards of slept steps are discounted by their distance from the
+    decision, and `config.learners(learner_connector=discount_by_elapsed_time)`, of
+    `marl_market.agents.rllib.native.elapsed_time`, lets RLlib discount the next value by the elapsed steps likewise.
     """
 
     def __init__(self, config: Any, **kwargs: Any) -> None:
@@ -74,6 +82,7 @@ class MarketEnvRunner(WeightsOfRunner, EnvRunner):
         super().__init__(config=config, **kwargs)
         self._environment, self._markets, self._threads = _settings(self.config)
         self._groups = external_groups(self._environment)
+        self._sleeps = self._environment.timing.choices > 0
         self._session_steps = self._markets * self._environment.spec.session_steps
         self._sampling_seed = fresh_seed() if self._seed is None else self._seed
         self._callbacks = [callback() for callback in force_list(self.config.callbacks_class)]
@@ -154,18 +163,24 @@ class MarketEnvRunner(WeightsOfRunner, EnvRunner):
             if isinstance(actor.module, torch.nn.Module):
                 actor.module.eval()
         session = self._sampler.sample(self._sessions)
+        returns: dict[tuple[int, str], float] = {}
         self._sessions += 1
         modules = {agent: mapping[name] for name in self._groups for agent in self._environment.agents_of(name)}
         episodes = [self._new_episode(modules) for _ in range(self._markets)]
         for name, rollout in session.rollouts.items():
             agents, space = self._environment.agents_of(name), self._space_of(name)
+            discount = self.config.get_config_for_module(mapping[name]).gamma if self._sleeps else None
             for row in range(self._markets * len(agents)):
                 market, number = divmod(row, len(agents))
-                add_seat(episodes[market], agents[number], rollout, row, space, self._actors[name].module)
+                module = self._actors[name].module
+                add_seat(episodes[market], agents[number], rollout, row, space, module, discount)
+                returns[market, agents[number]] = float(rollout.reward[:, row].sum())
         for number, episode in enumerate(episodes):
-            episode.env_t, episode.is_truncated = self._environment.spec.session_steps, True
+            episode.env_t = self._environment.spec.session_steps
+            episode.is_terminated = self._environment.close_terminates
+            episode.is_truncated = not episode.is_terminated
             self._call("on_episode_end", episode=episode, prev_episode_chunks=[], env=None, env_index=number)
-        self._log(episodes)
+        self._log(episodes, returns)
         # A market without any decision has nothing to learn from.
         return [episode for episode in episodes if episode.agent_episodes]
 
@@ -183,8 +198,8 @@ class MarketEnvRunner(WeightsOfRunner, EnvRunner):
             mapping[name] = modules[self._environment.agents_of(name)[0]]
         return mapping
 
-    def _log(self, episodes: list[MultiAgentEpisode]) -> None:
-        """Log steps and returns of a session, under the names of RLlib's own runners."""
+    def _log(self, episodes: list[MultiAgentEpisode], return_of: Mapping[tuple[int, str], float]) -> None:
+        """Log steps and undiscounted returns, by market and agent, under the names of RLlib's own runners."""
         metrics, count = self.metrics, len(episodes)
         metrics.log_value(names.NUM_ENV_STEPS_SAMPLED, self._session_steps, reduce="sum")
         metrics.log_value(
@@ -199,7 +214,7 @@ class MarketEnvRunner(WeightsOfRunner, EnvRunner):
                 for key in (("agent", str(agent)), ("module", str(seat.module_id))):
                     steps_of[key] = steps_of.get(key, 0) + len(seat)
                     returns = returns_of.setdefault(key, {})
-                    returns[number] = returns.get(number, 0.0) + float(seat.get_return())
+                    returns[number] = returns.get(number, 0.0) + return_of[number, str(agent)]
         for (kind, name), steps in steps_of.items():
             of_session, lifetime, _ = NAMES[kind]
             metrics.log_value((of_session, name), steps, reduce="sum")
@@ -209,7 +224,11 @@ class MarketEnvRunner(WeightsOfRunner, EnvRunner):
         window = max(1, math.ceil(self.config.metrics_num_episodes_for_smoothing / (runners * count)))
         for (kind, name), returns in returns_of.items():
             metrics.log_value((NAMES[kind][2], name), float(np.mean(list(returns.values()))), window=window)
-        whole, length = [float(episode.get_return()) for episode in episodes], self._environment.spec.session_steps
+        whole = [
+            sum(return_of[number, str(agent)] for agent in episode.agent_episodes)
+            for number, episode in enumerate(episodes)
+        ]
+        length = self._environment.spec.session_steps
         for reduce, key_of_return, key_of_length, best in (
             ("mean", names.EPISODE_RETURN_MEAN, names.EPISODE_LEN_MEAN, np.mean(whole)),
             ("min", names.EPISODE_RETURN_MIN, names.EPISODE_LEN_MIN, min(whole)),
@@ -280,6 +299,20 @@ class MarketEnvRunner(WeightsOfRunner, EnvRunner):
         return self._environment.action_of(group).space
 
 
+def _require_multi_agent_buffer(config: Any) -> None:
+    """Raise ValueError for an off-policy config whose replay buffer cannot hold the episodes of several agents."""
+    kind = (getattr(config, "replay_buffer_config", None) or {}).get("type")
+    if kind is None:
+        return
+    name = kind if isinstance(kind, str) else kind.__name__
+    by_name = name.rpartition(".")[2].startswith("MultiAgent") and "Episode" in name
+    if not (by_name if isinstance(kind, str) else issubclass(kind, MultiAgentEpisodeReplayBuffer)):
+        raise ValueError(
+            f"replay_buffer_config has the type {name}, which holds episodes of one agent; MarketEnvRunner needs "
+            'config.training(replay_buffer_config={"type": "MultiAgentEpisodeReplayBuffer"})'
+        )
+
+
 def _settings(config: Any) -> tuple[EnvironmentSpec, int, int]:
     """Return environment, markets and threads of an AlgorithmConfig; raises ValueError for wrong settings."""
     given = dict(config.env_config)
@@ -298,6 +331,13 @@ def _settings(config: Any) -> tuple[EnvironmentSpec, int, int]:
         raise ValueError(
             "config has connectors between environment and module; MarketEnvRunner does not run them: put what they do "
             "into the observation and action schemes of the environment"
+        )
+    _require_multi_agent_buffer(config)
+    if environment.timing.choices > 0 and not has_learner_connector(config):
+        _logger.warning(
+            "timing lets agents sleep, and RLlib discounts by one step from decision to decision: say "
+            "config.learners(learner_connector=discount_by_elapsed_time), of marl_market.agents.rllib.native."
+            "elapsed_time, to discount by the elapsed steps"
         )
     if not config.is_multi_agent:
         raise ValueError(

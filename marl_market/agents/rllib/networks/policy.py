@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from ray.rllib.core.models.base import ENCODER_OUT
 from marl_market.agents.interfaces import Decision
 from marl_market.agents.policies.mlp import MultilayerPerceptron
 from marl_market.agents.rllib.networks.action_distribution import Component, num_outputs, sample
+from marl_market.agents.rllib.networks.observation_scale import ObservationScale
 from marl_market.agents.rllib.networks.recurrent_state import flatten_state, unflatten_state
 from marl_market.agents.rollout import Floats, Masks
 from marl_market.env.interface.spaces import ActionSpace, num_choices_of
@@ -31,6 +32,7 @@ class PolicyNetwork:
         components: of the action space.
         state_size: size of the hidden state, S.
         tanh_squashed: whether continuous actions go through tanh.
+        scale: of observations, which the encoder gets shifted and scaled; None: as they are.
     """
 
     encoder: Any
@@ -38,10 +40,11 @@ class PolicyNetwork:
     components: Sequence[Component]
     state_size: int = 0
     tanh_squashed: bool = False
+    scale: ObservationScale | None = None
 
     def batch(self, observation: Floats, state: Floats) -> dict[str, Any]:
         """Return the encoder's batch of observations (R, D) and hidden states (R, S)."""
-        observed = torch.from_numpy(observation)
+        observed = torch.from_numpy(observation if self.scale is None else self.scale.apply(observation))
         if not self.state_size:
             return {Columns.OBS: observed}
         # Sequences of one.
@@ -99,8 +102,31 @@ class TorchPolicy(External):
     @property
     def weights(self) -> Floats:
         """Return all parameters of its networks, flat."""
-        networks = torch.nn.ModuleList([self.actor.encoder, self.actor.head])
-        return np.concatenate([parameter.detach().numpy().ravel() for parameter in networks.parameters()])
+        return np.concatenate([parameter.detach().numpy().ravel() for parameter in self._networks.parameters()])
+
+    @property
+    def _networks(self) -> torch.nn.Module:
+        return torch.nn.ModuleList([self.actor.encoder, self.actor.head])
+
+    def get_state(self) -> dict[str, Any]:
+        """Return the weights of its networks by name, and its scale of observations."""
+        scale = {} if self.actor.scale is None else {"scale": self.actor.scale.get_state()}
+        return {
+            "networks": {name: value.numpy().copy() for name, value in self._networks.state_dict().items()},
+            **scale,
+        }
+
+    def with_state(self, state: Mapping[str, Any]) -> TorchPolicy:
+        """Return a policy of these networks with the weights of a `get_state`; raises ValueError for other shapes."""
+        policy = TorchPolicy.copy_of(self.actor)
+        weights = {name: torch.tensor(value) for name, value in state["networks"].items()}
+        try:
+            policy._networks.load_state_dict(weights)
+        except RuntimeError as error:
+            raise ValueError(" ".join(str(error).split())) from error
+        if policy.actor.scale is not None:
+            policy.actor.scale.set_state(state["scale"])
+        return policy
 
     def act(self, observation: Floats, state: Floats, noise: Floats | None, mask: Masks | None = None) -> Decision:
         """Return the actions of observations and hidden states, see `PolicyNetwork.act`."""
@@ -110,12 +136,14 @@ class TorchPolicy(External):
 def to_mlp(actor: PolicyNetwork, space: ActionSpace) -> tuple[MultilayerPerceptron, Floats]:
     """Return the network from observation to means and scores of choices, and its flat weights.
 
-    Other outputs of the head, such as log standard deviations, stand behind those and are left out. Raises
-    NotCompiledError for more layers or units than a compiled policy can have.
+    Other outputs of the head, such as log standard deviations, stand behind those and are left out. The first layer
+    takes in the scale of observations. Raises NotCompiledError for more layers or units than a compiled policy has.
     """
     layers, outputs, choices = extract_layers(actor.encoder, actor.head), num_outputs(space), num_choices_of(space)
     weight, bias = layers[-1]
     layers[-1] = (weight[:, :outputs], bias[:outputs])
+    if actor.scale is not None:
+        layers[0] = actor.scale.fold(*layers[0])
     sizes = (layers[0][0].shape[0], *(bias.size for _, bias in layers))
     network = MultilayerPerceptron(sizes, () if choices is None else tuple(choices.tolist()), actor.tanh_squashed)
     return network, np.asarray(network.flatten(layers))

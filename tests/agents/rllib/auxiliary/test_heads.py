@@ -105,10 +105,11 @@ def test_heads_of_no_weight_change_nothing_and_others_do() -> None:
 
 def test_without_heads_the_learner_and_its_module_are_as_before() -> None:
     learner = build()
-    assert type(learner._rllib_learner) is PPOTorchLearner
+    assert isinstance(learner._rllib_learner, PPOTorchLearner)
+    assert not isinstance(learner._rllib_learner, AuxiliaryLosses)
     assert type(learner.module) is MaskedPPOModule
     other = APPO().build(GroupSpec(OBSERVATION_SIZE, ACTION, STEPS), 7)
-    assert type(other._rllib_learner) is APPOTorchLearner
+    assert isinstance(other._rllib_learner, APPOTorchLearner)
     headed = build(HEADS)
     assert {PPOTorchLearner, AuxiliaryLosses} < set(type(headed._rllib_learner).__mro__)
     assert {MaskedPPOModule, AuxiliaryHeads} < set(type(headed.module).__mro__)

@@ -114,7 +114,7 @@ def test_a_seat_that_was_never_active_updates_nothing() -> None:
     learner, sampler = build_learner(AGENTS[0])
     rollout = sampler.sample(0).rollouts["focal"]
     rollout.active[:] = False
-    assert learner.learn(rollout) == {}
+    assert learner.learn(rollout) == {"updates": 0.0, "return_scale": 1.0}
 
 
 def test_it_needs_a_market_to_record() -> None:

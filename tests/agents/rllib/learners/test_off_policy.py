@@ -199,7 +199,9 @@ def test_the_policy_of_sac_is_the_average_of_those_that_explored() -> None:
 def test_before_it_starts_nothing_is_learned() -> None:
     learner, random = build("dqn", learning_starts=600), np.random.default_rng(0)
     before = learner.get_state()["rl_module"]
-    assert set(learner.learn(collect("dqn", learner, random))) == {"replay_size", "epsilon"}
+    metrics = learner.learn(collect("dqn", learner, random))
+    assert set(metrics) == {"replay_size", "epsilon", "updates", "return_scale"}
+    assert metrics["updates"] == 0
     assert_equal_states(learner.get_state()["rl_module"], before)
     assert "total_loss" in learner.learn(collect("dqn", learner, random))
 
@@ -207,7 +209,9 @@ def test_before_it_starts_nothing_is_learned() -> None:
 @pytest.mark.parametrize(("agent", "action"), [(DQN(), None), (SAC(), MarketDiscrete()), (TQC(), MarketDiscrete())])
 def test_an_action_of_the_wrong_kind_is_rejected_by_group(agent: Any, action: Any) -> None:
     described = environment([Group("mine", agent, 1, action=action)])
-    with pytest.raises(ValueError, match=r"population\.mine learns by .* and its action is .*/action@mine\.action"):
+    with pytest.raises(
+        ValueError, match=r"population\.mine learns by .* and its action is .*\+action@population\.mine\.action="
+    ):
         agent.learner(described, "mine", 1)
 
 

@@ -23,11 +23,13 @@ from ray.rllib.core.columns import Columns
 from ray.rllib.core.rl_module.default_model_config import DefaultModelConfig
 from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 from ray.rllib.evaluation.postprocessing import Postprocessing
+from ray.rllib.utils.replay_buffers import EpisodeReplayBuffer
 from torch.utils._pytree import tree_leaves
 
 from marl_market.agents.evolution.evolution_strategy import EvolutionStrategy
 from marl_market.agents.rllib.batches.advantages import generalized_advantages
 from marl_market.agents.rllib.learners.process import prepare_process
+from marl_market.agents.rllib.native.elapsed_time import ElapsedReplayBuffer, discount_by_elapsed_time
 from marl_market.agents.rllib.native.env_runner import MarketEnvRunner, group_of
 from marl_market.agents.rllib.networks.masked_module import MaskedPPOModule
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
@@ -35,6 +37,8 @@ from marl_market.env.actions.limit_grid import LimitGrid
 from marl_market.env.actions.order_mixed import OrderMixed
 from marl_market.env.actions.quotes import Quotes
 from marl_market.env.environment import EnvironmentSpec
+from marl_market.env.observations.account import Account
+from marl_market.env.observations.clock import Clock
 from marl_market.env.parallel_env import MarketEnv
 from marl_market.env.population.group import External, Group
 from marl_market.env.population.participation import Participation, Uniform
@@ -74,6 +78,16 @@ def configured(described: EnvironmentSpec, configuration: Any = None, **runners:
     )
 
 
+def configured_off_policy(described: EnvironmentSpec, configuration: Any) -> Any:
+    return (
+        configuration()
+        .environment(env_config={"environment": described, "markets": MARKETS})
+        .env_runners(env_runner_cls=MarketEnvRunner, num_env_runners=0)
+        .multi_agent(**MarketEnvRunner.policies(described))
+        .debugging(seed=5, log_level="ERROR")
+    )
+
+
 def runner(described: EnvironmentSpec, **changes: Any) -> MarketEnvRunner:
     return MarketEnvRunner(configured(described, **changes))
 
@@ -103,13 +117,23 @@ def played_again(described: EnvironmentSpec, market: int, episodes: list[Any]) -
 
 
 @pytest.mark.parametrize(
-    "changes", [{}, {"timing": ChosenDelay((1, 2, 4))}, {"action": LimitGrid()}, {"action": OrderMixed()}]
+    "changes",
+    [
+        {},
+        {"observation": {"account": Account()}},
+        {"timing": ChosenDelay((1, 2, 4))},
+        {"timing": ChosenDelay((1, 2, 4)), "observation": {"account": Account()}},
+        {"action": LimitGrid()},
+        {"action": OrderMixed()},
+    ],
 )
 def test_episodes_equal_those_of_the_pettingzoo_market(changes: dict[str, Any]) -> None:
     described = visited(**changes)
-    episodes = runner(described).sample()
+    episodes = MarketEnvRunner(configured(described).training(gamma=1.0)).sample()
     assert len(episodes) == MARKETS
-    assert all(len(episode) == STEPS and episode.is_truncated for episode in episodes)
+    clock = "clock" in described.observation
+    assert all(len(episode) == STEPS and episode.is_terminated == clock for episode in episodes)
+    assert all(episode.is_truncated != clock for episode in episodes)
     joined_late = left = 0
     for market, episode in enumerate(episodes):
         returned = played_again(described, market, episodes)
@@ -125,7 +149,8 @@ def test_episodes_equal_those_of_the_pettingzoo_market(changes: dict[str, Any]) 
             places = episode.env_t_to_agent_t[agent].data
             assert [place for place in places if place != "S"] == list(range(len(seat) + 1))
             joined_late += places[0] == "S"
-            left += seat.is_terminated
+            left += len(places) - 1 - places[::-1].index(len(seat)) < STEPS
+            assert seat.is_terminated != seat.is_truncated
     assert joined_late > 0
     assert left > 0
 
@@ -275,10 +300,15 @@ def test_what_it_cannot_sample_with_is_named(change: Any, complaint: str) -> Non
         MarketEnvRunner(change(configured(environment())))
 
 
-def test_advantages_equal_those_of_rllibs_connectors_on_the_same_trajectories() -> None:
+@pytest.mark.parametrize("observation", [{"account": Account(), "clock": Clock()}, {"account": Account()}], ids=len)
+@pytest.mark.parametrize("timing", [None, ChosenDelay((1, 2, 4))], ids=["every_step", "chosen_delay"])
+def test_advantages_equal_those_of_rllibs_connectors_on_the_same_trajectories(observation: Any, timing: Any) -> None:
     """Seats that leave and others that see the close, each once as an episode and once as a row of a rollout."""
-    described, discount, gae_lambda = visited(), 0.97, 0.9
+    described = visited(observation=observation, **({"timing": timing} if timing else {}))
+    discount, gae_lambda = 0.9, 0.8
     settings = configured(described).training(gamma=discount, lambda_=gae_lambda)
+    if timing:
+        settings.learners(learner_connector=discount_by_elapsed_time)
     sampling, sessions = MarketEnvRunner(settings), []
     sampling.sample()
     sampler = sampling._sampler
@@ -292,8 +322,8 @@ def test_advantages_equal_those_of_rllibs_connectors_on_the_same_trajectories() 
         rl_module=learner.module, batch={}, episodes=episodes, shared_data={}, metrics=learner.metrics
     )
     for name, rollout in sessions[0].rollouts.items():
-        module, truncated = learner.module[name], np.zeros_like(rollout.terminated)
-        truncated[-1] = ~rollout.terminated.any(axis=0)
+        module = learner.module[name]
+        assert rollout.close_terminates == ("clock" in described.observation)
         with torch.no_grad():
             values = module.compute_values({Columns.OBS: torch.from_numpy(rollout.observation)}).numpy()
         ours = generalized_advantages(
@@ -301,8 +331,8 @@ def test_advantages_equal_those_of_rllibs_connectors_on_the_same_trajectories() 
             values[1:],
             rollout.reward,
             rollout.active,
-            rollout.terminated,
-            truncated,
+            rollout.terminal,
+            rollout.done & ~rollout.terminal,
             discount,
             gae_lambda,
         )[rollout.active]
@@ -318,6 +348,45 @@ def test_advantages_equal_those_of_rllibs_connectors_on_the_same_trajectories() 
         given = ours[mine]
         np.testing.assert_allclose(given, advantage[real][other], atol=1e-5)
         assert np.abs(given).max() > 0.1
+
+
+def test_a_timing_without_a_discount_by_elapsed_time_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    settings = configured(visited(timing=ChosenDelay((1, 2, 4))))
+    MarketEnvRunner(settings)
+    assert "config.learners(learner_connector=discount_by_elapsed_time)" in caplog.text
+    caplog.clear()
+    MarketEnvRunner(settings.learners(learner_connector=discount_by_elapsed_time))
+    MarketEnvRunner(configured(visited()))
+    assert not caplog.records
+
+
+def test_samples_of_the_replay_buffer_keep_what_elapsed_time_leaves_of_a_value() -> None:
+    described, discount = visited(timing=ChosenDelay((1, 2, 4))), 0.9
+    settings = configured(described).training(gamma=discount).learners(learner_connector=discount_by_elapsed_time)
+    buffer = ElapsedReplayBuffer(capacity=10_000)
+    buffer.add(MarketEnvRunner(settings).sample())
+    sampled = buffer.sample(num_items=64, n_step=1, gamma=discount, sample_episodes=True)
+    batch = discount_by_elapsed_time()(rl_module=None, batch={}, episodes=sampled)[Columns.TERMINATEDS]
+    found = [value for each in batch.values() for value in each]
+    assert {round(1 - value, 4) for value in found} <= {0.0, 1.0, 0.9, 0.81, 0.729}
+    assert len({round(value, 4) for value in found}) > 2
+    with pytest.raises(ValueError, match="n_step is 3; ElapsedReplayBuffer needs 1"):
+        buffer.sample(num_items=64, n_step=3, gamma=discount, sample_episodes=True)
+
+
+@pytest.mark.parametrize("configuration", [DQNConfig, SACConfig])
+@pytest.mark.parametrize(
+    "kind", ["PrioritizedEpisodeReplayBuffer", "EpisodeReplayBuffer", EpisodeReplayBuffer, None], ids=range(4)
+)
+def test_a_replay_buffer_of_one_agent_is_named_with_what_is_needed(configuration: Any, kind: Any) -> None:
+    described = visited(action=Quotes() if configuration is SACConfig else LimitGrid())
+    settings = configured_off_policy(described, configuration)
+    if kind is not None:
+        settings.training(replay_buffer_config={"type": kind})
+    with pytest.raises(ValueError, match=r'replay_buffer_config=\{"type": "MultiAgentEpisodeReplayBuffer"\}'):
+        MarketEnvRunner(settings)
+    for works in ("MultiAgentEpisodeReplayBuffer", "MultiAgentPrioritizedEpisodeReplayBuffer", ElapsedReplayBuffer):
+        MarketEnvRunner(configured_off_policy(described, configuration).training(replay_buffer_config={"type": works}))
 
 
 @pytest.mark.parametrize("shared", [True, False])

@@ -1,0 +1,125 @@
+"""What `--help` prints: examples, and what each config group is for. Imports nothing that is slow."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+CONF = Path(__file__).resolve().parents[2] / "conf"
+WIDTH = 100
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Help of one script.
+
+    Attributes:
+        head: what it does, and examples.
+        groups: config groups and what they choose.
+        keys: keys of the config and what they mean.
+    """
+
+    head: str
+    groups: Mapping[str, str]
+    keys: Mapping[str, str]
+
+
+TRAIN = Usage(
+    """Train a population of agents in a market: python scripts/train.py [GROUP=OPTION ...] [KEY=VALUE ...]
+
+Examples
+  python scripts/train.py experiment=quickstart                            a first run, of a few minutes
+  python scripts/train.py experiment=quickstart seed=2 training.iterations=20
+  python scripts/train.py population=self_play market=btc_usd_2026_07_07 market.capacity=medium
+  python scripts/train.py experiment=quickstart agent@population.ppo.agent=ppo_lstm   another agent in a group
+  python scripts/train.py experiment=quickstart population.ppo.agent.learning_rate=3e-4
+  python scripts/train.py resume=runs/quickstart/<time>                    go on with a run
+  python scripts/train.py -m experiment=quickstart seed=1,2,3              a sweep: a run for each combination
+  python scripts/train.py -m experiment=quickstart seed=1,2 hydra.launcher.n_jobs=1   one after the other
+  python scripts/train.py --cfg job experiment=quickstart                  print the config and train nothing
+  python scripts/train.py --hydra-help                                     options such as --cfg and --config-dir""",
+    {
+        "experiment": "a whole setup under one name",
+        "population": "groups of seats and their agents",
+        "agent": "one agent, scripted or learning: agent@population.<group>.agent=<option>",
+        "market": "the market, calibrated to data",
+        "observation": "parts of what an agent observes, a list: observation=[book,account]",
+        "action": "what an agent can do; of one group: +action@population.<group>.action=<option>",
+        "reward": "terms of the reward, a list: reward=[profit,inventory]",
+        "timing": "when an agent decides",
+        "participation": "when the seats of a group come and leave: +participation@population.<group>.participation=",
+        "latency": "delays: +latency@market.latency=<option> or +latency@population.<group>.latency=<option>",
+        "fundamental": "a hidden value that prices follow: +fundamental@market.fundamental=<option>",
+        "auxiliary": "what a learner also predicts: see agent ppo_auxiliary",
+        "training": "length and width of the training",
+        "reporting": "Weights & Biases, beside the files of the run folder",
+    },
+    {
+        "name": "of the study; its runs are kept in runs/<name>",
+        "seed": "of everything random; equal seeds give equal runs",
+        "resume": "folder of a run to go on with",
+        "objective": "metric that the run returns to a sweeper such as Optuna, for example evaluation/ppo/trained_mean",
+        "training.iterations": "sessions to train for, each in every market",
+        "training.markets": "markets in lock-step",
+        "training.workers": "processes that sample; 0: this one",
+        "market.capacity": "size class of the market, small (16 seats) or larger: see marl_market/exchange/records.py",
+        "market.session_steps": "steps of a session",
+        "market.warmup_steps": "steps before it in which only the order flow trades",
+        "hydra.run.dir": "folder of the run; of a sweep: hydra.sweep.dir",
+    },
+)
+
+CALIBRATE = Usage(
+    """Calibrate a market to a file of real data: python scripts/calibrate.py calibration=FORMAT path=FILE name=NAME
+
+Examples
+  python scripts/calibrate.py calibration=lobster path=<message file> name=my_market
+  python scripts/calibrate.py calibration=coinbase calibration.product=BTC-USD path=<file> name=btc_usd
+  python scripts/train.py market=my_market                                 train in it""",
+    {"calibration": "format of the file"},
+    {
+        "path": "the data, plain or gzip",
+        "name": "of the market; the config is written to <folder>/<name>.yaml",
+        "folder": "of the config",
+        "overwrite": "true to replace a market of this name",
+        "session.step_seconds": "length of a step",
+        "session.session_steps": "steps of a session",
+        "session.warmup_steps": "steps before it in which only the order flow trades",
+    },
+)
+
+
+def answer(usage: Usage) -> None:
+    """Print the help and exit, if the command line asks for it."""
+    if not {"--help", "-h"} & set(sys.argv[1:]):
+        return
+    try:
+        print(text(usage), flush=True)
+    except BrokenPipeError:  # the reader stopped early, as head does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit()
+
+
+def text(usage: Usage) -> str:
+    """Return the help of a script."""
+    lines = [usage.head, "", "Groups, and their options"]
+    for group, meaning in usage.groups.items():
+        lines.append(f"  {group:14} {meaning}")
+        lines += wrapped(sorted(path.stem for path in (CONF / group).glob("*.yaml")))
+    lines += ["", "Keys"]
+    lines += [f"  {key:22} {meaning}" for key, meaning in usage.keys.items()]
+    return "\n".join(lines)
+
+
+def wrapped(options: list[str]) -> list[str]:
+    """Return options in lines of limited width."""
+    lines, line = [], ""
+    for option in options:
+        if line and len(line) + len(option) > WIDTH:
+            lines.append(line)
+            line = ""
+        line += f"{' ' * 17 if not line else ' '}{option}"
+    return [*lines, line]

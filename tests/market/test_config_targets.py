@@ -19,12 +19,12 @@ ROOT = Path(__file__).parents[2]
     "target",
     [
         "os.system", "subprocess.run", "subprocess.Popen", "builtins.exec", "pickle.loads", "pandas.read_pickle", "os",
-        "pathlib.Path.write_text", "pathlib.Path", "joblib.load", "torch.load", "numpy.load", "shutil.rmtree", "timeit.timeit",
-        "marl_market.training.checkpoint.load_checkpoint", "marl_market.training.checkpoint.Path",
-        "marl_market.training.checkpoint.hashlib", "marl_market.training.checkpoint", "marl_market.cluster.pool.ray.init",
-        "marl_market.training.trainer.time.sleep", "marl_market.training.checkpoint.Path.write_text", "marl_marketing.Thing",
-        "marl_market", "marl_market.no_such.Thing", "marl_market.training.checkpoint.NoSuchThing", "", ".", "marl_market.",
-        "marl_market..x", 7, None, ["os.system"],
+        "pathlib.Path.write_text", "pathlib.Path", "joblib.load", "torch.load", "numpy.load", "shutil.rmtree",
+        "marl_market.training.checkpoint.load_checkpoint", "marl_market.training.checkpoint.Path", "timeit.timeit",
+        "marl_market.training.checkpoint.hashlib", "marl_market.training.checkpoint", "marl_market",
+        "marl_market.cluster.pool.ray.init", "marl_market.training.trainer.time.sleep", "marl_marketing.Thing",
+        "marl_market.training.checkpoint.Path.write_text", "marl_market.no_such.Thing", "marl_market.",
+        "marl_market.training.checkpoint.NoSuchThing", "", ".", "marl_market..x", 7, None, ["os.system"],
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("depth", [0, 1, 2])
@@ -52,9 +52,7 @@ def test_a_prefix_is_of_whole_words_and_allows_no_function_and_no_class_that_lie
             require_allowed_targets({"_target_": "pathlib.PurePath"}, allowed)
     with pytest.raises(ConfigError, match=r"'os\.system', a builtin_function_or_method; it must be a class"):
         require_allowed_targets({"_target_": "os.system"}, ["os"])
-    with pytest.raises(
-        ConfigError, match=r"which is pathlib\.Path; it must be a class of marl_market, or below one of"
-    ):
+    with pytest.raises(ConfigError, match=r"which is pathlib\.Path; it must be a class of marl_market, or below"):
         require_allowed_targets({"_target_": "marl_market.training.checkpoint.Path"}, ["os"])
 
 

@@ -76,8 +76,8 @@ def test_no_kind_of_failure_loses_another_run(tmp_path: Path, sweep: Sweep, laun
         "file": "No such file or directory: 'no_such_file'",
     }
     status, said = sweep(
-        launcher, f"population.noise.agent._target_={FAULTY}", "reporting.wandb=offline",
-        "seed=1", f"+population.noise.agent.fault={','.join(faults)},none",
+        launcher, f"population.noise.agent._target_={FAULTY}", "allow_targets=[faulty]",
+        "reporting.wandb=offline", "seed=1", f"+population.noise.agent.fault={','.join(faults)},none",
     )  # fmt: skip
     assert status == 1, said
     assert said.splitlines()[0].startswith("sweep: 6 runs, ")

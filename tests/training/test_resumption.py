@@ -18,7 +18,8 @@ from marl_market.training.trainer import Trainer
 
 SAVED = {
     "seed": 3, "resume": None, "training": {"iterations": 4, "markets": 8}, "allow_targets": ["stranger"],
-    "population": {"ppo": {"agent": {"_target_": "A", "hidden": [8]}, "count": 2}}, "reward": {"profit": {"weight": 1.0}},
+    "population": {"ppo": {"agent": {"_target_": "A", "hidden": [8]}, "count": 2}},
+    "reward": {"profit": {"weight": 1.0}},
 }  # fmt: skip
 COMPOSED = {
     "seed": 1, "training": {"iterations": 9, "markets": 32}, "allow_targets": [],

@@ -26,10 +26,10 @@ from marl_market.env.interface.spaces import num_choices_of
 from marl_market.env.interface.values import Value, values_of
 from marl_market.env.population.group import Group
 from marl_market.env.timing.every_step import EveryStep
-from marl_market.exchange.records import CAPACITY_SEATS
+from marl_market.exchange.records import capacity_for
 from marl_market.market.latency import Latency
 from marl_market.market.spec import MarketSpec
-from marl_market.market.validation import ConfigError, require, require_instance
+from marl_market.market.validation import require, require_instance
 
 DATA_STEPS = 64
 """Longest delay of market data in steps, and number of public records that a market with such a delay keeps."""
@@ -67,12 +67,7 @@ class EnvironmentSpec:
             raise ValueError("population is empty; it must have one group or more")
         for group in self.groups:
             require(isinstance(group, Group), "population", group, "a sequence of groups, such as Group(name, agent)")
-        available = CAPACITY_SEATS[self.spec.capacity]
-        if self.seats > available:
-            raise ConfigError(
-                f"market.capacity {self.spec.capacity!r} has {available} seats, the population needs {self.seats}; "
-                f"choose a larger one of {CAPACITY_SEATS}"
-            )
+        capacity_for(self.spec.capacity, self.seats)
         attributes = ("encoder", "size", "shared", "tracks_history")
         require_schemes("observation", self.observation, attributes, "{'book': Book()}")
         require_schemes("reward", self.reward, ("reward", "weight", "parameters"), "{'profit': Profit()}")
@@ -95,7 +90,7 @@ class EnvironmentSpec:
                 )
             wanted = f"{SEAT_CHOICES} or fewer (SEAT_CHOICES in {CAPACITIES})"
             require(mask_size <= SEAT_CHOICES, f"choices of {key}", mask_size, wanted)
-        if len(self.reward) > REWARD_PARTS:
+        if not 1 <= len(self.reward) <= REWARD_PARTS:
             raise ValueError(
                 f"reward is {self.reward!r}; it must be 1 to {REWARD_PARTS} schemes, each by a name "
                 f"(REWARD_PARTS in {CAPACITIES})"

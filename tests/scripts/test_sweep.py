@@ -122,13 +122,13 @@ def test_a_sweeper_that_optimizes_gets_the_objective(tmp_path: Path) -> None:
     program = tmp_path / "search.py"
     program.write_text(
         f"import sys; sys.path.insert(0, {str(ROOT / 'scripts')!r}); sys.argv[0] = {str(ROOT / 'scripts/train.py')!r}\n"
-        "from hydra._internal.core_plugins.basic_sweeper import BasicSweeper\n"
-        "plain = BasicSweeper.sweep\n"
-        "def sweep(self, arguments):\n"
-        "    found = plain(self, arguments)\n"
+        "from hydra._internal.hydra import Hydra\n"
+        "plain = Hydra.multirun\n"
+        "def multirun(self, *arguments, **named):\n"
+        "    found = plain(self, *arguments, **named)\n"
         "    print('objectives:', [float(each.return_value) for batch in found for each in batch])\n"
         "    return found\n"
-        "BasicSweeper.sweep = sweep\n"
+        "Hydra.multirun = multirun\n"
         "import runpy; runpy.run_path(sys.argv[0], run_name='__main__')\n"
     )
     finished = subprocess.run(

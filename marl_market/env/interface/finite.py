@@ -27,7 +27,7 @@ def are_finite(address, count):  # type: ignore[no-untyped-def]
 @compiled
 def first_not_finite(address, count):  # type: ignore[no-untyped-def]
     """Return the index of the first of `count` float32 numbers at an address that is not finite; `count` if all are."""
-    values = floats_at(address)
+    values = floats_at(address, count)
     for j in range(count):
         if not np.isfinite(values[j]):
             return j

@@ -154,7 +154,7 @@ class RewardScheme(Protocol):
 
 
 def require_function(name: str, function: object, optional: bool = False) -> None:
-    """Raise ConfigError unless a decorator such as `trader` has made `function`, or it is None and `optional`."""
+    """Raise ConfigError unless `function` was decorated, such as by `trader`, or is None if `optional`."""
     wanted = "a function decorated by @trader, @encoder, @privileged_encoder or @reward" + " or None" * optional
     right = isinstance(function, ByAddress) or (optional and function is None)
     require(right, name, getattr(function, "__name__", function), wanted)
@@ -171,7 +171,7 @@ def require_action(name: str, action: ActionScheme) -> None:
 def require_schemes(key: str, schemes: object, attributes: Sequence[str], example: str) -> None:
     """Raise ConfigError unless `schemes` are instances by name, each with these attributes, the first a function."""
     wanted = f"a mapping of names to schemes, such as {example}"
-    require(isinstance(schemes, Mapping) and len(schemes) > 0, key, schemes, wanted)
+    require(isinstance(schemes, Mapping), key, schemes, wanted)
     for name, scheme in dict(schemes).items():  # type: ignore[call-overload]
         is_privileged = hasattr(scheme, "privileged_encoder")
         own = ["privileged_encoder" if is_privileged and each == "encoder" else each for each in attributes]

@@ -12,6 +12,7 @@ import yaml
 from marl_market.agents.interfaces import Learner, Opponents
 from marl_market.reporting.run_folder import CONFIG_FILE
 from marl_market.training.checkpoint import CHECKPOINT_FILE, CheckpointError, load_checkpoint
+from marl_market.training.fitting_state import require_alike, require_taken_over
 
 MAX_DIFFERENCES = 4
 OF_THE_COMMAND = ("resume", "allow_targets")
@@ -42,7 +43,20 @@ def resumed_config(config: Mapping[str, Any], overrides: Sequence[str], choices:
             _remove(saved, name.split("."))
         else:
             _set(saved, name.split("."), config)
+    if not {"training", "training.address"} & {override.partition("=")[0].lstrip("+~") for override in overrides}:
+        _require_own_ray(folder, saved)
     return {**saved, **{key: config[key] for key in OF_THE_COMMAND if key in config}}
+
+
+def _require_own_ray(folder: Path, saved: Mapping[str, Any]) -> None:
+    """Raise CheckpointError for the address of another machine: its Ray would run code here."""
+    training = saved.get("training")
+    address = training.get("address", "local") if isinstance(training, Mapping) else "local"
+    if address not in ("local", "auto"):
+        raise CheckpointError(
+            f"resume is {folder}, and its training.address is {address}; if you trust the Ray there, give "
+            f"training.address={address}"
+        )
 
 
 def saved_config(folder: Path) -> dict[str, Any]:
@@ -97,10 +111,17 @@ def restore(
         )
     for name, learner in learners.items():
         with _fitting(path, f"learners.{name}"):
-            learner.set_state(state["learners"][name])
+            _continue(learner, state["learners"][name], name)
     with _fitting(path, "opponents"):
-        opponents.set_state(state["opponents"])
+        _continue(opponents, state["opponents"], "opponents")
     return state
+
+
+def _continue(part: Learner | Opponents, saved: dict[str, Any], name: str) -> None:
+    """Set the state of a learner or the opponents; raises ValueError where it is another one afterwards."""
+    require_alike(saved, part.get_state(), name)
+    part.set_state(saved)
+    require_taken_over(saved, part.get_state(), name)
 
 
 def require_same_run(folder: Path, saved: Mapping[str, str], wanted: Mapping[str, str]) -> None:

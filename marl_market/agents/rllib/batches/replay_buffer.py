@@ -52,7 +52,10 @@ class ReplayBuffer:
         }
 
     def set_state(self, state: Mapping[str, Any]) -> None:
-        """Continue from a state of `get_state`, of a ring of equal capacity."""
+        """Continue from a state of `get_state`, of a ring of equal capacity; raises ValueError for columns that lack rows."""
+        rows, lengths = min(state["written"], self._capacity), {len(values) for values in state["columns"].values()}
+        if lengths - {rows}:
+            raise ValueError(f"columns have {sorted(lengths)} rows; {rows} transitions were written")
         self._written = state["written"]
         self._columns = {}
         for name, values in state["columns"].items():

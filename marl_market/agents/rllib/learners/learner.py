@@ -273,6 +273,8 @@ class RLlibLearner(ABC):
         # Without RLlib's weights_seq_no: given one, it silently keeps its own weights if they are newer.
         # A copy, since torch's optimizers go on to write into the arrays they are given.
         self._rllib_learner.set_state(copy.deepcopy({key: state[key] for key in COMPONENTS}))
+        for _, optimizer in self._rllib_learner.get_optimizers_for_module(DEFAULT_MODULE_ID):
+            _require_moments(optimizer)
         _copy_weights(self._learning_module, self.module)
         set_adapted_state(self._rllib_learner, DEFAULT_MODULE_ID, state["adapted"])
         self.normalization.set_state(state["normalization"])
@@ -301,6 +303,17 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _plain(each) for key, each in value.items()}
     return [_plain(each) for each in value] if isinstance(value, list) else value
+
+
+def _require_moments(optimizer: torch.optim.Optimizer) -> None:
+    """Raise ValueError unless what an optimizer keeps of each parameter has its shape: torch does not look."""
+    for parameters in optimizer.param_groups:
+        for index, parameter in enumerate(parameters["params"]):
+            for name, value in optimizer.state[parameter].items():
+                is_tensor = isinstance(value, torch.Tensor)
+                if not is_tensor or (value.ndim and value.shape != parameter.shape):
+                    found = tuple(value.shape) if is_tensor else repr(value)
+                    raise ValueError(f"{name} of parameter {index} is {found}; it must be {tuple(parameter.shape)}")
 
 
 def _copy_weights(source: Any, target: Any) -> None:

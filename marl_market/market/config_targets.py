@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import is_dataclass
 from importlib import import_module
 from typing import Any
 
@@ -13,9 +14,10 @@ KEY = "allow_targets"
 
 
 def require_allowed_targets(config: Mapping[str, Any], allowed: Sequence[str] = ()) -> None:
-    """Raise ConfigError unless each `_target_` of a plain config is a class of this package or below an allowed prefix.
+    """Raise ConfigError unless each `_target_` is a dataclass of this package or a class below an allowed prefix.
 
-    Functions and modules are never allowed: a config describes objects, and a call of a function may do anything.
+    Functions and modules are never allowed: a config describes objects, and a call of a function may do anything. Nor
+    are other classes of this package, some of which write files or connect to other machines when they are built.
 
     Args:
         config: of plain values.
@@ -33,10 +35,11 @@ def require_allowed_targets(config: Mapping[str, Any], allowed: Sequence[str] = 
         described = _located(key, target)
         if not isinstance(described, type):
             raise ConfigError(f"{key} is {target!r}, a {type(described).__name__}; it must be a class")
-        if not _is_below(f"{described.__module__}.{described.__qualname__}", (OWN, *(allowed or ()))):
+        is_own = _is_below(described.__module__, (OWN,)) and is_dataclass(described)
+        if not is_own and not _is_below(f"{described.__module__}.{described.__qualname__}", allowed or ()):
             raise ConfigError(
-                f"{key} is {target!r}, which is {described.__module__}.{described.__qualname__}; it must be a class of "
-                f"marl_market, or below one of {KEY}"
+                f"{key} is {target!r}, which is {described.__module__}.{described.__qualname__}; it must be a "
+                f"dataclass of marl_market, or below one of {KEY}"
             )
 
 

@@ -10,9 +10,9 @@ from typing import Any
 import yaml
 
 from marl_market.agents.interfaces import Learner, Opponents
+from marl_market.agents.saved_state import require_alike, require_taken_over
 from marl_market.reporting.run_folder import CONFIG_FILE
 from marl_market.training.checkpoint import CHECKPOINT_FILE, CheckpointError, load_checkpoint
-from marl_market.training.fitting_state import require_alike, require_taken_over
 
 MAX_DIFFERENCES = 4
 OF_THE_COMMAND = ("resume", "allow_targets")

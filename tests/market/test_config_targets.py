@@ -37,6 +37,22 @@ def test_a_function_a_module_and_a_class_of_others_are_named(target: Any, depth:
     assert "\n" not in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    "target",
+    [
+        "cluster.pool.WorkerPool",
+        "reporting.sinks.local.LocalSink",
+        "training.trainer.Trainer",
+        "env.parallel_env.MarketEnv",
+    ],
+)
+def test_a_class_that_connects_or_writes_is_no_part_of_a_config(target: str) -> None:
+    config = {"market": {"_target_": f"marl_market.{target}", "address": "10.0.0.1:6379"}}
+    with pytest.raises(ConfigError, match=r"^market\._target_ is .*it must be a dataclass of marl_market, or below"):
+        require_allowed_targets(config)
+    require_allowed_targets(config, ["marl_market"])
+
+
 def test_the_way_to_allow_a_target_is_named() -> None:
     config = {"population": {"mine": {"agent": {"_target_": "pathlib.PurePath"}}}}
     with pytest.raises(ConfigError, match=r"^population\.mine\.agent\._target_ is .*: allow_targets=\[pathlib\] on"):
@@ -52,7 +68,7 @@ def test_a_prefix_is_of_whole_words_and_allows_no_function_and_no_class_that_lie
             require_allowed_targets({"_target_": "pathlib.PurePath"}, allowed)
     with pytest.raises(ConfigError, match=r"'os\.system', a builtin_function_or_method; it must be a class"):
         require_allowed_targets({"_target_": "os.system"}, ["os"])
-    with pytest.raises(ConfigError, match=r"which is pathlib\.Path; it must be a class of marl_market, or below"):
+    with pytest.raises(ConfigError, match=r"which is pathlib\.Path; it must be a dataclass of marl_market, or below"):
         require_allowed_targets({"_target_": "marl_market.training.checkpoint.Path"}, ["os"])
 
 

@@ -12,6 +12,7 @@ from cmaes import CMA, SepCMA
 from numpy.typing import ArrayLike, NDArray
 
 from marl_market.agents.evolution.strategies import Behavior, checked_fitness
+from marl_market.agents.saved_state import require_alike
 from marl_market.market.seeding import Stream, seed_sequence
 from marl_market.market.validation import require_field
 
@@ -19,6 +20,8 @@ from marl_market.market.validation import require_field
 @dataclass(frozen=True, eq=False)
 class CMAESState:
     """The state of a search.
+
+    Raises ValueError, naming the attribute, for an optimizer of another size or of another version of `cmaes`.
 
     Attributes:
         mean: mean of the search distribution, (parameters,).
@@ -31,6 +34,13 @@ class CMAESState:
     optimizer: Mapping[str, Any]
     generation: int
     seed: int
+
+    def __post_init__(self) -> None:
+        require_alike(self.optimizer, {}, "optimizer")
+        if self.optimizer:
+            kind = CMA if "_c_1d" in self.optimizer else SepCMA
+            fresh = kind(np.zeros(self.mean.size), 1.0, population_size=int(self.optimizer["_popsize"]))
+            require_alike(self.optimizer, fresh.__getstate__(), "optimizer")
 
 
 @dataclass(frozen=True)

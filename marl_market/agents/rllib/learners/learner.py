@@ -306,14 +306,18 @@ def _plain(value: Any) -> Any:
 
 
 def _require_moments(optimizer: torch.optim.Optimizer) -> None:
-    """Raise ValueError unless what an optimizer keeps of each parameter has its shape: torch does not look."""
-    for parameters in optimizer.param_groups:
-        for index, parameter in enumerate(parameters["params"]):
-            for name, value in optimizer.state[parameter].items():
-                is_tensor = isinstance(value, torch.Tensor)
-                if not is_tensor or (value.ndim and value.shape != parameter.shape):
-                    found = tuple(value.shape) if is_tensor else repr(value)
-                    raise ValueError(f"{name} of parameter {index} is {found}; it must be {tuple(parameter.shape)}")
+    """Raise ValueError unless an optimizer keeps the same of each parameter, in its shape: torch does not look."""
+    names = {frozenset(kept) for kept in optimizer.state.values()}
+    if len(names) > 1:
+        raise ValueError(
+            f"the optimizer keeps {sorted(map(sorted, names))} of its parameters; it must be the same of all"
+        )
+    for parameter, kept in optimizer.state.items():
+        for name, value in kept.items():
+            is_tensor = isinstance(value, torch.Tensor)
+            if not is_tensor or (value.ndim and value.shape != parameter.shape):
+                found = tuple(value.shape) if is_tensor else repr(value)
+                raise ValueError(f"{name} of a parameter is {found}; it must be of its shape, {tuple(parameter.shape)}")
 
 
 def _copy_weights(source: Any, target: Any) -> None:

@@ -15,10 +15,14 @@ import numpy as np
 def require_alike(saved: Any, initial: Any, place: str) -> None:
     """Raise ValueError, naming the place, unless a saved state has the structure of an initial one.
 
-    Keys, types, dtypes and shapes are compared. What is empty or None in the initial state may be anything: replay
-    buffers and moments of optimizers come to be while an agent learns.
+    Keys, types, dtypes and shapes are compared. Mappings that are empty in the initial state may hold anything, since
+    replay buffers and moments of optimizers come to be while an agent learns; what is None may be a number or an array.
     """
-    if initial is None or (isinstance(initial, Mapping) and not initial):
+    if isinstance(initial, Mapping) and not initial:
+        _require(isinstance(saved, Mapping), place, _text(saved), "a mapping")
+        return
+    if initial is None:
+        _require(saved is None or isinstance(saved, np.ndarray) or _kind(saved) is float, place, _text(saved), "None")
         return
     if isinstance(initial, np.ndarray):
         _require(_is_array_alike(saved, initial), place, _text(saved), _text(initial))

@@ -50,7 +50,7 @@ def test_every_field_of_a_group_matters(name: str) -> None:
 
 @pytest.mark.parametrize("name", [each.name for each in fields(EnvironmentSpec) if each.name != "groups"])
 def test_every_field_of_an_environment_matters(name: str) -> None:
-    assert identity() != identity(changed(environment(), name, Another()))
+    assert (identity() == identity(changed(environment(), name, Another()))) is (name in MAY_CHANGE)
 
 
 @pytest.mark.parametrize("name", [each.name for each in fields(MarketSpec)])

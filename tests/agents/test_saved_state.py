@@ -57,7 +57,8 @@ def test_a_state_is_taken_over_bit_for_bit() -> None:
     require_taken_over(state, dict(state), "ppo")
     for name, value in (
         ("scale", 0.0), ("count", 0.0), ("betas", [0.9, 0.99]), ("kind", "b"), ("limit", 0), ("varies", 0),
-        ("weights", np.zeros((2, 3))), ("weights", -np.zeros((2, 3), np.float32)), ("snapshots", []), ("replay", {1: 2}),
+        ("weights", np.zeros((2, 3))), ("weights", -np.zeros((2, 3), np.float32)), ("snapshots", []),
+        ("replay", {1: 2}),
     ):  # fmt: skip
         with pytest.raises(ValueError, match=rf"ppo\.{name}"):
             require_taken_over(state, {**state, name: value}, "ppo")

@@ -29,6 +29,17 @@ COMPOSED = {
 CHOICES = {"reward": "inventory", "agent@population.ppo.agent": "b", "latency@population.ppo.latency": "l"}
 
 
+def test_a_ray_of_another_machine_is_not_joined_unasked(folder: Path) -> None:
+    saved = {**SAVED, "training": {**SAVED["training"], "address": "10.0.0.1:6379"}}  # type: ignore[dict-item]
+    (folder / "config.yaml").write_text(yaml.safe_dump(saved))
+    composed = {**COMPOSED, "training": {**COMPOSED["training"], "address": "10.0.0.1:6379"}}  # type: ignore[dict-item]
+    config = {**composed, "resume": str(folder)}
+    with pytest.raises(CheckpointError, match=r"its training\.address is 10\.0\.0\.1:6379; if you trust the Ray there"):
+        resumed_config(config, ["seed=3"], CHOICES)
+    typed = resumed_config(config, ["training.address=10.0.0.1:6379"], CHOICES)
+    assert typed["training"]["address"] == "10.0.0.1:6379"
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     save_checkpoint(tmp_path, {})

@@ -273,8 +273,7 @@ class RLlibLearner(ABC):
         # Without RLlib's weights_seq_no: given one, it silently keeps its own weights if they are newer.
         # A copy, since torch's optimizers go on to write into the arrays they are given.
         self._rllib_learner.set_state(copy.deepcopy({key: state[key] for key in COMPONENTS}))
-        for _, optimizer in self._rllib_learner.get_optimizers_for_module(DEFAULT_MODULE_ID):
-            _require_moments(optimizer)
+        _require_moments([each for _, each in self._rllib_learner.get_optimizers_for_module(DEFAULT_MODULE_ID)])
         _copy_weights(self._learning_module, self.module)
         set_adapted_state(self._rllib_learner, DEFAULT_MODULE_ID, state["adapted"])
         self.normalization.set_state(state["normalization"])
@@ -305,15 +304,14 @@ def _plain(value: Any) -> Any:
     return [_plain(each) for each in value] if isinstance(value, list) else value
 
 
-def _require_moments(optimizer: torch.optim.Optimizer) -> None:
-    """Raise ValueError unless an optimizer keeps the same of each parameter, in its shape: torch does not look."""
-    names = {frozenset(kept) for kept in optimizer.state.values()}
+def _require_moments(optimizers: Sequence[torch.optim.Optimizer]) -> None:
+    """Raise ValueError unless optimizers keep the same of each parameter, in its shape: torch does not look."""
+    kept = [entry for optimizer in optimizers for entry in optimizer.state.items()]
+    names = {frozenset(values) for _, values in kept}
     if len(names) > 1:
-        raise ValueError(
-            f"the optimizer keeps {sorted(map(sorted, names))} of its parameters; it must be the same of all"
-        )
-    for parameter, kept in optimizer.state.items():
-        for name, value in kept.items():
+        raise ValueError(f"optimizers keep {sorted(map(sorted, names))} of their parameters; all must be alike")
+    for parameter, values in kept:
+        for name, value in values.items():
             is_tensor = isinstance(value, torch.Tensor)
             if not is_tensor or (value.ndim and value.shape != parameter.shape):
                 found = tuple(value.shape) if is_tensor else repr(value)

@@ -23,8 +23,9 @@ MAY_CHANGE = {
     "training.worker_timeout",
     "training.device",
     "market.provenance",
+    "debug",
 }
-"""Keys that may change while a run goes on: how long and where it computes, and the notes on its market."""
+"""Keys that may change while a run goes on: how long, where and how it computes, and the notes on its market."""
 
 KEYS = {"spec": "market"}
 """Config keys of the fields of an EnvironmentSpec that are named otherwise."""

@@ -50,7 +50,7 @@ def test_every_field_of_a_group_matters(name: str) -> None:
 
 @pytest.mark.parametrize("name", [each.name for each in fields(EnvironmentSpec) if each.name != "groups"])
 def test_every_field_of_an_environment_matters(name: str) -> None:
-    assert identity() != identity(changed(environment(), name, Another()))
+    assert (identity() == identity(changed(environment(), name, Another()))) is (name in MAY_CHANGE)
 
 
 @pytest.mark.parametrize("name", [each.name for each in fields(MarketSpec)])
@@ -70,7 +70,7 @@ def test_a_name_that_may_change_is_one_of_a_field() -> None:
     named = {f"training.{each.name}" for each in fields(Training)} | {
         f"market.{each.name}" for each in fields(MarketSpec)
     }
-    assert named >= MAY_CHANGE
+    assert named | {"debug"} >= MAY_CHANGE
 
 
 @dataclass(frozen=True)

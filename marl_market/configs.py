@@ -11,7 +11,7 @@ Groups that learn have no policy yet, so that they become agents of the environm
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -27,10 +27,10 @@ from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.parallel_env import MarketEnv
 from marl_market.env.population.group import Agent, External, Group, TrainedAgent
 from marl_market.env.vector_env import FocalEnv
+from marl_market.market.config_targets import require_allowed_targets
 from marl_market.market.validation import ConfigError, require
 
-PARTS = ("market", "observation", "action", "timing", "reward")
-OWN_TARGETS = "marl_market."
+PARTS = ("market", "observation", "action", "timing", "reward", "debug")
 
 
 def make(
@@ -159,7 +159,14 @@ def _fields_of(node: Any, path: list[str]) -> list[str]:
     return [field.name for field in fields(described)] if is_dataclass(described) else []
 
 
-def _load(config: Mapping[str, Any] | DictConfig | str | Path) -> DictConfig:
+def environment_of(
+    config: Mapping[str, Any] | DictConfig | str | Path, allow_targets: Sequence[str] = ()
+) -> EnvironmentSpec:
+    """Return the description of the environment of a composed config; arguments and errors as of `from_config`."""
+    return _described(_load(config, allow_targets))
+
+
+def _load(config: Mapping[str, Any] | DictConfig | str | Path, allow_targets: Sequence[str] = ()) -> DictConfig:
     """Return a copy of a config; raises ConfigError where it lacks a part of an environment."""
     if isinstance(config, str | Path):
         path = Path(config)
@@ -170,18 +177,8 @@ def _load(config: Mapping[str, Any] | DictConfig | str | Path) -> DictConfig:
     for key in ("market", "population", "observation", "action", "reward"):
         require(isinstance(loaded, DictConfig) and key in loaded, "config", config, f"a mapping with {key!r}")
     composed: DictConfig = loaded
-    for key, target in _targets(OmegaConf.to_container(loaded, resolve=True), "config"):
-        require(str(target).startswith(OWN_TARGETS), f"{key}._target_", target, f"a class of {OWN_TARGETS[:-1]}")
+    require_allowed_targets({"config": OmegaConf.to_container(loaded, resolve=True)}, allow_targets)
     return composed
-
-
-def _targets(node: Any, key: str) -> Iterator[tuple[str, Any]]:
-    """Yield the key and the value of each `_target_` of a plain config."""
-    children = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
-    for name, child in children:
-        if name == "_target_":
-            yield key, child
-        yield from _targets(child, f"{key}.{name}")
 
 
 def _built(
@@ -194,23 +191,29 @@ def _built(
     opponents: Mapping[str, Agent],
 ) -> MarketEnv | FocalEnv:
     """Return the environment of a config."""
-    try:
-        parts = instantiate({key: config[key] for key in (*PARTS, "population") if key in config}, _convert_="all")
-    except InstantiationException as error:
-        key, cause = str(error).rpartition("full_key: ")[2], str(error.__cause__ or error)
-        raise ConfigError(cause if cause.startswith(key) else f"{key}: {cause}") from error
-    groups = [Group(name, **fields) for name, fields in parts.pop("population").items()]
-    names = [each.name for each in groups]
+    described = _described(config)
+    names = [each.name for each in described.groups]
     for key in opponents:
         require(key in names, "opponents", key, f"groups of the population{_near(key, names)}")
-    groups = [replace(each, agent=opponents.get(each.name, each.agent)) for each in groups]
-    described = EnvironmentSpec(parts.pop("market"), groups, **parts)
+    groups = [replace(each, agent=opponents.get(each.name, each.agent)) for each in described.groups]
+    described = replace(described, groups=groups)
     if group is None:
         return MarketEnv(_with_external(described, names), render_mode, fixed_agents)
     require(group in names, "group", group, f"a group of the population{_near(group, names)}")
     if markets is None:
         markets = int(OmegaConf.select(config, "training.markets", default=1))
     return FocalEnv(_with_external(_with_policies(described, group, config), [group]), markets, threads)
+
+
+def _described(config: DictConfig) -> EnvironmentSpec:
+    """Return the description of the environment of a config."""
+    try:
+        parts = instantiate({key: config[key] for key in (*PARTS, "population") if key in config}, _convert_="all")
+    except InstantiationException as error:
+        key, cause = str(error).rpartition("full_key: ")[2], str(error.__cause__ or error)
+        raise ConfigError(cause if cause.startswith(key) else f"{key}: {cause}") from error
+    groups = [Group(name, **fields) for name, fields in parts.pop("population").items()]
+    return EnvironmentSpec(parts.pop("market"), groups, **parts)
 
 
 def _with_external(environment: EnvironmentSpec, names: list[str]) -> EnvironmentSpec:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import sys
 
-import console
 import hydra
-import sweep
-import usage
+from command import console, sweep, usage
+from command.request import request_of
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
-from request import request_of
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="config")
@@ -20,7 +18,7 @@ def main(config: DictConfig) -> float | None:
     if HydraConfig.get().mode == RunMode.MULTIRUN:
         return sweep.run_member(config)
     with console.plain_errors():
-        from launch import launch  # takes seconds, which help and a misspelt word need not wait for
+        from command.launch import launch  # takes seconds, which help and a misspelt word need not wait for
 
         return launch(request_of(config)).objective
 
@@ -29,4 +27,5 @@ if __name__ == "__main__":
     usage.answer(usage.TRAIN)
     with sweep.summarized():
         console.run(main, "config")
-    sys.exit(sweep.exit_status())
+    if status := sweep.exit_status():
+        sys.exit(status)

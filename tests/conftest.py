@@ -1,5 +1,7 @@
-"""What holds for every test: hypothesis draws the same examples each time; and one torch thread for those that ask."""
+"""What holds for every test: the same examples of hypothesis, a token for Ray; and one torch thread where asked for."""
 
+import os
+import secrets
 from collections.abc import Iterator
 
 import pytest
@@ -14,6 +16,9 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 settings.load_profile("deterministic")
+
+# Without a token of their own, two processes that start Ray at once would both write the one in the home folder.
+os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
 
 
 @pytest.fixture(scope="module")

@@ -30,6 +30,7 @@ from marl_market.env.population.group import External, Group
 from marl_market.env.population.traits import Traits
 from marl_market.market.seeding import Stream, derive_seeds
 from marl_market.market.spec import MarketSpec
+from marl_market.market.validation import require
 
 
 def build_learner(environment: EnvironmentSpec, group: Group, seed: int) -> Learner:
@@ -119,6 +120,16 @@ class IndependentLearners:
         """Continue from a state of `get_state`."""
         for learner, own in zip(self._learners, state["seats"], strict=True):
             learner.set_state(own)
+
+    def load_weights(self, state: dict[str, Any]) -> None:
+        """Begin from what each learner of a state of `get_state` has learned.
+
+        Raises ConfigError for another number of seats or networks of another shape.
+        """
+        seats = state.get("seats", ())
+        require(len(seats) == len(self._learners), "seats of the saved learners", len(seats), f"{len(self._learners)}")
+        for learner, own in zip(self._learners, seats, strict=True):
+            learner.load_weights(own)
 
 
 @dataclass(frozen=True, eq=False)

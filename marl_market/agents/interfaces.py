@@ -103,6 +103,18 @@ class Policy(Agent, Protocol):
     def weights(self) -> Floats: ...
 
 
+class SavedPolicy(Policy, Protocol):
+    """A policy whose weights are saved and read into a policy of the same shape."""
+
+    def get_state(self) -> dict[str, Any]:
+        """Return all weights as arrays and plain values."""
+        ...
+
+    def with_state(self, state: Mapping[str, Any]) -> SavedPolicy:
+        """Return a policy of this shape with the weights of a `get_state`; raises ValueError for another shape."""
+        ...
+
+
 @runtime_checkable
 class ExternalPolicy(Policy, Actor, Protocol):
     """A policy that plays outside the compiled step, asked for the actions of its seats."""
@@ -125,10 +137,16 @@ class Learner(EpisodeActor, Protocol):
         """Act by the weights of another `get_weights`; optimizer and counters stay."""
 
     def get_state(self) -> dict[str, Any]:
-        """Return weights, optimizer and counters as a picklable copy."""
+        """Return weights, optimizer and counters: a copy, of arrays and plain values, see `plain_state.encode`."""
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Continue from a state of `get_state`."""
+
+    def load_weights(self, state: dict[str, Any]) -> None:
+        """Begin from what was learned in a state of `get_state`, with another optimizer and other settings.
+
+        Raises ConfigError, naming both sizes, for networks of another shape and the state of another kind of learner.
+        """
 
 
 @runtime_checkable
@@ -157,8 +175,15 @@ class Opponents(Protocol):
         """Return the policy of each group for evaluation, by name."""
         ...
 
+    def get_weights(self) -> dict[str, Any]:
+        """Return the policies for `set_weights` of a copy in another process; picklable, read only."""
+        ...
+
+    def set_weights(self, weights: Mapping[str, Any]) -> None:
+        """Play the policies of another `get_weights`."""
+
     def get_state(self) -> dict[str, Any]:
-        """Return all that later lineups depend on; picklable."""
+        """Return all that later lineups depend on, as arrays and plain values."""
         ...
 
     def set_state(self, state: Mapping[str, Any]) -> None:

@@ -1,6 +1,6 @@
 """The Ray that workers run on: one started for this process and closed to others, or one to join.
 
-Ray runs the programs of everyone who reaches its ports. One that is started here therefore listens on the loopback
+Ray runs the programs of any machine that reaches its ports. One that is started here therefore listens on the loopback
 interface only, and asks for a token, which this process makes and gives its children in their environment.
 """
 

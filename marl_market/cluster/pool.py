@@ -117,7 +117,7 @@ class WorkerPool:
         if self._address == "local" or all(self._ask("asks_token")):
             return ""
         return (
-            f"\nwarning: the Ray at {self._address!r} asks for no token: everyone who reaches its ports can run "
+            f"\nwarning: the Ray at {self._address!r} asks for no token: any machine that reaches its ports can run "
             "programs on it; docs/cluster.md says how to close it"
         )
 

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from marl_market.market.whole_file import PART_SUFFIX
-from marl_market.reporting.empty_folders import remove_empty
+from marl_market.reporting.empty_folders import LOCK_FILE, remove_empty
 from marl_market.reporting.run_folder import (
     CHOICES_FILE,
     CONFIG_FILE,
@@ -26,7 +26,6 @@ from marl_market.reporting.run_folder import (
     RunFolderError,
 )
 
-LOCK_FILE = "lock"
 CONTENT = (METRICS_FILE, CONFIG_FILE, CHOICES_FILE, EVALUATION_FILE, METADATA_FILE, REPORT_FILE, "checkpoint*")
 """Files, as patterns, of which a folder has one or more as soon as it holds a run."""
 NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS)

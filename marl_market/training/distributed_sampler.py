@@ -34,7 +34,7 @@ class SamplingWorker:
         """Play one session of every market of the shard with the driver's weights and opponents."""
         for name, learner in self._learners.items():
             learner.set_weights(weights[name])
-        self._opponents.set_state(opponents)
+        self._opponents.set_weights(opponents)
         return self._sampler.sample(iteration)
 
 
@@ -82,7 +82,7 @@ class DistributedSampler:
         hangs, and the error of a worker.
         """
         weights = {name: learner.get_weights() for name, learner in self._learners.items()}
-        opponents = {} if self._opponents is None else self._opponents.get_state()
+        opponents = {} if self._opponents is None else self._opponents.get_weights()
         return SampledSession.join(self._pool.call("sample", iteration, weights, opponents))
 
     def stop(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from marl_market.agents.imitation.behavior_cloning import (
@@ -24,14 +24,23 @@ _logger = logging.getLogger(__name__)
 
 
 def pretrain(
-    environment: EnvironmentSpec, actors: Mapping[str, EpisodeActor], markets: int, threads: int, seed: int
+    environment: EnvironmentSpec,
+    actors: Mapping[str, EpisodeActor],
+    markets: int,
+    threads: int,
+    seed: int,
+    names: Collection[str] | None = None,
 ) -> dict[str, dict[str, float]]:
-    """Pretrain the learner of every `BehaviorCloning` group; return the metrics of each, by group name.
+    """Pretrain the learner of every `BehaviorCloning` group, or of those among `names`; return metrics by group name.
 
     `actors` are all learners and opponents of the run. The experts of all groups play the same sessions of `markets`
     markets, against the other agents as they are. `expert_reward` is the expert's mean return per seat.
     """
-    agents = {group.name: group.agent for group in environment.groups if isinstance(group.agent, BehaviorCloning)}
+    agents = {
+        group.name: group.agent
+        for group in environment.groups
+        if isinstance(group.agent, BehaviorCloning) and (names is None or group.name in names)
+    }
     if not agents:
         return {}
     demonstrations, returns = sample_demonstrations(environment, agents, actors, markets, threads, seed)

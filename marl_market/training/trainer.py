@@ -28,12 +28,15 @@ from marl_market.reporting.metadata import market_metadata, software_metadata
 from marl_market.reporting.report.report import write_report
 from marl_market.reporting.run_folder import TAPE_FILE, write_evaluation, write_metadata
 from marl_market.reporting.sinks.sink import Sink
-from marl_market.training.checkpoint import identity_of, load_checkpoint, require_same_run, save_checkpoint
+from marl_market.training.checkpoint import save_checkpoint
 from marl_market.training.evaluation import evaluate_training
+from marl_market.training.identity import identity_of
+from marl_market.training.initial_weights import load_initial_weights
 from marl_market.training.interrupt import Interrupts
 from marl_market.training.metrics import speed_metrics
 from marl_market.training.pretraining import pretrain
 from marl_market.training.progress import Progress, is_compiled
+from marl_market.training.resumption import restore
 from marl_market.training.settings import Training, require_whole
 from marl_market.training.threads import describe_cores
 
@@ -48,8 +51,13 @@ class LearningError(RuntimeError):
 class Trainer:
     """One run: a population learns in one environment."""
 
-    def __init__(self, environment: EnvironmentSpec, training: Training, seed: int, folder: Path) -> None:
-        """Build an untrained learner for every learning group, the opponents and the markets; `folder` is the run's."""
+    def __init__(
+        self, environment: EnvironmentSpec, training: Training, seed: int, folder: Path, init_from: str | None = None
+    ) -> None:
+        """Build an untrained learner for every learning group, the opponents and the markets; `folder` is the run's.
+
+        With `init_from`, learners begin from another run, see `marl_market.training.initial_weights`.
+        """
         require_whole("seed", seed, 0)
         self._training = training
         self._seed = seed
@@ -58,11 +66,12 @@ class Trainer:
             run = RunLength(training.iterations, training.markets, environment.spec.session_steps)
             self._learners = initial_learners(environment, seed, run)
         self._environment = with_external_opponents(environment, self._learners)
+        self._untrained = {name: learner.policy() for name, learner in self._learners.items()}
+        self._init_from = {} if init_from is None else load_initial_weights(init_from, self._learners)
         self._opponents = initial_opponents(self._environment, seed)
         self._opponents.update(0, self._learners)
         self._sampling = self._open_sampling()
-        self._identity = identity_of(environment, training.markets, seed)
-        self._untrained = {name: learner.policy() for name, learner in self._learners.items()}
+        self._identity = identity_of(environment, training, seed)
         self._is_resumed = False
         self._is_sampling = False
         self._warned: set[str] = set()
@@ -73,15 +82,12 @@ class Trainer:
     def resume(self) -> None:
         """Continue from the checkpoint in the run's folder.
 
-        Raises CheckpointError if it is missing, broken, or of another seed, market, population or number of markets.
+        Raises CheckpointError if it is missing, broken, of another run, or done further than this training is long.
         """
-        state = load_checkpoint(self._folder)
-        require_same_run(self._folder, state["identity"], self._identity)
-        for name, learner in self._learners.items():
-            learner.set_state(state["learners"][name])
-        self._opponents.set_state(state["opponents"])
+        state = restore(self._folder, self._identity, self._training.iterations, self._learners, self._opponents)
         self._done, self._seconds = state["done"], state["seconds"]
         self._saved = self._done
+        self._init_from = dict(state["init_from"])
         self._is_resumed = True
 
     def run(self, title: str, sink: Sink) -> Path:
@@ -102,6 +108,10 @@ class Trainer:
         pretrained = {} if self._is_resumed else self._pretrain()
         with self._sampling as sampler, interrupts.deferred(partial(self._save_if_sampling, sampler)) as interrupted:
             progress.log(self._describe(sampler))
+            for name, origin in self._init_from.items():
+                progress.log(f"population.{name} began from {origin}")
+            if self._is_resumed:
+                progress.log(f"resumed at iteration {self._done} of {self._training.iterations}")
             progress.begin(f"iteration {self._done + 1}/{self._training.iterations}")
             for iteration in range(self._done, self._training.iterations):
                 if interrupted:
@@ -175,7 +185,8 @@ class Trainer:
         (seed,) = derive_seeds(self._seed, Stream.PRETRAINING, 1)
         training = self._training
         actors: dict[str, EpisodeActor] = {**self._learners, **self._opponents.lineup(0)}
-        return _by_learner(pretrain(self._environment, actors, training.markets, training.threads, seed))
+        groups = [group.name for group in self._environment.groups if group.name not in self._init_from]
+        return _by_learner(pretrain(self._environment, actors, training.markets, training.threads, seed, groups))
 
     def _sample(self, sampler: Sampler | DistributedSampler, iteration: int) -> SampledSession:
         """Return a session; an interrupt or an error in between saves the state before it."""
@@ -256,6 +267,7 @@ class Trainer:
             "identity": self._identity,
             "done": self._done,
             "seconds": self._seconds,
+            "init_from": self._init_from,
             "learners": {name: learner.get_state() for name, learner in self._learners.items()},
             "opponents": self._opponents.get_state(),
         }
@@ -285,12 +297,14 @@ class Trainer:
     def _finish(self, title: str, sink: Sink, progress: Progress) -> Path:
         """Evaluate and write the report."""
         evaluation = self._evaluate(progress)
-        made = {
+        made: dict[str, str | float] = {
             "markets": self._training.markets,
             "seats_a_market": self._environment.seats,
             "workers": self._training.workers,
             "threads": self._training.threads,
         }
+        began = {"init_from": "; ".join(f"{name} from {each}" for name, each in self._init_from.items())}
+        made |= began if self._init_from else {}
         metadata = {"title": title, "seed": self._seed, **market_metadata(self._environment.spec), **made}
         write_metadata(self._folder, {**metadata, **software_metadata()})
         report = write_report(self._folder)

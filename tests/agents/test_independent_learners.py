@@ -34,8 +34,9 @@ from marl_market.env.interface.schemes import mask_size_of
 from marl_market.env.population.group import Group
 from marl_market.evaluation.match import play_match, with_policies
 from marl_market.market.seeding import Stream, derive_seeds
-from marl_market.training.checkpoint import identity_of
+from marl_market.training.identity import identity_of
 from marl_market.training.pretraining import pretrain
+from marl_market.training.settings import Training
 from tests.agents.answers import answer
 from tests.builders import actions, environment, market_spec
 
@@ -149,7 +150,7 @@ def test_seats_that_do_not_compile_are_asked_each_for_itself() -> None:
 def test_a_group_shares_parameters_by_default() -> None:
     assert not isinstance(new_learner(described("ppo", parameter_sharing=True)), IndependentLearners)
     one, many = (
-        identity_of(described("ppo", parameter_sharing=parameter_sharing), MARKETS, 1)
+        identity_of(described("ppo", parameter_sharing=parameter_sharing), Training(markets=MARKETS), 1)
         for parameter_sharing in (True, False)
     )
     assert {name for name in one if one[name] != many[name]} == {"population.focal.parameter_sharing"}

@@ -40,7 +40,7 @@ def test_a_second_process_is_told_the_first_and_gets_the_lock_after_its_death(tm
     assert [path.name for path in folder.iterdir()] == ["metrics.jsonl"]
 
 
-@pytest.mark.parametrize("name", ["metrics.jsonl", "config.yaml", "checkpoint.pkl", "checkpoint.npz", "report.html"])
+@pytest.mark.parametrize("name", ["metrics.jsonl", "config.yaml", "checkpoint.npz", "report.html"])
 def test_a_folder_with_a_run_is_named(tmp_path: Path, name: str) -> None:
     require_no_run(tmp_path)
     (tmp_path / "notes.txt").touch()

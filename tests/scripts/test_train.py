@@ -63,7 +63,7 @@ def test_a_run_leaves_its_folder_and_says_where_the_report_is(train: Callable[..
     assert said.endswith("report: runs/small/report.html\n")
     folder = Path("runs/small")
     assert sorted(path.name for path in folder.iterdir()) == [
-        "checkpoint.pkl", "choices.yaml", "config.yaml", "evaluation.json", "metadata.json", "metrics.jsonl",
+        "checkpoint.npz", "choices.yaml", "config.yaml", "evaluation.json", "metadata.json", "metrics.jsonl",
         "metrics.parquet", "report.html", "tape.npz",
     ]  # fmt: skip
     config = yaml.safe_load((folder / "config.yaml").read_text())
@@ -120,7 +120,7 @@ def test_a_resumed_run_goes_on_in_its_folder_and_keeps_its_config(train: Callabl
         (["training.evaluation_seeds=1"], "error: training.evaluation_seeds is 1; it must be a whole number of 2"),
         (["seed=-1"], "error: seed is -1; it must be a whole number of 0 or more"),
         (["reporting.wandb=maybe"], "error: reporting.wandb is 'maybe'; it must be one of online, offline, disabled"),
-        (["resume=nowhere"], "error: resume is nowhere, and nowhere/checkpoint.pkl is missing"),
+        (["resume=nowhere"], "error: resume is nowhere, and nowhere/checkpoint.npz is missing"),
     ],
 )
 def test_a_bad_value_is_named_without_a_traceback(

@@ -65,7 +65,7 @@ def test_many_differences_are_counted(build: Build, learning: Callable[..., Envi
 
 
 def test_a_missing_checkpoint_is_named(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match=re.escape(f"{tmp_path / 'checkpoint.pkl'} is missing")):
+    with pytest.raises(CheckpointError, match=re.escape(f"{tmp_path / 'checkpoint.npz'} is missing")):
         load_checkpoint(tmp_path)
 
 
@@ -85,7 +85,7 @@ def test_a_checkpoint_replaces_the_last_one_and_leaves_no_part(tmp_path: Path) -
     save_checkpoint(tmp_path, {"done": 1})
     save_checkpoint(tmp_path, {"done": 2})
     assert load_checkpoint(tmp_path) == {"done": 2}
-    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.pkl"]
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.npz"]
 
 
 def test_a_state_that_cannot_be_saved_leaves_the_last_checkpoint(tmp_path: Path) -> None:

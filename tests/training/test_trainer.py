@@ -53,7 +53,7 @@ def same_but_for_time(folder: Path, other: Path) -> None:
 def test_a_run_leaves_its_files(finished: tuple[Trainer, Path]) -> None:
     _, folder = finished
     assert sorted(path.name for path in folder.iterdir()) == [
-        "checkpoint.pkl", "evaluation.json", "metadata.json", "metrics.jsonl", "metrics.parquet", "report.html",
+        "checkpoint.npz", "evaluation.json", "metadata.json", "metrics.jsonl", "metrics.parquet", "report.html",
         "tape.npz",
     ]  # fmt: skip
     metrics = read_metrics(folder / "metrics.jsonl")
@@ -258,7 +258,7 @@ def test_a_bad_seed_is_named(learning: Callable[..., EnvironmentSpec], tmp_path:
 
 
 def test_an_odd_number_of_markets_is_named(learning: Callable[..., EnvironmentSpec], tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"training\.markets is 5; markets go in pairs"):
+    with pytest.raises(ValueError, match=r"training\.markets is 5; it must be a multiple of 2"):
         Trainer(learning(), Training(markets=5, threads=1), 1, tmp_path)
 
 

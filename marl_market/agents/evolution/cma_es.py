@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import pickle
+import copy
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from cmaes import CMA, SepCMA
@@ -20,13 +22,13 @@ class CMAESState:
 
     Attributes:
         mean: mean of the search distribution, (parameters,).
-        optimizer: the optimizer of the package `cmaes`, pickled; empty before the first generation.
+        optimizer: attributes of the optimizer of the package `cmaes`; empty before the first generation.
         generation: number of generations so far.
         seed: with the generation, the seed of all noise.
     """
 
     mean: NDArray[np.float64]
-    optimizer: bytes
+    optimizer: Mapping[str, Any]
     generation: int
     seed: int
 
@@ -51,7 +53,7 @@ class CMAES:
 
     def initial(self, mean: ArrayLike, seed: int) -> CMAESState:
         """Return the state of a search that starts at `mean` (parameters,)."""
-        return CMAESState(np.array(mean, np.float64), b"", generation=0, seed=seed)
+        return CMAESState(np.array(mean, np.float64), {}, generation=0, seed=seed)
 
     def ask(self, state: CMAESState, candidates: int) -> NDArray[np.float32]:
         """Return the candidates (candidates, parameters) of this generation; raises ValueError for fewer than two."""
@@ -63,18 +65,17 @@ class CMAES:
         optimizer = self._optimizer(state, values.size)
         solutions = self._ask(optimizer, values.size)
         optimizer.tell([(solution, -value) for solution, value in zip(solutions, values.tolist(), strict=True)])
-        return CMAESState(optimizer.mean, pickle.dumps(optimizer), state.generation + 1, state.seed)
+        kept = copy.deepcopy(optimizer.__getstate__())
+        return CMAESState(optimizer.mean.copy(), kept, state.generation + 1, state.seed)
 
     def _optimizer(self, state: CMAESState, candidates: int) -> CMA | SepCMA:
         """Return the optimizer of a state, seeded for the noise of its generation."""
         if candidates < 2:
             raise ValueError(f"{candidates} candidates; a covariance needs two or more")
-        optimizer: CMA | SepCMA
+        kind = SepCMA if self.separable else CMA
+        optimizer: CMA | SepCMA = kind(state.mean.copy(), self.sigma, population_size=candidates)
         if state.optimizer:
-            optimizer = pickle.loads(state.optimizer)
-        else:
-            kind = SepCMA if self.separable else CMA
-            optimizer = kind(state.mean.copy(), self.sigma, population_size=candidates)
+            optimizer.__setstate__(copy.deepcopy(dict(state.optimizer)))
         if optimizer.population_size != candidates:
             raise ValueError(f"{candidates} candidates after {optimizer.population_size}; the number must not change")
         words = seed_sequence(state.seed, Stream.GENERATION, state.generation).generate_state(1)

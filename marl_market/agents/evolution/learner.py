@@ -5,13 +5,13 @@ Markets 2i and 2i + 1 use common random numbers, and so do the candidates of an 
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from marl_market.agents.evolution.saved_search import plain_search, restored_search
 from marl_market.agents.evolution.strategies import SearchState, Strategy
 from marl_market.agents.imitation.behavior_cloning import BCConfig
 from marl_market.agents.interfaces import Decision, MarketShard, RunLength
@@ -118,12 +118,23 @@ class EvolutionLearner:
         self._state = weights
 
     def get_state(self) -> dict[str, Any]:
-        """Return the state of the search."""
-        return {"search": copy.deepcopy(self._state)}
+        """Return the mean and the state of the search."""
+        return {"mean": self._state.mean.copy(), "search": plain_search(self._state)}
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Continue from a state of `get_state`."""
-        self._state = copy.deepcopy(state["search"])
+        self._state = restored_search(self._state, state["search"])
+
+    def load_weights(self, state: dict[str, Any]) -> None:
+        """Begin a search at the mean of a state of `get_state`, whatever the strategy.
+
+        Raises ConfigError for one of another length, and for the state of a learner that does not search.
+        """
+        require("mean" in state, f"state for {self._group}", sorted(state), "that of a group that evolves")
+        mean, wanted = np.asarray(state["mean"], np.float64), self._network.parameter_count
+        found = f"the {wanted} parameters of {self._network.sizes}"
+        require(mean.shape == (wanted,), f"weights for {self._group}", f"{mean.size} parameters", found)
+        self._state = self._strategy.initial(mean, self._state.seed)
 
 
 def certainty_equivalent(value: NDArray[np.float64], risk_aversion: float) -> NDArray[np.float64]:

@@ -21,7 +21,7 @@ Behavior = NDArray[np.float64]
 
 
 class SearchState(Protocol):
-    """The state of a search; a value that pickles."""
+    """The state of a search: a dataclass of arrays, plain values and such dataclasses."""
 
     @property
     def mean(self) -> NDArray[np.float64]:

@@ -33,6 +33,15 @@ class SnapshotOpponents:
         """Return the last snapshot of each group by name."""
         return {name: pool.policy() for name, pool in self._pools.items()}
 
+    def get_weights(self) -> dict[str, Any]:
+        """Return the snapshots of all pools, for copies in other processes."""
+        return {name: pool.get_weights() for name, pool in self._pools.items()}
+
+    def set_weights(self, weights: Mapping[str, Any]) -> None:
+        """Play the snapshots of another `get_weights`."""
+        for name, pool in self._pools.items():
+            pool.set_weights(weights[name])
+
     def get_state(self) -> dict[str, Any]:
         """Return the states of all pools."""
         return {name: pool.get_state() for name, pool in self._pools.items()}

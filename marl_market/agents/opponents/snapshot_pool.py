@@ -8,12 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from marl_market.agents.interfaces import Decision, ExternalPolicy, Learner, LearningAgent, MarketShard, Policy
+from marl_market.agents.interfaces import (
+    Decision,
+    ExternalPolicy,
+    Learner,
+    LearningAgent,
+    MarketShard,
+    Policy,
+    SavedPolicy,
+)
 from marl_market.agents.policies.compiled_mlp import play
 from marl_market.agents.policies.fixed_policy import CompiledPolicy
 from marl_market.agents.rollout import Floats, Masks
@@ -86,7 +94,7 @@ class SnapshotPool:
         self._group = group
         self._seed = seed
         self._iteration = 0
-        self._snapshots: list[Policy] = []
+        self._snapshots: list[SavedPolicy] = []
         self._drawn: NDArray[np.int64] = np.zeros(0, np.int64)
 
     @property
@@ -99,7 +107,7 @@ class SnapshotPool:
         """Take a snapshot if one is due before `iteration`."""
         if iteration % self._settings.snapshot_every == 0:
             snapshot = learners[self._settings.group].policy()
-            self._snapshots = [*self._snapshots, snapshot][-self._settings.pool_size :]
+            self._snapshots = [*self._snapshots, cast(SavedPolicy, snapshot)][-self._settings.pool_size :]
 
     def at_iteration(self, iteration: int) -> SnapshotPool:
         """Draw the snapshots of `iteration` in the next episode; return the pool."""
@@ -139,10 +147,19 @@ class SnapshotPool:
         """Return the last snapshot."""
         return self._snapshots[-1]
 
-    def get_state(self) -> dict[str, Any]:
+    def get_weights(self) -> dict[str, Any]:
         """Return the snapshots."""
         return {"snapshots": list(self._snapshots)}
 
+    def set_weights(self, weights: Mapping[str, Any]) -> None:
+        """Play the snapshots of another `get_weights`."""
+        self._snapshots = list(weights["snapshots"])
+
+    def get_state(self) -> dict[str, Any]:
+        """Return the weights of the snapshots."""
+        return {"snapshots": [snapshot.get_state() for snapshot in self._snapshots]}
+
     def set_state(self, state: Mapping[str, Any]) -> None:
-        """Continue from a state of `get_state`."""
-        self._snapshots = list(state["snapshots"])
+        """Continue from a state of `get_state`; raises ValueError unless it holds weights of the snapshots of now."""
+        last = self._snapshots[-1]
+        self._snapshots = [last.with_state(each) for each in state["snapshots"]]

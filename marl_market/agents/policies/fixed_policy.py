@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,3 +44,13 @@ class CompiledPolicy:
     def write_params(self, params: NDArray[np.void], rows: slice) -> None:
         """Write the network into `rows` of PARAMS records."""
         self.network.write_params(params, np.arange(rows.start, rows.stop), self.weights)
+
+    def get_state(self) -> dict[str, Any]:
+        """Return its weights."""
+        return {"weights": self.weights.copy()}
+
+    def with_state(self, state: Mapping[str, Any]) -> CompiledPolicy:
+        """Return the policy of this network with the weights of a `get_state`; raises ValueError for another length."""
+        weights = np.array(state["weights"], np.float32)
+        self.network.layers(weights)
+        return replace(self, weights=weights)

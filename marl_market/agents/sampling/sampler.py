@@ -100,7 +100,7 @@ class Sampler:
         learns = {group.name for group in self._batch.environment.groups if isinstance(group.agent, LearningAgent)}
         learned = {name: each.get_state() for name, each in self._learners.items() if name in learns}  # type: ignore[attr-defined]
         others = {name: each for name, each in self._learners.items() if name not in learns}
-        opponents = None if self._opponents is None else self._opponents.get_state()
+        opponents = None if self._opponents is None else self._opponents.get_weights()
         return self._batch, self._seed, self._sharing == 2, self._shard, learned, others, opponents
 
     def describe(self) -> str:
@@ -152,5 +152,5 @@ def _restore(
     restored = None
     if opponents is not None:
         restored = initial_opponents(batch.environment, seed)
-        restored.set_state(opponents)
+        restored.set_weights(opponents)
     return Sampler(batch, {**learners, **others}, seed, pairs, shard, restored)

@@ -45,7 +45,7 @@ class ReplayBuffer:
         return {name: values[rows] for name, values in self._columns.items()}
 
     def get_state(self) -> dict[str, Any]:
-        """Return all transitions, as a picklable copy."""
+        """Return all transitions, as a copy."""
         return {
             "written": self._written,
             "columns": {name: values[: len(self)].copy() for name, values in self._columns.items()},

@@ -29,11 +29,13 @@ from marl_market.agents.rllib.internals import (
 )
 from marl_market.agents.rllib.learners.normalization import Normalization
 from marl_market.agents.rllib.learners.schedule import Schedule
+from marl_market.agents.rllib.learners.shapes import require_same_shapes
 from marl_market.agents.rllib.learners.streams import global_streams
 from marl_market.agents.rllib.networks.policy import PolicyNetwork, TorchPolicy, to_mlp
 from marl_market.agents.rollout import Floats, Masks, Rollout
 from marl_market.env.batch_market import BatchMarket
 from marl_market.market.seeding import Stream, seed_sequence
+from marl_market.market.validation import require
 
 COMPONENTS = [COMPONENT_RL_MODULE, COMPONENT_OPTIMIZER]
 IDLE_SESSIONS = 5
@@ -254,7 +256,7 @@ class RLlibLearner(ABC):
         self.decisions = weights["decisions"]
 
     def get_state(self) -> dict[str, Any]:
-        """Return all that the next update depends on, as a picklable copy."""
+        """Return all that the next update depends on, as a copy."""
         learned = self._rllib_learner.get_state(components=COMPONENTS)
         return {
             "seed": self._seed,
@@ -276,6 +278,22 @@ class RLlibLearner(ABC):
         self.normalization.set_state(state["normalization"])
         self._seed, self.updates, self.decisions = state["seed"], state["updates"], state["decisions"]
         self.env_steps = state["env_steps"]
+
+    def load_weights(self, state: dict[str, Any]) -> None:
+        """Begin from the networks of a state of `get_state`, critic and targets too, and its scale of observations.
+
+        Raises ConfigError for networks of other names or shapes, and for another normalization.
+        """
+        networks = state.get(COMPONENT_RL_MODULE, {}).get(DEFAULT_MODULE_ID, {})
+        require_same_shapes(networks, self._learning_module.get_state())
+        scale, found = self.normalization.observations, state["normalization"].get("observations")
+        require(
+            (scale is None) == (found is None), "normalize_observations", scale is not None, "as in the saved learner"
+        )
+        if scale is not None and found is not None:
+            scale.set_state(found)
+        self._learning_module.set_state(copy.deepcopy(networks))
+        _copy_weights(self._learning_module, self.module)
 
 
 def _copy_weights(source: Any, target: Any) -> None:

@@ -66,4 +66,12 @@ class SACLearner(OffPolicyLearner):
     def set_state(self, state: dict[str, Any]) -> None:
         """Continue from a state of `get_state`."""
         super().set_state(state)
+        self._set_average(state)
+
+    def load_weights(self, state: dict[str, Any]) -> None:
+        """Begin from the networks and the average of a state of `get_state`."""
+        super().load_weights(state)
+        self._set_average(state)
+
+    def _set_average(self, state: dict[str, Any]) -> None:
         self._average.load_state_dict({name: torch.tensor(value) for name, value in state["average"].items()})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -102,8 +102,31 @@ class TorchPolicy(External):
     @property
     def weights(self) -> Floats:
         """Return all parameters of its networks, flat."""
-        networks = torch.nn.ModuleList([self.actor.encoder, self.actor.head])
-        return np.concatenate([parameter.detach().numpy().ravel() for parameter in networks.parameters()])
+        return np.concatenate([parameter.detach().numpy().ravel() for parameter in self._networks.parameters()])
+
+    @property
+    def _networks(self) -> torch.nn.Module:
+        return torch.nn.ModuleList([self.actor.encoder, self.actor.head])
+
+    def get_state(self) -> dict[str, Any]:
+        """Return the weights of its networks by name, and its scale of observations."""
+        scale = {} if self.actor.scale is None else {"scale": self.actor.scale.get_state()}
+        return {
+            "networks": {name: value.numpy().copy() for name, value in self._networks.state_dict().items()},
+            **scale,
+        }
+
+    def with_state(self, state: Mapping[str, Any]) -> TorchPolicy:
+        """Return a policy of these networks with the weights of a `get_state`; raises ValueError for other shapes."""
+        policy = TorchPolicy.copy_of(self.actor)
+        weights = {name: torch.tensor(value) for name, value in state["networks"].items()}
+        try:
+            policy._networks.load_state_dict(weights)
+        except RuntimeError as error:
+            raise ValueError(" ".join(str(error).split())) from error
+        if policy.actor.scale is not None:
+            policy.actor.scale.set_state(state["scale"])
+        return policy
 
     def act(self, observation: Floats, state: Floats, noise: Floats | None, mask: Masks | None = None) -> Decision:
         """Return the actions of observations and hidden states, see `PolicyNetwork.act`."""

@@ -33,11 +33,11 @@ def main() -> None:
 
 def train(given: dict[str, Any]) -> dict[str, Any]:
     """Return how the run ended, whatever it raised."""
-    from console import EXPECTED, HINT, message, wants_traceback
+    from command.console import EXPECTED, HINT, message, wants_traceback
 
     try:
-        from launch import launch
-        from request import Request
+        from command.launch import launch
+        from command.request import Request
 
         return launch(Request(**given)).to_dict()
     except KeyboardInterrupt:

@@ -21,14 +21,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from console import message, short_path
+from command.console import message, short_path
+from command.request import Request, request_of
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, open_dict
-from request import Request, request_of
 
-from marl_market.reporting.empty_folders import remove_empty
+from marl_market.reporting.empty_folders import remove_empty, remove_unused
 
 GIVEN_FILE, ENDED_FILE, STOP_FILE = "sweep.json", "runs.jsonl", "stop"
 MEMBER = Path(__file__).with_name("member.py")
@@ -145,7 +145,7 @@ def run_member(config: DictConfig) -> float | None:
     except Exception as error:
         outcome = {"status": "failed", "error": message(error)}
     if outcome["status"] != "finished":
-        remove_empty(Path(hydra.runtime.output_dir))
+        remove_unused(Path(hydra.runtime.output_dir))
     row = {"number": number, "label": label, "overrides": overrides, "folder": hydra.runtime.output_dir, **outcome}
     with (folder / ENDED_FILE).open("a", encoding="utf-8") as file:
         file.write(json.dumps({**row, "seconds": round(time.monotonic() - began, 1)}) + "\n")

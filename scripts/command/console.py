@@ -51,7 +51,7 @@ def run(main: Callable[[], None], config_name: str) -> None:
         except (HydraException, OmegaConfBaseException) as error:
             if wants_traceback():
                 raise
-            from suggestions import with_near_matches
+            from command.suggestions import with_near_matches
 
             sys.exit(f"error: {with_near_matches(error, config_name)}\n{HINT}")
 

@@ -5,21 +5,22 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import hydra
 import yaml
-from console import RunError, message, short_path
+from command.console import RunError, message, short_path
+from command.request import Request
+from command.suggestions import explain, explain_call, options_of
 from hydra.errors import InstantiationException
 from omegaconf import OmegaConf
-from request import Request
-from suggestions import explain, explain_call, options_of
 
 from marl_market.agents.rllib.learners.process import prepare_process
 from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.population.group import Group
+from marl_market.market.config_targets import require_allowed_targets
 from marl_market.market.whole_file import replace_file
 from marl_market.reporting.empty_folders import remove_empty
 from marl_market.reporting.run_folder import CHOICES_FILE, CONFIG_FILE, METRICS_FILE, read_metrics
@@ -28,6 +29,7 @@ from marl_market.reporting.sinks.objective import ObjectiveSink
 from marl_market.reporting.sinks.run_sinks import open_sinks
 from marl_market.reporting.sinks.sink import FanOut
 from marl_market.reporting.summary import scalar_names
+from marl_market.training.resumption import resumed_config
 from marl_market.training.trainer import Trainer
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -61,6 +63,9 @@ def launch(request: Request) -> Outcome:
     Raises what is wrong with the config before anything is written, and then leaves no folder; raises RunError if the
     run ends by an error that is no fault of the program.
     """
+    if request.config["resume"]:
+        kept_config = resumed_config(request.config, request.overrides, request.choices)
+        request = replace(request, config=kept_config)
     output, resume = Path(request.folder), request.config["resume"]
     folder = Path(resume or output)
     if folder != output:
@@ -91,8 +96,8 @@ def launch(request: Request) -> Outcome:
 def begin(request: Request, folder: Path) -> tuple[Trainer, FanOut, ObjectiveSink]:
     """Return the trainer and the sinks of a run, and write its config and choices into `folder` if it is new."""
     parts = instantiated(request.config)
-    _, seed, resume, metric, training, reporting = map(
-        parts.pop, ("name", "seed", "resume", "objective", "training", "reporting")
+    _, seed, resume, metric, training, reporting, _, init_from = map(
+        parts.pop, ("name", "seed", "resume", "objective", "training", "reporting", "allow_targets", "init_from")
     )
     groups = [group_of(name, seats) for name, seats in parts.pop("population").items()]
     for key in ("observation", "reward"):
@@ -102,13 +107,15 @@ def begin(request: Request, folder: Path) -> tuple[Trainer, FanOut, ObjectiveSin
     prepare_process(training.torch_threads)
     if training.workers:
         print(f"starting {training.workers} workers", flush=True)
-    trainer = Trainer(environment, training, seed, folder)
+    trainer = Trainer(environment, training, seed, folder, None if resume else init_from)
     if resume:
         trainer.resume()
     remove_parts(folder)
     objective = ObjectiveSink(metric, scalar_names(trainer.learning_groups, [group.name for group in groups]))
-    if not resume:  # A run keeps the config that it began with.
-        replace_file(folder / CONFIG_FILE, OmegaConf.to_yaml(OmegaConf.create(dict(request.config))).encode())
+    # A run keeps its config, so that `resume` needs nothing else.
+    config = OmegaConf.create({**request.config, "resume": None})
+    replace_file(folder / CONFIG_FILE, OmegaConf.to_yaml(config).encode())
+    if not resume:
         choices = {"overrides": list(request.overrides), "choices": dict(request.choices)}
         replace_file(folder / CHOICES_FILE, yaml.safe_dump(choices, sort_keys=False).encode())
     sinks = open_sinks(folder, request.name, request.group, request.flat_config, reporting)
@@ -117,6 +124,7 @@ def begin(request: Request, folder: Path) -> tuple[Trainer, FanOut, ObjectiveSin
 
 def instantiated(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return the parts of a config; raises ValueError with the config key, and what may have been meant."""
+    require_allowed_targets(config, config["allow_targets"])
     try:
         parts: dict[str, Any] = hydra.utils.instantiate(OmegaConf.create(dict(config)), _convert_="all")
     except InstantiationException as error:

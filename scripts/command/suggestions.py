@@ -14,7 +14,7 @@ from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException, MissingConfigException
 from hydra.utils import get_object
 
-CONF = Path(__file__).resolve().parents[1] / "conf"
+CONF = Path(__file__).resolve().parents[2] / "conf"
 UNEXPECTED = re.compile(r"unexpected keyword argument '(\w+)'")
 TARGET = re.compile(r"call to target '([^']+)'")
 OVERRIDE = re.compile(r"Could not override '([^']+)'")

@@ -83,7 +83,7 @@ def test_a_trader_is_decorated() -> None:
         ({"groups": [External()]}, "population is External()"),
         (
             {"groups": [Group("own", External(), 10**12)]},
-            "number of seats of the population is 1000000000001; it must be 1024 or less",
+            "seats of the population is 1000000000000; it must be 1024 or less",
         ),
         ({"debug": "maybe"}, "debug is 'maybe'; it must be true or false"),
     ],

@@ -34,13 +34,12 @@ def round_price(side, price_ticks):  # type: ignore[no-untyped-def]
 
 @inlined
 def whole_lots(quantity_lots):  # type: ignore[no-untyped-def]
-    """Return a quantity as int64, towards zero; a NaN becomes 0, and one of 2**62 or more 2**62: both are rejected.
+    """Return a quantity as int64, towards zero, at most 2**62; what is below zero, or NaN, becomes 0.
 
-    To convert a number that int64 cannot hold would be undefined.
+    The venue rejects both ends; to convert a number that int64 cannot hold would be undefined.
     """
-    if abs(quantity_lots) < BEYOND_QUANTITY:
-        return np.int64(quantity_lots)
-    return np.int64(BEYOND_QUANTITY if quantity_lots > 0 else 0)
+    lots = quantity_lots if quantity_lots > 0 else 0
+    return np.int64(lots if lots < BEYOND_QUANTITY else BEYOND_QUANTITY)
 
 
 @inlined

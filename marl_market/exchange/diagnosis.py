@@ -88,8 +88,8 @@ def undefined_name(error: BaseException, function: Callable[..., Any]) -> str | 
         return None
     functions = [inferer.func_ir.func_id.func for inferer in inferers_of(error)] or [function]
     names = [*functions[0].__globals__, *functions[0].__code__.co_varnames, *vars(builtins)]
-    near = near_matches(undefined[1], names)
-    return f"{stated_place(error, functions[0])}: the name {undefined[1]!r} is not defined{near}"
+    name = undefined[1]
+    return f"{stated_place(error, functions[0])}: the name {name!r} is not defined{near_matches(name, names)}"
 
 
 def failed_statement(error: BaseException) -> str | None:
@@ -152,8 +152,8 @@ def innermost_first(error: BaseException) -> Iterator[tuple[TypeInferer, Any]]:
     for variables in locals_of(error):
         constraint: Any = variables.get("self")
         inferer = variables.get("typeinfer")
-        known = isinstance(inferer, TypeInferer) and hasattr(constraint, "loc")
-        if known and not constraint.loc.filename.startswith(NUMBA):
+        located = isinstance(inferer, TypeInferer) and hasattr(constraint, "loc")
+        if located and not constraint.loc.filename.startswith(NUMBA):
             yield inferer, constraint
 
 

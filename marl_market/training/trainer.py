@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from marl_market.training.distributed_sampler import DistributedSampler
 
 
-class LearningError(RuntimeError):
+class LearningError(ValueError):
     """The update of a learner failed."""
 
 

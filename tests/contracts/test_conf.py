@@ -120,7 +120,7 @@ def test_further_rewards_and_observations_play_beside_all_there_are(more: int) -
     parts |= {f"own_{number}": part("observation", "book") for number in range(2 * more)}
     reward_parts = chunks(rewards, lambda each: 1, REWARD_PARTS)
     observations = chunks(parts, lambda each: each.size, SEAT_OBSERVATION)
-    assert (len(reward_parts), len(observations)) == ((1, 1) if more == 1 else (2, 2))
+    assert (len(reward_parts), len(observations)) == ((1, 1) if more == 1 else (2, 3))
     for number, reward in enumerate(reward_parts):
         play(replace(populated(ZeroIntelligence(), MARKETS[0]), observation=observations[number], reward=reward))
 

@@ -215,4 +215,4 @@ def test_a_stream_that_does_not_fit_raises_before_anything_is_processed() -> Non
 
 def test_an_exchange_has_the_seats_of_its_size_class_at_most() -> None:
     with pytest.raises(ValueError, match="has 16 seats, the population needs 17"):
-        Exchange(market_spec(), 17)
+        Exchange(market_spec(capacity="small"), 17)

@@ -76,8 +76,8 @@ def test_no_kind_of_failure_loses_another_run(tmp_path: Path, sweep: Sweep, laun
         "file": "No such file or directory: 'no_such_file'",
     }
     status, said = sweep(
-        launcher, f"population.noise.agent._target_={FAULTY}", "reporting.wandb=offline",
-        "seed=1", f"+population.noise.agent.fault={','.join(faults)},none",
+        launcher, f"population.noise.agent._target_={FAULTY}", "allow_targets=[faulty]",
+        "reporting.wandb=offline", "seed=1", f"+population.noise.agent.fault={','.join(faults)},none",
     )  # fmt: skip
     assert status == 1, said
     assert said.splitlines()[0].startswith("sweep: 6 runs, ")
@@ -122,13 +122,13 @@ def test_a_sweeper_that_optimizes_gets_the_objective(tmp_path: Path) -> None:
     program = tmp_path / "search.py"
     program.write_text(
         f"import sys; sys.path.insert(0, {str(ROOT / 'scripts')!r}); sys.argv[0] = {str(ROOT / 'scripts/train.py')!r}\n"
-        "from hydra._internal.core_plugins.basic_sweeper import BasicSweeper\n"
-        "plain = BasicSweeper.sweep\n"
-        "def sweep(self, arguments):\n"
-        "    found = plain(self, arguments)\n"
+        "from hydra._internal.hydra import Hydra\n"
+        "plain = Hydra.multirun\n"
+        "def multirun(self, *arguments, **named):\n"
+        "    found = plain(self, *arguments, **named)\n"
         "    print('objectives:', [float(each.return_value) for batch in found for each in batch])\n"
         "    return found\n"
-        "BasicSweeper.sweep = sweep\n"
+        "Hydra.multirun = multirun\n"
         "import runpy; runpy.run_path(sys.argv[0], run_name='__main__')\n"
     )
     finished = subprocess.run(

@@ -79,20 +79,28 @@ def test_a_run_leaves_its_folder_and_says_where_the_report_is(train: Callable[..
 
 def test_a_resumed_run_goes_on_in_its_folder_and_keeps_its_config(train: Callable[..., Output], tmp_path: Path) -> None:
     assert train(*TINY, "hydra.run.dir=begun", "training.iterations=1")[0] == 0
-    config = Path("begun/config.yaml").read_bytes()
-    status, said = train(*TINY, "resume=begun")
+    config = yaml.safe_load(Path("begun/config.yaml").read_text())
+    status, said = train("resume=begun", "training.iterations=2")
     assert status == 0, said
+    assert "resumed at iteration 1 of 2\n" in said
     assert said.endswith("report: begun/report.html\n")
-    assert Path("begun/config.yaml").read_bytes() == config
+    config["training"]["iterations"] = 2
+    assert yaml.safe_load(Path("begun/config.yaml").read_text()) == config
     assert read_metrics(Path("begun/metrics.jsonl"))["iteration"].tolist() == [1, 2]
     assert list(Path("runs").rglob("*/*")) == []
-    status, said = train(*TINY, "resume=begun", "seed=2", "population.noise.count=7")
+    status, said = train("resume=begun", "seed=2", "population.noise.count=7")
     assert status == 1
     assert said.splitlines()[0] == (
         "error: resume is begun, and it holds another run: seed is 1 there and 2 here; "
         "population.noise.count is 8 there and 7 here"
     )
-    assert Path("begun/config.yaml").read_bytes() == config
+    assert yaml.safe_load(Path("begun/config.yaml").read_text()) == config
+    status, said = train("resume=begun", "training.iterations=1")
+    assert status == 1
+    assert "its run has done 2 iterations; training.iterations is 1; it must be 2 or more" in said
+    status, said = train(*TINY, "reward.profit._target_=pandas.read_pickle")
+    assert status == 1
+    assert said.startswith("error: reward.profit._target_ is 'pandas.read_pickle'; it must be a class of marl_market")
 
 
 @pytest.mark.parametrize(

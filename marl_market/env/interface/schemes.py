@@ -154,7 +154,7 @@ class RewardScheme(Protocol):
 
 
 def require_function(name: str, function: object, optional: bool = False) -> None:
-    """Raise ConfigError unless a decorator such as `trader` has made `function`, or it is None and `optional`."""
+    """Raise ConfigError unless `function` was decorated, such as by `trader`, or is None if `optional`."""
     wanted = "a function decorated by @trader, @encoder, @privileged_encoder or @reward" + " or None" * optional
     right = isinstance(function, ByAddress) or (optional and function is None)
     require(right, name, getattr(function, "__name__", function), wanted)

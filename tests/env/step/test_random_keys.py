@@ -41,7 +41,7 @@ def test_all_keys_of_a_session_are_different() -> None:
         batch.instruments["random_key"].ravel(),
         batch.instruments["seat"]["random_key"][..., :SEATS].ravel(),
         batch.connections.connection["random_key"][..., :SEATS].ravel(),
-        batch._keys[:, -SEATS:].ravel(),
+        batch._memory.keys[:, -SEATS:].ravel(),
     ]
     everything = np.concatenate(keys)
     assert everything.size == 4 * (2 * (1 + 2 * SEATS) + SEATS)

@@ -265,7 +265,7 @@ class RLlibLearner(ABC):
             "env_steps": self.env_steps,
             "normalization": self.normalization.get_state(),
             "adapted": get_adapted_state(self._rllib_learner, DEFAULT_MODULE_ID),
-            **{key: learned[key] for key in COMPONENTS},
+            **{key: _plain(learned[key]) for key in COMPONENTS},
         }
 
     def set_state(self, state: dict[str, Any]) -> None:
@@ -294,6 +294,13 @@ class RLlibLearner(ABC):
             scale.set_state(found)
         self._learning_module.set_state(copy.deepcopy(networks))
         _copy_weights(self._learning_module, self.module)
+
+
+def _plain(value: Any) -> Any:
+    """Return a nested state with its mappings, of which torch has several classes, as dict."""
+    if isinstance(value, Mapping):
+        return {key: _plain(each) for key, each in value.items()}
+    return [_plain(each) for each in value] if isinstance(value, list) else value
 
 
 def _copy_weights(source: Any, target: Any) -> None:

@@ -23,6 +23,7 @@ from marl_market.env.actions.validation import NO_CHOICES, ActionError, action_e
 from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.population.lineup import LineUp, agents_of_lineup, distinct, members_of
 from marl_market.env.population.participation import write_participation
+from marl_market.env.step.balances import Balances, balances_of, conservation_errors_of
 from marl_market.env.step.context import address
 from marl_market.env.step.faults import places_of_seats, take_fault
 from marl_market.env.step.kernels import INVALID_ACTIONS, reset_parallel, reset_serial, run, step_parallel, step_serial
@@ -62,20 +63,6 @@ class Step(NamedTuple):
     terminated: NDArray[np.bool_]
     truncated: bool
     active: NDArray[np.bool_]
-
-
-class Balances(NamedTuple):
-    """Results of seats, each of shape (markets, seats).
-
-    Attributes:
-        profit: cash plus positions at the mark, in cash units, after fees and without the initial endowment.
-        fees: paid less rebates, in cash units.
-        trades: number of fills.
-    """
-
-    profit: NDArray[np.float64]
-    fees: NDArray[np.int64]
-    trades: NDArray[np.int64]
 
 
 class BatchMarket:
@@ -380,23 +367,12 @@ class BatchMarket:
     @exclusive
     def balances(self) -> Balances:
         """Return the results of every seat in the session so far, over all instruments."""
-        account, public = self.instruments["seat"]["account"][..., : self.environment.seats], self.instruments["public"]
-        twice_value = account["position"] * (public["twice_mark_ticks"] * public["cash_per_tick_lot"])[..., None]
-        return Balances(
-            profit=(account["cash"] + 0.5 * twice_value).sum(0),
-            fees=account["fees"].sum(0),
-            trades=account["trades"].sum(0),
-        )
+        return balances_of(self.instruments, self.environment.seats)
 
     @exclusive
     def conservation_errors(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return the sums over seats that must be zero in each market: of positions, and of cash plus the venue's fees.
-
-        Positions are in lots, as absolute value of the instrument with the largest error; money is in cash units.
-        """
-        account = self.instruments["seat"]["account"]
-        money = account["cash"].sum(-1) + self.instruments["fees_collected"]
-        return np.abs(account["position"].sum(-1)).max(0), money.sum(0)
+        """Return the sums over seats that must be zero in each market, see `marl_market.env.step.balances`."""
+        return conservation_errors_of(self.instruments)
 
 
 def _restore(

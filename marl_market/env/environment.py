@@ -26,7 +26,7 @@ from marl_market.env.interface.spaces import num_choices_of
 from marl_market.env.interface.values import Value, values_of
 from marl_market.env.population.group import Group
 from marl_market.env.timing.every_step import EveryStep
-from marl_market.exchange.records import capacity_for
+from marl_market.exchange.records import CAPACITY_SEATS
 from marl_market.market.latency import Latency
 from marl_market.market.spec import MarketSpec
 from marl_market.market.validation import require, require_instance
@@ -67,7 +67,8 @@ class EnvironmentSpec:
             raise ValueError("population is empty; it must have one group or more")
         for group in self.groups:
             require(isinstance(group, Group), "population", group, "a sequence of groups, such as Group(name, agent)")
-        capacity_for(self.spec.capacity, self.seats)
+        most = max(CAPACITY_SEATS.values())
+        require(self.seats <= most, "number of seats of the population", self.seats, f"{most} or less")
         attributes = ("encoder", "size", "shared", "tracks_history")
         require_schemes("observation", self.observation, attributes, "{'book': Book()}")
         require_schemes("reward", self.reward, ("reward", "weight", "parameters"), "{'profit': Profit()}")

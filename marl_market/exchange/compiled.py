@@ -36,7 +36,7 @@ KEPT_CACHES = 8
 OPTIONS = {"nogil": True, "error_model": "numpy"}
 
 UNCHECKED = ("marl_market.agents.policies.", "marl_market.env.step.", "marl_market.exchange.")
-"""Modules whose functions check no index: the engine and the networks, which nobody adds to."""
+"""Modules whose functions check no index: the engine and the networks, to which users add nothing."""
 
 NEVER_COMPILED = (
     "agents/imitation",

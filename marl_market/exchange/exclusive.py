@@ -20,14 +20,19 @@ def exclusive(
 
     @functools.wraps(method)
     def guarded(self: Any, *arguments: Parameters.args, **named: Parameters.kwargs) -> Result:
-        if not self.in_use.acquire(blocking=False):
-            raise RuntimeError(
-                f"{type(self).__name__}.{method.__name__} was called while another thread uses the same object; "
-                "give each thread its own, for example a clone()"
-            )
+        if not self.in_use.acquire(False):
+            raise in_use_error(self, method.__name__)
         try:
             return method(self, *arguments, **named)
         finally:
             self.in_use.release()
 
     return cast("Callable[Concatenate[Any, Parameters], Result]", guarded)
+
+
+def in_use_error(user: Any, method: str) -> RuntimeError:
+    """Return the error of a method that was called while another thread uses the object."""
+    return RuntimeError(
+        f"{type(user).__name__}.{method} was called while another thread uses the same object; give each thread its "
+        "own, for example a clone()"
+    )

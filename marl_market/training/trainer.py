@@ -18,12 +18,14 @@ from marl_market.agents.sampling.sampler import Sampler
 from marl_market.cluster.errors import WorkersError, WorkersStoppedError
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import EnvironmentSpec
+from marl_market.env.step.setup import compile_functions
 from marl_market.env.step.step import open_session
 from marl_market.evaluation.metrics import session_metrics
 from marl_market.evaluation.order_warnings import order_warnings
 from marl_market.evaluation.results import Evaluation
 from marl_market.market.seeding import Stream, derive_keys, derive_seeds
 from marl_market.market.tape_file import save_tape
+from marl_market.market.validation import require
 from marl_market.reporting.metadata import market_metadata, software_metadata
 from marl_market.reporting.report.report import write_report
 from marl_market.reporting.run_folder import TAPE_FILE, write_evaluation, write_metadata
@@ -166,6 +168,8 @@ class Trainer:
         if training.workers == 0:
             batch = BatchMarket(environment, training.markets, training.threads)
             return nullcontext(Sampler(batch, self._learners, self._seed, pairs, opponents=self._opponents))
+        require(not environment.debug, "training.workers", training.workers, "0 with debug=true")
+        compile_functions(environment)  # an error in one is a line here, and many in a worker
         from marl_market.training.distributed_sampler import DistributedSampler  # imports Ray, which others do not need
 
         return DistributedSampler(

@@ -162,7 +162,7 @@ def require_function(name: str, function: object, optional: bool = False) -> Non
 
 def require_action(name: str, action: ActionScheme) -> None:
     """Raise ConfigError unless `action` is an action scheme."""
-    attributes = ("decoder", "encoder", "mask", "parameters", "size", "space")
+    attributes = ("decoder", "mask", "parameters", "size", "space")
     require_instance(name, action, "an action scheme such as Quotes()", attributes)
     require_function(f"{name}.decoder", action.decoder)
     require_function(f"{name}.mask", action.mask, optional=True)

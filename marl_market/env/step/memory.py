@@ -35,11 +35,13 @@ class BatchMemory:
         parts: PART rows of the observation.
         paths: of the fundamental value of each instrument.
         layout: sizes that are equal in two batches only if one continues from the other's states.
+        keys: (markets, key_count) random keys of the session.
         key_count: random keys of a market: of every instrument the market's, its seats' and their connections', then
             one a seat for its participation.
     """
 
     outputs: Outputs
+    keys: NDArray[np.uint64]
     paths: list[FundamentalPaths]
     _params: NDArray[np.void]
     _addresses: NDArray[np.int64]

@@ -30,6 +30,19 @@ def observation_parts(environment: EnvironmentSpec) -> NDArray[np.void]:
     return parts[np.argsort(parts["shared"], kind="stable")]
 
 
+def compile_functions(environment: EnvironmentSpec) -> None:
+    """Compile all functions of an environment; raises FunctionError for one that does not compile."""
+    functions = [part.reward for part in environment.reward.values()] + [environment.timing.timing_function]
+    for scheme in environment.observation.values():
+        functions.append(scheme.privileged_encoder if isinstance(scheme, PrivilegedScheme) else scheme.encoder)
+    for group in environment.groups:
+        action = environment.single_action_of(group)
+        functions += [group.agent.trader, action.decoder, action.mask]
+    for function in functions:
+        if function is not None:
+            function.address_in(environment.debug)
+
+
 def external_seats(environment: EnvironmentSpec, agents: NDArray[np.object_]) -> NDArray[np.int64]:
     """Return the seats that have an external agent in a market of `agents` `(markets, groups)`, ascending."""
     external = [

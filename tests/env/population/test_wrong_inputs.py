@@ -81,7 +81,10 @@ def test_a_trader_is_decorated() -> None:
         ({"action": Quotes}, "action is the class Quotes"),
         ({"action": Book()}, "action is Book("),
         ({"groups": [External()]}, "population is External()"),
-        ({"groups": [Group("own", External(), 10**12)]}, "1000000000000"),
+        (
+            {"groups": [Group("own", External(), 10**12)]},
+            "seats of the population is 1000000000000; it must be 1024 or less",
+        ),
         ({"debug": "maybe"}, "debug is 'maybe'; it must be true or false"),
     ],
 )

@@ -52,7 +52,7 @@ class ReplayBuffer:
         }
 
     def set_state(self, state: Mapping[str, Any]) -> None:
-        """Continue from a state of `get_state`, of a ring of equal capacity; raises ValueError for missing rows."""
+        """Continue from a state of a ring of equal capacity; raises ValueError for columns that lack rows."""
         rows, lengths = min(state["written"], self._capacity), {len(values) for values in state["columns"].values()}
         if lengths - {rows}:
             raise ValueError(f"columns have {sorted(lengths)} rows; {rows} transitions were written")

@@ -1,0 +1,43 @@
+"""Results of seats, and what a market may neither create nor lose."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Balances(NamedTuple):
+    """Results of seats, each of shape (markets, seats).
+
+    Attributes:
+        profit: cash plus positions at the mark, in cash units, after fees and without the initial endowment.
+        fees: paid less rebates, in cash units.
+        trades: number of fills.
+    """
+
+    profit: NDArray[np.float64]
+    fees: NDArray[np.int64]
+    trades: NDArray[np.int64]
+
+
+def balances_of(instruments: NDArray[np.void], seats: int) -> Balances:
+    """Return the results of the first `seats` seats of market records (instruments, markets)."""
+    account, public = instruments["seat"]["account"][..., :seats], instruments["public"]
+    twice_value = account["position"] * (public["twice_mark_ticks"] * public["cash_per_tick_lot"])[..., None]
+    return Balances(
+        profit=(account["cash"] + 0.5 * twice_value).sum(0),
+        fees=account["fees"].sum(0),
+        trades=account["trades"].sum(0),
+    )
+
+
+def conservation_errors_of(instruments: NDArray[np.void]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the sums over seats that must be zero in each market: of positions, and of cash plus the venue's fees.
+
+    Positions are in lots, as absolute value of the instrument with the largest error; money is in cash units.
+    """
+    account = instruments["seat"]["account"]
+    money = account["cash"].sum(-1) + instruments["fees_collected"]
+    return np.abs(account["position"].sum(-1)).max(0), money.sum(0)

@@ -13,7 +13,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,7 @@ from marl_market.env.parallel_env import MarketEnv
 from marl_market.env.population.group import Agent, External, Group, TrainedAgent
 from marl_market.env.vector_env import FocalEnv
 from marl_market.market.config_targets import require_allowed_targets
-from marl_market.market.validation import ConfigError, require
+from marl_market.market.validation import ConfigError, did_you_mean, require
 
 PARTS = ("market", "observation", "action", "timing", "reward", "debug")
 
@@ -272,5 +271,5 @@ def _literal(key: str, value: Any) -> str:
 
 def _near(name: str, known: list[str]) -> str:
     """Return the end of a sentence that names the nearest of the known names, or all."""
-    near = get_close_matches(str(name), known, 3)
-    return f"; did you mean {' or '.join(near)}?" if near else f": {', '.join(known)}"
+    asked = did_you_mean(str(name), known)
+    return f"; {asked}" if asked else f": {', '.join(known)}"

@@ -1,6 +1,7 @@
 """Small markets, environments and hand-made records that the tests share."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from marl_market.env.observations.book import Book
 from marl_market.env.observations.clock import Clock
 from marl_market.env.observations.tape import TradeTape
 from marl_market.env.population.group import External, Group
+from marl_market.env.population.traits import Traits
 from marl_market.env.rewards.profit import Profit
 from marl_market.exchange.records import PUBLIC
 from marl_market.market.fees import Fees
@@ -26,6 +28,17 @@ from marl_market.market.spec import MarketSpec
 LIMIT_SIZES = tuple(1.0 + step for step in range(QUANTILES))
 MARKET_SIZES = tuple(2.0 + 0.5 * step for step in range(QUANTILES))
 OFFSETS = tuple(1.0 + 0.5 * step for step in range(QUANTILES))
+
+
+@dataclass(frozen=True)
+class Rule:
+    """An agent of one function."""
+
+    trader: Any
+    traits = Traits()
+
+    def parameters(self, spec: MarketSpec, seats: int) -> Sequence[float]:
+        return ()
 
 
 def order_flow(**changes: Any) -> OrderFlow:

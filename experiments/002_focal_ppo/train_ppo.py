@@ -96,18 +96,18 @@ def play_session(env: FocalEnv, agent: ActorCritic) -> tuple[Tensor, Tensor, Ten
     while True:
         with torch.no_grad():
             actions.append(agent.policy(observations[-1]).sample())
-        observation, reward, _, truncated, _ = env.step(actions[-1].numpy())
+        observation, reward, terminated, truncated, _ = env.step(actions[-1].numpy())
         observations.append(torch.from_numpy(observation))
         rewards.append(torch.from_numpy(reward))
-        if truncated.all():
+        if (terminated | truncated).all():
             return torch.stack(observations), torch.stack(actions), torch.stack(rewards)
 
 
 def advantages(reward: Tensor, value: Tensor, settings: Settings) -> Tensor:
     """Return generalized advantages (T, N) of rewards (T, N) and values (T + 1, N): equations 11 and 12 of the paper.
 
-    delta_t = r_t + gamma V(s_t+1) - V(s_t);  A_t = delta_t + gamma lambda A_t+1. A session is truncated, not
-    terminated, so that its last state has a value too.
+    delta_t = r_t + gamma V(s_t+1) - V(s_t);  A_t = delta_t + gamma lambda A_t+1. The close of a session is taken for
+    a truncation, so that its last state has a value too; the environment terminates it, since the clock is observed.
     """
     delta = reward + settings.gamma * value[1:] - value[:-1]
     advantage = torch.zeros_like(delta)
@@ -146,9 +146,9 @@ def evaluate(agent: ActorCritic, sessions: int = TEST_SESSIONS) -> NDArray[np.fl
     observation, _ = env.reset(seed=TEST_SEED)
     total, over = np.zeros(env.num_envs, np.float32), False
     while not over:
-        observation, reward, _, truncated, _ = env.step(agent.actor(torch.from_numpy(observation)).numpy())
+        observation, reward, terminated, truncated, _ = env.step(agent.actor(torch.from_numpy(observation)).numpy())
         total += reward
-        over = truncated.all()
+        over = (terminated | truncated).all()
     return total.reshape(sessions, -1).mean(1)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import Any, ClassVar
 
 import gymnasium
@@ -22,7 +21,7 @@ from marl_market.env.live_agents import LiveAgents, SeatStatus
 from marl_market.env.market_state import MarketState
 from marl_market.env.rendering.market_view import MarketView
 from marl_market.env.rendering.text import render_text
-from marl_market.market.validation import require
+from marl_market.market.validation import did_you_mean, require
 
 Observation = NDArray[np.float32]
 Action = NDArray[np.generic] | int | tuple[Any, ...]
@@ -140,8 +139,7 @@ class MarketEnv(Copyable, ParallelEnv[str, Observation, Action]):
         return self._spaces[agent]
 
     def _unknown(self, agent: Any) -> KeyError:
-        near = get_close_matches(str(agent), self.possible_agents, 3)
-        known = f"did you mean {' or '.join(near)}?" if near else f"they are {self.possible_agents}"
+        known = did_you_mean(str(agent), self.possible_agents) or f"they are {self.possible_agents}"
         return KeyError(f"possible_agents has no {agent!r}; {known}")
 
     def state(self) -> NDArray[np.float32]:

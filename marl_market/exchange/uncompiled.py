@@ -8,7 +8,6 @@ records in compiled functions. An exception waits in `raised` until the step has
 from __future__ import annotations
 
 import ctypes
-import difflib
 import functools
 import sys
 from collections.abc import Callable
@@ -20,6 +19,8 @@ from numba import types
 from numba.core import cgutils, registry
 from numba.core.compiler_lock import global_compiler_lock
 from numba.np.numpy_support import as_dtype
+
+from marl_market.market.validation import did_you_mean
 
 FAILED = -sys.float_info.max
 LIVE_VIEWS = 65536
@@ -102,9 +103,8 @@ class View:
     def _field(self, name: str) -> str:
         names = self.record.dtype.names
         if name not in names:
-            near = difflib.get_close_matches(name, names, 3, 0.6)
-            meant = f"; did you mean {' or '.join(near)}?" if near else ""
-            raise AttributeError(f"the record has no field {name!r}{meant}")
+            asked = did_you_mean(name, names)
+            raise AttributeError(f"the record has no field {name!r}" + (f"; {asked}" if asked else ""))
         return name
 
 

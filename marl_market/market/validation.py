@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 from numbers import Integral, Real
 
 
@@ -39,3 +40,9 @@ def require_instance(name: str, value: object, wanted: str, attributes: Sequence
     missing = [each for each in attributes if not hasattr(value, each)]
     if missing:
         raise ConfigError(f"{name} is {value!r:.80}, without {' and '.join(missing)}; it must be {wanted}")
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return the question whether one of up to three `known` names was meant, empty if none is similar."""
+    near = get_close_matches(name, list(known), 3)
+    return f"did you mean {' or '.join(near)}?" if near else ""

@@ -14,6 +14,8 @@ from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException, MissingConfigException
 from hydra.utils import get_object
 
+from marl_market.market import validation
+
 CONF = Path(__file__).resolve().parents[2] / "conf"
 UNEXPECTED = re.compile(r"unexpected keyword argument '(\w+)'")
 TARGET = re.compile(r"call to target '([^']+)'")
@@ -40,8 +42,8 @@ def with_near_matches(error: Exception, config_name: str) -> str:
 
 def did_you_mean(word: str, known: Sequence[str]) -> str:
     """Return a question that names near matches of `word`, empty where there are none."""
-    near = get_close_matches(word, known, n=3, cutoff=0.6)
-    return f": did you mean {' or '.join(near)}?" if near else ""
+    asked = validation.did_you_mean(word, known)
+    return f": {asked}" if asked else ""
 
 
 def did_you_mean_key(key: str, known: Sequence[str]) -> str:

@@ -1,7 +1,6 @@
 """The state of a batch is a value: copies, pickles and forked processes continue exactly, on memory of their own."""
 
 import copy
-import multiprocessing
 import pickle
 import threading
 from collections.abc import Callable
@@ -29,6 +28,7 @@ from marl_market.market.rules import Rules
 from tests.builders import actions, environment, market_spec, order_flow
 from tests.env.anything import Anything, any_environment
 from tests.env.test_instruments import pair
+from tests.processes import in_another_process
 
 STEPS, BEFORE = 24, 10
 SEEDS = [3, 4, 5]
@@ -207,21 +207,11 @@ def test_parameters_set_after_a_copy_are_its_own() -> None:
     assert play(batch, BEFORE, STEPS) == expected
 
 
-def send_session(batch: BatchMarket, queue: Any) -> None:
-    queue.put(play(batch, BEFORE, STEPS))
-
-
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_another_process_continues_exactly(method: str, threads: int) -> None:
     batch = begun(plain, threads)
-    context: Any = multiprocessing.get_context(method)
-    queue = context.Queue()
-    process = context.Process(target=send_session, args=(batch, queue))
-    process.start()
-    found = queue.get(timeout=120)
-    process.join(60)
-    assert process.exitcode == 0
+    found = in_another_process(method, play, batch, BEFORE, STEPS)
     assert found == play(batch, BEFORE, STEPS)
 
 

@@ -1,7 +1,6 @@
 """MarketEnv and FocalEnv can be copied, deep-copied, pickled, cloned, spawned and forked; their state is a value."""
 
 import copy
-import multiprocessing
 import pickle
 from collections.abc import Callable
 from typing import Any
@@ -13,6 +12,7 @@ import pytest
 from marl_market.env.parallel_env import MarketEnv
 from marl_market.env.vector_env import FocalEnv
 from tests.env.test_batch_state import STEPS, fundamental, late, plain, visitors
+from tests.processes import in_another_process
 
 Env = MarketEnv | FocalEnv
 
@@ -102,21 +102,11 @@ def test_an_environment_copied_before_its_reset_plays_as_any_other(build: Callab
     assert play(other, 6) == play(env, 6)
 
 
-def send_results(env: Env, queue: Any) -> None:
-    queue.put(play(env, STEPS))
-
-
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 @pytest.mark.parametrize("name", ["market_visitors", "focal"])
 def test_another_process_continues_exactly(name: str, method: str) -> None:
     env = BUILT[name]()
     env.reset(seed=5)
     play(env, 5)
-    context: Any = multiprocessing.get_context(method)
-    queue = context.Queue()
-    process = context.Process(target=send_results, args=(env, queue))
-    process.start()
-    found = queue.get(timeout=120)
-    process.join(60)
-    assert process.exitcode == 0
+    found = in_another_process(method, play, env, STEPS)
     assert found == play(env, STEPS)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,7 +12,6 @@ from marl_market.env.batch_market import BatchMarket
 from marl_market.env.interface.signatures import DECIDED, trader
 from marl_market.env.order_counts import order_counts
 from marl_market.env.population.group import Group
-from marl_market.env.population.traits import Traits
 from marl_market.evaluation.order_warnings import REMEDIES
 from marl_market.exchange.codes import CommandKind, EventKind, Reason, TimeInForce
 from marl_market.exchange.commands import submit_limit, submit_market
@@ -23,7 +20,7 @@ from marl_market.market.credit import Credit
 from marl_market.market.latency import Delay, Latency
 from marl_market.market.rules import Rules
 from marl_market.market.spec import MarketSpec
-from tests.builders import actions, environment, market_spec
+from tests.builders import Rule, actions, environment, market_spec
 from tests.env.anything import any_environment
 from tests.venue import Venue
 
@@ -155,15 +152,6 @@ def send_nan(public, seat, params):  # type: ignore[no-untyped-def]
     submit_limit(seat, -1, np.nan, 1.0)
     submit_market(seat, 1, -np.inf)
     return DECIDED
-
-
-@dataclass(frozen=True)
-class Rule:
-    trader: Any
-    traits = Traits()
-
-    def parameters(self, spec: MarketSpec, seats: int) -> Sequence[float]:
-        return ()
 
 
 def counted(rule: Any, steps: int = 5, **changes: Any) -> np.ndarray:

@@ -111,7 +111,10 @@ def test_a_bad_order_is_rejected_with_its_reason_and_changes_nothing(
     assert venue.account(0)["rejected"] == 1
     for name in ("book", "public", "order_sequence", "trade_sequence", "fees_collected"):
         assert venue.market[name].tobytes() == before[name].tobytes()
+    assert np.argwhere(venue.market["seat"]["rejections"]).tolist() == [[0, reason]]
+    assert venue.market["seat"]["rejections"][0, reason] == 1
     venue.account(0)["rejected"] = 0
+    venue.market["seat"]["rejections"] = 0
     assert venue.market["seat"].tobytes() == before["seat"].tobytes()
 
 

@@ -1,7 +1,7 @@
 """Invariants of latency: no command is lost, none overtakes, and speed pays."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numba
@@ -18,7 +18,6 @@ from marl_market.env.observations.book import Book
 from marl_market.env.observations.clock import Clock
 from marl_market.env.observations.latency import LatencyTier
 from marl_market.env.population.group import External, Group
-from marl_market.env.population.traits import Traits
 from marl_market.env.recording.commands import CommandRecorder, arrived_commands
 from marl_market.exchange.codes import EventKind, Reason, TimeInForce
 from marl_market.exchange.command_stream import event_digest
@@ -26,8 +25,7 @@ from marl_market.exchange.commands import cancel_all, submit_limit, submit_limit
 from marl_market.exchange.records import SEAT_COMMANDS, SEAT_IN_FLIGHT
 from marl_market.exchange.replay import replay
 from marl_market.market.latency import Delay, Latency
-from marl_market.market.spec import MarketSpec
-from tests.builders import actions, environment, market_spec
+from tests.builders import Rule, actions, environment, market_spec
 from tests.env.anything import Anything
 
 STEP = 1_000_000_000
@@ -85,17 +83,6 @@ def store_observation(public, seat, params):  # type: ignore[no-untyped-def]
     seat.agent.memory[1] = public.session_lots
     seat.agent.memory[2] = public.step
     return DECIDED
-
-
-@dataclass(frozen=True)
-class Rule:
-    """An agent of one function."""
-
-    trader: Any
-    traits = Traits()
-
-    def parameters(self, spec: MarketSpec, seats: int) -> Sequence[float]:
-        return ()
 
 
 def crowd(near: Latency, far: Latency, **changes: Any) -> EnvironmentSpec:

@@ -50,7 +50,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
     for process in started:
         for left, _ in session(process.pid):
             os.kill(left, signal.SIGKILL)
-        if process.poll() is None:
+        if process.stdout is not None and not process.stdout.closed:
             process.communicate()
 
 

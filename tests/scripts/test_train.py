@@ -16,7 +16,9 @@ from typing import Any
 import pytest
 import torch
 import yaml
+from hydra.errors import HydraException
 
+from marl_market.market.validation import ConfigError
 from marl_market.reporting.run_folder import read_metrics
 from tests.wandb_files import history, items, records
 
@@ -124,7 +126,10 @@ def test_a_resumed_run_goes_on_in_its_folder_and_keeps_its_config(train: Callabl
         ),
         (["market.tick_size=0"], "error: market.tick_size is 0; it must be a finite number above zero"),
         (["population.ppo.agent.learning_rate=0"], "error: population.ppo.agent: PPO.learning_rate is 0; it must be"),
-        (["training.markets=3"], "error: training.markets is 3; markets go in pairs, so it must be even"),
+        (
+            ["training.markets=3"],
+            "error: training.markets is 3; it must be a multiple of 2: the candidates of evolution go in pairs",
+        ),
         (["training.evaluation_seeds=1"], "error: training.evaluation_seeds is 1; it must be a whole number of 2"),
         (["seed=-1"], "error: seed is -1; it must be a whole number of 0 or more"),
         (["reporting.wandb=maybe"], "error: reporting.wandb is 'maybe'; it must be one of online, offline, disabled"),
@@ -146,8 +151,9 @@ def test_a_bad_value_is_named_without_a_traceback(
 
 def test_the_traceback_is_there_for_the_asking(train: Callable[..., Output], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
-    with pytest.raises(Exception, match=r"ConfigError\('market.tick_size is 0"):
+    with pytest.raises(ConfigError, match="^market.tick_size is 0; it must be a finite number above zero$") as raised:
         train("market.tick_size=0")
+    assert isinstance(raised.value.__cause__, ConfigError | HydraException)
 
 
 def test_weights_and_biases_receives_metrics_tables_and_config(train: Callable[..., Output]) -> None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -14,10 +12,9 @@ import pytest
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
 from marl_market.env.interface.signatures import DECIDED, trader
 from marl_market.env.population.group import Group
-from marl_market.env.population.traits import Traits
 from marl_market.exchange.commands import cancel_all, submit_limit
-from marl_market.market.spec import MarketSpec
 from marl_market.training.trainer import Trainer
+from tests.builders import Rule
 
 
 @trader
@@ -30,15 +27,6 @@ def quote_nan(public, seat, params):  # type: ignore[no-untyped-def]
 def cancel_only(public, seat, params):  # type: ignore[no-untyped-def]
     cancel_all(seat)
     return DECIDED
-
-
-@dataclass(frozen=True)
-class Rule:
-    trader: Any
-    traits = Traits()
-
-    def parameters(self, spec: MarketSpec, seats: int) -> Sequence[float]:
-        return ()
 
 
 def test_a_run_warns_once_a_group_and_its_files_hold_the_counts(

@@ -44,7 +44,7 @@ def finished(train: Train, tmp_path_factory: pytest.TempPathFactory) -> tuple[Tr
 def test_pretrained_learners_log_their_fit_and_others_do_not(finished: tuple[Trainer, Path]) -> None:
     metrics = read_metrics(finished[1] / "metrics.jsonl")
     logged = {name for name in metrics if "/clone_" in name or "expert" in name}
-    fit = ("clone_loss", "clone_explained_variance", "expert_reward")
+    fit = ("clone_loss", "clone_explained_variance", "clone_gradient_steps", "expert_reward")
     assert logged == {
         *(f"learner/{group}/{name}" for group in ("ppo", "evolution") for name in fit),
         "learner/ppo/clone_value_explained_variance",

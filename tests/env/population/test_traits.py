@@ -1,5 +1,6 @@
 """Traits of an agent: one declared value, in which a typo is an error."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,7 +22,7 @@ def test_a_typo_in_a_trait_is_an_error() -> None:
 
 
 def test_an_agent_without_traits_is_named() -> None:
-    agent: Any = object()
+    agent: Any = SimpleNamespace(trader=None, parameters=lambda spec, seats: (), traits=None)
     with pytest.raises(ValueError, match=r"population.makers.agent.traits is None; it must be a value of Traits"):
         Group("makers", agent)
 

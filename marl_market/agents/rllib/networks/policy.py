@@ -102,17 +102,18 @@ class TorchPolicy(External):
     @property
     def weights(self) -> Floats:
         """Return all parameters of its networks, flat."""
-        return np.concatenate([parameter.detach().numpy().ravel() for parameter in self._networks.parameters()])
+        return np.concatenate([parameter.detach().numpy().ravel() for parameter in self.networks.parameters()])
 
     @property
-    def _networks(self) -> torch.nn.Module:
+    def networks(self) -> torch.nn.Module:
+        """Return its networks as one module."""
         return torch.nn.ModuleList([self.actor.encoder, self.actor.head])
 
     def get_state(self) -> dict[str, Any]:
         """Return the weights of its networks by name, and its scale of observations."""
         scale = {} if self.actor.scale is None else {"scale": self.actor.scale.get_state()}
         return {
-            "networks": {name: value.numpy().copy() for name, value in self._networks.state_dict().items()},
+            "networks": {name: value.numpy().copy() for name, value in self.networks.state_dict().items()},
             **scale,
         }
 
@@ -121,7 +122,7 @@ class TorchPolicy(External):
         policy = TorchPolicy.copy_of(self.actor)
         weights = {name: torch.tensor(value) for name, value in state["networks"].items()}
         try:
-            policy._networks.load_state_dict(weights)
+            policy.networks.load_state_dict(weights)
         except RuntimeError as error:
             raise ValueError(" ".join(str(error).split())) from error
         if policy.actor.scale is not None:

@@ -1,11 +1,18 @@
-"""What holds for every test: the same examples of hypothesis, a token for Ray; and one torch thread where asked for."""
+"""For every test: equal examples of hypothesis, a token for Ray, garbage in new memory; one torch thread on request."""
 
 import os
 import secrets
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
+from numpy.typing import NDArray
+
+from marl_market.env.step import memory
+from marl_market.env.step.outputs import Outputs
+
+GARBAGE = 0xA5
 
 settings.register_profile(
     "deterministic",
@@ -19,6 +26,27 @@ settings.load_profile("deterministic")
 
 # Without a token of their own, two processes that start Ray at once would both write the one in the home folder.
 os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _garbage_in_unwritten_memory() -> Iterator[None]:
+    """Fill the memory that copies of batches are made in, which is mostly zero in a process that has just begun."""
+    with pytest.MonkeyPatch.context() as patch:
+        unwritten_markets, unwritten_copy = memory.unwritten_in_cache_lines, Outputs.unwritten_copy
+
+        def markets(shape: tuple[int, ...], dtype: np.dtype[np.void]) -> NDArray[np.void]:
+            array = unwritten_markets(shape, dtype)
+            array.base[:] = GARBAGE  # type: ignore[index]
+            return array
+
+        def outputs(source: Outputs) -> Outputs:
+            copied = unwritten_copy(source)
+            copied._block[:] = GARBAGE
+            return copied
+
+        patch.setattr(memory, "unwritten_in_cache_lines", markets)
+        patch.setattr(Outputs, "unwritten_copy", outputs)
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -85,7 +85,7 @@ def _join(connected: ExitStack, address: str, workers: int, config: str) -> None
         if address != "auto":  # Ray itself would retry for minutes
             host, _, port = address.rpartition(":")
             socket.create_connection((host, int(port)), timeout=5).close()
-        core.Config.initialize("")  # reads RAY_AUTH_MODE, which may have changed since the last connection
+        _read_token()  # an earlier connection of this process may have had another
         ray.init(address, **QUIET)
     except Exception as error:  # Ray raises bare ones
         raise WorkersError(

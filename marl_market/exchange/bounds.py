@@ -18,6 +18,7 @@ from numba.core.typed_passes import BaseNativeLowering, NativeLowering, Nopython
 
 from marl_market.exchange.diagnosis import returned_types
 from marl_market.exchange.spelling import spell
+from marl_market.exchange.write_protection import WriteProtection
 
 RETURNED = "returned_types"
 """Key of the metadata of a compilation that holds what `returned_types` yields."""
@@ -151,6 +152,7 @@ class CheckedCompiler(Compiler):
         """Return numba's usual passes with another last one."""
         passes = DefaultPassBuilder.define_nopython_pipeline(self.state)
         passes.add_pass_after(ReturnedTypes, NopythonTypeInference)
+        passes.add_pass_after(WriteProtection, NopythonTypeInference)
         passes.add_pass_after(CheckedLowering, NativeLowering)
         passes.passes = [each for each in passes.passes if each[0] is not NativeLowering]
         passes.finalize()

@@ -15,11 +15,12 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import types
+from numba import from_dtype, types
 from numba.core import cgutils, registry
 from numba.core.compiler_lock import global_compiler_lock
 from numba.np.numpy_support import as_dtype
 
+from marl_market.exchange.write_protection import denial, is_writable
 from marl_market.market.validation import did_you_mean
 
 FAILED = -sys.float_info.max
@@ -65,6 +66,12 @@ class Numbers(np.ndarray[Any, Any]):
         return found if isinstance(found, np.ndarray) else widened(found)
 
 
+@functools.cache
+def may_write(dtype: np.dtype[np.void], name: str) -> bool:
+    """Return whether a function may write a field of a record."""
+    return is_writable(from_dtype(dtype), name)
+
+
 class View:
     """A record, whose fields are attributes."""
 
@@ -74,12 +81,17 @@ class View:
         object.__setattr__(self, "record", record)
 
     def __getattr__(self, name: str) -> Any:
-        return viewed(self.record[self._field(name)])
+        value = viewed(self.record[self._field(name)])
+        if isinstance(value, Numbers) and not may_write(self.record.dtype, name):
+            value.flags.writeable = False
+        return value
 
     def __setattr__(self, name: str, value: Any) -> None:
         dtype = self.record.dtype[self._field(name)]
         if dtype.names is not None or dtype.subdtype is not None:
             raise TypeError(f"the field {name!r} is no number: it cannot be set as a whole")
+        if not may_write(self.record.dtype, name):
+            raise AttributeError(denial(name))
         self.record[name] = np.asarray(value).astype(dtype)
 
     def __getitem__(self, name: str) -> Any:

@@ -19,12 +19,13 @@ import pytest
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import EnvironmentSpec
-from marl_market.env.interface.records import SEAT_MEMORY
+from marl_market.env.interface.records import SEAT, SEAT_MEMORY
 from marl_market.env.interface.signatures import PARAM_VALUES, encoder
 from marl_market.env.observations.clock import Clock
 from marl_market.env.population.group import External, Group
 from marl_market.env.trading import DECIDED, Traits, compiled, trader
 from marl_market.exchange.bounds import BoundsError
+from marl_market.exchange.uncompiled import View
 from tests.builders import actions, environment
 
 ROOT = Path(__file__).parents[2]
@@ -234,3 +235,14 @@ def test_a_trader_that_prints_ends_on_two_threads(tmp_path_factory: pytest.TempP
     lines = done.stdout.splitlines()
     assert lines[-1] == "end"
     assert len(lines) == 2 * 12 * 4 + 1
+
+
+def test_what_a_function_must_not_write_it_cannot_write_uncompiled_either() -> None:
+    seat = View(np.zeros(1, SEAT)[0])
+    with pytest.raises(AttributeError, match=r"command_count cannot be written; a function writes seat\.agent\.action"):
+        seat.command_count = 5
+    with pytest.raises(ValueError, match="read-only"):
+        seat.account.open_lots[0] = 1
+    seat.agent.memory[0] = 2.0
+    seat.command[3].order_id = 4
+    assert (seat.agent.memory[0], seat.command[3].order_id, seat.account.open_lots[0]) == (2.0, 4, 0)

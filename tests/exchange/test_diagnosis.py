@@ -78,6 +78,44 @@ def array_returned(public: Any, seat: Any, params: Any) -> Any:
     return seat.agent.memory  # here
 
 
+def raised_count(public: Any, seat: Any, params: Any) -> Any:
+    seat.command_count += 1_000_000  # here
+    return DECIDED
+
+
+def marked_slot(public: Any, seat: Any, params: Any) -> Any:
+    own = seat
+    own.live = ~own.live  # here
+    return DECIDED
+
+
+def written_order(public: Any, seat: Any, params: Any) -> Any:
+    for order in seat.order:
+        order.level = 7  # here
+    return DECIDED
+
+
+def written_depth(public: Any, seat: Any, params: Any) -> Any:
+    depth = public.depth
+    depth[0] = 5  # here
+    return DECIDED
+
+
+def written_account(public: Any, seat: Any, params: Any) -> Any:
+    seat.account.cash += 1_000  # here
+    return DECIDED
+
+
+def written_params(public: Any, seat: Any, params: Any) -> Any:
+    params.reward_value[1][2] = 0.0  # here
+    return DECIDED
+
+
+def written_address(public: Any, seat: Any, params: Any) -> Any:
+    seat.agent["trader"] = 0  # here
+    return DECIDED
+
+
 def imported(public: Any, seat: Any, params: Any) -> Any:
     import math  # here
 
@@ -96,6 +134,13 @@ CASES = {
     fraction_returned: f"float64 is returned; {DECISION}",
     text_returned: f"a text is returned; {DECISION}",
     array_returned: f"an array is returned; {DECISION}",
+    raised_count: "seat.command_count cannot be written; a function writes seat.agent.action, ",
+    marked_slot: "own.live cannot be written",
+    written_order: "order.level cannot be written",
+    written_depth: "public.depth cannot be written",
+    written_account: "seat.account.cash cannot be written",
+    written_params: "params.reward_value cannot be written",
+    written_address: "seat.agent.trader cannot be written",
     imported: "a compiled function cannot import",
     too_few_arguments: "do not fit (seat, side, price_ticks, quantity_lots): missing a required argument",
 }
@@ -116,7 +161,8 @@ def test_an_error_names_file_line_and_what_would_be_right(function: Any) -> None
     assert CASES[function] in message
     assert len(message.splitlines()) == 1
     assert len(message) < 600
-    assert (raised.value.__cause__ is None) == (function is fraction_returned)  # numba would round it
+    compiles = function is fraction_returned or "cannot be written" in message
+    assert (raised.value.__cause__ is None) == compiles
     if "has no field" in message:
         assert message.endswith("(docs/debugging.md lists all fields)")
 

@@ -20,7 +20,8 @@ from marl_market.env.interface.finite import are_finite
 from marl_market.env.interface.records import REWARD_PARTS, SEAT, SEAT_ACTIONS
 from marl_market.exchange.compiled import by_address, compiled, generate_call
 from marl_market.exchange.pointers import FLOATS
-from marl_market.exchange.records import PUBLIC
+from marl_market.exchange.records import COMMAND, PUBLIC
+from marl_market.exchange.write_protection import exempt, protect
 
 DECIDED = 0
 DECODE = 1
@@ -62,6 +63,14 @@ PARAMS = np.dtype(
 """Parameters of an agent: of its trader or decoder, its rewards and its timing, and the weights of its network."""
 
 PUBLIC_RECORD, SEAT_RECORD, PARAMS_RECORD = (from_dtype(dtype) for dtype in (PUBLIC, SEAT, PARAMS))
+
+WRITABLE = tuple(f"seat.agent.{name}" for name in ("action", "drift", "mask", "memory", "observation", "reward_memory"))
+"""Fields that functions of users write."""
+
+exempt(from_dtype(COMMAND))  # a message, of which the exchange checks every field
+protect(SEAT_RECORD.fields["agent"].type, WRITABLE)
+for _record in (PUBLIC_RECORD, SEAT_RECORD, PARAMS_RECORD):
+    protect(_record)
 
 TRADER = types.int64(PUBLIC_RECORD, SEAT_RECORD, PARAMS_RECORD)
 """Signature of traders and action decoders: (public, seat, params) -> DECIDED or DECODE.

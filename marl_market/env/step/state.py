@@ -137,7 +137,7 @@ def copy_constants(target, source):  # type: ignore[no-untyped-def]
     target.instrument_bytes, target.instrument_count = source.instrument_bytes, source.instrument_count
     for i in range(source.seat_count):
         copy_bytes(address_of(target.seat[i].agent), address_of(source.seat[i].agent), STATE_OFFSET)
-    # No state has the seats beyond, which whoever reads all seats of a record finds empty.
+    # Seats beyond are in no state; readers of all seats of a record expect them empty.
     for i in range(source.seat_count, source.seat.size):
         start = address_of(source.seat[i])
         copy_bytes(address_of(target.seat[i]), start, np.int64(source.seat[i].command.ctypes.data) - start)

@@ -1,12 +1,28 @@
-"""Publication of market data: the public record, rebuilt from the book."""
+"""Publication of market data: the public record, rebuilt from the book.
+
+Two prices follow from the book, and neither believes a quote that nobody can trade with. The reference price is the
+middle of the published quotes; orders, price bands and observations refer to it. The mark values positions, margins and
+rewards: it is the middle of the quotes that have stood through a whole step, in which every seat could have traded with
+them, the worse of the last two bids and the worse of the last two asks.
+
+Both move only in continuous trading: in a call auction and in a halt they stay, and an auction that trades sets them to
+its uncrossing price (`marl_market.exchange.auction`); its quotes have not stood. A bid and an ask farther apart than
+`WIDEST_SPREAD` price scales tell no price between them, and one alone tells none either: then both prices stay, as far
+as the quotes bound them (a bid from below, an ask from above). The mark then also follows trades at such a quote, which
+all could have outbid, down to a bid or up to an ask that still stands, by `WIDEST_SPREAD` price scales a step at most.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
 from marl_market.exchange.book import SLOT_MASK
+from marl_market.exchange.codes import Phase
 from marl_market.exchange.compiled import compiled, inlined
 from marl_market.exchange.records import PUBLIC_LEVELS
+
+CONTINUOUS, AUCTION = int(Phase.CONTINUOUS), int(Phase.AUCTION)
+WIDEST_SPREAD = 10.0
 
 
 @inlined
@@ -31,31 +47,66 @@ def publish_side(market, index):  # type: ignore[no-untyped-def]
 
 @compiled
 def publish(market):  # type: ignore[no-untyped-def]
-    """Publish best bid and offer, levels, reference price and mark.
-
-    A quote moves the mark only after it has stood through a whole step, in which every seat could have traded with
-    it: the mark is the middle of the worse of the last two bids and the worse of the last two asks.
-    """
+    """Publish best bid and offer, levels, reference price, mark and the phase of the step that has ended."""
     public = market.public
-    had_bid, had_ask = public.depth[0] > 0, public.depth[1] > 0
+    could_stand = public.phase != AUCTION
+    had_bid, had_ask = public.depth[0] > 0 and could_stand, public.depth[1] > 0 and could_stand
     earlier_bid, earlier_ask = np.int64(public.best_bid), np.int64(public.best_ask)
     public.previous_reference_ticks = public.reference_ticks
     bids = publish_side(market, 0)
     asks = publish_side(market, 1)
     public.time_ns = market.time_ns
+    public.phase = market.phase
     if bids > 0:
         public.best_bid = public.level[0, 0].price_ticks
     if asks > 0:
         public.best_ask = public.level[1, 0].price_ticks
+    if market.phase != CONTINUOUS:
+        return
     bid, ask = np.int64(public.best_bid), np.int64(public.best_ask)
-    if bids > 0 and asks > 0:
+    widest = WIDEST_SPREAD * public.price_scale_ticks
+    if bids > 0 and asks > 0 and ask - bid <= widest:
         public.reference_ticks = 0.5 * (bid + ask)
-        if had_bid and had_ask:
-            public.twice_mark_ticks = min(bid, earlier_bid) + max(ask, earlier_ask)
-    elif bids > 0:
+    else:
+        bound_reference(public, bid, ask, bids > 0, asks > 0)
+    low, high = min(bid, earlier_bid), max(ask, earlier_ask)
+    bid_stands, ask_stands = had_bid and bids > 0, had_ask and asks > 0
+    if bid_stands and ask_stands and high - low <= widest:
+        public.twice_mark_ticks = low + high
+        return
+    if public.step_trades > 0:
+        follow_trade(public, earlier_bid, earlier_ask, bid_stands, ask_stands)
+    bound_mark(public, low, high, bid_stands, ask_stands)
+
+
+@compiled
+def bound_reference(public, bid, ask, has_bid, has_ask):  # type: ignore[no-untyped-def]
+    """Move the reference price to a bid above it or an ask below it."""
+    if has_bid:
         public.reference_ticks = max(public.reference_ticks, np.float64(bid))
-    elif asks > 0:
+    if has_ask:
         public.reference_ticks = min(public.reference_ticks, np.float64(ask))
+
+
+@compiled
+def bound_mark(public, bid, ask, has_bid, has_ask):  # type: ignore[no-untyped-def]
+    """Move the mark to a bid above it or an ask below it."""
+    if has_bid:
+        public.twice_mark_ticks = max(public.twice_mark_ticks, 2 * bid)
+    if has_ask:
+        public.twice_mark_ticks = min(public.twice_mark_ticks, 2 * ask)
+
+
+@compiled
+def follow_trade(public, bid, ask, bid_stands, ask_stands):  # type: ignore[no-untyped-def]
+    """Move the mark down to the last trade if it was at the bid or below, and up to it if at the ask or above."""
+    traded = np.int64(public.last_trade_ticks)
+    mark = public.twice_mark_ticks
+    farthest = np.int64(2.0 * WIDEST_SPREAD * public.price_scale_ticks)
+    if bid_stands and traded <= bid:
+        public.twice_mark_ticks = min(mark, max(2 * traded, mark - farthest))
+    if ask_stands and traded >= ask:
+        public.twice_mark_ticks = max(mark, min(2 * traded, mark + farthest))
 
 
 @compiled

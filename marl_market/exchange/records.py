@@ -280,6 +280,10 @@ PUBLIC = np.dtype(
         ("previous_best", PUBLIC_LEVEL, (2,)),  # best bid and ask a step ago, quantity 0 where there was none
         ("previous_reference_ticks", np.float64),
         ("twice_mark_ticks", np.int64),  # twice the price that positions are valued at
+        ("phase", np.int64),  # Phase at the end of the last step
+        ("indicative_lots", np.int64),  # that a call auction would trade now; 0 while it would not
+        ("imbalance_lots", np.int64),  # bought less sold at the indicative price, executable or not
+        ("indicative_ticks", np.int32),  # its uncrossing price, valid while `indicative_lots` > 0
         ("last_trade_ticks", np.int32),
         ("last_aggressor_side", np.int32),
         ("step_trades", np.int64),

@@ -164,6 +164,10 @@ def open_public(public, initial_price_ticks):  # type: ignore[no-untyped-def]
     public.reference_ticks = initial_price_ticks
     public.previous_reference_ticks = initial_price_ticks
     public.twice_mark_ticks = 2 * np.int64(initial_price_ticks)
+    public.phase = CONTINUOUS
+    public.indicative_lots = 0
+    public.imbalance_lots = 0
+    public.indicative_ticks = initial_price_ticks
     public.last_trade_ticks = initial_price_ticks
     public.last_aggressor_side = 0
     public.step_trades = 0

@@ -8,8 +8,8 @@ them, the worse of the last two bids and the worse of the last two asks.
 Both move only in continuous trading: in a call auction and in a halt they stay, and an auction that trades sets them to
 its uncrossing price (`marl_market.exchange.auction`); its quotes have not stood. A bid and an ask farther apart than
 `WIDEST_SPREAD` price scales tell no price between them, and one alone tells none either: then both prices stay, as far
-as the quotes bound them (a bid from below, an ask from above). The mark then also follows trades at such a quote, which
-all could have outbid, down to a bid or up to an ask that still stands, by `WIDEST_SPREAD` price scales a step at most.
+as the quotes bound them (a bid from below, an ask from above). The mark then also moves to a quote that has stood, was
+traded with and still stands, since all could have outbid it: by `WIDEST_SPREAD` price scales a step at most.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def publish(market):  # type: ignore[no-untyped-def]
         public.twice_mark_ticks = low + high
         return
     if public.step_trades > 0:
-        follow_trade(public, earlier_bid, earlier_ask, bid_stands, ask_stands)
+        follow_trade(public, low, high, bid_stands, ask_stands)
     bound_mark(public, low, high, bid_stands, ask_stands)
 
 
@@ -99,14 +99,14 @@ def bound_mark(public, bid, ask, has_bid, has_ask):  # type: ignore[no-untyped-d
 
 @compiled
 def follow_trade(public, bid, ask, bid_stands, ask_stands):  # type: ignore[no-untyped-def]
-    """Move the mark down to the last trade if it was at the bid or below, and up to it if at the ask or above."""
+    """Move the mark towards a bid that was hit or an ask that was lifted and still stands."""
     traded = np.int64(public.last_trade_ticks)
     mark = public.twice_mark_ticks
     farthest = np.int64(2.0 * WIDEST_SPREAD * public.price_scale_ticks)
     if bid_stands and traded <= bid:
-        public.twice_mark_ticks = min(mark, max(2 * traded, mark - farthest))
+        public.twice_mark_ticks = min(mark, max(2 * bid, mark - farthest))
     if ask_stands and traded >= ask:
-        public.twice_mark_ticks = max(mark, min(2 * traded, mark + farthest))
+        public.twice_mark_ticks = max(mark, min(2 * ask, mark + farthest))
 
 
 @compiled

@@ -323,10 +323,10 @@ class ReferenceExchange(ReferenceBank):
             self.mark = Fraction(low + high, 2)
             return
         if self.trades > self.trades_before:
-            if low is not None and earlier_bid is not None and self.last_price <= earlier_bid:
-                self.mark = min(self.mark, max(Fraction(self.last_price), self.mark - self.farthest))
-            if high is not None and earlier_ask is not None and self.last_price >= earlier_ask:
-                self.mark = max(self.mark, min(Fraction(self.last_price), self.mark + self.farthest))
+            if low is not None and self.last_price <= low:
+                self.mark = min(self.mark, max(Fraction(low), self.mark - self.farthest))
+            if high is not None and self.last_price >= high:
+                self.mark = max(self.mark, min(Fraction(high), self.mark + self.farthest))
         self.mark = bounded(self.mark, low, high)
 
     def _begin_step(self) -> None:

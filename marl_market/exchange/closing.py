@@ -7,8 +7,11 @@ scale at least) that reach d ticks from the mark (a price scale at least), each 
 than the mark. Outside continuous trading nothing can be closed, and the whole position is valued so. The taker's fee of
 the seat's tier is subtracted; a rebate is not added.
 
-Why no own quotes: whoever bids for its own position finds no buyer for it. Why not better than the mark: a quote of the
-last moment does not move the mark.
+A quote counts only after it has stood through a whole step, as for the mark: of the last two published books the one is
+taken in which closing costs more.
+
+Why no own quotes: whoever bids for its own position finds no buyer for it. Why no quotes that have not stood: a friend
+could show them for a moment in which nobody can sell.
 
 Assumptions: only displayed quantity counts; endowments are no position.
 """
@@ -42,30 +45,38 @@ def own_lots(seat, ladder, price_ticks):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def closing_cost(public, seat):  # type: ignore[no-untyped-def]
-    """Return what closing a seat's position costs against its value at the mark, without fees, in ticks times lots."""
-    position = seat.account.position
-    ladder, side = (BIDS, 1) if position > 0 else (ASKS, -1)
+def cost_in_book(public, seat, levels, depth, ladder):  # type: ignore[no-untyped-def]
+    """Return the cost of `closing_cost` in a book of `depth` levels `(2, PUBLIC_LEVELS)`."""
+    side = 1 - 2 * ladder
     mark = 0.5 * public.twice_mark_ticks
-    left, absorbed = abs(position), np.int64(0)
+    left, absorbed = abs(seat.account.position), np.int64(0)
     reach = public.price_scale_ticks
     cost = 0.0
-    if public.phase == CONTINUOUS:
-        for i in range(public.depth[ladder]):
-            level = public.level[ladder, i]
-            price = np.int64(level.price_ticks)
-            lots = level.quantity_lots
-            if seat.account.open_lots[ladder] > 0:
-                lots -= own_lots(seat, ladder, price)
-            distance = max(side * (mark - price), 0.0)
-            reach = max(reach, distance)
-            taken = min(lots, left)
-            cost += distance * taken
-            absorbed += lots
-            left -= taken
-            if left == 0:
-                return cost
+    for i in range(depth):
+        level = levels[ladder, i]
+        price = np.int64(level.price_ticks)
+        lots = np.int64(level.quantity_lots)
+        if seat.account.open_lots[ladder] > 0:
+            lots = max(lots - own_lots(seat, ladder, price), 0)
+        distance = max(side * (mark - price), 0.0)
+        reach = max(reach, distance)
+        taken = min(lots, left)
+        cost += distance * taken
+        absorbed += lots
+        left -= taken
+        if left == 0:
+            return cost
     return cost + left * reach * (1.0 + 0.5 * left / max(np.float64(absorbed), public.size_scale_lots))
+
+
+@compiled
+def closing_cost(public, seat):  # type: ignore[no-untyped-def]
+    """Return what closing a seat's position costs against its value at the mark, without fees, in ticks times lots."""
+    ladder = BIDS if seat.account.position > 0 else ASKS
+    if public.phase != CONTINUOUS:
+        return cost_in_book(public, seat, public.level, 0, ladder)
+    now = cost_in_book(public, seat, public.level, public.depth[ladder], ladder)
+    return max(now, cost_in_book(public, seat, public.previous_level, public.previous_depth[ladder], ladder))
 
 
 @compiled

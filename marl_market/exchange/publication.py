@@ -26,22 +26,26 @@ WIDEST_SPREAD = 10.0
 
 
 @inlined
-def publish_side(market, index):  # type: ignore[no-untyped-def]
-    """Copy the best levels of one side, best first, and keep its previous best level; return the number of levels."""
-    book = market.book
-    best = market.public.level[index, 0]
-    earlier = market.public.previous_best[index]
-    earlier.price_ticks = best.price_ticks
-    earlier.quantity_lots = best.quantity_lots if market.public.depth[index] > 0 else 0
+def publish_side(market, index, could_stand):  # type: ignore[no-untyped-def]
+    """Copy the best levels of one side, best first, and keep its previous ones; return the number of levels."""
+    book, public = market.book, market.public
+    previous_depth = public.depth[index] if could_stand else 0
+    public.previous_depth[index] = previous_depth
     count = book.count[index]
     depth = min(count, PUBLIC_LEVELS)
+    for i in range(PUBLIC_LEVELS):
+        kept, published = public.previous_level[index, i], public.level[index, i]
+        kept.price_ticks = published.price_ticks
+        kept.quantity_lots = published.quantity_lots
+    if previous_depth == 0:
+        public.previous_level[index, 0].quantity_lots = 0
     for i in range(depth):
         level = book.level[book.ladder[index, count - 1 - i] & SLOT_MASK]
-        published = market.public.level[index, i]
+        published = public.level[index, i]
         published.price_ticks = level.price_ticks
         published.quantity_lots = level.quantity_lots
         published.orders = level.count
-    market.public.depth[index] = depth
+    public.depth[index] = depth
     return depth
 
 
@@ -53,8 +57,8 @@ def publish(market):  # type: ignore[no-untyped-def]
     had_bid, had_ask = public.depth[0] > 0 and could_stand, public.depth[1] > 0 and could_stand
     earlier_bid, earlier_ask = np.int64(public.best_bid), np.int64(public.best_ask)
     public.previous_reference_ticks = public.reference_ticks
-    bids = publish_side(market, 0)
-    asks = publish_side(market, 1)
+    bids = publish_side(market, 0, could_stand)
+    asks = publish_side(market, 1, could_stand)
     public.time_ns = market.time_ns
     public.phase = market.phase
     if bids > 0:

@@ -277,7 +277,8 @@ PUBLIC = np.dtype(
         ("depth", np.int32, (2,)),  # number of valid levels, bids then asks
         ("level", PUBLIC_LEVEL, (2, PUBLIC_LEVELS)),
         ("reference_ticks", np.float64),  # mid price, or the best estimate of it
-        ("previous_best", PUBLIC_LEVEL, (2,)),  # best bid and ask a step ago, quantity 0 where there was none
+        ("previous_depth", np.int32, (2,)),  # number of levels a step ago; 0 if these were of a call auction
+        ("previous_level", PUBLIC_LEVEL, (2, PUBLIC_LEVELS)),  # the first has quantity 0 where there was none
         ("previous_reference_ticks", np.float64),
         ("twice_mark_ticks", np.int64),  # twice the price that positions are valued at
         ("phase", np.int64),  # Phase at the end of the last step

@@ -159,8 +159,9 @@ def open_public(public, initial_price_ticks):  # type: ignore[no-untyped-def]
     public.best_bid = initial_price_ticks
     public.best_ask = initial_price_ticks
     public.depth[:] = 0
-    for i in range(public.previous_best.size):
-        public.previous_best[i].quantity_lots = 0
+    public.previous_depth[:] = 0
+    for i in range(public.previous_depth.size):
+        public.previous_level[i, 0].quantity_lots = 0
     public.reference_ticks = initial_price_ticks
     public.previous_reference_ticks = initial_price_ticks
     public.twice_mark_ticks = 2 * np.int64(initial_price_ticks)

@@ -64,12 +64,27 @@ def test_own_quotes_close_no_position_and_no_quote_is_better_than_the_mark() -> 
     venue.limit(1, BUY, 1000, 50)
     venue.limit(1, BUY, 999, 50)
     venue.step()
-    mark = int(venue.market["public"]["twice_mark_ticks"]) / 2
-    assert closing(venue, 1) == 5 * (mark - 1000) - 5 * (mark - 999)
-    venue.limit(2, BUY, 1000, 50)
-    venue.market["public"]["twice_mark_ticks"] = 1998
-    venue.publish()
-    assert closing(venue, 1) <= 5 * (int(venue.market["public"]["twice_mark_ticks"]) / 2 - 1000)
+    venue.step()
+    assert venue.market["public"]["twice_mark_ticks"] == 2001
+    assert closing(venue, 1) == -5
+    venue.market["public"]["twice_mark_ticks"] = 1996
+    assert closing(venue, 1) == -10
+
+
+def test_a_quote_counts_when_it_has_stood_a_step() -> None:
+    venue = venue_of()
+    venue.step()
+    venue.step()
+    positioned(venue, 1, 30)
+    alone = closing(venue, 1)
+    venue.limit(2, BUY, 999, 1000)
+    venue.step()
+    assert closing(venue, 1) == alone
+    venue.step()
+    assert closing(venue, 1) == -30
+    venue.send(2, 4)
+    venue.step()
+    assert closing(venue, 1) == alone
 
 
 def test_the_fee_of_the_taker_is_subtracted_and_a_rebate_is_not_added() -> None:

@@ -190,7 +190,7 @@ def test_flow_imbalance_follows_cont_kukanov_and_stoikov(before: Any, now: Any, 
     show_levels(public, [now[0]] if now[0] else [], [now[1]] if now[1] else [])
     for index, quote in enumerate(before):
         if quote:
-            public["previous_best"][index] = (quote[1], quote[0], 1)
+            public["previous_level"][index, 0] = (quote[1], quote[0], 1)
     assert observe(FlowImbalance(), public, seat_record()) == pytest.approx([lots / (abs(lots) + 6)])
 
 

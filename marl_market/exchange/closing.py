@@ -1,7 +1,7 @@
 """The closing value of a seat: its cash and what the market would give for its position now.
 
-The position is valued as if it were closed against the published quotes of the other seats, level after level, none at
-a better price than the mark. What they cannot absorb is valued as if the book went on beyond its published levels as it
+The position is valued as if it were closed against the published quotes of the other seats, level after level, each up
+to the market's mean depth at the best price and none at a better price than the mark. What they cannot absorb is valued as if the book went on beyond its published levels as it
 is up to the last one, and at least a price scale farther for each size scale: with R lots left behind L lots (a size
 scale at least) that reach d ticks from the mark (a price scale at least), each of them is d (1 + R / 2L) ticks worse
 than the mark. Outside continuous trading nothing can be closed, and the whole position is valued so. The taker's fee of
@@ -11,7 +11,8 @@ A quote counts only after it has stood through a whole step, as for the mark: of
 taken in which closing costs more.
 
 Why no own quotes: whoever bids for its own position finds no buyer for it. Why no quotes that have not stood: a friend
-could show them for a moment in which nobody can sell.
+could show them for a moment in which nobody can sell. Why no more than the mean depth: a friend could let a large quote
+stand against a position that is as large, and push the price for both.
 
 Assumptions: only displayed quantity counts; endowments are no position.
 """
@@ -60,6 +61,7 @@ def cost_in_book(public, seat, levels, depth, ladder):  # type: ignore[no-untype
             lots = max(lots - own_lots(seat, ladder, price), 0)
         distance = max(side * (mark - price), 0.0)
         reach = max(reach, distance)
+        lots = min(lots, public.depth_scale_lots)
         taken = min(lots, left)
         cost += distance * taken
         absorbed += lots

@@ -292,6 +292,7 @@ PUBLIC = np.dtype(
         ("session_lots", np.int64),
         ("price_scale_ticks", np.float64),  # units of the spec by which observations are scaled
         ("size_scale_lots", np.float64),
+        ("depth_scale_lots", np.int64),  # mean quantity at the best price, one lot at least
         ("per_price_scale", np.float64),  # their inverses: divisions take long
         ("per_size_scale", np.float64),
         ("per_wealth_scale", np.float64),  # of a cash unit; a wealth scale is a hundred price scales on a size scale

@@ -96,6 +96,7 @@ def write_constants(records: NDArray[np.void], spec: MarketSpec) -> None:
     public["step_seconds"] = spec.step_seconds
     public["price_scale_ticks"] = spec.price_scale_ticks
     public["size_scale_lots"] = spec.size_scale_lots
+    public["depth_scale_lots"] = max(1, round(spec.flow.depth_lots))
     public["cash_per_tick_lot"] = spec.cash_per_tick_lot
     price_scale, size_scale = 1.0 / spec.price_scale_ticks, 1.0 / spec.size_scale_lots
     public["per_price_scale"], public["per_size_scale"] = price_scale, size_scale

@@ -77,11 +77,11 @@ def test_a_quote_counts_when_it_has_stood_a_step() -> None:
     venue.step()
     positioned(venue, 1, 30)
     alone = closing(venue, 1)
-    venue.limit(2, BUY, 999, 1000)
+    venue.limit(2, BUY, 999, 25)
     venue.step()
     assert closing(venue, 1) == alone
     venue.step()
-    assert closing(venue, 1) == -30
+    assert closing(venue, 1) == -(20 + 5 * 5 + 5 * 5 * (1 + 5 / (2 * 25)))  # a level counts for 20 lots at most
     venue.send(2, 4)
     venue.step()
     assert closing(venue, 1) == alone

@@ -4,11 +4,10 @@ The position is valued as if it were closed against the published quotes of the 
 to the market's mean depth at the best price and none at a better price than the mark. What they cannot absorb is valued as if the book went on beyond its published levels as it
 is up to the last one, and at least a price scale farther for each size scale: with R lots left behind L lots (a size
 scale at least) that reach d ticks from the mark (a price scale at least), each of them is d (1 + R / 2L) ticks worse
-than the mark. Outside continuous trading nothing can be closed, and the whole position is valued so. The taker's fee of
-the seat's tier is subtracted; a rebate is not added.
+than the mark. The taker's fee of the seat's tier is subtracted; a rebate is not added.
 
 A quote counts only after it has stood through a whole step, as for the mark: of the last two published books the one is
-taken in which closing costs more.
+taken in which closing costs more. Outside continuous trading none has stood, and the earlier book counts as empty.
 
 Why no own quotes: whoever bids for its own position finds no buyer for it. Why no quotes that have not stood: a friend
 could show them for a moment in which nobody can sell. Why no more than the mean depth: a friend could let a large quote
@@ -75,10 +74,9 @@ def cost_in_book(public, seat, levels, depth, ladder):  # type: ignore[no-untype
 def closing_cost(public, seat):  # type: ignore[no-untyped-def]
     """Return what closing a seat's position costs against its value at the mark, without fees, in ticks times lots."""
     ladder = BIDS if seat.account.position > 0 else ASKS
-    if public.phase != CONTINUOUS:
-        return cost_in_book(public, seat, public.level, 0, ladder)
+    stood = public.previous_depth[ladder] if public.phase == CONTINUOUS else 0
     now = cost_in_book(public, seat, public.level, public.depth[ladder], ladder)
-    return max(now, cost_in_book(public, seat, public.previous_level, public.previous_depth[ladder], ladder))
+    return max(now, cost_in_book(public, seat, public.previous_level, stood, ladder))
 
 
 @compiled

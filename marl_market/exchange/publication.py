@@ -8,8 +8,9 @@ them, the worse of the last two bids and the worse of the last two asks.
 Both move only in continuous trading: in a call auction and in a halt they stay, and an auction that trades sets them to
 its uncrossing price (`marl_market.exchange.auction`); its quotes have not stood. A bid and an ask farther apart than
 `WIDEST_SPREAD` price scales tell no price between them, and one alone tells none either: then both prices stay, as far
-as the quotes bound them (a bid from below, an ask from above). The mark then also moves to a quote that has stood, was
-traded with and still stands, since all could have outbid it: by `WIDEST_SPREAD` price scales a step at most.
+as the quotes bound them (a bid from below, an ask from above); the reference price, to which a quote of the last moment
+counts, is bounded by `WIDEST_SPREAD` price scales a step at most. The mark then also moves, as far, towards a quote that
+has stood, was traded with and still stands, since all could have outbid it.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ def publish(market):  # type: ignore[no-untyped-def]
     if bids > 0 and asks > 0 and ask - bid <= widest:
         public.reference_ticks = 0.5 * (bid + ask)
     else:
-        bound_reference(public, bid, ask, bids > 0, asks > 0)
+        bound_reference(public, bid, ask, bids > 0, asks > 0, widest)
     low, high = min(bid, earlier_bid), max(ask, earlier_ask)
     bid_stands, ask_stands = had_bid and bids > 0, had_ask and asks > 0
     if bid_stands and ask_stands and high - low <= widest:
@@ -84,12 +85,13 @@ def publish(market):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def bound_reference(public, bid, ask, has_bid, has_ask):  # type: ignore[no-untyped-def]
-    """Move the reference price to a bid above it or an ask below it."""
+def bound_reference(public, bid, ask, has_bid, has_ask, farthest):  # type: ignore[no-untyped-def]
+    """Move the reference price towards a bid above it or an ask below it, by `farthest` ticks at most."""
+    reference = public.reference_ticks
     if has_bid:
-        public.reference_ticks = max(public.reference_ticks, np.float64(bid))
+        public.reference_ticks = max(reference, min(np.float64(bid), reference + farthest))
     if has_ask:
-        public.reference_ticks = min(public.reference_ticks, np.float64(ask))
+        public.reference_ticks = min(public.reference_ticks, max(np.float64(ask), reference - farthest))
 
 
 @compiled

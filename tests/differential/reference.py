@@ -316,7 +316,8 @@ class ReferenceExchange(ReferenceBank):
         if bid is not None and ask is not None and ask - bid <= self.widest:
             self.reference_price = (bid + ask) / 2
         else:
-            self.reference_price = bounded(self.reference_price, bid, ask)
+            low, high = self.reference_price - self.widest, self.reference_price + self.widest
+            self.reference_price = min(max(bounded(self.reference_price, bid, ask), low), high)
         low = None if bid is None or earlier_bid is None else min(bid, earlier_bid)
         high = None if ask is None or earlier_ask is None else max(ask, earlier_ask)
         if low is not None and high is not None and high - low <= self.widest:

@@ -92,7 +92,7 @@ def test_quotes_too_far_apart_tell_no_price_but_bound_it() -> None:
         venue.publish()
     assert (public["reference_ticks"], public["twice_mark_ticks"]) == (1001, 2002)
     venue.limit(1, BUY, 1500, 1)
-    assert (venue.publish()["reference_ticks"], public["twice_mark_ticks"]) == (1500, 2002)
+    assert (venue.publish()["reference_ticks"], public["twice_mark_ticks"]) == (1041, 2002)
     assert venue.publish()["twice_mark_ticks"] == 3000  # anybody could sell there for a step
 
 

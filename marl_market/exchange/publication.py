@@ -70,49 +70,40 @@ def publish(market):  # type: ignore[no-untyped-def]
         return
     bid, ask = np.int64(public.best_bid), np.int64(public.best_ask)
     widest = WIDEST_SPREAD * public.price_scale_ticks
+    reference, mark = public.reference_ticks, public.twice_mark_ticks
     if bids > 0 and asks > 0 and ask - bid <= widest:
         public.reference_ticks = 0.5 * (bid + ask)
     else:
-        bound_reference(public, bid, ask, bids > 0, asks > 0, widest)
-    low, high = min(bid, earlier_bid), max(ask, earlier_ask)
+        public.reference_ticks = bounded(reference, np.float64(bid), np.float64(ask), bids > 0, asks > 0)
+    low, high = 2 * min(bid, earlier_bid), 2 * max(ask, earlier_ask)
     bid_stands, ask_stands = had_bid and bids > 0, had_ask and asks > 0
-    if bid_stands and ask_stands and high - low <= widest:
-        public.twice_mark_ticks = low + high
-        return
-    if public.step_trades > 0:
-        follow_trade(public, low, high, bid_stands, ask_stands)
-    bound_mark(public, low, high, bid_stands, ask_stands)
+    if bid_stands and ask_stands and high - low <= 2 * widest:
+        public.twice_mark_ticks = (low + high) >> 1
+    else:
+        if public.step_trades > 0:
+            follow_trade(public, low, high, bid_stands, ask_stands)
+        public.twice_mark_ticks = bounded(public.twice_mark_ticks, low, high, bid_stands, ask_stands)
+    # Both move at a bounded speed.
+    public.reference_ticks = min(max(public.reference_ticks, reference - widest), reference + widest)
+    farthest = np.int64(2 * widest)
+    public.twice_mark_ticks = min(max(public.twice_mark_ticks, mark - farthest), mark + farthest)
 
 
-@compiled
-def bound_reference(public, bid, ask, has_bid, has_ask, farthest):  # type: ignore[no-untyped-def]
-    """Move the reference price towards a bid above it or an ask below it, by `farthest` ticks at most."""
-    reference = public.reference_ticks
-    if has_bid:
-        public.reference_ticks = max(reference, min(np.float64(bid), reference + farthest))
-    if has_ask:
-        public.reference_ticks = min(public.reference_ticks, max(np.float64(ask), reference - farthest))
+@inlined
+def bounded(price, bid, ask, has_bid, has_ask):  # type: ignore[no-untyped-def]
+    """Return a price moved to a bid above it or an ask below it."""
+    price = max(price, bid) if has_bid else price
+    return min(price, ask) if has_ask else price
 
 
-@compiled
-def bound_mark(public, bid, ask, has_bid, has_ask):  # type: ignore[no-untyped-def]
-    """Move the mark to a bid above it or an ask below it."""
-    if has_bid:
-        public.twice_mark_ticks = max(public.twice_mark_ticks, 2 * bid)
-    if has_ask:
-        public.twice_mark_ticks = min(public.twice_mark_ticks, 2 * ask)
-
-
-@compiled
-def follow_trade(public, bid, ask, bid_stands, ask_stands):  # type: ignore[no-untyped-def]
-    """Move the mark towards a bid that was hit or an ask that was lifted and still stands."""
-    traded = np.int64(public.last_trade_ticks)
-    mark = public.twice_mark_ticks
-    farthest = np.int64(2.0 * WIDEST_SPREAD * public.price_scale_ticks)
-    if bid_stands and traded <= bid:
-        public.twice_mark_ticks = min(mark, max(2 * bid, mark - farthest))
-    if ask_stands and traded >= ask:
-        public.twice_mark_ticks = max(mark, min(2 * ask, mark + farthest))
+@inlined
+def follow_trade(public, twice_bid, twice_ask, bid_stands, ask_stands):  # type: ignore[no-untyped-def]
+    """Move the mark to a bid that was hit or an ask that was lifted and still stands."""
+    twice_traded = 2 * np.int64(public.last_trade_ticks)
+    if bid_stands and twice_traded <= twice_bid:
+        public.twice_mark_ticks = min(public.twice_mark_ticks, twice_bid)
+    if ask_stands and twice_traded >= twice_ask:
+        public.twice_mark_ticks = max(public.twice_mark_ticks, twice_ask)
 
 
 @compiled

@@ -129,3 +129,5 @@ def uncross(market):  # type: ignore[no-untyped-def]
     if between_seats and market.path_published == 0:
         public.reference_ticks = price
         public.twice_mark_ticks = 2 * price
+        public.twice_low_ticks = min(public.twice_low_ticks, 2 * price)
+        public.twice_high_ticks = max(public.twice_high_ticks, 2 * price)

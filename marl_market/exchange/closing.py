@@ -1,17 +1,19 @@
 """The closing value of a seat: its cash and what the market would give for its position now.
 
 The position is valued as if it were closed against the published quotes of the other seats, level after level, each up
-to the market's mean depth at the best price and none at a better price than the mark. What they cannot absorb is valued as if the book went on beyond its published levels as it
-is up to the last one, and at least a price scale farther for each size scale: with R lots left behind L lots (a size
-scale at least) that reach d ticks from the mark (a price scale at least), each of them is d (1 + R / 2L) ticks worse
-than the mark. The taker's fee of the seat's tier is subtracted; a rebate is not added.
+to the market's mean depth at the best price and none at a better price than the mark. What they cannot absorb is valued
+at the session's worst mark (the lowest for a long position, the highest for a short one), and as if the book went on
+beyond its published levels as it is up to the last one, at least a price scale farther for each size scale: with R lots
+left behind L lots (a size scale at least) that reach d ticks from the mark (a price scale at least), each of them is
+d (1 + R / 2L) ticks worse still. The taker's fee of the seat's tier is subtracted; a rebate is not added.
 
 A quote counts only after it has stood through a whole step, as for the mark: of the last two published books the one is
 taken in which closing costs more. Outside continuous trading none has stood, and the earlier book counts as empty.
 
 Why no own quotes: whoever bids for its own position finds no buyer for it. Why no quotes that have not stood: a friend
 could show them for a moment in which nobody can sell. Why no more than the mean depth: a friend could let a large quote
-stand against a position that is as large, and push the price for both.
+stand against a position that is as large. Why the worst mark: nobody gains by a price that it has pushed, before it has
+traded there.
 
 Assumptions: only displayed quantity counts; endowments are no position.
 """
@@ -67,7 +69,9 @@ def cost_in_book(public, seat, levels, depth, ladder):  # type: ignore[no-untype
         left -= taken
         if left == 0:
             return cost
-    return cost + left * reach * (1.0 + 0.5 * left / max(np.float64(absorbed), public.size_scale_lots))
+    worst = 0.5 * (public.twice_low_ticks if side > 0 else public.twice_high_ticks)
+    beyond = reach * (1.0 + 0.5 * left / max(np.float64(absorbed), public.size_scale_lots))
+    return cost + left * (max(side * (mark - worst), 0.0) + beyond)
 
 
 @compiled

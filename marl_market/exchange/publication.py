@@ -24,6 +24,7 @@ from marl_market.exchange.records import PUBLIC_LEVELS
 
 CONTINUOUS, AUCTION = int(Phase.CONTINUOUS), int(Phase.AUCTION)
 WIDEST_SPREAD = 10.0
+FASTEST_MOVE = 10.0
 
 
 @inlined
@@ -84,9 +85,13 @@ def publish(market):  # type: ignore[no-untyped-def]
             follow_trade(public, low, high, bid_stands, ask_stands)
         public.twice_mark_ticks = bounded(public.twice_mark_ticks, low, high, bid_stands, ask_stands)
     # Both move at a bounded speed.
-    public.reference_ticks = min(max(public.reference_ticks, reference - widest), reference + widest)
-    farthest = np.int64(2 * widest)
-    public.twice_mark_ticks = min(max(public.twice_mark_ticks, mark - farthest), mark + farthest)
+    fastest = FASTEST_MOVE * public.price_scale_ticks
+    public.reference_ticks = min(max(public.reference_ticks, reference - fastest), reference + fastest)
+    farthest = np.int64(2 * fastest)
+    mark = min(max(public.twice_mark_ticks, mark - farthest), mark + farthest)
+    public.twice_mark_ticks = mark
+    public.twice_low_ticks = min(public.twice_low_ticks, mark)
+    public.twice_high_ticks = max(public.twice_high_ticks, mark)
 
 
 @inlined

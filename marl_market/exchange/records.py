@@ -281,6 +281,8 @@ PUBLIC = np.dtype(
         ("previous_level", PUBLIC_LEVEL, (2, PUBLIC_LEVELS)),  # the first has quantity 0 where there was none
         ("previous_reference_ticks", np.float64),
         ("twice_mark_ticks", np.int64),  # twice the price that positions are valued at
+        ("twice_low_ticks", np.int64),  # twice the lowest and the highest mark of the session
+        ("twice_high_ticks", np.int64),
         ("phase", np.int64),  # Phase at the end of the last step
         ("indicative_lots", np.int64),  # that a call auction would trade now; 0 while it would not
         ("imbalance_lots", np.int64),  # bought less sold at the indicative price, executable or not

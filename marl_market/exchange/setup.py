@@ -130,7 +130,10 @@ def _write_credit(credit: NDArray[np.void], spec: MarketSpec) -> None:
 def clear_accounts(market):  # type: ignore[no-untyped-def]
     """Reset all accounts to their endowment: positions and cash sum to zero; open orders stay open."""
     market.fees_collected = 0
-    market.public.session_lots = 0
+    public = market.public
+    public.session_lots = 0
+    public.twice_low_ticks = public.twice_mark_ticks
+    public.twice_high_ticks = public.twice_mark_ticks
     for i in range(market.seat_count):
         account = market.seat[i].account
         bid_lots, ask_lots = account.open_lots[0], account.open_lots[1]
@@ -166,6 +169,8 @@ def open_public(public, initial_price_ticks):  # type: ignore[no-untyped-def]
     public.reference_ticks = initial_price_ticks
     public.previous_reference_ticks = initial_price_ticks
     public.twice_mark_ticks = 2 * np.int64(initial_price_ticks)
+    public.twice_low_ticks = public.twice_mark_ticks
+    public.twice_high_ticks = public.twice_mark_ticks
     public.phase = CONTINUOUS
     public.indicative_lots = 0
     public.imbalance_lots = 0

@@ -63,5 +63,5 @@ def test_the_search_finds_the_pump_of_profit_at_the_mark() -> None:
 
 @pytest.mark.slow
 def test_the_search_finds_a_venue_that_pays_more_than_it_takes() -> None:
-    generous = venue(fees=Fees(maker_per_unit=-0.005, taker_per_unit=0.003), rules=Rules("allow"))
+    generous = venue(fees=Fees(maker_per_unit=-0.05, taker_per_unit=0.003), rules=Rules("allow"))
     assert Search(generous, CLOSING, seed=1).pumps(GENERATIONS)

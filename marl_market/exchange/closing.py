@@ -10,10 +10,10 @@ d (1 + R / 2L) ticks worse still. The taker's fee of the seat's tier is subtract
 A quote counts only after it has stood through a whole step, as for the mark: of the last two published books the one is
 taken in which closing costs more. Outside continuous trading none has stood, and the earlier book counts as empty.
 
-Why no own quotes: whoever bids for its own position finds no buyer for it. Why no quotes that have not stood: a friend
-could show them for a moment in which nobody can sell. Why no more than the mean depth: a friend could let a large quote
-stand against a position that is as large. Why the worst mark: nobody gains by a price that it has pushed, before it has
-traded there.
+Why no own quotes: a seat that bids for its own position finds no buyer for it. Why no quotes that have not stood: a
+friend could show them for a moment in which no seat can sell. Why no more than the mean depth: a friend could let a
+large quote stand against a position that is as large. Why the worst mark: a seat must not gain by a price that it has
+pushed, before it has traded there.
 
 Assumptions: only displayed quantity counts; endowments are no position.
 """
@@ -59,7 +59,7 @@ def cost_in_book(public, seat, levels, depth, ladder):  # type: ignore[no-untype
         price = np.int64(level.price_ticks)
         lots = np.int64(level.quantity_lots)
         if seat.account.open_lots[ladder] > 0:
-            lots = max(lots - own_lots(seat, ladder, price), 0)
+            lots = max(lots - own_lots(seat, ladder, price), np.int64(0))
         distance = max(side * (mark - price), 0.0)
         reach = max(reach, distance)
         lots = min(lots, public.depth_scale_lots)

@@ -1,6 +1,6 @@
 """Publication of market data: the public record, rebuilt from the book.
 
-Two prices follow from the book, and neither believes a quote that nobody can trade with. The reference price is the
+Two prices follow from the book, and neither believes a quote that no seat can trade with. The reference price is the
 middle of the published quotes; orders, price bands and observations refer to it. The mark values positions, margins and
 rewards: it is the middle of the quotes that have stood through a whole step, in which every seat could have traded with
 them, the worse of the last two bids and the worse of the last two asks.
@@ -8,9 +8,11 @@ them, the worse of the last two bids and the worse of the last two asks.
 Both move only in continuous trading: in a call auction and in a halt they stay, and an auction that trades sets them to
 its uncrossing price (`marl_market.exchange.auction`); its quotes have not stood. A bid and an ask farther apart than
 `WIDEST_SPREAD` price scales tell no price between them, and one alone tells none either: then both prices stay, as far
-as the quotes bound them (a bid from below, an ask from above); the reference price, to which a quote of the last moment
-counts, is bounded by `WIDEST_SPREAD` price scales a step at most. The mark then also moves, as far, towards a quote that
-has stood, was traded with and still stands, since all could have outbid it.
+as the quotes bound them (a bid from below, an ask from above). The mark then also moves to a quote that has stood, was
+traded with and still stands, since all could have outbid it.
+
+Both move by `FASTEST_MOVE` price scales a step at most. So a seat that offers far from the market pays for it: what
+others take counts at a price near the one before, and no seat that quotes around the reference price follows at once.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from marl_market.exchange.records import PUBLIC_LEVELS
 
 CONTINUOUS, AUCTION = int(Phase.CONTINUOUS), int(Phase.AUCTION)
 WIDEST_SPREAD = 10.0
-FASTEST_MOVE = 10.0
+FASTEST_MOVE = 30.0
 
 
 @inlined

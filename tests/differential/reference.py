@@ -16,7 +16,7 @@ from tests.venue import Command, Event
 
 LOWEST_PRICE, HIGHEST_PRICE = -(2**31), 2**31 - 1
 STOPS = (CommandKind.STOP, CommandKind.STOP_LIMIT)
-WIDEST_SPREAD = 10
+WIDEST_SPREAD, FASTEST_MOVE = 10, 30
 
 
 def bounded(price: Any, bid: int | None, ask: int | None) -> Any:
@@ -38,7 +38,7 @@ class ReferenceExchange(ReferenceBank):
         self.reference_price: float = spec.initial_price_ticks
         self.quotes: tuple[int | None, int | None] = (None, None)
         self.widest = WIDEST_SPREAD * spec.price_scale_ticks
-        self.farthest = Fraction(int(2 * self.widest), 2)
+        self.farthest = Fraction(int(2 * FASTEST_MOVE * spec.price_scale_ticks), 2)
         self.trades_before = 0
         self.phase = Phase.CONTINUOUS
         self.halt_ends = 0
@@ -313,22 +313,25 @@ class ReferenceExchange(ReferenceBank):
         self.quotes = (None, None) if self.phase == Phase.AUCTION else (bid, ask)
         if self.phase != Phase.CONTINUOUS:
             return
+        reference, mark = self.reference_price, self.mark
         if bid is not None and ask is not None and ask - bid <= self.widest:
-            self.reference_price = (bid + ask) / 2
+            reference = (bid + ask) / 2
         else:
-            low, high = self.reference_price - self.widest, self.reference_price + self.widest
-            self.reference_price = min(max(bounded(self.reference_price, bid, ask), low), high)
+            reference = bounded(reference, bid, ask)
         low = None if bid is None or earlier_bid is None else min(bid, earlier_bid)
         high = None if ask is None or earlier_ask is None else max(ask, earlier_ask)
         if low is not None and high is not None and high - low <= self.widest:
-            self.mark = Fraction(low + high, 2)
-            return
-        if self.trades > self.trades_before:
-            if low is not None and self.last_price <= low:
-                self.mark = min(self.mark, max(Fraction(low), self.mark - self.farthest))
-            if high is not None and self.last_price >= high:
-                self.mark = max(self.mark, min(Fraction(high), self.mark + self.farthest))
-        self.mark = bounded(self.mark, low, high)
+            mark = Fraction(low + high, 2)
+        else:
+            if self.trades > self.trades_before:
+                if low is not None and self.last_price <= low:
+                    mark = min(mark, Fraction(low))
+                if high is not None and self.last_price >= high:
+                    mark = max(mark, Fraction(high))
+            mark = bounded(mark, low, high)
+        fastest, farthest = FASTEST_MOVE * self.spec.price_scale_ticks, self.farthest
+        self.reference_price = min(max(reference, self.reference_price - fastest), self.reference_price + fastest)
+        self.mark = min(max(mark, self.mark - farthest), self.mark + farthest)
 
     def _begin_step(self) -> None:
         self.trades_before = self.trades

@@ -106,7 +106,9 @@ def mutated(programs: NDArray[np.float32], random: np.random.Generator) -> NDArr
     return np.where(anew, fresh, programs)
 
 
-def actions_of(programs: NDArray[np.float32], step: int, steps: int, random: np.random.Generator) -> NDArray[np.float32]:
+def actions_of(
+    programs: NDArray[np.float32], step: int, steps: int, random: np.random.Generator
+) -> NDArray[np.float32]:
     """Return the actions (programs, seats, action size) of a step."""
     commands = programs[:, step * SEGMENTS // steps].copy()
     sent = random.random(commands.shape[:-1]) < commands[..., CHANCE]

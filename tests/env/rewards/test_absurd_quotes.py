@@ -96,10 +96,12 @@ def test_a_short_seller_is_not_liquidated_by_a_bid_in_the_opening_auction(price:
 def test_one_side_alone_leaves_no_mark_for_ever_wrong() -> None:
     exchange = Exchange(market_spec(session_steps=100), 6)
     exchange.submit_limit(0, Side.SELL, "1.00", 500)
-    for _ in range(3):
+    marks = []
+    for _ in range(11):
         exchange.submit_market(1, Side.BUY, 1)
         exchange.step()
-    assert exchange.markets["public"]["twice_mark_ticks"][0] == 2 * 100
+        marks.append(int(exchange.markets["public"]["twice_mark_ticks"][0]))
+    assert marks == [2000, *range(1760, 200, -240), *[200] * 3]  # thirty price scales of four ticks a step
 
 
 def test_crossing_with_oneself_in_an_auction_earns_nothing() -> None:

@@ -26,7 +26,7 @@ from marl_market.exchange.records import PUBLIC_LEVELS
 
 CONTINUOUS, AUCTION = int(Phase.CONTINUOUS), int(Phase.AUCTION)
 WIDEST_SPREAD = 10.0
-FASTEST_MOVE = 30.0
+FASTEST_MOVE = 100.0
 
 
 @inlined

@@ -16,7 +16,7 @@ from tests.venue import Command, Event
 
 LOWEST_PRICE, HIGHEST_PRICE = -(2**31), 2**31 - 1
 STOPS = (CommandKind.STOP, CommandKind.STOP_LIMIT)
-WIDEST_SPREAD, FASTEST_MOVE = 10, 30
+WIDEST_SPREAD, FASTEST_MOVE = 10, 100
 
 
 def bounded(price: Any, bid: int | None, ask: int | None) -> Any:

@@ -92,9 +92,9 @@ def test_quotes_too_far_apart_tell_no_price_but_bound_it() -> None:
         venue.publish()
     assert (public["reference_ticks"], public["twice_mark_ticks"]) == (1001, 2002)
     venue.limit(1, BUY, 1500, 1)
-    assert (venue.publish()["reference_ticks"], public["twice_mark_ticks"]) == (1121, 2002)
-    # Anybody could sell at 1500 for a step; thirty price scales are 120 ticks.
-    assert [int(venue.publish()["twice_mark_ticks"]) for _ in range(2)] == [2242, 2482]
+    assert (venue.publish()["reference_ticks"], public["twice_mark_ticks"]) == (1401, 2002)
+    # Anybody could sell at 1500 for a step; a hundred price scales are 400 ticks.
+    assert [int(venue.publish()["twice_mark_ticks"]) for _ in range(3)] == [2802, 3000, 3000]
 
 
 def test_a_quote_alone_bounds_the_mark_when_it_has_stood_a_step() -> None:
@@ -108,7 +108,7 @@ def test_a_quote_alone_bounds_the_mark_when_it_has_stood_a_step() -> None:
 
 
 def test_trades_at_the_only_quote_move_the_mark_there_at_a_bounded_speed() -> None:
-    for side, price in ((BUY, 810), (SELL, 1190)):
+    for side, price in ((BUY, 490), (SELL, 1510)):
         venue = Venue(spec=market_spec(session_steps=30))
         venue.limit(0, side, price, 50)
         venue.step()
@@ -117,8 +117,8 @@ def test_trades_at_the_only_quote_move_the_mark_there_at_a_bounded_speed() -> No
             venue.take(1, -side, 1)
             venue.step()
             marks.append(int(venue.market["public"]["twice_mark_ticks"]) // 2)
-        # Thirty price scales of four ticks a step.
-        assert marks == [1000 - 120 * side, price, price]
+        # A hundred price scales of four ticks a step.
+        assert marks == [1000 - 400 * side, price, price]
         venue.step()
         assert venue.market["public"]["twice_mark_ticks"] == 2 * price
 
@@ -148,7 +148,7 @@ def test_equity_is_cash_plus_the_position_at_the_mark() -> None:
     assert int(account["cash"]) == -3 * 1003 * per_tick_lot - int(account["fees"])
 
 
-def test_no_quote_moves_a_price_by_more_than_thirty_price_scales_a_step() -> None:
+def test_no_quote_moves_a_price_by_more_than_a_hundred_price_scales_a_step() -> None:
     venue, public = quoted()
     venue.send(0, CommandKind.CANCEL_ALL)
     venue.limit(0, BUY, 5000, 5)
@@ -157,7 +157,7 @@ def test_no_quote_moves_a_price_by_more_than_thirty_price_scales_a_step() -> Non
     for _ in range(3):
         venue.publish()
         prices.append((float(public["reference_ticks"]), int(public["twice_mark_ticks"])))
-    assert prices == [(1121, 2242), (1241, 2482), (1361, 2722)]
+    assert prices == [(1401, 2002), (1801, 2802), (2201, 3602)]
 
 
 def test_the_lowest_and_the_highest_mark_of_the_session_are_kept() -> None:

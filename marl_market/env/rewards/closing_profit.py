@@ -22,9 +22,8 @@ def score(public, seat, params, part):  # type: ignore[no-untyped-def]
 class ClosingProfit(MoneyReward):
     """The change of cash plus what the position would bring if it were closed now, after fees.
 
-    The position is valued at the quotes of other seats, see `marl_market.exchange.closing`, so that a seat does not gain
-    by pushing the price at which its position is marked. The sum over a session is the profit with all positions closed
-    at the end.
+    The position is valued at the quotes of other seats, see `marl_market.exchange.closing`: pushing the price at which
+    it is marked gains nothing. The sum over a session is the profit with all positions closed at the end.
 
     Attributes: as of `MoneyReward`.
     """

@@ -352,7 +352,7 @@ def test_every_reward_is_finite_and_scaled(reward: str, market: str) -> None:
     for seat in batch.markets[0]["seat"][:12]:
         first, again = (call_reward_at(scheme.reward.address, public, seat, params, PART) for _ in range(2))
         assert np.isfinite([first, again]).all()
-        assert abs(first) < 1e4
+        assert abs(first) < 1e5  # closing a position of hundreds of size scales is dear
 
 
 @pytest.mark.parametrize("reward", choices("reward"))

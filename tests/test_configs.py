@@ -92,13 +92,13 @@ def test_overrides_are_choices_and_values() -> None:
         timing="chosen_delay",
         action="market_discrete",
         population={"ppo": {"count": 1}},
-        **{"reward.profit.weight": 2.5},
+        **{"reward.closing_profit.weight": 2.5},
     )
     described = env.batch.environment
     assert list(described.observation) == ["clock", "book"]
     assert described.timing == ChosenDelay()
     assert env.num_envs == 2
-    assert described.reward["profit"].weight == 2.5
+    assert described.reward["closing_profit"].weight == 2.5
     assert env.single_action_space.nvec.tolist() == [3, 5]
 
 
@@ -168,9 +168,9 @@ def test_a_config_that_is_none_or_runs_something_else_raises(tmp_path: Path) -> 
         marl_market.from_config(tmp_path / "nothing.yaml")
     path = config_file(tmp_path)
     config = yaml.safe_load(path.read_text())
-    config["reward"]["profit"]["_target_"] = "os.getcwd"
+    config["reward"]["closing_profit"]["_target_"] = "os.getcwd"
     with pytest.raises(
-        ConfigError, match=r"config\.reward\.profit\._target_ is 'os\.getcwd'; it must be a class of marl"
+        ConfigError, match=r"config\.reward\.closing_profit\._target_ is 'os\.getcwd'; it must be a class of marl"
     ):
         marl_market.from_config(config)
 

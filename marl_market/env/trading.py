@@ -12,7 +12,8 @@ a whole one.
 - *Timing*: `sleep` and `sleep_until` postpone the seat's next decision.
 - *Random numbers* of the seat's own stream: `uniform`, `below`, `exponential`, `normal`, `poisson`, `quantile`.
 - *Records*: up to PUBLIC_LEVELS levels and PUBLIC_EVENTS events (of a PublicKind) are public, a seat has SEAT_ORDERS
-  order slots (`lowest_bit` iterates over `seat.live`), and PARAM_VALUES parameters fit.
+  order slots (`lowest_bit` iterates over `seat.live`), and PARAM_VALUES parameters fit. Quotes more than WIDEST_SPREAD
+  price scales apart tell no price.
 - *Parameters*: MarketSpec converts price scales, size scales and seconds to ticks, lots and steps; distributions have
   QUANTILES quantiles; `require` raises ValueError for an invalid field.
 
@@ -39,6 +40,7 @@ from marl_market.exchange.commands import (
     submit_stop_limit,
 )
 from marl_market.exchange.compiled import compiled
+from marl_market.exchange.publication import WIDEST_SPREAD
 from marl_market.exchange.random_streams import below, exponential, normal, poisson, quantile, uniform
 from marl_market.exchange.records import PUBLIC_EVENTS, PUBLIC_LEVELS, SEAT_ORDERS
 from marl_market.market.order_flow import QUANTILES
@@ -54,6 +56,7 @@ __all__ = [
     "PUBLIC_LEVELS",
     "QUANTILES",
     "SEAT_ORDERS",
+    "WIDEST_SPREAD",
     "MarketSpec",
     "PublicKind",
     "TimeInForce",

@@ -28,6 +28,7 @@ class Match:
         environment: market and groups.
         reward: sum of rewards.
         profit: cash plus position at the mark at the close, in currency, after fees.
+        closing_profit: cash plus what the position would bring if it were closed at the close, likewise.
         fees: fees paid less rebates, in currency.
         traded_lots: quantity of the first instrument bought and sold.
         trades: number of fills.
@@ -41,6 +42,7 @@ class Match:
     environment: EnvironmentSpec
     reward: NDArray[np.float64]
     profit: NDArray[np.float64]
+    closing_profit: NDArray[np.float64]
     fees: NDArray[np.float64]
     traded_lots: NDArray[np.int64]
     trades: NDArray[np.int64]
@@ -96,6 +98,7 @@ def play_match(environment: EnvironmentSpec, seeds: Sequence[int], threads: int 
         environment=environment,
         reward=rewards.sum(0, dtype=np.float64),
         profit=balances.profit * unit,
+        closing_profit=balances.closing_profit * unit,
         fees=(balances.fees * unit).astype(np.float64),
         traded_lots=account["traded_lots"].copy(),
         trades=balances.trades,

@@ -107,6 +107,10 @@ MARKET_METRICS: tuple[Metric, ...] = (
 GROUP_METRICS: tuple[Metric, ...] = (
     Metric("reward", "reward", "reward", "sum of rewards", lambda session: session.reward, curve=True),
     Metric("pnl", "PnL after fees", CURRENCY, "profit at the mark, after fees", lambda session: session.profit),
+    Metric(
+        "closing_pnl", "PnL if closed", CURRENCY, "profit if all positions were closed at the end, after fees",
+        lambda session: session.closing_profit,
+    ),
     Metric("fees", "fees", CURRENCY, "fees paid less rebates earned", lambda session: session.fees),
     Metric("orders", "orders", "orders", "orders and replacements sent, rejected ones included", orders_sent),
     Metric("fills", "fills", "fills", "number of fills", lambda session: session.fills),

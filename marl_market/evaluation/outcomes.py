@@ -72,6 +72,10 @@ OUTCOME_COLUMNS: tuple[OutcomeColumn, ...] = (
         interval=True, figure="Profit and loss, after fees",
     ),
     OutcomeColumn(
+        "closing_pnl", "PnL if closed", CURRENCY, "profit if all positions were closed at the close, after fees",
+        lambda match: match.closing_profit, interval=True, figure="Profit and loss if closed, after fees",
+    ),
+    OutcomeColumn(
         "fees", "fees", CURRENCY, "fees paid less rebates earned", lambda match: match.fees, figure="Fees paid",
     ),
     OutcomeColumn("traded_lots", "lots traded", "lots", "quantity traded", lambda match: match.traded_lots),

@@ -2,9 +2,12 @@
 
 During the call, orders rest without trading, even across each other. The uncrossing price is the limit price of an
 order at which the executable quantity is largest; among several such prices, the one of the smallest surplus, then the
-one nearest to the reference price, then the lowest.
+one nearest to the reference price, then the lowest. The reference price and the mark stay during the call, and are the
+uncrossing price after it, unless no seat has traded with another. Until then that price is published as indicative,
+with the quantity that it would trade and the imbalance of both sides at it.
 
-Assumptions: an auction has no aggressor, so both sides pay as makers, and self-trade prevention does not apply.
+Assumptions: an auction has no aggressor, so both sides pay as makers, but earn no rebate, which is for liquidity, and
+self-trade prevention does not apply.
 """
 
 from __future__ import annotations
@@ -48,17 +51,17 @@ def crossed(book):  # type: ignore[no-untyped-def]
 
 @compiled
 def clearing(market):  # type: ignore[no-untyped-def]
-    """Return the uncrossing price and its executable quantity; the book must be crossed."""
+    """Return the uncrossing price, its executable quantity and its imbalance; the book must be crossed."""
     book = market.book
     reference = market.public.reference_ticks
     price = np.int64(0)
     volume = np.int64(-1)
-    surplus = np.int64(0)
+    imbalance = np.int64(0)
     for ladder in (BIDS, ASKS):
         for position in range(book.count[ladder] - 1, -1, -1):
             candidate = np.int64(book.level[book.ladder[ladder, position] & SLOT_MASK].price_ticks)
             demand, supply = offered(book, BIDS, candidate), offered(book, ASKS, candidate)
-            executable, left = min(demand, supply), abs(demand - supply)
+            executable, left, surplus = min(demand, supply), abs(demand - supply), abs(imbalance)
             if executable == 0:
                 break  # further from the best price, one side offers nothing
             nearer = abs(candidate - reference) - abs(price - reference)
@@ -67,17 +70,38 @@ def clearing(market):  # type: ignore[no-untyped-def]
                 and (left < surplus or (left == surplus and (nearer < 0 or (nearer == 0 and candidate < price))))
             )
             if better:
-                price, volume, surplus = candidate, executable, left
-    return price, volume
+                price, volume, imbalance = candidate, executable, demand - supply
+    return price, volume, imbalance
+
+
+@compiled
+def indicative(market):  # type: ignore[no-untyped-def]
+    """Return the price, quantity and imbalance of an auction that ended now; the quantity is 0 if it did not trade."""
+    if crossed(market.book):
+        return clearing(market)
+    return np.int64(0), np.int64(0), np.int64(0)
+
+
+@compiled
+def publish_indicative(market):  # type: ignore[no-untyped-def]
+    """Publish the indicative price of a call auction, its quantity and its imbalance."""
+    public = market.public
+    price, public.indicative_lots, public.imbalance_lots = indicative(market)
+    if public.indicative_lots > 0:
+        public.indicative_ticks = price
 
 
 @compiled
 def uncross(market):  # type: ignore[no-untyped-def]
     """Fill all executable orders at the uncrossing price, in price-time priority."""
     book = market.book
+    public = market.public
+    public.indicative_lots = 0
+    public.imbalance_lots = 0
     if not crossed(book):
         return
-    price, left = clearing(market)
+    price, left, _ = clearing(market)
+    between_seats = False
     while left > 0:
         buying = first_in(book, book.best[BIDS] & SLOT_MASK)
         selling = first_in(book, book.best[ASKS] & SLOT_MASK)
@@ -87,7 +111,9 @@ def uncross(market):  # type: ignore[no-untyped-def]
         bid, ask = buyer.order[bid_slot], seller.order[ask_slot]
         quantity = min(min(bid.leaves_quantity, ask.leaves_quantity), left)
         left -= quantity
-        settle(market, buyer.account, seller.account, 1, price, quantity, True)
+        own = buyer_index == seller_index
+        between_seats |= not own
+        settle(market, buyer.account, seller.account, 1, price, quantity, True, own)
         market.trade_sequence += 1
         for seat_index, order in ((buyer_index, bid), (seller_index, ask)):
             left_of_order = order.leaves_quantity + order.reserve_quantity - quantity
@@ -100,3 +126,8 @@ def uncross(market):  # type: ignore[no-untyped-def]
         record_trade(market, np.int32(price), 0, quantity)
         consume(market, buyer_index, bid_slot, quantity)
         consume(market, seller_index, ask_slot, quantity)
+    if between_seats and market.path_published == 0:
+        public.reference_ticks = price
+        public.twice_mark_ticks = 2 * price
+        public.twice_low_ticks = min(public.twice_low_ticks, 2 * price)
+        public.twice_high_ticks = max(public.twice_high_ticks, 2 * price)

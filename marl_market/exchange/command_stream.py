@@ -12,6 +12,7 @@ import hashlib
 import numpy as np
 from numpy.typing import NDArray
 
+from marl_market.exchange.auction import indicative
 from marl_market.exchange.book import SLOT_MASK
 from marl_market.exchange.compiled import compiled
 from marl_market.exchange.order_entry import process
@@ -65,6 +66,15 @@ def copy_levels(markets, number, index, rows):  # type: ignore[no-untyped-def]
         rows[i].quantity_lots = level.quantity_lots
         rows[i].orders = level.count
     return count
+
+
+@compiled
+def read_indicative(markets):  # type: ignore[no-untyped-def]
+    """Return the price, quantity and imbalance of a call auction in the only market that ended now, in ticks and lots.
+
+    The quantity is 0 where it would not trade.
+    """
+    return indicative(markets[0])
 
 
 def read_levels(markets: NDArray[np.void], number: int, index: int) -> NDArray[np.void]:

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marl_market.exchange.accounts import realized
-from marl_market.exchange.codes import CommandKind, TimeInForce
-from marl_market.exchange.command_stream import count_stream, pass_step, process_stream, read_levels
+from marl_market.exchange.codes import CommandKind, Phase, TimeInForce
+from marl_market.exchange.command_stream import count_stream, pass_step, process_stream, read_indicative, read_levels
 from marl_market.exchange.commands import HIGHEST_PRICE
 from marl_market.exchange.exclusive import exclusive
 from marl_market.exchange.records import COMMAND
@@ -46,6 +46,20 @@ class Level(NamedTuple):
     orders: int
 
 
+class Indicative(NamedTuple):
+    """What a call auction would trade if it ended now.
+
+    Attributes:
+        price: the uncrossing price, in currency.
+        quantity: that it would trade, in units.
+        imbalance: quantity bought less that sold at this price, executable or not, in units.
+    """
+
+    price: Decimal
+    quantity: Decimal
+    imbalance: Decimal
+
+
 @dataclass(frozen=True)
 class Statement:
     """The account of one seat.
@@ -55,7 +69,7 @@ class Statement:
         position: in units, initial units included; negative where it is short.
         realized: profit of closed positions at average cost, before fees, in currency.
         fees: paid so far, for loans too, in currency; below zero where rebates exceed them.
-        traded: quantity of all fills, in units.
+        traded: quantity of all fills with other seats, in units.
         trades: number of fills.
         rejected: number of rejected commands.
     """
@@ -155,8 +169,8 @@ class Exchange:
     def step(self) -> NDArray[np.void]:
         """End a step of the session and begin the next; return the venue's own events (EVENT rows).
 
-        Between steps orders expire, call auctions uncross, trading is halted and resumed, the reference price of a
-        price band moves, loans are charged and accounts below their maintenance margin are liquidated.
+        Between steps orders expire, call auctions uncross, trading is halted and resumed, the mark and the reference
+        price of a price band move, loans are charged and accounts below their maintenance margin are liquidated.
         """
         pass_step(self.markets, self.spec.step_ns)
         return self.markets["event"][0, : self.markets["event_count"][0]].copy()
@@ -281,6 +295,23 @@ class Exchange:
     def best_ask(self) -> Decimal | None:
         """Return the best ask price in currency, None where there is none."""
         return self._best(Side.SELL)
+
+    @property
+    def phase(self) -> Phase:
+        """Return the present trading phase."""
+        return Phase(int(self.markets["phase"][0]))
+
+    @property
+    @exclusive
+    def indicative(self) -> Indicative | None:
+        """Return what a call auction would trade if it ended now; None outside one, and if it would not trade."""
+        price, lots, imbalance = read_indicative(self.markets)
+        if self.phase != Phase.AUCTION or lots == 0:
+            return None
+        lot = self.spec.lot_size
+        return Indicative(
+            from_steps(int(price), self.spec.tick_size), from_steps(int(lots), lot), from_steps(int(imbalance), lot)
+        )
 
     @exclusive
     def account(self, seat: int) -> Statement:

@@ -156,7 +156,8 @@ def match(market, seat_index, side, threshold, quantity_lots, order_id, client_o
         reference = first_in(book, best & SLOT_MASK)
         maker_index = reference >> SLOT_BITS
         slot = reference & SLOT_OF_REFERENCE
-        if maker_index == seat_index and market.self_trade != ALLOW:
+        own = maker_index == seat_index
+        if own and market.self_trade != ALLOW:
             leaves = prevent_self_trade(market, seat_index, slot, order_id, client_order_id, leaves)
             continue
         maker = market.seat[np.uint64(maker_index)]
@@ -164,7 +165,7 @@ def match(market, seat_index, side, threshold, quantity_lots, order_id, client_o
         price = resting.price_ticks
         quantity = min(resting.leaves_quantity, leaves)
         leaves -= quantity
-        settle(market, taker.account, maker.account, side, price, quantity, False)
+        settle(market, taker.account, maker.account, side, price, quantity, False, own)
         market.trade_sequence += 1
         trade_id = market.trade_sequence
         left = resting.leaves_quantity + resting.reserve_quantity - quantity

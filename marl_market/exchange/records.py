@@ -277,9 +277,16 @@ PUBLIC = np.dtype(
         ("depth", np.int32, (2,)),  # number of valid levels, bids then asks
         ("level", PUBLIC_LEVEL, (2, PUBLIC_LEVELS)),
         ("reference_ticks", np.float64),  # mid price, or the best estimate of it
-        ("previous_best", PUBLIC_LEVEL, (2,)),  # best bid and ask a step ago, quantity 0 where there was none
+        ("previous_depth", np.int32, (2,)),  # number of levels a step ago; 0 if these were of a call auction
+        ("previous_level", PUBLIC_LEVEL, (2, PUBLIC_LEVELS)),  # the first has quantity 0 where there was none
         ("previous_reference_ticks", np.float64),
         ("twice_mark_ticks", np.int64),  # twice the price that positions are valued at
+        ("twice_low_ticks", np.int64),  # twice the lowest and the highest mark of the session
+        ("twice_high_ticks", np.int64),
+        ("phase", np.int64),  # Phase at the end of the last step
+        ("indicative_lots", np.int64),  # that a call auction would trade now; 0 while it would not
+        ("imbalance_lots", np.int64),  # bought less sold at the indicative price, executable or not
+        ("indicative_ticks", np.int32),  # its uncrossing price, valid while `indicative_lots` > 0
         ("last_trade_ticks", np.int32),
         ("last_aggressor_side", np.int32),
         ("step_trades", np.int64),
@@ -287,6 +294,7 @@ PUBLIC = np.dtype(
         ("session_lots", np.int64),
         ("price_scale_ticks", np.float64),  # units of the spec by which observations are scaled
         ("size_scale_lots", np.float64),
+        ("depth_scale_lots", np.int64),  # mean quantity at the best price, one lot at least
         ("per_price_scale", np.float64),  # their inverses: divisions take long
         ("per_size_scale", np.float64),
         ("per_wealth_scale", np.float64),  # of a cash unit; a wealth scale is a hundred price scales on a size scale

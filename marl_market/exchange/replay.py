@@ -73,8 +73,6 @@ def carry_out_steps(markets, seat, command, after_ns, rejection, arrivals, step_
     step = first
     while step < arrivals.size and events + market.event.size <= collected.size:
         market.event_count = 0
-        market.public.step_trades = 0
-        market.public.step_lots[:] = 0
         begin_step(market)
         begin_ns = market.time_ns
         for _ in range(arrivals[step]):

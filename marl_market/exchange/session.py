@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from marl_market.exchange.auction import uncross
+from marl_market.exchange.auction import publish_indicative, uncross
 from marl_market.exchange.bits import lowest_bit
 from marl_market.exchange.codes import EventKind, Phase, Reason
-from marl_market.exchange.compiled import compiled
+from marl_market.exchange.compiled import compiled, inlined
 from marl_market.exchange.liquidation import watch_accounts
 from marl_market.exchange.matching import terminate_order
 from marl_market.exchange.order_entry import trigger_stops
@@ -42,12 +42,16 @@ def expire_orders(market):  # type: ignore[no-untyped-def]
 def begin_step(market):  # type: ignore[no-untyped-def]
     """Set the phase of this step's commands; uncross where a call auction is over.
 
-    Then the venue checks accounts at the published mark, which the seats have observed.
+    Then the venue checks accounts at the published mark, which the seats have observed, or at the uncrossing price.
     """
+    public = market.public
+    public.step_trades = 0
+    public.step_lots[0] = 0
+    public.step_lots[1] = 0
     if market.expiring == 1:
         expire_orders(market)
-    step = market.public.step
-    session = market.public.session_steps
+    step = public.step
+    session = public.session_steps
     closing = market.closing_steps > 0 and step >= session - market.closing_steps
     calling = 0 <= step < market.opening_steps or closing
     if calling:
@@ -56,7 +60,7 @@ def begin_step(market):  # type: ignore[no-untyped-def]
         end_auction(market)
     elif market.phase == HALTED and step >= market.halt_ends:
         market.phase = CONTINUOUS
-        market.halt_reference = market.public.last_trade_ticks
+        market.halt_reference = public.last_trade_ticks
     if market.watches_accounts == 1 and step >= 0:
         watch_accounts(market)
 
@@ -74,20 +78,16 @@ def end_auction(market):  # type: ignore[no-untyped-def]
 def end_step(market, step_ns):  # type: ignore[no-untyped-def]
     """Apply the venue's rules at the end of a step of `step_ns` nanoseconds, advance the clock and publish.
 
-    Seats arrive and depart, the closing auction uncrosses, a large move halts trading and fee tiers rise.
+    Seats arrive and depart, the closing auction uncrosses, fee tiers rise and a large move halts trading.
     """
     if market.has_arrivals == 1:
         admit_and_remove(market)
     public = market.public
-    step = public.step
-    if market.phase == AUCTION and step + 1 == public.session_steps:
-        uncross(market)
-    if market.halt_move > 0 and market.phase == CONTINUOUS:
-        if abs(public.last_trade_ticks - market.halt_reference) >= market.halt_move:
-            market.phase = HALTED
-            market.halt_ends = step + 1 + market.halt_steps
-        elif (step + 1) % market.halt_window == 0:
-            market.halt_reference = public.last_trade_ticks
+    if market.phase == AUCTION:
+        if public.step + 1 == public.session_steps:
+            uncross(market)
+        else:
+            publish_indicative(market)
     if market.fee_tiers > 1:
         for i in range(market.seat_count):
             account = market.seat[i].account
@@ -99,3 +99,17 @@ def end_step(market, step_ns):  # type: ignore[no-untyped-def]
     market.time_ns += step_ns
     public.step += 1
     publish(market)
+    if market.halt_move > 0 and market.phase == CONTINUOUS:
+        halt_after_move(market)
+
+
+@inlined
+def halt_after_move(market):  # type: ignore[no-untyped-def]
+    """Halt trading from the next step on where the last price has moved too far within the window."""
+    public = market.public
+    if abs(public.last_trade_ticks - market.halt_reference) >= market.halt_move:
+        market.phase = HALTED
+        public.phase = HALTED
+        market.halt_ends = public.step + market.halt_steps
+    elif public.step % market.halt_window == 0:
+        market.halt_reference = public.last_trade_ticks

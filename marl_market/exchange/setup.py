@@ -96,6 +96,7 @@ def write_constants(records: NDArray[np.void], spec: MarketSpec) -> None:
     public["step_seconds"] = spec.step_seconds
     public["price_scale_ticks"] = spec.price_scale_ticks
     public["size_scale_lots"] = spec.size_scale_lots
+    public["depth_scale_lots"] = max(1, round(spec.flow.depth_lots))
     public["cash_per_tick_lot"] = spec.cash_per_tick_lot
     price_scale, size_scale = 1.0 / spec.price_scale_ticks, 1.0 / spec.size_scale_lots
     public["per_price_scale"], public["per_size_scale"] = price_scale, size_scale
@@ -129,7 +130,10 @@ def _write_credit(credit: NDArray[np.void], spec: MarketSpec) -> None:
 def clear_accounts(market):  # type: ignore[no-untyped-def]
     """Reset all accounts to their endowment: positions and cash sum to zero; open orders stay open."""
     market.fees_collected = 0
-    market.public.session_lots = 0
+    public = market.public
+    public.session_lots = 0
+    public.twice_low_ticks = public.twice_mark_ticks
+    public.twice_high_ticks = public.twice_mark_ticks
     for i in range(market.seat_count):
         account = market.seat[i].account
         bid_lots, ask_lots = account.open_lots[0], account.open_lots[1]
@@ -159,11 +163,18 @@ def open_public(public, initial_price_ticks):  # type: ignore[no-untyped-def]
     public.best_bid = initial_price_ticks
     public.best_ask = initial_price_ticks
     public.depth[:] = 0
-    for i in range(public.previous_best.size):
-        public.previous_best[i].quantity_lots = 0
+    public.previous_depth[:] = 0
+    for i in range(public.previous_depth.size):
+        public.previous_level[i, 0].quantity_lots = 0
     public.reference_ticks = initial_price_ticks
     public.previous_reference_ticks = initial_price_ticks
     public.twice_mark_ticks = 2 * np.int64(initial_price_ticks)
+    public.twice_low_ticks = public.twice_mark_ticks
+    public.twice_high_ticks = public.twice_mark_ticks
+    public.phase = CONTINUOUS
+    public.indicative_lots = 0
+    public.imbalance_lots = 0
+    public.indicative_ticks = initial_price_ticks
     public.last_trade_ticks = initial_price_ticks
     public.last_aggressor_side = 0
     public.step_trades = 0

@@ -48,7 +48,7 @@ Examples
         "market": "the market, calibrated to data",
         "observation": "parts of what an agent observes, a list: observation=[book,account]",
         "action": "what an agent can do; of one group: +action@population.<group>.action=<option>",
-        "reward": "terms of the reward, a list: reward=[profit,inventory]",
+        "reward": "terms of the reward, a list: reward=[closing_profit,inventory]",
         "timing": "when an agent decides",
         "participation": "when the seats of a group come and leave: +participation@population.<group>.participation=",
         "latency": "delays: +latency@market.latency=<option> or +latency@population.<group>.latency=<option>",

@@ -352,7 +352,7 @@ def test_every_reward_is_finite_and_scaled(reward: str, market: str) -> None:
     for seat in batch.markets[0]["seat"][:12]:
         first, again = (call_reward_at(scheme.reward.address, public, seat, params, PART) for _ in range(2))
         assert np.isfinite([first, again]).all()
-        assert abs(first) < 1e4
+        assert abs(first) < 1e5  # closing a position of hundreds of size scales is dear
 
 
 @pytest.mark.parametrize("reward", choices("reward"))
@@ -372,7 +372,7 @@ def test_nobody_is_privileged_by_default() -> None:
 
 def test_the_config_composes_rewards_by_name() -> None:
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        config = compose("config", ["reward=[profit,inventory]", "reward.inventory.weight=0.5"])
+        config = compose("config", ["reward=[closing_profit,inventory]", "reward.inventory.weight=0.5"])
     reward = instantiate(config.reward, _convert_="all")
-    assert {name: scheme.weight for name, scheme in reward.items()} == {"profit": 1.0, "inventory": 0.5}
+    assert {name: scheme.weight for name, scheme in reward.items()} == {"closing_profit": 1.0, "inventory": 0.5}
     environment(reward=reward)

@@ -64,16 +64,19 @@ class ReferenceLedger:
         maker, taker = (round(charge * lot / unit) for charge in per_unit)
         return rates, (maker, taker), ceil(Decimal(str(fees.from_quantity)) / lot)
 
-    def _settle(self, order: Order, price: int, quantity: int, role: int) -> None:
-        """Book one side of a fill; `role` is 0 for the maker, 1 for the taker."""
+    def _settle(self, order: Order, price: int, quantity: int, role: int, other: int, called: bool = False) -> None:
+        """Book one side of a fill with the seat `other`; `role` is 0 for the maker, 1 for the taker."""
         per_tick_lot = self.spec.cash_per_tick_lot
         account = self.accounts[order.seat]
         rates, per_lot, _ = self.fees[account["fee_tier"]]
         notional = price * quantity * per_tick_lot
         fee = notional * rates[role] // BILLION + quantity * per_lot[role]
+        own = other == order.seat
+        if called or own:
+            fee = max(fee, 0)
         account["cash"] -= order.side * notional + fee
         account["fees"] += fee
-        account["traded_lots"] += quantity
+        account["traded_lots"] += 0 if own else quantity
         account["trades"] += 1
         self.fees_collected += fee
         size, direction = abs(account["position"]), 1 if account["position"] > 0 else -1

@@ -5,6 +5,7 @@ It is written from the rules of the venue, not from the engine.
 
 from fractions import Fraction
 from math import ceil, floor
+from typing import Any
 
 from marl_market.exchange.codes import CommandKind, EventKind, Liquidity, Phase, Reason, TimeInForce
 from marl_market.exchange.records import ASKS, BIDS, BUY_STOPS, REFERENCE_BITS, SEAT_ORDERS, SEAT_REFRESHES, SELL_STOPS
@@ -15,6 +16,13 @@ from tests.venue import Command, Event
 
 LOWEST_PRICE, HIGHEST_PRICE = -(2**31), 2**31 - 1
 STOPS = (CommandKind.STOP, CommandKind.STOP_LIMIT)
+WIDEST_SPREAD, FASTEST_MOVE = 10, 100
+
+
+def bounded(price: Any, bid: int | None, ask: int | None) -> Any:
+    """Return a price moved to a bid above it, or to an ask below it."""
+    price = price if bid is None else max(price, bid)
+    return price if ask is None else min(price, ask)
 
 
 class ReferenceExchange(ReferenceBank):
@@ -28,7 +36,10 @@ class ReferenceExchange(ReferenceBank):
         self.step_number = 0
         self.last_price = self.halt_price = spec.initial_price_ticks
         self.reference_price: float = spec.initial_price_ticks
-        self.best_quotes: tuple[int, int] | None = None
+        self.quotes: tuple[int | None, int | None] = (None, None)
+        self.widest = WIDEST_SPREAD * spec.price_scale_ticks
+        self.farthest = Fraction(int(2 * FASTEST_MOVE * spec.price_scale_ticks), 2)
+        self.trades_before = 0
         self.phase = Phase.CONTINUOUS
         self.halt_ends = 0
         self._begin_step()
@@ -223,8 +234,8 @@ class ReferenceExchange(ReferenceBank):
             quantity = min(order.displayed, first.displayed)
             order.displayed -= quantity
             self.trades += 1
-            for role, party in ((1, order), (0, first)):
-                self._settle(party, first.price, quantity, role)
+            for role, party, other in ((1, order, first), (0, first, order)):
+                self._settle(party, first.price, quantity, role, other.seat)
             self._emit_fill(first, first.price, quantity, first.left - quantity, Liquidity.MAKER)
             self._emit_fill(order, first.price, quantity, order.displayed, Liquidity.TAKER)
             self.last_price = first.price
@@ -290,21 +301,40 @@ class ReferenceExchange(ReferenceBank):
         self.time_ns += self.spec.step_ns
         self.step_number += 1
         self.refreshes = [0] * len(self.refreshes)
-        bids, asks = self._prices(BIDS), self._prices(ASKS)
-        quotes = (bids[0], asks[0]) if bids and asks else None
-        if quotes and self.best_quotes:
-            self.mark = Fraction(min(quotes[0], self.best_quotes[0]) + max(quotes[1], self.best_quotes[1]), 2)
-        self.best_quotes = quotes
-        if bids and asks:
-            self.reference_price = (bids[0] + asks[0]) / 2
-        elif bids:
-            self.reference_price = max(self.reference_price, bids[0])
-        elif asks:
-            self.reference_price = min(self.reference_price, asks[0])
+        self._publish()
+        self._halt_after_move()
         self._begin_step()
         return self.events
 
+    def _publish(self) -> None:
+        """Publish the reference price and the mark, which only continuous trading moves."""
+        bid, ask = (order and order.price for order in (self._first(BIDS), self._first(ASKS)))
+        earlier_bid, earlier_ask = self.quotes
+        self.quotes = (None, None) if self.phase == Phase.AUCTION else (bid, ask)
+        if self.phase != Phase.CONTINUOUS:
+            return
+        reference, mark = self.reference_price, self.mark
+        if bid is not None and ask is not None and ask - bid <= self.widest:
+            reference = (bid + ask) / 2
+        else:
+            reference = bounded(reference, bid, ask)
+        low = None if bid is None or earlier_bid is None else min(bid, earlier_bid)
+        high = None if ask is None or earlier_ask is None else max(ask, earlier_ask)
+        if low is not None and high is not None and high - low <= self.widest:
+            mark = Fraction(low + high, 2)
+        else:
+            if self.trades > self.trades_before:
+                if low is not None and self.last_price <= low:
+                    mark = min(mark, Fraction(low))
+                if high is not None and self.last_price >= high:
+                    mark = max(mark, Fraction(high))
+            mark = bounded(mark, low, high)
+        fastest, farthest = FASTEST_MOVE * self.spec.price_scale_ticks, self.farthest
+        self.reference_price = min(max(reference, self.reference_price - fastest), self.reference_price + fastest)
+        self.mark = min(max(mark, self.mark - farthest), self.mark + farthest)
+
     def _begin_step(self) -> None:
+        self.trades_before = self.trades
         for orders in self.open_orders:
             for slot in sorted(orders):
                 if orders[slot].expires <= self.step_number:
@@ -332,17 +362,19 @@ class ReferenceExchange(ReferenceBank):
         self._trigger_stops()
 
     def _end_step(self) -> None:
-        rules, following = self.rules, self.step_number + 1
-        if self.phase == Phase.AUCTION and following == self.spec.session_steps:
+        if self.phase == Phase.AUCTION and self.step_number + 1 == self.spec.session_steps:
             self._uncross()
-        if self.phase == Phase.CONTINUOUS and rules.halt_move_ticks > 0:
-            if abs(self.last_price - self.halt_price) >= rules.halt_move_ticks:
-                self.phase, self.halt_ends = Phase.HALTED, following + rules.halt_steps
-            elif following % rules.halt_window_steps == 0:
-                self.halt_price = self.last_price
         for account in self.accounts:
             reached = [tier for tier, (_, _, first) in enumerate(self.fees) if account["traded_lots"] >= first]
             account["fee_tier"] = max(reached)
+
+    def _halt_after_move(self) -> None:
+        rules = self.rules
+        if self.phase == Phase.CONTINUOUS and rules.halt_move_ticks > 0:
+            if abs(self.last_price - self.halt_price) >= rules.halt_move_ticks:
+                self.phase, self.halt_ends = Phase.HALTED, self.step_number + rules.halt_steps
+            elif self.step_number % rules.halt_window_steps == 0:
+                self.halt_price = self.last_price
 
     def _uncross(self) -> None:
         def volumes(price: int) -> tuple[int, int]:
@@ -356,6 +388,7 @@ class ReferenceExchange(ReferenceBank):
 
         price = min([*self.book[BIDS], *self.book[ASKS]], key=preference, default=0)
         left = min(volumes(price))
+        between_seats = False
         while left > 0:
             bid, ask = self._first(BIDS), self._first(ASKS)
             assert bid is not None
@@ -363,9 +396,12 @@ class ReferenceExchange(ReferenceBank):
             quantity = min(bid.displayed, ask.displayed, left)
             left -= quantity
             self.trades += 1
-            for order in (bid, ask):
-                self._settle(order, price, quantity, 0)
+            between_seats |= bid.seat != ask.seat
+            for order, other in ((bid, ask), (ask, bid)):
+                self._settle(order, price, quantity, 0, other.seat, called=True)
                 self._emit_fill(order, price, quantity, order.left - quantity, Liquidity.AUCTION)
             self.last_price = price
             self._consume(bid, quantity)
             self._consume(ask, quantity)
+        if between_seats:
+            self.reference_price, self.mark = price, Fraction(price)

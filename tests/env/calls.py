@@ -13,7 +13,7 @@ from marl_market.exchange.compiled import compiled
 from marl_market.exchange.pointers import floats_at
 from tests.builders import commands_of, market_spec, params_record, public_record, seat_record
 
-PART = 3
+PART = 15
 """The row that a reward under test is given: not the first, so that one that ignores its row fails."""
 
 

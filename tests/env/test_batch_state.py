@@ -89,7 +89,7 @@ def play(batch: BatchMarket, start: int, stop: int) -> list[tuple[Any, ...]]:
         arrays = [*step[:3], step.active, batch.mask, *batch.balances()]
         for records in (batch.instruments["public"], batch.tape[: t + 1]):
             # Levels beyond the depth keep what an earlier session left there.
-            arrays += [records[name] for name in records.dtype.names or () if name != "level"]
+            arrays += [records[name] for name in records.dtype.names or () if name not in ("level", "previous_level")]
         events = [
             event_digest(batch.instruments["event"][k, m, :count])
             for (k, m), count in np.ndenumerate(batch.instruments["event_count"])

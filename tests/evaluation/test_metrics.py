@@ -22,6 +22,7 @@ class Arrays:
 
     reward: np.ndarray
     profit: np.ndarray
+    closing_profit: np.ndarray
     fees: np.ndarray
     spread: np.ndarray
     trades: np.ndarray
@@ -39,6 +40,7 @@ REJECTIONS[1, 1, Reason.SHORT_LIMIT] = 1
 SESSION = Arrays(
     reward=np.array([[1.0, 2.0, 6.0], [3.0, 4.0, 8.0]]),
     profit=np.array([[10.0, 20.0, 60.0], [30.0, 40.0, 80.0]]),
+    closing_profit=np.array([[8.0, 20.0, 50.0], [30.0, 34.0, 80.0]]),
     fees=np.array([[1, 1, 5], [1, 1, 7]]),
     spread=np.array([[2.0, NAN], [4.0, 6.0]]),
     trades=np.array([[1, 0], [2, 5]]),
@@ -61,6 +63,7 @@ def test_metrics_are_means_of_the_market_and_of_the_seats_of_each_group_in_curre
             "market/volatility_ticks": 1.0,
             "group/noise/reward": 2.5,
             "group/noise/pnl": 25.0 * unit,
+            "group/noise/closing_pnl": 23.0 * unit,
             "group/noise/fees": 1.0 * unit,
             "group/noise/orders": 4.0,
             "group/noise/fills": 3.0,
@@ -70,6 +73,7 @@ def test_metrics_are_means_of_the_market_and_of_the_seats_of_each_group_in_curre
             "group/noise/rejections/short_limit": 1 / 16,
             "group/other/reward": 7.0,
             "group/other/pnl": 70.0 * unit,
+            "group/other/closing_pnl": 65.0 * unit,
             "group/other/fees": 6.0 * unit,
             "group/other/orders": 0.0,
             "group/other/fills": 0.0,

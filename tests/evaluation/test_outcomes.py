@@ -11,6 +11,7 @@ def arrays() -> dict[str, np.ndarray]:
     random = np.random.default_rng(5)
     return {
         "pnl": random.normal(3, 1, (10, 4)),
+        "closing_pnl": random.normal(2, 1, (10, 4)),
         "fees": random.gamma(2, 1, (10, 4)),
         "traded_lots": random.integers(0, 50, (10, 4)),
         "trades": random.integers(0, 9, (10, 4)),

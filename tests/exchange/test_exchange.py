@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from marl_market.exchange import command_stream as stream
-from marl_market.exchange.codes import CommandKind, EventKind, Reason, TimeInForce
+from marl_market.exchange.codes import CommandKind, EventKind, Phase, Reason, TimeInForce
 from marl_market.exchange.command_stream import event_digest, process_stream
-from marl_market.exchange.exchange import Exchange, Level
+from marl_market.exchange.exchange import Exchange, Indicative, Level
 from marl_market.exchange.records import CAPACITY_SEATS, COMMAND, SEAT_ORDERS
 from marl_market.market.fees import Fees
 from marl_market.market.rules import Rules
@@ -50,6 +50,20 @@ def test_amounts_are_currency_and_units_outside() -> None:
     assert buyer.cash == -(Decimal("15.015") + Decimal("5.01")) - buyer.fees
     assert (seller.fees, seller.cash) == (Decimal("-0.02"), Decimal("20.045"))
     assert exchange.levels(SELL) == [Level(Decimal("10.02"), Decimal("2.5"), 1)]
+
+
+def test_the_indicative_price_of_a_call_is_that_of_the_present_book() -> None:
+    exchange = Exchange(market_spec(lot_size=0.5, rules=Rules(opening_auction_steps=2)), 3)
+    assert (exchange.phase, exchange.indicative) == (Phase.AUCTION, None)
+    exchange.submit_limit(0, BUY, 10.03, 4)
+    exchange.submit_limit(1, SELL, 10.02, "1.5")
+    assert exchange.indicative == (Decimal("10.02"), Decimal("1.5"), Decimal("2.5"))
+    exchange.submit_limit(2, SELL, 9.99, 3)
+    assert exchange.indicative == Indicative(Decimal("10.02"), Decimal(4), Decimal("-0.5"))
+    exchange.step()
+    fills = exchange.step()
+    assert set(fills["price_ticks"]) == {1002}
+    assert (exchange.phase, exchange.indicative) == (Phase.CONTINUOUS, None)
 
 
 def test_a_command_returns_its_own_events() -> None:

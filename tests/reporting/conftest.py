@@ -48,6 +48,7 @@ def metrics_row(iteration: int) -> dict[str, float]:
         level = 0.0 if group == "noise" else (1.4 - 0.5 * place) * (1 - np.exp(-iteration / (15 + 15 * place)))
         row[f"group/{group}/reward"] = float(level + random.normal(-0.6, 0.18))
         row[f"group/{group}/pnl"] = 100 * row[f"group/{group}/reward"]
+        row[f"group/{group}/closing_pnl"] = row[f"group/{group}/pnl"] - 5
         row[f"group/{group}/fees"] = 12.0 - place
         row |= {f"group/{group}/orders": 60.0, f"group/{group}/fills": 12.0, f"group/{group}/fill_ratio": 0.4}
         row[f"group/{group}/rejections"] = 0.25 if group == "dqn" and iteration > 60 else 0.0
@@ -78,7 +79,8 @@ def invented_evaluation() -> Evaluation:
         lots = random.integers(20, 400, shape)
         position = random.integers(-30, 30, shape)
         pnl_array = random.normal(pnl, 60, shape)
-        values = {"pnl": pnl_array, "fees": fees, "traded_lots": lots, "trades": lots // 6, "final_position": position}
+        values = {"pnl": pnl_array, "closing_pnl": pnl_array - 5, "fees": fees, "traded_lots": lots}
+        values |= {"trades": lots // 6, "final_position": position}
         values |= {"orders": lots // 2, "rejections": lots // 40, "fill_ratio": np.full(shape, 0.4)}
         outcomes.append(summarize_group(group, values))
     return Evaluation(tuple(comparisons), tuple(outcomes), Conservation(24, 0, 0))

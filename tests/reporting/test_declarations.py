@@ -46,7 +46,7 @@ def one_more(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def evaluation_of_a_match() -> Evaluation:
-    names = ("reward", "profit", "fees", "traded_lots", "trades", "position_lots")
+    names = ("reward", "profit", "closing_profit", "fees", "traded_lots", "trades", "position_lots")
     arrays = {name: np.arange(9.0).reshape(3, 3) + place for place, name in enumerate(names)}
     counts = dict.fromkeys(("orders", "ordered_lots", "traded_lots"), np.ones((3, 3), np.int64))
     counts["rejections"] = np.zeros((3, 3, len(Reason)), np.int64)
@@ -71,7 +71,7 @@ def test_a_declared_column_and_metric_are_in_every_file_of_a_run(
     for name in ("CACHE", "CONFIG", "DATA"):
         monkeypatch.setenv(f"WANDB_{name}_DIR", str(tmp_path / "elsewhere"))
     monkeypatch.setenv("WANDB_ERROR_REPORTING", "true")
-    of_seats = ("reward", "profit", "fees", "fills", "orders", "ordered_lots", "traded_lots")
+    of_seats = ("reward", "profit", "closing_profit", "fees", "fills", "orders", "ordered_lots", "traded_lots")
     session = SimpleNamespace(**dict.fromkeys(of_seats, np.ones((2, 3))))
     session.rejections = np.zeros((2, 3, len(Reason)))
     session.spread = session.trades = session.price = np.ones((4, 2))

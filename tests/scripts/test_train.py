@@ -100,9 +100,11 @@ def test_a_resumed_run_goes_on_in_its_folder_and_keeps_its_config(train: Callabl
     status, said = train("resume=begun", "training.iterations=1")
     assert status == 1
     assert "its run has done 2 iterations; training.iterations is 1; it must be 2 or more" in said
-    status, said = train(*TINY, "reward.profit._target_=pandas.read_pickle")
+    status, said = train(*TINY, "reward.closing_profit._target_=pandas.read_pickle")
     assert status == 1
-    assert said.startswith("error: reward.profit._target_ is 'pandas.read_pickle'; it must be a class of marl_market")
+    assert said.startswith(
+        "error: reward.closing_profit._target_ is 'pandas.read_pickle'; it must be a class of marl_market"
+    )
 
 
 @pytest.mark.parametrize(

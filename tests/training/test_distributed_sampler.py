@@ -78,7 +78,7 @@ def workers_of(described: EnvironmentSpec, workers: int, markets: int = MARKETS)
 
 def same(found: SampledSession, wanted: SampledSession, **tolerance: float) -> None:
     """Assert that two sessions are equal bit for bit, or within a tolerance."""
-    for name in ("reward", "profit", "fees", "spread", "trades", "price"):
+    for name in ("reward", "profit", "closing_profit", "fees", "spread", "trades", "price"):
         np.testing.assert_allclose(getattr(found, name), getattr(wanted, name), **{"rtol": 0, **tolerance})
     assert found.rollouts.keys() == wanted.rollouts.keys()
     for name, rollout in found.rollouts.items():

@@ -83,7 +83,7 @@ def test_every_metric_is_finite_and_named_by_the_convention(finished: tuple[Trai
     expected |= {
         f"group/{group}/{name}"
         for group in GROUPS
-        for name in ("reward", "pnl", "fees", "orders", "fills", "fill_ratio", "rejections")
+        for name in ("reward", "pnl", "closing_pnl", "fees", "orders", "fills", "fill_ratio", "rejections")
     }
     assert expected <= names
     reasons = {name for name in names if name.split("/")[2:-1] == ["rejections"]}

@@ -22,13 +22,14 @@ class SampledSession:
         rollouts: of each group that has an actor, by name.
         reward: (markets, seats) sum of rewards.
         profit: (markets, seats) cash plus position at the mark at the close, in cash units, after fees.
+        closing_profit: (markets, seats) cash plus what the position would bring if it were closed then, likewise.
         fees: (markets, seats) fees paid less rebates, in cash units.
         fills: (markets, seats) number of fills.
         orders: (markets, seats) orders and replacements sent; this and the next three as of `OrderCounts`.
         rejections: (markets, seats, reasons) those rejected.
         ordered_lots: (markets, seats) quantity ordered.
         traded_lots: (markets, seats) quantity bought and sold.
-        spread: (steps, markets) spread in ticks, NaN while a side is not quoted.
+        spread: (steps, markets) spread in ticks, NaN while a side is not quoted or quotes cross.
         trades: (steps, markets) number of trades.
         price: (steps, markets) reference price in ticks.
     """
@@ -36,6 +37,7 @@ class SampledSession:
     rollouts: Mapping[str, Rollout]
     reward: NDArray[np.float64] = field(metadata={MARKET_AXIS: 0})
     profit: NDArray[np.float64] = field(metadata={MARKET_AXIS: 0})
+    closing_profit: NDArray[np.float64] = field(metadata={MARKET_AXIS: 0})
     fees: NDArray[np.int64] = field(metadata={MARKET_AXIS: 0})
     fills: NDArray[np.int64] = field(metadata={MARKET_AXIS: 0})
     orders: NDArray[np.int64] = field(metadata={MARKET_AXIS: 0})

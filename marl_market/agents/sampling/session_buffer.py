@@ -43,11 +43,14 @@ class SessionBuffer:
         self._record_observation(0)
 
     def record(self) -> None:
-        """Append the observation after a step, and the step's spread, trades and price."""
+        """Append the observation after a step, and the step's spread, trades and price.
+
+        The quotes of a call auction, which may cross, have no spread.
+        """
         step, public = len(self._extra), self._batch.markets["public"]
         self._record_observation(step + 1)
         spread = public["best_ask"] - public["best_bid"]
-        self._spread[step] = np.where((public["depth"] > 0).all(1), spread, np.nan)
+        self._spread[step] = np.where((public["depth"] > 0).all(1) & (spread > 0), spread, np.nan)
         self._trades[step], self._price[step] = public["step_trades"], public["reference_ticks"]
 
     def add(self, step: SessionStep) -> None:
@@ -65,6 +68,7 @@ class SessionBuffer:
             rollouts={name: self._rollout(actor) for name, actor in actors.items()},
             reward=self._reward.sum(0, dtype=np.float64),
             profit=balances.profit,
+            closing_profit=balances.closing_profit,
             fees=balances.fees,
             fills=balances.trades,
             **order_counts(self._batch)._asdict(),

@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
-from marl_market.env.trading import QUANTILES, MarketSpec, compiled, quantile, submit_limit, submit_market
+import numpy as np
+
+from marl_market.env.trading import (
+    QUANTILES,
+    WIDEST_SPREAD,
+    MarketSpec,
+    compiled,
+    quantile,
+    submit_limit,
+    submit_market,
+)
 
 LIMIT_SIZE, MARKET_SIZE, OFFSET = 0, QUANTILES, 2 * QUANTILES
 
 
 @compiled
 def submit_random_limit(public, seat, table, first, side):  # type: ignore[no-untyped-def]
-    """Submit a limit order at a calibrated distance, a tick or more, from the opposite best quote."""
+    """Submit a limit order at a calibrated distance, a tick or more, from the opposite best quote.
+
+    Without one, or with one farther than `WIDEST_SPREAD` price scales from the reference price, it goes from half a
+    price scale behind that price.
+    """
     index = (1 - side) >> 1
     offset = quantile(seat, table, first + OFFSET, QUANTILES)
     quantity = max(1, int(quantile(seat, table, first + LIMIT_SIZE, QUANTILES) + 0.5))
-    opposite = public.reference_ticks + side * 0.5 * public.price_scale_ticks
+    reference, scale = public.reference_ticks, public.price_scale_ticks
+    opposite = reference + side * 0.5 * scale
     if public.depth[1 - index] > 0:
-        opposite = public.level[1 - index, 0].price_ticks
+        best = np.float64(public.level[1 - index, 0].price_ticks)
+        if abs(best - reference) <= WIDEST_SPREAD * scale:
+            opposite = best
     submit_limit(seat, side, opposite - side * max(1.0, offset), quantity)
 
 

@@ -54,7 +54,7 @@ def best_improved(public, index):  # type: ignore[no-untyped-def]
     """Return whether the best bid (0) or ask (1) is better than a step ago."""
     if public.depth[index] == 0:
         return False
-    earlier = public.previous_best[index]
+    earlier = public.previous_level[index, 0]
     sign = 1 - 2 * index
     return earlier.quantity_lots == 0 or sign * (public.level[index, 0].price_ticks - earlier.price_ticks) > 0
 
@@ -90,7 +90,7 @@ def learn_bristol(public, seat, params, side, limit, origin):  # type: ignore[no
         if direction == 0.0:
             return
         target = target_beyond(seat, shouted, direction)
-    elif public.previous_best[own].quantity_lots > 0 and best_improved(public, own):
+    elif public.previous_level[own, 0].quantity_lots > 0 and best_improved(public, own):
         if side * (public.level[own, 0].price_ticks - origin - price) <= 0.0:
             return
         if public.depth[1 - own] > 0:

@@ -17,7 +17,7 @@ VALUES = (Value("imbalance", "lots / (|lots| + size scale)", -1.0, 1.0),)
 def flow(public, index):  # type: ignore[no-untyped-def]
     """Return the lots that the last step added at the best price of a side; all of them at a better price."""
     side = 1 - 2 * index
-    earlier = public.previous_best[index]
+    earlier = public.previous_level[index, 0]
     now = np.int64(0)
     if public.depth[index] > 0:
         now = np.int64(public.level[index, 0].quantity_lots)

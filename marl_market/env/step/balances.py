@@ -7,17 +7,21 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from marl_market.exchange.closing import closing_profits
+
 
 class Balances(NamedTuple):
     """Results of seats, each of shape (markets, seats).
 
     Attributes:
         profit: cash plus positions at the mark, in cash units, after fees and without the initial endowment.
+        closing_profit: the same with positions at their closing values, see `marl_market.exchange.closing`.
         fees: paid less rebates, in cash units.
         trades: number of fills.
     """
 
     profit: NDArray[np.float64]
+    closing_profit: NDArray[np.float64]
     fees: NDArray[np.int64]
     trades: NDArray[np.int64]
 
@@ -28,6 +32,7 @@ def balances_of(instruments: NDArray[np.void], seats: int) -> Balances:
     twice_value = account["position"] * (public["twice_mark_ticks"] * public["cash_per_tick_lot"])[..., None]
     return Balances(
         profit=(account["cash"] + 0.5 * twice_value).sum(0),
+        closing_profit=closing_profits(instruments, seats),
         fees=account["fees"].sum(0),
         trades=account["trades"].sum(0),
     )

@@ -127,9 +127,6 @@ def trade_once(market, market_index, context):  # type: ignore[no-untyped-def]
             if seat.agent.timing != 0:
                 call_trader(seat.agent.timing, visible, seat, params)
         asleep += seat.agent.asleep
-    public.step_trades = 0
-    public.step_lots[0] = 0
-    public.step_lots[1] = 0
     start_ns = market.time_ns
     market.step_ends_ns = start_ns + context.step_ns
     call_stage(context.open_venue, market, market_index, context)

@@ -45,7 +45,7 @@ def after_quote(side: int, price: int, earlier: int) -> Any:
     public = public_record()
     index = (1 - side) // 2
     show_levels(public, bids=[(price, 5)] if side > 0 else [], asks=[(price, 5)] if side < 0 else [])
-    public["previous_best"][index] = (5, earlier, 1)
+    public["previous_level"][index, 0] = (5, earlier, 1)
     return public
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from marl_market.env.observations.account import Account
+from marl_market.env.observations.auction import Auction
 from marl_market.env.observations.best_bid_offer import BestBidOffer
 from marl_market.env.observations.book import Book
 from marl_market.env.observations.candles import Candles
@@ -14,7 +15,7 @@ from marl_market.env.observations.fills import Fills
 from marl_market.env.observations.flow_imbalance import FlowImbalance
 from marl_market.env.observations.orders import Orders
 from marl_market.env.observations.tape import TradeTape
-from marl_market.exchange.codes import Liquidity, PublicKind
+from marl_market.exchange.codes import Liquidity, Phase, PublicKind
 from marl_market.exchange.records import BUY_STOPS, PUBLIC_EVENTS, SEAT_FILLS, SELL_STOPS
 from tests.builders import public_record, seat_record, show_levels
 from tests.env.calls import observe
@@ -52,6 +53,14 @@ def test_the_book_shows_distances_from_the_reference_price_and_damped_quantities
     middle = 1000.5
     bids = [(998 - middle) / 4, 6 / 12, (990 - middle) / 4, 18 / 24]
     assert observed == pytest.approx(bids + [0.0] * 16 + [(1003 - middle) / 4, 2 / 8] + [0.0] * 18)
+
+
+def test_the_auction_shows_what_it_would_trade() -> None:
+    assert observe(Auction(), public_record(), seat_record()) == [0.0] * 4
+    call = {"phase": Phase.AUCTION, "indicative_ticks": 1010, "indicative_lots": 18, "imbalance_lots": -6}
+    assert observe(Auction(), public_record(**call), seat_record()) == [1.0, 10 / 4, 0.75, -0.5]
+    call |= {"indicative_lots": 0, "imbalance_lots": 0}
+    assert observe(Auction(), public_record(**call), seat_record()) == [1.0, 0.0, 0.0, 0.0]
 
 
 def test_levels_beyond_the_depth_are_zero() -> None:
@@ -181,7 +190,7 @@ def test_flow_imbalance_follows_cont_kukanov_and_stoikov(before: Any, now: Any, 
     show_levels(public, [now[0]] if now[0] else [], [now[1]] if now[1] else [])
     for index, quote in enumerate(before):
         if quote:
-            public["previous_best"][index] = (quote[1], quote[0], 1)
+            public["previous_level"][index, 0] = (quote[1], quote[0], 1)
     assert observe(FlowImbalance(), public, seat_record()) == pytest.approx([lots / (abs(lots) + 6)])
 
 

@@ -90,6 +90,7 @@ def test_the_report_holds_everything_there_is(run_folder: Path, evaluation: Eval
         "Reward of dqn against environment steps",
         "Reward of evolution against environment steps",
         "Profit and loss, after fees in USD per seat and session",
+        "Profit and loss if closed, after fees in USD per seat and session",
         "Fees paid in USD per seat and session",
         *["Price, best bid and ask, trades and spread of one market"] * 2,
     ]

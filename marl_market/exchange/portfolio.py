@@ -46,7 +46,7 @@ def add_instrument(account, public, seat):  # type: ignore[no-untyped-def]
     account.cash_elsewhere += public.credit.initial_cash + other.cash
     most = 0
     for side in (1, -1):
-        lots, needed, lost = exposure(public, seat, side, 0, public.twice_mark_ticks, -1)
+        lots, needed, lost = exposure(public, seat, side, 0, public.twice_mark_ticks, -1, False)
         most = max(most, twice_required(public, other, side, max(lots, 0), needed, lost))
     account.twice_margin_elsewhere += most
     held = value(public, abs(holding(public, other)), public.twice_mark_ticks)

@@ -9,7 +9,7 @@ from marl_market.exchange.bits import lowest_bit
 from marl_market.exchange.codes import EventKind, Phase, Reason
 from marl_market.exchange.compiled import compiled
 from marl_market.exchange.liquidation import watch_accounts
-from marl_market.exchange.matching import terminate_order
+from marl_market.exchange.open_orders import limit_all_reduce_only, terminate_order
 from marl_market.exchange.order_entry import trigger_stops
 from marl_market.exchange.participation import admit_and_remove
 from marl_market.exchange.publication import publish
@@ -46,6 +46,8 @@ def begin_step(market):  # type: ignore[no-untyped-def]
     """
     if market.expiring == 1:
         expire_orders(market)
+    if market.reducing == 1:
+        limit_all_reduce_only(market)
     step = market.public.step
     session = market.public.session_steps
     closing = market.closing_steps > 0 and step >= session - market.closing_steps
@@ -97,5 +99,6 @@ def end_step(market, step_ns):  # type: ignore[no-untyped-def]
             ):
                 account.fee_tier += 1
     market.time_ns += step_ns
+    market.refresh_period += 1
     public.step += 1
     publish(market)

@@ -183,8 +183,9 @@ def open_seat(seat):  # type: ignore[no-untyped-def]
     seat.live = np.uint64(0)
     seat.present = np.int16(seat.arrival_step <= 0)
     seat.present_before = 0
+    seat.order_sequence = 0
     seat.refreshes = 0
-    seat.refresh_step = NEVER
+    seat.refresh_period = NEVER
     seat.time_of_last_fill_ns = 0
     seat.fill_count = 0
     seat.command_count = 0
@@ -194,7 +195,8 @@ def open_seat(seat):  # type: ignore[no-untyped-def]
 def open_market(market, initial_price_ticks):  # type: ignore[no-untyped-def]
     """Reset the book, the accounts and the market history of one market; constants stay."""
     market.fees_collected = 0
-    market.order_sequence = 0
+    market.reducing = 0
+    market.refresh_period = 0
     market.trade_sequence = 0
     market.time_ns = 0
     market.event_count = 0

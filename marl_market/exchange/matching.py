@@ -114,6 +114,7 @@ def record_trade(market, price_ticks, side, quantity_lots):  # type: ignore[no-u
     public.last_trade_ticks = price_ticks
     public.last_aggressor_side = side
     public.step_trades += 1
+    public.step_largest_lots = max(public.step_largest_lots, quantity_lots)
     if side != 0:
         public.step_lots[0 if side > 0 else 1] += quantity_lots
     public.session_lots += quantity_lots

@@ -292,6 +292,7 @@ PUBLIC = np.dtype(
         ("last_aggressor_side", np.int32),
         ("step_trades", np.int64),
         ("step_lots", np.int64, (2,)),  # bought and sold by aggressors in the last step
+        ("step_largest_lots", np.int64),  # largest trade of the last step
         ("session_lots", np.int64),
         ("price_scale_ticks", np.float64),  # units of the spec by which observations are scaled
         ("size_scale_lots", np.float64),

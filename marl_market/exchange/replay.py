@@ -23,7 +23,7 @@ from marl_market.market.whole_file import whole_file
 
 COUNTS = np.dtype(np.int64)
 COLUMNS = {"seat": np.dtype(np.int32), "command": COMMAND, "arrivals": COUNTS, "after_ns": COUNTS, "rejection": COUNTS}
-LATENCY_FIELDS = ("connection", "delivery", "history", "history_steps")
+LATENCY_FIELDS = ("connection", "delivery", "history", "queue_history", "history_steps")
 """Addresses, valid only in the process that wrote them; a recording holds commands as they arrive, after all delays."""
 
 
@@ -74,6 +74,7 @@ def carry_out_steps(markets, seat, command, after_ns, rejection, arrivals, step_
     while step < arrivals.size and events + market.event.size <= collected.size:
         market.event_count = 0
         market.public.step_trades = 0
+        market.public.step_largest_lots = 0
         market.public.step_lots[:] = 0
         begin_step(market)
         begin_ns = market.time_ns

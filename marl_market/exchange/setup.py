@@ -167,6 +167,7 @@ def open_public(public, initial_price_ticks):  # type: ignore[no-untyped-def]
     public.last_trade_ticks = initial_price_ticks
     public.last_aggressor_side = 0
     public.step_trades = 0
+    public.step_largest_lots = 0
     public.step_lots[:] = 0
     public.session_lots = 0
     public.event_count = 0

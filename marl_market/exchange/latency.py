@@ -209,7 +209,7 @@ def append_public(market, step_ns):  # type: ignore[no-untyped-def]
 
 @compiled
 def write_history(market):  # type: ignore[no-untyped-def]
-    """Write the published record to the history, and let each seat have queue positions of the step that it observes."""
+    """Write the published record to the history, and let seats have queue positions of the step that they observe."""
     history = history_of(market)
     copy_record(history[market.public.step % market.history_steps], market.public)
     for i in range(market.history_steps):  # the clock is never delayed

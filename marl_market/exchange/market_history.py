@@ -2,10 +2,10 @@
 
 Why a pass of its own: few observations need it, and the matching engine stays lean without it.
 
-The public events add up to the public book. A REST adds its quantity at its price and side, a CANCEL removes it. A TRADE
-removes it from the side opposite to its aggressor, or in a call auction from the best bid and the best ask, whatever
-its price. All of it is displayed quantity: an iceberg's refresh is one more REST, and a replaced order that loses its
-queue position is a CANCEL and a REST. `PUBLIC_EVENTS` of them are kept; `event_count` tells of more.
+The public events add up to the public book. A REST adds its quantity at its price and side, a CANCEL removes it. A
+TRADE removes it from the side opposite to its aggressor, or in a call auction from the best bid and the best ask,
+whatever its price. All of it is displayed quantity: an iceberg's refresh is one more REST, and a replaced order that
+loses its queue position is a CANCEL and a REST. `PUBLIC_EVENTS` of them are kept; `event_count` tells of more.
 """
 
 from __future__ import annotations

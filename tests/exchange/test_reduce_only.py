@@ -91,7 +91,7 @@ def test_all_of_a_seat_that_executes_in_a_call_auction_does_not_reverse_it() -> 
 
 
 def test_several_of_them_need_no_margin_and_no_short_limit() -> None:
-    venue = holder(credit=Credit(initial_cash=101, initial_margin=1.0, short_limit=0))
+    venue = holder(credit=Credit(initial_cash=150, initial_units=1, initial_margin=1.0, short_limit=0))
     for price in (1005, 1006):
-        assert venue.send(0, LIMIT, SELL, price, 10, reduce_only=1)[0].kind == EventKind.ACCEPTED
+        assert venue.send(0, LIMIT, SELL, price, 11, reduce_only=1)[0].kind == EventKind.ACCEPTED
     assert venue.send(0, LIMIT, SELL, 1007, 1)[0].reason == Reason.SHORT_LIMIT, "they may sell all before it does"

@@ -51,8 +51,7 @@ def is_whole(value: Any) -> bool:
 def whole_number(field: str, value: Any, low: int, high: int) -> int:
     """Return a whole number; raises ValueError, naming `field`, for another type or out of its range."""
     if not is_whole(value) or not low <= value <= high:
-        wanted = "zero or more" if low == 0 else f"{low} or more"
-        raise ValueError(f"{field} is {value!r}; it must be {wanted}, and at most {high}, and whole")
+        raise ValueError(f"{field} is {value!r}; it must be a whole number from {low} to {high}")
     return int(value)
 
 

@@ -98,7 +98,7 @@ def test_a_replaced_order_counts_in_the_place_of_the_old_one() -> None:
     assert replace(800, 249) == EventKind.REPLACED, "less of itself at its price"
     venue.market["public"]["twice_mark_ticks"] = 2000
     stop = venue.send(1, STOP, BUY, trigger_ticks=1100, quantity_lots=166)[0].order_id
-    fields = {"trigger_ticks": 1103, "quantity_lots": 166, "order_id": stop}
+    fields = {"trigger_ticks": 1103, "sets_trigger": 1, "quantity_lots": 166, "order_id": stop}
     assert venue.send(1, CommandKind.REPLACE, **fields)[0].reason == Reason.INSUFFICIENT_FUNDS
     fields["trigger_ticks"] = 1102
     assert venue.send(1, CommandKind.REPLACE, **fields)[0].kind == EventKind.REPLACED

@@ -95,7 +95,7 @@ def play(seed: int, commands: int) -> list[Event]:
 
 def test_the_public_events_rebuild_the_book_after_every_command_and_step() -> None:
     history = list(chain.from_iterable(play(seed, 1200) for seed in range(16)))
-    reasons = {Reason.REPLACED, Reason.REDUCE_ONLY, Reason.SELF_TRADE, Reason.LIQUIDATION, Reason.BY_OWNER}
+    reasons = {Reason.REPLACED, Reason.REDUCE_ONLY, Reason.SELF_TRADE, Reason.BY_OWNER}
     assert reasons <= {event.reason for event in history if event.kind == EventKind.CANCELED}
     assert {EventKind.EXPIRED, EventKind.TRIGGERED} <= {event.kind for event in history}
     assert {1, 2, 3} <= {event.liquidity for event in history}

@@ -53,13 +53,12 @@ class Disturbance:
 
 def observation_parts() -> dict[str, Any]:
     """Return every part of conf/observation that is no privilege."""
-    parts = {path.stem: instantiate(OmegaConf.load(path)) for path in FILES}
-    parts = {name: next(iter(part.values())) if isinstance(part, dict) else part for name, part in parts.items()}
+    parts = {path.stem: instantiate(OmegaConf.load(path)[path.stem], _convert_="all") for path in FILES}
     return {name: part for name, part in parts.items() if not hasattr(part, "privileged_encoder")}
 
 
-def play(step: int, trigger: int, parts: dict[str, Any], delay: int = DELAY) -> list[tuple[bytes, bytes, bytes]]:
-    """Return observation, mask and activity of the late seat in every step."""
+def play(step: int, trigger: int, parts: dict[str, Any], delay: int = DELAY) -> list[tuple[bytes, bytes]]:
+    """Return observation and activity of the late seat in every step."""
     late = Latency(data=Delay(floor_ns=delay * 1e9))
     spec = market_spec(session_steps=30, credit=Credit(initial_cash=1e6, initial_margin=0.5))
     groups = (

@@ -30,6 +30,9 @@ class Command(NamedTuple):
     display_lots: int = 0
     time_in_force: int = 0
     lifetime_steps: int = 0
+    reduce_only: int = 0
+    sets_trigger: int = 0
+    counts_filled: int = 0
 
 
 class Event(NamedTuple):

@@ -9,6 +9,7 @@ from marl_market.exchange.codes import CommandKind, Phase, Reason, TimeInForce
 from marl_market.exchange.compiled import compiled, inlined
 from marl_market.exchange.credit import credit_rejection
 from marl_market.exchange.matching import can_fill, limit_key
+from marl_market.exchange.open_orders import reducible_lots
 from marl_market.exchange.records import ASKS, BIDS, SEAT_ORDERS
 
 LIMIT, MARKET = int(CommandKind.LIMIT), int(CommandKind.MARKET)
@@ -23,7 +24,7 @@ TIME_IN_FORCE_NOT_ALLOWED = int(Reason.TIME_IN_FORCE_NOT_ALLOWED)
 DISPLAY_NEGATIVE = int(Reason.DISPLAY_NEGATIVE)
 WOULD_TAKE, CANNOT_FILL_ALL = int(Reason.WOULD_TAKE), int(Reason.CANNOT_FILL_ALL)
 OUTSIDE_PRICE_BAND = int(Reason.OUTSIDE_PRICE_BAND)
-SEAT_ABSENT = int(Reason.SEAT_ABSENT)
+SEAT_ABSENT, REDUCE_ONLY = int(Reason.SEAT_ABSENT), int(Reason.REDUCE_ONLY)
 MARKET_HALTED, NOT_IN_AUCTION = int(Reason.MARKET_HALTED), int(Reason.NOT_IN_AUCTION)
 ALL_SLOTS = np.uint64((1 << SEAT_ORDERS) - 1)
 LOWEST_PRICE, HIGHEST_PRICE = -(2**31), 2**31 - 1
@@ -130,14 +131,14 @@ def twice_reserved_price(market, command):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def book_rejection(market, seat_index, command):  # type: ignore[no-untyped-def]
-    """Return the rejection reason of an order in the present book, or Reason.NONE."""
+def book_rejection(market, seat_index, command, quantity_lots):  # type: ignore[no-untyped-def]
+    """Return the rejection reason of an order of `quantity_lots` in the present book, or Reason.NONE."""
     kind = command.kind
     if command.time_in_force == POST_ONLY and would_take(market, command.side, command.price_ticks):
         return WOULD_TAKE
     if command.time_in_force == FILL_OR_KILL:
         key = taking_key(market, kind, command.side, command.price_ticks)
-        if not can_fill(market, seat_index, command.side, key, command.quantity_lots):
+        if not can_fill(market, seat_index, command.side, key, quantity_lots):
             return CANNOT_FILL_ALL
     return NO_REASON
 
@@ -150,15 +151,24 @@ def is_plain(market, seat, kind, command):  # type: ignore[no-untyped-def]
     """
     side, quantity, limited = command.side, command.quantity_lots, kind == LIMIT
     sound = (side * side == 1) & (quantity > 0) & (quantity <= market.maximum_quantity)
-    special = (command.time_in_force != GOOD_TILL_CANCEL) | (command.display_lots != 0)
+    special = (command.time_in_force != GOOD_TILL_CANCEL) | (command.display_lots != 0) | (command.reduce_only != 0)
     venue = (market.phase != CONTINUOUS) | (market.limits_orders == 1) | (market.price_band > 0)
     fits = (seat.live != ALL_SLOTS) & (command.price_ticks != LOWEST_PRICE)
     return (seat.present == 1) & sound & (fits | (not limited)) & (not special) & (not venue)
 
 
+@inlined
+def allowed_lots(market, seat, command):  # type: ignore[no-untyped-def]
+    """Return the quantity of a new order that may be accepted: of a reduce-only one, at most what it can reduce."""
+    if command.reduce_only == 0:
+        return command.quantity_lots
+    market.reducing = 1
+    return min(command.quantity_lots, reducible_lots(market.public, seat.account, np.int64(command.side)))
+
+
 @compiled
-def rejection_reason(market, seat_index, command):  # type: ignore[no-untyped-def]
-    """Return the rejection reason of a new order, or Reason.NONE."""
+def rejection_reason(market, seat_index, command, quantity_lots):  # type: ignore[no-untyped-def]
+    """Return the rejection reason of a new order of which `quantity_lots` are allowed, or Reason.NONE."""
     seat = market.seat[np.uint64(seat_index)]
     if seat.present == 0:
         return SEAT_ABSENT
@@ -167,6 +177,8 @@ def rejection_reason(market, seat_index, command):  # type: ignore[no-untyped-de
     reason = quantity_rejection(market, command.quantity_lots)
     if reason != NO_REASON:
         return reason
+    if quantity_lots <= 0:
+        return REDUCE_ONLY
     kind = command.kind
     if kind == LIMIT or kind == STOP_LIMIT:
         reason = price_rejection(market, command.price_ticks)
@@ -178,10 +190,10 @@ def rejection_reason(market, seat_index, command):  # type: ignore[no-untyped-de
     if reason == NO_REASON:
         reason = slot_rejection(market, seat_index, command)
     if reason == NO_REASON and market.phase == CONTINUOUS:
-        reason = book_rejection(market, seat_index, command)
+        reason = book_rejection(market, seat_index, command, quantity_lots)
     if reason != NO_REASON or market.limits_orders == 0:
         return reason
     return credit_rejection(
-        market.public, seat, np.int64(command.side), command.quantity_lots, twice_reserved_price(market, command),
-        np.int64(-1),
+        market.public, seat, np.int64(command.side), quantity_lots, twice_reserved_price(market, command),
+        np.int64(-1), command.reduce_only != 0,
     )  # fmt: skip

@@ -20,7 +20,9 @@ from marl_market.exchange.codes import Liquidity
 from marl_market.exchange.compiled import compiled, inlined
 from marl_market.exchange.events import emit_order
 from marl_market.exchange.matching import FILLED, consume, record_trade
+from marl_market.exchange.open_orders import limit_all_reduce_only, open_lots
 from marl_market.exchange.records import ASKS, BIDS, SLOT_BITS, SLOT_OF_REFERENCE
+from marl_market.exchange.reduce_only import limit_executable
 
 AUCTION = int(Liquidity.AUCTION)
 
@@ -101,6 +103,10 @@ def uncross(market):  # type: ignore[no-untyped-def]
     if not crossed(book):
         return
     price, left, _ = clearing(market)
+    while market.reducing == 1 and limit_executable(market, price):
+        if not crossed(book):
+            return
+        price, left, _ = clearing(market)
     between_seats = False
     while left > 0:
         buying = first_in(book, book.best[BIDS] & SLOT_MASK)
@@ -115,8 +121,10 @@ def uncross(market):  # type: ignore[no-untyped-def]
         between_seats |= not own
         settle(market, buyer.account, seller.account, 1, price, quantity, True, own)
         market.trade_sequence += 1
-        for seat_index, order in ((buyer_index, bid), (seller_index, ask)):
-            left_of_order = order.leaves_quantity + order.reserve_quantity - quantity
+        for i in range(2):  # the order that has rested longer comes first, the bid where both have as long
+            buys = (i == 0) == (bid.time_ns <= ask.time_ns)
+            seat_index, order = (buyer_index, bid) if buys else (seller_index, ask)
+            left_of_order = open_lots(order) - quantity
             event = emit_order(market, FILLED, seat_index, order, quantity, left_of_order)
             event.price_ticks = price
             event.trade_id = market.trade_sequence
@@ -131,3 +139,5 @@ def uncross(market):  # type: ignore[no-untyped-def]
         public.twice_mark_ticks = 2 * price
         public.twice_low_ticks = min(public.twice_low_ticks, 2 * price)
         public.twice_high_ticks = max(public.twice_high_ticks, 2 * price)
+    if market.reducing == 1:
+        limit_all_reduce_only(market)

@@ -67,6 +67,8 @@ class Reason(IntEnum):
     TOO_MANY_IN_FLIGHT = 22
     SESSION_OVER = 23
     TOO_MANY_COMMANDS = 24
+    REDUCE_ONLY = 25
+    REPLACED = 26
 
 
 class SelfTrade(IntEnum):
@@ -95,7 +97,7 @@ class PublicKind(IntEnum):
 
 
 class Liquidity(IntEnum):
-    """Liquidity flag of a fill; for a canceled or expired order, MAKER means that it rested in the book."""
+    """Liquidity flag of a fill; of a cancel or an expiry, MAKER means displayed quantity that leaves the book."""
 
     MAKER = 1
     TAKER = 2

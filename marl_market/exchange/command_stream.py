@@ -37,6 +37,7 @@ def carry_out(markets, seat, time_ns, command, first, collected, events, keeps):
         market.event_count = 0
         while i < command.size and market.event_count <= enough:
             market.time_ns = time_ns[i]
+            market.refresh_period += 1
             process(market, np.int64(seat[i]), command[i])
             i += 1
         if keeps:

@@ -50,8 +50,9 @@ def is_order(kind):  # type: ignore[no-untyped-def]
 
 @inlined
 def write_command(  # type: ignore[no-untyped-def]
-    seat, kind, side, price_ticks, trigger_ticks, quantity_lots, display_lots, time_in_force, lifetime_steps, order_id
-):
+    seat, kind, side, price_ticks, trigger_ticks, quantity_lots, display_lots, time_in_force, lifetime_steps, order_id,
+    reduce_only=0, sets_trigger=0, counts_filled=0,
+):  # fmt: skip
     """Append one command with all its fields."""
     count = seat.command_count
     if count >= SEAT_COMMANDS:
@@ -69,6 +70,9 @@ def write_command(  # type: ignore[no-untyped-def]
     command.lifetime_steps = lifetime_steps
     command.order_id = order_id
     command.client_order_id = 0
+    command.reduce_only = reduce_only
+    command.sets_trigger = sets_trigger
+    command.counts_filled = counts_filled
     seat.command_count = count + 1
     return True
 
@@ -81,51 +85,66 @@ def submit_limit(seat, side, price_ticks, quantity_lots):  # type: ignore[no-unt
 
 
 @inlined
-def submit_limit_order(seat, side, price_ticks, quantity_lots, display_lots, time_in_force, lifetime_steps):  # type: ignore[no-untyped-def]
-    """Submit a limit order that displays `display_lots` (0: all) and expires after `lifetime_steps` (0: never)."""
-    price = round_price(side, price_ticks)
+def submit_limit_order(  # type: ignore[no-untyped-def]
+    seat, side, price_ticks, quantity_lots, display_lots, time_in_force, lifetime_steps, reduce_only=0
+):
+    """Submit a limit order that displays `display_lots` (0: all) and expires after `lifetime_steps` (0: never).
+
+    With `reduce_only` 1 it never opens or increases a position, see `marl_market.exchange.open_orders`.
+    """
+    price, lots, display = round_price(side, price_ticks), whole_lots(quantity_lots), whole_lots(display_lots)
+    return write_command(seat, LIMIT, side, price, 0, lots, display, time_in_force, lifetime_steps, 0, reduce_only)
+
+
+@inlined
+def submit_market(seat, side, quantity_lots, reduce_only=0):  # type: ignore[no-untyped-def]
+    """Submit a market order to buy (side +1) or sell (-1) `quantity_lots`; `reduce_only` as in `submit_limit_order`."""
     return write_command(
-        seat,
-        LIMIT,
-        side,
-        price,
-        0,
-        whole_lots(quantity_lots),
-        whole_lots(display_lots),
-        time_in_force,
-        lifetime_steps,
-        0,
-    )
-
-
-@inlined
-def submit_market(seat, side, quantity_lots):  # type: ignore[no-untyped-def]
-    """Submit a market order to buy (side +1) or sell (-1) `quantity_lots`."""
-    return write_command(seat, MARKET, side, 0, 0, whole_lots(quantity_lots), 0, GOOD_TILL_CANCEL, 0, 0)
-
-
-@inlined
-def submit_stop(seat, side, trigger_ticks, quantity_lots):  # type: ignore[no-untyped-def]
-    """Submit a market order triggered by a last price at or above (side +1) or at or below (-1) `trigger_ticks`."""
-    trigger = round_price(side, trigger_ticks)
-    return write_command(seat, STOP, side, 0, trigger, whole_lots(quantity_lots), 0, GOOD_TILL_CANCEL, 0, 0)
-
-
-@inlined
-def submit_stop_limit(seat, side, trigger_ticks, price_ticks, quantity_lots):  # type: ignore[no-untyped-def]
-    """Submit a limit order triggered as in `submit_stop`."""
-    trigger, price = round_price(side, trigger_ticks), round_price(side, price_ticks)
-    return write_command(seat, STOP_LIMIT, side, price, trigger, whole_lots(quantity_lots), 0, GOOD_TILL_CANCEL, 0, 0)
-
-
-@inlined
-def replace(seat, order, price_ticks, quantity_lots):  # type: ignore[no-untyped-def]
-    """Replace the price and the remaining quantity of one of the seat's open orders."""
-    price = round_price(order.side, price_ticks)
-    return write_command(
-        seat, REPLACE, order.side, price, order.trigger_ticks, whole_lots(quantity_lots), 0, GOOD_TILL_CANCEL, 0,
-        order.order_id,
+        seat, MARKET, side, 0, 0, whole_lots(quantity_lots), 0, GOOD_TILL_CANCEL, 0, 0, reduce_only
     )  # fmt: skip
+
+
+@inlined
+def submit_stop(seat, side, trigger_ticks, quantity_lots, lifetime_steps=0, reduce_only=0):  # type: ignore[no-untyped-def]
+    """Submit a market order triggered by a last price at or above (side +1) or at or below (-1) `trigger_ticks`.
+
+    It expires and reduces as in `submit_limit_order`.
+    """
+    trigger, lots = round_price(side, trigger_ticks), whole_lots(quantity_lots)
+    return write_command(seat, STOP, side, 0, trigger, lots, 0, GOOD_TILL_CANCEL, lifetime_steps, 0, reduce_only)
+
+
+@inlined
+def submit_stop_limit(  # type: ignore[no-untyped-def]
+    seat, side, trigger_ticks, price_ticks, quantity_lots, display_lots=0, time_in_force=0, lifetime_steps=0,
+    reduce_only=0,
+):  # fmt: skip
+    """Submit a limit order triggered as in `submit_stop`, with the choices of `submit_limit_order`."""
+    trigger, price = round_price(side, trigger_ticks), round_price(side, price_ticks)
+    lots, display = whole_lots(quantity_lots), whole_lots(display_lots)
+    return write_command(
+        seat, STOP_LIMIT, side, price, trigger, lots, display, time_in_force, lifetime_steps, 0, reduce_only
+    )  # fmt: skip
+
+
+@inlined
+def replace(seat, order, price_ticks, quantity_lots, counts_filled=0):  # type: ignore[no-untyped-def]
+    """Replace the price and the remaining quantity of one of the seat's open orders; a trigger stays as it is.
+
+    With `counts_filled` 1 the quantity is the total, of which what is filled by then is subtracted.
+    """
+    price, lots = round_price(order.side, price_ticks), whole_lots(quantity_lots)
+    return write_command(
+        seat, REPLACE, order.side, price, 0, lots, 0, GOOD_TILL_CANCEL, 0, order.order_id, 0, 0, counts_filled
+    )  # fmt: skip
+
+
+@inlined
+def replace_stop(seat, order, trigger_ticks, price_ticks, quantity_lots):  # type: ignore[no-untyped-def]
+    """Replace the trigger, the price (if it has one) and the quantity of one of the seat's waiting stop orders."""
+    trigger, price = round_price(order.side, trigger_ticks), round_price(order.side, price_ticks)
+    lots = whole_lots(quantity_lots)
+    return write_command(seat, REPLACE, order.side, price, trigger, lots, 0, GOOD_TILL_CANCEL, 0, order.order_id, 0, 1)
 
 
 @inlined

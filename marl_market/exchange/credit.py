@@ -73,14 +73,19 @@ def weight(public, twice_price, loss):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def exposure(public, seat, side, quantity_lots, twice_price, without):  # type: ignore[no-untyped-def]
+def exposure(public, seat, side, quantity_lots, twice_price, without, reduces):  # type: ignore[no-untyped-def]
     """Return the lots that a side's open orders could open, one more order of `quantity_lots` included.
 
     With them comes the largest `need` of these orders' lots. The order in slot `without` does not count, -1 counts
-    all. Negative lots are a holding that the orders would not close.
+    all. Negative lots are a holding that the orders would not close. Reduce-only orders, and the one more if it
+    `reduces`, open nothing themselves, but may close the holding before the others do.
     """
-    lots = quantity_lots + min(side * holding(public, seat.account), 0)
+    held = max(-side * holding(public, seat.account), 0)
+    lots, closing = quantity_lots, np.int64(0)
     needed, lost = need(public, side, twice_price)
+    if reduces:
+        lots, closing = np.int64(0), quantity_lots
+        needed, lost = np.int64(0), np.int64(0)
     slots = seat.live
     while slots != 0:
         slot = lowest_bit(slots)
@@ -88,11 +93,14 @@ def exposure(public, seat, side, quantity_lots, twice_price, without):  # type: 
         order = seat.order[slot]
         if slot == without or order.side != side:
             continue
+        if order.reduce_only != 0:
+            closing += order.leaves_quantity + order.reserve_quantity
+            continue
         lots += order.leaves_quantity + order.reserve_quantity
         price, loss = need(public, side, 2 * np.int64(order.trigger_ticks if order.kind == STOP else order.price_ticks))
         if weight(public, price, loss) > weight(public, needed, lost):
             needed, lost = price, loss
-    return lots, needed, lost
+    return lots + min(closing, held) - held, needed, lost
 
 
 @inlined
@@ -104,10 +112,13 @@ def twice_required(public, account, side, lots, needed, lost):  # type: ignore[n
 
 
 @compiled
-def credit_rejection(public, seat, side, quantity_lots, twice_price, without):  # type: ignore[no-untyped-def]
-    """Return the credit's rejection reason of an order that replaces the one in slot `without` (-1: none), or NONE."""
+def credit_rejection(public, seat, side, quantity_lots, twice_price, without, reduces):  # type: ignore[no-untyped-def]
+    """Return the credit's rejection reason of an order that replaces the one in slot `without` (-1: none), or NONE.
+
+    It `reduces` where it is reduce-only.
+    """
     credit, account = public.credit, seat.account
-    lots, needed, lost = exposure(public, seat, side, quantity_lots, twice_price, without)
+    lots, needed, lost = exposure(public, seat, side, quantity_lots, twice_price, without, reduces)
     if lots <= 0:
         return NO_REASON
     owed = lots + max(-holding(public, account), 0)

@@ -8,28 +8,37 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from marl_market.exchange.accounts import realized
+from marl_market.exchange.arguments import (
+    HIGHEST_QUANTITY,
+    RANGES,
+    Amount,
+    check_arrays,
+    checked,
+    checked_side,
+    is_whole,
+    steps,
+    whole_number,
+)
 from marl_market.exchange.codes import CommandKind, Phase, TimeInForce
 from marl_market.exchange.command_stream import count_stream, pass_step, process_stream, read_indicative, read_levels
 from marl_market.exchange.commands import HIGHEST_PRICE
 from marl_market.exchange.exclusive import exclusive
-from marl_market.exchange.records import COMMAND
+from marl_market.exchange.records import ASKS, CAPACITY_SEATS, COMMAND, SEAT_ORDERS
 from marl_market.exchange.session import begin_step
 from marl_market.exchange.setup import allocate_markets
 from marl_market.exchange.state import LOAD, MEASURE, SAVE, transfer_single
 from marl_market.market.spec import MarketSpec
 from marl_market.market.tape import Side
-from marl_market.market.units import decimal, from_steps
+from marl_market.market.units import from_steps
 
-HIGHEST_QUANTITY = 2**63 - 1
-
-Amount = Decimal | float | int | str
+LATEST = 2**63 - 1
 
 
 class Level(NamedTuple):
@@ -113,7 +122,7 @@ class Exchange:
     def __init__(self, spec: MarketSpec, seats: int) -> None:
         """Open the market; raises ValueError when its size class has too few seats."""
         self.spec = spec
-        self.seats = seats
+        self.seats = whole_number("seats", seats, 1, max(CAPACITY_SEATS.values()))
         if spec.further_instruments:
             raise ValueError(f"market {spec.name} has several instruments; Exchange drives a market of one")
         self.in_use = threading.Lock()
@@ -130,6 +139,8 @@ class Exchange:
     @exclusive
     def set_state(self, state: ExchangeState) -> None:
         """Continue from a state; raises ValueError for one of another spec or number of seats."""
+        if not isinstance(state, ExchangeState):
+            raise ValueError(f"state is {state!r}; it must be an ExchangeState")
         for name in ("spec", "seats"):
             if getattr(state, name) != getattr(self, name):
                 raise ValueError(f"state has the {name} {getattr(state, name)}; it must be {getattr(self, name)}")
@@ -160,10 +171,8 @@ class Exchange:
 
     @exclusive
     def advance(self, nanoseconds: int) -> None:
-        """Advance the clock; raises ValueError for a negative time."""
-        if nanoseconds < 0:
-            raise ValueError(f"nanoseconds is {nanoseconds}; it must be zero or more")
-        self.markets["time_ns"] += nanoseconds
+        """Advance the clock; raises ValueError for a negative time and beyond the last that the clock can show."""
+        self.markets["time_ns"] += whole_number("nanoseconds", nanoseconds, 0, LATEST - self.time_ns)
 
     @exclusive
     def step(self) -> NDArray[np.void]:
@@ -185,12 +194,15 @@ class Exchange:
         time_in_force: TimeInForce = TimeInForce.GOOD_TILL_CANCEL,
         display: Amount = 0,
         lifetime_steps: int = 0,
+        reduce_only: bool = False,
     ) -> NDArray[np.void]:
         """Submit a limit order of `quantity` units at `price`; return the command's events (EVENT rows).
 
-        `display` is the displayed part, 0 all; it expires after `lifetime_steps`, 0 never. Raises ValueError for an
-        unknown seat and for amounts that are no whole number of ticks or lots; a rejection by the venue is returned
-        as a REJECTED event.
+        `display` is the displayed part, 0 all; an iceberg that is refreshed more often than `SEAT_REFRESHES` times by
+        one command displays the rest of it. The order expires after `lifetime_steps`, 0 never. A `reduce_only` order is
+        accepted for at most the position that it reduces, and shrinks with that position. Raises ValueError, naming
+        the argument, for a value of another type or out of its range, such as an unknown seat or an amount that is no
+        whole number of ticks or lots; a rejection by the venue is returned as a REJECTED event.
         """
         return self._send(
             seat,
@@ -202,16 +214,34 @@ class Exchange:
             time_in_force=time_in_force,
             display_lots=self._lots("display", display),
             lifetime_steps=lifetime_steps,
+            reduce_only=reduce_only,
         )
 
-    def submit_market(self, seat: int, side: Side, quantity: Amount, client_order_id: int = 0) -> NDArray[np.void]:
-        """Submit a market order of `quantity` units; return and raise as `submit_limit` does."""
+    def submit_market(
+        self,
+        seat: int,
+        side: Side,
+        quantity: Amount,
+        client_order_id: int = 0,
+        time_in_force: TimeInForce = TimeInForce.GOOD_TILL_CANCEL,
+        display: Amount = 0,
+        lifetime_steps: int = 0,
+        reduce_only: bool = False,
+    ) -> NDArray[np.void]:
+        """Submit a market order of `quantity` units; return and raise as `submit_limit` does.
+
+        Since it never rests, `display` and `lifetime_steps` of it have no effect.
+        """
         return self._send(
             seat,
             kind=CommandKind.MARKET,
             side=side,
             quantity_lots=self._lots("quantity", quantity),
             client_order_id=client_order_id,
+            time_in_force=time_in_force,
+            display_lots=self._lots("display", display),
+            lifetime_steps=lifetime_steps,
+            reduce_only=reduce_only,
         )
 
     def submit_stop(
@@ -222,6 +252,10 @@ class Exchange:
         quantity: Amount,
         price: Amount | None = None,
         client_order_id: int = 0,
+        time_in_force: TimeInForce = TimeInForce.GOOD_TILL_CANCEL,
+        display: Amount = 0,
+        lifetime_steps: int = 0,
+        reduce_only: bool = False,
     ) -> NDArray[np.void]:
         """Submit an order triggered by the last price at `trigger`: a market order, or a limit order at `price`.
 
@@ -235,20 +269,46 @@ class Exchange:
             price_ticks=0 if price is None else self._ticks("price", price),
             quantity_lots=self._lots("quantity", quantity),
             client_order_id=client_order_id,
+            time_in_force=time_in_force,
+            display_lots=self._lots("display", display),
+            lifetime_steps=lifetime_steps,
+            reduce_only=reduce_only,
         )
 
-    def replace(self, seat: int, order_id: int, price: Amount, quantity: Amount) -> NDArray[np.void]:
-        """Replace the price or the remaining quantity of an open order of the seat.
+    def replace(
+        self,
+        seat: int,
+        order_id: int,
+        price: Amount | None = None,
+        quantity: Amount | None = None,
+        trigger: Amount | None = None,
+        counts_filled: bool = False,
+    ) -> NDArray[np.void]:
+        """Replace price, quantity or, of a waiting stop, trigger of an open order of the seat; None keeps each.
 
-        It keeps its queue position only where its quantity falls at the same price. Returns and raises as
-        `submit_limit` does.
+        `quantity` is what is then open, or with `counts_filled` what is then open and what is filled by then. The order
+        keeps its queue position only where its quantity falls at the same price. Returns and raises as `submit_limit`
+        does; also raises ValueError for a price or trigger of an order that has none.
         """
+        order = self._open_order(seat, order_id)
+        if order is None:  # which the venue rejects
+            order = np.zeros(1, self.markets["seat"]["order"].dtype)[0]
+        elif trigger is not None and order["ladder"] <= ASKS:
+            raise ValueError(f"trigger is {trigger}; order {order_id} waits for none")
+        elif price is not None and order["kind"] == CommandKind.STOP:
+            raise ValueError(f"price is {price}; order {order_id} has none")
+        unchanged = (
+            order["total_lots"] if counts_filled is True else order["leaves_quantity"] + order["reserve_quantity"]
+        )
         return self._send(
             seat,
             kind=CommandKind.REPLACE,
             order_id=order_id,
-            price_ticks=self._ticks("price", price),
-            quantity_lots=self._lots("quantity", quantity),
+            price_ticks=int(order["price_ticks"]) if price is None else self._ticks("price", price),
+            quantity_lots=int(unchanged) if quantity is None else self._lots("quantity", quantity),
+            trigger_ticks=0 if trigger is None else self._ticks("trigger", trigger),
+            sets_trigger=trigger is not None,
+            counts_filled=counts_filled,
         )
 
     def cancel(self, seat: int, order_id: int) -> NDArray[np.void]:
@@ -265,17 +325,17 @@ class Exchange:
     ) -> NDArray[np.void]:
         """Process an array of COMMAND rows, one seat (and time of arrival) each, and return all events (EVENT rows).
 
-        Without `time_ns` they all arrive now. Raises ValueError, before anything is processed, for arrays that do not
-        fit each other or an unknown seat.
+        Without `time_ns` they all arrive now. Raises ValueError, before anything is processed, for arrays of another
+        type or that do not fit each other, an unknown seat, and times that fall or lie before the exchange's clock.
         """
-        return process_stream(self.markets, seats, self._times(seats, time_ns), commands)
+        return process_stream(self.markets, seats, self._times(seats, commands, time_ns), commands)
 
     @exclusive
     def process_uncollected(
         self, seats: NDArray[np.integer], commands: NDArray[np.void], time_ns: NDArray[np.int64] | None = None
     ) -> int:
         """Process commands as `process` does, but return only the number of their events."""
-        return count_stream(self.markets, seats, self._times(seats, time_ns), commands)
+        return count_stream(self.markets, seats, self._times(seats, commands, time_ns), commands)
 
     @exclusive
     def levels(self, side: Side) -> list[Level]:
@@ -283,7 +343,7 @@ class Exchange:
         tick, lot = self.spec.tick_size, self.spec.lot_size
         return [
             Level(from_steps(price, tick), from_steps(quantity, lot), orders)
-            for quantity, price, orders in read_levels(self.markets, 0, (1 - side) >> 1).tolist()
+            for quantity, price, orders in read_levels(self.markets, 0, (1 - checked_side(side)) >> 1).tolist()
         ]
 
     @property
@@ -338,33 +398,28 @@ class Exchange:
     def _lots(self, field: str, quantity: Amount) -> int:
         return steps(field, quantity, "lot_size", self.spec.lot_size, HIGHEST_QUANTITY)
 
-    def _times(self, seats: NDArray[np.integer], time_ns: NDArray[np.int64] | None) -> NDArray[np.int64]:
+    def _times(
+        self, seats: NDArray[np.integer], commands: NDArray[np.void], time_ns: NDArray[np.int64] | None
+    ) -> NDArray[np.int64]:
+        check_arrays(seats, commands, time_ns, self.time_ns)
         return np.full(seats.shape, self.time_ns, np.int64) if time_ns is None else time_ns
 
     def _check_seat(self, seat: int) -> None:
-        if not 0 <= seat < self.seats:
-            raise ValueError(f"seat is {seat}; the exchange has seats 0 to {self.seats - 1}")
+        if not is_whole(seat) or not 0 <= seat < self.seats:
+            raise ValueError(f"seat is {seat!r}; the exchange has seats 0 to {self.seats - 1}")
 
-    def _send(self, seat: int, **fields: int) -> NDArray[np.void]:
+    def _open_order(self, seat: int, order_id: int) -> Any:
+        """Return the record of an open order of a seat, or None; raises ValueError for what can be no seat or id."""
+        self._check_seat(seat)
+        whole_number("order_id", order_id, *RANGES["order_id"])
+        record = self.markets["seat"][0, seat]
+        slot = int(order_id) % SEAT_ORDERS
+        live = int(record["live"]) >> slot & 1
+        return record["order"][slot] if live and record["order"]["order_id"][slot] == order_id else None
+
+    def _send(self, seat: int, **fields: Any) -> NDArray[np.void]:
         self._check_seat(seat)
         command = np.zeros(1, COMMAND)
         for name, value in fields.items():
-            command[name] = value
+            command[name] = checked(name, value)
         return self.process(np.array([seat]), command)
-
-
-def steps(field: str, amount: Amount, size_field: str, size: float, highest: int) -> int:
-    """Return the number of whole steps in `amount`, such as the ticks of a price.
-
-    Raises ValueError, naming `field` and `size_field`, where it is no number, lies between two steps or beyond
-    `highest` of them.
-    """
-    try:
-        count = decimal(amount) / decimal(size)
-    except InvalidOperation:
-        raise ValueError(f"{field} is {amount!r}; it must be a number") from None
-    if not count.is_finite() or count != count.to_integral_value():
-        raise ValueError(f"{field} is {amount}; it must be a whole multiple of the {size_field} {decimal(size)}")
-    if abs(count) > highest:
-        raise ValueError(f"{field} is {amount}; it must be at most {from_steps(highest, size)} from zero")
-    return int(count)

@@ -11,7 +11,7 @@ from decimal import Decimal
 import numpy as np
 from numpy.typing import NDArray
 
-from marl_market.exchange.codes import EventKind, Liquidity
+from marl_market.exchange.codes import EventKind
 from marl_market.exchange.command_stream import read_levels
 from marl_market.market.feed import BookSnapshot, BookUpdate, Message, Trade
 from marl_market.market.spec import MarketSpec
@@ -22,12 +22,9 @@ from marl_market.market.units import decimal
 def fill_pairs(events: NDArray[np.void]) -> tuple[NDArray[np.void], NDArray[np.void]]:
     """Return the events of each fill's maker and of its taker, in order.
 
-    In a call auction, which has no taker, the earlier order counts as the maker.
+    In a call auction, which has no taker, the order that has rested longer counts as the maker.
     """
     fills = events[events["kind"] == EventKind.FILLED].reshape(-1, 2)  # the two sides of a fill follow each other
-    called = fills["liquidity"][:, 0] == Liquidity.AUCTION
-    turned = called & (fills["order_id"][:, 0] > fills["order_id"][:, 1])
-    fills = np.where(turned[:, None], fills[:, ::-1], fills)
     return fills[:, 0], fills[:, 1]
 
 

@@ -7,7 +7,9 @@ Assumptions: a connection keeps the order of its commands, as a session of an ex
 commands of a seat are in flight; one more is rejected when it is sent. The venue processes at most `SEAT_COMMANDS` of a
 seat a step and the rest wait for the next; commands in flight at the end of the session are rejected then. Commands
 that arrive at the same time are processed in the shuffled order of their seats. A seat observes its own account, orders
-and fills, and the clock, without delay; all else in its public record is delayed.
+and fills, and the clock, without delay; all that derives from the market is delayed: the public record, what wakes a
+sleeping seat, the queue positions of its orders, and the prices that value its positions in other instruments. An
+order of which its data do not tell yet counts as queued behind all that they display at its price.
 """
 
 from __future__ import annotations
@@ -20,12 +22,13 @@ import numpy as np
 from numba import carray
 from numpy.typing import NDArray
 
+from marl_market.exchange.bits import lowest_bit
 from marl_market.exchange.codes import Reason
 from marl_market.exchange.compiled import compiled, inlined
 from marl_market.exchange.order_entry import reject
-from marl_market.exchange.pointers import copy_record, pointer
+from marl_market.exchange.pointers import clear_record, copy_record, pointer
 from marl_market.exchange.random_streams import begin_stream, exponential, normal, uniform
-from marl_market.exchange.records import COMMAND, PUBLIC, SEAT_COMMANDS, SEAT_IN_FLIGHT
+from marl_market.exchange.records import ASKS, COMMAND, PUBLIC, SEAT_COMMANDS, SEAT_IN_FLIGHT, SEAT_ORDERS
 from marl_market.market.latency import Delay, Latency
 
 NO_REASON, SESSION_OVER = int(Reason.NONE), int(Reason.SESSION_OVER)
@@ -52,6 +55,7 @@ CONNECTION = np.dtype(
         ("random_key", np.uint64),
         ("last_arrival_ns", np.int64),
         ("data_steps", np.int64),  # age of the public record that the seat observes
+        ("new_records", np.int64),  # public records that it observes since the last step and has not before
         ("sent", np.int64),  # commands so far; those from `delivered` on are in flight, i at i % SEAT_IN_FLIGHT
         ("delivered", np.int64),
         ("taken", np.int64),  # delivered in this step
@@ -76,6 +80,17 @@ DELIVERY = np.dtype(
 """A command that arrives, or is rejected in flight."""
 
 
+QUEUE = np.dtype(
+    [
+        ("order_id", np.int64, (SEAT_ORDERS,)),
+        ("since_ns", np.int64, (SEAT_ORDERS,)),
+        ("ahead_lots", np.int64, (SEAT_ORDERS,)),
+    ],
+    align=True,
+)
+"""The queue positions of a seat's orders in a step, each with the time at which the order took it."""
+
+
 class Connections(NamedTuple):
     """The memory of a batch's connections; its markets hold addresses in it, so it must outlive them.
 
@@ -83,11 +98,13 @@ class Connections(NamedTuple):
         connection: (markets, seats) CONNECTION rows.
         delivery: (markets, deliveries) DELIVERY rows of the last step, `market.delivery_count` of them are valid.
         history: (markets, steps) PUBLIC rows, the record of step t at t % steps; no steps where no data are delayed.
+        queue_history: (markets, steps * seats) QUEUE rows of the same steps, written to where the market has a history.
     """
 
     connection: NDArray[np.void]
     delivery: NDArray[np.void]
     history: NDArray[np.void]
+    queue_history: NDArray[np.void]
 
     def addresses(self) -> list[NDArray[np.int64]]:
         """Return the addresses of each market's rows (markets,), field by field."""
@@ -98,11 +115,13 @@ def connect(markets: NDArray[np.void], latencies: Sequence[Latency], step_ns: in
     """Connect every market's seats with these `latencies`, one a seat; return the memory, None without delays."""
     if not any(latency.delays for latency in latencies):
         return None
-    depth = 1 + max(latency.data.steps(step_ns) for latency in latencies)
+    longest = max(latency.data.steps(step_ns) for latency in latencies)
+    depth = 1 + longest if longest > 0 else 0
     connections = Connections(
         np.zeros((markets.size, len(latencies)), CONNECTION),
         np.zeros((markets.size, len(latencies) * (SEAT_IN_FLIGHT + SEAT_COMMANDS)), DELIVERY),
-        np.zeros((markets.size, depth if depth > 1 else 0), PUBLIC),
+        np.zeros((markets.size, depth), PUBLIC),
+        np.zeros((markets.size, depth * len(latencies)), QUEUE),
     )
     for seat, latency in enumerate(latencies):
         row = connections.connection[:, seat]
@@ -145,6 +164,13 @@ def history_of(market):  # type: ignore[no-untyped-def]
     return carray(pointer(market.history), (market.history_steps,), PUBLIC)
 
 
+@inlined
+def queue_row(market, seat_index, steps_ago):  # type: ignore[no-untyped-def]
+    """Return the QUEUE row of a seat of so many steps ago."""
+    rows = carray(pointer(market.queue_history), (market.history_steps * market.seat_count,), QUEUE)
+    return rows[(market.public.step - steps_ago) % market.history_steps * market.seat_count + seat_index]
+
+
 @compiled
 def visible_row(market, seat_index):  # type: ignore[no-untyped-def]
     """Return the index of the public record in the history that a seat observes."""
@@ -168,18 +194,61 @@ def draw_delay(connection, delay):  # type: ignore[no-untyped-def]
 def append_public(market, step_ns):  # type: ignore[no-untyped-def]
     """Append the published record to the history, and draw the age of the record that each seat observes."""
     step, depth = market.public.step, market.history_steps
-    connections, history = connections_of(market), history_of(market)
-    if depth > 0:
-        copy_record(history[step % depth], market.public)
-        for i in range(depth):  # the clock is never delayed
-            history[i].step = step
-            history[i].time_ns = market.public.time_ns
+    connections = connections_of(market)
     for i in range(market.seat_count):
         connection = connections[i]
         begin_stream(connection, step)
         if depth > 0:
             late = np.int64(math.ceil(draw_delay(connection, connection.data) / step_ns))
-            connection.data_steps = min(late, connection.data_steps + 1)
+            oldest = connection.data_steps + 1
+            connection.data_steps = min(late, oldest)
+            connection.new_records = min(oldest - connection.data_steps, depth)
+    if depth > 0:
+        write_history(market)
+
+
+@compiled
+def write_history(market):  # type: ignore[no-untyped-def]
+    """Write the published record to the history, and let seats have queue positions of the step that they observe."""
+    history = history_of(market)
+    copy_record(history[market.public.step % market.history_steps], market.public)
+    for i in range(market.history_steps):  # the clock is never delayed
+        history[i].step = market.public.step
+        history[i].time_ns = market.public.time_ns
+    if market.public.tracks_history == 1:
+        for i in range(market.seat_count):
+            if market.seat[i].tracks_queue == 1:
+                delay_queue(market, i)
+
+
+@compiled
+def delay_queue(market, seat_index):  # type: ignore[no-untyped-def]
+    """Keep the queue positions of a seat's orders, and replace them with those of the step that it observes."""
+    seat, visible = market.seat[seat_index], history_of(market)[visible_row(market, seat_index)]
+    now = queue_row(market, seat_index, 0)
+    observed = queue_row(market, seat_index, connections_of(market)[seat_index].data_steps)
+    slots = seat.live
+    while slots != 0:
+        slot = lowest_bit(slots)
+        slots &= slots - np.uint64(1)
+        order = seat.order[slot]
+        now.order_id[slot] = order.order_id
+        now.since_ns[slot] = order.time_ns
+        now.ahead_lots[slot] = seat.ahead_lots[slot]
+        if observed.order_id[slot] == order.order_id and observed.since_ns[slot] == order.time_ns:
+            seat.ahead_lots[slot] = observed.ahead_lots[slot]
+        else:
+            seat.ahead_lots[slot] = displayed_at(visible, order)
+
+
+@compiled
+def displayed_at(public, order):  # type: ignore[no-untyped-def]
+    """Return the quantity that a public record displays at the price of an order; 0 for a waiting stop."""
+    for i in range(public.depth[order.ladder] if order.ladder <= ASKS else 0):
+        level = public.level[order.ladder, i]
+        if level.price_ticks == order.price_ticks:
+            return level.quantity_lots
+    return np.int64(0)
 
 
 @compiled
@@ -195,16 +264,21 @@ def open_connections(market, keys, step_ns):  # type: ignore[no-untyped-def]
         connection.delivered = 0
     for i in range(market.history_steps):
         copy_record(history[i], market.public)
+        if market.public.tracks_history == 1:
+            for seat_index in range(market.seat_count):
+                clear_record(queue_row(market, seat_index, i))
     market.delivery_count = 0
     append_public(market, step_ns)
 
 
 @compiled
 def begin_history(market):  # type: ignore[no-untyped-def]
-    """Set the session volume of records from before the session to zero."""
+    """Set the session volume of records from before the session to zero, and add the record of the open."""
     history = history_of(market)
     for i in range(market.history_steps):
         history[i].session_lots = 0
+    if market.history_steps > 0:
+        write_history(market)
 
 
 @compiled

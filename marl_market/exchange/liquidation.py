@@ -12,7 +12,7 @@ from marl_market.exchange.bits import lowest_bit
 from marl_market.exchange.codes import CommandKind, EventKind, Phase, Reason
 from marl_market.exchange.compiled import compiled
 from marl_market.exchange.credit import credit_rejection, holding, margin, twice_equity, value
-from marl_market.exchange.matching import terminate_order
+from marl_market.exchange.open_orders import terminate_order
 from marl_market.exchange.order_entry import cancel_all
 from marl_market.exchange.participation import close_position, leave
 from marl_market.exchange.publication import publish
@@ -91,7 +91,8 @@ def cancel_uncovered(market):  # type: ignore[no-untyped-def]
                 order = seat.order[last]
                 price = np.int64(order.trigger_ticks if order.kind == STOP else order.price_ticks)
                 lots = order.leaves_quantity + order.reserve_quantity
-                reason = credit_rejection(public, seat, np.int64(side), lots, 2 * price, last)
+                reduces = order.reduce_only != 0
+                reason = credit_rejection(public, seat, np.int64(side), lots, 2 * price, last, reduces)
                 if reason == NO_REASON:
                     break
                 terminate_order(market, i, last, CANCELED, reason)

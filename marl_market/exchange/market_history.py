@@ -1,6 +1,11 @@
 """Market history from a step's events: public events, candles, each seat's fills and its orders' queue positions.
 
 Why a pass of its own: few observations need it, and the matching engine stays lean without it.
+
+The public events add up to the public book. A REST adds its quantity at its price and side, a CANCEL removes it. A
+TRADE removes it from the side opposite to its aggressor, or in a call auction from the best bid and the best ask,
+whatever its price. All of it is displayed quantity: an iceberg's refresh is one more REST, and a replaced order that
+loses its queue position is a CANCEL and a REST. `PUBLIC_EVENTS` of them are kept; `event_count` tells of more.
 """
 
 from __future__ import annotations
@@ -11,7 +16,7 @@ from marl_market.exchange.bits import lowest_bit
 from marl_market.exchange.book import earlier_in
 from marl_market.exchange.codes import EventKind, Liquidity, PublicKind
 from marl_market.exchange.compiled import compiled, inlined
-from marl_market.exchange.records import NIL, PUBLIC_EVENTS, SEAT_FILLS, SLOT_BITS, SLOT_OF_REFERENCE
+from marl_market.exchange.records import ASKS, NIL, PUBLIC_EVENTS, SEAT_FILLS, SLOT_BITS, SLOT_OF_REFERENCE
 
 RESTED, FILLED, CANCELED = int(EventKind.RESTED), int(EventKind.FILLED), int(EventKind.CANCELED)
 EXPIRED = int(EventKind.EXPIRED)
@@ -67,14 +72,18 @@ def note_fill(seat, event):  # type: ignore[no-untyped-def]
 
 @inlined
 def place_in_queue(market, seat_index):  # type: ignore[no-untyped-def]
-    """Measure the displayed quantity before each open order of a seat."""
+    """Measure the displayed quantity before each open order of a seat; no order stands before a waiting stop.
+
+    Stops wait unseen, so the number of those that would be triggered first is no public data.
+    """
     seat = market.seat[seat_index]
     slots = seat.live
     while slots != 0:
         slot = lowest_bit(slots)
         slots &= slots - ONE
-        ahead = 0
-        reference = earlier_in(market.book, seat_index << SLOT_BITS | slot)
+        ahead = np.int64(0)
+        resting = seat.order[slot].ladder <= ASKS
+        reference = earlier_in(market.book, seat_index << SLOT_BITS | slot) if resting else np.int64(NIL)
         while reference != NIL:
             earlier = market.seat[reference >> SLOT_BITS].order[reference & SLOT_OF_REFERENCE]
             ahead += earlier.leaves_quantity
@@ -83,8 +92,8 @@ def place_in_queue(market, seat_index):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def update_history(market):  # type: ignore[no-untyped-def]
-    """Update public events, candles, fills and queue positions with the events since the last step."""
+def add_events(market):  # type: ignore[no-untyped-def]
+    """Add the events since the last step to the public events, the forming candles and each seat's fills."""
     public = market.public
     for i in range(market.event_count):
         event = market.event[i]
@@ -99,6 +108,16 @@ def update_history(market):  # type: ignore[no-untyped-def]
                 publish_event(public, event, TRADE, 0 if called else event.side)
                 for k in range(public.forming.size):
                     trade_in_candle(public.forming[k], event.price_ticks, event.quantity_lots)
+    for i in range(market.seat_count):
+        if market.seat[i].tracks_queue == 1:
+            place_in_queue(market, i)
+
+
+@compiled
+def update_history(market):  # type: ignore[no-untyped-def]
+    """Update public events, candles, fills and queue positions with the events since the last step."""
+    public = market.public
+    add_events(market)
     for k in range(public.forming.size):
         forming = public.forming[k]
         if public.step % forming.steps == 0:
@@ -109,6 +128,3 @@ def update_history(market):  # type: ignore[no-untyped-def]
             closed.close_ticks = forming.close_ticks
             closed.volume_lots = forming.volume_lots
             begin_candle(forming, forming.close_ticks)
-    for i in range(market.seat_count):
-        if market.seat[i].tracks_queue == 1:
-            place_in_queue(market, i)

@@ -6,7 +6,7 @@ stored and replayed. Why orders are found by number alone: an order id ends in t
 Assumptions: a fill happens at the resting order's price; orders at one price fill in the order of their arrival; the
 hidden part of an iceberg waits behind what is displayed at its price, and each refresh of it comes last.
 A seat whose icebergs have refreshed `SEAT_REFRESHES` times in a step displays all of the next one's hidden part at
-once, which bounds the number of events of a step.
+once, which bounds the number of events of a step; in a stream of commands, each command begins the count anew.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from __future__ import annotations
 import numpy as np
 
 from marl_market.exchange.accounts import settle
-from marl_market.exchange.book import SLOT_MASK, dequeue, enqueue, find_or_insert_level, first_in, next_in, rank_key
+from marl_market.exchange.book import SLOT_MASK, enqueue, find_or_insert_level, first_in, next_in, rank_key
 from marl_market.exchange.codes import EventKind, Liquidity, Reason, SelfTrade
 from marl_market.exchange.compiled import compiled, inlined
 from marl_market.exchange.events import emit, emit_order
-from marl_market.exchange.records import ASKS, BIDS, NIL, SEAT_REFRESHES, SLOT_BITS, SLOT_OF_REFERENCE
+from marl_market.exchange.open_orders import close_order, limit_reduce_only, may_refresh, open_lots, terminate_order
+from marl_market.exchange.records import ASKS, BIDS, NIL, SLOT_BITS, SLOT_OF_REFERENCE
 
 RESTED, FILLED, CANCELED = int(EventKind.RESTED), int(EventKind.FILLED), int(EventKind.CANCELED)
 SELF_TRADE = int(Reason.SELF_TRADE)
@@ -32,27 +33,6 @@ ONE = np.uint64(1)
 def limit_key(side, price_ticks):  # type: ignore[no-untyped-def]
     """Return the lowest key of the opposite ladder that an order of `side` at `price_ticks` may trade with."""
     return rank_key(ASKS if side > 0 else BIDS, price_ticks)
-
-
-@inlined
-def close_order(market, seat_index, slot, order):  # type: ignore[no-untyped-def]
-    """Remove an open order from its ladder and free its slot."""
-    seat = market.seat[np.uint64(seat_index)]
-    if order.ladder <= ASKS:
-        seat.account.open_lots[np.uint64(order.ladder)] -= order.leaves_quantity + order.reserve_quantity
-    dequeue(market.book, seat_index << SLOT_BITS | slot, order)
-    seat.live &= ~(ONE << np.uint64(slot))
-
-
-@compiled
-def terminate_order(market, seat_index, slot, kind, reason):  # type: ignore[no-untyped-def]
-    """Close an open order with an event of `kind`: CANCELED, or EXPIRED."""
-    order = market.seat[np.uint64(seat_index)].order[np.uint64(slot)]
-    quantity = order.leaves_quantity + order.reserve_quantity
-    close_order(market, seat_index, slot, order)
-    event = emit_order(market, kind, seat_index, order, quantity, 0)
-    event.reason = reason
-    event.liquidity = MAKER if order.ladder <= ASKS else 0
 
 
 @inlined
@@ -77,11 +57,7 @@ def rest_order(market, seat_index, slot, quantity_lots, display_lots):  # type: 
 def refresh_order(market, seat_index, slot, quantity_lots):  # type: ignore[no-untyped-def]
     """Refresh an iceberg whose displayed part is filled from its `quantity_lots` left."""
     seat = market.seat[seat_index]
-    if seat.refresh_step != market.public.step:
-        seat.refresh_step = market.public.step
-        seat.refreshes = 0
-    seat.refreshes += 1
-    display = seat.order[slot].display_lots if seat.refreshes <= SEAT_REFRESHES else 0
+    display = seat.display_lots[slot] if may_refresh(market, seat) else 0
     rest_order(market, seat_index, slot, quantity_lots, display)
 
 
@@ -120,7 +96,8 @@ def prevent_self_trade(market, seat_index, slot, order_id, client_order_id, leav
         )
         event.reason = SELF_TRADE
         if policy == DECREMENT:
-            left = order.leaves_quantity + order.reserve_quantity - quantity
+            left = open_lots(order) - quantity
+            order.total_lots -= quantity
             event = emit_order(market, CANCELED, seat_index, order, quantity, left)
             event.reason = SELF_TRADE
             event.liquidity = MAKER
@@ -137,6 +114,7 @@ def record_trade(market, price_ticks, side, quantity_lots):  # type: ignore[no-u
     public.last_trade_ticks = price_ticks
     public.last_aggressor_side = side
     public.step_trades += 1
+    public.step_largest_lots = max(public.step_largest_lots, quantity_lots)
     if side != 0:
         public.step_lots[0 if side > 0 else 1] += quantity_lots
     public.session_lots += quantity_lots
@@ -168,7 +146,7 @@ def match(market, seat_index, side, threshold, quantity_lots, order_id, client_o
         settle(market, taker.account, maker.account, side, price, quantity, False, own)
         market.trade_sequence += 1
         trade_id = market.trade_sequence
-        left = resting.leaves_quantity + resting.reserve_quantity - quantity
+        left = open_lots(resting) - quantity
         event = emit_order(market, FILLED, maker_index, resting, quantity, left)
         event.trade_id = trade_id
         event.liquidity = MAKER
@@ -179,6 +157,9 @@ def match(market, seat_index, side, threshold, quantity_lots, order_id, client_o
         taker.time_of_last_fill_ns = market.time_ns
         record_trade(market, price, side, quantity)
         consume(market, maker_index, slot, quantity)
+        if market.reducing == 1:
+            limit_reduce_only(market, maker_index)
+            limit_reduce_only(market, seat_index)
     return leaves
 
 

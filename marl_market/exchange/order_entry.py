@@ -1,7 +1,9 @@
 """Order entry: process commands from their arrival until the order is filled, rests, waits or is terminated.
 
 Assumptions: an order that is rejected changes nothing; the remainder of an order that may not rest is canceled; a
-replaced order keeps its id, and its queue position only when its quantity falls at the same price.
+replaced order keeps its id, and its queue position only when its quantity falls at the same price. The quantity of a
+replacement is what is then open, or with `counts_filled` what is then open and filled; where all of that is filled
+already, the order is canceled. A reduce-only order is accepted for at most the holding that it reduces.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from marl_market.exchange.admission import (
     STOP,
     STOP_LIMIT,
     WOULD_TAKE,
+    allowed_lots,
     is_plain,
     keeps_slot,
     price_rejection,
@@ -30,12 +33,20 @@ from marl_market.exchange.admission import (
 )
 from marl_market.exchange.bits import lowest_bit
 from marl_market.exchange.book import SLOT_MASK, enqueue, find_or_insert_level, first_in
-from marl_market.exchange.codes import CommandKind, EventKind, Reason
+from marl_market.exchange.codes import CommandKind, EventKind, Reason, SelfTrade
 from marl_market.exchange.commands import is_order
 from marl_market.exchange.compiled import compiled, inlined
 from marl_market.exchange.credit import credit_rejection
 from marl_market.exchange.events import emit, emit_order
-from marl_market.exchange.matching import close_order, match, rest_order, terminate_order
+from marl_market.exchange.matching import match, rest_order
+from marl_market.exchange.open_orders import (
+    close_order,
+    emit_displayed,
+    open_lots,
+    reducible_lots,
+    shrink,
+    terminate_order,
+)
 from marl_market.exchange.records import (
     ASKS,
     BUY_STOPS,
@@ -52,6 +63,7 @@ ACCEPTED, CANCELED, REJECTED = int(EventKind.ACCEPTED), int(EventKind.CANCELED),
 REPLACED, TRIGGERED = int(EventKind.REPLACED), int(EventKind.TRIGGERED)
 NO_REASON, BY_OWNER, NO_LIQUIDITY = int(Reason.NONE), int(Reason.BY_OWNER), int(Reason.NO_LIQUIDITY)
 ORDER_UNKNOWN, COMMAND_UNKNOWN = int(Reason.ORDER_UNKNOWN), int(Reason.COMMAND_UNKNOWN)
+SELF_TRADE, REPLACEMENT, DECREMENT = int(Reason.SELF_TRADE), int(Reason.REPLACED), int(SelfTrade.DECREMENT)
 REFERENCE_MASK = (1 << REFERENCE_BITS) - 1
 ONE = np.uint64(1)
 
@@ -87,13 +99,31 @@ def cancel_remainder(market, seat_index, side, price_ticks, leaves, order_id, cl
 
 
 @compiled
+def decremented_lots(market, order_id):  # type: ignore[no-untyped-def]
+    """Return what self-trade prevention has canceled of the order that has just been matched."""
+    lots = np.int64(0)
+    for i in range(market.event_count - 1, -1, -1):
+        event = market.event[i]
+        if event.order_id == order_id:
+            if event.kind == CANCELED and event.reason == SELF_TRADE:
+                lots += event.quantity_lots
+            elif event.kind == ACCEPTED or event.kind == REPLACED or event.kind == TRIGGERED:
+                break
+    return lots
+
+
+@compiled
 def execute_again(market, seat_index, slot, kind, side, price_ticks, quantity_lots, order_id, client_order_id):  # type: ignore[no-untyped-def]
     """Match an order that is no new command; its remainder rests in `slot`, or is canceled where `slot` is -1."""
     leaves = match_order(market, seat_index, kind, side, price_ticks, quantity_lots, order_id, client_order_id)
     if leaves == 0:
         return
     if slot >= 0:
-        rest_order(market, seat_index, slot, leaves, market.seat[seat_index].order[slot].display_lots)
+        seat = market.seat[seat_index]
+        order = seat.order[slot]
+        if market.self_trade == DECREMENT:
+            order.total_lots -= decremented_lots(market, order_id)
+        rest_order(market, seat_index, slot, leaves, seat.display_lots[slot] if order.is_iceberg == 1 else 0)
     else:
         cancel_remainder(market, seat_index, side, price_ticks, leaves, order_id, client_order_id)
 
@@ -112,12 +142,12 @@ def await_trigger(market, seat_index, slot, quantity_lots):  # type: ignore[no-u
 
 
 @inlined
-def accept(market, seat_index, slot, command):  # type: ignore[no-untyped-def]
-    """Accept a new order, which may rest in `slot` (-1: none); return its id."""
-    market.order_sequence += 1
-    order_id = (market.order_sequence << REFERENCE_BITS) | (seat_index << SLOT_BITS) | max(slot, 0)
-    quantity = command.quantity_lots
-    account = market.seat[np.uint64(seat_index)].account
+def accept(market, seat_index, slot, command, quantity):  # type: ignore[no-untyped-def]
+    """Accept a new order for `quantity` lots, which may rest in `slot` (-1: none); return its id."""
+    seat = market.seat[np.uint64(seat_index)]
+    seat.order_sequence += 1
+    order_id = (seat.order_sequence << REFERENCE_BITS) | (seat_index << SLOT_BITS) | max(slot, 0)
+    account = seat.account
     account.accepted += 1
     account.ordered_lots += quantity
     emit(
@@ -128,11 +158,12 @@ def accept(market, seat_index, slot, command):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def write_order(market, seat_index, slot, order_id, command):  # type: ignore[no-untyped-def]
-    """Write a new order into its slot."""
-    order = market.seat[np.uint64(seat_index)].order[np.uint64(slot)]
+def write_order(market, seat_index, slot, order_id, command, total_lots):  # type: ignore[no-untyped-def]
+    """Write a new order into its slot; `total_lots` are those that it may fill, or has filled."""
+    seat = market.seat[np.uint64(seat_index)]
+    order = seat.order[np.uint64(slot)]
     order.order_id = order_id
-    order.display_lots = command.display_lots
+    order.total_lots = total_lots
     order.time_ns = market.time_ns
     order.price_ticks = command.price_ticks
     order.trigger_ticks = command.trigger_ticks
@@ -140,7 +171,11 @@ def write_order(market, seat_index, slot, order_id, command):  # type: ignore[no
     order.kind = command.kind
     order.side = command.side
     order.time_in_force = command.time_in_force
+    order.reduce_only = command.reduce_only
+    order.is_iceberg = command.display_lots > 0
     order.last_step = NO_LAST_STEP
+    if command.display_lots > 0:
+        seat.display_lots[np.uint64(slot)] = command.display_lots
     if command.lifetime_steps > 0:
         order.last_step = min(market.public.step + command.lifetime_steps, NO_LAST_STEP - 1)
         market.expiring = 1
@@ -150,20 +185,23 @@ def write_order(market, seat_index, slot, order_id, command):  # type: ignore[no
 def submit(market, seat_index, command):  # type: ignore[no-untyped-def]
     """Accept or reject a new limit or market order and match it."""
     seat = market.seat[np.uint64(seat_index)]
-    kind = command.kind
+    kind, quantity = command.kind, command.quantity_lots
     if not is_plain(market, seat, kind, command):
-        reason = rejection_reason(market, seat_index, command)
+        quantity = allowed_lots(market, seat, command)
+        reason = rejection_reason(market, seat_index, command, quantity)
         if reason != NO_REASON:
             reject(market, seat_index, command, reason)
             return
     slot = lowest_bit(~seat.live) if keeps_slot(kind, command.time_in_force) else np.int64(-1)
-    order_id = accept(market, seat_index, slot, command)
+    order_id = accept(market, seat_index, slot, command, quantity)
     side, price, client_order_id = np.int64(command.side), np.int64(command.price_ticks), command.client_order_id
-    leaves = match_order(market, seat_index, kind, side, price, command.quantity_lots, order_id, client_order_id)
+    leaves = match_order(market, seat_index, kind, side, price, quantity, order_id, client_order_id)
     if leaves == 0:
         return
     if slot >= 0:
-        write_order(market, seat_index, slot, order_id, command)
+        if market.self_trade == DECREMENT:
+            quantity -= decremented_lots(market, order_id)
+        write_order(market, seat_index, slot, order_id, command, quantity)
         rest_order(market, seat_index, slot, leaves, command.display_lots)
     else:
         cancel_remainder(market, seat_index, side, price, leaves, order_id, client_order_id)
@@ -172,14 +210,15 @@ def submit(market, seat_index, command):  # type: ignore[no-untyped-def]
 @compiled
 def submit_stop(market, seat_index, command):  # type: ignore[no-untyped-def]
     """Accept or reject a new stop order."""
-    reason = rejection_reason(market, seat_index, command)
+    quantity = allowed_lots(market, market.seat[seat_index], command)
+    reason = rejection_reason(market, seat_index, command, quantity)
     if reason != NO_REASON:
         reject(market, seat_index, command, reason)
         return
     slot = lowest_bit(~market.seat[seat_index].live)
-    order_id = accept(market, seat_index, slot, command)
-    write_order(market, seat_index, slot, order_id, command)
-    await_trigger(market, seat_index, slot, command.quantity_lots)
+    order_id = accept(market, seat_index, slot, command, quantity)
+    write_order(market, seat_index, slot, order_id, command, quantity)
+    await_trigger(market, seat_index, slot, quantity)
 
 
 @inlined
@@ -259,7 +298,7 @@ def replace_rejection(market, order, command):  # type: ignore[no-untyped-def]
     reason = quantity_rejection(market, command.quantity_lots)
     if reason == NO_REASON and order.kind != STOP:
         reason = price_rejection(market, command.price_ticks)
-    if reason == NO_REASON and order.ladder > ASKS and command.trigger_ticks == LOWEST_PRICE:
+    if reason == NO_REASON and command.sets_trigger != 0 and command.trigger_ticks == LOWEST_PRICE:
         reason = PRICE_OUT_OF_RANGE
     if reason != NO_REASON or order.time_in_force != POST_ONLY or market.phase != CONTINUOUS:
         return reason
@@ -267,62 +306,74 @@ def replace_rejection(market, order, command):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def shrink(market, seat, order, quantity_lots):  # type: ignore[no-untyped-def]
-    """Reduce an open order to `quantity_lots` at its queue position, its hidden part first."""
-    level = market.book.level[order.level]
-    surplus = order.leaves_quantity + order.reserve_quantity - quantity_lots
-    hidden = min(surplus, order.reserve_quantity)
-    order.reserve_quantity -= hidden
-    level.hidden_lots -= hidden
-    order.leaves_quantity -= surplus - hidden
-    level.quantity_lots -= surplus - hidden
-    if order.ladder <= ASKS:
-        seat.account.open_lots[order.ladder] -= surplus
+def replaced_lots(market, account, order, command):  # type: ignore[no-untyped-def]
+    """Return what a replacement leaves open of an order; 0 or less where more than its total is filled already."""
+    quantity = command.quantity_lots
+    if command.counts_filled != 0:
+        quantity -= order.total_lots - open_lots(order)
+    if order.reduce_only != 0:
+        quantity = min(quantity, reducible_lots(market.public, account, np.int64(order.side)))
+    return quantity
 
 
 @compiled
 def replace(market, seat_index, command):  # type: ignore[no-untyped-def]
-    """Replace the price or the remaining quantity of an open order; of a waiting stop also the trigger."""
+    """Replace the price or the quantity of an open order; of a waiting stop also the trigger, if the command sets it.
+
+    The price of a stop order without one stays as it is.
+    """
     slot = own_open_slot(market, seat_index, command.order_id)
     if slot < 0:
         reject(market, seat_index, command, ORDER_UNKNOWN)
         return
     seat = market.seat[seat_index]
     order = seat.order[slot]
+    waiting = order.ladder > ASKS
+    price = order.price_ticks if order.kind == STOP else command.price_ticks
+    trigger = command.trigger_ticks if waiting and command.sets_trigger != 0 else order.trigger_ticks
+    quantity = replaced_lots(market, seat.account, order, command)
+    keeps = price == order.price_ticks and trigger == order.trigger_ticks and quantity <= open_lots(order)
     reason = replace_rejection(market, order, command)
+    if reason == NO_REASON and market.limits_orders == 1 and not keeps:
+        reserved = 2 * np.int64(trigger if order.kind == STOP else price)
+        reduces = order.reduce_only != 0
+        reason = credit_rejection(market.public, seat, np.int64(order.side), quantity, reserved, slot, reduces)
     if reason != NO_REASON:
         reject(market, seat_index, command, reason)
-        return
-    waiting = order.ladder > ASKS
-    trigger = command.trigger_ticks if waiting else order.trigger_ticks
-    quantity = command.quantity_lots
-    keeps = (
-        command.price_ticks == order.price_ticks
-        and trigger == order.trigger_ticks
-        and quantity <= order.leaves_quantity + order.reserve_quantity
-    )
-    if market.limits_orders == 1 and not keeps:
-        price = command.trigger_ticks if order.kind == STOP else command.price_ticks
-        reason = credit_rejection(market.public, seat, np.int64(order.side), quantity, 2 * np.int64(price), slot)
-        if reason != NO_REASON:
-            reject(market, seat_index, command, reason)
-            return
+    elif quantity <= 0:
+        terminate_order(market, seat_index, slot, CANCELED, BY_OWNER)
+    else:
+        carry_out_replacement(market, seat_index, slot, price, trigger, quantity, keeps)
+
+
+@compiled
+def carry_out_replacement(market, seat_index, slot, price_ticks, trigger_ticks, quantity_lots, keeps):  # type: ignore[no-untyped-def]
+    """Replace the order in `slot`, which `keeps` its queue position or loses it and may trade again.
+
+    What it displayed and no longer does makes an event of its own, for the public history.
+    """
+    seat = market.seat[seat_index]
+    order = seat.order[slot]
     seat.account.accepted += 1
-    seat.account.ordered_lots += quantity - order.leaves_quantity - order.reserve_quantity
+    seat.account.ordered_lots += quantity_lots - open_lots(order)
+    waiting, gone = order.ladder > ASKS, order.leaves_quantity
     if keeps:
-        shrink(market, seat, order, quantity)
+        _, gone = shrink(market, seat_index, order, quantity_lots)
     else:
         close_order(market, seat_index, slot, order)
-        order.price_ticks = command.price_ticks
-        order.trigger_ticks = trigger
-    emit_order(market, REPLACED, seat_index, order, quantity, quantity)
+        order.total_lots += quantity_lots - open_lots(order)
+    if gone > 0 and not waiting:
+        emit_displayed(market, CANCELED, seat_index, order, gone, quantity_lots, REPLACEMENT)
+    order.price_ticks = price_ticks
+    order.trigger_ticks = trigger_ticks
+    emit_order(market, REPLACED, seat_index, order, quantity_lots, quantity_lots)
     if keeps:
         return
     if waiting:
-        await_trigger(market, seat_index, slot, quantity)
+        await_trigger(market, seat_index, slot, quantity_lots)
     else:
         execute_again(
-            market, seat_index, slot, LIMIT, order.side, order.price_ticks, quantity, order.order_id,
+            market, seat_index, slot, LIMIT, order.side, price_ticks, quantity_lots, order.order_id,
             order.client_order_id,
         )  # fmt: skip
 

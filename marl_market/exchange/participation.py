@@ -35,9 +35,10 @@ def close_position(market, seat_index, lots, reason):  # type: ignore[no-untyped
     if lots == 0 or market.phase != CONTINUOUS:
         return
     side = np.int32(-1 if lots > 0 else 1)
-    market.seat[seat_index].account.ordered_lots += abs(lots)
-    market.order_sequence += 1
-    order_id = (market.order_sequence << REFERENCE_BITS) | (seat_index << SLOT_BITS)
+    seat = market.seat[seat_index]
+    seat.account.ordered_lots += abs(lots)
+    seat.order_sequence += 1
+    order_id = (seat.order_sequence << REFERENCE_BITS) | (seat_index << SLOT_BITS)
     event = emit(market, ACCEPTED, seat_index, side, 0, abs(lots), abs(lots), order_id, 0)
     event.reason = reason
     execute_again(market, seat_index, np.int64(-1), MARKET, side, np.int32(0), abs(lots), order_id, np.int32(0))

@@ -10,6 +10,7 @@ from __future__ import annotations
 from marl_market.exchange.accounts import clear_cross_instrument
 from marl_market.exchange.compiled import compiled, inlined
 from marl_market.exchange.credit import exposure, holding, margin, twice_equity, twice_required, value
+from marl_market.exchange.latency import history_of, visible_row
 from marl_market.exchange.participation import leave
 from marl_market.exchange.pointers import record_after
 
@@ -26,16 +27,28 @@ def sync_cross_instrument(first, index):  # type: ignore[no-untyped-def]
 
     `first` is the record of the market's first instrument.
     """
+    for i in range(first.seat_count):
+        sync_seat(first, index, i, False)
+
+
+@compiled
+def sync_seat(first, index, seat_index, observed):  # type: ignore[no-untyped-def]
+    """Write a seat's equity and margins in all other instruments, as they are or, if `observed`, as it observes them.
+
+    Its positions are never late, but the prices that value them are as late as its market data.
+    """
     market = instrument(first, index)
     if not (market.limits_orders == 1 or market.watches_accounts == 1):
         return
-    for i in range(market.seat_count):
-        account = market.seat[i].account
-        clear_cross_instrument(account)
-        for n in range(first.instrument_count):
-            if n != index:
-                other = instrument(first, n)
-                add_instrument(account, other.public, other.seat[i])
+    account = market.seat[seat_index].account
+    clear_cross_instrument(account)
+    for n in range(first.instrument_count):
+        if n != index:
+            other = instrument(first, n)
+            public = other.public
+            if observed and other.history_steps > 0:
+                public = history_of(other)[visible_row(other, seat_index)]
+            add_instrument(account, public, other.seat[seat_index])
 
 
 @compiled
@@ -46,7 +59,7 @@ def add_instrument(account, public, seat):  # type: ignore[no-untyped-def]
     account.cash_elsewhere += public.credit.initial_cash + other.cash
     most = 0
     for side in (1, -1):
-        lots, needed, lost = exposure(public, seat, side, 0, public.twice_mark_ticks, -1)
+        lots, needed, lost = exposure(public, seat, side, 0, public.twice_mark_ticks, -1, False)
         most = max(most, twice_required(public, other, side, max(lots, 0), needed, lost))
     account.twice_margin_elsewhere += most
     held = value(public, abs(holding(public, other)), public.twice_mark_ticks)

@@ -6,8 +6,9 @@ an order is found by its number without a search, and a seat cannot use up a poo
 
 Assumptions: prices are int32 ticks of any sign; quantities, cash and times are int64. A seat has at most
 `SEAT_ORDERS` open orders and sends at most `SEAT_COMMANDS` commands a decision; both limits reject with a reason, the
-second without an event, since the command is never sent. Its icebergs refresh at most `SEAT_REFRESHES` times a step and
-hide nothing after that.
+second without an event, since the command is never sent. Its icebergs refresh, and its reduce-only orders shrink, at
+most `SEAT_REFRESHES` times a step (or a command of a stream); after that icebergs hide nothing, and reduce-only orders
+are canceled instead.
 An order reference is `seat * SEAT_ORDERS + slot`; an order id is `sequence << REFERENCE_BITS | reference`.
 
 Orders, events, seats and markets are whole cache lines of `CACHE_LINE_BYTES` and begin at a cache line, and the fields
@@ -100,6 +101,9 @@ COMMAND = np.dtype(
         ("client_order_id", np.int32),
         ("lifetime_steps", np.int32),  # steps after which it expires; 0 never
         ("time_in_force", np.int32),
+        ("reduce_only", np.int8),  # whether it may only reduce the holding of its seat
+        ("sets_trigger", np.int8),  # of a replacement: whether `trigger_ticks` replaces the trigger of a waiting stop
+        ("counts_filled", np.int8),  # of a replacement: whether `quantity_lots` counts what is filled already
     ],
     align=True,
 )
@@ -125,17 +129,19 @@ ORDER = np.dtype(
         ("order_id", np.int64),
         ("leaves_quantity", np.int64),  # displayed
         ("reserve_quantity", np.int64),  # hidden part of an iceberg
-        ("display_lots", np.int64),
-        ("time_ns", np.int64),
+        ("total_lots", np.int64),  # what is open and what is filled
+        ("time_ns", np.int64),  # since when it rests at its queue position
         ("price_ticks", np.int32),
         ("trigger_ticks", np.int32),
         ("client_order_id", np.int32),
-        ("level", np.int32),
         ("last_step", np.int32),  # step at whose beginning it expires; NO_LAST_STEP where it does not
         ("kind", np.int8),
         ("side", np.int8),
         ("ladder", np.int8),  # BIDS or ASKS; BUY_STOPS or SELL_STOPS while it waits for its trigger
         ("time_in_force", np.int8),
+        ("level", np.uint16),
+        ("is_iceberg", np.int8),  # whether `display_lots` of its slot is its displayed part
+        ("reduce_only", np.int8),
     ],
     align=True,
 )
@@ -191,15 +197,17 @@ def seat_dtype(agent: np.dtype[np.void] = NO_AGENT) -> np.dtype[np.void]:
         ("tracks_queue", np.int16),  # whether `ahead_lots` is kept up to date
         ("closes_position", np.int16),  # whether its position is closed at market when it departs
         ("account", ACCOUNT),
+        ("order_sequence", np.int64),  # of its orders; one of the market would tell the number of others' orders
         ("random", np.uint64),
         ("random_key", np.uint64),
         ("entry_delay", np.float32),  # order of magnitude, see `marl_market.exchange.latency`
         ("data_delay", np.float32),
         ("command", COMMAND, (SEAT_COMMANDS,)),
         ("order", ORDER, (SEAT_ORDERS,)),
-        ("ahead_lots", np.int64, (SEAT_ORDERS,)),  # displayed quantity before each order, as of the last step
-        ("refreshes", np.int64),  # of its icebergs in step `refresh_step`
-        ("refresh_step", np.int64),
+        ("ahead_lots", np.int64, (SEAT_ORDERS,)),  # displayed quantity before each order, as late as market data
+        ("display_lots", np.int64, (SEAT_ORDERS,)),  # of each iceberg
+        ("refreshes", np.int64),  # of its icebergs and reduce-only orders in `refresh_period`
+        ("refresh_period", np.int64),
         ("arrival_step", np.int64),  # first step in which it may decide; 0 or less: from the open
         ("departure_step", np.int64),  # first step in which it is absent again
         ("fill_count", np.int64),  # fills so far; the last SEAT_FILLS of them are in `fill`, fill i at i % SEAT_FILLS
@@ -291,6 +299,7 @@ PUBLIC = np.dtype(
         ("last_aggressor_side", np.int32),
         ("step_trades", np.int64),
         ("step_lots", np.int64, (2,)),  # bought and sold by aggressors in the last step
+        ("step_largest_lots", np.int64),  # largest trade of the last step
         ("session_lots", np.int64),
         ("price_scale_ticks", np.float64),  # units of the spec by which observations are scaled
         ("size_scale_lots", np.float64),
@@ -322,12 +331,13 @@ def market_dtype(capacity: str, agent: np.dtype[np.void] = NO_AGENT) -> np.dtype
         raise ValueError(f"capacity {capacity!r} is no size class; choose one of {', '.join(CAPACITY_SEATS)}")
     seats = CAPACITY_SEATS[capacity]
     orders = seats * SEAT_ORDERS
-    # A pair of fill events uses up a displayed quantity, or else is the last of the incoming order. So in a
-    # step a resting order makes at most two events, a waiting stop four (it is triggered, rests and ends), a command
-    # five (it is accepted and may be such a stop), and each refresh three more: `SEAT_REFRESHES` for each seat and,
-    # when these are used up, one more for each order, which then hides nothing. A position is closed, once by a
-    # liquidation and once at the departure, by an order that is accepted and then canceled or the last of a pair:
-    # three each. A command in flight that is rejected makes one. A step cannot exceed this buffer.
+    # A pair of fill events uses up a displayed quantity, or else is the last of the incoming order. So in a step a
+    # resting order makes at most two events, a waiting stop four (it is triggered, rests and ends), a command five (it
+    # is accepted and may be such a stop), and each refresh three more: `SEAT_REFRESHES` for each seat and, when these
+    # are used up, one more for each order, which then hides nothing. Where an iceberg ends untraded, its hidden part
+    # makes the second event; where a reduce-only order shrinks, it makes two and counts as a refresh. A position is
+    # closed, once by a liquidation and once at the departure, by an order that is accepted and then canceled or the
+    # last of a pair: three each. A command in flight that is rejected makes one. A step cannot exceed this buffer.
     events = 7 * orders + seats * (8 * SEAT_COMMANDS + 3 * SEAT_REFRESHES + SEAT_IN_FLIGHT + 6)
     book = np.dtype(
         [
@@ -361,7 +371,8 @@ def market_dtype(capacity: str, agent: np.dtype[np.void] = NO_AGENT) -> np.dtype
             ("halt_steps", np.int64),
             ("halt_reference", np.int64),
             ("halt_ends", np.int64),
-            ("order_sequence", np.int64),
+            ("reducing", np.int64),  # whether a reduce-only order may be open
+            ("refresh_period", np.int64),  # steps so far, and commands of a stream
             ("trade_sequence", np.int64),
             ("time_ns", np.int64),
             ("step_ends_ns", np.int64),
@@ -378,6 +389,7 @@ def market_dtype(capacity: str, agent: np.dtype[np.void] = NO_AGENT) -> np.dtype
             ("delivery", np.int64),
             ("delivery_count", np.int64),
             ("history", np.int64),
+            ("queue_history", np.int64),
             ("history_steps", np.int64),
             ("arrival", np.int32, (seats,)),
             ("book", book),

@@ -23,7 +23,7 @@ from marl_market.market.whole_file import whole_file
 
 COUNTS = np.dtype(np.int64)
 COLUMNS = {"seat": np.dtype(np.int32), "command": COMMAND, "arrivals": COUNTS, "after_ns": COUNTS, "rejection": COUNTS}
-LATENCY_FIELDS = ("connection", "delivery", "history", "history_steps")
+LATENCY_FIELDS = ("connection", "delivery", "history", "queue_history", "history_steps")
 """Addresses, valid only in the process that wrote them; a recording holds commands as they arrive, after all delays."""
 
 

@@ -9,7 +9,7 @@ from marl_market.exchange.bits import lowest_bit
 from marl_market.exchange.codes import EventKind, Phase, Reason
 from marl_market.exchange.compiled import compiled, inlined
 from marl_market.exchange.liquidation import watch_accounts
-from marl_market.exchange.matching import terminate_order
+from marl_market.exchange.open_orders import limit_all_reduce_only, terminate_order
 from marl_market.exchange.order_entry import trigger_stops
 from marl_market.exchange.participation import admit_and_remove
 from marl_market.exchange.publication import publish
@@ -46,10 +46,13 @@ def begin_step(market):  # type: ignore[no-untyped-def]
     """
     public = market.public
     public.step_trades = 0
+    public.step_largest_lots = 0
     public.step_lots[0] = 0
     public.step_lots[1] = 0
     if market.expiring == 1:
         expire_orders(market)
+    if market.reducing == 1:
+        limit_all_reduce_only(market)
     step = public.step
     session = public.session_steps
     closing = market.closing_steps > 0 and step >= session - market.closing_steps
@@ -97,6 +100,7 @@ def end_step(market, step_ns):  # type: ignore[no-untyped-def]
             ):
                 account.fee_tier += 1
     market.time_ns += step_ns
+    market.refresh_period += 1
     public.step += 1
     publish(market)
     if market.halt_move > 0 and market.phase == CONTINUOUS:

@@ -178,6 +178,7 @@ def open_public(public, initial_price_ticks):  # type: ignore[no-untyped-def]
     public.last_trade_ticks = initial_price_ticks
     public.last_aggressor_side = 0
     public.step_trades = 0
+    public.step_largest_lots = 0
     public.step_lots[:] = 0
     public.session_lots = 0
     public.event_count = 0
@@ -194,8 +195,9 @@ def open_seat(seat):  # type: ignore[no-untyped-def]
     seat.live = np.uint64(0)
     seat.present = np.int16(seat.arrival_step <= 0)
     seat.present_before = 0
+    seat.order_sequence = 0
     seat.refreshes = 0
-    seat.refresh_step = NEVER
+    seat.refresh_period = NEVER
     seat.time_of_last_fill_ns = 0
     seat.fill_count = 0
     seat.command_count = 0
@@ -205,7 +207,8 @@ def open_seat(seat):  # type: ignore[no-untyped-def]
 def open_market(market, initial_price_ticks):  # type: ignore[no-untyped-def]
     """Reset the book, the accounts and the market history of one market; constants stay."""
     market.fees_collected = 0
-    market.order_sequence = 0
+    market.reducing = 0
+    market.refresh_period = 0
     market.trade_sequence = 0
     market.time_ns = 0
     market.event_count = 0

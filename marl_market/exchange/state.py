@@ -13,15 +13,18 @@ from numba import njit
 
 from marl_market.exchange.book import LOWEST_KEY, end_of
 from marl_market.exchange.compiled import OPTIONS, compiled, inlined
-from marl_market.exchange.latency import CONNECTION, DELIVERY, connections_of, deliveries_of
+from marl_market.exchange.latency import CONNECTION, DELIVERY, QUEUE, connections_of, deliveries_of
 from marl_market.exchange.pointers import address_of, copy_bytes
 from marl_market.exchange.records import COMMAND, EVENT, LADDERS, LEVEL, LINK, ORDER, PUBLIC, SEAT_ORDERS
 
 MEASURE, SAVE, LOAD = range(3)
 """Directions of a transfer between a market and its packed state."""
 
-COMMAND_BYTES, CONNECTION_BYTES, DELIVERY_BYTES, EVENT_BYTES, LEVEL_BYTES, LINK_BYTES, ORDER_BYTES, PUBLIC_BYTES = (
-    dtype.itemsize for dtype in (COMMAND, CONNECTION, DELIVERY, EVENT, LEVEL, LINK, ORDER, PUBLIC)
+COMMAND_BYTES, CONNECTION_BYTES, DELIVERY_BYTES, QUEUE_BYTES = (
+    dtype.itemsize for dtype in (COMMAND, CONNECTION, DELIVERY, QUEUE)
+)
+EVENT_BYTES, LEVEL_BYTES, LINK_BYTES, ORDER_BYTES, PUBLIC_BYTES = (
+    dtype.itemsize for dtype in (EVENT, LEVEL, LINK, ORDER, PUBLIC)
 )
 KEY_BYTES = 8
 
@@ -40,12 +43,13 @@ def transfer(direction, cursor, address, count):  # type: ignore[no-untyped-def]
 def transfer_constants(direction, cursor, market):  # type: ignore[no-untyped-def]
     """Transfer all fields of a market before its arrays; its addresses stay as they are and are zero in the state."""
     path, connection, delivery, history = market.path, market.connection, market.delivery, market.history
-    instrument_bytes = market.instrument_bytes
-    market.path, market.connection, market.delivery, market.history, market.instrument_bytes = 0, 0, 0, 0, 0
+    queue_history, instrument_bytes = market.queue_history, market.instrument_bytes
+    market.path, market.connection, market.delivery, market.history = 0, 0, 0, 0
+    market.queue_history, market.instrument_bytes = 0, 0
     start = address_of(market)
     cursor = transfer(direction, cursor, start, np.int64(market.arrival.ctypes.data) - start)
     market.path, market.connection, market.delivery, market.history = path, connection, delivery, history
-    market.instrument_bytes = instrument_bytes
+    market.queue_history, market.instrument_bytes = queue_history, instrument_bytes
     return cursor
 
 
@@ -88,7 +92,9 @@ def transfer_connections(direction, cursor, market):  # type: ignore[no-untyped-
     cursor = transfer(direction, cursor, rows, CONNECTION_BYTES * market.seat_count)
     rows = np.int64(deliveries_of(market).ctypes.data)
     cursor = transfer(direction, cursor, rows, DELIVERY_BYTES * market.delivery_count)
-    return transfer(direction, cursor, market.history, PUBLIC_BYTES * market.history_steps)
+    cursor = transfer(direction, cursor, market.history, PUBLIC_BYTES * market.history_steps)
+    queues = market.history_steps * market.seat_count if market.public.tracks_history == 1 else 0
+    return transfer(direction, cursor, market.queue_history, QUEUE_BYTES * queues)
 
 
 @compiled

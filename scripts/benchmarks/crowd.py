@@ -64,7 +64,7 @@ def measure(quick: bool) -> Iterator[Figure]:
     if np.any(batch.conservation_errors()):
         raise RuntimeError("the crowd made or lost positions or money")
     market = batch.markets[0]
-    orders = int(market["order_sequence"])
+    orders = int(market["seat"]["order_sequence"].sum())
     account = market["seat"]["account"][: described.seats]
     conditions = {
         "seats": described.seats,

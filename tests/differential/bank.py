@@ -41,12 +41,16 @@ class ReferenceBank(ReferenceLedger):
     def credit_rejection(self, seat: int, command: Command, price: Fraction, replaced: Order | None = None) -> Reason:
         """Return the rejection reason of an order reserved at `price`, or Reason.NONE; `command` has its side."""
         side = command.side
-        asked = [(command.quantity_lots, price)]
+        reduces = replaced.reduces if replaced else command.reduce_only != 0
+        asked = [(reduces, command.quantity_lots, price)]
         for order in self.open_orders[seat].values():
             if order.side == side and order is not replaced:
-                asked.append((order.left, self.reserved_at(order.kind, order.price, order.trigger)))
+                asked.append((order.reduces, order.left, self.reserved_at(order.kind, order.price, order.trigger)))
         holding = side * self.holding(seat)
-        opened = sum(lots for lots, _ in asked) + min(holding, 0)
+        # Orders that only reduce may close the holding first; the others then open a position.
+        closing = min(sum(lots for reduces, lots, _ in asked if reduces), -min(holding, 0))
+        asked = [entry for entry in asked if not entry[0]]
+        opened = sum(lots for _, lots, _ in asked) + closing + min(holding, 0)
         if opened <= 0:
             return Reason.NONE
         limit = self.credit.short_limit
@@ -58,7 +62,7 @@ class ReferenceBank(ReferenceLedger):
         if rate == 0:
             return Reason.NONE
         needs = [rate * abs(self.mark) + loss if (loss := side * (at - self.mark)) > 0 else rate * abs(at)
-                 for _, at in asked]  # fmt: skip
+                 for _, _, at in asked]  # fmt: skip
         required = self.value(max(holding, 0), rate * abs(self.mark)) + self.value(opened, max(needs))
         return Reason.INSUFFICIENT_FUNDS if required > self.equity(seat) else Reason.NONE
 

@@ -32,6 +32,12 @@ class Order:
     displayed: int
     hidden: int = 0
     ladder: int = -1
+    filled: int = 0
+    rests_since: int = 0
+
+    @property
+    def reduces(self) -> bool:
+        return self.command.reduce_only != 0
 
     @property
     def side(self) -> int:
@@ -52,7 +58,8 @@ class ReferenceLedger:
         self.open_orders: list[dict[int, Order]] = [{} for _ in range(seats)]
         self.accounts = [dict.fromkeys(ACCOUNT, 0) for _ in range(seats)]
         self.realized = [0] * seats
-        self.fees_collected = self.orders = self.trades = 0
+        self.fees_collected = self.trades = 0
+        self.orders = [0] * seats
         self.time_ns = 0
         self.events: list[Event] = []
 
@@ -135,8 +142,17 @@ class ReferenceLedger:
 
     def _end(self, order: Order, kind: EventKind, reason: Reason) -> None:
         self._remove(order)
+        self._lose(order, kind, reason, order.displayed, order.hidden)
+
+    def _lose(self, order: Order, kind: EventKind, reason: Reason, displayed: int, hidden: int) -> None:
+        """Take lots off an order untraded: hidden ones are nobody's business, displayed ones leave the public book."""
         rested = Liquidity.MAKER if order.ladder in (BIDS, ASKS) else 0
-        self._emit(kind, order, reason=reason, quantity_lots=order.left, liquidity=rested)
+        for name, lots, liquidity in (("hidden", hidden, 0), ("displayed", displayed, rested)):
+            if lots:
+                setattr(order, name, getattr(order, name) - lots)
+                self._emit(
+                    kind, order, reason=reason, quantity_lots=lots, leaves_quantity=order.left, liquidity=liquidity
+                )
 
     def _reject(self, seat: int, command: Command, reason: Reason) -> None:
         self.accounts[seat]["rejected"] += 1

@@ -70,11 +70,12 @@ class ReferenceExchange(ReferenceBank):
         if reason != Reason.NONE:
             self._reject(seat, command, reason)
             return
-        self.orders += 1
+        command = command._replace(quantity_lots=self._allowed_of(seat, command))
+        self.orders[seat] += 1
         stays = self._stays(command)
         slot = min(set(range(SEAT_ORDERS)) - set(self.open_orders[seat])) if stays else 0
         order = Order(
-            order_id=self.orders * 2**REFERENCE_BITS + seat * SEAT_ORDERS + slot,
+            order_id=self.orders[seat] * 2**REFERENCE_BITS + seat * SEAT_ORDERS + slot,
             seat=seat,
             slot=slot,
             kind=command.kind,
@@ -104,7 +105,15 @@ class ReferenceExchange(ReferenceBank):
         if command.kind == CommandKind.MARKET:
             worst = self._limit(command.kind, command.side, 0)
             price = self.mark if worst is None else Fraction(min(max(worst, LOWEST_PRICE + 1), HIGHEST_PRICE))
-        return self.credit_rejection(seat, command, price)
+        lots = self._allowed_of(seat, command)
+        return self.credit_rejection(seat, command._replace(quantity_lots=lots), price)
+
+    def _allowed_of(self, seat: int, command: Command) -> int:
+        return self._allowed(seat, command.side, command.reduce_only != 0, command.quantity_lots)
+
+    def _allowed(self, seat: int, side: int, reduces: bool, lots: int) -> int:
+        """Return the lots of an order that are accepted: one that only reduces has no more than there is to reduce."""
+        return min(lots, max(-side * self.holding(seat), 0)) if reduces else lots
 
     def reserved_at(self, kind: int, price: int, trigger: int) -> Fraction:
         return Fraction(trigger if kind == CommandKind.STOP else price)
@@ -115,6 +124,9 @@ class ReferenceExchange(ReferenceBank):
             return Reason.SIDE_UNKNOWN
         if (reason := self._bad_quantity(command)) != Reason.NONE:
             return reason
+        lots = self._allowed_of(seat, command)
+        if lots == 0:
+            return Reason.REDUCE_ONLY
         if limit and (reason := self._bad_price(command)) != Reason.NONE:
             return reason
         if stop and command.trigger_ticks == LOWEST_PRICE:
@@ -138,7 +150,8 @@ class ReferenceExchange(ReferenceBank):
             return Reason.NONE
         if command.time_in_force == TimeInForce.POST_ONLY and self._would_take(command.side, command.price_ticks):
             return Reason.WOULD_TAKE
-        if command.time_in_force == TimeInForce.FILL_OR_KILL and not self._fills_all(seat, command):
+        wanted = command._replace(quantity_lots=lots)
+        if command.time_in_force == TimeInForce.FILL_OR_KILL and not self._fills_all(seat, wanted):
             return Reason.CANNOT_FILL_ALL
         return Reason.NONE
 
@@ -183,26 +196,35 @@ class ReferenceExchange(ReferenceBank):
         reason = Reason.MARKET_HALTED if self.phase == Phase.HALTED else self._bad_quantity(command)
         if reason == Reason.NONE and order.kind != CommandKind.STOP:
             reason = self._bad_price(command)
-        if reason == Reason.NONE and waiting and command.trigger_ticks == LOWEST_PRICE:
+        if reason == Reason.NONE and command.sets_trigger and command.trigger_ticks == LOWEST_PRICE:
             reason = Reason.PRICE_OUT_OF_RANGE
         post_only = order.command.time_in_force == TimeInForce.POST_ONLY and self.phase == Phase.CONTINUOUS
         if reason == Reason.NONE and post_only and self._would_take(order.side, command.price_ticks):
             reason = Reason.WOULD_TAKE
-        trigger = command.trigger_ticks if waiting else order.trigger
-        quantity = command.quantity_lots
-        stays = (command.price_ticks, trigger) == (order.price, order.trigger) and quantity <= order.left
+        trigger = command.trigger_ticks if waiting and command.sets_trigger else order.trigger
+        price = order.price if order.kind == CommandKind.STOP else command.price_ticks
+        quantity = command.quantity_lots - (order.filled if command.counts_filled else 0)
+        quantity = self._allowed(order.seat, order.side, order.reduces, quantity)
+        stays = (price, trigger) == (order.price, order.trigger) and quantity <= order.left
         if reason == Reason.NONE and not stays:
-            price = self.reserved_at(order.kind, command.price_ticks, trigger)
-            reason = self.credit_rejection(order.seat, command._replace(side=order.side), price, order)
+            changed = command._replace(side=order.side, quantity_lots=quantity)
+            reason = self.credit_rejection(order.seat, changed, self.reserved_at(order.kind, price, trigger), order)
         if reason != Reason.NONE:
             self._reject(order.seat, command, reason)
             return
+        if quantity <= 0:
+            self._end(order, EventKind.CANCELED, Reason.BY_OWNER)
+            return
+        gone = max(order.displayed - quantity, 0) if stays else order.displayed
+        if gone and not waiting:
+            fields = {"quantity_lots": gone, "leaves_quantity": quantity, "liquidity": Liquidity.MAKER}
+            self._emit(EventKind.CANCELED, order, reason=Reason.REPLACED, **fields)
         if stays:
             order.displayed = min(order.displayed, quantity)
             order.hidden = quantity - order.displayed
         else:
             self._remove(order)
-            order.price, order.trigger = command.price_ticks, trigger
+            order.price, order.trigger = price, trigger
             order.displayed, order.hidden = quantity, 0
         self._emit(EventKind.REPLACED, order, quantity_lots=quantity, leaves_quantity=quantity)
         if waiting and not stays:
@@ -236,10 +258,14 @@ class ReferenceExchange(ReferenceBank):
             self.trades += 1
             for role, party, other in ((1, order, first), (0, first, order)):
                 self._settle(party, first.price, quantity, role, other.seat)
+            first.filled += quantity
+            order.filled += quantity
             self._emit_fill(first, first.price, quantity, first.left - quantity, Liquidity.MAKER)
             self._emit_fill(order, first.price, quantity, order.displayed, Liquidity.TAKER)
             self.last_price = first.price
             self._consume(first, quantity)
+            for party in (first, order):
+                self._limit_reducing(party.seat)
         if order.displayed == 0:
             return
         if kind == CommandKind.LIMIT and self._stays(order.command):
@@ -264,6 +290,7 @@ class ReferenceExchange(ReferenceBank):
     def _rest(self, order: Order, quantity: int, display: int) -> None:
         order.displayed = min(quantity, display) if display > 0 else quantity
         order.hidden = quantity - order.displayed
+        order.rests_since = self.time_ns
         self._queue(order, BIDS if order.side == 1 else ASKS, order.price)
         self._emit(EventKind.RESTED, order, quantity_lots=order.displayed, leaves_quantity=quantity)
 
@@ -275,6 +302,23 @@ class ReferenceExchange(ReferenceBank):
                 self.refreshes[order.seat] += 1
                 spent = self.refreshes[order.seat] > SEAT_REFRESHES
                 self._rest(order, order.hidden, 0 if spent else order.command.display_lots)
+
+    def _limit_reducing(self, seat: int) -> None:
+        """Cut the orders that would do more than reduce what is left of a seat's holding."""
+        for slot in sorted(self.open_orders[seat]):
+            order = self.open_orders[seat][slot]
+            self._cut(order, self._allowed(seat, order.side, order.reduces, order.left))
+
+    def _cut(self, order: Order, lots: int) -> None:
+        if lots == order.left:
+            return
+        if lots > 0:
+            self.refreshes[order.seat] += 1
+        if lots == 0 or self.refreshes[order.seat] > SEAT_REFRESHES:
+            self._end(order, EventKind.CANCELED, Reason.REDUCE_ONLY)
+        else:
+            hidden = min(order.left - lots, order.hidden)
+            self._lose(order, EventKind.CANCELED, Reason.REDUCE_ONLY, order.left - lots - hidden, hidden)
 
     def _trigger_stops(self) -> None:
         while True:
@@ -353,9 +397,9 @@ class ReferenceExchange(ReferenceBank):
         self.watch_accounts()
 
     def close_holding(self, seat: int, side: int, lots: int) -> None:
-        self.orders += 1
+        self.orders[seat] += 1
         command = Command(CommandKind.MARKET, side, quantity_lots=lots)
-        order_id = self.orders * 2**REFERENCE_BITS + seat * SEAT_ORDERS
+        order_id = self.orders[seat] * 2**REFERENCE_BITS + seat * SEAT_ORDERS
         order = Order(order_id, seat, 0, command.kind, command, 0, 0, float("inf"), lots)
         self._emit(EventKind.ACCEPTED, order, reason=Reason.LIQUIDATION, quantity_lots=lots, leaves_quantity=lots)
         self._execute(order, command.kind)
@@ -386,7 +430,11 @@ class ReferenceExchange(ReferenceBank):
             bought, sold = volumes(price)
             return -min(bought, sold), abs(bought - sold), abs(price - self.reference_price), price
 
-        price = min([*self.book[BIDS], *self.book[ASKS]], key=preference, default=0)
+        def clearing_price() -> int:
+            return min([*self.book[BIDS], *self.book[ASKS]], key=preference, default=0)
+
+        while min(volumes(price := clearing_price())) > 0 and self._limit_executable(price):
+            pass
         left = min(volumes(price))
         between_seats = False
         while left > 0:
@@ -399,9 +447,27 @@ class ReferenceExchange(ReferenceBank):
             between_seats |= bid.seat != ask.seat
             for order, other in ((bid, ask), (ask, bid)):
                 self._settle(order, price, quantity, 0, other.seat, called=True)
+                order.filled += quantity
+            for order in sorted((bid, ask), key=lambda order: order.rests_since):
                 self._emit_fill(order, price, quantity, order.left - quantity, Liquidity.AUCTION)
             self.last_price = price
             self._consume(bid, quantity)
             self._consume(ask, quantity)
         if between_seats:
             self.reference_price, self.mark = price, Fraction(price)
+        for seat in range(len(self.open_orders)):
+            self._limit_reducing(seat)
+
+    def _limit_executable(self, price: int) -> bool:
+        """Cut reduce-only orders, the latest first, until all executable orders of a seat cannot reverse it."""
+        before = len(self.events)
+        for seat, orders in enumerate(self.open_orders):
+            for side, ladder in ((1, BIDS), (-1, ASKS)):
+                while True:
+                    executable = [o for o in orders.values() if o.ladder == ladder and side * (o.price - price) >= 0]
+                    reducing = sorted((o for o in executable if o.reduces), key=lambda order: order.order_id)
+                    excess = sum(order.left for order in executable) - max(-side * self.holding(seat), 0)
+                    if excess <= 0 or not reducing:
+                        break
+                    self._cut(reducing[-1], max(reducing[-1].left - excess, 0))
+        return len(self.events) > before

@@ -1,4 +1,4 @@
-"""Streams of commands, valid and not: twelve bytes a command, so that hypothesis can shrink what fails.
+"""Streams of commands, valid and not: thirteen bytes a command, so that hypothesis can shrink what fails.
 
 A command of zeros is none. Which order a cancel or replace names depends on what is open, as it does for a trader.
 """
@@ -11,7 +11,7 @@ from marl_market.market.credit import Credit
 from marl_market.market.rules import Rules
 from tests.venue import Command
 
-BYTES = 12
+BYTES = 13
 EXTREMES = (-(2**31), -(2**31) + 1, -(2**31) + 2, -(2**30), -1, 0, 1, 2**30, 2**31 - 2, 2**31 - 1)
 MIDDLE_PRICES = {"dense": 1006, "wide": 0, "sparse": 0, "extreme": 0}
 BANDS = {"dense": 7, "wide": 1080, "sparse": 10**9, "extreme": 2**31 - 900}
@@ -60,7 +60,7 @@ def decode(stream: bytes, seats: int, prices: str, crowded: bool, maximum_quanti
         chunk = stream[start : start + BYTES]
         if not any(chunk):
             continue
-        first, seat, direction, low, high, size, target, odd, display, lifetime, force, trigger = chunk
+        first, seat, direction, low, high, size, target, odd, display, lifetime, force, trigger, terms = chunk
         if odd in (7, 8, 9, 10):
             yield Sent(0, None, 0)
             continue
@@ -94,6 +94,9 @@ def decode(stream: bytes, seats: int, prices: str, crowded: bool, maximum_quanti
             display_lots=display_lots,
             time_in_force=time_in_force,
             lifetime_steps=LIFETIMES[lifetime % len(LIFETIMES)],
+            reduce_only=int(terms % 4 == 0),
+            sets_trigger=int(terms // 4 % 2 == 0),
+            counts_filled=int(terms // 8 % 3 == 0),
         )
         yield Sent(seat % seats, command, target)
 

@@ -86,7 +86,8 @@ def test_a_replaced_order_counts_in_the_place_of_the_old_one() -> None:
     order = venue.limit(0, BUY, 1000, 200)
 
     def replace(price: int, lots: int) -> int:
-        return venue.send(0, CommandKind.REPLACE, price_ticks=price, quantity_lots=lots, order_id=order)[0].kind
+        events = venue.send(0, CommandKind.REPLACE, price_ticks=price, quantity_lots=lots, order_id=order)
+        return next(event.kind for event in events if event.kind != EventKind.CANCELED)
 
     assert replace(1000, 201) == EventKind.REJECTED
     assert replace(1010, 200) == EventKind.REJECTED
@@ -97,7 +98,7 @@ def test_a_replaced_order_counts_in_the_place_of_the_old_one() -> None:
     assert replace(800, 249) == EventKind.REPLACED, "less of itself at its price"
     venue.market["public"]["twice_mark_ticks"] = 2000
     stop = venue.send(1, STOP, BUY, trigger_ticks=1100, quantity_lots=166)[0].order_id
-    fields = {"trigger_ticks": 1103, "quantity_lots": 166, "order_id": stop}
+    fields = {"trigger_ticks": 1103, "sets_trigger": 1, "quantity_lots": 166, "order_id": stop}
     assert venue.send(1, CommandKind.REPLACE, **fields)[0].reason == Reason.INSUFFICIENT_FUNDS
     fields["trigger_ticks"] = 1102
     assert venue.send(1, CommandKind.REPLACE, **fields)[0].kind == EventKind.REPLACED
@@ -125,7 +126,7 @@ def test_all_open_orders_to_sell_count_against_the_short_limit() -> None:
         assert venue.send(0, *command)[0].reason == Reason.SHORT_LIMIT
     fields = {"price_ticks": 1003, "order_id": order}
     assert venue.send(0, CommandKind.REPLACE, quantity_lots=16, **fields)[0].reason == Reason.SHORT_LIMIT
-    assert venue.send(0, CommandKind.REPLACE, quantity_lots=15, **fields)[0].kind == EventKind.REPLACED
+    assert venue.send(0, CommandKind.REPLACE, quantity_lots=15, **fields)[1].kind == EventKind.REPLACED
     venue.limit(1, BUY, 1003, 25)
     assert int(venue.account(0)["position"]) == -25
     assert venue.send(0, LIMIT, SELL, 1003, 1)[0].reason == Reason.SHORT_LIMIT

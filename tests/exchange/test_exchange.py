@@ -97,7 +97,7 @@ def test_every_kind_of_order_can_be_sent() -> None:
     assert exchange.levels(SELL) == [Level(Decimal("10.02"), Decimal(2), 1)]
     rejected = exchange.submit_limit(1, BUY, "10.02", 1, time_in_force=TimeInForce.POST_ONLY)
     assert rejected["reason"].tolist() == [Reason.WOULD_TAKE]
-    assert exchange.replace(0, iceberg, "10.01", "4.5")["kind"].tolist()[0] == EventKind.REPLACED
+    assert kinds(exchange.replace(0, iceberg, "10.01", "4.5"))[:2] == [EventKind.CANCELED, EventKind.REPLACED]
     assert exchange.best_ask == Decimal("10.01")
     assert exchange.submit_limit(0, SELL, "10.03", 9)["kind"].size == 2
     stop = exchange.submit_stop(2, BUY, "10.01", 1, client_order_id=4)
@@ -109,6 +109,48 @@ def test_every_kind_of_order_can_be_sent() -> None:
     assert exchange.account(1).position == 4
     assert exchange.best_ask == Decimal("10.03")
     assert exchange.account(0).realized == 0
+
+
+def test_a_replacement_keeps_what_is_not_given() -> None:
+    exchange = Exchange(market_spec(), 3)
+    exchange.submit_limit(0, SELL, "10.05", 20)
+    stop = int(exchange.submit_stop(2, BUY, "10.50", 10)["order_id"][0])
+    limited = int(exchange.submit_stop(2, BUY, "10.50", 10, price="10.60", display=4, lifetime_steps=3)["order_id"][0])
+    for order in (stop, limited):
+        assert kinds(exchange.replace(2, order, quantity=8)) == [EventKind.REPLACED], "the trigger stays"
+    with pytest.raises(ValueError, match=r"^price is 11; order \d+ has none$"):
+        exchange.replace(2, stop, price=11)
+    assert EventKind.TRIGGERED not in kinds(exchange.replace(2, limited, trigger=11, price="10.20"))
+    exchange.cancel(2, limited)
+    exchange.submit_limit(1, SELL, 11, 1)
+    order = int(exchange.submit_limit(1, BUY, 9, 10)["order_id"][0])
+    with pytest.raises(ValueError, match=r"^trigger is 9; order \d+ waits for none$"):
+        exchange.replace(1, order, trigger=9)
+    exchange.replace(2, stop, trigger="10.05")
+    assert exchange.replace(0, 5, 1, 1)["reason"].tolist() == [Reason.ORDER_UNKNOWN]
+    assert EventKind.TRIGGERED in kinds(exchange.submit_market(1, BUY, 1))
+    assert exchange.account(2).position == 8
+
+
+def test_a_replacement_by_total_counts_what_is_filled() -> None:
+    exchange = Exchange(market_spec(), 2)
+    order = int(exchange.submit_limit(0, BUY, 10, 10)["order_id"][0])
+    exchange.submit_market(1, SELL, 6)
+    assert exchange.replace(0, order, quantity=10, counts_filled=True)["quantity_lots"].tolist() == [4]
+    assert exchange.replace(0, order, quantity=9, counts_filled=True)["leaves_quantity"].tolist() == [3, 3]
+    assert exchange.replace(0, order, price="9.99", counts_filled=True)["quantity_lots"][-1] == 3
+    events = exchange.replace(0, order, quantity=6, counts_filled=True)
+    assert (kinds(events), events["reason"].tolist()) == ([EventKind.CANCELED], [Reason.BY_OWNER])
+
+
+def test_each_command_counts_the_refreshes_of_icebergs_anew() -> None:
+    exchange = Exchange(market_spec(), 2)
+    exchange.submit_limit(0, SELL, 10, 1000, display=1)
+    for _ in range(5):
+        exchange.submit_market(1, BUY, 15)
+        assert exchange.levels(SELL)[0].quantity == 1
+    exchange.submit_market(1, BUY, 30)
+    assert exchange.levels(SELL)[0].quantity == 1000 - 75 - 30, "documented: more refreshes than a command may make"
 
 
 def test_a_step_lets_happen_what_happens_by_itself() -> None:
@@ -152,7 +194,34 @@ def test_closing_a_position_realizes_what_it_earned() -> None:
         (lambda e: e.submit_stop(0, BUY, "9.999", 1), r"^trigger is 9\.999; .* multiple of the tick_size 0\.01$"),
         (lambda e: e.cancel(-1, 5), r"^seat is -1; the exchange has seats 0 to 1$"),
         (lambda e: e.account(7), r"^seat is 7; the exchange has seats 0 to 1$"),
-        (lambda e: e.advance(-1), r"^nanoseconds is -1; it must be zero or more$"),
+        (lambda e: e.advance(-1), r"^nanoseconds is -1; it must be a whole number from 0 to 9223372036854775807$"),
+        (lambda e: e.advance(1.5), r"^nanoseconds is 1\.5; it must be a whole number"),
+        (lambda e: e.submit_limit(0, BUY, 10, 1, client_order_id=2**31), r"^client_order_id is 2147483648; it must be"),
+        (lambda e: e.submit_stop(0, BUY, 11, 1, lifetime_steps=2**31), r"^lifetime_steps is 2147483648; it must be"),
+        (lambda e: e.submit_limit(0, BUY, 10, 1, lifetime_steps=-1), r"^lifetime_steps is -1; it must be"),
+        (lambda e: e.submit_limit(0, BUY, 10, 1, reduce_only=2), r"^reduce_only is 2; it must be true or false$"),
+        (lambda e: e.submit_market(0, BUY, 1, time_in_force=9), r"^time_in_force is 9; it must be a TimeInForce"),
+        (lambda e: e.submit_market(0, 2, 1), r"^side is 2; it must be Side\.BUY"),
+        (lambda e: e.submit_market(0, "buy", 1), r"^side is 'buy'; it must be Side\.BUY"),
+        (lambda e: e.submit_market(0, BUY, None), r"^quantity is None; it must be a number$"),
+        (lambda e: e.submit_limit(0, BUY, [10], 1), r"^price is \[10\]; it must be a number$"),
+        (lambda e: e.levels(0), r"^side is 0; it must be Side\.BUY"),
+        (lambda e: e.cancel(0, 2**63), r"^order_id is 9223372036854775808; it must be"),
+        (lambda e: e.replace(0, "a", 1, 1), r"^order_id is 'a'; it must be"),
+        (lambda e: e.cancel(1.5, 5), r"^seat is 1\.5; the exchange has seats 0 to 1$"),
+        (lambda e: e.account(float("nan")), r"^seat is nan; the exchange has seats 0 to 1$"),
+        (lambda e: e.set_state(None), r"^state is None; it must be an ExchangeState$"),
+        (lambda e: e.process([0], np.zeros(1, COMMAND)), r"^seats is \[0\]; it must be an array$"),
+        (lambda e: e.process(np.array([np.nan]), np.zeros(1, COMMAND)), r"^seats is of float64; it must be of whole"),
+        (lambda e: e.process(np.array([0]), np.zeros(1, COMMAND), np.array([-1])), r"^time_ns of command 0 is -1; it"),
+        (
+            lambda e: e.process(np.array([0, 0]), np.zeros(2, COMMAND), np.array([5, 4])),
+            r"^time_ns of command 1 is 4; it must be 5 or later",
+        ),
+        (
+            lambda e: e.process(np.array([0, 0]), np.zeros(2, COMMAND), np.array([2**63 - 1, -(2**63)])),
+            r"^time_ns of command 1 is -9223372036854775808; it must be 9223372036854775807 or later",
+        ),
     ],
 )  # fmt: skip
 def test_invalid_calls_raise_an_error_that_names_the_argument(call: Callable[[Exchange], Any], message: str) -> None:

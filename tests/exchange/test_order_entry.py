@@ -86,7 +86,9 @@ def test_stops_wake_the_nearest_trigger_first_buys_before_sells_and_each_other()
 def test_a_replaced_order_keeps_its_place_only_for_less_at_the_same_price() -> None:
     venue = Venue()
     first, second = venue.limit(0, BUY, 1000, 5), venue.limit(1, BUY, 1000, 5)
-    assert kinds(venue.send(0, CommandKind.REPLACE, 0, 1000, 3, first)) == [EventKind.REPLACED]
+    less = venue.send(0, CommandKind.REPLACE, 0, 1000, 3, first)
+    assert kinds(less) == [EventKind.CANCELED, EventKind.REPLACED]
+    assert (less[0].reason, less[0].quantity_lots, less[0].leaves_quantity) == (Reason.REPLACED, 2, 3)
     assert [order.order_id for order in venue.resting(BIDS)] == [first, second]
     venue.send(0, CommandKind.REPLACE, 0, 1000, 4, first)
     assert [order.order_id for order in venue.resting(BIDS)] == [second, first]
@@ -97,7 +99,7 @@ def test_a_replaced_order_keeps_its_place_only_for_less_at_the_same_price() -> N
 def test_a_waiting_stop_cannot_be_given_a_trigger_that_no_price_can_have() -> None:
     venue = Venue()
     stop = venue.send(0, CommandKind.STOP, BUY, quantity_lots=1, trigger_ticks=1003)[0].order_id
-    (event,) = venue.send(0, CommandKind.REPLACE, 0, 0, 1, stop, trigger_ticks=-(2**31))
+    (event,) = venue.send(0, CommandKind.REPLACE, 0, 0, 1, stop, trigger_ticks=-(2**31), sets_trigger=1)
     assert event.reason == Reason.PRICE_OUT_OF_RANGE
     assert venue.resting(BUY_STOPS) == [Resting(stop, 0, 1003, 1)]
 
@@ -139,7 +141,7 @@ def test_a_waiting_stop_keeps_the_time_at_which_it_came() -> None:
     venue.market["time_ns"] = 12_345
     accepted, *_ = venue.send(0, CommandKind.STOP, BUY, 0, 3, trigger_ticks=1010)
     venue.market["time_ns"] = 20_000
-    venue.send(0, CommandKind.REPLACE, BUY, 0, 2, order_id=accepted.order_id, trigger_ticks=1011)
+    venue.send(0, CommandKind.REPLACE, BUY, 0, 2, accepted.order_id, trigger_ticks=1011, sets_trigger=1)
     slot = accepted.order_id % 32
     assert int(venue.market["seat"][0]["order"][slot]["time_ns"]) == 12_345
     assert venue.resting(BUY_STOPS) == [Resting(accepted.order_id, 0, 1011, 2, 0)]

@@ -110,17 +110,22 @@ class Audit:
         self.leaves: dict[int, int] = {}
         self.trades = 0
         self.issued: list[int] = []
+        self.latest: dict[int, int] = {}
 
     def follow(self, events: list[Event]) -> int:
-        """Check the events of a command; return the number of refreshes of icebergs among them."""
+        """Check the events of a command; return the number of refreshes and cuts among them, or more."""
         refreshes, consumed = 0, set()
         for event in events:
             order_id = event.order_id
             if event.kind == EventKind.ACCEPTED:
                 assert order_id not in self.leaves, "an id is used twice"
-                assert order_id > max(self.issued, default=0)
+                assert order_id > self.latest.get(event.seat, 0)
+                self.latest[event.seat] = order_id
                 self.leaves[order_id] = event.quantity_lots
                 self.issued.append(order_id)
+            elif event.reason == Reason.REPLACED:
+                assert 0 < event.quantity_lots <= self.leaves[order_id]
+                self.leaves[order_id] = event.leaves_quantity
             elif event.kind == EventKind.REPLACED:
                 assert self.leaves[order_id] > 0
                 self.leaves[order_id] = event.quantity_lots
@@ -129,6 +134,7 @@ class Audit:
                 self.leaves[order_id] -= event.quantity_lots
             if event.kind != EventKind.REJECTED:
                 assert self.leaves[order_id] == event.leaves_quantity >= 0
+            refreshes += event.reason == Reason.REDUCE_ONLY and event.leaves_quantity > 0
             if event.kind == EventKind.RESTED:
                 assert 0 < event.quantity_lots <= event.leaves_quantity
                 refreshes += order_id in consumed
@@ -212,7 +218,7 @@ def test_places_of_orders_and_levels_are_used_again_for_ever() -> None:
             venue.take(1, SELL, 3)
         venue.send(0, CommandKind.CANCEL_ALL)
     assert venue.market["book"]["used_levels"] == 2
-    assert venue.market["order_sequence"] == 2 * 5000 + 1667
+    assert venue.market["seat"]["order_sequence"][:2].tolist() == [2 * 5000, 1667]
     assert_book_is_whole(venue)
     assert_conserved(venue)
 

@@ -134,7 +134,8 @@ def test_no_command_is_lost_and_none_overtakes(near: Latency, far: Latency, seed
             assert (mine["rejection"] == Reason.NONE).sum() <= SEAT_COMMANDS
         events = market["event"][: market["event_count"]]
         processed += np.isin(events["kind"], PROCESSED).sum()
-        processed += ((events["kind"] == EventKind.CANCELED) & (events["reason"] == Reason.BY_OWNER)).sum()
+        canceled = (events["kind"] == EventKind.CANCELED) & (events["leaves_quantity"] == 0)
+        processed += (canceled & (events["reason"] == Reason.BY_OWNER)).sum()
         rejections += np.isin(events["reason"], REJECTIONS).sum() - (rows["rejection"] != Reason.NONE).sum()
         assert (np.diff(np.concatenate([[clock], events["time_ns"]])) >= 0).all()
         clock = int(market["public"]["time_ns"])

@@ -23,7 +23,7 @@ VALUES = (
 def room(public, seat, side):  # type: ignore[no-untyped-def]
     """Return the largest quantity in lots of one more order at the mark that is accepted; infinity without a limit."""
     credit, account = public.credit, seat.account
-    lots, needed, lost = exposure(public, seat, side, 0, public.twice_mark_ticks, -1)
+    lots, needed, lost = exposure(public, seat, side, 0, public.twice_mark_ticks, -1, False)
     most = np.inf
     if credit.initial_parts_per_million > 0:
         held = value(public, max(side * holding(public, account), 0), public.twice_mark_ticks)
@@ -62,7 +62,7 @@ def encode(public, seat, observation):  # type: ignore[no-untyped-def]
         lots = room(public, seat, side)
         power = lots / (lots + public.size_scale_lots) if lots < np.inf else 1.0
         observation[index] = np.float32(power)
-        opened, needed, lost = exposure(public, seat, side, 0, public.twice_mark_ticks, -1)
+        opened, needed, lost = exposure(public, seat, side, 0, public.twice_mark_ticks, -1, False)
         if public.credit.initial_parts_per_million > 0:
             required = twice_required(public, account, side, max(opened, 0), needed, lost)
             required += account.twice_margin_elsewhere

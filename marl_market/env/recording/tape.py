@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marl_market.env.batch_market import BatchMarket
-from marl_market.env.recording.displayed_orders import DISPLAYED, displayed_orders, track_cancellations
 from marl_market.exchange.codes import EventKind, Liquidity
 from marl_market.exchange.feed import fill_pairs
 from marl_market.market.tape import FLOW, QUOTE, TRADE, FlowKind, Side, Tape
 
 ARRIVALS = (EventKind.ACCEPTED, EventKind.TRIGGERED, EventKind.REPLACED)
 """Events of an order that may take liquidity; all taker fills until the next such event are its own."""
+REMOVALS = (EventKind.CANCELED, EventKind.EXPIRED)
 
 
 class TapeRecorder:
@@ -26,12 +26,10 @@ class TapeRecorder:
         self._market = market
         self._quotes: list[NDArray[np.void]] = []
         self._events: list[NDArray[np.void]] = []
-        self._opening = np.zeros(0, DISPLAYED)
 
     def open(self) -> None:
-        """Begin a tape with the orders and the quote of the market as it stands."""
+        """Begin a tape with the quote of the market as it stands."""
         market = self._batch.markets[self._market]
-        self._opening = displayed_orders(market)
         self._quotes, self._events = [_quote(market["public"])], []
 
     def record(self) -> None:
@@ -52,7 +50,7 @@ class TapeRecorder:
         columns = [name for name in QUOTE.names or () if name != "time_ns"]
         changed[1:] = np.any([quotes[name][1:] != quotes[name][:-1] for name in columns], axis=0)
         step = np.repeat(np.arange(len(self._events)), [part.size for part in self._events])
-        flow = _flow(events, self._opening, quotes, step)
+        flow = _flow(events, quotes, step)
         return Tape(float(spec.tick_size), float(spec.lot_size), quotes[changed], _trades(events), flow)
 
 
@@ -80,20 +78,14 @@ def _trades(events: NDArray[np.void]) -> NDArray[np.void]:
     return trades
 
 
-def _flow(
-    events: NDArray[np.void], opening: NDArray[np.void], quotes: NDArray[np.void], step: NDArray[np.int64]
-) -> NDArray[np.void]:
+def _flow(events: NDArray[np.void], quotes: NDArray[np.void], step: NDArray[np.int64]) -> NDArray[np.void]:
     """Return resting orders, cancels and aggressors (the fills of one order merged), in the order of events.
 
     Only the displayed quantity of an iceberg order counts: each refresh is a new limit order. A replaced order is a
     cancel of all or a part of it, and a new limit order where it has lost its queue position.
     """
-    rested = events["kind"] == EventKind.RESTED
-    quantity, price = events["quantity_lots"].copy(), events["price_ticks"].copy()
-    canceled_lots, canceled_from = np.zeros_like(quantity), np.zeros_like(price)
-    track_cancellations(events, opening.copy(), canceled_lots, canceled_from)
-    canceled = canceled_lots > 0
-    quantity[canceled], price[canceled] = canceled_lots[canceled], canceled_from[canceled]
+    rested, quantity = events["kind"] == EventKind.RESTED, events["quantity_lots"].copy()
+    canceled = np.isin(events["kind"], REMOVALS) & (events["liquidity"] == Liquidity.MAKER)
     taken = (events["kind"] == EventKind.FILLED) & (events["liquidity"] == Liquidity.TAKER)
     fills = np.flatnonzero(taken)
     arrival = np.cumsum(np.isin(events["kind"], ARRIVALS))
@@ -108,7 +100,7 @@ def _flow(
     flow["time_ns"] = events["time_ns"][chosen]
     flow["kind"] = np.select([rested, canceled], [FlowKind.LIMIT, FlowKind.CANCEL], FlowKind.MARKET)[chosen]
     flow["side"] = events["side"][chosen]
-    flow["price_ticks"] = price[chosen]
+    flow["price_ticks"] = events["price_ticks"][chosen]
     flow["quantity_lots"] = quantity[chosen]
     before = quotes[step[chosen]]
     opposite = np.where(flow["side"] == Side.BUY, before["ask_price_ticks"], before["bid_price_ticks"])

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marl_market.env.batch_market import BatchMarket
-from marl_market.env.recording.displayed_orders import resting_orders
 from marl_market.exchange.codes import Liquidity
 from marl_market.exchange.feed import fill_pairs
+from marl_market.exchange.records import ASKS, SEAT_ORDERS
 from marl_market.market.tape import Side
 from marl_market.market.units import decimal
 
@@ -161,3 +161,10 @@ def decimals(size: float) -> int:
 def quote_path(view: MarketView) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return times (T,) and best bids and asks (T, 2)."""
     return np.array(view.seconds), np.array(view.best).reshape(-1, 2)
+
+
+def resting_orders(seat: NDArray[np.void]) -> NDArray[np.bool_]:
+    """Return a mask (seats, SEAT_ORDERS) of the orders of seat records (seats,) that rest in the book."""
+    open_slots = (seat["live"][:, None] >> np.arange(SEAT_ORDERS, dtype=np.uint64)) & np.uint64(1)
+    resting: NDArray[np.bool_] = (open_slots == 1) & (seat["order"]["ladder"] <= ASKS)
+    return resting

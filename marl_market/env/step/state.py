@@ -20,7 +20,7 @@ PATH_BYTES = 8
 TAPE_BYTES = TAPE_ROW.itemsize
 STATE_OFFSET, OBSERVATION_OFFSET = (AGENT.fields[name][1] for name in ("asleep", "observation"))  # type: ignore[index]
 
-ADDRESSES = ("path", "connection", "delivery", "history")
+ADDRESSES = ("path", "connection", "delivery", "history", "queue_history")
 """Fields of a market record that hold addresses."""
 
 
@@ -109,6 +109,7 @@ def copy_markets(target, source, target_contexts, source_contexts, outputs, addr
             target[i, j].connection = addresses[1, i, j]
             target[i, j].delivery = addresses[2, i, j]
             target[i, j].history = addresses[3, i, j]
+            target[i, j].queue_history = addresses[4, i, j]
     for j in range(source.shape[1]):
         size = transfer_session(MEASURE, 0, source[0, j], j, source_contexts[0])
         state = np.empty(size, np.uint8)

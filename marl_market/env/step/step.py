@@ -53,10 +53,15 @@ from marl_market.exchange.latency import (
     visible_row,
 )
 from marl_market.exchange.liquidation import cancel_uncovered
-from marl_market.exchange.market_history import update_history
+from marl_market.exchange.market_history import add_events, update_history
 from marl_market.exchange.order_entry import process
-from marl_market.exchange.pointers import copy_floats, floats_at
-from marl_market.exchange.portfolio import instrument, remove_from_all_instruments, sync_cross_instrument
+from marl_market.exchange.pointers import copy_floats, floats_at, record_after
+from marl_market.exchange.portfolio import (
+    instrument,
+    remove_from_all_instruments,
+    sync_cross_instrument,
+    sync_seat,
+)
 from marl_market.exchange.random_streams import UPPER_BITS, begin_stream, following, upper_bits
 from marl_market.exchange.records import NEVER
 from marl_market.exchange.session import begin_step, end_step
@@ -104,6 +109,14 @@ def take_action(seat, market_index, context):  # type: ignore[no-untyped-def]
         seat.agent.action[np.uint64(j)] = action[j]
 
 
+@compiled
+def observe_elsewhere(market, seat_index, observed):  # type: ignore[no-untyped-def]
+    """Value a late seat's positions in other instruments as it observes them, or as the venue does."""
+    if market.instrument_count > 1:
+        number = market.public.instrument
+        sync_seat(record_after(market, -number * market.instrument_bytes), number, seat_index, observed)
+
+
 def trade_once(market, market_index, context):  # type: ignore[no-untyped-def]
     """Stage: do parts 1 to 3 of a step; before the session, only for the seats that warm up."""
     market.event_count = 0
@@ -121,11 +134,14 @@ def trade_once(market, market_index, context):  # type: ignore[no-untyped-def]
             visible = public
             if market.history_steps > 0:
                 visible = history_of(market)[visible_row(market, i)]
+                observe_elsewhere(market, i, True)
             params = params_of(context, seat)
             if not decide(seat.agent.trader, seat.agent.decoder, visible, seat, params):
                 write_action_fault(seat, context)
             if seat.agent.timing != 0:
                 call_trader(seat.agent.timing, visible, seat, params)
+            if market.history_steps > 0:
+                observe_elsewhere(market, i, False)
         asleep += seat.agent.asleep
     start_ns = market.time_ns
     market.step_ends_ns = start_ns + context.step_ns
@@ -149,10 +165,10 @@ def trade_once(market, market_index, context):  # type: ignore[no-untyped-def]
         update_fundamental(market)
     if public.tracks_history == 1:
         update_history(market)
-    if asleep > 0:
-        wake_seats(market)
     if late:
         append_public(market, context.step_ns)
+    if asleep > 0:
+        wake_seats(market)
     return 0
 
 
@@ -187,6 +203,7 @@ def encode_observations(first, instrument_index, market_index, context):  # type
         visible = public
         if late:
             visible = history_of(market)[visible_row(market, i)]
+            observe_elsewhere(market, i, True)
         target = observation_address(first, i, market_index, context) + 4 * instrument_index * size
         count = parts.size
         if encoded != 0 and not late:  # all of it at once, and then its own over it: short copies cost more
@@ -205,6 +222,8 @@ def encode_observations(first, instrument_index, market_index, context):  # type
         num_choices = 0
         if seat.agent.mask_function != 0:
             num_choices = call_trader(seat.agent.mask_function, visible, seat, params_of(context, seat))
+        if late:
+            observe_elsewhere(market, i, False)
         if seat.agent.external_index >= 0 and context.mask_size > 0:
             mask = flag_row(context.mask, context.mask_size, external_row(seat, market_index, context))
             start, count = (
@@ -367,8 +386,11 @@ def open_session(first, number, context):  # type: ignore[no-untyped-def]
     for index in range(first.instrument_count):
         market = instrument(first, index)
         sync_cross_instrument(first, index)
+        market.event_count = 0
         if market.limits_orders == 1:
             cancel_uncovered(market)
+        if market.public.tracks_history == 1:
+            add_events(market)
         begin_history(market)
         market.event_count = 0
     active = flag_row(context.active, context.seats, number)

@@ -1,15 +1,16 @@
 """Sleeping and waking: a seat is active in each step in which it is present and awake.
 
 A trader, or a timing function, may put its seat to sleep. A sleeping seat gets no observation and sends no command, its
-orders stay open, and it gets a reward in each step. It is woken at the end of a step, by events of the market itself.
+orders stay open, and it gets a reward in each step. It is woken at the end of a step, by its own fills or by what it
+would observe then: market data that are late wake it as late.
 """
 
 from __future__ import annotations
 
-from marl_market.exchange.codes import EventKind
-from marl_market.exchange.compiled import compiled, inlined
+import numpy as np
 
-FILLED = int(EventKind.FILLED)
+from marl_market.exchange.compiled import compiled, inlined
+from marl_market.exchange.latency import connections_of, history_of, visible_row
 
 
 @inlined
@@ -58,33 +59,33 @@ def sleep(public, seat, steps):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def largest_trade(market):  # type: ignore[no-untyped-def]
-    """Return the lots of the largest trade of the last step."""
-    largest = 0
-    for i in range(market.event_count):
-        event = market.event[i]
-        if event.kind == FILLED:
-            largest = max(largest, event.quantity_lots)
+def largest_new_trade(market, seat_index):  # type: ignore[no-untyped-def]
+    """Return the lots of the largest trade that a seat observes for the first time."""
+    if market.history_steps == 0:
+        return market.public.step_largest_lots
+    largest = np.int64(0)
+    history, newest = history_of(market), visible_row(market, seat_index)
+    for i in range(connections_of(market)[seat_index].new_records):
+        largest = max(largest, history[(newest - i) % market.history_steps].step_largest_lots)
     return largest
 
 
 @compiled
 def wake_seats(market):  # type: ignore[no-untyped-def]
-    """Wake the seats that have slept long enough or whose trigger fired in the last step."""
-    public = market.public
-    largest = -1
+    """Wake the seats that have slept long enough or whose trigger fired in what they observe now."""
     for i in range(market.seat_count):
         seat = market.seat[i]
         if seat.agent.asleep == 0:
             continue
+        visible = market.public
+        if market.history_steps > 0:
+            visible = history_of(market)[visible_row(market, i)]
         wake = seat.agent.wake
-        woken = public.step >= wake.step or (wake.on_fill == 1 and seat.account.trades != wake.trades)
+        woken = visible.step >= wake.step or (wake.on_fill == 1 and seat.account.trades != wake.trades)
         if wake.trade_lots > 0 and not woken:
-            if largest < 0:
-                largest = largest_trade(market)
-            woken = largest >= wake.trade_lots
+            woken = largest_new_trade(market, i) >= wake.trade_lots
         if wake.quote_ticks > 0 and not woken:
-            bid_move, ask_move = abs(public.best_bid - wake.best_bid), abs(public.best_ask - wake.best_ask)
+            bid_move, ask_move = abs(visible.best_bid - wake.best_bid), abs(visible.best_ask - wake.best_ask)
             woken = max(bid_move, ask_move) >= wake.quote_ticks
         if woken:
             seat.agent.asleep = 0

@@ -10,6 +10,7 @@ from marl_market.env.observations.fills import Fills
 from marl_market.env.observations.flow_imbalance import FlowImbalance
 from marl_market.env.observations.orders import Orders
 from marl_market.exchange.codes import EventKind, Liquidity
+from marl_market.exchange.records import SEAT_ORDERS
 from tests.builders import actions, environment, market_spec
 
 PARTS = {"events": Events(), "candles": Candles(), "orders": Orders(), "fills": Fills(), "flow": FlowImbalance()}
@@ -53,24 +54,18 @@ def test_queue_positions_are_the_lots_that_came_earlier() -> None:
     for action in actions(batch, 40):
         batch.step(action)
         market = batch.markets[0]
-        open_orders = [
-            (int(order["side"]), int(order["price_ticks"]), int(order["order_id"]), order)
-            for seat in market["seat"][:6]
-            for slot, order in enumerate(seat["order"])
-            if int(seat["live"]) >> slot & 1
-        ]
+        link, references = market["book"]["link"], market["seat"]["order"].size
         own = [
-            (order, int(seat["ahead_lots"][slot]))
-            for seat in market["seat"][batch.external]
-            for slot, order in enumerate(seat["order"])
-            if int(seat["live"]) >> slot & 1
+            (seat * SEAT_ORDERS + slot, int(market["seat"][seat]["ahead_lots"][slot]))
+            for seat in batch.external
+            for slot in range(SEAT_ORDERS)
+            if int(market["seat"][seat]["live"]) >> slot & 1
         ]
-        for order, ahead_lots in own:
-            ahead = sum(
-                int(other["leaves_quantity"])
-                for side, price, number, other in open_orders
-                if (side, price) == (order["side"], order["price_ticks"]) and number < order["order_id"]
-            )
+        for reference, ahead_lots in own:
+            ahead, reference = 0, int(link[reference]["previous"])
+            while reference < references:
+                earlier = market["seat"][reference // SEAT_ORDERS]["order"][reference % SEAT_ORDERS]
+                ahead, reference = ahead + int(earlier["leaves_quantity"]), int(link[reference]["previous"])
             assert ahead_lots == ahead
             queued += ahead > 0
     assert queued > 0

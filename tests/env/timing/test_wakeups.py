@@ -18,7 +18,6 @@ from marl_market.env.timing.chosen_delay import ChosenDelay
 from marl_market.env.timing.chosen_trigger import LARGE_TRADE, NEXT_STEP, OWN_FILL, QUOTE_MOVE, ChosenTrigger
 from marl_market.env.timing.every_step import EveryStep
 from marl_market.env.timing.wakeups import sleep, wake_seats
-from marl_market.exchange.codes import EventKind
 from marl_market.exchange.commands import submit_limit
 from marl_market.exchange.setup import allocate_instruments
 from marl_market.market.spec import MarketSpec
@@ -116,11 +115,7 @@ class Sleeper:
         return bool(self.seat["agent"]["asleep"])
 
     def trade(self, *lots: int) -> None:
-        self.market["event_count"] = len(lots) + 1
-        self.market["event"]["kind"][: len(lots)] = EventKind.FILLED
-        self.market["event"]["quantity_lots"][: len(lots)] = lots
-        self.market["event"]["kind"][len(lots)] = EventKind.RESTED
-        self.market["event"]["quantity_lots"][len(lots)] = 99
+        self.market["public"]["step_largest_lots"] = max(lots)
 
 
 def test_a_sleeper_wakes_when_its_time_is_over_and_not_for_other_triggers() -> None:

@@ -34,6 +34,7 @@ def clear_cross_instrument(account):  # type: ignore[no-untyped-def]
     account.twice_margin_elsewhere = 0
     account.twice_maintenance_elsewhere = 0
     account.cash_elsewhere = 0
+    account.held_lots_elsewhere = 0
 
 
 @register_jitable
@@ -43,20 +44,27 @@ def realized(account):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def settle(market, taker, maker, side, price_ticks, quantity_lots, called):  # type: ignore[no-untyped-def]
+def settle(market, taker, maker, side, price_ticks, quantity_lots, called, own):  # type: ignore[no-untyped-def]
     """Move a fill's quantity and cash between the accounts `taker` and `maker`, and both fees to the venue.
 
-    `side` is the taker's. In a call auction (`called`) both pay as makers. The sums of positions and of cash
-    plus fees are conserved exactly.
+    `side` is the taker's. In a call auction (`called`) both pay as makers. A fee below zero, a rebate, is neither paid
+    there nor in a trade of a seat with itself (`own`), whose quantity does not count as traded either. The sums of
+    positions and of cash plus fees are conserved exactly.
     """
     price_in_cash = np.int64(price_ticks) * market.public.cash_per_tick_lot
     notional = price_in_cash * quantity_lots
+    size = abs(notional)
+    rebates = not (called or own)
     maker_rates = market.public.fees[np.uint64(maker.fee_tier)]
     taker_rates = market.public.fees[np.uint64(taker.fee_tier)]
     rate = taker_rates.maker_parts_per_billion if called else taker_rates.taker_parts_per_billion
     per_lot = taker_rates.maker_per_lot if called else taker_rates.taker_per_lot
-    taker_fee = fee(notional, quantity_lots, rate, per_lot)
-    maker_fee = fee(notional, quantity_lots, maker_rates.maker_parts_per_billion, maker_rates.maker_per_lot)
+    billionths = taker_rates.maker_per_lot_billionths if called else taker_rates.taker_per_lot_billionths
+    taker_fee = fee(taker, size, quantity_lots, rate, per_lot, billionths, rebates)
+    maker_fee = fee(
+        maker, size, quantity_lots, maker_rates.maker_parts_per_billion, maker_rates.maker_per_lot,
+        maker_rates.maker_per_lot_billionths, rebates,
+    )  # fmt: skip
     signed_notional = side * notional
     book_position(taker, side * quantity_lots, price_in_cash)
     book_position(maker, -side * quantity_lots, price_in_cash)
@@ -64,8 +72,10 @@ def settle(market, taker, maker, side, price_ticks, quantity_lots, called):  # t
     maker.cash += signed_notional - maker_fee
     taker.fees += taker_fee
     maker.fees += maker_fee
-    taker.traded_lots += quantity_lots
-    maker.traded_lots += quantity_lots
+    counted = np.int64(0) if own else quantity_lots
+    taker.traded_lots += counted
+    maker.traded_lots += counted
     taker.trades += 1
     maker.trades += 1
     market.fees_collected += taker_fee + maker_fee
+    market.moved += size + quantity_lots * market.moved_per_lot

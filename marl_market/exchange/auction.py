@@ -16,6 +16,7 @@ from marl_market.exchange.book import SLOT_MASK, first_in
 from marl_market.exchange.codes import Liquidity
 from marl_market.exchange.compiled import compiled, inlined
 from marl_market.exchange.events import emit_order
+from marl_market.exchange.excess import accounts_fit
 from marl_market.exchange.matching import FILLED, consume, record_trade
 from marl_market.exchange.records import ASKS, BIDS, SLOT_BITS, SLOT_OF_REFERENCE
 
@@ -87,7 +88,8 @@ def uncross(market):  # type: ignore[no-untyped-def]
         bid, ask = buyer.order[bid_slot], seller.order[ask_slot]
         quantity = min(min(bid.leaves_quantity, ask.leaves_quantity), left)
         left -= quantity
-        settle(market, buyer.account, seller.account, 1, price, quantity, True)
+        own = buyer_index == seller_index
+        settle(market, buyer.account, seller.account, 1, price, quantity, True, own)
         market.trade_sequence += 1
         for seat_index, order in ((buyer_index, bid), (seller_index, ask)):
             left_of_order = order.leaves_quantity + order.reserve_quantity - quantity
@@ -100,3 +102,5 @@ def uncross(market):  # type: ignore[no-untyped-def]
         record_trade(market, np.int32(price), 0, quantity)
         consume(market, buyer_index, bid_slot, quantity)
         consume(market, seller_index, ask_slot, quantity)
+        if market.moved > market.largest_move and not accounts_fit(market):
+            break

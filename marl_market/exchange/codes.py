@@ -67,6 +67,7 @@ class Reason(IntEnum):
     TOO_MANY_IN_FLIGHT = 22
     SESSION_OVER = 23
     TOO_MANY_COMMANDS = 24
+    NOTIONAL_ABOVE_MAXIMUM = 25
 
 
 class SelfTrade(IntEnum):

@@ -18,6 +18,7 @@ from marl_market.exchange.accounts import realized
 from marl_market.exchange.codes import CommandKind, TimeInForce
 from marl_market.exchange.command_stream import count_stream, pass_step, process_stream, read_levels
 from marl_market.exchange.commands import HIGHEST_PRICE
+from marl_market.exchange.excess import require_no_excess
 from marl_market.exchange.exclusive import exclusive
 from marl_market.exchange.records import COMMAND
 from marl_market.exchange.session import begin_step
@@ -159,6 +160,7 @@ class Exchange:
         price band moves, loans are charged and accounts below their maintenance margin are liquidated.
         """
         pass_step(self.markets, self.spec.step_ns)
+        require_no_excess(self.markets, self.spec)
         return self.markets["event"][0, : self.markets["event_count"][0]].copy()
 
     def submit_limit(
@@ -252,16 +254,21 @@ class Exchange:
         """Process an array of COMMAND rows, one seat (and time of arrival) each, and return all events (EVENT rows).
 
         Without `time_ns` they all arrive now. Raises ValueError, before anything is processed, for arrays that do not
-        fit each other or an unknown seat.
+        fit each other or an unknown seat, and ExcessError where an account is then beyond the limits of the market,
+        which halts trading for good.
         """
-        return process_stream(self.markets, seats, self._times(seats, time_ns), commands)
+        events = process_stream(self.markets, seats, self._times(seats, time_ns), commands)
+        require_no_excess(self.markets, self.spec)
+        return events
 
     @exclusive
     def process_uncollected(
         self, seats: NDArray[np.integer], commands: NDArray[np.void], time_ns: NDArray[np.int64] | None = None
     ) -> int:
         """Process commands as `process` does, but return only the number of their events."""
-        return count_stream(self.markets, seats, self._times(seats, time_ns), commands)
+        count = count_stream(self.markets, seats, self._times(seats, time_ns), commands)
+        require_no_excess(self.markets, self.spec)
+        return count
 
     @exclusive
     def levels(self, side: Side) -> list[Level]:

@@ -18,6 +18,7 @@ from marl_market.exchange.book import SLOT_MASK, dequeue, enqueue, find_or_inser
 from marl_market.exchange.codes import EventKind, Liquidity, Reason, SelfTrade
 from marl_market.exchange.compiled import compiled, inlined
 from marl_market.exchange.events import emit, emit_order
+from marl_market.exchange.excess import accounts_fit
 from marl_market.exchange.records import ASKS, BIDS, NIL, SEAT_REFRESHES, SLOT_BITS, SLOT_OF_REFERENCE
 
 RESTED, FILLED, CANCELED = int(EventKind.RESTED), int(EventKind.FILLED), int(EventKind.CANCELED)
@@ -156,7 +157,8 @@ def match(market, seat_index, side, threshold, quantity_lots, order_id, client_o
         reference = first_in(book, best & SLOT_MASK)
         maker_index = reference >> SLOT_BITS
         slot = reference & SLOT_OF_REFERENCE
-        if maker_index == seat_index and market.self_trade != ALLOW:
+        own = maker_index == seat_index
+        if own and market.self_trade != ALLOW:
             leaves = prevent_self_trade(market, seat_index, slot, order_id, client_order_id, leaves)
             continue
         maker = market.seat[np.uint64(maker_index)]
@@ -164,7 +166,7 @@ def match(market, seat_index, side, threshold, quantity_lots, order_id, client_o
         price = resting.price_ticks
         quantity = min(resting.leaves_quantity, leaves)
         leaves -= quantity
-        settle(market, taker.account, maker.account, side, price, quantity, False)
+        settle(market, taker.account, maker.account, side, price, quantity, False, own)
         market.trade_sequence += 1
         trade_id = market.trade_sequence
         left = resting.leaves_quantity + resting.reserve_quantity - quantity
@@ -178,6 +180,8 @@ def match(market, seat_index, side, threshold, quantity_lots, order_id, client_o
         taker.time_of_last_fill_ns = market.time_ns
         record_trade(market, price, side, quantity)
         consume(market, maker_index, slot, quantity)
+        if market.moved > market.largest_move and not accounts_fit(market):
+            break
     return leaves
 
 

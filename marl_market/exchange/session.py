@@ -8,6 +8,7 @@ from marl_market.exchange.auction import uncross
 from marl_market.exchange.bits import lowest_bit
 from marl_market.exchange.codes import EventKind, Phase, Reason
 from marl_market.exchange.compiled import compiled
+from marl_market.exchange.excess import check_values
 from marl_market.exchange.liquidation import watch_accounts
 from marl_market.exchange.matching import terminate_order
 from marl_market.exchange.order_entry import trigger_stops
@@ -99,3 +100,5 @@ def end_step(market, step_ns):  # type: ignore[no-untyped-def]
     market.time_ns += step_ns
     public.step += 1
     publish(market)
+    if market.limits_orders == 1 or market.watches_accounts == 1:
+        check_values(market)

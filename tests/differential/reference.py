@@ -23,14 +23,11 @@ class ReferenceExchange(ReferenceBank):
     def __init__(self, spec: MarketSpec, seats: int) -> None:
         super().__init__(spec, seats)
         self.rules = spec.rules
-        self.maximum_quantity = 2**62 // (2**31 * spec.cash_per_tick_lot)
         self.refreshes = [0] * seats
         self.step_number = 0
         self.last_price = self.halt_price = spec.initial_price_ticks
         self.reference_price: float = spec.initial_price_ticks
         self.best_quotes: tuple[int, int] | None = None
-        self.phase = Phase.CONTINUOUS
-        self.halt_ends = 0
         self._begin_step()
 
     # Commands
@@ -134,11 +131,13 @@ class ReferenceExchange(ReferenceBank):
     def _bad_quantity(self, command: Command) -> Reason:
         if command.quantity_lots <= 0:
             return Reason.QUANTITY_NOT_POSITIVE
-        return Reason.QUANTITY_ABOVE_MAXIMUM if command.quantity_lots > self.maximum_quantity else Reason.NONE
+        return Reason.QUANTITY_ABOVE_MAXIMUM if command.quantity_lots > self.limits.quantity else Reason.NONE
 
     def _bad_price(self, command: Command) -> Reason:
         if command.price_ticks == LOWEST_PRICE:
             return Reason.PRICE_OUT_OF_RANGE
+        if abs(command.price_ticks) * command.quantity_lots * self.spec.cash_per_tick_lot > self.limits.notional:
+            return Reason.NOTIONAL_ABOVE_MAXIMUM
         band = self.rules.price_band_ticks
         far = band > 0 and abs(command.price_ticks - self.reference_price) > band
         return Reason.OUTSIDE_PRICE_BAND if far else Reason.NONE
@@ -224,11 +223,12 @@ class ReferenceExchange(ReferenceBank):
             order.displayed -= quantity
             self.trades += 1
             for role, party in ((1, order), (0, first)):
-                self._settle(party, first.price, quantity, role)
+                self._settle(party, first.price, quantity, role, first.seat == order.seat)
             self._emit_fill(first, first.price, quantity, first.left - quantity, Liquidity.MAKER)
             self._emit_fill(order, first.price, quantity, order.displayed, Liquidity.TAKER)
             self.last_price = first.price
             self._consume(first, quantity)
+            self._count(abs(first.price) * quantity * self.spec.cash_per_tick_lot, quantity)
         if order.displayed == 0:
             return
         if kind == CommandKind.LIMIT and self._stays(order.command):
@@ -301,6 +301,7 @@ class ReferenceExchange(ReferenceBank):
             self.reference_price = max(self.reference_price, bids[0])
         elif asks:
             self.reference_price = min(self.reference_price, asks[0])
+        self.check_values()
         self._begin_step()
         return self.events
 
@@ -364,8 +365,11 @@ class ReferenceExchange(ReferenceBank):
             left -= quantity
             self.trades += 1
             for order in (bid, ask):
-                self._settle(order, price, quantity, 0)
+                self._settle(order, price, quantity, 0, bid.seat == ask.seat, called=True)
                 self._emit_fill(order, price, quantity, order.left - quantity, Liquidity.AUCTION)
             self.last_price = price
             self._consume(bid, quantity)
             self._consume(ask, quantity)
+            self._count(abs(price) * quantity * self.spec.cash_per_tick_lot, quantity)
+            if self.excess is not None:
+                return

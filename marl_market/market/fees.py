@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from marl_market.market.units import decimal
-from marl_market.market.validation import is_number, require
+from marl_market.market.validation import ConfigError, is_number, require
 
 MAXIMUM_FEE_TIERS = 4
 BILLION = 1_000_000_000
@@ -49,22 +49,22 @@ class Fees:
 
         Raises ConfigError, with a cash unit that would do, where one is no whole number of them.
         """
-        charges = []
-        for name in ("maker_per_unit", "taker_per_unit"):
-            given = getattr(self, name)
-            charge = in_billionths(decimal(given) * decimal(lot_size) / decimal(cash_unit))
-            if charge is None:
-                finer = decimal(cash_unit)
-                while in_billionths(decimal(given) * decimal(lot_size) / finer) is None:
-                    finer /= 10
-                wanted = f"a whole number of billionths of a cash unit for a lot: cash_unit {float(finer)} would do"
-                require(False, f"market.fees.{name}", given, wanted)
-            charges.append(charge)
-        return charges[0], charges[1]
+        maker, taker = (self._charge(name, cash_unit, lot_size) for name in ("maker_per_unit", "taker_per_unit"))
+        return maker, taker
+
+    def _charge(self, name: str, cash_unit: float, lot_size: float) -> int:
+        charge, unit = decimal(getattr(self, name)) * decimal(lot_size), decimal(cash_unit)
+        count = in_billionths(charge / unit)
+        if count is None:
+            while in_billionths(charge / unit) is None:
+                unit /= 10
+            wanted = f"a whole number of billionths of a cash unit for a lot: cash_unit {float(unit)} would do"
+            raise ConfigError(f"market.fees.{name} is {getattr(self, name)!r}; it must be {wanted}")
+        return count
 
 
 def in_billionths(value: float | Decimal) -> int | None:
     """Return a number in billionths, or None where it is no whole number of them, up to a float's rounding."""
     exact = decimal(value) * BILLION
-    count = round(exact)
+    count = int(exact.to_integral_value())
     return count if abs(exact - count) <= max(abs(exact), 1) * ROUNDING else None

@@ -73,10 +73,10 @@ def require_fits(key: str, spec: MarketSpec, instruments: int = 1) -> None:
         lot_size, cash_unit = would_do
         raise ConfigError(
             f"{key}.cash_unit is {spec.cash_unit} and {key}.lot_size is {spec.lot_size}; they must be larger, such as "
-            f"lot_size {float(lot_size)} with cash_unit {float(cash_unit)}, since the flow does not fit at {ROOM} times the "
-            f"initial price: an order has at most {limits.quantity:.3g} lots and {limits.notional:.3g} cash units ({ROOM} "
-            f"times the largest has {ROOM * largest:.3g} lots), an account {limits.amount:.3g} cash units ({traded:.3g} "
-            f"lots are traded in a session)"
+            f"lot_size {float(lot_size)} with cash_unit {float(cash_unit)}: at {ROOM} times the initial price, "
+            f"{ROOM} times the flow's largest order ({largest:.3g} lots) or its volume of a session ({traded:.3g} lots) "
+            f"does not fit an order of {limits.quantity:.3g} lots and {limits.notional:.3g} cash units, or an account "
+            f"of {limits.amount:.3g} cash units"
         )
     cash, lots, _ = spec.credit.in_steps(spec.cash_unit, spec.lot_size)
     given = cash + ROOM * lots * spec.initial_price_ticks * spec.cash_per_tick_lot

@@ -71,7 +71,7 @@ class ReferenceLedger:
         return rates, per_lot, ceil(Fraction(str(fees.from_quantity)) / lot)
 
     def _settle(self, order: Order, price: int, quantity: int, role: int, own: bool, called: bool = False) -> None:
-        """Book one side of a fill; `role` is 0 for the maker, 1 for the taker; no rebates for `own` and `called` ones."""
+        """Book one side of a fill; `role` is 0 for the maker, 1 for the taker; no rebates where `own` or `called`."""
         per_tick_lot = self.spec.cash_per_tick_lot
         account = self.accounts[order.seat]
         rates, per_lot, _ = self.fees[account["fee_tier"]]

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from itertools import chain
 
 import numpy as np
@@ -11,8 +12,8 @@ from hypothesis import strategies as st
 
 from marl_market.exchange.accounts import realized
 from marl_market.exchange.codes import EventKind, Phase, Reason
-from marl_market.exchange.records import LADDERS
-from marl_market.market.fees import Fees
+from marl_market.exchange.records import LADDERS, NIL
+from marl_market.market.fees import BILLION, Fees
 from marl_market.market.rules import SELF_TRADE
 from marl_market.market.spec import MarketSpec
 from tests.builders import market_spec
@@ -48,12 +49,14 @@ def assert_same_state(venue: Venue, reference: ReferenceExchange) -> None:
         displayed = [tuple(int(level[name]) for name in LEVEL_COLUMNS) for level in venue.levels(ladder)]
         assert displayed == reference.levels(ladder)
     assert int(market["fees_collected"]) == reference.fees_collected
+    assert int(market["excess_seat"]) == (NIL if reference.excess is None else reference.excess)
     assert (int(market["phase"]), int(market["public"]["step"])) == (reference.phase, reference.step_number)
     assert float(market["public"]["reference_ticks"]) == reference.reference_price
     for seat, expected in enumerate(reference.accounts):
         account = venue.account(seat)
         assert {name: int(account[name]) for name in expected} == expected
         assert int(realized(account)) == reference.realized[seat]
+        assert Fraction(int(account["fee_remainder"]), BILLION) == reference.owed[seat]
         assert account["open_lots"].tolist() == [reference.open_lots(seat, ladder) for ladder in (0, 1)]
         live = sum(1 << slot for slot in reference.open_orders[seat])
         assert int(market["seat"][seat]["live"]) == live
@@ -67,9 +70,7 @@ def compare(stream: bytes, spec: MarketSpec, seats: int, prices: str, crowded: b
     issued: list[int] = []
     history: list[Event] = []
     phases: set[int] = set()
-    for number, (seat, command, target) in enumerate(
-        decode(stream, seats, prices, crowded, reference.maximum_quantity)
-    ):
+    for number, (seat, command, target) in enumerate(decode(stream, seats, prices, crowded, reference.limits.quantity)):
         if command is None:
             expected = reference.step()
             found = venue.step()
@@ -82,6 +83,8 @@ def compare(stream: bytes, spec: MarketSpec, seats: int, prices: str, crowded: b
         issued += [event.order_id for event in expected if event.kind == EventKind.ACCEPTED]
         history += expected
         phases.add(reference.phase)
+        if reference.excess is not None:
+            break
         if number % STATE_EVERY == 0:
             assert_same_state(venue, reference)
     assert_same_state(venue, reference)

@@ -2,8 +2,8 @@
 
 The step tests every number that an observation's encoder, a reward or a policy gives it, and writes the first one of
 each seat that is not finite into the seat's FAULT; the calling `BatchMarket` raises. Actions from outside are tested
-before the step, see `marl_market.env.actions.validation`. An account beyond the limits of its market is a fault too, see
-`marl_market.exchange.excess`.
+before the step, see `marl_market.env.actions.validation`. An account beyond the limits of its market is a fault too,
+see `marl_market.exchange.excess`.
 
 Why no exception in the step: it would lose its place, and in a parallel kernel its market.
 """

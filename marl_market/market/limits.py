@@ -74,7 +74,7 @@ def require_fits(key: str, spec: MarketSpec, instruments: int = 1) -> None:
         raise ConfigError(
             f"{key}.cash_unit is {spec.cash_unit} and {key}.lot_size is {spec.lot_size}; they must be larger, such as "
             f"lot_size {float(lot_size)} with cash_unit {float(cash_unit)}: at {ROOM} times the initial price, "
-            f"{ROOM} times the flow's largest order ({largest:.3g} lots) or its volume of a session ({traded:.3g} lots) "
+            f"{ROOM} times the flow's largest order ({largest:.3g} lots) or its session's volume ({traded:.3g} lots) "
             f"does not fit an order of {limits.quantity:.3g} lots and {limits.notional:.3g} cash units, or an account "
             f"of {limits.amount:.3g} cash units"
         )

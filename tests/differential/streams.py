@@ -79,7 +79,9 @@ def decode(stream: bytes, seats: int, prices: str, crowded: bool, maximum_quanti
         elif odd in (3, 4):
             side = ODD_SIDES[size % len(ODD_SIDES)]
         elif odd in (5, 6):
-            quantity = (0, -1, -(2**63), maximum_quantity + 1, 2**63 - 1)[size % 5]
+            quantity = (0, -1, -(2**63), maximum_quantity + 1, 2**63 - 1, maximum_quantity, maximum_quantity >> 8)[
+                size % 7
+            ]
         elif odd == 11:
             time_in_force = (-1, 4, 2**31 - 1)[size % 3]
         elif odd == 12:

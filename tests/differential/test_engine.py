@@ -177,7 +177,6 @@ def test_a_million_commands_go_alike_at_venues_drawn_at_random() -> None:
         if sent >= commands:
             break
     assert kinds[EventKind.ACCEPTED] > 0.25 * commands  # the rest are cancels, replaces and rejected commands
-    print(f"{sent:,} commands, {kinds.total():,} events, no difference")
 
 
 def test_a_difference_is_found() -> None:

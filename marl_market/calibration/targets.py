@@ -16,16 +16,18 @@ Estimates are rounded to six significant digits, far finer than their sampling e
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from marl_market.calibration.readers.recorder import Recording
+from marl_market.market.limits import LARGEST_AMOUNT, LARGEST_QUANTITY, Limits, fitting_units
 from marl_market.market.order_flow import QUANTILES, OrderFlow
 from marl_market.market.spec import MarketSpec
 from marl_market.market.tape import FlowKind, Tape
-from marl_market.market.units import NANOSECONDS_PER_SECOND, decimal, from_steps
+from marl_market.market.units import NANOSECONDS_PER_SECOND, decimal, from_steps, to_steps
 
 COARSEST_CASH_UNIT = Decimal("1e-6")
 
@@ -39,17 +41,21 @@ def market_spec(
 ) -> MarketSpec:
     """Return the spec of the recorded market, for sessions of the given length.
 
+    Its lot is the recording's, or a coarser one of which the largest recorded order fits the limits of a market.
     Raises ValueError where the recording lacks the rows of an estimate.
     """
+    flow = order_flow(recording)
+    seconds = step_seconds * (session_steps + warmup_steps)
+    lot_size, unit = units(recording, flow, seconds)
     return MarketSpec(
         name=name,
         tick_size=recording.tick_size,
-        lot_size=recording.lot_size,
+        lot_size=lot_size,
         initial_price=initial_price(recording),
-        flow=order_flow(recording),
+        flow=in_lots(flow, float(decimal(lot_size) / decimal(recording.lot_size))),
         fees=recording.fees,
         currency=recording.currency,
-        cash_unit=cash_unit(recording.tick_size, recording.lot_size),
+        cash_unit=unit,
         step_ns=round(step_seconds * NANOSECONDS_PER_SECOND),
         session_steps=session_steps,
         warmup_steps=warmup_steps,
@@ -114,6 +120,35 @@ def cash_unit(tick_size: float, lot_size: float) -> float:
     """Return a millionth of the currency, or one tick times one lot where that is no whole number of millionths."""
     smallest = decimal(tick_size) * decimal(lot_size)
     return float(smallest if smallest % COARSEST_CASH_UNIT else COARSEST_CASH_UNIT)
+
+
+def units(recording: Recording, flow: OrderFlow, seconds: float) -> tuple[float, float]:
+    """Return the lot size and the cash unit of a market that holds the recording's orders and `seconds` of its flow."""
+    tick_size, lot_size = recording.tick_size, recording.lot_size
+    unit = cash_unit(tick_size, lot_size)
+    quantities = recording.flow["quantity_lots"]
+    lot, fitting = fitting_units(
+        lot_size=decimal(lot_size),
+        cash_unit=decimal(unit),
+        cash_per_tick_lot=to_steps(decimal(tick_size) * decimal(lot_size), unit, "tick_size * lot_size"),
+        price_ticks=to_steps(initial_price(recording), tick_size, "initial_price"),
+        largest_lots=float(quantities.max()),
+        traded_lots=flow.market_rate * seconds * float(np.mean(flow.market_size_lots)),
+        limits=Limits(LARGEST_AMOUNT, LARGEST_AMOUNT // 4, LARGEST_QUANTITY, 1),
+    )
+    return float(lot), float(fitting)
+
+
+def in_lots(flow: OrderFlow, ratio: float) -> OrderFlow:
+    """Return a flow in lots that are `ratio` times as large."""
+    if ratio == 1:
+        return flow
+    return replace(
+        flow,
+        limit_size_lots=tuple(_rounded(size / ratio) for size in flow.limit_size_lots),
+        market_size_lots=tuple(_rounded(size / ratio) for size in flow.market_size_lots),
+        depth_lots=_rounded(flow.depth_lots / ratio),
+    )
 
 
 def _two_sided(tape: Tape) -> tuple[NDArray[np.void], NDArray[np.int64]]:

@@ -18,7 +18,8 @@ MOST_ORDERS = 0.9
 
 REMEDIES: Mapping[Reason, str] = {
     Reason.QUANTITY_NOT_POSITIVE: "a quantity must be one lot or more, and no NaN",
-    Reason.QUANTITY_ABOVE_MAXIMUM: "a quantity must be smaller, so that its value in market.cash_unit fits 62 bits",
+    Reason.QUANTITY_ABOVE_MAXIMUM: "a quantity must be smaller, or market.lot_size larger, see market.limits",
+    Reason.NOTIONAL_ABOVE_MAXIMUM: "price * quantity must be smaller, or market.cash_unit larger, see market.limits",
     Reason.PRICE_OUT_OF_RANGE: "a price and a trigger must be a finite number of ticks",
     Reason.SIDE_UNKNOWN: "a side must be +1 (buy) or -1 (sell)",
     Reason.COMMAND_UNKNOWN: "a command must be a CommandKind; the functions of marl_market.env.trading write no other",

@@ -36,6 +36,7 @@ def clear_cross_instrument(account):  # type: ignore[no-untyped-def]
     account.twice_margin_elsewhere = 0
     account.twice_maintenance_elsewhere = 0
     account.cash_elsewhere = 0
+    account.held_lots_elsewhere = 0
 
 
 @register_jitable
@@ -54,13 +55,18 @@ def settle(market, taker, maker, side, price_ticks, quantity_lots, called, own):
     """
     price_in_cash = np.int64(price_ticks) * market.public.cash_per_tick_lot
     notional = price_in_cash * quantity_lots
+    size = abs(notional)
+    rebates = not (called or own)
     maker_rates = market.public.fees[np.uint64(maker.fee_tier)]
     taker_rates = market.public.fees[np.uint64(taker.fee_tier)]
     rate = taker_rates.maker_parts_per_billion if called else taker_rates.taker_parts_per_billion
     per_lot = taker_rates.maker_per_lot if called else taker_rates.taker_per_lot
-    least = np.int64(0) if called or own else LARGEST_REBATE
-    taker_fee = max(fee(notional, quantity_lots, rate, per_lot), least)
-    maker_fee = max(fee(notional, quantity_lots, maker_rates.maker_parts_per_billion, maker_rates.maker_per_lot), least)
+    billionths = taker_rates.maker_per_lot_billionths if called else taker_rates.taker_per_lot_billionths
+    taker_fee = fee(taker, size, quantity_lots, rate, per_lot, billionths, rebates)
+    maker_fee = fee(
+        maker, size, quantity_lots, maker_rates.maker_parts_per_billion, maker_rates.maker_per_lot,
+        maker_rates.maker_per_lot_billionths, rebates,
+    )  # fmt: skip
     signed_notional = side * notional
     book_position(taker, side * quantity_lots, price_in_cash)
     book_position(maker, -side * quantity_lots, price_in_cash)
@@ -74,3 +80,4 @@ def settle(market, taker, maker, side, price_ticks, quantity_lots, called, own):
     taker.trades += 1
     maker.trades += 1
     market.fees_collected += taker_fee + maker_fee
+    market.moved += size + quantity_lots * market.moved_per_lot

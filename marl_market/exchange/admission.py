@@ -21,7 +21,7 @@ NO_REASON, SIDE_UNKNOWN = int(Reason.NONE), int(Reason.SIDE_UNKNOWN)
 QUANTITY_NOT_POSITIVE, QUANTITY_ABOVE_MAXIMUM = int(Reason.QUANTITY_NOT_POSITIVE), int(Reason.QUANTITY_ABOVE_MAXIMUM)
 PRICE_OUT_OF_RANGE, TOO_MANY_ORDERS = int(Reason.PRICE_OUT_OF_RANGE), int(Reason.TOO_MANY_ORDERS)
 TIME_IN_FORCE_NOT_ALLOWED = int(Reason.TIME_IN_FORCE_NOT_ALLOWED)
-DISPLAY_NEGATIVE = int(Reason.DISPLAY_NEGATIVE)
+DISPLAY_NEGATIVE, NOTIONAL_ABOVE_MAXIMUM = int(Reason.DISPLAY_NEGATIVE), int(Reason.NOTIONAL_ABOVE_MAXIMUM)
 WOULD_TAKE, CANNOT_FILL_ALL = int(Reason.WOULD_TAKE), int(Reason.CANNOT_FILL_ALL)
 OUTSIDE_PRICE_BAND = int(Reason.OUTSIDE_PRICE_BAND)
 SEAT_ABSENT, REDUCE_ONLY = int(Reason.SEAT_ABSENT), int(Reason.REDUCE_ONLY)
@@ -82,10 +82,18 @@ def quantity_rejection(market, quantity_lots):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def price_rejection(market, price_ticks):  # type: ignore[no-untyped-def]
-    """Return the rejection reason of a limit price, or Reason.NONE."""
+def notional(price_ticks, quantity_lots):  # type: ignore[no-untyped-def]
+    """Return the absolute value of a price times a quantity, which may exceed 64 bits."""
+    return abs(np.float64(price_ticks)) * np.float64(quantity_lots)
+
+
+@inlined
+def price_rejection(market, price_ticks, quantity_lots):  # type: ignore[no-untyped-def]
+    """Return the rejection reason of a limit price for a quantity, or Reason.NONE."""
     if price_ticks == LOWEST_PRICE:
         return PRICE_OUT_OF_RANGE
+    if notional(price_ticks, quantity_lots) > market.maximum_notional:
+        return NOTIONAL_ABOVE_MAXIMUM
     if outside_band(market, price_ticks):
         return OUTSIDE_PRICE_BAND
     return NO_REASON
@@ -154,6 +162,7 @@ def is_plain(market, seat, kind, command):  # type: ignore[no-untyped-def]
     special = (command.time_in_force != GOOD_TILL_CANCEL) | (command.display_lots != 0) | (command.reduce_only != 0)
     venue = (market.phase != CONTINUOUS) | (market.limits_orders == 1) | (market.price_band > 0)
     fits = (seat.live != ALL_SLOTS) & (command.price_ticks != LOWEST_PRICE)
+    fits &= notional(command.price_ticks, quantity) <= market.maximum_notional
     return (seat.present == 1) & sound & (fits | (not limited)) & (not special) & (not venue)
 
 
@@ -181,7 +190,7 @@ def rejection_reason(market, seat_index, command, quantity_lots):  # type: ignor
         return REDUCE_ONLY
     kind = command.kind
     if kind == LIMIT or kind == STOP_LIMIT:
-        reason = price_rejection(market, command.price_ticks)
+        reason = price_rejection(market, command.price_ticks, command.quantity_lots)
         if reason != NO_REASON:
             return reason
     if (kind == STOP or kind == STOP_LIMIT) and command.trigger_ticks == LOWEST_PRICE:

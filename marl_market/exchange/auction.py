@@ -19,6 +19,7 @@ from marl_market.exchange.book import SLOT_MASK, first_in
 from marl_market.exchange.codes import Liquidity
 from marl_market.exchange.compiled import compiled, inlined
 from marl_market.exchange.events import emit_order
+from marl_market.exchange.excess import accounts_fit
 from marl_market.exchange.matching import FILLED, consume, record_trade
 from marl_market.exchange.open_orders import limit_all_reduce_only, open_lots
 from marl_market.exchange.records import ASKS, BIDS, SLOT_BITS, SLOT_OF_REFERENCE
@@ -134,6 +135,8 @@ def uncross(market):  # type: ignore[no-untyped-def]
         record_trade(market, np.int32(price), 0, quantity)
         consume(market, buyer_index, bid_slot, quantity)
         consume(market, seller_index, ask_slot, quantity)
+        if market.moved > market.largest_move and not accounts_fit(market):
+            break
     if between_seats and market.path_published == 0:
         public.reference_ticks = price
         public.twice_mark_ticks = 2 * price

@@ -69,6 +69,7 @@ class Reason(IntEnum):
     TOO_MANY_COMMANDS = 24
     REDUCE_ONLY = 25
     REPLACED = 26
+    NOTIONAL_ABOVE_MAXIMUM = 27
 
 
 class SelfTrade(IntEnum):

@@ -3,7 +3,8 @@
 The formulas are those of `marl_market.market.credit.Credit`. Everything is computed on demand, from the account and at
 most `SEAT_ORDERS` open orders: the matching loop keeps no reserves, and with unlimited credit none of this runs.
 
-Assumptions: equity is below `LARGEST` half cash units. Money is counted twice here, since the mark is.
+Money is counted twice here, since the mark is. Assumptions: equity is below `LARGEST` half cash units, which the limits
+of `marl_market.market.limits` ensure; nobody can afford what is worth more.
 """
 
 from __future__ import annotations
@@ -13,12 +14,11 @@ import numpy as np
 from marl_market.exchange.bits import lowest_bit
 from marl_market.exchange.codes import CommandKind, Reason
 from marl_market.exchange.compiled import compiled, inlined
-from marl_market.exchange.publication import twice_profit
+from marl_market.market.credit import MILLION
 
 STOP = int(CommandKind.STOP)
 NO_REASON, INSUFFICIENT_FUNDS, SHORT_LIMIT = int(Reason.NONE), int(Reason.INSUFFICIENT_FUNDS), int(Reason.SHORT_LIMIT)
-MILLION = 1_000_000
-LARGEST = 2**60
+LARGEST = 2**61 - 1
 
 
 @inlined
@@ -29,12 +29,11 @@ def holding(public, account):  # type: ignore[no-untyped-def]
 
 @inlined
 def twice_equity(public, account):  # type: ignore[no-untyped-def]
-    """Return twice the equity of a seat in cash units: its endowment at the mark and its profit.
-
-    Its other instruments are included.
-    """
-    given = public.credit.initial_lots * public.twice_mark_ticks * public.cash_per_tick_lot
-    return 2 * public.credit.initial_cash + given + twice_profit(public, account) + account.twice_equity_elsewhere
+    """Return twice the equity of a seat in cash units: its cash and its holding at the mark, in all instruments."""
+    lots, mark = holding(public, account), public.twice_mark_ticks
+    size = value(public, abs(lots), mark)
+    held = -size if (lots < 0) != (mark < 0) else size
+    return 2 * (public.credit.initial_cash + account.cash) + held + account.twice_equity_elsewhere
 
 
 @inlined

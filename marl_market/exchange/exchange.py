@@ -29,6 +29,7 @@ from marl_market.exchange.arguments import (
 from marl_market.exchange.codes import CommandKind, Phase, TimeInForce
 from marl_market.exchange.command_stream import count_stream, pass_step, process_stream, read_indicative, read_levels
 from marl_market.exchange.commands import HIGHEST_PRICE
+from marl_market.exchange.excess import require_no_excess
 from marl_market.exchange.exclusive import exclusive
 from marl_market.exchange.records import ASKS, CAPACITY_SEATS, COMMAND, SEAT_ORDERS
 from marl_market.exchange.session import begin_step
@@ -182,6 +183,7 @@ class Exchange:
         price of a price band move, loans are charged and accounts below their maintenance margin are liquidated.
         """
         pass_step(self.markets, self.spec.step_ns)
+        require_no_excess(self.markets, self.spec)
         return self.markets["event"][0, : self.markets["event_count"][0]].copy()
 
     def submit_limit(
@@ -326,16 +328,21 @@ class Exchange:
         """Process an array of COMMAND rows, one seat (and time of arrival) each, and return all events (EVENT rows).
 
         Without `time_ns` they all arrive now. Raises ValueError, before anything is processed, for arrays of another
-        type or that do not fit each other, an unknown seat, and times that fall or lie before the exchange's clock.
+        type or that do not fit each other, an unknown seat, and times that fall or lie before the exchange's clock, and
+        ExcessError where an account is then beyond the limits of the market, which halts trading for good.
         """
-        return process_stream(self.markets, seats, self._times(seats, commands, time_ns), commands)
+        events = process_stream(self.markets, seats, self._times(seats, commands, time_ns), commands)
+        require_no_excess(self.markets, self.spec)
+        return events
 
     @exclusive
     def process_uncollected(
         self, seats: NDArray[np.integer], commands: NDArray[np.void], time_ns: NDArray[np.int64] | None = None
     ) -> int:
         """Process commands as `process` does, but return only the number of their events."""
-        return count_stream(self.markets, seats, self._times(seats, commands, time_ns), commands)
+        count = count_stream(self.markets, seats, self._times(seats, commands, time_ns), commands)
+        require_no_excess(self.markets, self.spec)
+        return count
 
     @exclusive
     def levels(self, side: Side) -> list[Level]:

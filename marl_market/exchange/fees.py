@@ -1,12 +1,12 @@
-"""Fees of a fill, in whole cash units."""
+"""Fees of a fill, in whole cash units and a remainder that the account still owes."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from marl_market.exchange.compiled import inlined
+from marl_market.market.fees import BILLION
 
-BILLION = 1_000_000_000
 BILLIONS = 2**33
 
 
@@ -20,11 +20,25 @@ def billions(amount):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def fee(notional, quantity_lots, parts_per_billion, per_lot):  # type: ignore[no-untyped-def]
-    """Return the fee of a fill in cash units, rounded down; negative is a rebate.
+def fee(account, notional, quantity_lots, parts_per_billion, per_lot, per_lot_billionths, rebates):  # type: ignore[no-untyped-def]
+    """Return the fee of a fill in whole cash units, and carry what an account owes besides; negative is a rebate.
 
-    The notional is split before it is multiplied, so that no product exceeds 64 bits.
+    So the fees of an account are those of all its fills together, rounded down once. The absolute `notional` is split
+    before it is multiplied, so that no product exceeds 64 bits. Without `rebates`, no fee is below zero.
     """
-    whole = billions(notional)
+    whole = np.int64(np.uint64(notional) // np.uint64(BILLION))
     rest = notional - whole * BILLION
-    return quantity_lots * per_lot + whole * parts_per_billion + billions(rest * parts_per_billion)
+    units = quantity_lots * per_lot + whole * parts_per_billion
+    billionths = rest * parts_per_billion + quantity_lots * per_lot_billionths
+    if not rebates and units + billions(billionths) < 0:
+        return np.int64(0)
+    return units + carry(account, billionths)
+
+
+@inlined
+def carry(account, billionths):  # type: ignore[no-untyped-def]
+    """Add billionths of a cash unit to what an account owes; return the whole units that are then due."""
+    owed = account.fee_remainder + billionths
+    due = billions(owed)
+    account.fee_remainder = owed - due * BILLION
+    return due

@@ -12,6 +12,8 @@ from marl_market.exchange.bits import lowest_bit
 from marl_market.exchange.codes import CommandKind, EventKind, Phase, Reason
 from marl_market.exchange.compiled import compiled
 from marl_market.exchange.credit import credit_rejection, holding, margin, twice_equity, value
+from marl_market.exchange.excess import accounts_fit, halt_for_good
+from marl_market.exchange.fees import BILLION, carry
 from marl_market.exchange.open_orders import terminate_order
 from marl_market.exchange.order_entry import cancel_all
 from marl_market.exchange.participation import close_position, leave
@@ -24,23 +26,29 @@ ONE = np.uint64(1)
 
 
 @compiled
-def charge_loan(market, account):  # type: ignore[no-untyped-def]
-    """Charge an account one step's interest on its loans: the value of its short position, and cash below zero."""
-    public = market.public
-    lots = min(holding(public, account), 0)
-    owed_twice = max(-lots * public.twice_mark_ticks * public.cash_per_tick_lot, 0)
-    overdrawn = min(public.credit.initial_cash + account.cash + account.cash_elsewhere, 0)
-    if public.instrument > 0:
-        overdrawn = 0  # charged once, in the first
-    charge = np.int64(np.float64(owed_twice - 2 * overdrawn) * (0.5 * public.credit.lending_rate))
+def charge_loan(market, seat_index):  # type: ignore[no-untyped-def]
+    """Charge a seat one step's interest on its loans: the value of its short position, and cash below zero."""
+    public, account = market.public, market.seat[seat_index].account
+    credit = public.credit
+    twice_owed = value(public, max(-holding(public, account), 0), max(public.twice_mark_ticks, 0))
+    overdrawn = min(credit.initial_cash + account.cash + account.cash_elsewhere, 0)
+    interest = 0.5 * credit.lending_rate * np.float64(twice_owed) - credit.cash_rate * np.float64(overdrawn)
+    if interest > market.largest_move:
+        halt_for_good(market, seat_index)
+        return
+    units = np.int64(interest)
+    charge = units + carry(account, np.int64((interest - units) * BILLION))
     account.cash -= charge
     account.fees += charge
     market.fees_collected += charge
+    market.moved += charge
+    if market.moved > market.largest_move:
+        accounts_fit(market)
 
 
 @compiled
 def uncovered(public, account):  # type: ignore[no-untyped-def]
-    """Return whether an account's equity is below its maintenance margin."""
+    """Return whether an account's equity is below its maintenance margin, in all instruments."""
     held = value(public, abs(holding(public, account)), public.twice_mark_ticks)
     required = margin(held, public.credit.maintenance_parts_per_million) + account.twice_maintenance_elsewhere
     return twice_equity(public, account) < required
@@ -63,12 +71,12 @@ def watch_accounts(market):  # type: ignore[no-untyped-def]
             continue
         account = seat.account
         if public.credit.lending_rate > 0.0:
-            charge_loan(market, account)
-        if public.credit.maintenance_parts_per_million == 0 or market.phase != CONTINUOUS:
+            charge_loan(market, i)
+        if market.liquidates == 0 or market.phase != CONTINUOUS:
             continue
         if uncovered(public, account):
             liquidate(market, i)
-            empty = holding(public, account) == 0 and account.twice_maintenance_elsewhere == 0
+            empty = holding(public, account) == 0 and account.held_lots_elsewhere == 0
             if empty and twice_equity(public, account) <= 0:
                 leave(market, i)
 

@@ -18,6 +18,7 @@ from marl_market.exchange.book import SLOT_MASK, enqueue, find_or_insert_level, 
 from marl_market.exchange.codes import EventKind, Liquidity, Reason, SelfTrade
 from marl_market.exchange.compiled import compiled, inlined
 from marl_market.exchange.events import emit, emit_order
+from marl_market.exchange.excess import accounts_fit
 from marl_market.exchange.open_orders import close_order, limit_reduce_only, may_refresh, open_lots, terminate_order
 from marl_market.exchange.records import ASKS, BIDS, NIL, SLOT_BITS, SLOT_OF_REFERENCE
 
@@ -160,6 +161,8 @@ def match(market, seat_index, side, threshold, quantity_lots, order_id, client_o
         if market.reducing == 1:
             limit_reduce_only(market, maker_index)
             limit_reduce_only(market, seat_index)
+        if market.moved > market.largest_move and not accounts_fit(market):
+            break
     return leaves
 
 

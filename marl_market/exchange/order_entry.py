@@ -297,7 +297,7 @@ def replace_rejection(market, order, command):  # type: ignore[no-untyped-def]
         return MARKET_HALTED
     reason = quantity_rejection(market, command.quantity_lots)
     if reason == NO_REASON and order.kind != STOP:
-        reason = price_rejection(market, command.price_ticks)
+        reason = price_rejection(market, command.price_ticks, command.quantity_lots)
     if reason == NO_REASON and command.sets_trigger != 0 and command.trigger_ticks == LOWEST_PRICE:
         reason = PRICE_OUT_OF_RANGE
     if reason != NO_REASON or order.time_in_force != POST_ONLY or market.phase != CONTINUOUS:

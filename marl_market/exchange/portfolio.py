@@ -9,7 +9,15 @@ from __future__ import annotations
 
 from marl_market.exchange.accounts import clear_cross_instrument
 from marl_market.exchange.compiled import compiled, inlined
-from marl_market.exchange.credit import exposure, holding, margin, twice_equity, twice_required, value
+from marl_market.exchange.credit import (
+    LARGEST,
+    exposure,
+    holding,
+    margin,
+    twice_equity,
+    twice_required,
+    value,
+)
 from marl_market.exchange.latency import history_of, visible_row
 from marl_market.exchange.participation import leave
 from marl_market.exchange.pointers import record_after
@@ -53,17 +61,19 @@ def sync_seat(first, index, seat_index, observed):  # type: ignore[no-untyped-de
 
 @compiled
 def add_instrument(account, public, seat):  # type: ignore[no-untyped-def]
-    """Add the equity and margins of a seat in one other instrument."""
+    """Add the holding, the equity and the margins of a seat in one other instrument; margins up to `LARGEST`."""
     other = seat.account
+    account.held_lots_elsewhere += abs(holding(public, other))
     account.twice_equity_elsewhere += twice_equity(public, other) - other.twice_equity_elsewhere
     account.cash_elsewhere += public.credit.initial_cash + other.cash
     most = 0
     for side in (1, -1):
         lots, needed, lost = exposure(public, seat, side, 0, public.twice_mark_ticks, -1, False)
         most = max(most, twice_required(public, other, side, max(lots, 0), needed, lost))
-    account.twice_margin_elsewhere += most
+    account.twice_margin_elsewhere = min(account.twice_margin_elsewhere + most, LARGEST)
     held = value(public, abs(holding(public, other)), public.twice_mark_ticks)
-    account.twice_maintenance_elsewhere += margin(held, public.credit.maintenance_parts_per_million)
+    asked = margin(held, public.credit.maintenance_parts_per_million)
+    account.twice_maintenance_elsewhere = min(account.twice_maintenance_elsewhere + asked, LARGEST)
 
 
 @compiled

@@ -115,5 +115,6 @@ def follow_trade(public, twice_bid, twice_ask, bid_stands, ask_stands):  # type:
 
 @compiled
 def twice_profit(market_public, account):  # type: ignore[no-untyped-def]
-    """Return twice an account's profit in cash units: cash plus the position at the mark."""
-    return 2 * account.cash + account.position * market_public.twice_mark_ticks * market_public.cash_per_tick_lot
+    """Return twice an account's profit in cash units: cash plus the position at the mark, whatever that is."""
+    twice_value = np.float64(account.position) * market_public.twice_mark_ticks * market_public.cash_per_tick_lot
+    return 2.0 * account.cash + twice_value

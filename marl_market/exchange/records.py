@@ -160,6 +160,7 @@ ACCOUNT = np.dtype(
         ("cash", np.int64),
         ("position", np.int64),
         ("fees", np.int64),
+        ("fee_remainder", np.int64),  # billionths of a cash unit that it owes besides: charged once they make a unit
         ("traded_lots", np.int64),
         ("trades", np.int64),
         ("cost", np.int64),  # of the open position at average cost, before fees; negative: of a short one
@@ -172,6 +173,7 @@ ACCOUNT = np.dtype(
         ("twice_margin_elsewhere", np.int64),
         ("twice_maintenance_elsewhere", np.int64),
         ("cash_elsewhere", np.int64),
+        ("held_lots_elsewhere", np.int64),  # long and short ones, of all instruments
     ],
     align=True,
 )
@@ -258,6 +260,8 @@ FEES = np.dtype(
         ("taker_parts_per_billion", np.int64),
         ("maker_per_lot", np.int64),
         ("taker_per_lot", np.int64),
+        ("maker_per_lot_billionths", np.int64),  # of a cash unit, besides
+        ("taker_per_lot_billionths", np.int64),
         ("from_lots", np.int64),  # quantity traded in the session from which the tier applies
     ],
     align=True,
@@ -269,7 +273,8 @@ CREDIT = np.dtype(
         ("initial_parts_per_million", np.int64),  # margins
         ("maintenance_parts_per_million", np.int64),
         ("short_limit", np.int64),  # largest short position in lots; -1 where there is no limit
-        ("lending_rate", np.float64),  # a step
+        ("lending_rate", np.float64),  # a step, on short positions
+        ("cash_rate", np.float64),  # a step, on cash below zero: of one instrument of a market only
     ],
     align=True,
 )
@@ -357,11 +362,18 @@ def market_dtype(capacity: str, agent: np.dtype[np.void] = NO_AGENT) -> np.dtype
             ("fee_tiers", np.int64),
             ("fees_collected", np.int64),
             ("maximum_quantity", np.int64),
+            ("maximum_notional", np.float64),  # of an order, in ticks times lots
+            ("largest_amount", np.int64),  # limits of `marl_market.market.limits`, in cash units
+            ("largest_move", np.int64),
+            ("moved", np.int64),  # money (and lots) since all accounts were last checked
+            ("moved_per_lot", np.int64),  # that a fill moves at most besides its notional
+            ("excess_seat", np.int64),  # first seat with an amount beyond the limits, NIL while there is none
             ("price_band", np.int64),  # ticks around the reference price; 0 has none
             ("self_trade", np.int64),
             ("phase", np.int64),
             ("limits_orders", np.int64),  # whether an order may be rejected for its seat's account
-            ("watches_accounts", np.int64),  # whether accounts are checked as a step begins
+            ("watches_accounts", np.int64),  # whether accounts are checked as a step begins, for any instrument
+            ("liquidates", np.int64),  # whether any instrument has a maintenance margin
             ("has_arrivals", np.int64),  # whether seats arrive or depart within the session
             ("expiring", np.int64),  # whether an order with a last step may be open
             ("opening_steps", np.int64),  # length of the opening call auction

@@ -8,6 +8,7 @@ from marl_market.exchange.auction import publish_indicative, uncross
 from marl_market.exchange.bits import lowest_bit
 from marl_market.exchange.codes import EventKind, Phase, Reason
 from marl_market.exchange.compiled import compiled, inlined
+from marl_market.exchange.excess import check_values
 from marl_market.exchange.liquidation import watch_accounts
 from marl_market.exchange.open_orders import limit_all_reduce_only, terminate_order
 from marl_market.exchange.order_entry import trigger_stops
@@ -103,6 +104,8 @@ def end_step(market, step_ns):  # type: ignore[no-untyped-def]
     market.refresh_period += 1
     public.step += 1
     publish(market)
+    if market.limits_orders == 1 or market.watches_accounts == 1:
+        check_values(market)
     if market.halt_move > 0 and market.phase == CONTINUOUS:
         halt_after_move(market)
 

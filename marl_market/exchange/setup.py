@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 from marl_market.exchange.book import LOWEST_KEY
 from marl_market.exchange.codes import Phase
 from marl_market.exchange.compiled import compiled
-from marl_market.exchange.credit import MILLION
-from marl_market.exchange.fees import BILLION
 from marl_market.exchange.market_history import begin_candle
 from marl_market.exchange.pointers import clear_record
 from marl_market.exchange.records import (
@@ -22,6 +20,9 @@ from marl_market.exchange.records import (
     capacity_for,
     market_dtype,
 )
+from marl_market.market.credit import in_millionths
+from marl_market.market.fees import BILLION
+from marl_market.market.limits import limits_of
 from marl_market.market.rules import SELF_TRADE
 from marl_market.market.spec import MarketSpec
 from marl_market.market.units import NANOSECONDS_PER_SECOND, decimal
@@ -46,15 +47,15 @@ def allocate_instruments(
     dtype = market_dtype(capacity_for(spec.capacity, seats), agent)
     instruments = zeros_in_cache_lines((len(spec.instruments), markets), dtype)
     instruments["book"]["ladder"] = LOWEST_KEY
-    for number, (records, instrument) in enumerate(zip(instruments, spec.instruments, strict=True)):
+    for number, records in enumerate(instruments):
         records["public"]["instrument"] = number
         records["instrument_count"] = len(instruments)
         # A market of one instrument is the same record in a batch of any size.
         records["instrument_bytes"] = instruments.strides[0] if len(instruments) > 1 else 0
         records["seat_count"] = seats
         records["seat"]["departure_step"][:, :seats] = NEVER
-        write_constants(records, instrument)
-        open_markets(records, instrument.initial_price_ticks)
+        write_constants(records, spec, number)
+        open_markets(records, spec.instruments[number].initial_price_ticks)
     return instruments
 
 
@@ -73,9 +74,16 @@ def at_cache_line(memory: NDArray[np.uint8], shape: tuple[int, ...], dtype: np.d
     return np.ndarray(shape, dtype, memory, -memory.ctypes.data % CACHE_LINE_BYTES)
 
 
-def write_constants(records: NDArray[np.void], spec: MarketSpec) -> None:
-    """Write the constants of one instrument into its records `(markets,)`."""
-    records["maximum_quantity"] = max(1, 2**62 // (2**31 * spec.cash_per_tick_lot))
+def write_constants(records: NDArray[np.void], market_spec: MarketSpec, number: int) -> None:
+    """Write the constants of instrument `number` of a market into its records `(markets,)`."""
+    instruments = market_spec.instruments
+    spec = instruments[number]
+    limits = limits_of(spec, len(instruments))
+    records["maximum_quantity"] = limits.quantity
+    records["maximum_notional"] = limits.notional / spec.cash_per_tick_lot
+    records["largest_amount"] = limits.amount
+    records["largest_move"] = limits.notional
+    records["moved_per_lot"] = limits.per_lot
     records["fee_tiers"] = 1 + len(spec.fee_tiers)
     rules = spec.rules
     records["self_trade"] = SELF_TRADE.index(rules.self_trade)
@@ -86,9 +94,13 @@ def write_constants(records: NDArray[np.void], spec: MarketSpec) -> None:
     records["halt_window"] = rules.halt_window_steps
     records["halt_steps"] = rules.halt_steps
     records["limits_orders"] = spec.credit.limits_orders
-    records["watches_accounts"] = spec.credit.watches_accounts
+    records["watches_accounts"] = any(each.credit.watches_accounts for each in instruments)
+    records["liquidates"] = any(each.credit.maintenance_margin > 0 for each in instruments)
     public = records["public"]
     _write_credit(public["credit"], spec)
+    # Cash belongs to the whole account: the first instrument of the highest lending rate charges it.
+    rates = [each.credit.lending_rate for each in instruments]
+    public["credit"]["cash_rate"] = public["credit"]["lending_rate"] if number == rates.index(max(rates)) else 0.0
     _write_fees(public["fees"], spec)
     public["candle"]["steps"] = spec.candle_steps
     public["forming"]["steps"] = spec.candle_steps
@@ -105,14 +117,14 @@ def write_constants(records: NDArray[np.void], spec: MarketSpec) -> None:
 
 def _write_fees(fees: NDArray[np.void], spec: MarketSpec) -> None:
     """Write the spec's fees (markets, tiers) in cash units and lots."""
-    cash_unit, lot_size = decimal(spec.cash_unit), decimal(spec.lot_size)
     for tier, charged in enumerate((spec.fees, *spec.fee_tiers)):
         row = fees[:, tier]
         row["maker_parts_per_billion"] = round(decimal(charged.maker_rate) * BILLION)
         row["taker_parts_per_billion"] = round(decimal(charged.taker_rate) * BILLION)
-        row["maker_per_lot"] = round(decimal(charged.maker_per_unit) * lot_size / cash_unit)
-        row["taker_per_lot"] = round(decimal(charged.taker_per_unit) * lot_size / cash_unit)
-        row["from_lots"] = math.ceil(decimal(charged.from_quantity) / lot_size)
+        maker, taker = charged.in_billionths(spec.cash_unit, spec.lot_size)
+        row["maker_per_lot"], row["maker_per_lot_billionths"] = divmod(maker, BILLION)
+        row["taker_per_lot"], row["taker_per_lot_billionths"] = divmod(taker, BILLION)
+        row["from_lots"] = math.ceil(decimal(charged.from_quantity) / decimal(spec.lot_size))
 
 
 def _write_credit(credit: NDArray[np.void], spec: MarketSpec) -> None:
@@ -121,8 +133,8 @@ def _write_credit(credit: NDArray[np.void], spec: MarketSpec) -> None:
     credit["initial_cash"], credit["initial_lots"], credit["short_limit"] = given.in_steps(
         spec.cash_unit, spec.lot_size
     )
-    credit["initial_parts_per_million"] = round(decimal(given.initial_margin) * MILLION)
-    credit["maintenance_parts_per_million"] = round(decimal(given.maintenance_margin) * MILLION)
+    credit["initial_parts_per_million"] = in_millionths(given.initial_margin)
+    credit["maintenance_parts_per_million"] = in_millionths(given.maintenance_margin)
     credit["lending_rate"] = given.lending_rate * spec.step_ns / NANOSECONDS_PER_YEAR
 
 
@@ -130,6 +142,7 @@ def _write_credit(credit: NDArray[np.void], spec: MarketSpec) -> None:
 def clear_accounts(market):  # type: ignore[no-untyped-def]
     """Reset all accounts to their endowment: positions and cash sum to zero; open orders stay open."""
     market.fees_collected = 0
+    market.moved = 0
     public = market.public
     public.session_lots = 0
     public.twice_low_ticks = public.twice_mark_ticks
@@ -209,6 +222,8 @@ def open_market(market, initial_price_ticks):  # type: ignore[no-untyped-def]
     market.fees_collected = 0
     market.reducing = 0
     market.refresh_period = 0
+    market.moved = 0
+    market.excess_seat = NIL
     market.trade_sequence = 0
     market.time_ns = 0
     market.event_count = 0

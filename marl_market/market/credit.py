@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from marl_market.market.units import to_steps
+from marl_market.market.units import decimal, to_steps
 from marl_market.market.validation import is_number, require
 
 HIGHEST_MARGIN = 2.0
 HIGHEST_LENDING_RATE = 1000.0
-HIGHEST_ENDOWMENT = 2**58
-"""Largest initial cash in cash units; the value of an account then fits 64 bits with room for profits."""
-
+MILLION = 1_000_000
+ROUNDING = decimal("1e-6")
 NO_SHORT_LIMIT = -1
 
 
@@ -43,6 +42,11 @@ class Credit:
     book cannot fill is sent again a step later. A seat that then has no position and no positive equity is bankrupt and
     leaves the market; its debt stays in its account, as the venue's claim.
 
+    In a market of several instruments the account is one. Cash, equity and the margins of all holdings count in every
+    check, so that one without a margin adds none. If any instrument has a maintenance margin, an account whose equity
+    is below the sum of all is liquidated in every instrument, and a bankrupt seat leaves them all. Each
+    short position pays the rate of its own instrument, and cash below zero pays once, at the highest rate of them all.
+
     Attributes:
         initial_cash: cash of each seat at the open, in currency.
         initial_units: holding of each seat at the open, in units (shares, coins).
@@ -52,8 +56,8 @@ class Credit:
         short_limit: largest short position in units, if all open orders to sell were filled; 0 forbids short selling,
             None has no limit.
         lending_rate: interest of a year of 365 days on loans (the value of a short position at the mark, and cash
-            below zero), as a fraction of them; charged at the beginning of each step for the last one, rounded down to
-            whole cash units, and paid as a fee.
+            below zero), as a fraction of them; charged at the beginning of each step for the last one and paid as a
+            fee, in whole cash units: what is owed besides is carried to the next fee.
     """
 
     initial_cash: float = 0.0
@@ -78,6 +82,10 @@ class Credit:
         require(0 <= margin <= HIGHEST_MARGIN, "market.credit.initial_margin", margin, most)
         most = f"between 0 and initial_margin, {margin}"
         require(0 <= maintenance <= margin, "market.credit.maintenance_margin", maintenance, most)
+        for name in ("initial_margin", "maintenance_margin"):
+            value = getattr(self, name)
+            whole = abs(in_millionths(value) - decimal(value) * MILLION) <= ROUNDING
+            require(whole, f"market.credit.{name}", value, "a whole number of millionths (1e-6)")
         require(
             margin == 0 or self.initial_cash > 0 or self.initial_units > 0,
             "market.credit.initial_cash",
@@ -104,12 +112,15 @@ class Credit:
     def in_steps(self, cash_unit: float, lot_size: float) -> tuple[int, int, int]:
         """Return the initial cash in cash units, the initial units and the short limit (-1: none) in lots.
 
-        Raises ValueError where one is not a whole number of them, or too large.
+        Raises ValueError where one is not a whole number of them.
         """
         cash = to_steps(self.initial_cash, cash_unit, "credit.initial_cash")
-        most = f"at most {HIGHEST_ENDOWMENT} cash units"
-        require(cash <= HIGHEST_ENDOWMENT, "market.credit.initial_cash", self.initial_cash, most)
         lots = to_steps(self.initial_units, lot_size, "credit.initial_units")
         if self.short_limit is None:
             return cash, lots, NO_SHORT_LIMIT
         return cash, lots, to_steps(self.short_limit, lot_size, "credit.short_limit")
+
+
+def in_millionths(margin: float) -> int:
+    """Return a margin in whole millionths, rounded."""
+    return round(decimal(margin) * MILLION)

@@ -10,6 +10,7 @@ from marl_market.market.credit import Credit
 from marl_market.market.fees import MAXIMUM_FEE_TIERS, Fees
 from marl_market.market.fundamental import Fundamental
 from marl_market.market.latency import Latency
+from marl_market.market.limits import require_fits
 from marl_market.market.order_flow import QUANTILES, OrderFlow
 from marl_market.market.provenance import Provenance
 from marl_market.market.rules import Rules
@@ -39,7 +40,7 @@ class MarketSpec:
         latency: of seats whose group does not set its own.
         currency: of prices.
         cash_unit: smallest amount of money an account can hold, in currency; one tick times one lot must be
-            a whole number of it.
+            a whole number of it, and it must be large enough for what the flow trades, see `marl_market.market.limits`.
         step_ns: length of one step of the environment, in nanoseconds.
         session_steps: steps in one session (episode).
         warmup_steps: steps in which only background traders act, before the session opens.
@@ -50,7 +51,7 @@ class MarketSpec:
         fundamental: process of the fundamental value, which informed traders observe; None is the initial price.
         further_instruments: other instruments of the same market, by name. Each has its own book, units, costs,
             rules, flow and part of the credit; session, money and latency are those of the market, and so are the
-            seats: each has one account over all.
+            seats: each has one account over all, see `Credit`.
     """
 
     name: str
@@ -82,6 +83,7 @@ class MarketSpec:
         self._check_units()
         auctions = self.rules.opening_auction_steps + self.rules.closing_auction_steps
         require(auctions <= self.session_steps, "market.rules", auctions, "auctions that fit the session")
+        require_fits("market", self, len(self.instruments))
         for name, instrument in self.further_instruments.items():
             self._check_instrument(f"market.further_instruments.{name}", instrument)
 
@@ -124,6 +126,7 @@ class MarketSpec:
             value, wanted = getattr(instrument, name), getattr(self, name)
             require(value == wanted, f"{key}.{name}", value, f"{wanted!r}, as the market's")
         require(not instrument.further_instruments, key, instrument.name, "an instrument without further ones")
+        require_fits(key, instrument, len(self.instruments))
 
     @property
     def instruments(self) -> tuple[MarketSpec, ...]:

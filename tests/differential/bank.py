@@ -1,7 +1,6 @@
 """The slow exchange's credit: the formulas of `Credit`, in fractions of currency that never round."""
 
 from fractions import Fraction
-from math import floor
 
 from marl_market.exchange.codes import EventKind, Phase, Reason
 from marl_market.market.spec import MarketSpec
@@ -9,6 +8,7 @@ from tests.differential.ledger import Order, ReferenceLedger
 from tests.venue import Command
 
 YEAR = 365 * 24 * 3600 * 10**9
+BILLION = 10**9
 
 
 class ReferenceBank(ReferenceLedger):
@@ -24,7 +24,6 @@ class ReferenceBank(ReferenceLedger):
         )
         self.mark = Fraction(spec.initial_price_ticks)
         self.absent: set[int] = set()
-        self.phase = Phase.CONTINUOUS
 
     def holding(self, seat: int) -> int:
         return self.given_lots + self.accounts[seat]["position"]
@@ -70,15 +69,22 @@ class ReferenceBank(ReferenceLedger):
         raise NotImplementedError
 
     def charge_loan(self, seat: int) -> None:
-        # The charge is one product of floating point numbers, here as there.
+        # The interest is computed in floating point numbers, here as there, and owed in billionths.
         short = max(self.value(-min(self.holding(seat), 0), self.mark), Fraction(0))
-        borrowed = short + max(-self.money(seat), 0)
         rate = self.credit.lending_rate * self.spec.step_ns / YEAR
-        charge = floor(float(2 * borrowed) * (0.5 * rate))
-        account = self.accounts[seat]
-        account["cash"] -= charge
-        account["fees"] += charge
-        self.fees_collected += charge
+        interest = 0.5 * rate * float(2 * short) - rate * float(min(self.money(seat), 0))
+        if interest > self.limits.notional:
+            self._stop(seat)
+            return
+        before = self.accounts[seat]["fees"]
+        self._charge(seat, int(interest) + Fraction(int((interest - int(interest)) * BILLION), BILLION))
+        self._count(self.accounts[seat]["fees"] - before)
+
+    def check_values(self) -> None:
+        if self.credit.limits_orders or self.credit.watches_accounts:
+            for seat in range(len(self.accounts)):
+                if abs(self.value(self.holding(seat), self.mark)) > self.limits.amount:
+                    self._stop(seat)
 
     def watch_accounts(self) -> None:
         for seat in range(len(self.accounts)):

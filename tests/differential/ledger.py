@@ -1,18 +1,19 @@
 """The slow exchange's state: queues of orders, accounts and events."""
 
 from dataclasses import dataclass
-from decimal import Decimal
+from fractions import Fraction
 from itertools import groupby
-from math import ceil
+from math import ceil, floor
 from typing import Any
 
-from marl_market.exchange.codes import EventKind, Liquidity, Reason
+from marl_market.exchange.codes import EventKind, Liquidity, Phase, Reason
 from marl_market.exchange.records import ASKS, BIDS, SELL_STOPS
 from marl_market.market.fees import Fees
+from marl_market.market.limits import limits_of
 from marl_market.market.spec import MarketSpec
 from tests.venue import Command, Event, Resting
 
-BILLION = 10**9
+LARGEST_TOTAL = 2**61
 HIGHEST_FIRST = (BIDS, SELL_STOPS)
 ACCOUNT = ("cash", "position", "fees", "traded_lots", "trades", "rejected", "fee_tier", "cost")
 
@@ -57,35 +58,36 @@ class ReferenceLedger:
         self.book: list[dict[int, list[Order]]] = [{}, {}, {}, {}]
         self.open_orders: list[dict[int, Order]] = [{} for _ in range(seats)]
         self.accounts = [dict.fromkeys(ACCOUNT, 0) for _ in range(seats)]
+        self.owed = [Fraction(0)] * seats
+        self.limits = limits_of(spec)
+        self.moved = self.session_lots = 0
+        self.excess: int | None = None
+        self.phase = Phase.CONTINUOUS
+        self.halt_ends: float = 0
         self.realized = [0] * seats
         self.fees_collected = self.trades = 0
         self.orders = [0] * seats
         self.time_ns = 0
         self.events: list[Event] = []
 
-    def _charges(self, fees: Fees) -> tuple[tuple[int, int], tuple[int, int], int]:
-        """Return parts per billion and cash units a lot, of the maker and of the taker, and the tier's first lot."""
-        unit, lot = Decimal(str(self.spec.cash_unit)), Decimal(str(self.spec.lot_size))
-        rates = (round(fees.maker_rate * BILLION), round(fees.taker_rate * BILLION))
-        per_unit = (Decimal(str(fees.maker_per_unit)), Decimal(str(fees.taker_per_unit)))
-        maker, taker = (round(charge * lot / unit) for charge in per_unit)
-        return rates, (maker, taker), ceil(Decimal(str(fees.from_quantity)) / lot)
+    def _charges(self, fees: Fees) -> tuple[list[Fraction], list[Fraction], int]:
+        """Return rates and cash units a lot, of the maker and of the taker, and the tier's first lot, all exact."""
+        unit, lot = Fraction(str(self.spec.cash_unit)), Fraction(str(self.spec.lot_size))
+        rates = [Fraction(str(rate)) for rate in (fees.maker_rate, fees.taker_rate)]
+        per_lot = [Fraction(str(charge)) * lot / unit for charge in (fees.maker_per_unit, fees.taker_per_unit)]
+        return rates, per_lot, ceil(Fraction(str(fees.from_quantity)) / lot)
 
-    def _settle(self, order: Order, price: int, quantity: int, role: int, other: int, called: bool = False) -> None:
-        """Book one side of a fill with the seat `other`; `role` is 0 for the maker, 1 for the taker."""
+    def _settle(self, order: Order, price: int, quantity: int, role: int, own: bool, called: bool = False) -> None:
+        """Book one side of a fill; `role` is 0 for the maker, 1 for the taker; no rebates where `own` or `called`."""
         per_tick_lot = self.spec.cash_per_tick_lot
         account = self.accounts[order.seat]
         rates, per_lot, _ = self.fees[account["fee_tier"]]
         notional = price * quantity * per_tick_lot
-        fee = notional * rates[role] // BILLION + quantity * per_lot[role]
-        own = other == order.seat
-        if called or own:
-            fee = max(fee, 0)
-        account["cash"] -= order.side * notional + fee
-        account["fees"] += fee
+        fee = abs(notional) * rates[role] + quantity * per_lot[role]
+        account["cash"] -= order.side * notional
+        self._charge(order.seat, max(fee, Fraction(0)) if own or called else fee)
         account["traded_lots"] += 0 if own else quantity
         account["trades"] += 1
-        self.fees_collected += fee
         size, direction = abs(account["position"]), 1 if account["position"] > 0 else -1
         closed = min(size, quantity) if direction == -order.side else 0
         if closed:
@@ -94,6 +96,31 @@ class ReferenceLedger:
             account["cost"] = kept
         account["cost"] += order.side * (quantity - closed) * price * per_tick_lot
         account["position"] += order.side * quantity
+
+    def _charge(self, seat: int, fee: Fraction) -> None:
+        """Charge the whole cash units of what a seat owes, this fee included; the rest it goes on owing."""
+        self.owed[seat] += fee
+        due = floor(self.owed[seat])
+        self.owed[seat] -= due
+        self.accounts[seat]["cash"] -= due
+        self.accounts[seat]["fees"] += due
+        self.fees_collected += due
+
+    def _count(self, amount: int, quantity: int = 0) -> None:
+        """Count what has been moved; once it is much, look for an account beyond the limits."""
+        self.moved += amount + quantity * self.limits.per_lot
+        self.session_lots += quantity
+        if self.moved <= self.limits.notional:
+            return
+        self.moved = 0
+        amounts = [max(abs(account[name]) for name in ("cash", "cost", "fees")) for account in self.accounts]
+        worst = max(amounts)
+        if worst > self.limits.amount or max(abs(self.fees_collected), self.session_lots) > LARGEST_TOTAL:
+            self._stop(amounts.index(worst))
+
+    def _stop(self, seat: int) -> None:
+        self.excess = seat if self.excess is None else self.excess
+        self.phase, self.halt_ends = Phase.HALTED, float("inf")
 
     # Queues
 

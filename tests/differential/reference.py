@@ -31,7 +31,6 @@ class ReferenceExchange(ReferenceBank):
     def __init__(self, spec: MarketSpec, seats: int) -> None:
         super().__init__(spec, seats)
         self.rules = spec.rules
-        self.maximum_quantity = 2**62 // (2**31 * spec.cash_per_tick_lot)
         self.refreshes = [0] * seats
         self.step_number = 0
         self.last_price = self.halt_price = spec.initial_price_ticks
@@ -40,8 +39,6 @@ class ReferenceExchange(ReferenceBank):
         self.widest = WIDEST_SPREAD * spec.price_scale_ticks
         self.farthest = Fraction(int(2 * FASTEST_MOVE * spec.price_scale_ticks), 2)
         self.trades_before = 0
-        self.phase = Phase.CONTINUOUS
-        self.halt_ends = 0
         self._begin_step()
 
     # Commands
@@ -158,11 +155,13 @@ class ReferenceExchange(ReferenceBank):
     def _bad_quantity(self, command: Command) -> Reason:
         if command.quantity_lots <= 0:
             return Reason.QUANTITY_NOT_POSITIVE
-        return Reason.QUANTITY_ABOVE_MAXIMUM if command.quantity_lots > self.maximum_quantity else Reason.NONE
+        return Reason.QUANTITY_ABOVE_MAXIMUM if command.quantity_lots > self.limits.quantity else Reason.NONE
 
     def _bad_price(self, command: Command) -> Reason:
         if command.price_ticks == LOWEST_PRICE:
             return Reason.PRICE_OUT_OF_RANGE
+        if abs(command.price_ticks) * command.quantity_lots * self.spec.cash_per_tick_lot > self.limits.notional:
+            return Reason.NOTIONAL_ABOVE_MAXIMUM
         band = self.rules.price_band_ticks
         far = band > 0 and abs(command.price_ticks - self.reference_price) > band
         return Reason.OUTSIDE_PRICE_BAND if far else Reason.NONE
@@ -256,8 +255,8 @@ class ReferenceExchange(ReferenceBank):
             quantity = min(order.displayed, first.displayed)
             order.displayed -= quantity
             self.trades += 1
-            for role, party, other in ((1, order, first), (0, first, order)):
-                self._settle(party, first.price, quantity, role, other.seat)
+            for role, party in ((1, order), (0, first)):
+                self._settle(party, first.price, quantity, role, first.seat == order.seat)
             first.filled += quantity
             order.filled += quantity
             self._emit_fill(first, first.price, quantity, first.left - quantity, Liquidity.MAKER)
@@ -266,6 +265,7 @@ class ReferenceExchange(ReferenceBank):
             self._consume(first, quantity)
             for party in (first, order):
                 self._limit_reducing(party.seat)
+            self._count(abs(first.price) * quantity * self.spec.cash_per_tick_lot, quantity)
         if order.displayed == 0:
             return
         if kind == CommandKind.LIMIT and self._stays(order.command):
@@ -346,6 +346,7 @@ class ReferenceExchange(ReferenceBank):
         self.step_number += 1
         self.refreshes = [0] * len(self.refreshes)
         self._publish()
+        self.check_values()
         self._halt_after_move()
         self._begin_step()
         return self.events
@@ -445,14 +446,17 @@ class ReferenceExchange(ReferenceBank):
             left -= quantity
             self.trades += 1
             between_seats |= bid.seat != ask.seat
-            for order, other in ((bid, ask), (ask, bid)):
-                self._settle(order, price, quantity, 0, other.seat, called=True)
+            for order in (bid, ask):
+                self._settle(order, price, quantity, 0, bid.seat == ask.seat, called=True)
                 order.filled += quantity
             for order in sorted((bid, ask), key=lambda order: order.rests_since):
                 self._emit_fill(order, price, quantity, order.left - quantity, Liquidity.AUCTION)
             self.last_price = price
             self._consume(bid, quantity)
             self._consume(ask, quantity)
+            self._count(abs(price) * quantity * self.spec.cash_per_tick_lot, quantity)
+            if self.excess is not None:
+                break
         if between_seats:
             self.reference_price, self.mark = price, Fraction(price)
         for seat in range(len(self.open_orders)):

@@ -79,7 +79,8 @@ def decode(stream: bytes, seats: int, prices: str, crowded: bool, maximum_quanti
         elif odd in (3, 4):
             side = ODD_SIDES[size % len(ODD_SIDES)]
         elif odd in (5, 6):
-            quantity = (0, -1, -(2**63), maximum_quantity + 1, 2**63 - 1)[size % 5]
+            most = maximum_quantity
+            quantity = (0, -1, -(2**63), most + 1, 2**63 - 1, most, most >> 8)[size % 7]
         elif odd == 11:
             time_in_force = (-1, 4, 2**31 - 1)[size % 3]
         elif odd == 12:

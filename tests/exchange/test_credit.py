@@ -137,7 +137,7 @@ def test_all_open_orders_to_sell_count_against_the_short_limit() -> None:
 @pytest.mark.parametrize("side", [BUY, SELL])
 def test_values_beyond_all_bounds_are_rejected_and_not_wrapped(side: int) -> None:
     venue = venue_of(initial_cash=1000, initial_margin=1e-6)
-    most = int(venue.market["maximum_quantity"])
+    most = int(venue.market["maximum_notional"]) // 2**31
     for price in (2**31 - 1, -(2**31) + 1):
         venue.market["public"]["twice_mark_ticks"] = 2 * price
         for _ in range(3):

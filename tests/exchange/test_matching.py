@@ -4,6 +4,7 @@ import pytest
 from marl_market.exchange.codes import CommandKind, EventKind, Liquidity, Reason
 from marl_market.exchange.records import SEAT_ORDERS
 from marl_market.market.fees import Fees
+from marl_market.market.limits import LARGEST_AMOUNT
 from tests.builders import market_spec
 from tests.venue import Venue
 
@@ -123,7 +124,19 @@ def test_the_largest_quantity_is_accepted_and_one_more_is_not() -> None:
     largest = int(venue.market["maximum_quantity"])
     assert venue.limit(0, BUY, 1, largest) > 0
     assert venue.send(0, CommandKind.LIMIT, BUY, 1, largest + 1)[0].reason == Reason.QUANTITY_ABOVE_MAXIMUM
-    assert largest * (2**31) * venue.spec.cash_per_tick_lot <= 2**62
+
+
+@pytest.mark.parametrize("price", [1000, -1000, 2**31 - 1])
+def test_the_largest_notional_is_accepted_and_one_lot_more_is_not(price: int) -> None:
+    venue = Venue()
+    largest = LARGEST_AMOUNT // 4 // venue.spec.cash_per_tick_lot // abs(price)
+    order = venue.limit(0, BUY, price, largest)
+    assert order > 0
+    for command in ((CommandKind.LIMIT, SELL, price, largest + 1), (CommandKind.STOP_LIMIT, BUY, price, largest + 1)):
+        assert venue.send(1, *command)[0].reason == Reason.NOTIONAL_ABOVE_MAXIMUM
+    fields = {"order_id": order, "price_ticks": price, "quantity_lots": largest + 1}
+    assert venue.send(0, CommandKind.REPLACE, **fields)[0].reason == Reason.NOTIONAL_ABOVE_MAXIMUM
+    assert venue.send(1, CommandKind.MARKET, SELL, price, largest + 1)[0].kind == EventKind.ACCEPTED
 
 
 def test_a_market_order_needs_no_price_and_no_free_place() -> None:
@@ -187,7 +200,7 @@ def test_any_price_above_the_smallest_int32_can_be_quoted_and_hit(price: int, si
     venue.take(1, -side, 3)
     assert venue.account(0)["position"] == 3 * side
     notional = price * 3 * venue.spec.cash_per_tick_lot
-    assert venue.account(0)["cash"] == -side * notional - notional * 10**6 // 10**9
+    assert venue.account(0)["cash"] == -side * notional - abs(notional) * 10**6 // 10**9
     assert venue.account(1)["cash"] == side * notional
 
 

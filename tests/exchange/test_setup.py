@@ -19,10 +19,10 @@ def test_constants_are_those_of_the_spec_in_whole_units() -> None:
         public = market["public"]
         assert market["fee_tiers"] == 2
         assert public["fees"].tolist() == [
-            (-250_000, 600_000, -200, 300, 0),
-            (0, 100_000, 0, 0, 3),  # 25 units are more than two lots
-            (0, 0, 0, 0, 0),
-            (0, 0, 0, 0, 0),
+            (-250_000, 600_000, -200, 300, 0, 0, 0),
+            (0, 100_000, 0, 0, 0, 0, 3),  # 25 units are more than two lots
+            (0, 0, 0, 0, 0, 0, 0),
+            (0, 0, 0, 0, 0, 0, 0),
         ]
         assert public["cash_per_tick_lot"] == 5000
         assert public["reference_ticks"] == public["best_bid"] == public["last_trade_ticks"] == 247

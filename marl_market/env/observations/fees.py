@@ -16,10 +16,10 @@ VALUES = (Value("maker_fee", PRICE_SCALES), Value("taker_fee", PRICE_SCALES))
 def encode(public, seat, observation):  # type: ignore[no-untyped-def]
     """Write a maker's and a taker's fee of one lot at the reference price, in price scales; a rebate is negative."""
     fees = public.fees[seat.account.fee_tier]
-    notional = 1e-9 * public.reference_ticks  # in ticks, times parts per billion
+    notional = 1e-9 * abs(public.reference_ticks)  # in ticks, times parts per billion
     tick = 1.0 / public.cash_per_tick_lot
-    maker = notional * fees.maker_parts_per_billion + fees.maker_per_lot * tick
-    taker = notional * fees.taker_parts_per_billion + fees.taker_per_lot * tick
+    maker = notional * fees.maker_parts_per_billion + (fees.maker_per_lot + 1e-9 * fees.maker_per_lot_billionths) * tick
+    taker = notional * fees.taker_parts_per_billion + (fees.taker_per_lot + 1e-9 * fees.taker_per_lot_billionths) * tick
     observation[0] = np.float32(maker / public.price_scale_ticks)
     observation[1] = np.float32(taker / public.price_scale_ticks)
 

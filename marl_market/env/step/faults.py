@@ -2,7 +2,8 @@
 
 The step tests every number that an observation's encoder, a reward or a policy gives it, and writes the first one of
 each seat that is not finite into the seat's FAULT; the calling `BatchMarket` raises. Actions from outside are tested
-before the step, see `marl_market.env.actions.validation`.
+before the step, see `marl_market.env.actions.validation`. An account beyond the limits of its market is a fault too,
+see `marl_market.exchange.excess`.
 
 Why no exception in the step: it would lose its place, and in a parallel kernel its market.
 """
@@ -16,12 +17,15 @@ from numpy.typing import NDArray
 
 from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.interface.finite import first_not_finite
-from marl_market.exchange.compiled import compiled
+from marl_market.exchange.compiled import compiled, inlined
+from marl_market.exchange.excess import ExcessError, excess_of
+from marl_market.exchange.portfolio import instrument
+from marl_market.exchange.records import NIL
 
 if TYPE_CHECKING:
     from marl_market.env.step.memory import BatchMemory
 
-ACTION, REWARD, OBSERVATION = 1, 2, 3
+EXCESS, ACTION, REWARD, OBSERVATION = 1, 2, 3, 4
 LARGEST_FLOAT = float(np.finfo(np.float32).max)
 
 
@@ -62,7 +66,16 @@ def write_action_fault(seat, context):  # type: ignore[no-untyped-def]
     write_fault(seat, context, ACTION, 0, first_not_finite(action.ctypes.data, action.size))
 
 
-def take_fault(environment: EnvironmentSpec, memory: BatchMemory) -> NonFiniteError:
+@inlined
+def check_excess(first, context):  # type: ignore[no-untyped-def]
+    """Write the fault of a market of which an account is beyond the limits of an instrument."""
+    for k in range(first.instrument_count):
+        market = instrument(first, k)
+        if market.excess_seat != NIL:
+            write_fault(market.seat[market.excess_seat], context, EXCESS, 0, 0)
+
+
+def take_fault(environment: EnvironmentSpec, memory: BatchMemory) -> NonFiniteError | ExcessError:
     """Return the error of the first seat with a FAULT in the first market with one, and clear all faults."""
     faults = memory.instruments["seat"]["agent"]["fault"]
     found = [(int(m), int(faults["kind"][k, m, seat]), int(seat), int(k)) for k, m, seat in np.argwhere(faults["kind"])]
@@ -70,6 +83,13 @@ def take_fault(environment: EnvironmentSpec, memory: BatchMemory) -> NonFiniteEr
     part, number = int(faults["part"][k, market, seat]), int(faults["number"][k, market, seat])
     agent, step = memory.instruments[k, market]["seat"][seat]["agent"], int(memory.markets[market]["public"]["step"])
     group = group_of(environment, seat)
+    names = (environment.spec.name, *environment.spec.further_instruments)
+    place = place_of_seat(environment, seat, step - (kind != OBSERVATION), names[k] if len(names) > 1 else None)
+    faults["kind"] = 0
+    memory.context["fault"] = 0
+    if kind == EXCESS:
+        _, account = excess_of(memory.instruments[k, market], environment.spec.instruments[k])
+        return ExcessError(seat, account, f"market {market}, {place}")
     if kind == ACTION:
         source, value = policy_of(group), agent["action"][number]
     elif kind == REWARD:
@@ -79,10 +99,6 @@ def take_fault(environment: EnvironmentSpec, memory: BatchMemory) -> NonFiniteEr
         numbers = agent["observation"] if row < 0 else memory.outputs.observation[market, row]
         source = f"observation.{_observation_name(environment, offset)}"
         value = numbers[k * environment.observation_size // len(memory.instruments) + offset + number]
-    names = (environment.spec.name, *environment.spec.further_instruments)
-    place = place_of_seat(environment, seat, step - (kind != OBSERVATION), names[k] if len(names) > 1 else None)
-    faults["kind"] = 0
-    memory.context["fault"] = 0
     return NonFiniteError(source, market, f"{place}{'' if kind == REWARD else f', number {number}'}, value {value}")
 
 

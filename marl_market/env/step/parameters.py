@@ -101,9 +101,9 @@ def require_adjustable(base: MarketSpec, spec: MarketSpec) -> None:
 
 def write_spec(instruments: NDArray[np.void], spec: MarketSpec, markets: NDArray[np.int64]) -> None:
     """Write the constants of a spec into the records `(instruments, all markets)` of `markets`."""
-    for records, instrument in zip(instruments, spec.instruments, strict=True):
+    for number, records in enumerate(instruments):
         for market_index in markets:
             record = records[market_index : market_index + 1]
-            write_constants(record, instrument)
+            write_constants(record, spec, number)
             account = record["seat"]["account"]
             account["fee_tier"] = np.minimum(account["fee_tier"], record["fee_tiers"][:, None] - 1)

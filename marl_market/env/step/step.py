@@ -36,6 +36,7 @@ from marl_market.env.step.faults import (
     LARGEST_FLOAT,
     OBSERVATION,
     REWARD,
+    check_excess,
     write_action_fault,
     write_fault,
 )
@@ -315,6 +316,7 @@ def write_reward_fault(first, context, place):  # type: ignore[no-untyped-def]
 def step_market(first, market_index, context):  # type: ignore[no-untyped-def]
     """Stage: step a market, whose first instrument is `first`."""
     trade(first, market_index, context)
+    check_excess(first, context)
     if context.tape != 0:
         write_tape(first.public, market_index, context)
     rewards = rewards_of(context)
@@ -383,6 +385,7 @@ def open_session(first, number, context):  # type: ignore[no-untyped-def]
         for _ in range(context.warmup_steps):
             call_stage(context.trade_once, market, number, context)
         clear_accounts(market)
+    check_excess(first, context)
     for index in range(first.instrument_count):
         market = instrument(first, index)
         sync_cross_instrument(first, index)

@@ -38,8 +38,8 @@ from marl_market.env.step.parameters import (
 from marl_market.env.step.session_state import SessionState
 from marl_market.env.step.setup import external_seats, num_choices_of_seats
 from marl_market.env.step.state import transfer_markets
+from marl_market.exchange.connections import Connections
 from marl_market.exchange.exclusive import exclusive, in_use_error
-from marl_market.exchange.latency import Connections
 from marl_market.exchange.state import LOAD, MEASURE, SAVE
 from marl_market.market.seeding import Stream, derive_keys
 from marl_market.market.spec import MarketSpec

@@ -26,7 +26,7 @@ from marl_market.env.interface.spaces import num_choices_of
 from marl_market.env.interface.values import Value, values_of
 from marl_market.env.population.group import Group
 from marl_market.env.timing.every_step import EveryStep
-from marl_market.exchange.records import CAPACITY_SEATS
+from marl_market.exchange.capacity import CAPACITY_SEATS
 from marl_market.market.latency import Latency
 from marl_market.market.spec import MarketSpec
 from marl_market.market.validation import require, require_instance

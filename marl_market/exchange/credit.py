@@ -4,7 +4,7 @@ The formulas are those of `marl_market.market.credit.Credit`. Everything is comp
 most `SEAT_ORDERS` open orders: the matching loop keeps no reserves, and with unlimited credit none of this runs.
 
 Money is counted twice here, since the mark is. Assumptions: equity is below `LARGEST` half cash units, which the limits
-of `marl_market.market.limits` ensure; nobody can afford what is worth more.
+of `marl_market.market.limits` ensure; no seat can afford an order of a larger value.
 """
 
 from __future__ import annotations

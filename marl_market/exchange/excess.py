@@ -55,7 +55,7 @@ def accounts_fit(market):  # type: ignore[no-untyped-def]
 
 @compiled
 def check_values(market):  # type: ignore[no-untyped-def]
-    """Halt trading for good where the holding of an account is worth more than its market's largest amount."""
+    """Halt trading for good where the value of an account's holding exceeds the largest amount of its market."""
     public = market.public
     twice_lot = np.float64(public.twice_mark_ticks) * np.float64(public.cash_per_tick_lot)
     for i in range(market.seat_count):
@@ -82,7 +82,7 @@ def excess_of(market: np.void, spec: MarketSpec) -> tuple[int, str]:
     money = {
         "cash": from_steps(int(account["cash"]), spec.cash_unit),
         "fees": from_steps(int(account["fees"]), spec.cash_unit),
-        "a holding worth": from_steps(twice_value, spec.cash_unit) / 2,
+        "a holding of value": from_steps(twice_value, spec.cash_unit) / 2,
     }
     amounts = ", ".join(f"{name} {amount:,.2f}" for name, amount in money.items())
     most = from_steps(int(market["largest_amount"]), spec.cash_unit)

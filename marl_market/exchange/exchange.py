@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,71 +26,22 @@ from marl_market.exchange.arguments import (
     steps,
     whole_number,
 )
+from marl_market.exchange.capacity import CAPACITY_SEATS
 from marl_market.exchange.codes import CommandKind, Phase, TimeInForce
 from marl_market.exchange.command_stream import count_stream, pass_step, process_stream, read_indicative, read_levels
 from marl_market.exchange.commands import HIGHEST_PRICE
 from marl_market.exchange.excess import require_no_excess
 from marl_market.exchange.exclusive import exclusive
-from marl_market.exchange.records import ASKS, CAPACITY_SEATS, COMMAND, SEAT_ORDERS
+from marl_market.exchange.records import ASKS, COMMAND, SEAT_ORDERS
 from marl_market.exchange.session import begin_step
 from marl_market.exchange.setup import allocate_markets
 from marl_market.exchange.state import LOAD, MEASURE, SAVE, transfer_single
+from marl_market.exchange.values import Indicative, Level, Statement
 from marl_market.market.spec import MarketSpec
 from marl_market.market.tape import Side
 from marl_market.market.units import from_steps
 
 LATEST = 2**63 - 1
-
-
-class Level(NamedTuple):
-    """One price of the book.
-
-    Attributes:
-        price: in currency.
-        quantity: displayed quantity, in units.
-        orders: number of resting orders.
-    """
-
-    price: Decimal
-    quantity: Decimal
-    orders: int
-
-
-class Indicative(NamedTuple):
-    """What a call auction would trade if it ended now.
-
-    Attributes:
-        price: the uncrossing price, in currency.
-        quantity: that it would trade, in units.
-        imbalance: quantity bought less that sold at this price, executable or not, in units.
-    """
-
-    price: Decimal
-    quantity: Decimal
-    imbalance: Decimal
-
-
-@dataclass(frozen=True)
-class Statement:
-    """The account of one seat.
-
-    Attributes:
-        cash: in currency, initial cash included; negative where more was spent.
-        position: in units, initial units included; negative where it is short.
-        realized: profit of closed positions at average cost, before fees, in currency.
-        fees: paid so far, for loans too, in currency; below zero where rebates exceed them.
-        traded: quantity of all fills with other seats, in units.
-        trades: number of fills.
-        rejected: number of rejected commands.
-    """
-
-    cash: Decimal
-    position: Decimal
-    realized: Decimal
-    fees: Decimal
-    traded: Decimal
-    trades: int
-    rejected: int
 
 
 @dataclass(frozen=True)

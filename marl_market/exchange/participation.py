@@ -12,7 +12,8 @@ from marl_market.exchange.codes import CommandKind, EventKind, Phase, Reason
 from marl_market.exchange.compiled import compiled
 from marl_market.exchange.credit import holding
 from marl_market.exchange.events import emit
-from marl_market.exchange.order_entry import cancel_all, execute_again, trigger_stops
+from marl_market.exchange.execution import execute_again
+from marl_market.exchange.order_entry import cancel_all, trigger_stops
 from marl_market.exchange.records import REFERENCE_BITS, SLOT_BITS
 
 ACCEPTED, MARKET, CONTINUOUS = int(EventKind.ACCEPTED), int(CommandKind.MARKET), int(Phase.CONTINUOUS)

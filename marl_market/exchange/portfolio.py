@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from marl_market.exchange.accounts import clear_cross_instrument
 from marl_market.exchange.compiled import compiled, inlined
+from marl_market.exchange.connections import history_of
 from marl_market.exchange.credit import (
     LARGEST,
     exposure,
@@ -18,7 +19,7 @@ from marl_market.exchange.credit import (
     twice_required,
     value,
 )
-from marl_market.exchange.latency import history_of, visible_row
+from marl_market.exchange.latency import visible_row
 from marl_market.exchange.participation import leave
 from marl_market.exchange.pointers import record_after
 
@@ -57,6 +58,14 @@ def sync_seat(first, index, seat_index, observed):  # type: ignore[no-untyped-de
             if observed and other.history_steps > 0:
                 public = history_of(other)[visible_row(other, seat_index)]
             add_instrument(account, public, other.seat[seat_index])
+
+
+@compiled
+def observe_elsewhere(market, seat_index, observed):  # type: ignore[no-untyped-def]
+    """Value a late seat's positions in other instruments as it observes them, or as the venue does."""
+    if market.instrument_count > 1:
+        number = market.public.instrument
+        sync_seat(record_after(market, -number * market.instrument_bytes), number, seat_index, observed)
 
 
 @compiled

@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from marl_market.exchange.capacity import CAPACITY_SEATS
 from marl_market.exchange.codes import Reason
 
 SLOT_BITS = 5
@@ -43,31 +44,6 @@ FEE_TIERS = 4
 REASONS = len(Reason)
 LADDERS = 4
 BIDS, ASKS, BUY_STOPS, SELL_STOPS = range(LADDERS)
-
-CAPACITY_SEATS = {"small": 16, "medium": 64, "large": 256, "huge": 1024}
-"""Seats of each size class; every class is one compiled record type."""
-
-
-def capacity_for(capacity: str, seats: int) -> str:
-    """Return the size class of a market of `seats` seats: `capacity`, or for "auto" the smallest that has as many.
-
-    Raises ValueError for an unknown class and where it has too few seats.
-    """
-    largest = max(CAPACITY_SEATS.values())
-    if capacity == "auto":
-        if not 1 <= seats <= largest:
-            raise ValueError(f"population has {seats} seats; a market has 1 to {largest}")
-        return next(name for name, available in CAPACITY_SEATS.items() if available >= seats)
-    if capacity not in CAPACITY_SEATS:
-        raise ValueError(
-            f"market.capacity {capacity!r} is no size class; choose auto or one of {', '.join(CAPACITY_SEATS)}"
-        )
-    if not 1 <= seats <= CAPACITY_SEATS[capacity]:
-        raise ValueError(
-            f"market.capacity {capacity!r} has {CAPACITY_SEATS[capacity]} seats, the population needs {seats}; "
-            f"choose auto, or a larger one of {CAPACITY_SEATS}"
-        )
-    return capacity
 
 
 def in_cache_lines(fields: list[tuple[Any, ...]]) -> np.dtype[np.void]:

@@ -14,10 +14,12 @@ import numpy as np
 from numpy.lib.recfunctions import assign_fields_by_name
 from numpy.typing import NDArray
 
+from marl_market.exchange.capacity import CAPACITY_SEATS
 from marl_market.exchange.command_stream import EVENTS_PER_COMMAND, check_stream
 from marl_market.exchange.compiled import compiled
-from marl_market.exchange.order_entry import NO_REASON, process, reject
-from marl_market.exchange.records import CAPACITY_SEATS, COMMAND, EVENT, market_dtype
+from marl_market.exchange.execution import reject
+from marl_market.exchange.order_entry import NO_REASON, process
+from marl_market.exchange.records import COMMAND, EVENT, market_dtype
 from marl_market.exchange.session import begin_step, end_step
 from marl_market.market.whole_file import whole_file
 

@@ -8,18 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marl_market.exchange.book import LOWEST_KEY
+from marl_market.exchange.capacity import capacity_for
 from marl_market.exchange.codes import Phase
 from marl_market.exchange.compiled import compiled
 from marl_market.exchange.market_history import begin_candle
 from marl_market.exchange.pointers import clear_record
-from marl_market.exchange.records import (
-    CACHE_LINE_BYTES,
-    NEVER,
-    NIL,
-    NO_AGENT,
-    capacity_for,
-    market_dtype,
-)
+from marl_market.exchange.records import CACHE_LINE_BYTES, NEVER, NIL, NO_AGENT, market_dtype
 from marl_market.market.credit import in_millionths
 from marl_market.market.fees import BILLION
 from marl_market.market.limits import limits_of

@@ -13,7 +13,7 @@ from numba import njit
 
 from marl_market.exchange.book import LOWEST_KEY, end_of
 from marl_market.exchange.compiled import OPTIONS, compiled, inlined
-from marl_market.exchange.latency import CONNECTION, DELIVERY, QUEUE, connections_of, deliveries_of
+from marl_market.exchange.connections import CONNECTION, DELIVERY, QUEUE, connections_of, deliveries_of
 from marl_market.exchange.pointers import address_of, copy_bytes
 from marl_market.exchange.records import COMMAND, EVENT, LADDERS, LEVEL, LINK, ORDER, PUBLIC, SEAT_ORDERS
 

@@ -67,4 +67,4 @@ def in_billionths(value: float | Decimal) -> int | None:
     """Return a number in billionths, or None where it is no whole number of them, up to a float's rounding."""
     exact = decimal(value) * BILLION
     count = int(exact.to_integral_value())
-    return count if abs(exact - count) <= max(abs(exact), 1) * ROUNDING else None
+    return count if abs(exact - count) <= max(abs(exact), Decimal(1)) * ROUNDING else None

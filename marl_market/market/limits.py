@@ -3,7 +3,7 @@
 Accounts count money in cash units, in 64 bits. `LARGEST_AMOUNT` leaves room for all that is computed of them: equity is
 doubled, and an account is checked only after a quarter of that amount has been moved in its market (the notional of
 one order is a quarter at most). So no amount can wrap: an order beyond its limit is rejected, and an account beyond its
-limit halts the market and raises an error. A spec whose calibrated flow could not be traded within them is refused.
+limit halts the market and raises an error. A spec whose calibrated flow could not be traded within them raises ConfigError.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def require_fits(key: str, spec: MarketSpec, instruments: int = 1) -> None:
     if given > limits.amount:
         raise ConfigError(
             f"{key}.credit.initial_cash is {spec.credit.initial_cash} and initial_units is "
-            f"{spec.credit.initial_units}; they must be worth at most {limits.amount * spec.cash_unit:.4g}, at {ROOM} "
+            f"{spec.credit.initial_units}; their value must be at most {limits.amount * spec.cash_unit:.4g}, at {ROOM} "
             f"times the initial price, or {key}.cash_unit be larger"
         )
 

@@ -10,7 +10,8 @@ from benchmarks.bourse_book import bourse_rates
 from benchmarks.flow import MESSAGES_A_STEP, Flow, Replay, Style, replay_serial
 from benchmarks.measurement import REPEATS, Figure, best_seconds
 
-from marl_market.exchange.records import CAPACITY_SEATS, market_dtype
+from marl_market.exchange.capacity import CAPACITY_SEATS
+from marl_market.exchange.records import market_dtype
 from marl_market.exchange.setup import allocate_markets
 
 BATCHES = (1, 64, 1024)

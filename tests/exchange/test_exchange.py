@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from marl_market.exchange import command_stream as stream
+from marl_market.exchange.capacity import CAPACITY_SEATS
 from marl_market.exchange.codes import CommandKind, EventKind, Phase, Reason, TimeInForce
 from marl_market.exchange.command_stream import event_digest, process_stream
-from marl_market.exchange.exchange import Exchange, Indicative, Level
-from marl_market.exchange.records import CAPACITY_SEATS, COMMAND, SEAT_ORDERS
+from marl_market.exchange.exchange import Exchange
+from marl_market.exchange.records import COMMAND, SEAT_ORDERS
+from marl_market.exchange.values import Indicative, Level
 from marl_market.market.fees import Fees
 from marl_market.market.rules import Rules
 from marl_market.market.tape import Side

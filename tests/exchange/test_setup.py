@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from marl_market.exchange.records import CAPACITY_SEATS, market_dtype
+from marl_market.exchange.capacity import CAPACITY_SEATS
+from marl_market.exchange.records import market_dtype
 from marl_market.exchange.setup import allocate_markets
 from marl_market.market.fees import Fees
 from tests.builders import market_spec

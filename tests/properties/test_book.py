@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from marl_market.exchange.book import LOWEST_KEY, RANK_SHIFT, SLOT_MASK
+from marl_market.exchange.capacity import CAPACITY_SEATS
 from marl_market.exchange.codes import CommandKind, EventKind, Liquidity, Phase, Reason
 from marl_market.exchange.records import (
     ASKS,
     BIDS,
     BUY_STOPS,
-    CAPACITY_SEATS,
     LADDERS,
     NIL,
     SEAT_COMMANDS,

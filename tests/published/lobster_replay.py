@@ -16,18 +16,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from marl_market.exchange.book import SLOT_MASK, first_in
+from marl_market.exchange.capacity import CAPACITY_SEATS
 from marl_market.exchange.codes import CommandKind, EventKind
 from marl_market.exchange.command_stream import copy_levels
 from marl_market.exchange.compiled import compiled
 from marl_market.exchange.order_entry import process
-from marl_market.exchange.records import (
-    CAPACITY_SEATS,
-    COMMAND,
-    PUBLIC_LEVEL,
-    SEAT_ORDERS,
-    SLOT_BITS,
-    SLOT_OF_REFERENCE,
-)
+from marl_market.exchange.records import COMMAND, PUBLIC_LEVEL, SEAT_ORDERS, SLOT_BITS, SLOT_OF_REFERENCE
 from marl_market.exchange.setup import allocate_markets
 from tests.builders import market_spec
 

@@ -4,7 +4,8 @@ from decimal import Decimal
 
 import pytest
 
-from marl_market.exchange.exchange import Exchange, Statement
+from marl_market.exchange.exchange import Exchange
+from marl_market.exchange.values import Statement
 from marl_market.market.fees import Fees
 from marl_market.market.tape import Side
 from tests.builders import market_spec

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marl_market.env.batch_market import BatchMarket
-from marl_market.exchange.latency import DELIVERY
+from marl_market.exchange.connections import DELIVERY
 from marl_market.exchange.replay import CommandLog, opening_of
 
 

@@ -15,7 +15,8 @@ from marl_market.env.interface.records import SEAT, SEAT_MEMORY
 from marl_market.env.interface.signatures import PARAMS, call_trader
 from marl_market.env.population.group import Agent
 from marl_market.exchange.compiled import compiled
-from marl_market.exchange.latency import history_of, visible_row
+from marl_market.exchange.connections import history_of
+from marl_market.exchange.latency import visible_row
 from marl_market.exchange.pointers import copy_record
 from marl_market.exchange.random_streams import begin_stream
 from marl_market.market.spec import MarketSpec

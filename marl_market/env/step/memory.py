@@ -18,7 +18,7 @@ from marl_market.env.step.kernels import stages_of
 from marl_market.env.step.outputs import Outputs
 from marl_market.env.step.setup import observation_parts, seat_agents
 from marl_market.env.step.state import ADDRESSES, copy_markets
-from marl_market.exchange.latency import Connections, connect
+from marl_market.exchange.connections import Connections, connect
 from marl_market.exchange.setup import allocate_instruments, unwritten_in_cache_lines
 
 

@@ -43,12 +43,11 @@ from marl_market.env.step.faults import (
 from marl_market.env.step.fundamental import open_fundamental, update_fundamental
 from marl_market.env.timing.wakeups import gets_observation, is_active, wake_seats
 from marl_market.exchange.compiled import compiled, inlined
+from marl_market.exchange.connections import deliveries_of, history_of
 from marl_market.exchange.latency import (
     append_public,
     begin_history,
     collect_deliveries,
-    deliveries_of,
-    history_of,
     open_connections,
     receive_delivery,
     visible_row,
@@ -56,12 +55,12 @@ from marl_market.exchange.latency import (
 from marl_market.exchange.liquidation import cancel_uncovered
 from marl_market.exchange.market_history import add_events, update_history
 from marl_market.exchange.order_entry import process
-from marl_market.exchange.pointers import copy_floats, floats_at, record_after
+from marl_market.exchange.pointers import copy_floats, floats_at
 from marl_market.exchange.portfolio import (
     instrument,
+    observe_elsewhere,
     remove_from_all_instruments,
     sync_cross_instrument,
-    sync_seat,
 )
 from marl_market.exchange.random_streams import UPPER_BITS, begin_stream, following, upper_bits
 from marl_market.exchange.records import NEVER
@@ -108,14 +107,6 @@ def take_action(seat, market_index, context):  # type: ignore[no-untyped-def]
     action = floats_at(context.action + 4 * size * external_row(seat, market_index, context), size)
     for j in range(size):
         seat.agent.action[np.uint64(j)] = action[j]
-
-
-@compiled
-def observe_elsewhere(market, seat_index, observed):  # type: ignore[no-untyped-def]
-    """Value a late seat's positions in other instruments as it observes them, or as the venue does."""
-    if market.instrument_count > 1:
-        number = market.public.instrument
-        sync_seat(record_after(market, -number * market.instrument_bytes), number, seat_index, observed)
 
 
 def trade_once(market, market_index, context):  # type: ignore[no-untyped-def]

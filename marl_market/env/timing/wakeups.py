@@ -10,7 +10,8 @@ from __future__ import annotations
 import numpy as np
 
 from marl_market.exchange.compiled import compiled, inlined
-from marl_market.exchange.latency import connections_of, history_of, visible_row
+from marl_market.exchange.connections import connections_of, history_of
+from marl_market.exchange.latency import visible_row
 
 
 @inlined

@@ -101,7 +101,7 @@ def test_one_giant_order_does_not_inflate_the_mean() -> None:
 
 def test_one_order_is_a_distribution_and_none_is_not() -> None:
     assert quantiles(np.array([5]), "orders") == (5.0,) * QUANTILES
-    with pytest.raises(ValueError, match=r"^the tape has no market orders; calibration needs one or more$"):
+    with pytest.raises(ValueError, match=r"^the recording has no market orders; calibration needs one or more$"):
         quantiles(np.array([], dtype=np.int64), "market orders")
 
 
@@ -127,15 +127,15 @@ def test_the_initial_price_is_the_first_mid() -> None:
 @pytest.mark.parametrize(
     ("recording", "complaint"),
     [
-        (make_recording(quotes=[QUOTES[0]]), "the tape never shows both sides of the book"),
+        (make_recording(quotes=[QUOTES[0]]), "the recording never shows both sides of the book"),
         (
             make_recording(
                 quotes=[(0, 1, 2, 1, 1)], trades=np.array([], dtype=TRADE), flow=[(SECOND, *row[1:]) for row in ORDERS]
             ),
-            "the tape lasts less than 2 seconds",
+            "no session lasts 2 seconds",
         ),
-        (make_recording(flow=ORDERS[:2]), "the tape has no market orders"),
-        (make_recording(flow=ORDERS[2:4]), "the tape has no limit orders"),
+        (make_recording(flow=ORDERS[:2]), "the recording has no market orders"),
+        (make_recording(flow=ORDERS[2:4]), "the recording has no limit orders"),
     ],
     ids=["one-sided", "short", "no market orders", "no limit orders"],
 )
@@ -145,5 +145,5 @@ def test_a_tape_that_lacks_something_says_what(recording: Recording, complaint: 
 
 
 def test_an_empty_tape_has_no_order_flow() -> None:
-    with pytest.raises(ValueError, match="the tape lasts no time"):
+    with pytest.raises(ValueError, match="the recording is active for no time"):
         order_flow(make_recording(quotes=[], trades=np.array([], dtype=TRADE), flow=[]))

@@ -71,9 +71,14 @@ class Reader(ABC):
         reading = Reading(self, sources)
         for source in sources:
             require_format(self, source)
+        self.take_all(reading)
+        return reading.recording()
+
+    def take_all(self, reading: Reading) -> None:
+        """Record the messages of all files, each a session of its own."""
+        for source in reading.sources:
             reading.recorder.begin_file()
             self.take(source, reading)
-        return reading.recording()
 
     def time_text(self, time_ns: int, reading: Reading) -> str:
         """Return a time of the recording for people."""
@@ -105,7 +110,7 @@ class Reading:
         """Return what was recorded."""
         first, last = self.recorder.span_ns
         provenance = Provenance(
-            source=_name(self.sources),
+            source=name_of(self.sources),
             format=self._reader.format,
             start=self._reader.time_text(first, self),
             end=self._reader.time_text(last, self),
@@ -117,7 +122,8 @@ class Reading:
         )
 
 
-def _name(sources: Sequence[Source]) -> str:
+def name_of(sources: Sequence[Source]) -> str:
+    """Return the name of a file, or of the first and the last of several."""
     names = [source.path.name for source in sources]
     return names[0] if len(names) == 1 else f"{names[0]} to {names[-1]} ({len(names)} files)"
 

@@ -114,7 +114,7 @@ class Recorder:
         self._gaps: list[Gap] = []
         self._silences: list[Gap] = []
         self._short_silences, self._short_ns = 0, 0
-        self._between_files = False
+        self._interrupted = ""
 
     @property
     def span_ns(self) -> tuple[int, int]:
@@ -125,7 +125,11 @@ class Recorder:
 
     def begin_file(self) -> None:
         """Separate what follows from the file before, if there is one."""
-        self._between_files = True
+        self.interrupt("between files")
+
+    def interrupt(self, reason: str) -> None:
+        """Separate what follows from what was seen before, if anything was; the time in between is a gap."""
+        self._interrupted = reason
 
     def see(self, time_ns: int) -> bool:
         """Take note that the feed was alive, and return whether the time is inside the window.
@@ -140,13 +144,13 @@ class Recorder:
             return False
         if self._first_ns is None:
             self._first_ns = time_ns
-        elif self._between_files:
-            self.gap(self._last_ns, time_ns, "between files")
+        elif self._interrupted:
+            self.gap(self._last_ns, time_ns, self._interrupted)
         elif not self._inside:
             self.gap(self._last_ns, time_ns, "outside of start and end")
         else:
             self._hear(time_ns - self._last_ns, time_ns)
-        self._inside, self._between_files = True, False
+        self._inside, self._interrupted = True, ""
         self._last_ns = max(time_ns, self._last_ns)
         return True
 

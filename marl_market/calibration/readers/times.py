@@ -33,11 +33,15 @@ T = TypeVar("T")
 
 
 class Row(NamedTuple, Generic[T]):
-    """One parsed message: its time, its line, and what it says."""
+    """One parsed message: its time, its line, and what it says.
+
+    Rows of one channel are sent in order; rows of different channels may overtake each other, which is no fault.
+    """
 
     time_ns: int
     line: int
     message: T
+    channel: int = 0
 
 
 @dataclass(frozen=True)
@@ -86,14 +90,17 @@ class Clock:
 def _in_place(rows: Iterable[Row[T]], tolerance_ns: int, source: Source, summary: Summary) -> Iterator[Row[T]]:
     waiting: list[tuple[int, int, Row[T]]] = []
     newest = emitted = -(10**30)
+    newest_of: dict[int, int] = {}
     for number, row in enumerate(rows):
         if row.time_ns < newest:
             if row.time_ns < max(emitted, newest - tolerance_ns):
                 summary.leave_out(_late(tolerance_ns), source, row.line, iso(row.time_ns))
                 _require_order(number, row, source, summary)
                 continue
-            summary.repair("late rows put in order", source, row.line, iso(row.time_ns))
+            if row.time_ns < newest_of.get(row.channel, row.time_ns):
+                summary.repair("late rows put in order", source, row.line, iso(row.time_ns))
         newest = max(newest, row.time_ns)
+        newest_of[row.channel] = max(newest_of.get(row.channel, row.time_ns), row.time_ns)
         if not tolerance_ns:
             yield row
             continue

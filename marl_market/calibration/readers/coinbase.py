@@ -56,7 +56,7 @@ class CoinbaseReader(LevelFeedReader):
         if not isinstance(name, str) or not isinstance(product, str):
             raise line.source.error(line.number, str(line.message), 'a JSON object with a "type" and a "product_id"')
         if name not in _KINDS:
-            yield Event(Kind.OTHER, line, product, reason=f"{name} messages")
+            yield Event(Kind.OTHER, line, product, name=f"{name} messages")
             return
         kind, expected = _KINDS[name]
         try:
@@ -81,8 +81,13 @@ def _event(kind: Kind, line: Line, product: str) -> Event:
     if not product:
         raise ValueError("no product_id")
     time_ns = utc_nanoseconds(message["time"]) if message.get("time") else None
-    trade_id = int(message["trade_id"]) if kind == Kind.TRADE and "trade_id" in message else None
-    return Event(kind, line, product, time_ns, tuple(_changes(kind, message)), trade_id)
+    return Event(kind, line, product, time_ns, tuple(_changes(kind, message)), fill_number(message))
+
+
+def fill_number(fill: dict[str, Any]) -> int | None:
+    """Return the number of a fill, None where it has none that can be counted."""
+    number = str(fill.get("trade_id"))
+    return int(number) if number.isdecimal() and len(number) < 19 else None
 
 
 def _changes(kind: Kind, message: dict[str, Any]) -> list[Change]:

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from marl_market.calibration.readers.source import Source
 from marl_market.market.units import NANOSECONDS_PER_SECOND
 
+_DECODER = json.JSONDecoder(parse_float=str, parse_int=str)
 _ADDRESS = re.compile(r"[a-z]+://")
 _LINE = re.compile(r"(?:(?P<time>\d{9,19}(?:\.\d{1,9})?):? +)?(?P<message>\{.*)", re.DOTALL)
 _MOMENT = re.compile(
@@ -52,7 +53,7 @@ def parse(source: Source, number: int, text: str) -> Line:
     """Return the message of one line; raises DataError where it holds none."""
     found = _LINE.fullmatch(text.strip())
     try:
-        message = json.loads(found["message"], parse_float=str, parse_int=str) if found else None
+        message = _DECODER.decode(found["message"]) if found else None
     except (ValueError, RecursionError):
         message = None
     if found is None or not isinstance(message, dict):
@@ -78,5 +79,8 @@ def utc_nanoseconds(moment: object) -> int:
     if not found:
         return epoch_nanoseconds(text)
     zone = "+00:00" if found["zone"] == "Z" else found["zone"]
-    whole = int(datetime.fromisoformat(found["seconds"] + zone).timestamp())
+    try:
+        whole = int(datetime.fromisoformat(found["seconds"] + zone).timestamp())
+    except OverflowError:
+        raise ValueError(f"time {text}") from None
     return whole * NANOSECONDS_PER_SECOND + int((found["fraction"] or "").ljust(9, "0")[:9])

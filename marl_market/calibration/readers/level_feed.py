@@ -23,6 +23,7 @@ from marl_market.calibration.readers.times import EARLIEST_NS, Clock, Row
 from marl_market.market.units import NANOSECONDS_PER_SECOND
 
 OTHER_PRODUCT = "messages of other products"
+BEFORE_BOOK = "messages before the first of a book"
 RECEIVED = "no time: receive time taken"
 UNDATED = "no time, and no receive time in the line"
 _BOOK = (Kind.SNAPSHOT, Kind.UPDATE)
@@ -53,6 +54,10 @@ class LevelFeedReader(Reader):
     def currency_of(self, product: str) -> str:
         """Return the currency of a product's prices; raises ValueError where it is unknown."""
 
+    def watched(self, lines: Iterator[Line], summary: Summary) -> Iterator[Line]:
+        """Yield the lines of a file, taking note of what the numbers of its messages show; by default they have none."""
+        return lines
+
     def synchronizer(self, summary: Summary) -> Synchronizer:
         """Return what follows the feed's numbers of updates; by default it has none."""
         return Synchronizer()
@@ -72,14 +77,16 @@ class LevelFeedReader(Reader):
         clock = Clock(tolerance_ns=round(self.tolerance_seconds * NANOSECONDS_PER_SECOND))
         for source in sources:
             lines = json_lines(source)
-            events = products.chosen(event for line in lines for event in self.events(line))
+            events = products.chosen(event for line in self.watched(lines, summary) for event in self.events(line))
             rows = dates.rows(synchronizer.follow(events))
             replay.begin_file(self.numbers_updates)
             replay.take((row.time_ns, row.message) for row in clock.in_order(rows, source, summary))
+        synchronizer.end()
         name = name_of(sources)
         product = products.only(name)
         if not replay.has_begun:
-            raise sources[-1].error(1, "no snapshot", f"a snapshot of {product} in {name}")
+            expected = f"a snapshot of {product}; where the file before holds it, give both files"
+            raise sources[0].error(1, "no snapshot", expected)
         reading.currency = self.currency_of(product)
 
 
@@ -90,6 +97,9 @@ class Synchronizer:
         """Yield the events of a file, with a LOSS where an update is missing."""
         yield from events
 
+    def end(self) -> None:
+        """Count what is left after the last file."""
+
 
 class Products:
     """The products of a recording, of which one is chosen: the given one, or the only one that has a book."""
@@ -98,6 +108,7 @@ class Products:
         self._given, self._summary = product, summary
         self._named: set[str] = set()
         self._with_book: list[str] = []
+        self._anonymous: Line | None = None
 
     def chosen(self, events: Iterable[Event]) -> Iterator[Event]:
         """Yield the events of the chosen product, and those that concern all."""
@@ -107,18 +118,24 @@ class Products:
                 self._named.add(event.product)
                 if event.kind in _BOOK and event.product not in self._with_book:
                     self._with_book.append(event.product)
+            elif event.kind == Kind.SNAPSHOT:
+                self._anonymous = event.line
             if event.kind == Kind.OTHER:
-                self._summary.pass_over(event.reason, event.line.source, event.line.number)
+                self._summary.pass_over(event.name, event.line.source, event.line.number)
             elif event.product in ("", self._choice()):
                 yield event
             else:
-                self._summary.pass_over(OTHER_PRODUCT, event.line.source, event.line.number)
+                reason = OTHER_PRODUCT if self._with_book else BEFORE_BOOK
+                self._summary.pass_over(reason, event.line.source, event.line.number)
 
     def only(self, name: str) -> str:
         """Return the chosen product; raises ValueError where it is not in the files, or must be named."""
         names = ", ".join(sorted(self._with_book if len(self._with_book) > 1 else self._named)) or "no product"
         if self._given is not None and self._given not in self._named:
             raise ValueError(f"product is {self._given}; {name} holds {names}")
+        if self._anonymous and len(self._with_book) > 1:
+            source, number, *_ = self._anonymous
+            raise source.error(number, "a snapshot that names no product", f"one product in the files, not {names}")
         product = self._choice() or (next(iter(self._named)) if len(self._named) == 1 else "")
         if not product:
             raise ValueError(f"product is None; {name} holds {names}: name one")

@@ -69,10 +69,11 @@ class Event(NamedTuple):
         line: that it stands in.
         product: that it is about; empty for all.
         time_ns: nanoseconds since 1970; None where it tells none.
-        changes: levels of the book, or one fill.
+        changes: levels of the book, or one fill; none for a fill outside the book.
         trade_id: consecutive number of the fill, if any.
+        numbers: of the update or snapshot, as the feed counts them.
         partial: whether the snapshot may lack levels beyond its outermost ones.
-        reason: of a LOSS, or why it is passed over.
+        name: of the message, or reason of a LOSS.
     """
 
     kind: Kind
@@ -81,8 +82,9 @@ class Event(NamedTuple):
     time_ns: int | None = None
     changes: tuple[Change, ...] = ()
     trade_id: int | None = None
+    numbers: tuple[int, ...] = ()
     partial: bool = False
-    reason: str = ""
+    name: str = ""
 
 
 class LevelReplay:
@@ -127,7 +129,7 @@ class LevelReplay:
         elif self._book is None:
             self._pass_by(kind, events)
         elif kind == Kind.LOSS:
-            self._book, self._loss = None, events[-1].reason
+            self._book, self._loss = None, events[-1].name
         else:
             self._recorder.see(time_ns)
             if kind == Kind.TRADE:
@@ -177,6 +179,9 @@ class LevelReplay:
                 self._summary.repair(MISSING, line.source, line.number, str(event.trade_id))
             if missing:
                 self._summary.note("fills missing by their numbers", missing)
+        if not event.changes:
+            self._pass_over("fills outside the book", [event])
+            return
         ((side, price, quantity),) = self._on_grid(event)
         self._recorder.trade(time_ns, -side, price, quantity)
         self._matched[side, price] += quantity

@@ -189,7 +189,7 @@ def test_the_product_is_the_callers_choice(tmp_path: Path) -> None:
         ("[]", "[", "a JSON object, alone or after"),
         ("{}", "{}", 'a JSON object with a "type"'),
         ('{"type": []}', "{", 'a JSON object with a "type"'),
-        ({"type": "match", "product_id": 5}, "{", 'a "product_id"'),
+        ({"type": "match", "product_id": []}, "{", 'a "product_id"'),
         (match(5, "both", "1", "1"), "match with ValueError: side both", "side buy or sell"),
         ({**match(5, "buy", "1", "1"), "side": []}, "match with TypeError", "side buy or sell"),
         (match(5, "buy", "0", "1"), "match with ValueError: price 0", "side buy or sell"),
@@ -230,10 +230,10 @@ def test_what_comes_late_is_put_in_order_and_counted(tmp_path: Path, late: list[
     recording = read(tmp_path, START, *late)
     in_order = read(tmp_path, START, *late[::-1])
     assert recording.digest() == in_order.digest()
-    count = recording.summary.repaired["late rows put in order"]
+    count = recording.summary.repaired["late row put in order"]
     assert (count.rows, count.first) == (1, f"{NAME}, line 3")
     assert not in_order.summary.repaired
-    with pytest.raises(DataError, match="line 3: late rows put in order"):
+    with pytest.raises(DataError, match="line 3: late row put in order"):
         read(tmp_path, START, *late, strict=True)
 
 
@@ -246,15 +246,15 @@ def test_a_match_may_come_seconds_after_its_update(tmp_path: Path) -> None:
 def test_what_comes_later_than_the_tolerance_is_left_out(tmp_path: Path) -> None:
     lines = START, update(9000, ["buy", "99.90", "2.0"]), update(3000, ["buy", "99.90", "3.0"])
     recording = read(tmp_path, *lines)
-    assert [row[4] for row in flow(recording)] == [10]
+    assert [row[4] for row in flow(recording)] == [1]
     assert [count.rows for count in recording.summary.left_out.values()] == [1]
-    assert [row[4] for row in flow(read(tmp_path, *lines, tolerance_seconds=6.0))] == [20, 10]
+    assert [row[4] for row in flow(read(tmp_path, *lines, tolerance_seconds=6.0))] == [2, 1]
 
 
 def test_shuffled_times_are_refused(tmp_path: Path) -> None:
     order = np.random.default_rng(1).permutation(300)
     updates = [update(100 * int(each), ["buy", "99.90", str(each + 1)]) for each in order]
-    with pytest.raises(DataError, match=rf"^{NAME}, line \d+: found '2020.*expected times in order"):
+    with pytest.raises(DataError, match=rf"^{NAME}, line \d+: found .*out of order.*expected 1% at most"):
         read(tmp_path, START, *updates)
 
 
@@ -323,7 +323,7 @@ def test_an_implausible_time_is_left_out(tmp_path: Path, message: dict[str, Any]
     recording = read(tmp_path, START, *rest[:100], {**message, "time": zero}, *rest[100:])
     assert recording.digest() == read(tmp_path, START, *rest).digest()
     ((reason, count),) = recording.summary.left_out.items()
-    assert reason.startswith("time before 1990-01-01T00:00:00+00:00 or after ")
+    assert reason == "time before 1990 or more than a day after today"
     assert (count.rows, count.first) == (1, f"{NAME}, line 102")
 
 
@@ -338,7 +338,7 @@ def test_a_message_from_the_files_own_future_is_left_out(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("crossing", "quote"),
     [
-        (["buy", "100.10", "1"], (1001, 1003, 10, 30)),  # locked
+        (["buy", "100.10", "1"], (1001, 1002, 10, 10)),  # locked
         (["buy", "100.20", "1"], (1002, 1003, 10, 30)),
         (["buy", "100.25", "1"], (1002.5, 1003, 10, 30)),
         (["sell", "99.90", "4"], (998, 999, 50, 40)),
@@ -371,13 +371,13 @@ def test_a_stale_level_that_is_reported_later_is_no_order(tmp_path: Path) -> Non
         update(20, ["sell", "100.10", "0"], ["sell", "100.20", "2.0"]),
     )
     assert [row[0] for row in flow(recording)] == [FlowKind.MARKET, FlowKind.LIMIT, FlowKind.LIMIT]
-    assert recording.quotes.tolist()[-1][1:] == (1001, 1002, 10, 20)
+    assert recording.quotes.tolist()[-1][1:] == (1001, 1002, 1, 2)
 
 
 def test_a_snapshot_of_an_auction_is_uncrossed(tmp_path: Path) -> None:
     crossed = snapshot(0, [["100.20", "2.0"], ["99.90", "1.0"]], [["100.10", "3.0"]])
     recording = read(tmp_path, crossed, update(10, ["buy", "99.90", "2.0"]))
-    assert recording.quotes.tolist()[0][1:] == (999, 1001, 10, 30)
+    assert recording.quotes.tolist()[0][1:] == (999, 1001, 1, 3)
     assert recording.summary.repaired[CROSSED].rows == 1
 
 
@@ -394,7 +394,7 @@ def test_a_fill_that_comes_late_is_not_missing(tmp_path: Path) -> None:
     fills = [{**match(each, "sell", "100.1", "0.1"), "trade_id": each} for each in (1, 3, 2, 4)]
     summary = read(tmp_path, START, *fills).summary
     assert "fills missing by their numbers" not in summary.noted
-    assert summary.repaired["late rows put in order"].rows == 1
+    assert summary.repaired["late row put in order"].rows == 1
 
 
 NEWS = [
@@ -455,7 +455,7 @@ def test_a_heartbeat_shows_that_the_feed_was_alive(tmp_path: Path) -> None:
 def test_a_window_uses_a_part(tmp_path: Path) -> None:
     part = read(tmp_path, START, *NEWS, start="2020-01-01T00:00:01.5", end="2020-01-01T00:00:03")
     assert [row[0] for row in flow(part)] == [FlowKind.MARKET]
-    assert part.quotes.tolist()[-1][1:] == (1000, 1001, 20, 25)
+    assert part.quotes.tolist()[-1][1:] == (1000, 1001, 4, 5)
 
 
 @pytest.mark.parametrize("product", ["B-EUR", "B-USD"])
@@ -518,20 +518,26 @@ def test_the_reader_of_another_format_is_named(tmp_path: Path, line: str, other:
         read(tmp_path, line)
 
 
-@pytest.mark.slow
-def test_memory_does_not_grow_with_python_objects(tmp_path: Path) -> None:
-    def peak(updates: int) -> int:
-        lines = (
-            update(20 * (each % 2900), [("buy", "sell")[each % 2], f"{100 + (each % 2 * 2 - 1) * (each % 97)}", str(each)])
-            for each in range(updates)
-        )
-        days = ({**line, "time": line["time"].replace("-01-01", f"-{1 + each // 2900:02d}-01")} for each, line in enumerate(lines))
-        (tmp_path / NAME).write_text("\n".join(map(json.dumps, [START, *days])))
-        tracemalloc.start()
-        CoinbaseReader().read(tmp_path / NAME)
-        return tracemalloc.stop() or 0
+def peak_bytes(folder: Path, minutes: int) -> int:
+    """Return the largest memory while reading a book of 100 levels that changes 1,200 times a minute."""
+    with (folder / NAME).open("w") as file:
+        for each in range(1200 * minutes):
+            time = f"2020-01-01T{each // 72_000:02d}:{each // 1200 % 60:02d}:{each % 1200 / 20:06.3f}Z"
+            side, sign = ("buy", -1) if each % 2 else ("sell", 1)
+            change = [side, f"{100 + sign * (1 + each % 97)}", str(1 + each % 13)]
+            print(json.dumps({**(update(0, change) if each else START), "time": time}), file=file)
+    tracemalloc.start()
+    CoinbaseReader().read(folder / NAME)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak
 
-    assert peak(1)
+
+@pytest.mark.slow
+def test_a_row_takes_the_memory_of_its_numbers(tmp_path: Path) -> None:
+    # Both files are longer than what waits unpacked; a row of the flow has six numbers, packed and then as a tape.
+    rows = 1200 * 60
+    assert peak_bytes(tmp_path, 180) - peak_bytes(tmp_path, 120) < rows * 250
 
 
 STEPS = st.lists(

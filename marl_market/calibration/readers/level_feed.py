@@ -55,7 +55,7 @@ class LevelFeedReader(Reader):
         """Return the currency of a product's prices; raises ValueError where it is unknown."""
 
     def watched(self, lines: Iterator[Line], summary: Summary) -> Iterator[Line]:
-        """Yield the lines of a file, taking note of what the numbers of its messages show; by default they have none."""
+        """Yield the lines of a file, taking note of what the numbers of its messages show; here none."""
         return lines
 
     def synchronizer(self, summary: Summary) -> Synchronizer:

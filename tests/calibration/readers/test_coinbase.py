@@ -468,7 +468,13 @@ def test_only_a_product_with_a_book_must_be_named(tmp_path: Path, product: str) 
 
 @pytest.mark.parametrize(
     ("product", "currency"),
-    [("BTC-USD", "USD"), ("ETH-BTC", "BTC"), ("BTC-PERP-INTX", "USDC"), ("BIT-28NOV25-CDE", "USD"), ("BTC-USDC", "USDC")],
+    [
+        ("BTC-USD", "USD"),
+        ("ETH-BTC", "BTC"),
+        ("BTC-PERP-INTX", "USDC"),
+        ("BIT-28NOV25-CDE", "USD"),
+        ("BTC-USDC", "USDC"),
+    ],
 )
 def test_the_currency_of_a_product(tmp_path: Path, product: str, currency: str) -> None:
     assert read(tmp_path, {**START, "product_id": product}).currency == currency

@@ -39,7 +39,7 @@ def test_connection_logs_and_blank_lines_are_no_messages(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("text", ["{", "[]", "x", "1: {}", "12345678901234567890: {}", '{"a": 1} x', "[" * 100_000])
 def test_a_line_without_a_message_is_named(tmp_path: Path, text: str) -> None:
-    with pytest.raises(DataError, match="feed, line 2: found .* expected a JSON object, alone or after its receive"):
+    with pytest.raises(DataError, match=r"feed, line 2: found .* expected a JSON object, alone or after its receive"):
         read(tmp_path, f"{{}}\n{text}\n")
 
 

@@ -28,7 +28,7 @@ from marl_market.market.fees import Fees
 from marl_market.market.tape import Side
 
 ADVANCED_TRADE_FEES = Fees(taker_rate=0.0040, maker_rate=0.0025)
-"""Order of magnitude of the tier above 10,000 USD in 30 days, fractions of the notional: replace it by your own tier."""
+"""Order of magnitude of the tier above 10,000 USD in 30 days, fractions of the notional: replace it by yours."""
 
 _LEVEL_SIDES = {"bid": Side.BUY, "offer": Side.SELL, "ask": Side.SELL}
 _MAKER_SIDES = {"BUY": Side.BUY, "SELL": Side.SELL}

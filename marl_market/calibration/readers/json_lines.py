@@ -1,8 +1,9 @@
 """Reads recordings that hold one JSON message a line, alone or after the time at which it was received.
 
 A line is `{...}`, `<time>: {...}` (cryptofeed) or `<time> {...}` (the Binance collectors); the time is an epoch in
-seconds, milli-, micro- or nanoseconds, told apart by its size. Lines that start with an address (`wss://`, `https://`)
-are cryptofeed's log of the connection and are passed over. Numbers are loaded as the text that stands in the file, so that no digit is lost.
+seconds, milli-, micro- or nanoseconds, as its size shows. Lines that start with an address (`wss://`, `https://`)
+are cryptofeed's log of the connection and are passed over. Numbers are loaded as the text that stands in the file, so
+that no digit is lost.
 """
 
 from __future__ import annotations

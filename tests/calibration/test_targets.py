@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from marl_market.calibration.readers.recorder import Recording
+from marl_market.calibration.readers.summary import Summary
 from marl_market.calibration.targets import cash_unit, initial_price, market_spec, order_flow, quantiles, volatility
 from marl_market.market.fees import Fees
 from marl_market.market.order_flow import QUANTILES
@@ -42,8 +43,12 @@ def make_recording(quotes: list[Any] = QUOTES, flow: list[Any] = ORDERS, **chang
         "provenance": Provenance("file", "format", "start", "end", 6, "digest"),
         "fees": Fees(taker_rate=0.001),
         "currency": "EUR",
+        "hidden": np.zeros(1, np.bool_),
+        "summary": Summary(),
     }
-    return Recording(**{**fields, **changes})
+    times = [int(row[0]) for row in (*quotes, *flow)]
+    sessions = np.array([(min(times, default=0), max(times, default=0))])
+    return Recording(**{**fields, "sessions": sessions, **changes})
 
 
 def test_estimates_worked_out_by_hand() -> None:

@@ -26,14 +26,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from marl_market.calibration.readers.book_side import BookSide
-from marl_market.calibration.readers.recorder import Recorder, Recording, choose_step
-from marl_market.calibration.readers.source import Source
+from marl_market.calibration.readers.reader import Reader, Reading
+from marl_market.calibration.readers.recorder import Recorder
+from marl_market.calibration.readers.source import Head, Source
 from marl_market.market.fees import Fees
-from marl_market.market.provenance import Provenance
 from marl_market.market.tape import FlowKind, Side
 from marl_market.market.units import NANOSECONDS_PER_SECOND
 
@@ -70,43 +69,35 @@ class Event(NamedTuple):
 
 
 @dataclass(frozen=True)
-class CoinbaseReader:
-    """Read one product of a Coinbase feed recording, plain or gzip.
+class CoinbaseReader(Reader):
+    """Read one product of a Coinbase feed recording; see `Reader` for the other attributes.
 
     Attributes:
         product: which product, such as BTC-USD; None where the file holds only one.
-        tick_size: quote currency of one tick; None for the greatest common divisor of the prices.
-        lot_size: base currency of one lot; None for the greatest common divisor of the quantities.
-        fees: of the venue.
     """
 
-    product: str | None = None
-    tick_size: float | str | None = None
-    lot_size: float | str | None = None
     fees: Fees = GDAX_FEES
+    product: str | None = None
 
-    def read(self, path: str | Path) -> Recording:
-        """Return the recording of the product.
+    format = "coinbase"
+    price_places = PLACES
+    size_places = PLACES
 
-        Raises DataError on the first line that the format does not allow, ValueError where `product` is missing
-        from the file, or is None and the file holds several.
-        """
-        source = Source(Path(path))
+    @staticmethod
+    def recognizes(head: Head) -> bool:
+        """Return whether one of the first lines is a message with a type, or a connection log."""
+        return any(line.startswith("wss://") or '"type"' in line for line in head.lines)
+
+    def take(self, source: Source, reading: Reading) -> None:
+        """Record the messages of the product in one file; raises ValueError where `product` is not in it."""
         product, events = self._choose(source)
-        recorder = _replay(source, product, sorted(events))
-        changes = [change for event in events for change in event.changes]
-        tick = choose_step(self.tick_size, {change.price for change in changes}, PLACES, "tick_size")
-        lot = choose_step(self.lot_size, {change.quantity for change in changes}, PLACES, "lot_size")
-        times = [event.time_ns for event in events]
-        provenance = Provenance(
-            source=source.path.name,
-            format="coinbase",
-            start=_iso(min(times)),
-            end=_iso(max(times)),
-            rows=len(events),
-            sha256=source.sha256(),
-        )
-        return recorder.recording(tick, lot, provenance, self.fees, product.rpartition("-")[2])
+        reading.summary.rows += len(events)
+        _replay(source, product, sorted(events), reading.recorder)
+        for event in events:
+            for change in event.changes:
+                reading.prices.price(change.price, change.side, source, event.line)
+                reading.sizes.size(change.quantity, source, event.line)
+        reading.currency = product.rpartition("-")[2]
 
     def _choose(self, source: Source) -> tuple[str, list[Event]]:
         """Return the product and its events; without a product the file must hold only one."""
@@ -176,13 +167,13 @@ def _messages(source: Source) -> Iterator[tuple[int, dict[str, Any]]]:
         yield number, message
 
 
-def _replay(source: Source, product: str, events: list[Event]) -> Recorder:
+def _replay(source: Source, product: str, events: list[Event], recorder: Recorder) -> None:
     book: dict[Side, BookSide] = {}
-    recorder = Recorder()
     # Matched quantity of a level that no update has reported yet.
     matched: dict[tuple[Side, int], int] = defaultdict(int)
     # Updates of one time are one: an aggressor's fills of one level come as several updates, then as several matches.
     for (time_ns, order), group in groupby(events, key=lambda event: event[:2]):
+        recorder.see(time_ns)
         together = list(group)
         changes = [change for event in together for change in event.changes]
         line = together[-1].line
@@ -207,7 +198,6 @@ def _replay(source: Source, product: str, events: list[Event]) -> Recorder:
         recorder.quote(time_ns, book[Side.BUY], book[Side.SELL])
     if not book:
         raise source.error(max((event.line for event in events), default=1), "no snapshot", f"a snapshot of {product}")
-    return recorder
 
 
 def _check_uncrossed(source: Source, product: str, line: int, book: dict[Side, BookSide]) -> None:

@@ -29,22 +29,21 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum
 from itertools import accumulate
-from pathlib import Path
 from typing import NamedTuple
 
 from marl_market.calibration.readers.book_side import BookSide
-from marl_market.calibration.readers.recorder import Recorder, Recording, choose_step
-from marl_market.calibration.readers.source import Source
+from marl_market.calibration.readers.reader import Reader, Reading
+from marl_market.calibration.readers.recorder import Recorder
+from marl_market.calibration.readers.source import Head, Source
 from marl_market.market.fees import Fees
-from marl_market.market.provenance import Provenance
 from marl_market.market.tape import FlowKind, Side
 from marl_market.market.units import NANOSECONDS_PER_SECOND
 
 NASDAQ_FEES = Fees(taker_per_unit=0.0030, maker_per_unit=-0.0020)
 """Order of magnitude of NASDAQ's 2012 schedule, dollars per share, no volume tiers: replace it by your own tier."""
 
-PRICE_PLACES = 4
 LINE = "time,type,order id,size,price,direction"
+_MESSAGE = re.compile(r"\d+(\.\d+)?,[1-7],-?\d+,\d+,-?\d+,-?1(,\w*)?$")
 DATE = re.compile(r"_(\d{4}-\d{2}-\d{2})_")
 
 
@@ -76,40 +75,34 @@ class Message(NamedTuple):
 
 
 @dataclass(frozen=True)
-class LobsterReader:
-    """Read a LOBSTER message file, plain or gzip.
+class LobsterReader(Reader):
+    """Read LOBSTER message files; see `Reader` for the attributes."""
 
-    Attributes:
-        tick_size: dollars of one tick; None for the greatest common divisor of the prices.
-        lot_size: shares of one lot; None for the greatest common divisor of the sizes.
-        fees: of the venue.
-    """
-
-    tick_size: float | str | None = None
-    lot_size: float | str | None = None
     fees: Fees = NASDAQ_FEES
 
-    def read(self, path: str | Path) -> Recording:
-        """Return the recording; raises DataError on the first line that the format does not allow."""
-        source = Source(Path(path))
-        messages = _parse(source)
-        visible = [message for message in messages if message.type in _RESTING]
-        if not visible:
+    format = "lobster"
+    price_places = 4
+    size_places = 0
+
+    @staticmethod
+    def recognizes(head: Head) -> bool:
+        """Return whether the first lines are messages."""
+        return any(_MESSAGE.match(line) for line in head.lines[:2])
+
+    def take(self, source: Source, reading: Reading) -> None:
+        """Record the messages of one file."""
+        messages = _parse(source, reading)
+        if not any(message.type in _RESTING for message in messages):
             raise source.error(len(messages) + 1, "the end of the file", f"a message {LINE} of a visible order")
-        tick = choose_step(self.tick_size, (message.price for message in visible), PRICE_PLACES, "tick_size")
-        lot = choose_step(self.lot_size, (message.size for message in messages if message.size), 0, "lot_size")
-        provenance = Provenance(
-            source=source.path.name,
-            format="lobster",
-            start=_iso(messages[0].time_ns, source.path.name),
-            end=_iso(messages[-1].time_ns, source.path.name),
-            rows=len(messages),
-            sha256=source.sha256(),
-        )
-        return _replay(messages).recording(tick, lot, provenance, self.fees, "USD")
+        reading.currency = "USD"
+        _replay(messages, reading.recorder)
+
+    def time_text(self, time_ns: int, reading: Reading) -> str:
+        """Return a time with the date in the name of the file, if any."""
+        return _iso(time_ns, reading.sources[0].path.name)
 
 
-def _parse(source: Source) -> list[Message]:
+def _parse(source: Source, reading: Reading) -> list[Message]:
     messages: list[Message] = []
     previous = 0
     for number, line in source.lines():
@@ -122,6 +115,11 @@ def _parse(source: Source) -> list[Message]:
             raise source.error(number, line, f"six numbers {LINE}") from None
         _check(source, number, line, message, previous)
         previous = time_ns
+        reading.summary.rows += 1
+        if message.type in _RESTING:
+            message = message._replace(price=reading.prices.price(message.price, message.direction, source, number))
+        if message.size:
+            reading.sizes.size(message.size, source, number)
         messages.append(message)
     return messages
 
@@ -156,11 +154,11 @@ def _unseen_orders(messages: list[Message]) -> dict[int, list[Message]]:
     return unseen
 
 
-def _replay(messages: list[Message]) -> Recorder:
+def _replay(messages: list[Message], recorder: Recorder) -> None:
     book = {side: BookSide(side) for side in Side}
-    recorder = Recorder()
     unseen = _unseen_orders(messages)
     for index, message in enumerate(messages):
+        recorder.see(message.time_ns)
         for order in unseen.get(index, ()):
             _rest(book, order)
         if index in unseen:
@@ -181,7 +179,6 @@ def _replay(messages: list[Message]) -> Recorder:
             recorder.quote(time_ns, book[Side.BUY], book[Side.SELL])
         elif kind == MessageType.HIDDEN_EXECUTION:
             recorder.trade(time_ns, -direction, price, size)
-    return recorder
 
 
 def _rest(book: dict[Side, BookSide], order: Message) -> None:

@@ -139,7 +139,6 @@ def test_a_hidden_execution_leaves_the_book_alone(tmp_path: Path) -> None:
         ("noon,1,9,100,1000000,1", "six numbers"),
         ("nan,1,9,100,1000000,1", "six numbers"),
         ("inf,1,9,100,1000000,1", "six numbers"),
-        ("", "six numbers"),
         ("34205.0,8,9,100,1000000,1", "a message type from 1 to 7"),
         ("34203.9,1,9,100,1000000,1", "a time of at least 34204.000000000"),
         ("34205.0,1,9,-100,1000000,1", "a size and a price above zero"),

@@ -1,7 +1,7 @@
 """Reads order-level market data in Databento's schema `mbo`, as CSV or DBN, plain or compressed.
 
-Actions: A adds an order, C cancels a part or all of one, M modifies one, R clears the book, T is an aggressor's trade, F
-the fill of a resting order, N nothing. T and F leave the book as it is: the C or M rows behind them take the filled
+Actions: A adds an order, C cancels a part or all of one, M modifies one, R clears the book, T is an aggressor's trade,
+F the fill of a resting order, N nothing. T and F leave the book as it is: the C or M rows behind them take the filled
 quantity out of it, and only what they take beyond the fills is a cancel. A modification that keeps the price and
 lowers the size is a partial cancel; any other loses its place in the queue: a cancel and a new limit order. Of a filled
 order that shows new quantity (an iceberg), the new quantity is a limit order. Rows belong to one event up to the flag

@@ -6,11 +6,14 @@ from collections import Counter
 from collections.abc import Iterator
 
 from marl_market.calibration.readers.databento_rows import LAST, MAYBE_BAD_BOOK, SNAPSHOT, TOP_OF_BOOK, Message
+from marl_market.calibration.readers.interruption import Interruption
 from marl_market.calibration.readers.order_book import Order, OrderBook
 from marl_market.calibration.readers.reader import Reading
 from marl_market.calibration.readers.source import Source
 from marl_market.calibration.readers.times import Row
 from marl_market.market.tape import FlowKind, Side
+
+CROSSED = "crossed book: call auction or lost rows"
 
 
 class Replay:
@@ -22,7 +25,7 @@ class Replay:
         self._book = OrderBook()
         self._line, self._time_ns = 0, 0
         self._inside_event = self._restored = self._before_opening = False
-        self._crossed_ns: int | None = None
+        self._crossed = Interruption(reading.recorder)
         self._filled: Counter[int] = Counter()
         self._trade: tuple[Side, int, int] | None = None
         self._actions = {
@@ -65,7 +68,8 @@ class Replay:
         self._end_event()
         if message.action == "R" or not self._restored:
             self._book.clear()
-            self._restored, self._crossed_ns = True, None
+            self._restored = True
+            self._crossed.forget()
         if message.action == "A" and message.side is not None and message.price is not None:
             self._book.add(message.order_id, self._order(message.side, message.price, message.size))
 
@@ -125,7 +129,7 @@ class Replay:
             self._recorder.see(self._time_ns)
             self._recorder.trade(self._time_ns, 0, message.price, message.size)
         else:
-            if self._crossed_ns is not None and not self._filled:
+            if self._crossed.active and not self._filled:
                 self._drop_stale(Side(-message.side), message.price)
             self._trade = (message.side, message.price, message.size)
 
@@ -153,11 +157,9 @@ class Replay:
         if self._before_opening:
             return
         if self._book.crossed:
-            self._crossed_ns = self._time_ns if self._crossed_ns is None else self._crossed_ns
+            self._crossed.begin(self._time_ns, CROSSED)
             return
-        if self._crossed_ns is not None:
-            self._recorder.gap(self._crossed_ns, self._time_ns, "book crossed: call auction or lost rows")
-            self._crossed_ns = None
+        self._crossed.end(self._time_ns)
         self._quote()
 
     def _drop_stale(self, side: Side, price: int) -> None:
@@ -173,7 +175,7 @@ class Replay:
         return Order(side, price, self._reading.sizes.size(size, self._source, self._line))
 
     def _record(self, kind: FlowKind, order: Order, quantity: int) -> None:
-        if quantity and not self._before_opening and self._crossed_ns is None:
+        if quantity and not self._before_opening and not self._crossed.active:
             self._recorder.order(self._time_ns, kind, order.side, order.price, quantity)
 
     def _quote(self) -> None:

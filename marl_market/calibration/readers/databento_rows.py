@@ -8,6 +8,7 @@ stand in any order, and those that no book needs are passed over.
 from __future__ import annotations
 
 import csv
+import importlib
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -138,13 +139,12 @@ def dbn_rows(source: Source) -> Iterator[Row[Message]]:
 
 def _library(source: Source) -> Any:
     try:
-        import databento_dbn
-    except ImportError:
+        return importlib.import_module("databento_dbn")
+    except ModuleNotFoundError:
         raise DataError(
             f"{source.path.name} is a DBN file, which the package databento-dbn decodes: pip install "
             "'marl_market[databento]', or export the file as CSV"
         ) from None
-    return databento_dbn
 
 
 def _symbols(source: Source, metadata: Any) -> dict[int, str]:

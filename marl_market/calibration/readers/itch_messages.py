@@ -11,6 +11,7 @@ import struct
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
+from marl_market.calibration.readers.source import DataError
 from marl_market.market.tape import Side
 
 LENGTHS = {
@@ -22,26 +23,17 @@ LENGTHS = {
 
 HEADER_BYTES = 11
 _CHUNK_BYTES = 1 << 20
+_STOCK_PLACE = {b"R": 11, b"H": 11, b"h": 11, b"A": 24, b"F": 24, b"P": 24, b"Q": 19}
 _SIDES = {b"B": Side.BUY, b"S": Side.SELL}
 
-_HEADER = struct.Struct(">xH2xHI")
-_ADD = struct.Struct(">QcI8sI")
+_ADD = struct.Struct(">QcI8xI")
 _EXECUTED = struct.Struct(">QI8x")
 _EXECUTED_AT = struct.Struct(">QI8xcI")
 _CANCEL = struct.Struct(">QI")
 _DELETE = struct.Struct(">Q")
 _REPLACE = struct.Struct(">QQII")
-_TRADE = struct.Struct(">8xcI8sI8x")
-_CROSS = struct.Struct(">Q8sI8xc")
-
-
-class FormatError(ValueError):
-    """The bytes are no ITCH messages; `offset` is where, in the unpacked file."""
-
-    def __init__(self, offset: int, found: str, expected: str) -> None:
-        """Keep the place, what was found and what was expected."""
-        super().__init__(found)
-        self.offset, self.found, self.expected = offset, found, expected
+_TRADE = struct.Struct(">8xcI8xI8x")
+_CROSS = struct.Struct(">Q8xI8xc")
 
 
 class Added(NamedTuple):
@@ -50,7 +42,6 @@ class Added(NamedTuple):
     order_id: int
     side: Side
     shares: int
-    stock: str
     price: int
 
 
@@ -84,7 +75,6 @@ class HiddenTrade(NamedTuple):
 
     side: Side
     shares: int
-    stock: str
     price: int
 
 
@@ -92,53 +82,50 @@ class Cross(NamedTuple):
     """Q: the total of an opening (O), closing (C), halt (H) or intraday (I) cross."""
 
     shares: int
-    stock: str
     price: int
     kind: str
 
 
-def split(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
-    """Yield (offset, message) of a file; raises FormatError where a length, a type or the end does not fit."""
+def split(stream: BinaryIO, name: str) -> Iterator[tuple[int, bytes]]:
+    """Yield (offset, message) of the file `name`; raises DataError where a length, a type or the end does not fit."""
     offset, kept = 0, b""
     while chunk := stream.read(_CHUNK_BYTES):
         kept += chunk
         place, end = 0, len(kept)
-        while place + 2 <= end:
+        while place + 3 <= end:
             length = (kept[place] << 8) | kept[place + 1]
+            kind = kept[place + 2 : place + 3]
+            if length and LENGTHS.get(kind) != length:
+                wanted = f"{LENGTHS[kind]} bytes" if kind in LENGTHS else f"one of {b''.join(LENGTHS).decode()}"
+                raise invalid(name, offset + place, f"a message of {length} bytes and type {kind!r}", wanted)
             if place + 2 + length > end:
-                _check_type(offset + place, length, kept[place + 2 : place + 3])
                 break
-            message = kept[place + 2 : place + 2 + length]
-            if LENGTHS.get(message[:1]) != length:
-                _check_type(offset + place, length, message[:1])
-            yield offset + place, message
+            if length:  # a message of no bytes ends a session
+                yield offset + place, kept[place + 2 : place + 2 + length]
             place += 2 + length
         offset += place
         kept = kept[place:]
-    if kept:
-        raise FormatError(offset, f"the end of the file {len(kept)} bytes into a message", "a whole message")
+    if kept not in (b"", b"\0\0"):
+        raise invalid(name, offset, f"the end of the file {len(kept)} bytes into a message", "a whole message")
 
 
-def _check_type(offset: int, length: int, kind: bytes) -> None:
-    if kind and LENGTHS.get(kind) != length:
-        found = f"a message of {length} bytes and type {kind!r}"
-        expected = f"{LENGTHS[kind]} bytes" if kind in LENGTHS else "a type of ITCH 5.0"
-        raise FormatError(offset, found, expected)
+def invalid(name: str, offset: int, found: str, expected: str) -> DataError:
+    """Return the error of the message at `offset` of the unpacked file."""
+    return DataError(f"{name}, byte {offset}: found {found}; expected {expected}")
 
 
-def header(message: bytes) -> tuple[int, int]:
-    """Return (stock's number of the day, nanoseconds since midnight)."""
-    locate, high, low = _HEADER.unpack_from(message)
-    return locate, (high << 32) | low
+def time_of(message: bytes) -> int:
+    """Return the nanoseconds since midnight."""
+    return int.from_bytes(message[5:HEADER_BYTES])
 
 
-def parse_added(message: bytes) -> Added:
+def added(message: bytes) -> Added:
     """Return the order of an A or an F message."""
-    order_id, side, shares, stock, price = _ADD.unpack_from(message, HEADER_BYTES)
-    return Added(order_id, _SIDES[side], shares, name_of(stock), price)
+    order_id, side, shares, price = _ADD.unpack_from(message, HEADER_BYTES)
+    return Added(order_id, _SIDES[side], shares, price)
 
 
-def parse_executed(message: bytes) -> Executed:
+def executed(message: bytes) -> Executed:
     """Return the execution of an E or a C message."""
     if message[:1] == b"E":
         order_id, shares = _EXECUTED.unpack_from(message, HEADER_BYTES)
@@ -147,45 +134,47 @@ def parse_executed(message: bytes) -> Executed:
     return Executed(order_id, shares, printable == b"Y", price)
 
 
-def parse_canceled(message: bytes) -> Canceled:
+def canceled(message: bytes) -> Canceled:
     """Return the cancellation of an X or a D message."""
     if message[:1] == b"X":
         return Canceled(*_CANCEL.unpack_from(message, HEADER_BYTES))
-    return Canceled(*_DELETE.unpack_from(message, HEADER_BYTES), None)
+    (order_id,) = _DELETE.unpack_from(message, HEADER_BYTES)
+    return Canceled(order_id, None)
 
 
-def parse_replaced(message: bytes) -> Replaced:
+def replaced(message: bytes) -> Replaced:
     """Return the replacement of a U message."""
     return Replaced(*_REPLACE.unpack_from(message, HEADER_BYTES))
 
 
-def parse_hidden_trade(message: bytes) -> HiddenTrade:
+def hidden_trade(message: bytes) -> HiddenTrade:
     """Return the execution of a P message."""
-    side, shares, stock, price = _TRADE.unpack_from(message, HEADER_BYTES)
-    return HiddenTrade(_SIDES[side], shares, name_of(stock), price)
+    side, shares, price = _TRADE.unpack_from(message, HEADER_BYTES)
+    return HiddenTrade(_SIDES[side], shares, price)
 
 
-def parse_cross(message: bytes) -> Cross:
+def cross(message: bytes) -> Cross:
     """Return the cross of a Q message."""
-    shares, stock, price, kind = _CROSS.unpack_from(message, HEADER_BYTES)
-    return Cross(shares, name_of(stock), price, kind.decode("latin-1"))
+    shares, price, kind = _CROSS.unpack_from(message, HEADER_BYTES)
+    return Cross(shares, price, kind.decode("latin-1"))
 
 
-def parse_directory(message: bytes) -> str:
-    """Return the stock of an R message, or of an H message."""
-    return name_of(message[HEADER_BYTES : HEADER_BYTES + 8])
+def stock_of(message: bytes) -> bytes | None:
+    """Return the eight bytes of the symbol that a message names, None of a type that names none."""
+    place = _STOCK_PLACE.get(message[:1])
+    return None if place is None else message[place : place + 8]
 
 
-def parse_state(message: bytes) -> str:
+def trading_state(message: bytes) -> str:
     """Return the trading state of an H message: H halted, P paused, Q quotation only, T trading."""
     return message[19:20].decode("latin-1")
 
 
-def parse_system_event(message: bytes) -> str:
+def operational_state(message: bytes) -> tuple[str, str]:
+    """Return (market, state) of an h message: Q for Nasdaq, H halted or T trading."""
+    return message[19:20].decode("latin-1"), message[20:21].decode("latin-1")
+
+
+def system_event(message: bytes) -> str:
     """Return the event code of an S message: O, S, Q, M, E or C."""
     return message[11:12].decode("latin-1")
-
-
-def name_of(stock: bytes) -> str:
-    """Return a symbol without the spaces that fill it."""
-    return stock.decode("latin-1").rstrip()

@@ -90,6 +90,7 @@ class Reading:
         prices: tick of the prices.
         sizes: lot of the sizes.
         currency: of the prices; set by the reader.
+        instrument: the only one of the first file, where the reader was given none; set by the reader.
     """
 
     def __init__(self, reader: Reader, sources: Sequence[Source]) -> None:
@@ -99,6 +100,7 @@ class Reading:
         self.prices = Grid(reader.tick_size, reader.price_places, "tick_size", self.summary)
         self.sizes = Grid(reader.lot_size, reader.size_places, "lot_size", self.summary)
         self.currency = ""
+        self.instrument: str | None = None
         self._reader = reader
 
     def recording(self) -> Recording:

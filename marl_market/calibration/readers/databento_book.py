@@ -75,21 +75,24 @@ class Replay:
 
     def _add(self, message: Message) -> None:
         side, price = message.side, message.price
-        whole_side = bool(message.flags & TOP_OF_BOOK) and side is not None
-        if whole_side:
-            self._summary.note("best quotes instead of orders")
-            self._book.clear_side(Side(side or 0))
-            if price is None:
-                return
+        if message.flags & TOP_OF_BOOK and side is not None:
+            self._replace_side(side, message)
+            return
         if side is None or price is None or message.size <= 0:
             self._summary.leave_out("order without a side, a price or a size", self._source, self._line)
             return
         if self._book.get(message.order_id):
             self._summary.repair("order added twice", self._source, self._line)
         order = self._order(side, price, message.size)
-        if not whole_side:
-            self._record(FlowKind.LIMIT, order, order.quantity)
+        self._record(FlowKind.LIMIT, order, order.quantity)
         self._book.add(message.order_id, order)
+
+    def _replace_side(self, side: Side, message: Message) -> None:
+        self._summary.note("best quotes instead of orders")
+        self._book.clear_side(side)
+        if message.price is not None and message.size > 0:
+            # Such rows have no order number; one a side will do.
+            self._book.add(-side, self._order(side, message.price, message.size))
 
     def _cancel(self, message: Message) -> None:
         order = self._book.get(message.order_id)
@@ -134,6 +137,9 @@ class Replay:
             self._trade = (message.side, message.price, message.size)
 
     def _fill(self, message: Message) -> None:
+        if self._trade is not None and message.side == self._trade[0]:
+            # The aggressor rested until a modification made it cross; its own row takes it out of its old place.
+            return
         self._filled[message.order_id] += message.size
         if self._trade is not None and message.price is not None:
             side, price, left = self._trade

@@ -22,12 +22,12 @@ from marl_market.market.units import NANOSECONDS_PER_SECOND
 PLACES = 9
 UNDEFINED_PRICE = 2**63 - 1
 UNDEFINED_TIME = 2**64 - 1
-NO_PRICE = ("", str(UNDEFINED_PRICE), f"{UNDEFINED_PRICE / 10**PLACES:.9f}")
+NO_PRICE = ("", str(UNDEFINED_PRICE), "9223372036.854775807")
 DBN_MAGIC = b"DBN"
 LAST, TOP_OF_BOOK, SNAPSHOT, MAYBE_BAD_BOOK = 1 << 7, 1 << 6, 1 << 5, 1 << 2
 """Bits of `flags`: last row of an event, best quote instead of an order, state of the book, gap in the venue's feed."""
 
-ACTIONS = "ACMTFRN"
+ACTIONS = tuple("ACMTFRN")
 SIDES = {"B": Side.BUY, "A": Side.SELL, "N": None}
 COLUMNS = ("ts_event", "action", "side", "price", "size", "order_id", "flags")
 EXPECTED = f"an mbo row: action one of {', '.join(ACTIONS)}, side B, A or N, price, and whole numbers otherwise"
@@ -88,8 +88,10 @@ class _CsvParser:
 
     def row(self, number: int, fields: list[str]) -> Row[Message]:
         """Return a row; raises ValueError or KeyError for a field that does not fit."""
+        if len(fields) != self._count:
+            raise ValueError(len(fields))
         event, action, side, price, size, order, flags = (fields[place] for place in self._places)
-        if len(fields) != self._count or action not in ACTIONS:
+        if action not in ACTIONS:
             raise ValueError(action)
         bits = int(flags)
         received = event if self._received is None else fields[self._received]

@@ -132,7 +132,10 @@ def test_several_days_are_sessions_of_their_own(tmp_path: Path) -> None:
 def test_the_window_is_a_time_of_day_or_a_date(tmp_path: Path) -> None:
     for start in ("09:30:05", "2019-01-30T09:30:05"):
         recording = read(tmp_path, DAY, start=start, end="09:30:07")
-        assert recording.flow["time_ns"].tolist() == [OPEN + 5 * SECOND] * 2 + [OPEN + 6 * SECOND, OPEN + 6 * SECOND + 1]
+        assert recording.flow["time_ns"].tolist() == [OPEN + 5 * SECOND] * 2 + [
+            OPEN + 6 * SECOND,
+            OPEN + 6 * SECOND + 1,
+        ]
 
 
 HALTED = [
@@ -169,9 +172,7 @@ def test_an_operational_halt_of_nasdaq_counts_and_that_of_another_market_does_no
         itch.operational(OPEN + 3 * SECOND, "Q", "T"),
         itch.delete(OPEN + 4 * SECOND, 4),
     ]
-    assert [tuple(gap) for gap in read(tmp_path, halt).summary.gaps] == [
-        (OPEN + 2 * SECOND, OPEN + 3 * SECOND, "halt")
-    ]
+    assert [tuple(gap) for gap in read(tmp_path, halt).summary.gaps] == [(OPEN + 2 * SECOND, OPEN + 3 * SECOND, "halt")]
 
 
 def test_a_file_cut_out_of_a_day_leaves_out_what_it_cannot_know(tmp_path: Path) -> None:
@@ -220,7 +221,10 @@ def test_a_truncated_gzip_file_is_refused(tmp_path: Path) -> None:
     ("broken", "complaint"),
     [
         (b"\x00\x24Zxxxxxxxxxxx", "found a message of 36 bytes and type b'Z'; expected one of SRH"),
-        (b"\x00\x25" + itch.add(OPEN, 1, "B", 1, 1)[2:] + b"x", "found a message of 37 bytes and type b'A'; expected 36"),
+        (
+            b"\x00\x25" + itch.add(OPEN, 1, "B", 1, 1)[2:] + b"x",
+            "found a message of 37 bytes and type b'A'; expected 36",
+        ),
         (itch.add(OPEN, 9, "X", 1, 10_000), "found the side b'X'; expected B or S"),
     ],
     ids=["type", "length", "side"],

@@ -5,7 +5,7 @@ the whole file has been read, so the recorder converts at the end. Rows wait in 
 
 A session is a stretch of time with data and continuous trading. It ends at a gap: one that the reader names (a halt, a
 lost message, the end of a file), or an outage: a silence longer than `longest_silence`, by default a minute and
-`OUTAGE` times the mean of the silences of up to a minute. Nothing is joined across a gap.
+`OUTAGE_MEANS` times the mean of the silences of up to a minute. Nothing is joined across a gap.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ from marl_market.market.spec import MAXIMUM_PRICE_TICKS
 from marl_market.market.tape import FLOW, QUOTE, TRADE, FlowKind, Side, Tape
 from marl_market.market.units import NANOSECONDS_PER_SECOND
 
-OUTAGE = 20.0
+OUTAGE = "outage"
+OUTAGE_MEANS = 20.0
 CHUNK_ROWS = 1 << 16
 
 
@@ -110,7 +111,8 @@ class Recorder:
         self._market_row: list[int] = []
         self._inside = False
         self._first_ns: int | None = None
-        self._last_ns = 0
+        self.last_ns = 0
+        """Last time seen inside the window."""
         self._gaps: list[Gap] = []
         self._silences: list[Gap] = []
         self._short_silences, self._short_ns = 0, 0
@@ -121,7 +123,7 @@ class Recorder:
         """Return the first and the last time seen inside the window; raises DataError where there is none."""
         if self._first_ns is None:
             raise DataError("no message of the file is inside of start and end")
-        return self._first_ns, self._last_ns
+        return self._first_ns, self.last_ns
 
     def begin_file(self) -> None:
         """Separate what follows from the file before, if there is one."""
@@ -141,13 +143,13 @@ class Recorder:
         if self._first_ns is None:
             self._first_ns = time_ns
         elif self._between_files:
-            self.gap(self._last_ns, time_ns, "between files")
+            self.gap(self.last_ns, time_ns, "between files")
         elif not self._inside:
-            self.gap(self._last_ns, time_ns, "outside of start and end")
+            self.gap(self.last_ns, time_ns, "outside of start and end")
         else:
-            self._hear(time_ns - self._last_ns, time_ns)
+            self._hear(time_ns - self.last_ns, time_ns)
         self._inside, self._between_files = True, False
-        self._last_ns = max(time_ns, self._last_ns)
+        self.last_ns = max(time_ns, self.last_ns)
         return True
 
     def gap(self, from_ns: int, to_ns: int, reason: str) -> None:
@@ -240,7 +242,7 @@ class Recorder:
             self._short_silences += 1
             self._short_ns += silence_ns
         if silence_ns > self._shortest_outage_ns:
-            self._silences.append(Gap(self._last_ns, time_ns, "outage"))
+            self._silences.append(Gap(self.last_ns, time_ns, OUTAGE))
             self._separate()
 
     @property
@@ -253,18 +255,21 @@ class Recorder:
     def _outages(self) -> list[Gap]:
         longest = self._shortest_outage_ns
         if self._longest_silence is None and self._short_silences:
-            longest = max(longest, OUTAGE * self._short_ns / self._short_silences)
+            longest = max(longest, OUTAGE_MEANS * self._short_ns / self._short_silences)
         return [gap for gap in self._silences if gap.to_ns - gap.from_ns > longest]
 
     def _sessions(self) -> NDArray[np.int64]:
         if self._first_ns is None:
             return np.zeros((0, 2), np.int64)
-        self.summary.gaps = sorted(self._gaps + self._outages())
         sessions, begin = [], self._first_ns
-        for gap in self.summary.gaps:
-            sessions.append((begin, max(begin, gap.from_ns)))
-            begin = max(begin, gap.to_ns)
-        sessions.append((begin, max(begin, self._last_ns)))
+        # A silence inside of a halt is a part of the halt.
+        for gap in sorted(self._gaps + self._outages(), key=lambda gap: (gap.from_ns, gap.reason == OUTAGE)):
+            from_ns, to_ns = max(begin, gap.from_ns), min(gap.to_ns, self.last_ns)
+            if to_ns >= from_ns:
+                self.summary.gaps.append(Gap(from_ns, to_ns, gap.reason))
+                sessions.append((begin, from_ns))
+                begin = to_ns
+        sessions.append((begin, self.last_ns))
         self.summary.active_ns = sum(end - begin for begin, end in sessions)
         return np.array(sessions, dtype=np.int64)
 

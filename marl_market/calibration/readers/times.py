@@ -5,7 +5,7 @@ The rule, in this order:
 - A row more than a minute ahead of all before it is believed once `WITNESSES` rows follow it, or the file ends. Where
   an earlier time comes first, the rows since the jump are from the file's own future and left out.
 - A row before its predecessors is put in its place where it is late by at most the tolerance, and left out otherwise.
-- A file in which more than one time, and more than `LARGEST_SHARE` of them, are left out is in disorder: DataError.
+- A file of which more than one row, and more than `LARGEST_SHARE` of all, is left out so is in disorder: DataError.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 import heapq
 import re
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Generic, NamedTuple, TypeVar
@@ -24,10 +24,24 @@ from marl_market.market.units import NANOSECONDS_PER_SECOND
 
 MINUTE_NS = 60 * NANOSECONDS_PER_SECOND
 DAY_NS = 86_400 * NANOSECONDS_PER_SECOND
+NEVER_NS = -(10**30)
 EARLIEST_NS = int(datetime(1990, 1, 1, tzinfo=UTC).timestamp()) * NANOSECONDS_PER_SECOND
 WITNESSES = 16
 LARGEST_SHARE = 0.01
 _TIME_OF_DAY = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?")
+
+
+def iso(time_ns: int) -> str:
+    """Return a time since 1970 in ISO 8601 to the microsecond, or its nanoseconds where no calendar has it."""
+    try:
+        return (
+            datetime.fromtimestamp(time_ns // NANOSECONDS_PER_SECOND, UTC)
+            .replace(microsecond=time_ns % NANOSECONDS_PER_SECOND // 1000)
+            .isoformat()
+        )
+    except (ValueError, OverflowError, OSError):
+        return f"{time_ns} ns"
+
 
 T = TypeVar("T")
 
@@ -48,71 +62,85 @@ class Clock:
         earliest_ns: earliest plausible time.
         latest_ns: latest plausible time; None for a day after today.
         tolerance_ns: by how much a row may come after a later one.
+        bounds: implausible times, in words.
+        text: prints a time.
     """
 
     earliest_ns: int = EARLIEST_NS
     latest_ns: int | None = None
     tolerance_ns: int = 0
+    bounds: str = "before 1990 or more than a day after today"
+    text: Callable[[int], str] = iso
 
     def in_order(self, rows: Iterable[Row[T]], source: Source, summary: Summary) -> Iterator[Row[T]]:
         """Yield the believed rows in order of time; raises DataError where the times are in disorder."""
-        return _in_place(self._believed(rows, source, summary), self.tolerance_ns, source, summary)
+        judge: _Judge[T] = _Judge(self, source, summary)
+        yield from judge.in_place(judge.believed(rows))
+        judge.require_order()
 
-    def _believed(self, rows: Iterable[Row[T]], source: Source, summary: Summary) -> Iterator[Row[T]]:
-        latest = time.time_ns() + DAY_NS if self.latest_ns is None else self.latest_ns
-        implausible = f"time before {iso(self.earliest_ns)} or after {iso(latest)}"
-        newest = -(10**30)
+
+class _Judge(Generic[T]):
+    """Judgment of the times of one file."""
+
+    def __init__(self, clock: Clock, source: Source, summary: Summary) -> None:
+        self._clock, self._source, self._summary = clock, source, summary
+        self._rows = 0
+        self._left_out: list[int] = []
+
+    def believed(self, rows: Iterable[Row[T]]) -> Iterator[Row[T]]:
+        clock = self._clock
+        latest = time.time_ns() + DAY_NS if clock.latest_ns is None else clock.latest_ns
+        newest = NEVER_NS
         jumped: list[Row[T]] = []
         for row in rows:
-            if not self.earliest_ns <= row.time_ns <= latest:
-                summary.leave_out(implausible, source, row.line, iso(row.time_ns))
+            self._rows += 1
+            if not clock.earliest_ns <= row.time_ns <= latest:
+                self._leave_out(row, f"time {clock.bounds}")
                 continue
-            if jumped and row.time_ns < jumped[0].time_ns - self.tolerance_ns:
+            if jumped and row.time_ns < jumped[0].time_ns - clock.tolerance_ns:
                 for each in jumped:
-                    summary.leave_out("time from the file's own future", source, each.line, iso(each.time_ns))
+                    self._leave_out(each, "time from the file's own future")
                 jumped = []
-            if jumped or row.time_ns > newest + MINUTE_NS:
-                jumped.append(row)
-                if len(jumped) <= WITNESSES:
-                    continue
-                yield from jumped
-                newest, jumped = max(each.time_ns for each in jumped), []
-            else:
+            if not jumped and row.time_ns <= newest + MINUTE_NS:
                 newest = max(newest, row.time_ns)
                 yield row
+                continue
+            jumped.append(row)
+            if len(jumped) > WITNESSES:
+                yield from jumped
+                newest, jumped = max(each.time_ns for each in jumped), []
         yield from jumped
 
-
-def _in_place(rows: Iterable[Row[T]], tolerance_ns: int, source: Source, summary: Summary) -> Iterator[Row[T]]:
-    waiting: list[tuple[int, int, Row[T]]] = []
-    newest = emitted = -(10**30)
-    for number, row in enumerate(rows):
-        if row.time_ns < newest:
-            if row.time_ns < max(emitted, newest - tolerance_ns):
-                summary.leave_out(_late(tolerance_ns), source, row.line, iso(row.time_ns))
-                _require_order(number, row, source, summary)
+    def in_place(self, rows: Iterable[Row[T]]) -> Iterator[Row[T]]:
+        tolerance_ns = self._clock.tolerance_ns
+        waiting: list[tuple[int, int, Row[T]]] = []
+        newest = NEVER_NS
+        for number, row in enumerate(rows):
+            if row.time_ns < newest - tolerance_ns:
+                seconds = tolerance_ns / NANOSECONDS_PER_SECOND
+                self._leave_out(row, f"time more than {seconds:g} s before that of an earlier row")
                 continue
-            summary.repair("late rows put in order", source, row.line, iso(row.time_ns))
-        newest = max(newest, row.time_ns)
-        if not tolerance_ns:
-            yield row
-            continue
-        heapq.heappush(waiting, (row.time_ns, number, row))
-        while waiting and waiting[0][0] < newest - tolerance_ns:
-            emitted = waiting[0][0]
+            if row.time_ns < newest:
+                self._summary.repair("late row put in order", self._source, row.line, self._clock.text(row.time_ns))
+            newest = max(newest, row.time_ns)
+            if not tolerance_ns:
+                yield row
+                continue
+            heapq.heappush(waiting, (row.time_ns, number, row))
+            while waiting[0][0] < newest - tolerance_ns:
+                yield heapq.heappop(waiting)[2]
+        while waiting:
             yield heapq.heappop(waiting)[2]
-    while waiting:
-        yield heapq.heappop(waiting)[2]
 
+    def require_order(self) -> None:
+        wrong = len(self._left_out)
+        if wrong > max(1, LARGEST_SHARE * self._rows):
+            found = f"{wrong} of {self._rows} rows whose time is implausible or out of order, the first here"
+            raise self._source.error(self._left_out[0], found, f"{LARGEST_SHARE:.0%} at most; see `times` for the rule")
 
-def _late(tolerance_ns: int) -> str:
-    return f"time more than {tolerance_ns / NANOSECONDS_PER_SECOND:g} s before that of an earlier row"
-
-
-def _require_order(number: int, row: Row[T], source: Source, summary: Summary) -> None:
-    late = sum(count.rows for reason, count in summary.left_out.items() if reason.startswith("time "))
-    if late > max(1, LARGEST_SHARE * number):
-        raise source.error(row.line, iso(row.time_ns), f"times in order; {late} rows have an earlier one out of place")
+    def _leave_out(self, row: Row[T], reason: str) -> None:
+        self._left_out.append(row.line)
+        self._summary.leave_out(reason, self._source, row.line, self._clock.text(row.time_ns))
 
 
 class Window:
@@ -153,15 +181,3 @@ def _bound(given: str, field: str) -> tuple[bool, int]:
         ) from None
     seconds_since = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     return False, round(seconds_since * 1_000_000) * 1000
-
-
-def iso(time_ns: int) -> str:
-    """Return a time since 1970 in ISO 8601 to the microsecond, or its nanoseconds where no calendar has it."""
-    try:
-        return (
-            datetime.fromtimestamp(time_ns // NANOSECONDS_PER_SECOND, UTC)
-            .replace(microsecond=time_ns % NANOSECONDS_PER_SECOND // 1000)
-            .isoformat()
-        )
-    except (ValueError, OverflowError, OSError):
-        return f"{time_ns} ns"

@@ -30,7 +30,7 @@ from marl_market.calibration.readers.times import Clock, Row
 from marl_market.market.units import NANOSECONDS_PER_SECOND
 
 TOLERANCE_NS = NANOSECONDS_PER_SECOND
-"""Rows are in the order of their receipt; by this much the venue's own times may fall."""
+"""Rows are in the order of their receipt, which is that of the book; by this much the venue's own times may fall."""
 
 NAMED = 20
 """Instruments that an error names."""
@@ -65,7 +65,7 @@ class DatabentoReader(Reader):
             chosen = reading.instrument = _only_instrument(source)
         opens = _opens_with_auction(row.message for row in mbo_rows(source) if row.message.instrument == chosen)
         rows = _of_instrument(source, chosen, reading)
-        in_order = Clock(tolerance_ns=TOLERANCE_NS).in_order(rows, source, reading.summary)
+        in_order = Clock().in_order(rows, source, reading.summary)
         Replay(source, reading).read(in_order, before_opening=opens)
 
 
@@ -77,15 +77,18 @@ def _only_instrument(source: Source) -> str:
 
 
 def _of_instrument(source: Source, chosen: str, reading: Reading) -> Iterator[Row[Message]]:
-    found = False
+    newest = 0
     for row in mbo_rows(source):
         reading.summary.rows += 1
-        if row.message.instrument == chosen:
-            found = True
-            yield row
-        else:
+        if row.message.instrument != chosen:
             reading.summary.pass_over("of other instruments", source, row.line)
-    if not found:
+            continue
+        if newest - TOLERANCE_NS <= row.time_ns < newest:
+            reading.summary.repair("time before that of the last row, taken as the same", source, row.line)
+            row = row._replace(time_ns=newest)
+        newest = row.time_ns
+        yield row
+    if not newest:
         raise ValueError(f"instrument is {chosen}; {source.path.name} holds {_listed(_instruments(source))}")
 
 

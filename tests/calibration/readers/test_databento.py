@@ -352,8 +352,16 @@ def test_a_broken_row_is_named(tmp_path: Path, text: str, complaint: str) -> Non
 
 def test_shuffled_times_are_refused(tmp_path: Path) -> None:
     rows: list[Given] = [(7 * order % 50 * 10, "A", "B", 100.00, 1, 100 + order, LAST) for order in range(50)]
-    with pytest.raises(DataError, match="times in order"):
+    with pytest.raises(DataError, match="55 rows whose time is implausible or out of order"):
         read(tmp_path, [*BOOK, *rows])
+
+
+def test_rows_stay_in_the_order_of_their_receipt(tmp_path: Path) -> None:
+    rows: list[Given] = [(2, "A", "B", 100.00, 1, 10, LAST), (1.5, "C", "B", 100.00, 1, 10, LAST)]
+    recording = read(tmp_path, [*BOOK, *rows])
+    assert recording.flow["time_ns"].tolist() == [BEGIN + 2 * SECOND] * 2
+    assert recording.flow["kind"].tolist() == [LIMIT, CANCEL]
+    assert recording.summary.repaired["time before that of the last row, taken as the same"].first == "mbo.csv, line 8"
 
 
 def test_a_truncated_file_is_refused(tmp_path: Path) -> None:

@@ -236,7 +236,7 @@ def test_a_broken_message_names_its_byte_and_what_was_expected(tmp_path: Path, b
 
 def test_shuffled_times_are_refused(tmp_path: Path) -> None:
     orders = [itch.add(OPEN + (7 * order % 50) * SECOND, order, "B", 100, 1_000_000) for order in range(50)]
-    with pytest.raises(DataError, match="times in order"):
+    with pytest.raises(DataError, match="50 rows whose time is implausible or out of order"):
         read(tmp_path, orders)
 
 

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marl_market.calibration.readers.recorder import Recording
+from marl_market.market.bars import Bars
 from marl_market.market.order_flow import QUANTILES, OrderFlow
 from marl_market.market.spec import MarketSpec
 from marl_market.market.tape import FlowKind, Tape
@@ -31,7 +32,7 @@ COARSEST_CASH_UNIT = Decimal("1e-6")
 
 
 def market_spec(
-    recording: Recording,
+    recording: Recording | Bars,
     name: str,
     step_seconds: float = 1.0,
     session_steps: int = 200,
@@ -39,8 +40,13 @@ def market_spec(
 ) -> MarketSpec:
     """Return the spec of the recorded market, for sessions of the given length.
 
-    Raises ValueError where the recording lacks the rows of an estimate.
+    Raises ValueError where the recording lacks the rows of an estimate, and for bars, which have none of them.
     """
+    if isinstance(recording, Bars):
+        raise ValueError(
+            "bars have no orders and no book; a market cannot be calibrated from them: they give volatility, returns "
+            "and the path of a fundamental value"
+        )
     return MarketSpec(
         name=name,
         tick_size=recording.tick_size,

@@ -94,28 +94,24 @@ class Bars:
 
 
 def mid_bars(bids: Bars, asks: Bars) -> Bars:
-    """Return the bars of the mid price and the spread at the times of both sides.
+    """Return the bars of the mid price and the spread, at the times of both sides whose ask is not below the bid.
 
     High and low are the means of both sides' extremes, which need not have been at one moment: the mid's own range
-    may have been narrower. Volume is the bids'. Raises ValueError where no time is common or an ask is below its bid.
+    may have been narrower. Volume is the bids'. Raises ValueError where the asks are below the bids in most of them,
+    or no time is common.
     """
-    time, bid_places, ask_places = np.intersect1d(bids.rows["time_ns"], asks.rows["time_ns"], return_indices=True)
-    if not time.size:
-        raise ValueError("the bars of bid and ask have no time in common")
+    _, bid_places, ask_places = np.intersect1d(bids.rows["time_ns"], asks.rows["time_ns"], return_indices=True)
     bid, ask = bids.rows[bid_places], asks.rows[ask_places]
-    spread = (ask["open"] - bid["open"] + ask["close"] - bid["close"]) / 2
-    if np.any(below := (ask["open"] < bid["open"]) | (ask["close"] < bid["close"])):
-        first = int(below.argmax())
-        raise ValueError(
-            f"{below.sum()} bars have an ask below the bid, the first at {np.datetime64(int(time[first]), 'ns')}: "
-            f"bid {bid['open'][first]} and {bid['close'][first]}, ask {ask['open'][first]} and {ask['close'][first]}; "
-            "are the two files in this order?"
-        )
+    if not bid.size:
+        raise ValueError("the bars of bid and ask have no time in common")
+    sound = (ask["open"] >= bid["open"]) & (ask["close"] >= bid["close"])
+    if 2 * sound.sum() < sound.size:
+        raise ValueError(f"{(~sound).sum()} of {sound.size} bars have an ask below the bid; are the sides exchanged?")
     rows = bid.copy()
     for name in PRICES:
         rows[name] = (bid[name] + ask[name]) / 2
-    rows["spread"] = spread
-    return replace(bids, rows=rows)
+    rows["spread"] = (ask["open"] - bid["open"] + ask["close"] - bid["close"]) / 2
+    return replace(bids, rows=rows[sound])
 
 
 def bars_of_tape(tape: Tape, window_ns: int) -> Bars:

@@ -97,13 +97,23 @@ class BarsReader:
         sources = sources_of(path)
         bars = Bars(self._rows(sources, summary))
         if self.ask is not None:
-            bars = mid_bars(bars, Bars(self._rows(sources_of(self.ask), summary)))
+            bars = self._mid(bars, sources_of(self.ask), summary)
         if not bars.rows.size:
             raise sources[0].error(1, "no bar that could be used", EXPECTED)
         summary.gaps = [Gap(int(begin), int(end), "missing bars") for begin, end in bars.gaps]
         whole = int(bars.rows["time_ns"][-1] - bars.rows["time_ns"][0]) + bars.interval_ns
         summary.active_ns = whole - sum(gap.to_ns - gap.from_ns for gap in summary.gaps)
         return RecordedBars(bars.rows, sources[0].path.name, summary)
+
+    def _mid(self, bids: Bars, asks: list[Source], summary: Summary) -> Bars:
+        mid = mid_bars(bids, Bars(self._rows(asks, summary)))
+        if missing := bids.rows.size - mid.rows.size:
+            if self.strict:
+                raise asks[0].error(
+                    1, f"{missing} bars without an ask at or above the bid", "one for each: strict=true"
+                )
+            summary.note("bars of the bid without an ask at or above it, left out", missing)
+        return mid
 
     def _rows(self, sources: list[Source], summary: Summary) -> NDArray[np.void]:
         rows = np.concatenate([np.fromiter(self._bars_of(source, summary), BAR) for source in sources])
@@ -131,7 +141,7 @@ class BarsReader:
             yield (row.time_ns, *bar, math.nan)
 
     def _fields_of(self, source: Source) -> Iterator[Row[Fields]]:
-        """Return the rows with the fields open, high, low, close, volume (absent: NaN), and the price if one is named."""
+        """Return the rows with the fields open, high, low and close, then the price if one is named, then volume."""
         head = source.head()
         is_parquet = head.data.startswith(PARQUET)
         names = parquet_names(source) if is_parquet else csv_names(head.lines[0])

@@ -37,7 +37,6 @@ from marl_market.market.validation import did_you_mean
 NASDAQ_FEES = Fees(taker_per_unit=0.0030, maker_per_unit=-0.0020)
 """Order of magnitude of Nasdaq's schedule, dollars per share, no volume tiers: replace it by your own tier."""
 
-LATEST_NS = 2**62
 SIDED = (b"A", b"F", b"P")
 NAMED = 20
 """Stocks that an error names."""
@@ -79,8 +78,9 @@ class ItchReader(Reader):
         chosen = Selection(source, stock)
         replay = Replay(source, reading, self.extended_hours)
         with source.binary() as stream:
-            rows = chosen.rows(split(stream, source.path.name), _midnight(source, reading))
-            for row in Clock(0, LATEST_NS).in_order(rows, source, reading.summary):
+            midnight = _midnight(source, reading)
+            clock = Clock(midnight, midnight + DAY_NS, bounds="outside of the day")
+            for row in clock.in_order(chosen.rows(split(stream, source.path.name), midnight), source, reading.summary):
                 replay.read(row)
         replay.end()
         if not chosen.used:

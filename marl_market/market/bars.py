@@ -117,7 +117,8 @@ def mid_bars(bids: Bars, asks: Bars) -> Bars:
 def bars_of_tape(tape: Tape, window_ns: int) -> Bars:
     """Return the bars of a tape's trades, so that a simulated market is measured as real bars are."""
     from_ticks = candles(tape, window_ns)
-    rows = np.full(from_ticks.size, np.nan, BAR)
+    rows = np.zeros(from_ticks.size, BAR)
+    rows["spread"] = np.nan
     rows["time_ns"] = from_ticks["time_ns"]
     for name in PRICES:
         rows[name] = from_ticks[f"{name}_ticks"] * tape.tick_size

@@ -10,7 +10,7 @@ SECOND = 1_000_000_000
 
 
 def bars(times: list[int], closes: list[float]) -> Bars:
-    rows = np.full(len(times), np.nan, BAR)
+    rows = np.zeros(len(times), BAR)
     rows["time_ns"] = times
     rows["close"] = closes
     return Bars(rows)

@@ -77,7 +77,7 @@ def test_dates_with_slashes_begin_with_what_the_file_shows(
 
 
 def test_dates_that_may_be_either_ask_for_the_order(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="day_first=true or false"):
+    with pytest.raises(DataError, match=r"day_first=true or false"):
         read(tmp_path, ["1/4/1999,1", "1/5/1999,1"], "Date,Close")
 
 
@@ -118,7 +118,7 @@ def test_another_price_scales_the_bar(tmp_path: Path) -> None:
     rows = ["2024-01-02,10,12,8,10,5", "2024-01-03,10,12,8,10,5.5"]
     bars = read(tmp_path, rows, "Date,Open,High,Low,Close,Adj Close", price="Adj Close")
     assert bars.rows[["open", "high", "low", "close"]].tolist()[0] == (5, 6, 4, 5)
-    with pytest.raises(ValueError, match="price is Adj; bars.csv has the columns Date, Open"):
+    with pytest.raises(ValueError, match=r"price is Adj; bars.csv has the columns Date, Open"):
         read(tmp_path, rows, "Date,Open,High,Low,Close,Adj Close", price="Adj")
 
 
@@ -130,7 +130,7 @@ def test_bid_and_ask_become_the_mid_and_a_spread(tmp_path: Path) -> None:
     assert bars.rows["spread"].tolist() == [1, 1]
     assert bars.summary.noted == {"bars of the bid without an ask at or above it, left out": 1}
     (tmp_path / "low.csv").write_text("timestamp,open,high,low,close\n" + "\n".join(bids))
-    with pytest.raises(ValueError, match="are the sides exchanged"):
+    with pytest.raises(ValueError, match=r"are the sides exchanged"):
         read(tmp_path, ROWS, ask=tmp_path / "low.csv")
 
 
@@ -140,7 +140,7 @@ def test_parquet_holds_what_the_csv_holds(tmp_path: Path) -> None:
     frame.to_parquet(tmp_path / "bars.parquet")
     assert BarsReader().read(tmp_path / "bars.parquet").rows.tobytes() == read(tmp_path, ROWS).rows.tobytes()
     (tmp_path / "cut.parquet").write_bytes((tmp_path / "bars.parquet").read_bytes()[:-50])
-    with pytest.raises(DataError, match="cut.parquet, line 1: .*expected a whole Parquet file"):
+    with pytest.raises(DataError, match=r"cut.parquet, line 1: .*expected a whole Parquet file"):
         BarsReader().read(tmp_path / "cut.parquet")
 
 
@@ -153,7 +153,7 @@ def test_several_files_follow_each_other(tmp_path: Path) -> None:
     for name, rows in (("a.csv", ROWS[:2]), ("b.csv", ROWS[2:])):
         (tmp_path / name).write_text("\n".join([HEADER, *rows]))
     assert len(BarsReader().read(str(tmp_path / "*.csv")).rows) == 3
-    with pytest.raises(DataError, match="b.csv, line 1: .* do not overlap"):
+    with pytest.raises(DataError, match=r"b.csv, line 1: .* do not overlap"):
         BarsReader().read([tmp_path / "a.csv", tmp_path / "b.csv", _csv(tmp_path)])
 
 
@@ -175,18 +175,18 @@ def test_a_broken_file_names_the_line(tmp_path: Path, text: str, complaint: str)
 
 def test_shuffled_truncated_and_foreign_files_are_refused(tmp_path: Path) -> None:
     rows = [f"{1704150060 + 60 * (7 * row % 50)},1" for row in range(50)]
-    with pytest.raises(DataError, match="50 rows whose time is implausible or out of order"):
+    with pytest.raises(DataError, match=r"50 rows whose time is implausible or out of order"):
         read(tmp_path, rows, "time,close")
     (tmp_path / "cut.csv.gz").write_bytes(gzip.compress("\n".join([HEADER, *ROWS * 500]).encode())[:-20])
     with pytest.raises(DataError, match=r"cut.csv.gz, line \d+: .*gzip"):
         BarsReader().read(tmp_path / "cut.csv.gz")
     (tmp_path / "messages.csv").write_text("34200.0,1,1,100,1000000,1\n")
-    with pytest.raises(DataError, match="calibration=lobster"):
+    with pytest.raises(DataError, match=r"calibration=lobster"):
         BarsReader().read(tmp_path / "messages.csv")
 
 
 def test_no_market_is_calibrated_from_bars(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="bars have no orders and no book; a market cannot be calibrated from them"):
+    with pytest.raises(ValueError, match=r"bars have no orders and no book; a market cannot be calibrated from them"):
         market_spec(read(tmp_path, ROWS), "toy")  # type: ignore[arg-type]
 
 

@@ -37,7 +37,8 @@ BOOK: list[Given] = [
 
 def lines(rows: list[Given]) -> str:
     text = [
-        f"{BEGIN + round(time * SECOND)},{BEGIN + round(time * SECOND) + 500},{action},{side},{price},{size},{order},{flags},0"
+        f"{BEGIN + round(time * SECOND)},{BEGIN + round(time * SECOND) + 500},{action},{side},{price},{size},"
+        f"{order},{flags},0"
         for time, action, side, price, size, order, flags in rows
     ]
     return "\n".join([COLUMNS, *text]) + "\n"
@@ -352,7 +353,7 @@ def test_a_broken_row_is_named(tmp_path: Path, text: str, complaint: str) -> Non
 
 def test_shuffled_times_are_refused(tmp_path: Path) -> None:
     rows: list[Given] = [(7 * order % 50 * 10, "A", "B", 100.00, 1, 100 + order, LAST) for order in range(50)]
-    with pytest.raises(DataError, match="55 rows whose time is implausible or out of order"):
+    with pytest.raises(DataError, match=r"55 rows whose time is implausible or out of order"):
         read(tmp_path, [*BOOK, *rows])
 
 
@@ -373,7 +374,7 @@ def test_a_truncated_file_is_refused(tmp_path: Path) -> None:
 
 def test_another_format_names_its_reader_and_other_columns_theirs(tmp_path: Path) -> None:
     (tmp_path / "messages.csv").write_text("34200.0,1,1,100,1000000,1\n")
-    with pytest.raises(DataError, match="calibration=lobster"):
+    with pytest.raises(DataError, match=r"calibration=lobster"):
         DatabentoReader().read(tmp_path / "messages.csv")
 
 
@@ -419,7 +420,7 @@ def test_a_broken_dbn_file_is_refused(tmp_path: Path, dbn: Any) -> None:
     with pytest.raises(DataError, match=r"mbo.dbn, line 15: found 'the end of the file within a record'"):
         DatabentoReader().read(tmp_path / "mbo.dbn")
     (tmp_path / "mbo.dbn").write_bytes(encode(dbn, [], "trades"))
-    with pytest.raises(DataError, match="the schema trades'; expected the schema mbo"):
+    with pytest.raises(DataError, match=r"the schema trades'; expected the schema mbo"):
         DatabentoReader().read(tmp_path / "mbo.dbn")
 
 

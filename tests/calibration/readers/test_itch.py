@@ -179,17 +179,17 @@ def test_a_file_cut_out_of_a_day_leaves_out_what_it_cannot_know(tmp_path: Path) 
     recording = read(tmp_path, [*HALTED[:10], itch.execute(OPEN + SECOND, 99, 10), itch.delete(OPEN + SECOND, 98)])
     left_out = recording.summary.left_out["message of an order that the file never added"]
     assert (left_out.rows, left_out.first) == (2, f"{NAME}, line 11")
-    with pytest.raises(DataError, match="line 11: message of an order that the file never added"):
+    with pytest.raises(DataError, match=r"line 11: message of an order that the file never added"):
         ItchReader(stock="AAPL", strict=True).read(tmp_path / NAME)
 
 
 def test_the_only_stock_needs_no_name_and_of_several_one_is_chosen(tmp_path: Path) -> None:
     assert len(read(tmp_path, HALTED, stock=None).flow) == 11
-    with pytest.raises(ValueError, match="stock is None; 01302019.NASDAQ_ITCH50 has orders of AAPL, MSFT: name one"):
+    with pytest.raises(ValueError, match=r"stock is None; 01302019.NASDAQ_ITCH50 has orders of AAPL, MSFT: name one"):
         read(tmp_path, DAY, stock=None)
-    with pytest.raises(ValueError, match="stock is APPL; .* has no message of it: did you mean AAPL"):
+    with pytest.raises(ValueError, match=r"stock is APPL; .* has no message of it: did you mean AAPL"):
         read(tmp_path, DAY, stock="APPL")
-    with pytest.raises(ValueError, match="stock is X; .* has no message of it: it names AAPL, MSFT"):
+    with pytest.raises(ValueError, match=r"stock is X; .* has no message of it: it names AAPL, MSFT"):
         read(tmp_path, DAY, stock="X")
 
 
@@ -213,7 +213,7 @@ def test_a_truncated_file_names_the_byte(tmp_path: Path, cut: int) -> None:
 
 def test_a_truncated_gzip_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / NAME).write_bytes(gzip.compress(b"".join(DAY))[:-20])
-    with pytest.raises(DataError, match="expected UTF-8 text, plain or in a whole gzip"):
+    with pytest.raises(DataError, match=r"expected UTF-8 text, plain or in a whole gzip"):
         ItchReader(stock="AAPL").read(tmp_path / NAME)
 
 
@@ -236,16 +236,16 @@ def test_a_broken_message_names_its_byte_and_what_was_expected(tmp_path: Path, b
 
 def test_shuffled_times_are_refused(tmp_path: Path) -> None:
     orders = [itch.add(OPEN + (7 * order % 50) * SECOND, order, "B", 100, 1_000_000) for order in range(50)]
-    with pytest.raises(DataError, match="50 rows whose time is implausible or out of order"):
+    with pytest.raises(DataError, match=r"50 rows whose time is implausible or out of order"):
         read(tmp_path, orders)
 
 
 def test_a_file_of_another_format_names_its_reader(tmp_path: Path) -> None:
     (tmp_path / "messages.csv").write_text("34200.0,1,1,100,1000000,1\n")
-    with pytest.raises(DataError, match="calibration=lobster"):
+    with pytest.raises(DataError, match=r"calibration=lobster"):
         ItchReader().read(tmp_path / "messages.csv")
     (tmp_path / "other.bin").write_bytes(bytes(range(256)) * 4)
-    with pytest.raises(DataError, match="other.bin, byte 0: found a message of 1 bytes"):
+    with pytest.raises(DataError, match=r"other.bin, byte 0: found a message of 1 bytes"):
         ItchReader(stock="AAPL").read(tmp_path / "other.bin")
 
 

@@ -1,4 +1,4 @@
-"""Reads tapes that `save_tape` wrote, such as those of a simulated market: so a market is calibrated from a record of it.
+"""Reads tapes that `save_tape` wrote, such as those of a simulated market, so that it is calibrated from its record.
 
 A tape has no fees and no currency; they are given here. Several tapes, of one tick and lot, are sessions of their own:
 each begins a second after the one before, whatever its own origin of time. Auction trades have side 0 already.

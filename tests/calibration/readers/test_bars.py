@@ -153,7 +153,7 @@ def test_several_files_follow_each_other(tmp_path: Path) -> None:
     for name, rows in (("a.csv", ROWS[:2]), ("b.csv", ROWS[2:])):
         (tmp_path / name).write_text("\n".join([HEADER, *rows]))
     assert len(BarsReader().read(str(tmp_path / "*.csv")).rows) == 3
-    with pytest.raises(DataError, match=r"b.csv, line 1: .* do not overlap"):
+    with pytest.raises(DataError, match=r"given.csv, line 1: .* do not overlap"):
         BarsReader().read([tmp_path / "a.csv", tmp_path / "b.csv", _csv(tmp_path)])
 
 

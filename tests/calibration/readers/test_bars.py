@@ -187,7 +187,7 @@ def test_shuffled_truncated_and_foreign_files_are_refused(tmp_path: Path) -> Non
 
 def test_no_market_is_calibrated_from_bars(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"bars have no orders and no book; a market cannot be calibrated from them"):
-        market_spec(read(tmp_path, ROWS), "toy")  # type: ignore[arg-type]
+        market_spec(read(tmp_path, ROWS), "toy")
 
 
 @pytest.mark.parametrize("name", REAL)

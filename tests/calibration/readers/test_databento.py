@@ -55,11 +55,11 @@ def flow(recording: Recording) -> list[tuple[int, ...]]:
 
 
 def trades(recording: Recording) -> list[tuple[int, ...]]:
-    return [tuple(int(row[name]) for name in recording.trades.dtype.names[1:]) for row in recording.trades]
+    return [tuple(int(row[name]) for name in (recording.trades.dtype.names or ())[1:]) for row in recording.trades]
 
 
 def quotes(recording: Recording) -> list[tuple[int, ...]]:
-    return [tuple(int(row[name]) for name in recording.quotes.dtype.names[1:]) for row in recording.quotes]
+    return [tuple(int(row[name]) for name in (recording.quotes.dtype.names or ())[1:]) for row in recording.quotes]
 
 
 def test_a_snapshot_is_the_book_and_no_order(tmp_path: Path) -> None:

@@ -80,7 +80,7 @@ def test_a_day_worked_out_by_hand(tmp_path: Path) -> None:
         (10003, 0, 90),
     ]
     assert recording.hidden.tolist() == [False, False, False, True, True, True]
-    quotes = rows(recording.quotes, *recording.quotes.dtype.names[1:])
+    quotes = rows(recording.quotes, *(recording.quotes.dtype.names or ())[1:])
     assert quotes[0] == (10000, 10005, 300, 200)
     assert quotes[1] == (10000, 10005, 200, 200)
     assert quotes[-1] == (10002, 10005, 200, 120)

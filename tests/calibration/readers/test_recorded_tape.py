@@ -74,7 +74,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> tuple[MarketSpec, Path, 
     tape.open()
     feed.open()
     for _ in range(spec.session_steps - 1):
-        batch.step()
+        batch.step(np.zeros((1, batch.external.size, batch.environment.action_size), np.float32))
         tape.record()
         feed.record()
     folder = tmp_path_factory.mktemp("played")

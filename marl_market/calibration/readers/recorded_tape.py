@@ -103,7 +103,7 @@ def _joined(tables: list[NDArray[np.void]], shifts: NDArray[np.int64]) -> NDArra
 
 
 def _provenance(sources: list[Source], sessions: NDArray[np.int64], rows: int) -> Provenance:
-    digests = [source.sha256() for source in sources]
-    digest = digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
+    each = [source.sha256() for source in sources]
+    digest = each[0] if len(each) == 1 else hashlib.sha256("".join(each).encode()).hexdigest()
     start, end = (f"{time / NANOSECONDS_PER_SECOND:.6f} s" for time in (sessions[0, 0], sessions[-1, 1]))
     return Provenance(sources[0].path.name, TapeReader.format, start, end, rows, digest)

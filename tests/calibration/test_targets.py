@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from marl_market.calibration.readers.recorder import Recording
+from marl_market.calibration.readers.summary import Summary
 from marl_market.calibration.targets import cash_unit, initial_price, market_spec, order_flow, quantiles, volatility
 from marl_market.market.fees import Fees
 from marl_market.market.order_flow import QUANTILES
@@ -42,8 +43,12 @@ def make_recording(quotes: list[Any] = QUOTES, flow: list[Any] = ORDERS, **chang
         "provenance": Provenance("file", "format", "start", "end", 6, "digest"),
         "fees": Fees(taker_rate=0.001),
         "currency": "EUR",
+        "hidden": np.zeros(1, np.bool_),
+        "summary": Summary(),
     }
-    return Recording(**{**fields, **changes})
+    times = [int(row[0]) for row in (*quotes, *flow)]
+    sessions = np.array([(min(times, default=0), max(times, default=0))])
+    return Recording(**{**fields, "sessions": sessions, **changes})
 
 
 def test_estimates_worked_out_by_hand() -> None:
@@ -96,7 +101,7 @@ def test_one_giant_order_does_not_inflate_the_mean() -> None:
 
 def test_one_order_is_a_distribution_and_none_is_not() -> None:
     assert quantiles(np.array([5]), "orders") == (5.0,) * QUANTILES
-    with pytest.raises(ValueError, match=r"^the tape has no market orders; calibration needs one or more$"):
+    with pytest.raises(ValueError, match=r"^the recording has no market orders; calibration needs one or more$"):
         quantiles(np.array([], dtype=np.int64), "market orders")
 
 
@@ -122,15 +127,15 @@ def test_the_initial_price_is_the_first_mid() -> None:
 @pytest.mark.parametrize(
     ("recording", "complaint"),
     [
-        (make_recording(quotes=[QUOTES[0]]), "the tape never shows both sides of the book"),
+        (make_recording(quotes=[QUOTES[0]]), "the recording never shows both sides of the book"),
         (
             make_recording(
                 quotes=[(0, 1, 2, 1, 1)], trades=np.array([], dtype=TRADE), flow=[(SECOND, *row[1:]) for row in ORDERS]
             ),
-            "the tape lasts less than 2 seconds",
+            "no session lasts 2 seconds",
         ),
-        (make_recording(flow=ORDERS[:2]), "the tape has no market orders"),
-        (make_recording(flow=ORDERS[2:4]), "the tape has no limit orders"),
+        (make_recording(flow=ORDERS[:2]), "the recording has no market orders"),
+        (make_recording(flow=ORDERS[2:4]), "the recording has no limit orders"),
     ],
     ids=["one-sided", "short", "no market orders", "no limit orders"],
 )
@@ -140,5 +145,5 @@ def test_a_tape_that_lacks_something_says_what(recording: Recording, complaint: 
 
 
 def test_an_empty_tape_has_no_order_flow() -> None:
-    with pytest.raises(ValueError, match="the tape lasts no time"):
+    with pytest.raises(ValueError, match="the recording is active for no time"):
         order_flow(make_recording(quotes=[], trades=np.array([], dtype=TRADE), flow=[]))

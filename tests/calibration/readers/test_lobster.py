@@ -134,14 +134,12 @@ def test_a_hidden_execution_leaves_the_book_alone(tmp_path: Path) -> None:
     ("line", "expected"),
     [
         ("34205.0,1,9,100,1000000", "six numbers time,type,order id,size,price,direction"),
-        ("34205.0,1,9,100,1000000,1,1", "six numbers"),
+        ("34205.0,1,9,100,1000000,1,MPID,1", "six numbers"),
         ("34205.0,1,9,ten,1000000,1", "six numbers"),
         ("noon,1,9,100,1000000,1", "six numbers"),
         ("nan,1,9,100,1000000,1", "six numbers"),
         ("inf,1,9,100,1000000,1", "six numbers"),
-        ("", "six numbers"),
         ("34205.0,8,9,100,1000000,1", "a message type from 1 to 7"),
-        ("34203.9,1,9,100,1000000,1", "a time of at least 34204.000000000"),
         ("34205.0,1,9,-100,1000000,1", "a size and a price above zero"),
         ("34205.0,1,9,100,0,1", "a size and a price above zero"),
         ("34205.0,1,9,100,1000000,0", r"a direction of 1 \(buy\) or -1 \(sell\)"),
@@ -150,6 +148,67 @@ def test_a_hidden_execution_leaves_the_book_alone(tmp_path: Path) -> None:
 def test_a_malformed_line_is_named(tmp_path: Path, line: str, expected: str) -> None:
     with pytest.raises(DataError, match=rf"^{NAME}, line 11: found '{line}'; expected {expected}"):
         read(tmp_path, SESSION + line + "\n")
+
+
+VARIANTS = {
+    "a seventh column": lambda line: line + ",MPID",
+    "an empty seventh column": lambda line: line + ",",
+    "a trailing blank line": lambda line: line + "\n",
+    "pandas": lambda line: ",".join(str(float(field)) for field in line.split(",")),
+    "nanoseconds": lambda line: f"{round(float(line.split(',')[0]) * SECOND)},{line.partition(',')[2]}",
+}
+
+
+@pytest.mark.parametrize("variant", VARIANTS.values(), ids=VARIANTS)
+def test_a_file_written_another_way_reads_alike(tmp_path: Path, variant: Callable[[str], str]) -> None:
+    text = "\n".join(variant(line) for line in SESSION.splitlines())
+    assert read(tmp_path, text).digest() == read(tmp_path, SESSION).digest()
+
+
+@pytest.mark.parametrize(
+    "head", ["\ufeff", "Time,Type,OrderID,Size,Price,Direction\n"], ids=["byte order mark", "header"]
+)
+def test_a_byte_order_mark_and_a_header_are_passed_over(tmp_path: Path, head: str) -> None:
+    assert read(tmp_path, head + SESSION).digest() == read(tmp_path, SESSION).digest()
+
+
+def test_since_july_2014_the_quote_rule_signs_hidden_executions(tmp_path: Path) -> None:
+    text = (
+        "1.0,1,1,5,1000000,1\n1.0,1,2,5,1000400,-1\n"
+        "2.0,5,0,1,1000300,1\n3.0,5,0,1,1000100,1\n4.0,5,0,1,1000200,1\n"
+        "5.0,5,0,1,1000100,1\n5.0,4,2,1,1000400,-1\n"
+    )
+    recording = read(tmp_path, text, name="TOY_2014-07-14_1_2_message_1.csv")
+    assert recording.trades["aggressor_side"].tolist() == [1, -1, 0, 1, 1]
+    assert recording.hidden.tolist() == [True, True, True, True, False]
+    market = recording.flow[recording.flow["kind"] == FlowKind.MARKET]
+    assert market[["side", "quantity_lots"]].tolist() == [(1, 1), (-1, 1), (1, 2)]  # the last: one sweep of both
+    assert recording.summary.noted["hidden executions at the mid, of an unknown side"] == 1
+    earlier = read(tmp_path, text, name="TOY_2014-07-13_1_2_message_1.csv")
+    assert earlier.trades["aggressor_side"].tolist() == [-1, -1, -1, -1, 1]
+
+
+def test_a_halt_is_a_gap_and_its_cross_is_no_order_flow(tmp_path: Path) -> None:
+    text = (
+        "1.0,1,1,5,999900,1\n1.0,1,2,5,1000000,1\n1.0,1,3,5,1000100,-1\n1.0,1,4,5,1000400,-1\n"
+        "2.0,7,0,0,-1,-1\n3.0,1,5,5,1000300,1\n3.0,1,6,5,999800,-1\n4.0,7,0,0,0,-1\n"
+        "5.0,6,-1,5,1000000,-1\n5.0,4,5,5,1000300,1\n5.0,4,6,5,999800,-1\n6.0,7,0,0,1,-1\n7.0,1,7,5,999700,1\n"
+    )
+    recording = read(tmp_path, text)
+    assert best_quotes(recording)[-1] == (10_000, 10_001, 5, 5)
+    assert recording.sessions.tolist() == [[SECOND, 2 * SECOND], [6 * SECOND, 7 * SECOND]]
+    assert len(recording.trades) == 0
+    assert len(recording.flow) == 5
+    assert recording.summary.to_dict()["gaps"] == {"halt": {"count": 1, "seconds": 4.0, "share": 4 / 6}}
+
+
+def test_a_file_in_disorder_raises_and_one_late_row_is_left_out(tmp_path: Path) -> None:
+    late = "34203.9,1,9,100,1000000,1\n"
+    assert read(tmp_path, SESSION + late).digest() == read(tmp_path, SESSION).digest()
+    with pytest.raises(DataError, match="line 11: found '2 of 12 rows whose time is implausible or out of order"):
+        read(tmp_path, SESSION + late * 2)
+    with pytest.raises(DataError, match=r"line 11: time more than 0 s before .* strict=true allows none"):
+        read(tmp_path, SESSION + late, strict=True)
 
 
 @pytest.mark.parametrize("text", ["", "34200.0,7,0,0,-1,-1\n", "34200.0,5,0,7,1000250,1\n"])

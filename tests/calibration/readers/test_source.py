@@ -29,7 +29,10 @@ def test_an_empty_file_has_no_lines(tmp_path: Path) -> None:
 )
 def test_unreadable_bytes_are_a_data_error(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "broken").write_bytes(content)
-    with pytest.raises(DataError, match=r"^broken, line \d+: found .*; expected text, plain or in a whole gzip file$"):
+    with pytest.raises(
+        DataError,
+        match=r"^broken, line \d+: found .*; expected UTF-8 text, plain or in a whole gzip, xz or zstandard file$",
+    ):
         list(Source(tmp_path / "broken").lines())
 
 

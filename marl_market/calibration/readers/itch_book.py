@@ -38,7 +38,7 @@ class Replay:
 
     def read(self, row: Row[bytes]) -> None:
         """Record one message."""
-        self._time_ns, self._line, message = row
+        self._time_ns, self._line, message, _ = row
         if message[:1] == b"S":
             self._begin_or_end_hours(parse.system_event(message))
             return

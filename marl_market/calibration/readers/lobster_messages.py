@@ -97,8 +97,13 @@ class Messages:
 
 
 def is_message_file(head: Head) -> bool:
-    """Return whether one of the first two lines, of which one may be a header, is a message."""
-    return any(_is_message(line) for line in head.lines[:2])
+    """Return whether one of the first two lines, of which one may be a header, is a message.
+
+    An order book file counts too, by its name and its columns, since only this format's error says what it is.
+    """
+    if any(_is_message(line) for line in head.lines[:2]):
+        return True
+    return "orderbook" in head.name and bool(head.lines) and _is_order_book(_fields(head.lines[0]))
 
 
 def messages_of(source: Source, summary: Summary) -> Iterator[Message]:

@@ -49,10 +49,9 @@ class BookSide:
             heapq.heappop(self._heap)
         return 0, 0
 
-    def drop_better_than(self, price: int) -> list[int]:
-        """Empty every level that is strictly better than `price`; return the prices of these levels, best first."""
-        dropped = []
+    def drop_better_than(self, price: int) -> dict[int, int]:
+        """Empty every level that is strictly better than `price`; return their quantities by price, best first."""
+        dropped = {}
         while (best := self.best())[1] and self._sign * (best[0] - price) > 0:
-            del self._quantity[best[0]]
-            dropped.append(best[0])
+            dropped[best[0]] = self._quantity.pop(best[0])
         return dropped

@@ -7,6 +7,10 @@ One message file is enough; the book is rebuilt from it. Missing information is 
 - Orders that were canceled outside the range stay in the rebuilt book. They are dropped as soon as a message proves
   them gone: a new resting order proves that the other side holds nothing at its price or beyond, and an execution
   proves that its own side holds nothing better. Neither is true of a venue that does not match.
+- Only what no later message of the file reduces (before its last instant) can be proved gone. A submission at or
+  through orders that have such messages never rested: LOBSTER writes none, but some venues report every order, takers
+  and refused ones too. It is left out with its cancel, and with its executions where the resting order has one of the
+  same time, price and size.
 - Executions and cancels of more than the level holds empty the level.
 
 So the best quotes never cross. Orders without a message stay unknown: the book of a few minutes is too thin.
@@ -43,6 +47,7 @@ HIDDEN = {
     0: "hidden executions at the mid, of an unknown side",
 }
 CONTINUOUS, HALTED = 1, -1
+TAKER = "order sent at or through orders that rest on"
 
 
 class LobsterBook:
@@ -52,6 +57,11 @@ class LobsterBook:
         self._source, self._recorder, self._summary = source, recorder, recorder.summary
         self._hidden_directions = hidden_directions
         self._book = {side: BookSide(side) for side in Side}
+        self._alive = {side: BookSide(side) for side in Side}
+        """What later messages of the file reduce, a part of the book."""
+        self._reductions: dict[int, int] = {}
+        self._takers: set[int] = set()
+        self._executions: frozenset[tuple[int, ...]] = frozenset()
         self._halted_ns: int | None = None
 
     def replay(self, messages: Messages, offset_ns: int) -> None:
@@ -59,6 +69,7 @@ class LobsterBook:
         unseen = _unseen_orders(messages)
         if unseen:
             self._summary.note("orders without a submission in the file", sum(map(len, unseen.values())))
+        self._reductions, self._executions = _reductions(messages), _executions(messages)
         crosses = _Crosses(messages)
         aggressors = _visible_aggressors(messages)
         for index, message in enumerate(messages):
@@ -67,7 +78,8 @@ class LobsterBook:
                 self._summary.pass_over("outside of start and end", self._source, message.line)
             if index in unseen:
                 for order in unseen[index]:
-                    self._rest(order)
+                    if not self._takes(order):
+                        self._rest(order)
                 self._quote(time_ns)
             if message.type == MessageType.HALT:
                 self._change_phase(time_ns, message.price, message.line)
@@ -82,27 +94,55 @@ class LobsterBook:
 
     def _change(self, time_ns: int, message: Message, in_cross: bool) -> None:
         """Take in a message of a visible order."""
-        _, kind, _, size, price, direction, line = message
-        side = self._book[Side(direction)]
-        continuous = self._halted_ns is None
-        if kind == MessageType.SUBMISSION:
-            if continuous:
-                self._recorder.order(time_ns, FlowKind.LIMIT, direction, price, size)
-            self._rest(message)
+        if message.type == MessageType.SUBMISSION:
+            self._submit(time_ns, message)
+        elif message.order_id in self._takers and self._is_of_taker(message):
+            self._summary.leave_out(TAKER, self._source, message.line)
+        elif message.type == MessageType.VISIBLE_EXECUTION:
+            self._execute(time_ns, message, in_cross)
+            self._reduce(message)
         else:
-            if kind == MessageType.VISIBLE_EXECUTION:
-                if in_cross or not continuous:
-                    self._summary.note("visible executions in auction crosses")
-                else:
-                    self._recorder.trade(time_ns, -direction, price, size)
-                    self._drop_better_than(direction, price, line)
-            elif continuous:
-                self._recorder.order(time_ns, FlowKind.CANCEL, direction, price, size)
-            held = side.quantity(price)
-            if held < size:
-                self._summary.repair("execution or cancel of more than its level holds", self._source, line)
-            side.put(price, held - size)
+            if self._halted_ns is None:
+                self._recorder.order(time_ns, FlowKind.CANCEL, message.direction, message.price, message.size)
+            self._reduce(message)
         self._quote(time_ns)
+
+    def _submit(self, time_ns: int, message: Message) -> None:
+        if self._takes(message):
+            self._takers.add(message.order_id)
+            self._summary.leave_out(TAKER, self._source, message.line)
+            return
+        self._takers.discard(message.order_id)
+        if self._halted_ns is None:
+            self._recorder.order(time_ns, FlowKind.LIMIT, message.direction, message.price, message.size)
+        self._rest(message)
+
+    def _execute(self, time_ns: int, message: Message, in_cross: bool) -> None:
+        if in_cross or self._halted_ns is not None:
+            self._summary.note("visible executions in auction crosses")
+            return
+        self._recorder.trade(time_ns, -message.direction, message.price, message.size)
+        self._drop_better_than(message.direction, message.price, message.line)
+
+    def _reduce(self, message: Message) -> None:
+        if message.order_id in self._takers:
+            return
+        side, alive = self._book[Side(message.direction)], self._alive[Side(message.direction)]
+        held = side.quantity(message.price)
+        if held < message.size:
+            self._summary.repair("execution or cancel of more than its level holds", self._source, message.line)
+        side.put(message.price, held - message.size)
+        alive.put(message.price, alive.quantity(message.price) - message.size)
+
+    def _takes(self, order: Message) -> bool:
+        """Return whether the order meets others that have messages to come, so that it cannot rest."""
+        best, quantity = self._alive[Side(-order.direction)].best()
+        return self._halted_ns is None and quantity > 0 and order.direction * (order.price - best) >= 0
+
+    def _is_of_taker(self, message: Message) -> bool:
+        """Return whether the message of an order that did not rest says nothing that another does not."""
+        other_side = (message.time_ns, message.size, message.price, -message.direction)
+        return message.type != MessageType.VISIBLE_EXECUTION or other_side in self._executions
 
     def _execute_hidden(self, time_ns: int, message: Message, visible_aggressor: int) -> None:
         if self._halted_ns is not None:
@@ -130,17 +170,24 @@ class LobsterBook:
             self._halted_ns = time_ns
 
     def _rest(self, order: Message) -> None:
-        side = self._book[Side(order.direction)]
+        side, alive = self._book[Side(order.direction)], self._alive[Side(order.direction)]
         side.put(order.price, side.quantity(order.price) + order.size)
+        reduced = min(order.size, self._reductions.get(order.order_id, 0))
+        alive.put(order.price, alive.quantity(order.price) + reduced)
         if self._halted_ns is None:
             self._drop_better_than(-order.direction, order.price + order.direction, order.line)
 
     def _drop_better_than(self, direction: int, price: int, line: int) -> None:
-        side = self._book[Side(direction)]
+        """Drop what is better than `price` and has no message to come."""
+        side, alive = self._book[Side(direction)], self._alive[Side(direction)]
         best, quantity = side.best()
-        if quantity and direction * (best - price) > 0:
-            self._summary.repair("level proved gone", self._source, line)
-            side.drop_better_than(price)
+        if not quantity or direction * (best - price) <= 0:
+            return
+        for level, held in side.drop_better_than(price).items():
+            kept = min(held, alive.quantity(level))
+            side.put(level, kept)
+            if kept < held:
+                self._summary.repair("level proved gone", self._source, line)
 
     def _quote(self, time_ns: int) -> None:
         if self._halted_ns is None:
@@ -187,6 +234,26 @@ def _visible_aggressors(messages: Messages) -> dict[int, int]:
         # Both sides at one time have no single aggressor.
         aggressors[time] = -direction if aggressors.get(time, -direction) == -direction else 0
     return aggressors
+
+
+def _reductions(messages: Messages) -> dict[int, int]:
+    """Return what the cancels and executions of each order add up to.
+
+    Without those of the last instant, at which some recordings close every order, those included whose end they missed.
+    """
+    time_ns = messages.array("time_ns")
+    reduces = np.isin(messages.array("type"), list(RESTING - {MessageType.SUBMISSION})) & (time_ns < time_ns[-1])
+    ids, inverse = np.unique(messages.array("order_id")[reduces], return_inverse=True)
+    size = np.zeros(len(ids), np.int64)
+    np.add.at(size, inverse, messages.array("size")[reduces])
+    return dict(zip(ids.tolist(), size.tolist(), strict=True))
+
+
+def _executions(messages: Messages) -> frozenset[tuple[int, ...]]:
+    """Return time, size, price and direction of the visible executions."""
+    visible = messages.array("type") == MessageType.VISIBLE_EXECUTION
+    columns = (messages.array(name)[visible].tolist() for name in ("time_ns", "size", "price", "direction"))
+    return frozenset(zip(*columns, strict=True))
 
 
 def _unseen_orders(messages: Messages) -> dict[int, list[Message]]:

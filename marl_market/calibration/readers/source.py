@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, cast
+from typing import Any, BinaryIO, NamedTuple, cast
 
 GZIP, XZ, ZSTANDARD = b"\x1f\x8b", b"\xfd7zXZ\x00", b"\x28\xb5\x2f\xfd"
 _HEAD_BYTES = 1 << 16
 _HEAD_LINES = 50
+_ZSTANDARD_BYTES = 1 << 14
 _LONGEST_QUOTE = 120
 _WHOLE_TEXT = "UTF-8 text, plain or in a whole gzip, xz or zstandard file"
 
@@ -151,4 +152,48 @@ def _open_zstandard(path: Path) -> BinaryIO:
         raise DataError(
             f"{path.name} is compressed with zstandard, which needs a package: pip install 'marl_market[zstandard]'"
         ) from error
-    return cast(BinaryIO, zstandard.open(path, "rb"))
+    return cast(BinaryIO, io.BufferedReader(_Zstandard(path, zstandard)))
+
+
+class _Zstandard(io.RawIOBase):
+    """Decompressed bytes of a zstandard file of one frame or several.
+
+    The package's own reader takes a file that is cut off within a frame for a whole one.
+    """
+
+    def __init__(self, path: Path, zstandard: Any) -> None:
+        self._zstandard = zstandard
+        self._stream = path.open("rb")
+        self._frame: Any = None
+        self._compressed, self._ready = b"", b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._ready and self._fill():
+            pass
+        size = min(len(buffer), len(self._ready))
+        buffer[:size], self._ready = self._ready[:size], self._ready[size:]
+        return size
+
+    def close(self) -> None:
+        self._stream.close()
+        super().close()
+
+    def _fill(self) -> bool:
+        """Decompress what comes next; returns whether there is more."""
+        self._compressed = self._compressed or self._stream.read(_ZSTANDARD_BYTES)
+        if not self._compressed:
+            if self._frame is not None:
+                raise EOFError("the end of the file within a zstandard frame")
+            return False
+        self._frame = self._frame or self._zstandard.ZstdDecompressor().decompressobj()
+        try:
+            self._ready = self._frame.decompress(self._compressed)
+        except self._zstandard.ZstdError as error:
+            raise EOFError(f"damaged zstandard data: {error}") from error
+        self._compressed = b""
+        if self._frame.eof:
+            self._compressed, self._frame = self._frame.unused_data, None
+        return True

@@ -238,7 +238,10 @@ def test_deletions_at_the_last_instant_do_not_show_that_an_order_was_alive(tmp_p
     text = "1.0,1,1,9,1000200,-1\n2.0,1,2,5,1000300,1\n3.0,3,1,9,1000200,-1\n3.0,3,2,5,1000300,1\n"
     recording = read(tmp_path, text)
     assert best_quotes(recording)[1] == (10_003, 0, 5, 0)
-    assert recording.summary.repaired["level proved gone"].first == "TOY_2012-06-21_34200000_37800000_message_1.csv, line 2"
+    assert (
+        recording.summary.repaired["level proved gone"].first
+        == "TOY_2012-06-21_34200000_37800000_message_1.csv, line 2"
+    )
 
 
 @pytest.mark.parametrize("text", ["", "34200.0,7,0,0,-1,-1\n", "34200.0,5,0,7,1000250,1\n"])

@@ -1,4 +1,5 @@
 import math
+import tracemalloc
 from itertools import pairwise
 from typing import Any
 
@@ -147,3 +148,32 @@ def test_a_tape_that_lacks_something_says_what(recording: Recording, complaint: 
 def test_an_empty_tape_has_no_order_flow() -> None:
     with pytest.raises(ValueError, match="the recording is active for no time"):
         order_flow(make_recording(quotes=[], trades=np.array([], dtype=TRADE), flow=[]))
+
+
+def test_a_mid_that_never_moves_is_a_market_of_volatility_zero() -> None:
+    quotes = [(0, 100, 103, 10, 30), (30 * SECOND, 100, 103, 20, 30)]
+    flow = order_flow(make_recording(quotes=quotes, sessions=np.array([(0, 60 * SECOND)])))
+    assert (flow.volatility_ticks, flow.spread_ticks) == (0.0, 3.0)
+
+
+def shifted(rows: list[Any], by_ns: int) -> list[Any]:
+    return [(row[0] + by_ns, *row[1:]) for row in rows]
+
+
+@pytest.mark.parametrize("years", [0.0001, 50])
+def test_time_without_data_changes_no_estimate_and_takes_no_memory(years: float) -> None:
+    once, apart = order_flow(make_recording()), round(years * 365 * 86_400) * SECOND
+    twice = make_recording(
+        quotes=QUOTES + shifted(QUOTES, apart),
+        flow=ORDERS + shifted(ORDERS, apart),
+        sessions=np.array([(0, 8 * SECOND), (apart, apart + 8 * SECOND)]),
+    )
+    tracemalloc.start()
+    try:
+        found = order_flow(twice)
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
+    assert (found.limit_rate, found.market_rate, found.cancel_rate) == (0.5, 0.125, 0.125)
+    for name in ("spread_ticks", "depth_lots", "volatility_ticks"):
+        assert getattr(found, name) == pytest.approx(getattr(once, name), rel=1e-5)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from marl_market.calibration.readers.coinbase import CoinbaseReader
 from marl_market.calibration.readers.lobster import NASDAQ_FEES, LobsterReader
 from marl_market.calibration.readers.recorder import Recording
 from marl_market.calibration.readers.source import DataError
@@ -31,6 +32,7 @@ SESSION = """\
 34203.5,5,0,7,1000250,1
 34204.0,7,0,0,-1,-1
 """
+UNHALTED = SESSION.replace("34204.0,7,0,0,-1,-1\n", "")
 
 
 def read(folder: Path, text: str, name: str = NAME, **fields: Any) -> Recording:
@@ -242,6 +244,108 @@ def test_deletions_at_the_last_instant_do_not_show_that_an_order_was_alive(tmp_p
         recording.summary.repaired["level proved gone"].first
         == "TOY_2012-06-21_34200000_37800000_message_1.csv, line 2"
     )
+
+
+def named(day: str, ticker: str = "TOY") -> str:
+    return f"{ticker}_{day}_34200000_57600000_message_10.csv"
+
+
+def test_the_days_of_a_pattern_are_sessions_of_one_recording(tmp_path: Path) -> None:
+    one = read(tmp_path, SESSION, named("2012-06-21"))
+    (tmp_path / named("2012-06-25")).write_text(SESSION)
+    days = LobsterReader(tick_size=0.01, lot_size=1.0).read(tmp_path / "TOY_*.csv")
+    apart = 4 * 86_400 * SECOND
+    assert days.sessions.tolist() == [*one.sessions.tolist(), *(one.sessions + apart).tolist()]
+    for table in ("quotes", "trades", "flow"):
+        once, both = getattr(one, table), getattr(days, table)
+        assert both["time_ns"].tolist() == [*once["time_ns"].tolist(), *(once["time_ns"] + apart).tolist()]
+    assert (days.provenance.start, days.provenance.end) == ("2012-06-21T09:30:00", "2012-06-25T09:30:04")
+    assert days.summary.rows == 2 * one.summary.rows
+    (tmp_path / named("2012-06-26", "TOYS")).write_text(SESSION)
+    with pytest.raises(DataError, match="the files must be of one ticker"):
+        LobsterReader().read(tmp_path / "TOY*.csv")
+
+
+def test_files_without_a_date_follow_each_other_where_the_time_of_day_falls(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).write_text(UNHALTED)
+    days = LobsterReader(tick_size=0.01, lot_size=1.0).read([tmp_path / "b", tmp_path / "a"])
+    assert (days.sessions[:, 0] // SECOND).tolist() == [34_200, 34_200 + 86_400]
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "rows", "passed"),
+    [
+        ("09:30:01", "09:30:03", 5, 5),
+        ("2012-06-21T09:30:01", "2012-06-21T09:30:03", 5, 5),
+        (None, "2012-06-21T09:30:01", 2, 8),
+        ("09:30:04", None, 0, 9),
+    ],
+)
+def test_start_and_end_choose_a_part_with_the_book_as_it_was(
+    tmp_path: Path, start: str | None, end: str | None, rows: int, passed: int
+) -> None:
+    recording = read(tmp_path, SESSION, start=start, end=end)
+    whole = read(tmp_path, SESSION)
+    inside = [row for row in whole.flow.tolist() if row in recording.flow.tolist()]
+    assert recording.flow.tolist() == inside
+    assert recording.summary.passed_over["outside of start and end"].rows == passed
+    if start == "09:30:01":
+        # The sell order of before the start is known when it is executed.
+        assert best_quotes(recording)[0] == (10_001, 10_003, 40, 50)
+        assert recording.provenance.start == "2012-06-21T09:30:01"
+    with pytest.raises(DataError, match="no message of the file is inside of start and end"):
+        read(tmp_path, SESSION, start="10:00")
+
+
+def test_a_constant_direction_is_found_in_a_file_without_a_date_and_in_an_earlier_one(tmp_path: Path) -> None:
+    book = "1.0,1,1,5,1000000,1\n1.0,1,2,5,1000400,-1\n"
+    above = "2.0,5,0,1,1000300,1\n"
+    assert read(tmp_path, book + above * 2, "file").trades["aggressor_side"].tolist() == [1, 1]
+    assert read(tmp_path, book + above, "file").trades["aggressor_side"].tolist() == [-1]
+    assert set(read(tmp_path, book + above * 9).trades["aggressor_side"].tolist()) == {-1}
+    assert set(read(tmp_path, book + above * 10).trades["aggressor_side"].tolist()) == {1}
+    mixed = above * 10 + "3.0,5,0,1,1000100,-1\n"
+    assert read(tmp_path, book + mixed).trades["aggressor_side"].tolist() == [-1] * 10 + [1]
+
+
+def test_crosses_and_ids_below_zero_are_no_continuous_trades(tmp_path: Path) -> None:
+    text = (
+        "1.0,1,1,5,1000000,1\n1.0,1,2,5,1000400,-1\n"
+        "2.0,6,-1,123457,1000200,1\n2.005,4,1,2,1000000,1\n"  # of another price than the cross
+        "3.0,4,-2,700,1000400,-1\n3.005,4,2,1,1000400,-1\n3.02,4,2,1,1000400,-1\n"
+    )
+    recording = read(tmp_path, text, lot_size=None)
+    assert recording.lot_size == 1.0
+    assert recording.trades.tolist() == [
+        (round(2.005 * SECOND), 10_000, Side.SELL, 2), (round(3.02 * SECOND), 10_004, Side.BUY, 1),
+    ]  # fmt: skip
+    assert recording.summary.noted == {"auction crosses": 2, "visible executions in auction crosses": 1}
+    assert best_quotes(recording)[-1] == (10_000, 10_004, 3, 3)
+    odd = "1.0,1,1,20,1000000,1\n1.0,1,2,10,1000400,-1\n2.0,6,-1,123456,1000200,1\n"
+    assert read(tmp_path, odd, lot_size=None).lot_size == 10.0
+
+
+def test_a_given_tick_wins_over_the_common_divisor_with_a_count_of_what_it_rounds(tmp_path: Path) -> None:
+    text = UNHALTED + "34204.0,1,9,10,999950,1\n34204.0,1,10,10,1000650,-1\n"
+    assert read(tmp_path, text, tick_size=None).tick_size == 0.005
+    recording = read(tmp_path, text, tick_size=0.01)
+    assert recording.flow["price_ticks"].tolist()[-2:] == [9_999, 10_007]
+    assert recording.summary.repaired["price rounded to tick_size 0.01"].rows == 2
+
+
+def test_the_order_book_file_is_told_from_the_messages(tmp_path: Path) -> None:
+    name = "TOY_2012-06-21_34200000_57600000_orderbook_1.csv"
+    with pytest.raises(DataError, match=r"line 1: .*; this is the order book file .* which is not needed"):
+        read(tmp_path, "1000300,50,1000000,100\n1000300,50,1000100,40\n", name)
+
+
+def test_a_file_of_another_format_names_its_reader(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="expected lobster messages; these are bars: calibration=bars"):
+        read(tmp_path, "date,close\n2024-01-02,10\n")
+    (tmp_path / "messages").write_text(SESSION)
+    with pytest.raises(DataError, match="expected coinbase messages; these are lobster: calibration=lobster"):
+        CoinbaseReader().read(tmp_path / "messages")
 
 
 @pytest.mark.parametrize("text", ["", "34200.0,7,0,0,-1,-1\n", "34200.0,5,0,7,1000250,1\n"])

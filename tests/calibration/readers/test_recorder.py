@@ -2,12 +2,14 @@ import pytest
 
 from marl_market.calibration.readers.book_side import BookSide
 from marl_market.calibration.readers.recorder import Recorder, Recording
+from marl_market.calibration.readers.source import DataError
 from marl_market.calibration.readers.steps import Step
 from marl_market.market.fees import Fees
 from marl_market.market.provenance import Provenance
 from marl_market.market.spec import MAXIMUM_PRICE_TICKS
 from marl_market.market.tape import FlowKind, Side
 
+SECOND = 1_000_000_000
 PROVENANCE = Provenance("file", "format", "start", "end", 1, "digest")
 
 
@@ -68,3 +70,37 @@ def test_orders_beyond_the_largest_price_are_left_out_but_a_best_quote_there_rai
     recorder.quote(3, *book(100, MAXIMUM_PRICE_TICKS + 1))
     with pytest.raises(ValueError, match=r"tick_size is 0\.01; the market trades above"):
         finish(recorder)
+
+
+def gaps(times: list[int], longest_silence: float | None = None) -> list[tuple[int, int, str]]:
+    recorder = Recorder(longest_silence=longest_silence)
+    for second in times:
+        recorder.see(second * SECOND)
+    recording = finish(recorder)
+    return [(gap.from_ns // SECOND, gap.to_ns // SECOND, gap.reason) for gap in recording.summary.gaps]
+
+
+def test_a_silence_of_more_than_a_minute_and_twenty_mean_silences_is_an_outage() -> None:
+    busy = [*range(100), *range(161, 260)]
+    assert gaps(busy) == [(99, 161, "outage")]
+    assert gaps(busy, longest_silence=62) == []
+    assert gaps([0, 1, 2, 5, 6], longest_silence=2) == [(2, 5, "outage")]
+    quiet = [*range(0, 3000, 30), *range(3500, 6000, 30)]
+    assert gaps(quiet) == []
+    assert gaps([*quiet, 7000]) == [(5990, 7000, "outage")]
+
+
+def test_nothing_is_joined_across_a_gap() -> None:
+    recorder = opened()
+    recorder.quote(0, *book(100, 102))
+    recorder.trade(0, Side.BUY, 102, 1)
+    recorder.gap(0, 5 * SECOND, "halt")
+    recorder.see(5 * SECOND)
+    recorder.quote(5 * SECOND, *book(100, 102))
+    recorder.trade(0, Side.BUY, 102, 1)
+    recording = finish(recorder)
+    assert recording.quotes["time_ns"].tolist() == [0, 5 * SECOND]
+    assert recording.flow["quantity_lots"].tolist() == [1, 1]
+    assert recording.sessions.tolist() == [[0, 0], [5 * SECOND, 5 * SECOND]]
+    with pytest.raises(DataError, match=r"between files: .* files must not overlap"):
+        recorder.gap(5 * SECOND, 4 * SECOND, "between files")

@@ -1,11 +1,13 @@
 """Estimates the constants of a market spec from one recording.
 
-Every estimate is a plain statistic of the tape, with T seconds from its first to its last row:
+Every estimate is a plain statistic of the recording's sessions, the stretches of continuous trading between halts,
+outages and files. T is their length in seconds, and nothing is measured across the end of one:
 
-    rate        = rows of a kind / T
+    rate        = rows of a kind within sessions / T
     spread      = sum_i (ask_i - bid_i) * dt_i / sum_i dt_i, over quotes with both sides, in force for dt_i
     depth       = sum_i (bid quantity_i + ask quantity_i) / 2 * dt_i / sum_i dt_i
-    volatility  = standard deviation of mid(t + 1 s) - mid(t), t on a grid of whole seconds from the first such quote
+    volatility  = standard deviation of mid(t + 1 s) - mid(t), t on a grid of whole seconds from a session's first such
+                  quote; a one-sided second keeps the mid from before
     quantile_k  = the k / 16 sample quantile, k = 1 .. 15
 
 The two outermost quantiles of a distribution are not the sample's extremes: one order a million ticks away would
@@ -23,17 +25,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marl_market.calibration.readers.recorder import Recording
+from marl_market.market.bars import Bars
 from marl_market.market.limits import LARGEST_AMOUNT, LARGEST_QUANTITY, Limits, fitting_units
 from marl_market.market.order_flow import QUANTILES, OrderFlow
 from marl_market.market.spec import MarketSpec
-from marl_market.market.tape import FlowKind, Tape
+from marl_market.market.tape import FlowKind
 from marl_market.market.units import NANOSECONDS_PER_SECOND, decimal, from_steps, to_steps
 
 COARSEST_CASH_UNIT = Decimal("1e-6")
 
 
 def market_spec(
-    recording: Recording,
+    recording: Recording | Bars,
     name: str,
     step_seconds: float = 1.0,
     session_steps: int = 200,
@@ -42,8 +45,13 @@ def market_spec(
     """Return the spec of the recorded market, for sessions of the given length.
 
     Its lot is the recording's, or a coarser one of which the largest recorded order fits the limits of a market.
-    Raises ValueError where the recording lacks the rows of an estimate.
+    Raises ValueError where the recording lacks the rows of an estimate, and for bars, which have none of them.
     """
+    if isinstance(recording, Bars):
+        raise ValueError(
+            "bars have no orders and no book; a market cannot be calibrated from them: they give volatility, returns "
+            "and the path of a fundamental value"
+        )
     flow = order_flow(recording)
     seconds = step_seconds * (session_steps + warmup_steps)
     lot_size, unit = units(recording, flow, seconds)
@@ -63,26 +71,29 @@ def market_spec(
     )
 
 
-def order_flow(tape: Tape) -> OrderFlow:
-    """Return the constants of the order flow; raises ValueError where the tape is too short for one of them."""
-    seconds = (_end_ns(tape) - _start_ns(tape)) / NANOSECONDS_PER_SECOND
+def order_flow(recording: Recording) -> OrderFlow:
+    """Return the constants of the order flow; raises ValueError where the recording lacks the rows of one of them."""
+    seconds = float(np.diff(recording.sessions).sum()) / NANOSECONDS_PER_SECOND
     if seconds <= 0:
-        raise ValueError("the tape lasts no time; calibration needs rows at two times or more")
+        raise ValueError(
+            "the recording is active for no time; calibration needs rows at two times or more, no longer apart than "
+            "longest_silence seconds"
+        )
     limit, market, cancel = (
-        tape.flow[tape.flow["kind"] == kind] for kind in (FlowKind.LIMIT, FlowKind.MARKET, FlowKind.CANCEL)
+        recording.flow[recording.flow["kind"] == kind] for kind in (FlowKind.LIMIT, FlowKind.MARKET, FlowKind.CANCEL)
     )
-    quotes, duration = _two_sided(tape)
+    quotes, duration = _two_sided(recording)
     spread = quotes["ask_price_ticks"] - quotes["bid_price_ticks"]
     depth = (quotes["bid_quantity_lots"] + quotes["ask_quantity_lots"]) / 2
     return OrderFlow(
-        limit_rate=_rounded(len(limit) / seconds),
-        market_rate=_rounded(len(market) / seconds),
-        cancel_rate=_rounded(len(cancel) / seconds),
+        limit_rate=_rounded(_count(limit, recording.sessions) / seconds),
+        market_rate=_rounded(_count(market, recording.sessions) / seconds),
+        cancel_rate=_rounded(_count(cancel, recording.sessions) / seconds),
         limit_size_lots=quantiles(limit["quantity_lots"], "limit orders"),
         market_size_lots=quantiles(market["quantity_lots"], "market orders"),
         limit_offset_ticks=quantiles(limit["offset_ticks"], "limit orders"),
         spread_ticks=_rounded(np.average(spread, weights=duration)),
-        volatility_ticks=_rounded(volatility(tape)),
+        volatility_ticks=_rounded(volatility(recording)),
         depth_lots=_rounded(np.average(depth, weights=duration)),
     )
 
@@ -90,7 +101,7 @@ def order_flow(tape: Tape) -> OrderFlow:
 def quantiles(sample: NDArray[np.integer], kind: str) -> tuple[float, ...]:
     """Return `QUANTILES` evenly spaced quantiles whose outermost pieces keep the mean of the sample there."""
     if not len(sample):
-        raise ValueError(f"the tape has no {kind}; calibration needs one or more")
+        raise ValueError(f"the recording has no {kind}; calibration needs one or more")
     ordered = np.sort(sample).astype(np.float64)
     knots = np.quantile(ordered, np.linspace(0.0, 1.0, QUANTILES))
     outermost = -(-len(ordered) // (QUANTILES - 1))
@@ -99,21 +110,39 @@ def quantiles(sample: NDArray[np.integer], kind: str) -> tuple[float, ...]:
     return tuple(_rounded(knot) for knot in np.maximum.accumulate(knots))
 
 
-def volatility(tape: Tape) -> float:
+def volatility(recording: Recording) -> float:
     """Return the standard deviation of the one-second change of the mid price, in ticks."""
-    quotes, _ = _two_sided(tape)
+    quotes, _ = _two_sided(recording)
     mid = (quotes["bid_price_ticks"].astype(np.int64) + quotes["ask_price_ticks"]) / 2
-    grid = np.arange(quotes["time_ns"][0], _end_ns(tape) + 1, NANOSECONDS_PER_SECOND)
-    if len(grid) < 3:
-        raise ValueError("the tape lasts less than 2 seconds; volatility needs two one-second changes or more")
-    return float(np.std(np.diff(mid[np.searchsorted(quotes["time_ns"], grid, side="right") - 1])))
+    found = [_second_changes(quotes["time_ns"], mid, start, end) for start, end in recording.sessions.tolist()]
+    seconds = sum(count for count, _ in found)
+    if seconds < 2:
+        raise ValueError("no session lasts 2 seconds; volatility needs two one-second changes or more")
+    # Seconds in which the mid stays are counted, not listed: a quiet market is no larger than its quotes.
+    changes = np.concatenate([each for _, each in found])
+    mean = changes.sum() / seconds
+    return float(np.sqrt((((changes - mean) ** 2).sum() + (seconds - len(changes)) * mean**2) / seconds))
 
 
-def initial_price(tape: Tape) -> float:
+def _second_changes(
+    time_ns: NDArray[np.int64], mid: NDArray[np.float64], start_ns: int, end_ns: int
+) -> tuple[int, NDArray[np.float64]]:
+    """Return the number of one-second changes in a session, and the changes of the seconds with a quote."""
+    first, last = np.searchsorted(time_ns, start_ns), np.searchsorted(time_ns, end_ns, side="right")
+    if first == last:
+        return 0, np.zeros(0)
+    since = time_ns[first:last] - time_ns[first]
+    second = -(-since // NANOSECONDS_PER_SECOND)
+    seconds = int(end_ns - time_ns[first]) // NANOSECONDS_PER_SECOND
+    newest = np.append(second[1:] > second[:-1], True) & (second <= seconds)
+    return seconds, np.diff(mid[first:last][newest])
+
+
+def initial_price(recording: Recording) -> float:
     """Return the mid price of the first quote with both sides, at or half a tick below it, in currency."""
-    first = _two_sided(tape)[0][0]
+    first = _two_sided(recording)[0][0]
     ticks = (int(first["bid_price_ticks"]) + int(first["ask_price_ticks"])) // 2
-    return float(from_steps(ticks, tape.tick_size))
+    return float(from_steps(ticks, recording.tick_size))
 
 
 def cash_unit(tick_size: float, lot_size: float) -> float:
@@ -151,21 +180,23 @@ def in_lots(flow: OrderFlow, ratio: float) -> OrderFlow:
     )
 
 
-def _two_sided(tape: Tape) -> tuple[NDArray[np.void], NDArray[np.int64]]:
-    """Return the quotes with both sides, and the nanoseconds for which each was in force."""
-    duration = np.diff(tape.quotes["time_ns"], append=_end_ns(tape))
-    both = (tape.quotes["bid_quantity_lots"] > 0) & (tape.quotes["ask_quantity_lots"] > 0)
+def _two_sided(recording: Recording) -> tuple[NDArray[np.void], NDArray[np.int64]]:
+    """Return the quotes with both sides, and the nanoseconds for which each was in force in its session."""
+    quotes, (starts, ends) = recording.quotes, recording.sessions.T
+    session = np.searchsorted(starts, quotes["time_ns"], side="right") - 1
+    until = np.minimum(np.append(quotes["time_ns"][1:], np.iinfo(np.int64).max), ends[session])
+    duration = np.maximum(until - quotes["time_ns"], 0)
+    both = (quotes["bid_quantity_lots"] > 0) & (quotes["ask_quantity_lots"] > 0)
     if not duration[both].sum():
-        raise ValueError("the tape never shows both sides of the book; calibration needs a spread")
-    return tape.quotes[both], duration[both]
+        raise ValueError("the recording never shows both sides of the book; calibration needs a spread")
+    return quotes[both], duration[both]
 
 
-def _start_ns(tape: Tape) -> int:
-    return min((int(rows["time_ns"][0]) for rows in (tape.quotes, tape.trades, tape.flow) if len(rows)), default=0)
-
-
-def _end_ns(tape: Tape) -> int:
-    return max((int(rows["time_ns"][-1]) for rows in (tape.quotes, tape.trades, tape.flow) if len(rows)), default=0)
+def _count(rows: NDArray[np.void], sessions: NDArray[np.int64]) -> int:
+    """Return the number of rows in sessions that last any time."""
+    starts, ends = sessions[sessions[:, 1] > sessions[:, 0]].T
+    first = np.searchsorted(rows["time_ns"], starts)
+    return int((np.searchsorted(rows["time_ns"], ends, side="right") - first).sum())
 
 
 def _rounded(value: float) -> float:

@@ -27,7 +27,7 @@ class OrderFlow:
         limit_offset_ticks: quantiles of the distance between a new limit order's price and the best price of the
             opposite side, so that its position within the spread depends on the spread's width.
         spread_ticks: time-weighted mean spread.
-        volatility_ticks: standard deviation of the one-second change of the mid price.
+        volatility_ticks: standard deviation of the one-second change of the mid price; 0 where it never moved.
         depth_lots: mean quantity at the best price, over both sides.
     """
 
@@ -45,7 +45,10 @@ class OrderFlow:
         for name in ("limit_rate", "market_rate", "cancel_rate"):
             value = getattr(self, name)
             require(is_number(value) and value >= 0, f"market.flow.{name}", value, "zero or more a second")
-        for name in ("spread_ticks", "volatility_ticks", "depth_lots"):
+        volatility = self.volatility_ticks
+        good = is_number(volatility) and volatility >= 0
+        require(good, "market.flow.volatility_ticks", volatility, "zero (of a mid price that never moved) or more")
+        for name in ("spread_ticks", "depth_lots"):
             value = getattr(self, name)
             require(is_number(value) and value > 0, f"market.flow.{name}", value, "above zero")
         for name in ("limit_size_lots", "market_size_lots", "limit_offset_ticks"):

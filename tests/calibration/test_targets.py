@@ -1,4 +1,5 @@
 import math
+import tracemalloc
 from itertools import pairwise
 from typing import Any
 
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from marl_market.calibration.readers.recorder import Recording
+from marl_market.calibration.readers.summary import Summary
 from marl_market.calibration.targets import cash_unit, initial_price, market_spec, order_flow, quantiles, volatility
 from marl_market.market.fees import Fees
 from marl_market.market.order_flow import QUANTILES
@@ -42,8 +44,12 @@ def make_recording(quotes: list[Any] = QUOTES, flow: list[Any] = ORDERS, **chang
         "provenance": Provenance("file", "format", "start", "end", 6, "digest"),
         "fees": Fees(taker_rate=0.001),
         "currency": "EUR",
+        "hidden": np.zeros(1, np.bool_),
+        "summary": Summary(),
     }
-    return Recording(**{**fields, **changes})
+    times = [int(row[0]) for row in (*quotes, *flow)]
+    sessions = np.array([(min(times, default=0), max(times, default=0))])
+    return Recording(**{**fields, "sessions": sessions, **changes})
 
 
 def test_estimates_worked_out_by_hand() -> None:
@@ -96,7 +102,7 @@ def test_one_giant_order_does_not_inflate_the_mean() -> None:
 
 def test_one_order_is_a_distribution_and_none_is_not() -> None:
     assert quantiles(np.array([5]), "orders") == (5.0,) * QUANTILES
-    with pytest.raises(ValueError, match=r"^the tape has no market orders; calibration needs one or more$"):
+    with pytest.raises(ValueError, match=r"^the recording has no market orders; calibration needs one or more$"):
         quantiles(np.array([], dtype=np.int64), "market orders")
 
 
@@ -122,15 +128,15 @@ def test_the_initial_price_is_the_first_mid() -> None:
 @pytest.mark.parametrize(
     ("recording", "complaint"),
     [
-        (make_recording(quotes=[QUOTES[0]]), "the tape never shows both sides of the book"),
+        (make_recording(quotes=[QUOTES[0]]), "the recording never shows both sides of the book"),
         (
             make_recording(
                 quotes=[(0, 1, 2, 1, 1)], trades=np.array([], dtype=TRADE), flow=[(SECOND, *row[1:]) for row in ORDERS]
             ),
-            "the tape lasts less than 2 seconds",
+            "no session lasts 2 seconds",
         ),
-        (make_recording(flow=ORDERS[:2]), "the tape has no market orders"),
-        (make_recording(flow=ORDERS[2:4]), "the tape has no limit orders"),
+        (make_recording(flow=ORDERS[:2]), "the recording has no market orders"),
+        (make_recording(flow=ORDERS[2:4]), "the recording has no limit orders"),
     ],
     ids=["one-sided", "short", "no market orders", "no limit orders"],
 )
@@ -140,5 +146,34 @@ def test_a_tape_that_lacks_something_says_what(recording: Recording, complaint: 
 
 
 def test_an_empty_tape_has_no_order_flow() -> None:
-    with pytest.raises(ValueError, match="the tape lasts no time"):
+    with pytest.raises(ValueError, match="the recording is active for no time"):
         order_flow(make_recording(quotes=[], trades=np.array([], dtype=TRADE), flow=[]))
+
+
+def test_a_mid_that_never_moves_is_a_market_of_volatility_zero() -> None:
+    quotes = [(0, 100, 103, 10, 30), (30 * SECOND, 100, 103, 20, 30)]
+    flow = order_flow(make_recording(quotes=quotes, sessions=np.array([(0, 60 * SECOND)])))
+    assert (flow.volatility_ticks, flow.spread_ticks) == (0.0, 3.0)
+
+
+def shifted(rows: list[Any], by_ns: int) -> list[Any]:
+    return [(row[0] + by_ns, *row[1:]) for row in rows]
+
+
+@pytest.mark.parametrize("years", [0.0001, 50])
+def test_time_without_data_changes_no_estimate_and_takes_no_memory(years: float) -> None:
+    once, apart = order_flow(make_recording()), round(years * 365 * 86_400) * SECOND
+    twice = make_recording(
+        quotes=QUOTES + shifted(QUOTES, apart),
+        flow=ORDERS + shifted(ORDERS, apart),
+        sessions=np.array([(0, 8 * SECOND), (apart, apart + 8 * SECOND)]),
+    )
+    tracemalloc.start()
+    try:
+        found = order_flow(twice)
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
+    assert (found.limit_rate, found.market_rate, found.cancel_rate) == (0.5, 0.125, 0.125)
+    for name in ("spread_ticks", "depth_lots", "volatility_ticks"):
+        assert getattr(found, name) == pytest.approx(getattr(once, name), rel=1e-5)

@@ -81,7 +81,10 @@ def test_rates_may_be_zero_but_not_negative(field: str) -> None:
 
 @pytest.mark.parametrize("field", ["spread_ticks", "volatility_ticks", "depth_lots"])
 @pytest.mark.parametrize("value", [0.0, -1.0, math.nan, math.inf])
-def test_sizes_of_the_book_are_above_zero(field: str, value: float) -> None:
+def test_sizes_of_the_book_are_above_zero_and_only_the_volatility_may_be_zero(field: str, value: float) -> None:
+    if (field, value) == ("volatility_ticks", 0.0):
+        assert make_flow(volatility_ticks=value).volatility_ticks == 0.0
+        return
     with pytest.raises(ConfigError, match=rf"^market\.flow\.{field} is {value}"):
         make_flow(**{field: value})
 

@@ -1,227 +1,102 @@
 """Reads recordings of the Coinbase (formerly GDAX) Exchange feed, one JSON message a line.
 
-Also reads cryptofeed recordings, whose lines are `<epoch>: <json>` after connection-log lines that start with `wss://`.
-Used messages: `snapshot` (the whole book), `l2update` (new absolute quantities of levels) and `match` (a fill; its
-`side` is the maker's). All other types, other products and blank lines are passed over. Source: Coinbase Exchange
-API, websocket channels level2 and matches.
+Also reads what cryptofeed recorded of it, with `<epoch>: ` before each message. Used messages: `snapshot` (the whole
+book), `l2update` (new absolute quantities of levels), `match` (a fill; its `side` is the maker's) and `heartbeat` (the
+feed is alive). Other types, and the `last_match` sent on subscribing, are passed over. Source: Coinbase Exchange API,
+websocket channels level2, matches and heartbeat.
 
-The feed shows levels, not orders, so the order flow is inferred, level by level:
-
-    new quantity - old quantity = limit orders - cancels - matches since the level's last update
-
-and each level of an update becomes one limit order or one cancel of that net quantity: rates are lower bounds, the
-lower the more the venue batches its updates. Updates of one time are one. Offsets count from the best quotes before it.
-
-Messages are taken in the order of their own times (matches before the updates they cause); within its channel a time
-may repeat but not fall. Matches older than the first snapshot, and the `last_match` sent on subscribing, are left out.
-An update without an earlier snapshot, and an update that leaves the book crossed, raise. A later snapshot replaces
-the book. Times in the tape are nanoseconds since 1970, UTC.
+Which order flow is inferred, and what is repaired: see `levels`. Which time a message has: see `level_feed`. Snapshots
+had no time until 2021; dates before 1990, such as a writer's zero date, count as none in a snapshot and are left out
+elsewhere.
 """
 
 from __future__ import annotations
 
-import json
-from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from itertools import groupby
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from marl_market.calibration.readers.book_side import BookSide
-from marl_market.calibration.readers.recorder import Recorder, Recording, choose_step
-from marl_market.calibration.readers.source import Source
+from marl_market.calibration.readers.amounts import units
+from marl_market.calibration.readers.json_lines import Line, utc_nanoseconds
+from marl_market.calibration.readers.level_feed import LevelFeedReader
+from marl_market.calibration.readers.levels import Change, Event, Kind
+from marl_market.calibration.readers.source import Head
 from marl_market.market.fees import Fees
-from marl_market.market.provenance import Provenance
-from marl_market.market.tape import FlowKind, Side
-from marl_market.market.units import NANOSECONDS_PER_SECOND
+from marl_market.market.tape import Side
 
 GDAX_FEES = Fees(taker_rate=0.0030, maker_rate=0.0)
 """GDAX's 2018 schedule for the smallest tier, fractions of the notional: replace it by your own tier."""
 
-PLACES = 12
-"""Decimal places that prices and quantities are read to, exactly."""
-
 _SIDES = {"buy": Side.BUY, "sell": Side.SELL}
-_ORDER = {"snapshot": 0, "match": 1, "l2update": 2}
-_EXPECTED = {
-    "snapshot": "bids and asks of [price, size], decimals of at most 12 places in quotes, and a UTC time if any",
-    "match": "side buy or sell, price and size, decimals of at most 12 places in quotes, and a UTC time",
-    "l2update": "changes of [side, price, size], decimals of at most 12 places in quotes, and a UTC time",
+_DECIMALS = "decimals of at most 12 places"
+_KINDS = {
+    "snapshot": (Kind.SNAPSHOT, f"bids and asks of [price, size], {_DECIMALS}, and a UTC time if any"),
+    "match": (Kind.TRADE, f"side buy or sell, price and size, {_DECIMALS}, and a UTC time if any"),
+    "l2update": (Kind.UPDATE, f"changes of [side, price, size], {_DECIMALS}, and a UTC time if any"),
+    "heartbeat": (Kind.HEARTBEAT, "a UTC time if any"),
 }
 
 
-class Change(NamedTuple):
-    """One level of the book, or one fill against it, in units of 10^-PLACES."""
-
-    side: Side
-    price: int
-    quantity: int
-
-
-class Event(NamedTuple):
-    """One used message; sorts by time, then snapshot before match before update."""
-
-    time_ns: int
-    order: int
-    line: int
-    changes: list[Change]
-
-
 @dataclass(frozen=True)
-class CoinbaseReader:
-    """Read one product of a Coinbase feed recording, plain or gzip.
+class CoinbaseReader(LevelFeedReader):
+    """Read one product, such as BTC-USD, of the Exchange feed; see `LevelFeedReader` for the attributes."""
 
-    Attributes:
-        product: which product, such as BTC-USD; None where the file holds only one.
-        tick_size: quote currency of one tick; None for the greatest common divisor of the prices.
-        lot_size: base currency of one lot; None for the greatest common divisor of the quantities.
-        fees: of the venue.
-    """
-
-    product: str | None = None
-    tick_size: float | str | None = None
-    lot_size: float | str | None = None
     fees: Fees = GDAX_FEES
 
-    def read(self, path: str | Path) -> Recording:
-        """Return the recording of the product.
+    format = "coinbase"
 
-        Raises DataError on the first line that the format does not allow, ValueError where `product` is missing
-        from the file, or is None and the file holds several.
-        """
-        source = Source(Path(path))
-        product, events = self._choose(source)
-        recorder = _replay(source, product, sorted(events))
-        changes = [change for event in events for change in event.changes]
-        tick = choose_step(self.tick_size, {change.price for change in changes}, PLACES, "tick_size")
-        lot = choose_step(self.lot_size, {change.quantity for change in changes}, PLACES, "lot_size")
-        times = [event.time_ns for event in events]
-        provenance = Provenance(
-            source=source.path.name,
-            format="coinbase",
-            start=_iso(min(times)),
-            end=_iso(max(times)),
-            rows=len(events),
-            sha256=source.sha256(),
-        )
-        return recorder.recording(tick, lot, provenance, self.fees, product.rpartition("-")[2])
+    @staticmethod
+    def recognizes(head: Head) -> bool:
+        """Return whether one of the first lines is a message with a type."""
+        return any('"type"' in line and '"events"' not in line for line in head.lines if "://" not in line[:9])
 
-    def _choose(self, source: Source) -> tuple[str, list[Event]]:
-        """Return the product and its events; without a product the file must hold only one."""
-        events: dict[str, _Events] = {}
-        for line, message in _messages(source):
-            product = message.get("product_id")
-            if isinstance(product, str):
-                channel = events.setdefault(product, _Events(source))
-                if product == (self.product or next(iter(events))):
-                    channel.add(line, message)
-        names = ", ".join(sorted(events)) or "no product"
-        if self.product is None and len(events) != 1:
-            raise ValueError(f"product is None; {source.path.name} holds {names}: name one")
-        product = self.product or next(iter(events))
-        if product not in events:
-            raise ValueError(f"product is {product}; {source.path.name} holds {names}")
-        return product, events[product].events
-
-
-class _Events:
-    """The used messages of one product, checked and in whole units."""
-
-    def __init__(self, source: Source) -> None:
-        self.events: list[Event] = []
-        self._source = source
-        self._newest = {"match": 0, "l2update": 0}
-        self._undated: list[tuple[int, list[Change]]] = []
-
-    def add(self, line: int, message: dict[str, Any]) -> None:
-        """Take a message in; a snapshot without a time, as the feed sent them until 2021, gets the next update's."""
-        kind = message["type"]
-        if kind not in _EXPECTED:
+    def events(self, line: Line) -> Iterator[Event]:
+        """Yield the one event of a message."""
+        name, product = line.message.get("type"), line.message.get("product_id", "")
+        if not isinstance(name, str) or not isinstance(product, str):
+            raise line.source.error(line.number, str(line.message), 'a JSON object with a "type" and a "product_id"')
+        if name not in _KINDS:
+            yield Event(Kind.OTHER, line, product, name=f"{name} messages")
             return
+        kind, expected = _KINDS[name]
         try:
-            changes = _changes(kind, message)
-            undated = kind == "snapshot" and "time" not in message
-            time_ns = 0 if undated else _nanoseconds(message["time"])
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            found = f"{kind} with {type(error).__name__}: {error}"
-            raise self._source.error(line, found, _EXPECTED[kind]) from None
-        if undated:
-            self._undated.append((line, changes))
-            return
-        if time_ns < self._newest.get(kind, 0):
-            raise self._source.error(line, message["time"], f"a time of at least {_iso(self._newest[kind])}")
-        if kind != "snapshot":
-            self._newest[kind] = time_ns
-        if kind == "l2update":
-            self.events += [Event(time_ns, _ORDER["snapshot"], number, levels) for number, levels in self._undated]
-            self._undated.clear()
-        self.events.append(Event(time_ns, _ORDER[kind], line, changes))
+            yield _event(kind, line, product)
+        except (KeyError, TypeError, ValueError) as error:
+            found = f"{name} with {type(error).__name__}: {error}"
+            raise line.source.error(line.number, found, expected) from None
+
+    def currency_of(self, product: str) -> str:
+        """Return the last part of the product's name; perpetuals of the International Exchange are in USDC."""
+        return quote_currency(product)
 
 
-def _messages(source: Source) -> Iterator[tuple[int, dict[str, Any]]]:
-    for number, line in source.lines():
-        text = line.strip()
-        if not text or text.startswith("wss://"):
-            continue
-        if not text.startswith("{"):
-            text = text.partition(": ")[2]
-        try:
-            message = json.loads(text)
-        except ValueError:
-            message = None
-        if not isinstance(message, dict) or not isinstance(message.get("type"), str):
-            raise source.error(number, line, 'a JSON object with a "type", alone or after "<epoch>: "')
-        yield number, message
+def quote_currency(product: str) -> str:
+    """Return the quote currency of a Coinbase product."""
+    last = product.rpartition("-")[2]
+    return {"INTX": "USDC", "CDE": "USD"}.get(last, last)
 
 
-def _replay(source: Source, product: str, events: list[Event]) -> Recorder:
-    book: dict[Side, BookSide] = {}
-    recorder = Recorder()
-    # Matched quantity of a level that no update has reported yet.
-    matched: dict[tuple[Side, int], int] = defaultdict(int)
-    # Updates of one time are one: an aggressor's fills of one level come as several updates, then as several matches.
-    for (time_ns, order), group in groupby(events, key=lambda event: event[:2]):
-        together = list(group)
-        changes = [change for event in together for change in event.changes]
-        line = together[-1].line
-        if order == _ORDER["snapshot"]:
-            book = {side: BookSide(side) for side in Side}
-            matched.clear()
-        elif not book:
-            if order == _ORDER["l2update"]:
-                raise source.error(line, "an l2update", f"a snapshot of {product} before it")
-            continue
-        if order == _ORDER["match"]:
-            for side, price, quantity in changes:
-                recorder.trade(time_ns, -side, price, quantity)
-                matched[side, price] += quantity
-            continue
-        for (side, price), quantity in {(side, price): quantity for side, price, quantity in changes}.items():
-            net = quantity - book[side].quantity(price) + matched.pop((side, price), 0)
-            if net and order == _ORDER["l2update"]:
-                recorder.order(time_ns, FlowKind.LIMIT if net > 0 else FlowKind.CANCEL, side, price, abs(net))
-            book[side].put(price, quantity)
-        _check_uncrossed(source, product, line, book)
-        recorder.quote(time_ns, book[Side.BUY], book[Side.SELL])
-    if not book:
-        raise source.error(max((event.line for event in events), default=1), "no snapshot", f"a snapshot of {product}")
-    return recorder
+def _event(kind: Kind, line: Line, product: str) -> Event:
+    message = line.message
+    if not product:
+        raise ValueError("no product_id")
+    time_ns = utc_nanoseconds(message["time"]) if message.get("time") else None
+    return Event(kind, line, product, time_ns, tuple(_changes(kind, message)), fill_number(message))
 
 
-def _check_uncrossed(source: Source, product: str, line: int, book: dict[Side, BookSide]) -> None:
-    (bid, bid_quantity), (ask, ask_quantity) = book[Side.BUY].best(), book[Side.SELL].best()
-    if bid_quantity and ask_quantity and bid >= ask:
-        best = f"best bid {bid / 10**PLACES} and best ask {ask / 10**PLACES} of {product}"
-        raise source.error(line, best, "a best bid below the best ask")
+def fill_number(fill: dict[str, Any]) -> int | None:
+    """Return the number of a fill, None where it has none that can be counted."""
+    number = str(fill.get("trade_id"))
+    return int(number) if number.isdecimal() and len(number) < 19 else None
 
 
-def _changes(kind: str, message: dict[str, Any]) -> list[Change]:
-    if kind == "snapshot":
+def _changes(kind: Kind, message: dict[str, Any]) -> list[Change]:
+    if kind == Kind.HEARTBEAT:
+        return []
+    if kind == Kind.SNAPSHOT:
         bids = [_change("buy", price, quantity) for price, quantity in message["bids"]]
         return bids + [_change("sell", price, quantity) for price, quantity in message["asks"]]
-    if kind == "l2update":
+    if kind == Kind.UPDATE:
         return [_change(side, price, quantity) for side, price, quantity in message["changes"]]
     fill = _change(message["side"], message["price"], message["size"])
     if not fill.quantity:
@@ -229,30 +104,10 @@ def _changes(kind: str, message: dict[str, Any]) -> list[Change]:
     return [fill]
 
 
-def _change(side: str, price: str, quantity: str) -> Change:
+def _change(side: str, price: object, quantity: object) -> Change:
     if side not in _SIDES:
         raise ValueError(f"side {side}")
-    change = Change(_SIDES[side], _units(price), _units(quantity))
+    change = Change(_SIDES[side], units(price), units(quantity))
     if not change.price:
         raise ValueError("price 0")
     return change
-
-
-def _units(text: str) -> int:
-    whole, _, fraction = text.partition(".")
-    if len(fraction) > PLACES or not (whole + fraction).isdecimal():
-        raise ValueError(f"amount {text}")
-    return int(whole + fraction.ljust(PLACES, "0"))
-
-
-def _nanoseconds(text: str) -> int:
-    if not text.endswith("Z"):
-        raise ValueError(f"time {text}")
-    seconds, _, fraction = text.removesuffix("Z").partition(".")
-    moment = datetime.fromisoformat(seconds).replace(tzinfo=UTC)
-    return int(moment.timestamp()) * NANOSECONDS_PER_SECOND + int(fraction.ljust(9, "0")[:9])
-
-
-def _iso(time_ns: int) -> str:
-    seconds, rest = divmod(time_ns, NANOSECONDS_PER_SECOND)
-    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest // 1000).isoformat()

@@ -1,10 +1,13 @@
 import gzip
 import hashlib
+import importlib
+import lzma
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from marl_market.calibration.readers.source import DataError, Source
+from marl_market.calibration.readers.source import ZSTANDARD, DataError, Source, sources_of
 
 
 @pytest.mark.parametrize("name", ["plain.csv", "plain.gz"])
@@ -29,7 +32,10 @@ def test_an_empty_file_has_no_lines(tmp_path: Path) -> None:
 )
 def test_unreadable_bytes_are_a_data_error(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "broken").write_bytes(content)
-    with pytest.raises(DataError, match=r"^broken, line \d+: found .*; expected text, plain or in a whole gzip file$"):
+    with pytest.raises(
+        DataError,
+        match=r"^broken, line \d+: found .*; expected UTF-8 text, plain or in a whole gzip, xz or zstandard file$",
+    ):
         list(Source(tmp_path / "broken").lines())
 
 
@@ -44,3 +50,66 @@ def test_the_digest_is_of_the_bytes_on_disk(tmp_path: Path) -> None:
     packed = gzip.compress(b"line\n")
     (tmp_path / "packed").write_bytes(packed)
     assert Source(tmp_path / "packed").sha256() == hashlib.sha256(packed).hexdigest()
+
+
+def packers() -> dict[str, Callable[[bytes], bytes]]:
+    return {
+        "gzip": gzip.compress,
+        "xz": lzma.compress,
+        "zstandard": lambda data: pytest.importorskip("zstandard").ZstdCompressor(write_checksum=True).compress(data),
+    }
+
+
+@pytest.mark.parametrize("name", packers())
+def test_a_packed_file_reads_as_plain_and_one_that_is_cut_off_is_refused(tmp_path: Path, name: str) -> None:
+    text = b"".join(b"line %d\n" % (number * number) for number in range(20_000))
+    packed = packers()[name](text)
+    (tmp_path / "packed").write_bytes(packed + packers()[name](b"more\n"))  # a file of two frames
+    lines = [line for _, line in Source(tmp_path / "packed").lines()]
+    assert (len(lines), lines[-2:]) == (20_001, ["line 399960001", "more"])
+    assert Source(tmp_path / "packed").head().lines[0] == "line 0"
+    (tmp_path / "cut").write_bytes(packed[:-20])
+    with pytest.raises(DataError, match=r"^cut, line \d+: found .* in a whole gzip, xz or zstandard file$"):
+        list(Source(tmp_path / "cut").lines())
+    (tmp_path / "damaged").write_bytes(packed[:100] + b"\xff" * 50 + packed[150:])
+    with pytest.raises(DataError, match=r"^damaged, line \d+: found"):
+        list(Source(tmp_path / "damaged").lines())
+
+
+def test_a_missing_package_is_named_with_its_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "packed").write_bytes(ZSTANDARD + b"0" * 20)
+
+    def missing(name: str) -> None:
+        raise ModuleNotFoundError(name)
+
+    monkeypatch.setattr(importlib, "import_module", missing)
+    with pytest.raises(
+        DataError, match=r"packed is compressed with zstandard.* pip install 'marl_market\[zstandard\]'"
+    ):
+        list(Source(tmp_path / "packed").lines())
+
+
+def test_a_byte_order_mark_and_blank_lines_are_dropped_and_lines_keep_their_numbers(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"\xef\xbb\xbffirst\n\n  \nsecond\n")
+    assert list(Source(tmp_path / "file").lines()) == [(1, "first"), (4, "second")]
+
+
+def names(path: str | Path | list[str | Path]) -> list[str]:
+    return [source.path.name for source in sources_of(path)]
+
+
+def test_a_path_is_a_file_a_pattern_or_a_list_of_either_sorted_by_name(tmp_path: Path) -> None:
+    folder = tmp_path / "a [b]=c d"
+    folder.mkdir()
+    for name in ("day_2.csv", "day_1.csv", "day_1.csv.gz", "other.csv", "odd[1].csv"):
+        (folder / name).touch()
+    assert names(folder / "day_*.csv") == ["day_1.csv", "day_2.csv"]
+    assert names(str(folder / "day_[12].csv")) == ["day_1.csv", "day_2.csv"]
+    assert names(folder / "odd[1].csv") == ["odd[1].csv"]
+    assert names([folder / "other.csv", folder / "day_*.csv", folder / "day_1.csv"]) == [
+        "day_1.csv", "day_2.csv", "other.csv",
+    ]  # fmt: skip
+    assert names(tmp_path / "*" / "oth*") == ["other.csv"]
+    for absent in (folder / "absent.csv", folder / "absent_*.csv", tmp_path / "absent" / "day_*"):
+        with pytest.raises(FileNotFoundError, match="there is no such file, and no file fits it as a pattern"):
+            sources_of(absent)

@@ -31,6 +31,9 @@ class MidPrice(HorizonTask):
 
 
 def typical_change(environment: EnvironmentSpec, steps: int) -> float:
-    """Return the standard deviation in ticks of a random walk of `steps` steps, of the volatility in the spec."""
+    """Return the standard deviation in ticks of a random walk of `steps` steps, of the volatility in the spec.
+
+    A market whose recorded mid price never moved counts as one of a tick a second.
+    """
     spec = environment.spec
-    return spec.flow.volatility_ticks * math.sqrt(steps * spec.step_seconds)
+    return (spec.flow.volatility_ticks or 1.0) * math.sqrt(steps * spec.step_seconds)

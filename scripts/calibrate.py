@@ -1,6 +1,6 @@
 """Calibrate a market to files of real data, play it, and write it as conf/market/<name>.yaml.
 
-python scripts/calibrate.py calibration=coinbase calibration.product=BTC-USD path=<file> name=btc_usd
+python scripts/calibrate.py calibration=lobster path=<message file> name=my_market
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ are those at the end of each step.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import partial
@@ -34,9 +34,11 @@ from marl_market.market.tape import FlowKind, Tape
 MARKETS = 8
 SEATS = 4
 MINUTE = 60.0
-FEWEST_STEPS = 60
+FEWEST_STEPS, MOST_STEPS = 60, 20_000
 LARGEST_REJECTED_SHARE = 0.005
 """Share of its own orders that a market may reject."""
+MOST_ORDERS_A_STEP = 4
+"""Limit orders of a seat in a step, beyond which a shorter step is proposed."""
 FEWEST_TRADES = 10.0
 """Trades that the data let expect, from which on a market without any is at fault."""
 LARGEST_ORDER_LOTS = 10**6
@@ -48,7 +50,7 @@ class Played:
     """What was played.
 
     Attributes:
-        recording: all markets as one recording, each market a session.
+        recording: all markets one after the other, each of their sessions a session.
         orders: sent, rejected ones included.
         rejections: of them, by reason, most first.
     """
@@ -59,7 +61,9 @@ class Played:
 
 
 def play(spec: MarketSpec, recording: Recording) -> Played:
-    """Play some markets for a minute (60 steps or more, a session at most) in this process.
+    """Play `MARKETS` markets for a minute each, in as many sessions as that takes, in this process.
+
+    A minute is `FEWEST_STEPS` at least and `MOST_STEPS` at most.
 
     Args:
         spec: the market.
@@ -69,21 +73,21 @@ def play(spec: MarketSpec, recording: Recording) -> Played:
     environment = EnvironmentSpec(spec, groups, {"quote": BestBidOffer()}, MarketDiscrete(), {"profit": Profit()})
     batch = BatchMarket(environment, MARKETS)
     recorders = [TapeRecorder(batch, market) for market in range(MARKETS)]
-    batch.reset(range(MARKETS))
-    for recorder in recorders:
-        recorder.open()
-    action = np.zeros((MARKETS, batch.external.size, environment.action_size), np.float32)
-    steps = min(spec.session_steps, max(FEWEST_STEPS, math.ceil(MINUTE / spec.step_seconds)))
-    for _ in range(steps):
-        batch.step(action)
-        for recorder in recorders:
-            recorder.record()
-    counts = order_counts(batch)
-    rejected = counts.rejections.sum((0, 1))
+    total = min(max(FEWEST_STEPS, math.ceil(MINUTE / spec.step_seconds)), MOST_STEPS)
+    sessions = math.ceil(total / spec.session_steps)
+    steps = math.ceil(total / sessions)
+    tapes, orders, rejections = [], 0, np.zeros(len(Reason), np.int64)
+    for session in range(sessions):
+        _play_session(batch, range(session * MARKETS, (session + 1) * MARKETS), steps, recorders)
+        counts = order_counts(batch)
+        tapes += [recorder.tape() for recorder in recorders]
+        orders += int(counts.orders.sum())
+        rejections = rejections + counts.rejections.sum((0, 1))
+    by_reason = {Reason(each): int(rejections[each]) for each in np.argsort(-rejections, kind="stable").tolist()}
     return Played(
-        _joined([recorder.tape() for recorder in recorders], steps * spec.step_ns, recording),
-        int(counts.orders.sum()),
-        {Reason(reason): int(rejected[reason]) for reason in np.argsort(-rejected).tolist() if rejected[reason]},
+        _joined(tapes, steps * spec.step_ns, recording),
+        orders,
+        {reason: count for reason, count in by_reason.items() if count},
     )
 
 
@@ -100,22 +104,35 @@ def compare(recording: Recording, played: Played) -> str:
 
 
 def fault(spec: MarketSpec, recording: Recording, played: Played) -> str:
-    """Return why the played market cannot hold its own flow, and what would help; empty where it can."""
+    """Return how the played market fails to hold its own flow, and what would help; empty where it does not."""
     rejected = sum(played.rejections.values())
     if rejected > LARGEST_REJECTED_SHARE * played.orders:
-        reason, count = next(iter(played.rejections.items()))
+        reasons = [each for each, count in played.rejections.items() if count > LARGEST_REJECTED_SHARE * played.orders]
+        remedies = dict.fromkeys(_remedy(each, spec, recording) for each in reasons or played.rejections)
+        by_reason = ", ".join(f"{each.name} {count / played.orders:.2%}" for each, count in played.rejections.items())
         return (
-            f"it rejects {_share(rejected, played.orders)} orders, {count} of them as {reason.name}; it must reject "
-            f"{LARGEST_REJECTED_SHARE:.1%} or less: {_remedy(reason, spec, recording)}"
+            f"it rejects {rejected / played.orders:.2%} of its {played.orders} orders, and must reject "
+            f"{LARGEST_REJECTED_SHARE:.1%} or less: {by_reason}; what helps is {', and '.join(remedies)}"
         )
     wanted = _trade_rate(recording)
     if not len(played.recording.trades) and wanted * active_seconds(played.recording) >= FEWEST_TRADES:
         return (
-            f"nothing trades, while the data have {wanted:.4g} trades a second: calibrate to a part of the data with "
-            "orders of all kinds on both sides (start, end), and compare calibration.tick_size and calibration.lot_size "
-            "with those of the venue"
+            f"nothing trades, while the data have {wanted:.4g} trades a second; what helps is a part of the data "
+            "(start, end) with orders of all kinds on both sides, and the tick_size and lot_size of the venue"
         )
     return ""
+
+
+def _play_session(batch: BatchMarket, seeds: Sequence[int], steps: int, recorders: Sequence[TapeRecorder]) -> None:
+    """Play the first steps of a session of each market."""
+    batch.reset(seeds)
+    action = np.zeros((MARKETS, batch.external.size, batch.environment.action_size), np.float32)
+    for recorder in recorders:
+        recorder.open()
+    for _ in range(steps):
+        batch.step(action)
+        for recorder in recorders:
+            recorder.record()
 
 
 def _joined(tapes: list[Tape], length_ns: int, recording: Recording) -> Recording:
@@ -174,9 +191,17 @@ def _remedy(reason: Reason, spec: MarketSpec, recording: Recording) -> str:
         lot = Decimal(10) ** math.ceil(math.log10(largest / LARGEST_ORDER_LOTS))
         return f"a coarser lot, such as calibration.lot_size={lot:f}; the largest recorded order is {largest:.6g} units"
     if reason in (Reason.TOO_MANY_ORDERS, Reason.TOO_MANY_COMMANDS):
+        longest = SEATS * MOST_ORDERS_A_STEP / flow.limit_rate
+        if spec.step_seconds > longest:
+            return f"a shorter step, such as session.step_seconds={_rounded_down(longest)}"
         return (
-            f"a session.step_seconds below {spec.step_seconds:g}, or a part of the data (start, end) whose cancels and "
-            f"market orders keep up with its limit orders ({flow.cancel_rate:g} and {flow.market_rate:g} against "
-            f"{flow.limit_rate:g} a second)"
+            "a part of the data (start, end) whose cancels and market orders keep up with its limit orders: they are "
+            f"{flow.cancel_rate:g} and {flow.market_rate:g} against {flow.limit_rate:g} a second"
         )
     return REMEDIES[reason]
+
+
+def _rounded_down(value: float) -> str:
+    """Return a number with one digit that is not zero."""
+    digit = Decimal(10) ** math.floor(math.log10(value))
+    return f"{Decimal(value) // digit * digit:f}"

@@ -21,7 +21,7 @@ def as_typed(arguments: Sequence[str], keys: Collection[str]) -> list[str]:
 
 def _argument(argument: str) -> str:
     key, equals, value = argument.partition("=")
-    if not equals or isinstance(_read(value), list | None) and not _is_file(value):
+    if not equals or (isinstance(_read(value), list | None) and not _is_file(value)):
         return argument
     if value[:1] == "[" and value[-1:] == "]" and not _is_file(value):
         elements = [_quoted(each.strip()) for each in value[1:-1].split(",")]

@@ -32,6 +32,7 @@ def calibrate(config: DictConfig) -> None:
     Raises ValueError for a name that is none or is taken, and for a market that cannot hold its own flow, unless
     `allow_failed_check`; nothing is written then.
     """
+    require_values(config)
     target = require_free(config)
     from marl_market.calibration.export import write_market
     from marl_market.calibration.played import compare, fault, play
@@ -57,6 +58,16 @@ def calibrate(config: DictConfig) -> None:
     print(f"wrote {console.short_path(target)}")
 
 
+def require_values(config: DictConfig) -> None:
+    """Raise ValueError for a key that has no value of its kind."""
+    from marl_market.market.validation import is_number, require
+
+    for key in ("overwrite", "allow_failed_check", "strict"):
+        require(isinstance(config[key], bool), key, config[key], "true or false")
+    silence = config.longest_silence
+    require(silence is None or (is_number(silence) and silence > 0), "longest_silence", silence, "seconds above zero")
+
+
 def require_free(config: DictConfig) -> Path:
     """Return the path of the market; raises ValueError for a name that is none or is taken."""
     path = ROOT / str(config.folder) / f"{config.name}.yaml"
@@ -79,6 +90,7 @@ def reader_of(config: DictConfig) -> Reader:
     )
     reader: Reader = hydra.utils.instantiate(config.calibration)
     given = {key: config[key] for key in READER_KEYS if config[key] not in (None, False)}
+    given |= {key: str(given[key]) for key in given.keys() & {"start", "end"}}
     known = {field.name for field in fields(reader)}
     for key, value in given.items():
         if key not in known:
@@ -87,13 +99,11 @@ def reader_of(config: DictConfig) -> Reader:
 
 
 def describe(spec: MarketSpec) -> None:
-    """Print the origin, units and constants of a market."""
-    flow, origin = spec.flow, spec.provenance
+    """Print the origin and units of a market."""
+    origin = spec.provenance
     if origin is not None:
         print(f"{origin.source}: {origin.rows} {origin.format} messages, {origin.start} to {origin.end}")
     print(f"tick {spec.tick_size} {spec.currency}, lot {spec.lot_size}, price {spec.initial_price} {spec.currency}")
-    print(f"a second: {flow.limit_rate} limit orders, {flow.cancel_rate} cancels, {flow.market_rate} market orders")
-    print(f"spread {flow.spread_ticks} ticks, depth {flow.depth_lots} lots, volatility {flow.volatility_ticks} ticks")
 
 
 def command_of(paths: list[str]) -> str:

@@ -73,14 +73,14 @@ Examples
 )
 
 CALIBRATE = Usage(
-    """Calibrate a market to real data: python scripts/calibrate.py calibration=FORMAT path=FILE name=NAME [KEY=VALUE ...]
+    """Calibrate a market to real data: python scripts/calibrate.py calibration=FORMAT path=FILE name=NAME [KEY=VALUE]
 
 Prints what was read, plays the market for a minute, prints the data and the played market beside each other, and writes
 the market, unless it cannot hold its own flow.
 
 Examples
   python scripts/calibrate.py calibration=lobster path=<message file> name=my_market
-  python scripts/calibrate.py calibration=coinbase calibration.product=BTC-USD path=<file> name=btc_usd
+  python scripts/calibrate.py calibration=coinbase calibration.product=BTC-USD path=<file> name=b session.step_seconds=.2
   python scripts/calibrate.py calibration=lobster 'path=data/AAPL_*_message_*.csv.gz' name=aapl start=10:00 end=15:30
   python scripts/train.py market=my_market                                 train in it""",
     {"calibration": "format of the data"},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,8 +38,8 @@ def calibrate(config: DictConfig) -> None:
     from marl_market.calibration.played import compare, fault, play
     from marl_market.calibration.targets import market_spec
 
-    paths = [str(config.path)] if not OmegaConf.is_list(config.path) else list(map(str, config.path))
-    recording = reader_of(config).read(paths)
+    path = [str(each) for each in config.path] if OmegaConf.is_list(config.path) else str(config.path)
+    recording = reader_of(config).read(path)
     print(recording.summary.to_text(), flush=True)
     spec = market_spec(recording, str(config.name), **config.session)
     describe(spec)
@@ -52,7 +52,7 @@ def calibrate(config: DictConfig) -> None:
                 "(allow_failed_check=true writes it as it is)"
             )
         print(f"warning: the market {config.name} cannot hold its own flow: {found}")
-    write_market(spec, target.parent, command_of(paths))
+    write_market(spec, target.parent, command_of(path))
     if target.parent == ROOT / "conf" / "market":
         print(f"next: python scripts/train.py market={config.name}")
     print(f"wrote {console.short_path(target)}")
@@ -91,11 +91,10 @@ def reader_of(config: DictConfig) -> Reader:
     reader: Reader = hydra.utils.instantiate(config.calibration)
     given = {key: config[key] for key in READER_KEYS if config[key] not in (None, False)}
     given |= {key: str(given[key]) for key in given.keys() & {"start", "end"}}
-    known = {field.name for field in fields(reader)}
     for key, value in given.items():
-        if key not in known:
+        if not hasattr(reader, key):
             raise ValueError(f"{key} is {value}; {type(reader).__name__} has no {key}: it must be null or false")
-    return replace(reader, **given)
+    return replace(reader, **given) if given else reader
 
 
 def describe(spec: MarketSpec) -> None:
@@ -106,14 +105,14 @@ def describe(spec: MarketSpec) -> None:
     print(f"tick {spec.tick_size} {spec.currency}, lot {spec.lot_size}, price {spec.initial_price} {spec.currency}")
 
 
-def command_of(paths: list[str]) -> str:
+def command_of(path: str | list[str]) -> str:
     """Return the command as a shell reads it, without the folders of its files."""
-    names = [Path(path).name for path in paths]
+    names = Path(path).name if isinstance(path, str) else f"[{','.join(Path(each).name for each in path)}]"
     kept = []
     for override in HydraConfig.get().overrides.task:
         key = key_of(override)
         if key == "path":
-            kept.append(f"path={names[0]}" if len(names) == 1 else f"path=[{','.join(names)}]")
+            kept.append(f"path={names}")
         elif key not in NOT_KEPT:
             kept.append(override)
     return " ".join(("python scripts/calibrate.py", *map(shlex.quote, kept)))

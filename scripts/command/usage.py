@@ -80,7 +80,7 @@ the market, unless it cannot hold its own flow.
 
 Examples
   python scripts/calibrate.py calibration=lobster path=<message file> name=my_market
-  python scripts/calibrate.py calibration=coinbase calibration.product=BTC-USD path=<file> name=b session.step_seconds=.2
+  python scripts/calibrate.py calibration=coinbase calibration.product=BTC-USD path=FILE name=b session.step_seconds=0.2
   python scripts/calibrate.py calibration=lobster 'path=data/AAPL_*_message_*.csv.gz' name=aapl start=10:00 end=15:30
   python scripts/train.py market=my_market                                 train in it""",
     {"calibration": "format of the data"},

@@ -1,3 +1,4 @@
+import json
 import os
 import re
 import shlex
@@ -5,6 +6,8 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
+from typing import Any
 
 import hydra
 import pytest
@@ -260,3 +263,46 @@ def test_a_coarser_lot_of_the_error_helps_on_real_data(tmp_path: Path, data: Cal
     )
     assert result.returncode == 0, result.stderr
     assert "ABOVE_MAXIMUM" not in result.stdout
+
+
+def ada_messages() -> str:
+    """Return a minute of Coinbase messages of a coin of 0.45 USD that is traded in lots of 1e-8, in thousands."""
+    random = Random(1)
+    book = {
+        side: {first + step * sign: random.uniform(500, 20000) for step in range(20)} for side, first, sign in SIDES
+    }
+    levels = {f"{side}s": [[f"{p / 1e4:.4f}", f"{q:.8f}"] for p, q in book[name].items()] for name, side in BOOKS}
+    messages: list[dict[str, Any]] = [{"type": "snapshot", "product_id": "ADA-USD", **levels}]
+    for number in range(600):
+        common = {"product_id": "ADA-USD", "time": f"2021-04-17T10:00:{number // 10:02d}.{number % 10}00000Z"}
+        side, best = random.choice([("buy", max(book["buy"])), ("sell", min(book["sell"]))])
+        price = random.choice(list(book[side]))
+        if number % 10 == 0:
+            price, size = best, book[side][best] * 0.3
+            fill = {"type": "match", "side": side, "size": f"{size:.8f}", "price": f"{price / 1e4:.4f}"}
+            messages.append({**fill, "trade_id": number + 1, "sequence": number, **common})
+            book[side][price] -= size
+        else:
+            book[side][price] = book[side][price] * 0.5 if number % 2 else book[side][price] + random.uniform(2e3, 7e3)
+        change = [side, f"{price / 1e4:.4f}", f"{book[side][price]:.8f}"]
+        messages.append({"type": "l2update", "changes": [change], **common})
+    return "\n".join(map(json.dumps, messages))
+
+
+SIDES = (("buy", 4499, -1), ("sell", 4501, 1))
+BOOKS = (("buy", "bid"), ("sell", "ask"))
+
+
+def test_a_coin_of_small_price_and_fine_lots_is_never_written_without_its_flow(tmp_path: Path) -> None:
+    (tmp_path / "ada.ndjson").write_text(ada_messages())
+    given = ["calibration=coinbase", "path=ada.ndjson", "name=ada", "session.step_seconds=0.25", "overwrite=true"]
+    result = calibrate(tmp_path, *given)
+    if result.returncode:
+        assert "QUANTITY_ABOVE_MAXIMUM" in result.stderr
+        assert "a coarser lot, such as calibration.lot_size=0.1; the largest recorded order is" in result.stderr
+        assert not (tmp_path / "ada.yaml").exists()
+        result = calibrate(tmp_path, *given, "calibration.lot_size=0.1")
+    assert result.returncode == 0, result.stderr
+    assert "rejected orders: 0 of " in result.stdout
+    in_data, in_played = rows_of(result.stdout)["trades a second"]
+    assert in_played == pytest.approx(in_data, rel=0.2)

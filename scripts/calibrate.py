@@ -1,23 +1,29 @@
-"""Calibrate a market to a file of real data and write it as conf/market/<name>.yaml.
+"""Calibrate a market to files of real data, play it, and write it as conf/market/<name>.yaml.
 
-python scripts/calibrate.py calibration=coinbase calibration.product=BTC-USD path=<file> name=btc_usd
+python scripts/calibrate.py calibration=lobster path=<message file> name=my_market
 """
 
 from __future__ import annotations
 
+import sys
+
 import hydra
-from command import console, usage
+from command import arguments, console, usage
 from command.calibration import calibrate
 from omegaconf import DictConfig
+
+TEXTS = ("path", "name", "folder", "start", "end")
+"""Keys whose values are taken as typed."""
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="calibrate")
 def main(config: DictConfig) -> None:
-    """Read, estimate, write, and print the estimates."""
+    """Read, estimate, play, compare and write."""
     with console.plain_errors():
         calibrate(config)
 
 
 if __name__ == "__main__":
     usage.answer(usage.CALIBRATE)
+    sys.argv[1:] = arguments.as_typed(sys.argv[1:], TEXTS)
     console.run(main, "calibrate")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import yaml
 
 from marl_market.market.spec import MarketSpec
+from marl_market.market.whole_file import replace_file
 
 LINE_LENGTH = 120
 
@@ -39,15 +39,11 @@ def write_market(spec: MarketSpec, folder: Path, command: str) -> Path:
     `hydra.utils.instantiate` of the file with `_convert_="all"` gives an equal spec. `command` made the file
     and is quoted in its first line. An older file of the name is replaced.
     """
-    text = f"# Made by: {command}\n" + yaml.dump(_tree(spec), Dumper=_Dumper, sort_keys=False, width=LINE_LENGTH)
+    first = f"# Made by: {' '.join(command.splitlines())}\n"
+    text = first + yaml.dump(_tree(spec), Dumper=_Dumper, sort_keys=False, width=LINE_LENGTH)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{spec.name}.yaml"
-    temporary = folder / f".{spec.name}.{os.getpid()}.tmp"
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    replace_file(path, text.encode())
     return path
 
 

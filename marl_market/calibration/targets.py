@@ -73,8 +73,7 @@ def market_spec(
 
 def order_flow(recording: Recording) -> OrderFlow:
     """Return the constants of the order flow; raises ValueError where the recording lacks the rows of one of them."""
-    seconds = float(np.diff(recording.sessions).sum()) / NANOSECONDS_PER_SECOND
-    if seconds <= 0:
+    if active_seconds(recording) <= 0:
         raise ValueError(
             "the recording is active for no time; calibration needs rows at two times or more, no longer apart than "
             "longest_silence seconds"
@@ -82,20 +81,36 @@ def order_flow(recording: Recording) -> OrderFlow:
     limit, market, cancel = (
         recording.flow[recording.flow["kind"] == kind] for kind in (FlowKind.LIMIT, FlowKind.MARKET, FlowKind.CANCEL)
     )
-    quotes, duration = _two_sided(recording)
-    spread = quotes["ask_price_ticks"] - quotes["bid_price_ticks"]
-    depth = (quotes["bid_quantity_lots"] + quotes["ask_quantity_lots"]) / 2
+    spread, depth = best_quotes(recording)
     return OrderFlow(
-        limit_rate=_rounded(_count(limit, recording.sessions) / seconds),
-        market_rate=_rounded(_count(market, recording.sessions) / seconds),
-        cancel_rate=_rounded(_count(cancel, recording.sessions) / seconds),
+        limit_rate=_rounded(rate(limit, recording)),
+        market_rate=_rounded(rate(market, recording)),
+        cancel_rate=_rounded(rate(cancel, recording)),
         limit_size_lots=quantiles(limit["quantity_lots"], "limit orders"),
         market_size_lots=quantiles(market["quantity_lots"], "market orders"),
         limit_offset_ticks=quantiles(limit["offset_ticks"], "limit orders"),
-        spread_ticks=_rounded(np.average(spread, weights=duration)),
+        spread_ticks=_rounded(spread),
         volatility_ticks=_rounded(volatility(recording)),
-        depth_lots=_rounded(np.average(depth, weights=duration)),
+        depth_lots=_rounded(depth),
     )
+
+
+def active_seconds(recording: Recording) -> float:
+    """Return the length of all sessions."""
+    return float(np.diff(recording.sessions).sum()) / NANOSECONDS_PER_SECOND
+
+
+def rate(rows: NDArray[np.void], recording: Recording) -> float:
+    """Return the number of rows of the recording, such as its trades, in a second of its sessions."""
+    return _count(rows, recording.sessions) / active_seconds(recording)
+
+
+def best_quotes(recording: Recording) -> tuple[float, float]:
+    """Return the means over time of the spread in ticks and of the depth in lots, while both sides are quoted."""
+    quotes, duration = _two_sided(recording)
+    spread = quotes["ask_price_ticks"] - quotes["bid_price_ticks"]
+    depth = (quotes["bid_quantity_lots"] + quotes["ask_quantity_lots"]) / 2
+    return float(np.average(spread, weights=duration)), float(np.average(depth, weights=duration))
 
 
 def quantiles(sample: NDArray[np.integer], kind: str) -> tuple[float, ...]:

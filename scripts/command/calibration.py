@@ -1,22 +1,76 @@
-"""Calibrate a market as a config describes it, and print the estimates."""
+"""Calibrate a market as a config describes it: read, estimate, play, print both beside each other, and write."""
 
 from __future__ import annotations
 
 import re
+import shlex
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hydra
 from command import console
+from command.request import key_of
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
+if TYPE_CHECKING:
+    from marl_market.calibration.readers.reader import Reader
+    from marl_market.market.spec import MarketSpec
+
 ROOT = Path(__file__).resolve().parents[2]
 FILE_NAME = r"[A-Za-z0-9_][A-Za-z0-9_.-]*"
+READER_KEYS = ("start", "end", "longest_silence", "strict")
+"""Keys of the config that are set in the reader."""
+NOT_KEPT = ("folder", "overwrite")
+"""Keys that say nothing about what a market is."""
 
 
 def calibrate(config: DictConfig) -> None:
-    """Read, estimate, write, and print the estimates; raises ValueError for a name that is none or is taken."""
-    path = ROOT / config.folder / f"{config.name}.yaml"
+    """Read, estimate, play and write, and print each result.
+
+    Raises ValueError for a name that is none or is taken, and for a market that cannot hold its own flow, unless
+    `allow_failed_check`; nothing is written then.
+    """
+    require_values(config)
+    target = require_free(config)
+    from marl_market.calibration.export import write_market
+    from marl_market.calibration.played import compare, fault, play
+    from marl_market.calibration.targets import market_spec
+
+    path = [str(each) for each in config.path] if OmegaConf.is_list(config.path) else str(config.path)
+    recording = reader_of(config).read(path)
+    print(recording.summary.to_text(), flush=True)
+    spec = market_spec(recording, str(config.name), **config.session)
+    describe(spec)
+    played = play(spec, recording)
+    print(compare(recording, played), flush=True)
+    if found := fault(spec, recording, played):
+        if not config.allow_failed_check:
+            raise ValueError(
+                f"the market {config.name} cannot hold its own flow, and is not written: {found} "
+                "(allow_failed_check=true writes it as it is)"
+            )
+        print(f"warning: the market {config.name} cannot hold its own flow: {found}")
+    write_market(spec, target.parent, command_of(path))
+    if target.parent == ROOT / "conf" / "market":
+        print(f"next: python scripts/train.py market={config.name}")
+    print(f"wrote {console.short_path(target)}")
+
+
+def require_values(config: DictConfig) -> None:
+    """Raise ValueError for a key that has no value of its kind."""
+    from marl_market.market.validation import is_number, require
+
+    for key in ("overwrite", "allow_failed_check", "strict"):
+        require(isinstance(config[key], bool), key, config[key], "true or false")
+    silence = config.longest_silence
+    require(silence is None or (is_number(silence) and silence > 0), "longest_silence", silence, "seconds above zero")
+
+
+def require_free(config: DictConfig) -> Path:
+    """Return the path of the market; raises ValueError for a name that is none or is taken."""
+    path = ROOT / str(config.folder) / f"{config.name}.yaml"
     if not re.fullmatch(FILE_NAME, str(config.name)):
         raise ValueError(f"name is {config.name}; it must be a file name without a path: letters, digits, _, . and -")
     if path.exists() and not config.overwrite:
@@ -24,23 +78,41 @@ def calibrate(config: DictConfig) -> None:
             f"name is {config.name}, and {console.short_path(path)} is there already; choose another name, or "
             "overwrite=true"
         )
-    from marl_market.calibration.export import write_market
-    from marl_market.calibration.targets import market_spec
+    return path
+
+
+def reader_of(config: DictConfig) -> Reader:
+    """Return the reader, with the keys of the config that are set; raises ValueError where it has no such field."""
     from marl_market.market.config_targets import require_allowed_targets
 
-    plain = OmegaConf.to_container(config.calibration, resolve=True)
-    require_allowed_targets({"calibration": plain}, config.allow_targets)
-    recording = hydra.utils.instantiate(config.calibration).read(config.path)
-    spec = market_spec(recording, str(config.name), **config.session)
-    # The command is kept with the market, without the paths of its files.
-    kept = (each for each in HydraConfig.get().overrides.task if not each.startswith(("folder=", "overwrite=")))
-    command = " ".join(("python scripts/calibrate.py", *kept)).replace(config.path, Path(config.path).name)
-    path = write_market(spec, ROOT / config.folder, command)
-    flow, origin = spec.flow, recording.provenance
-    print(f"{origin.source}: {origin.rows} {origin.format} messages, {origin.start} to {origin.end}")
+    require_allowed_targets(
+        {"calibration": OmegaConf.to_container(config.calibration, resolve=True)}, config.allow_targets
+    )
+    reader: Reader = hydra.utils.instantiate(config.calibration)
+    given = {key: config[key] for key in READER_KEYS if config[key] not in (None, False)}
+    given |= {key: str(given[key]) for key in given.keys() & {"start", "end"}}
+    for key, value in given.items():
+        if not hasattr(reader, key):
+            raise ValueError(f"{key} is {value}; {type(reader).__name__} has no {key}: it must be null or false")
+    return replace(reader, **given) if given else reader
+
+
+def describe(spec: MarketSpec) -> None:
+    """Print the origin and units of a market."""
+    origin = spec.provenance
+    if origin is not None:
+        print(f"{origin.source}: {origin.rows} {origin.format} messages, {origin.start} to {origin.end}")
     print(f"tick {spec.tick_size} {spec.currency}, lot {spec.lot_size}, price {spec.initial_price} {spec.currency}")
-    print(f"a second: {flow.limit_rate} limit orders, {flow.cancel_rate} cancels, {flow.market_rate} market orders")
-    print(f"spread {flow.spread_ticks} ticks, depth {flow.depth_lots} lots, volatility {flow.volatility_ticks} ticks")
-    if path.parent == ROOT / "conf" / "market":
-        print(f"next: python scripts/train.py market={config.name}")
-    print(f"wrote {console.short_path(path)}")
+
+
+def command_of(path: str | list[str]) -> str:
+    """Return the command as a shell reads it, without the folders of its files."""
+    names = Path(path).name if isinstance(path, str) else f"[{','.join(Path(each).name for each in path)}]"
+    kept = []
+    for override in HydraConfig.get().overrides.task:
+        key = key_of(override)
+        if key == "path":
+            kept.append(f"path={names}")
+        elif key not in NOT_KEPT:
+            kept.append(override)
+    return " ".join(("python scripts/calibrate.py", *map(shlex.quote, kept)))

@@ -73,18 +73,26 @@ Examples
 )
 
 CALIBRATE = Usage(
-    """Calibrate a market to a file of real data: python scripts/calibrate.py calibration=FORMAT path=FILE name=NAME
+    """Calibrate a market to real data: python scripts/calibrate.py calibration=FORMAT path=FILE name=NAME [KEY=VALUE]
+
+Prints what was read, plays the market for a minute, prints the data and the played market beside each other, and writes
+the market, unless it cannot hold its own flow.
 
 Examples
   python scripts/calibrate.py calibration=lobster path=<message file> name=my_market
-  python scripts/calibrate.py calibration=coinbase calibration.product=BTC-USD path=<file> name=btc_usd
+  python scripts/calibrate.py calibration=coinbase calibration.product=BTC-USD path=FILE name=b session.step_seconds=0.2
+  python scripts/calibrate.py calibration=lobster 'path=data/AAPL_*_message_*.csv.gz' name=aapl start=10:00 end=15:30
   python scripts/train.py market=my_market                                 train in it""",
-    {"calibration": "format of the file"},
+    {"calibration": "format of the data"},
     {
-        "path": "the data, plain or gzip",
+        "path": "the data: a file, a pattern in quotes, or several: path=[a.csv,b.csv]; plain, gz, xz or zst",
         "name": "of the market; the config is written to <folder>/<name>.yaml",
         "folder": "of the config",
         "overwrite": "true to replace a market of this name",
+        "allow_failed_check": "true to write a market that cannot hold its own flow when it is played",
+        "start, end": "use the data between them only: time of day, such as 09:30, or ISO date and time",
+        "longest_silence": "seconds without a message, beyond which there is an outage",
+        "strict": "true to make repairs and rows left out errors",
         "session.step_seconds": "length of a step",
         "session.session_steps": "steps of a session",
         "session.warmup_steps": "steps before it in which only the order flow trades",

@@ -114,9 +114,10 @@ def sources_of(path: str | Path | Sequence[str | Path]) -> list[Source]:
         return [Source(given)]
     # The folder may have brackets in its name, so only a folder that is none is taken for a part of the pattern.
     folder = given.parent if given.parent.is_dir() else Path(given.anchor)
-    found = [each for each in folder.glob(str(given.relative_to(folder))) if each.is_file()]
+    pattern = given.relative_to(folder)
+    found = [each for each in folder.glob(str(pattern)) if each.is_file()] if pattern.parts else []
     if not found:
-        raise FileNotFoundError(f"path is {path}; there is no such file, and no file fits it as a pattern")
+        raise FileNotFoundError(f"path is {str(path)!r}; there is no such file, and no file fits it as a pattern")
     return sorted(map(Source, found), key=_by_name)
 
 

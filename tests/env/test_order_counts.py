@@ -91,6 +91,10 @@ ORDERS: list[tuple[Reason, str, dict[str, int]]] = [
         Reason.DISPLAY_NEGATIVE, "",
         {"kind": LIMIT, "side": 1, "price_ticks": 1000, "quantity_lots": 1, "display_lots": -1},
     ),
+    (
+        Reason.LIFETIME_NEGATIVE, "",
+        {"kind": LIMIT, "side": 1, "price_ticks": 1000, "quantity_lots": 1, "lifetime_steps": -1},
+    ),
     (Reason.INSUFFICIENT_FUNDS, "credit", {"kind": LIMIT, "side": 1, "price_ticks": 1000, "quantity_lots": 9}),
     (Reason.SHORT_LIMIT, "short", {"kind": LIMIT, "side": -1, "price_ticks": 1000, "quantity_lots": 9}),
 ]  # fmt: skip

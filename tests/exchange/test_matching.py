@@ -153,7 +153,7 @@ def test_the_largest_notional_at_the_trigger_is_accepted_and_one_lot_more_is_not
     for changes in ({}, {"sets_trigger": 1, "trigger_ticks": trigger}):
         (rejected,) = venue.send(0, CommandKind.REPLACE, **replacement, **changes)
         assert rejected.reason == Reason.NOTIONAL_ABOVE_MAXIMUM
-    (replaced,) = venue.send(0, CommandKind.REPLACE, **replacement, sets_trigger=1, trigger_ticks=1)
+    (replaced,) = venue.send(0, CommandKind.REPLACE, **replacement, sets_trigger=1, trigger_ticks=2000)
     assert replaced.kind == EventKind.REPLACED
 
 

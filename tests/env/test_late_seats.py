@@ -14,7 +14,7 @@ from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
 from marl_market.env.actions.market_discrete import MarketDiscrete
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.interface.signatures import DECIDED, trader
-from marl_market.env.observations.credit import CLASSNAME as CreditState
+from marl_market.env.observations.credit import CreditLine
 from marl_market.env.population.group import External, Group
 from marl_market.env.population.traits import Traits
 from marl_market.env.timing.chosen_trigger import ChosenTrigger
@@ -120,7 +120,7 @@ def first_half_of_two_instruments(step: int) -> list[bytes]:
         Group("disturbance", SecondDisturbed(step), 1),
         Group("late", External(), 1, latency=late),
     )
-    parts = {"credit": CreditState()}
+    parts = {"credit": CreditLine()}
     batch = BatchMarket(environment(groups, spec=spec, observation=parts), 1)
     seen = [batch.reset([3]).copy()]
     idle = np.full((1, 1, batch.environment.action_size), -1.0, np.float32)

@@ -34,8 +34,8 @@ class WatchedWorker:
         self._host = remote(concurrency_groups={WATCH: 1})(Host).options(**options).remote(build, shard)
         self._place: Place | None = None
         self._signed = self._asked = now
-        self._sign: Any = None
-        self._has_answered = False
+        self._sign: Any = self._host.place.remote()
+        self._has_started = self._has_answered = False
         self.pending: Any = None
 
     def __str__(self) -> str:
@@ -54,9 +54,13 @@ class WatchedWorker:
         if not ray.wait([self.pending], timeout=0)[0]:
             return False, None
         try:
-            return True, ray.get(self.pending)
+            answer = ray.get(self.pending)
         except LOST as error:
             raise WorkerFaultError(f"has died: {first_line(error)}") from error
+        self._has_started = True
+        if self._place is None:
+            self._read_sign(self._signed)
+        return True, answer
 
     def duration(self, now: float) -> float | None:
         """Return how long the answer took, or None if it was the first, before which much is compiled."""
@@ -65,21 +69,26 @@ class WatchedWorker:
 
     def silence(self, now: float) -> float:
         """Return the seconds since the last sign of life, and ask for the next one."""
-        if self._sign is not None and ray.wait([self._sign], timeout=0)[0]:
-            sign, self._sign = self._sign, None
-            try:
-                self._place = ray.get(sign)
-                self._signed = now
-            except LOST as error:
-                raise WorkerFaultError(f"has died: {first_line(error)}") from error
+        self._read_sign(now)
         if self._sign is None:
             self._sign = self._host.place.remote()
         return now - self._signed
 
+    def _read_sign(self, now: float) -> None:
+        """Read the sign of life that it was asked for, if it is there."""
+        if self._sign is not None and ray.wait([self._sign], timeout=0)[0]:
+            sign, self._sign = self._sign, None
+            try:
+                self._place = ray.get(sign)
+            except LOST as error:
+                raise WorkerFaultError(f"has died: {first_line(error)}") from error
+            self._signed = now
+            self._has_started = True
+
     def require_progress(self, now: float, patience: Patience) -> float:
         """Return its silence in seconds; raises WorkerFaultError if that or its work has lasted too long."""
         silence, work = self.silence(now), now - self._asked
-        if self._place is None:
+        if not self._has_started:
             if silence > patience.start():
                 raise WorkerFaultError(f"has not started in {silence:.0f} s")
         elif max(silence, work) > (patience.call() if self._has_answered else patience.first_call()):

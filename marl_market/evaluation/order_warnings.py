@@ -38,8 +38,8 @@ REMEDIES: Mapping[Reason, str] = {
     Reason.SEAT_ABSENT: "a seat must be in the market when its order arrives, see population.<group>.participation",
     Reason.TOO_MANY_IN_FLIGHT: "a seat must have at most SEAT_IN_FLIGHT commands in flight: fewer, or a lower latency",
     Reason.SESSION_OVER: "an order must arrive before the close: a lower latency, or a longer session",
+    Reason.REDUCE_ONLY: "a reduce-only order must be on the other side than the position",
     Reason.TOO_MANY_COMMANDS: "a decision must write at most SEAT_COMMANDS commands",
-    Reason.REDUCE_ONLY: "a reduce-only order must have the opposite side of a position that the seat holds",
 }
 """What would be right, by reason: every reason for which the venue rejects an order."""
 

@@ -3,7 +3,7 @@
 Accounts count money in cash units, in 64 bits. `LARGEST_AMOUNT` leaves room for all that is computed of them: equity is
 doubled, and an account is checked only after a quarter of that amount has been moved in its market (the notional of
 one order is a quarter at most). So no amount can wrap: an order beyond its limit is rejected, and an account beyond its
-limit halts the market and raises an error. A spec whose calibrated flow could not be traded within them raises ConfigError.
+limit halts the market and raises an error. A spec whose flow does not fit its limits raises ConfigError.
 """
 
 from __future__ import annotations

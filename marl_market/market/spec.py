@@ -45,8 +45,8 @@ class MarketSpec:
         session_steps: steps in one session (episode).
         warmup_steps: steps in which only background traders act, before the session opens.
         candle_steps: lengths of the three candle windows the venue publishes, in steps.
-        capacity: size class of the compiled market, see `marl_market.exchange.capacity`; "auto" is the smallest in which
-            the population has a seat each.
+        capacity: size class of the compiled market, see `marl_market.exchange.capacity`; "auto" is the smallest
+            in which the population has a seat each.
         provenance: source of the constants; None for an invented market.
         fundamental: process of the fundamental value, which informed traders observe; None is the initial price.
         further_instruments: other instruments of the same market, by name. Each has its own book, units, costs,

@@ -76,7 +76,8 @@ def environment(action: ActionScheme, latency: Latency = AT_ONCE) -> Environment
     sizes = tuple(np.linspace(1.0, 16.0, QUANTILES))
     flow = OrderFlow(1.0, 1.0, 1.0, sizes, sizes, sizes, spread_ticks=4.0, volatility_ticks=2.0, depth_lots=20.0)
     fees = Fees(maker_rate=-20e-6, taker_rate=50e-6)
-    spec = MarketSpec("benchmark", 0.01, 1.0, 100.0, flow, fees, latency=latency, session_steps=10**9, warmup_steps=0)
+    endless: dict[str, float] = {"session_steps": 10**9, "warmup_steps": 0, "cash_unit": 1e-4}
+    spec = MarketSpec("benchmark", 0.01, 1.0, 100.0, flow, fees, latency=latency, **endless)
     observation: dict[str, ObservationScheme] = {
         "book": Book(),
         "tape": TradeTape(),

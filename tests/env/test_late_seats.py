@@ -154,6 +154,6 @@ def masks(step: int, delay: int) -> list[list[int]]:
 def test_the_mask_of_a_late_seat_is_that_of_what_it_observes(delay: int) -> None:
     """Orders sent in step 0 and in the step of the change are in the book of the step after it."""
     seen = masks(CHANGE, delay)
-    assert seen[:CHANGE + 1 + delay] == masks(99, delay)[: CHANGE + 1 + delay]
+    assert seen[: CHANGE + 1 + delay] == masks(99, delay)[: CHANGE + 1 + delay]
     assert seen[CHANGE + delay] == [1, 0, 1], "the bid can be sold to"
     assert seen[CHANGE + 1 + delay] == [1, 1, 0], "the offer can be bought from"

@@ -99,8 +99,15 @@ ORDERS: list[tuple[Reason, str, dict[str, int]]] = [
         Reason.LIFETIME_NEGATIVE, "",
         {"kind": LIMIT, "side": 1, "price_ticks": 1000, "quantity_lots": 1, "lifetime_steps": -1},
     ),
-    (Reason.REDUCE_ONLY, "", {"kind": LIMIT, "side": 1, "price_ticks": 1000, "quantity_lots": 1, "reduce_only": 1}),
     (Reason.INSUFFICIENT_FUNDS, "credit", {"kind": LIMIT, "side": 1, "price_ticks": 1000, "quantity_lots": 9}),
+    (
+        Reason.NOTIONAL_ABOVE_MAXIMUM, "",
+        {"kind": LIMIT, "side": -1, "price_ticks": 2**31 - 2, "quantity_lots": 2**35},
+    ),
+    (
+        Reason.REDUCE_ONLY, "",
+        {"kind": LIMIT, "side": 1, "price_ticks": 1000, "quantity_lots": 1, "reduce_only": 1},
+    ),
     (Reason.SHORT_LIMIT, "short", {"kind": LIMIT, "side": -1, "price_ticks": 1000, "quantity_lots": 9}),
 ]  # fmt: skip
 
@@ -189,7 +196,10 @@ def test_a_nan_is_a_rejected_order() -> None:
 
 
 def test_every_reason_to_reject_has_a_remedy_and_was_met_above() -> None:
-    no_rejections = {Reason.NONE, Reason.BY_OWNER, Reason.SELF_TRADE, Reason.NO_LIQUIDITY, Reason.LIQUIDATION, Reason.REPLACED}
+    no_rejections = {
+        Reason.NONE, Reason.BY_OWNER, Reason.SELF_TRADE, Reason.NO_LIQUIDITY, Reason.LIQUIDATION,
+        Reason.REPLACED,
+    }  # fmt: skip
     assert set(REMEDIES) == set(Reason) - no_rejections
     met = {reason for reason, *_ in ORDERS} | {
         Reason.TOO_MANY_ORDERS, Reason.MARKET_HALTED, Reason.SEAT_ABSENT, Reason.TOO_MANY_COMMANDS,

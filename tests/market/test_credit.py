@@ -62,7 +62,7 @@ def test_what_no_venue_can_give_is_named(changes: dict[str, Any], complaint: str
         ({"short_limit": 1.5}, "market test: credit.short_limit 1.5 is not a whole multiple of 1.0"),
         (
             {"initial_cash": 1e16},
-            "market.credit.initial_cash is 1e+16 and initial_units is 0.0; they must be worth at most 2.882e+15",
+            "market.credit.initial_cash is 1e+16 and initial_units is 0.0; their value must be at most 2.882e+15",
         ),
     ],
 )

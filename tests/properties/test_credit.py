@@ -44,15 +44,23 @@ class Accounts:
         )
 
     def shortfall(self, seat: int, side: int, lots: int, price: int) -> Fraction:
-        """Return the amount that an account lacks for one more limit order; zero or less is enough."""
+        """Return the amount that an account lacks for one more limit order; zero or less is enough.
+
+        Reduce-only orders close a position at most, and so require nothing.
+        """
         record = self.venue.market["seat"][seat]
         mark = Fraction(int(self.venue.market["public"]["twice_mark_ticks"]), 2)
         margin, worst = Fraction(str(self.credit.initial_margin)), side * self.holding(seat) + lots
-        prices = [price]
+        prices, reducing = [price], 0
         for slot, order in enumerate(record["order"]):
             if int(record["live"]) >> slot & 1 and order["side"] == side:
-                worst += int(order["leaves_quantity"]) + int(order["reserve_quantity"])
+                open_lots = int(order["leaves_quantity"]) + int(order["reserve_quantity"])
+                if order["reduce_only"]:
+                    reducing += open_lots
+                    continue
+                worst += open_lots
                 prices.append(int(order["trigger_ticks" if order["kind"] == CommandKind.STOP else "price_ticks"]))
+        worst += min(reducing, max(-side * self.holding(seat), 0))
         held = max(side * self.holding(seat), 0)
         if worst <= 0 or margin == 0:
             return Fraction(0)
@@ -82,7 +90,7 @@ def follow(venue: Venue, stream: bytes, seats: int, prices: str) -> Iterator[tup
                 if order.seat == sent.seat
             ]
             command = resolve(sent.command, sent.target, own, issued)
-            if command.kind in (CommandKind.LIMIT, CommandKind.STOP_LIMIT):
+            if command.kind in (CommandKind.LIMIT, CommandKind.STOP_LIMIT) and not command.reduce_only:
                 missed = accounts.shortfall(sent.seat, command.side, command.quantity_lots, command.price_ticks)
             events = venue.send(sent.seat, *command)
             issued += [event.order_id for event in events if event.kind == EventKind.ACCEPTED]

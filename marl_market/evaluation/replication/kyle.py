@@ -56,6 +56,7 @@ def outcome(insiders: int, demand: float, sessions: int) -> tuple[NDArray[Any], 
     noise = Group("noise", Noise(NOISE_ORDERS, NOISE_LOTS, auction=True), NOISE_SEATS, latency=A_STEP_LATER)
     spec = bare_market(
         initial_price=100_000.0,
+        cash_unit=0.001,  # coarse, since traders bid the highest price, and the value of an order has a limit
         session_steps=1,
         warmup_steps=1,
         rules=Rules(opening_auction_steps=1),

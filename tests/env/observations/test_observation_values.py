@@ -233,7 +233,10 @@ def test_a_seat_without_fills_sees_zeros() -> None:
 
 def test_fees_of_the_seats_tier_are_price_moves() -> None:
     public = public_record(reference_ticks=2000.0)
-    public["fees"][1] = (-100_000, 3_000_000, 7000, -1000, 50)  # parts per billion; cash units a lot, 10000 to a tick
+    rates = {"maker_parts_per_billion": -100_000, "taker_parts_per_billion": 3_000_000}
+    per_lot = {"maker_per_lot": 7000, "taker_per_lot": -1000}  # cash units, 10000 to a tick
+    for name, value in {**rates, **per_lot}.items():
+        public["fees"][1][name] = value
     seat = seat_record()
     seat["account"]["fee_tier"] = 1
     maker, taker = 2000 * -1e-4 + 0.7, 2000 * 3e-3 - 0.1

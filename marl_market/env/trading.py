@@ -8,7 +8,8 @@ a whole one.
   parameters, and returns DECIDED, or DECODE to execute `seat.agent.action` by the action decoder. `compiled` compiles a
   function that it calls. Its scratch numbers are `seat.agent.memory`, zero at the start of a session.
 - *Orders*: `submit_limit`, `submit_limit_order` (with a TimeInForce), `submit_market`, `submit_stop`,
-  `submit_stop_limit`, `replace`, `cancel` and `cancel_all`; prices in ticks up to HIGHEST_PRICE, quantities in lots.
+  `submit_stop_limit`, `replace`, `replace_stop`, `cancel` and `cancel_all`; prices in ticks up to HIGHEST_PRICE,
+  quantities in lots.
 - *Timing*: `sleep` and `sleep_until` postpone the seat's next decision.
 - *Random numbers* of the seat's own stream: `uniform`, `below`, `exponential`, `normal`, `poisson`, `quantile`.
 - *Records*: up to PUBLIC_LEVELS levels and PUBLIC_EVENTS events (of a PublicKind) are public, a seat has SEAT_ORDERS
@@ -33,6 +34,7 @@ from marl_market.exchange.commands import (
     cancel,
     cancel_all,
     replace,
+    replace_stop,
     submit_limit,
     submit_limit_order,
     submit_market,
@@ -71,6 +73,7 @@ __all__ = [
     "poisson",
     "quantile",
     "replace",
+    "replace_stop",
     "require",
     "sleep",
     "sleep_until",

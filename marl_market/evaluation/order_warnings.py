@@ -19,7 +19,7 @@ MOST_ORDERS = 0.9
 REMEDIES: Mapping[Reason, str] = {
     Reason.QUANTITY_NOT_POSITIVE: "a quantity must be one lot or more, and no NaN",
     Reason.QUANTITY_ABOVE_MAXIMUM: "a quantity must be smaller, or market.lot_size larger, see market.limits",
-    Reason.NOTIONAL_ABOVE_MAXIMUM: "price * quantity must be smaller, or market.cash_unit larger, see market.limits",
+    Reason.NOTIONAL_ABOVE_MAXIMUM: "price (and trigger) * quantity must be smaller, or market.cash_unit larger",
     Reason.PRICE_OUT_OF_RANGE: "a price and a trigger must be a finite number of ticks",
     Reason.SIDE_UNKNOWN: "a side must be +1 (buy) or -1 (sell)",
     Reason.COMMAND_UNKNOWN: "a command must be a CommandKind; the functions of marl_market.env.trading write no other",
@@ -32,6 +32,7 @@ REMEDIES: Mapping[Reason, str] = {
     Reason.MARKET_HALTED: "orders must wait for the end of a halt, see market.rules.halt_steps",
     Reason.NOT_IN_AUCTION: "an order in a call auction must be one that may rest, see market.rules",
     Reason.DISPLAY_NEGATIVE: "the displayed quantity of an iceberg must be zero (all) or more",
+    Reason.LIFETIME_NEGATIVE: "the lifetime of an order must be zero steps (it stays until canceled) or more",
     Reason.INSUFFICIENT_FUNDS: "buying power must cover an order: lower its size or raise market.credit.initial_cash",
     Reason.SHORT_LIMIT: "a sale must keep the position above market.credit's short limit",
     Reason.SEAT_ABSENT: "a seat must be in the market when its order arrives, see population.<group>.participation",

@@ -22,6 +22,7 @@ QUANTITY_NOT_POSITIVE, QUANTITY_ABOVE_MAXIMUM = int(Reason.QUANTITY_NOT_POSITIVE
 PRICE_OUT_OF_RANGE, TOO_MANY_ORDERS = int(Reason.PRICE_OUT_OF_RANGE), int(Reason.TOO_MANY_ORDERS)
 TIME_IN_FORCE_NOT_ALLOWED = int(Reason.TIME_IN_FORCE_NOT_ALLOWED)
 DISPLAY_NEGATIVE, NOTIONAL_ABOVE_MAXIMUM = int(Reason.DISPLAY_NEGATIVE), int(Reason.NOTIONAL_ABOVE_MAXIMUM)
+LIFETIME_NEGATIVE = int(Reason.LIFETIME_NEGATIVE)
 WOULD_TAKE, CANNOT_FILL_ALL = int(Reason.WOULD_TAKE), int(Reason.CANNOT_FILL_ALL)
 OUTSIDE_PRICE_BAND = int(Reason.OUTSIDE_PRICE_BAND)
 SEAT_ABSENT, REDUCE_ONLY = int(Reason.SEAT_ABSENT), int(Reason.REDUCE_ONLY)
@@ -100,6 +101,16 @@ def price_rejection(market, price_ticks, quantity_lots):  # type: ignore[no-unty
 
 
 @inlined
+def trigger_rejection(market, trigger_ticks, quantity_lots):  # type: ignore[no-untyped-def]
+    """Return the rejection reason of a trigger for a quantity, or Reason.NONE; margin may be reserved at it."""
+    if trigger_ticks == LOWEST_PRICE:
+        return PRICE_OUT_OF_RANGE
+    if notional(trigger_ticks, quantity_lots) > market.maximum_notional:
+        return NOTIONAL_ABOVE_MAXIMUM
+    return NO_REASON
+
+
+@inlined
 def kind_rejection(market, command):  # type: ignore[no-untyped-def]
     """Return the rejection reason of an order's kind in the present phase, or Reason.NONE."""
     kind, time_in_force = command.kind, command.time_in_force
@@ -111,6 +122,8 @@ def kind_rejection(market, command):  # type: ignore[no-untyped-def]
         return TIME_IN_FORCE_NOT_ALLOWED
     if command.display_lots < 0:
         return DISPLAY_NEGATIVE
+    if command.lifetime_steps < 0:
+        return LIFETIME_NEGATIVE
     if market.phase == HALTED:
         return MARKET_HALTED
     if market.phase == AUCTION and not needs_slot(kind, time_in_force):
@@ -160,6 +173,7 @@ def is_plain(market, seat, kind, command):  # type: ignore[no-untyped-def]
     side, quantity, limited = command.side, command.quantity_lots, kind == LIMIT
     sound = (side * side == 1) & (quantity > 0) & (quantity <= market.maximum_quantity)
     special = (command.time_in_force != GOOD_TILL_CANCEL) | (command.display_lots != 0) | (command.reduce_only != 0)
+    special |= command.lifetime_steps < 0
     venue = (market.phase != CONTINUOUS) | (market.limits_orders == 1) | (market.price_band > 0)
     fits = (seat.live != ALL_SLOTS) & (command.price_ticks != LOWEST_PRICE)
     fits &= notional(command.price_ticks, quantity) <= market.maximum_notional
@@ -193,8 +207,10 @@ def rejection_reason(market, seat_index, command, quantity_lots):  # type: ignor
         reason = price_rejection(market, command.price_ticks, command.quantity_lots)
         if reason != NO_REASON:
             return reason
-    if (kind == STOP or kind == STOP_LIMIT) and command.trigger_ticks == LOWEST_PRICE:
-        return PRICE_OUT_OF_RANGE
+    if kind == STOP or kind == STOP_LIMIT:
+        reason = trigger_rejection(market, command.trigger_ticks, command.quantity_lots)
+        if reason != NO_REASON:
+            return reason
     reason = kind_rejection(market, command)
     if reason == NO_REASON:
         reason = slot_rejection(market, seat_index, command)

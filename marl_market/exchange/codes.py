@@ -70,6 +70,7 @@ class Reason(IntEnum):
     REDUCE_ONLY = 25
     REPLACED = 26
     NOTIONAL_ABOVE_MAXIMUM = 27
+    LIFETIME_NEGATIVE = 28
 
 
 class SelfTrade(IntEnum):

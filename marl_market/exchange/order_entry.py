@@ -14,11 +14,9 @@ from marl_market.exchange.admission import (
     CONTINUOUS,
     HALTED,
     LIMIT,
-    LOWEST_PRICE,
     MARKET,
     MARKET_HALTED,
     POST_ONLY,
-    PRICE_OUT_OF_RANGE,
     STOP,
     STOP_LIMIT,
     WOULD_TAKE,
@@ -28,6 +26,7 @@ from marl_market.exchange.admission import (
     price_rejection,
     quantity_rejection,
     rejection_reason,
+    trigger_rejection,
     would_take,
 )
 from marl_market.exchange.bits import lowest_bit
@@ -237,8 +236,9 @@ def replace_rejection(market, order, command):  # type: ignore[no-untyped-def]
     reason = quantity_rejection(market, command.quantity_lots)
     if reason == NO_REASON and order.kind != STOP:
         reason = price_rejection(market, command.price_ticks, command.quantity_lots)
-    if reason == NO_REASON and command.sets_trigger != 0 and command.trigger_ticks == LOWEST_PRICE:
-        reason = PRICE_OUT_OF_RANGE
+    if reason == NO_REASON and order.ladder > ASKS:
+        trigger = command.trigger_ticks if command.sets_trigger != 0 else order.trigger_ticks
+        reason = trigger_rejection(market, trigger, command.quantity_lots)
     if reason != NO_REASON or order.time_in_force != POST_ONLY or market.phase != CONTINUOUS:
         return reason
     return WOULD_TAKE if would_take(market, order.side, command.price_ticks) else NO_REASON

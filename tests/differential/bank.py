@@ -3,12 +3,14 @@
 from fractions import Fraction
 
 from marl_market.exchange.codes import EventKind, Phase, Reason
+from marl_market.market.limits import LARGEST_AMOUNT
 from marl_market.market.spec import MarketSpec
 from tests.differential.ledger import Order, ReferenceLedger
 from tests.venue import Command
 
 YEAR = 365 * 24 * 3600 * 10**9
 BILLION = 10**9
+LARGEST_COVERED = 4 * LARGEST_AMOUNT
 
 
 class ReferenceBank(ReferenceLedger):
@@ -60,10 +62,13 @@ class ReferenceBank(ReferenceLedger):
         rate = Fraction(str(self.credit.initial_margin))
         if rate == 0:
             return Reason.NONE
-        needs = [rate * abs(self.mark) + loss if (loss := side * (at - self.mark)) > 0 else rate * abs(at)
+        needs = [(abs(self.mark), loss) if (loss := side * (at - self.mark)) > 0 else (abs(at), Fraction(0))
                  for _, _, at in asked]  # fmt: skip
-        required = self.value(max(holding, 0), rate * abs(self.mark)) + self.value(opened, max(needs))
-        return Reason.INSUFFICIENT_FUNDS if required > self.equity(seat) else Reason.NONE
+        covered_each, lost_each = max(needs, key=lambda need: rate * need[0] + need[1])
+        covered = self.value(max(holding, 0), abs(self.mark)) + self.value(opened, covered_each)
+        required = rate * covered + self.value(opened, lost_each)
+        affordable = covered < LARGEST_COVERED and required <= self.equity(seat)
+        return Reason.NONE if affordable else Reason.INSUFFICIENT_FUNDS
 
     def reserved_at(self, kind: int, price: int, trigger: int) -> Fraction:
         raise NotImplementedError

@@ -126,8 +126,8 @@ class ReferenceExchange(ReferenceBank):
             return Reason.REDUCE_ONLY
         if limit and (reason := self._bad_price(command)) != Reason.NONE:
             return reason
-        if stop and command.trigger_ticks == LOWEST_PRICE:
-            return Reason.PRICE_OUT_OF_RANGE
+        if stop and (reason := self._bad_trigger(command.trigger_ticks, command.quantity_lots)) != Reason.NONE:
+            return reason
         if command.time_in_force not in [
             TimeInForce.GOOD_TILL_CANCEL,
             TimeInForce.IMMEDIATE_OR_CANCEL,
@@ -137,6 +137,8 @@ class ReferenceExchange(ReferenceBank):
             return Reason.TIME_IN_FORCE_NOT_ALLOWED
         if command.display_lots < 0:
             return Reason.DISPLAY_NEGATIVE
+        if command.lifetime_steps < 0:
+            return Reason.LIFETIME_NEGATIVE
         if self.phase == Phase.HALTED:
             return Reason.MARKET_HALTED
         if self.phase == Phase.AUCTION and not self._stays(command):
@@ -160,11 +162,19 @@ class ReferenceExchange(ReferenceBank):
     def _bad_price(self, command: Command) -> Reason:
         if command.price_ticks == LOWEST_PRICE:
             return Reason.PRICE_OUT_OF_RANGE
-        if abs(command.price_ticks) * command.quantity_lots * self.spec.cash_per_tick_lot > self.limits.notional:
+        if self._worth_too_much(command.price_ticks, command.quantity_lots):
             return Reason.NOTIONAL_ABOVE_MAXIMUM
         band = self.rules.price_band_ticks
         far = band > 0 and abs(command.price_ticks - self.reference_price) > band
         return Reason.OUTSIDE_PRICE_BAND if far else Reason.NONE
+
+    def _bad_trigger(self, trigger: int, lots: int) -> Reason:
+        if trigger == LOWEST_PRICE:
+            return Reason.PRICE_OUT_OF_RANGE
+        return Reason.NOTIONAL_ABOVE_MAXIMUM if self._worth_too_much(trigger, lots) else Reason.NONE
+
+    def _worth_too_much(self, ticks: int, lots: int) -> bool:
+        return abs(ticks) * lots * self.spec.cash_per_tick_lot > self.limits.notional
 
     def _would_take(self, side: int, price: int) -> bool:
         first = self._first(ASKS if side == 1 else BIDS)
@@ -195,12 +205,12 @@ class ReferenceExchange(ReferenceBank):
         reason = Reason.MARKET_HALTED if self.phase == Phase.HALTED else self._bad_quantity(command)
         if reason == Reason.NONE and order.kind != CommandKind.STOP:
             reason = self._bad_price(command)
-        if reason == Reason.NONE and command.sets_trigger and command.trigger_ticks == LOWEST_PRICE:
-            reason = Reason.PRICE_OUT_OF_RANGE
+        trigger = command.trigger_ticks if waiting and command.sets_trigger else order.trigger
+        if reason == Reason.NONE and waiting:
+            reason = self._bad_trigger(trigger, command.quantity_lots)
         post_only = order.command.time_in_force == TimeInForce.POST_ONLY and self.phase == Phase.CONTINUOUS
         if reason == Reason.NONE and post_only and self._would_take(order.side, command.price_ticks):
             reason = Reason.WOULD_TAKE
-        trigger = command.trigger_ticks if waiting and command.sets_trigger else order.trigger
         price = order.price if order.kind == CommandKind.STOP else command.price_ticks
         quantity = command.quantity_lots - (order.filled if command.counts_filled else 0)
         quantity = self._allowed(order.seat, order.side, order.reduces, quantity)

@@ -34,7 +34,7 @@ NAMES_AN_ORDER = (CommandKind.CANCEL, CommandKind.REPLACE)
 ODD_KINDS = (0, 8, -1, 2**31 - 1)
 ODD_SIDES = (0, 2, -2, -(2**15))  # an event has 16 bits for it
 DISPLAYS = (*[0] * 5, 1, 3, 7, 2**63 - 1)
-LIFETIMES = (*[0] * 5, -3, 1, 2, 5, 2**31 - 1)
+LIFETIMES = (*[0] * 5, 1, 2, 5, 2**31 - 1)
 TIMES_IN_FORCE = (
     *[TimeInForce.GOOD_TILL_CANCEL] * 5,
     TimeInForce.IMMEDIATE_OR_CANCEL,
@@ -85,6 +85,7 @@ def decode(stream: bytes, seats: int, prices: str, crowded: bool, maximum_quanti
             time_in_force = (-1, 4, 2**31 - 1)[size % 3]
         elif odd == 12:
             display_lots = (-1, -(2**63))[size % 2]
+        lifetime_steps = (-1, -(2**31))[size % 2] if odd == 14 else LIFETIMES[lifetime % len(LIFETIMES)]
         command = Command(
             kind=kind,
             side=side,
@@ -94,7 +95,7 @@ def decode(stream: bytes, seats: int, prices: str, crowded: bool, maximum_quanti
             trigger_ticks=-(2**31) if odd == 13 else price(prices, trigger, high),
             display_lots=display_lots,
             time_in_force=time_in_force,
-            lifetime_steps=LIFETIMES[lifetime % len(LIFETIMES)],
+            lifetime_steps=lifetime_steps,
             reduce_only=int(terms % 4 == 0),
             sets_trigger=int(terms // 4 % 2 == 0),
             counts_filled=int(terms // 8 % 3 == 0),

@@ -71,6 +71,10 @@ ORDERS: list[tuple[Reason, str, dict[str, int]]] = [
     (Reason.QUANTITY_NOT_POSITIVE, "", {"kind": LIMIT, "side": 1, "price_ticks": 1000}),
     (Reason.QUANTITY_NOT_POSITIVE, "", {"kind": MARKET, "side": 1, "quantity_lots": -(2**63)}),
     (Reason.QUANTITY_ABOVE_MAXIMUM, "", {"kind": MARKET, "side": 1, "quantity_lots": 2**60}),
+    (
+        Reason.NOTIONAL_ABOVE_MAXIMUM, "",
+        {"kind": STOP, "side": 1, "trigger_ticks": 2**31 - 1, "quantity_lots": 2**30},
+    ),
     (Reason.PRICE_OUT_OF_RANGE, "", {"kind": LIMIT, "side": 1, "price_ticks": -(2**31), "quantity_lots": 1}),
     (Reason.PRICE_OUT_OF_RANGE, "", {"kind": STOP, "side": 1, "trigger_ticks": -(2**31), "quantity_lots": 1}),
     (Reason.SIDE_UNKNOWN, "", {"kind": LIMIT, "side": 2, "price_ticks": 1000, "quantity_lots": 1}),
@@ -90,6 +94,10 @@ ORDERS: list[tuple[Reason, str, dict[str, int]]] = [
     (
         Reason.DISPLAY_NEGATIVE, "",
         {"kind": LIMIT, "side": 1, "price_ticks": 1000, "quantity_lots": 1, "display_lots": -1},
+    ),
+    (
+        Reason.LIFETIME_NEGATIVE, "",
+        {"kind": LIMIT, "side": 1, "price_ticks": 1000, "quantity_lots": 1, "lifetime_steps": -1},
     ),
     (Reason.INSUFFICIENT_FUNDS, "credit", {"kind": LIMIT, "side": 1, "price_ticks": 1000, "quantity_lots": 9}),
     (

@@ -139,6 +139,24 @@ def test_the_largest_notional_is_accepted_and_one_lot_more_is_not(price: int) ->
     assert venue.send(1, CommandKind.MARKET, SELL, price, largest + 1)[0].kind == EventKind.ACCEPTED
 
 
+@pytest.mark.parametrize("kind", [CommandKind.STOP, CommandKind.STOP_LIMIT])
+def test_the_largest_notional_at_the_trigger_is_accepted_and_one_lot_more_is_not(kind: CommandKind) -> None:
+    venue = Venue()
+    trigger = 2**31 - 1
+    largest = LARGEST_AMOUNT // 4 // venue.spec.cash_per_tick_lot // trigger
+    fields = {"price_ticks": 1, "trigger_ticks": trigger}
+    too_much = venue.send(0, kind, BUY, quantity_lots=largest + 1, **fields)
+    assert [event.reason for event in too_much] == [Reason.NOTIONAL_ABOVE_MAXIMUM]
+    (accepted,) = venue.send(0, kind, BUY, quantity_lots=largest, **fields)
+    assert accepted.kind == EventKind.ACCEPTED
+    replacement = {"order_id": accepted.order_id, "price_ticks": 1, "quantity_lots": largest + 1}
+    for changes in ({}, {"sets_trigger": 1, "trigger_ticks": trigger}):
+        (rejected,) = venue.send(0, CommandKind.REPLACE, **replacement, **changes)
+        assert rejected.reason == Reason.NOTIONAL_ABOVE_MAXIMUM
+    (replaced,) = venue.send(0, CommandKind.REPLACE, **replacement, sets_trigger=1, trigger_ticks=2000)
+    assert replaced.kind == EventKind.REPLACED
+
+
 def test_a_market_order_needs_no_price_and_no_free_place() -> None:
     venue = Venue()
     for _ in range(SEAT_ORDERS):

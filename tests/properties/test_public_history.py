@@ -11,6 +11,8 @@ from marl_market.exchange.codes import CommandKind, EventKind, PublicKind, Reaso
 from marl_market.exchange.command_stream import read_levels
 from marl_market.exchange.market_history import update_history
 from marl_market.exchange.records import ASKS, BIDS, PUBLIC_EVENTS
+from marl_market.market.credit import Credit
+from marl_market.market.fees import Fees
 from marl_market.market.rules import SELF_TRADE
 from tests.builders import market_spec
 from tests.differential.streams import BYTES, CREDITS, MIDDLE_PRICES, credit, decode, resolve, rules
@@ -126,6 +128,44 @@ def test_an_iceberg_shows_only_what_it_has_displayed(ended_by: str) -> None:
     lots = public["event"]["quantity_lots"][: public["event_count"]].tolist()
     assert lots == {"self_trade": [5, 5, 1], "replacement": [5, 5, 5]}.get(ended_by, [5, 5])
     assert follower.lots == displayed(venue)
+
+
+HOLDER, MAKER, OTHER, LAST = 0, 1, 2, 3
+Sent = tuple[int, CommandKind, int, int, int, int]
+QUOTES: list[Sent] = [
+    (HOLDER, CommandKind.LIMIT, BUY, 1000, 100, 0),
+    (MAKER, CommandKind.MARKET, SELL, 0, 100, 0),
+    (HOLDER, CommandKind.LIMIT, SELL, 1100, 30, 4),
+    (HOLDER, CommandKind.LIMIT, BUY, 800, 10, 2),
+    (HOLDER, CommandKind.STOP, SELL, 0, 20, 0),
+    (OTHER, CommandKind.LIMIT, BUY, 840, 40, 3),
+    (LAST, CommandKind.LIMIT, BUY, 838, 60, 0),
+    (LAST, CommandKind.LIMIT, SELL, 842, 2, 0),
+]
+"""The holder buys 100 lots, and has an offer and a bid, both partly hidden, and a stop when it has to leave."""
+
+
+@pytest.mark.parametrize("ending", ["departs", "departs and closes", "is liquidated"])
+def test_the_orders_of_a_seat_that_has_to_leave_are_removed_from_the_history(ending: str) -> None:
+    liquidated = ending == "is liquidated"
+    margin = Credit(initial_cash=100, initial_margin=0.05, maintenance_margin=0.02)
+    venue = Venue(spec=market_spec(credit=margin if liquidated else Credit(), fees=Fees()))
+    if not liquidated:
+        venue.market["has_arrivals"] = 1
+        venue.market["seat"]["departure_step"][HOLDER] = 1
+        venue.market["seat"]["closes_position"] = ending == "departs and closes"
+    follower = Follower(venue)
+    for seat, kind, side, price, lots, display in QUOTES:
+        venue.send(seat, kind, side, price, lots, display_lots=display)
+        follower.follow()
+        assert follower.lots == displayed(venue)
+    for _ in range(3):
+        venue.step()
+        follower.follow()
+        assert follower.lots == displayed(venue)
+    assert not venue.market["seat"]["live"][HOLDER]
+    assert (venue.account(HOLDER)["position"] == 0) == (ending != "departs")
+    assert follower.lots[SELL] == {842: 2}
 
 
 def test_an_order_that_moves_leaves_its_old_price() -> None:

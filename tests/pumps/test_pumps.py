@@ -20,8 +20,8 @@ CLOSING: Mapping[str, Any] = {"closing_profit": ClosingProfit()}
 REBATES = Fees(maker_per_unit=-0.002, taker_per_unit=0.003)
 INVERTED = Fees(maker_per_unit=0.003, taker_per_unit=-0.002)
 TIERS = (
-    Fees(maker_per_unit=-0.001, taker_per_unit=0.005, from_quantity=50),
-    Fees(maker_per_unit=-0.003, taker_per_unit=0.004, from_quantity=500),
+    Fees(maker_rate=-0.0001, taker_rate=0.0005, maker_per_unit=-0.001, taker_per_unit=0.002, from_quantity=50),
+    Fees(maker_rate=-0.0003, taker_rate=0.0004, maker_per_unit=-0.0005, taker_per_unit=0.001, from_quantity=500),
 )
 MARGIN = Credit(3000, initial_margin=0.5, maintenance_margin=0.3, short_limit=500, lending_rate=50.0)
 AUCTIONS = {"opening_auction_steps": 6, "closing_auction_steps": 6}
@@ -37,7 +37,7 @@ VENUES: dict[str, MarketSpec] = {
     "auctions": venue(rules=Rules("allow", **AUCTIONS)),
     "auctions_inverted": venue(fees=INVERTED, rules=Rules("cancel_incoming", **AUCTIONS)),
     "halts": venue(rules=Rules("allow", price_band_ticks=60, halt_move_ticks=12, halt_window_steps=8, halt_steps=3)),
-    "tiers": venue(fees=Fees(taker_per_unit=0.01), fee_tiers=TIERS, rules=Rules("allow", **AUCTIONS)),
+    "tiers": venue(fees=Fees(taker_rate=0.001), fee_tiers=TIERS, rules=Rules("allow", **AUCTIONS)),
     "margin": venue(credit=MARGIN, rules=Rules("allow", **AUCTIONS, halt_move_ticks=20, halt_steps=4)),
     "cash": venue(credit=Credit(3000, 100, 1.0, short_limit=0), rules=Rules("allow", price_band_ticks=40)),
     "pair": venue(

@@ -71,7 +71,8 @@ def encode(public, seat, observation):  # type: ignore[no-untyped-def]
     kept = margin(held, public.credit.maintenance_parts_per_million) + account.twice_maintenance_elsewhere
     level = used(kept, equity)
     observation[2] = np.float32(reserved)
-    observation[3] = np.float32(level if public.credit.maintenance_parts_per_million > 0 else 0.0)
+    watched = public.credit.maintenance_parts_per_million > 0 or account.twice_maintenance_elsewhere > 0
+    observation[3] = np.float32(level if watched else 0.0)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The table of market data files: who reads each, and how many of its rows can be used."""
+"""The table of market data files: the reader of each, and how many of its rows can be used."""
 
 from __future__ import annotations
 
@@ -28,26 +28,26 @@ class ReadFile:
         name: of the file or pattern.
         format: of the reader that recognizes it; "-" where none does.
         seconds: that reading took.
-        summary: account of the rows; None where the file is refused.
-        refusal: the reader's error; empty where there is none.
+        summary: account of the rows; None where the file is rejected.
+        rejection: the reader's error; empty where there is none.
     """
 
     name: str
     format: str
     seconds: float
     summary: Summary | None = None
-    refusal: str = ""
+    rejection: str = ""
 
     def to_text(self) -> str:
         """Return the line."""
         head = f"{self.name:58} {self.format:15}"
         if self.summary is None:
-            return f"{head} refused: {self.refusal}"
+            return f"{head} rejected: {self.rejection}"
         read, gaps = self.summary, len(self.summary.gaps)
         rows = (read.rows, read.used, *map(_total, (read.repaired, read.left_out, read.passed_over)))
-        pace = read.rows / self.seconds if self.seconds else 0.0
+        row_rate = read.rows / self.seconds if self.seconds else 0.0
         numbers = " ".join(f"{count:8}" for count in (*rows, gaps + 1))
-        return f"{head} {numbers} {gaps:5} {pace:8.0f} {self.seconds:7.1f}"
+        return f"{head} {numbers} {gaps:5} {row_rate:8.0f} {self.seconds:7.1f}"
 
 
 def paths_of(given: Sequence[str]) -> Iterator[tuple[str, str | Path]]:
@@ -78,7 +78,7 @@ def read_one(name: str, path: str | Path, product: str | None = None) -> ReadFil
         named = {field.name: product for field in fields(reader) if field.name in PRODUCT_FIELDS}
         summary = reader(**named).read(path).summary
     except (ValueError, OSError) as error:
-        return ReadFile(name, found, time.perf_counter() - began, refusal=str(error))
+        return ReadFile(name, found, time.perf_counter() - began, rejection=str(error))
     return ReadFile(name, found, time.perf_counter() - began, summary)
 
 

@@ -9,7 +9,7 @@ One message file is enough; the book is rebuilt from it. Missing information is 
   proves that its own side holds nothing better. Neither is true of a venue that does not match.
 - Only what no later message of the file reduces (before its last instant) can be proved gone. A submission at or
   through orders that have such messages never rested: LOBSTER writes none, but some venues report every order, takers
-  and refused ones too. It is left out with its cancel, and with its executions where the resting order has one of the
+  and rejected ones too. It is left out with its cancel, and with its executions where the resting order has one of the
   same time, price and size.
 - Executions and cancels of more than the level holds empty the level.
 

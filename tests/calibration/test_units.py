@@ -1,4 +1,4 @@
-"""A calibrated market trades: its lot and cash unit hold the recorded orders, and the venue refuses none by its size."""
+"""A calibrated market trades: its lot and cash unit hold the recorded orders, and none is rejected for its size."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path

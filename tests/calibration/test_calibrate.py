@@ -131,7 +131,7 @@ def test_the_committed_markets_have_the_published_figures() -> None:
     assert aapl.flow.limit_size_lots[8] == 100.0
     assert aapl.cash_per_tick_lot == 10_000
     bitcoin = instantiate(ROOT / "conf" / "market" / "btc_usd_2026_07_07.yaml")
-    assert (bitcoin.tick_size, bitcoin.lot_size, bitcoin.cash_unit) == (0.01, 1e-8, 1e-10)
+    assert (bitcoin.tick_size, bitcoin.lot_size, bitcoin.cash_unit) == (0.01, 1e-7, 1e-9)
     assert bitcoin.cash_per_tick_lot == 1
 
 
@@ -211,7 +211,7 @@ def test_start_end_and_strict_are_those_of_the_reader(tmp_path: Path) -> None:
     result = calibrate(tmp_path, *given, "start=00:00:00", "end=00:01:30")
     assert result.returncode == 0, result.stderr
     assert "passed over: 2 outside of start and end (first: f.csv, line 6)" in result.stdout
-    (tmp_path / "f.csv").write_text(MESSAGES.replace("2.0,1,3,40,1000100,1", "2.0,1,3,40,1000300,1"))
+    (tmp_path / "f.csv").write_text(MESSAGES.replace("3.0,4,2,20,", "3.0,4,2,70,"))
     assert "repaired: 1" in calibrate(tmp_path, *given, "overwrite=true").stdout
     result = calibrate(tmp_path, *given, "overwrite=true", "strict=true")
     assert result.returncode == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -9,6 +10,10 @@ from marl_market.env.batch_market import BatchMarket
 from marl_market.exchange.feed import FeedPublisher
 from marl_market.market.feed import Message
 from marl_market.market.feed_file import write_feed
+from marl_market.market.units import NANOSECONDS_PER_SECOND
+
+SESSION_START_NS = 946_684_800 * NANOSECONDS_PER_SECOND
+"""2000-01-01, UTC: readers of market data reject times near 1970, where clocks that were never set begin."""
 
 
 class FeedRecorder:
@@ -38,6 +43,9 @@ class FeedRecorder:
         market = self._batch.markets[self._market]
         self.messages += self._publisher.publish(market["event"][: market["event_count"]])
 
-    def write(self, path: Path) -> None:
-        """Write the messages to `path`, one line of JSON each, gzip where its name ends in .gz."""
-        write_feed(path, self.messages)
+    def write(self, path: Path, start_ns: int = SESSION_START_NS) -> None:
+        """Write the messages to `path`, one line of JSON each, gzip where its name ends in .gz.
+
+        The session begins at `start_ns`, in nanoseconds since 1970.
+        """
+        write_feed(path, (replace(message, time_ns=start_ns + message.time_ns) for message in self.messages))

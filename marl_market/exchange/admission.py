@@ -171,12 +171,11 @@ def is_plain(market, seat, kind, command):  # type: ignore[no-untyped-def]
     All conditions are evaluated at once: one branch, which is nearly always taken.
     """
     side, quantity, limited = command.side, command.quantity_lots, kind == LIMIT
-    sound = (side * side == 1) & (quantity > 0) & (quantity <= market.maximum_quantity)
+    sound = (side * side == 1) & (quantity > 0) & (quantity <= market.plain_quantity)
     special = (command.time_in_force != GOOD_TILL_CANCEL) | (command.display_lots != 0) | (command.reduce_only != 0)
     special |= command.lifetime_steps < 0
     venue = (market.phase != CONTINUOUS) | (market.limits_orders == 1) | (market.price_band > 0)
     fits = (seat.live != ALL_SLOTS) & (command.price_ticks != LOWEST_PRICE)
-    fits &= notional(command.price_ticks, quantity) <= market.maximum_notional
     return (seat.present == 1) & sound & (fits | (not limited)) & (not special) & (not venue)
 
 

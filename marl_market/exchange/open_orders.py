@@ -47,7 +47,7 @@ def emit_displayed(market, kind, seat_index, order, displayed_lots, leaves, reas
     event.liquidity = MAKER if order.ladder <= ASKS else 0
 
 
-@inlined
+@compiled
 def emit_hidden(market, kind, seat_index, order, hidden_lots, leaves, reason):  # type: ignore[no-untyped-def]
     """Append an event of the hidden part of an order that ends untraded."""
     event = emit_order(market, kind, seat_index, order, hidden_lots, leaves)

@@ -169,13 +169,13 @@ def seat_dtype(agent: np.dtype[np.void] = NO_AGENT) -> np.dtype[np.void]:
     fields: list[tuple[Any, ...]] = [
         ("live", np.uint64),  # bit i is set while order[i] is open
         ("time_of_last_fill_ns", np.int64),
-        ("command_count", np.int64),
+        ("order_sequence", np.int64),  # of its orders; one of the market would tell the number of others' orders
         ("present", np.int16),  # whether it participates in the market
         ("present_before", np.int16),  # `present` as the last step began
         ("tracks_queue", np.int16),  # whether `ahead_lots` is kept up to date
         ("closes_position", np.int16),  # whether its position is closed at market when it departs
         ("account", ACCOUNT),
-        ("order_sequence", np.int64),  # of its orders; one of the market would tell the number of others' orders
+        ("command_count", np.int64),
         ("random", np.uint64),
         ("random_key", np.uint64),
         ("entry_delay", np.float32),  # order of magnitude, see `marl_market.exchange.latency`
@@ -338,6 +338,7 @@ def market_dtype(capacity: str, agent: np.dtype[np.void] = NO_AGENT) -> np.dtype
             ("fee_tiers", np.int64),
             ("fees_collected", np.int64),
             ("maximum_quantity", np.int64),
+            ("plain_quantity", np.int64),  # largest that no price makes too large a notional
             ("maximum_notional", np.float64),  # of an order, in ticks times lots
             ("largest_amount", np.int64),  # limits of `marl_market.market.limits`, in cash units
             ("largest_move", np.int64),

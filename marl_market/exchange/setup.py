@@ -75,6 +75,7 @@ def write_constants(records: NDArray[np.void], market_spec: MarketSpec, number: 
     limits = limits_of(spec, len(instruments))
     records["maximum_quantity"] = limits.quantity
     records["maximum_notional"] = limits.notional / spec.cash_per_tick_lot
+    records["plain_quantity"] = min(limits.quantity, limits.notional // (spec.cash_per_tick_lot * 2**31))
     records["largest_amount"] = limits.amount
     records["largest_move"] = limits.notional
     records["moved_per_lot"] = limits.per_lot

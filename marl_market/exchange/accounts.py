@@ -8,8 +8,6 @@ from numba.extending import register_jitable
 from marl_market.exchange.compiled import inlined
 from marl_market.exchange.fees import fee
 
-LARGEST_REBATE = np.int64(-(2**63))
-
 
 @inlined
 def book_position(account, signed_quantity, price_in_cash):  # type: ignore[no-untyped-def]

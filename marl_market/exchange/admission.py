@@ -89,25 +89,22 @@ def notional(price_ticks, quantity_lots):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def price_rejection(market, price_ticks, quantity_lots):  # type: ignore[no-untyped-def]
-    """Return the rejection reason of a limit price for a quantity, or Reason.NONE."""
+def trigger_rejection(market, price_ticks, quantity_lots):  # type: ignore[no-untyped-def]
+    """Return the rejection reason of a trigger for a quantity, or Reason.NONE; margin may be reserved at it."""
     if price_ticks == LOWEST_PRICE:
         return PRICE_OUT_OF_RANGE
     if notional(price_ticks, quantity_lots) > market.maximum_notional:
         return NOTIONAL_ABOVE_MAXIMUM
-    if outside_band(market, price_ticks):
-        return OUTSIDE_PRICE_BAND
     return NO_REASON
 
 
 @inlined
-def trigger_rejection(market, trigger_ticks, quantity_lots):  # type: ignore[no-untyped-def]
-    """Return the rejection reason of a trigger for a quantity, or Reason.NONE; margin may be reserved at it."""
-    if trigger_ticks == LOWEST_PRICE:
-        return PRICE_OUT_OF_RANGE
-    if notional(trigger_ticks, quantity_lots) > market.maximum_notional:
-        return NOTIONAL_ABOVE_MAXIMUM
-    return NO_REASON
+def price_rejection(market, price_ticks, quantity_lots):  # type: ignore[no-untyped-def]
+    """Return the rejection reason of a limit price for a quantity, or Reason.NONE."""
+    reason = trigger_rejection(market, price_ticks, quantity_lots)
+    if reason == NO_REASON and outside_band(market, price_ticks):
+        return OUTSIDE_PRICE_BAND
+    return reason
 
 
 @inlined

@@ -4,28 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from marl_market.exchange.admission import (
-    CONTINUOUS,
-    taking_key,
-)
-from marl_market.exchange.codes import CommandKind, EventKind, Reason, SelfTrade
+from marl_market.exchange.admission import CONTINUOUS, taking_key
+from marl_market.exchange.codes import EventKind, Reason, SelfTrade
 from marl_market.exchange.commands import is_order
 from marl_market.exchange.compiled import compiled, inlined
 from marl_market.exchange.events import emit
 from marl_market.exchange.matching import match, rest_order
-from marl_market.exchange.records import (
-    REFERENCE_BITS,
-)
 
-CANCEL, CANCEL_ALL = int(CommandKind.CANCEL), int(CommandKind.CANCEL_ALL)
-REPLACE = int(CommandKind.REPLACE)
 ACCEPTED, CANCELED, REJECTED = int(EventKind.ACCEPTED), int(EventKind.CANCELED), int(EventKind.REJECTED)
 REPLACED, TRIGGERED = int(EventKind.REPLACED), int(EventKind.TRIGGERED)
-NO_REASON, BY_OWNER, NO_LIQUIDITY = int(Reason.NONE), int(Reason.BY_OWNER), int(Reason.NO_LIQUIDITY)
-ORDER_UNKNOWN, COMMAND_UNKNOWN = int(Reason.ORDER_UNKNOWN), int(Reason.COMMAND_UNKNOWN)
-SELF_TRADE, REPLACEMENT, DECREMENT = int(Reason.SELF_TRADE), int(Reason.REPLACED), int(SelfTrade.DECREMENT)
-REFERENCE_MASK = (1 << REFERENCE_BITS) - 1
-ONE = np.uint64(1)
+NO_LIQUIDITY = int(Reason.NO_LIQUIDITY)
+SELF_TRADE, DECREMENT = int(Reason.SELF_TRADE), int(SelfTrade.DECREMENT)
 
 
 @compiled

@@ -55,13 +55,12 @@ from marl_market.exchange.records import (
     SLOT_OF_REFERENCE,
 )
 
-CANCEL, CANCEL_ALL = int(CommandKind.CANCEL), int(CommandKind.CANCEL_ALL)
-REPLACE = int(CommandKind.REPLACE)
-ACCEPTED, CANCELED, REJECTED = int(EventKind.ACCEPTED), int(EventKind.CANCELED), int(EventKind.REJECTED)
+CANCEL, CANCEL_ALL, REPLACE = int(CommandKind.CANCEL), int(CommandKind.CANCEL_ALL), int(CommandKind.REPLACE)
+ACCEPTED, CANCELED = int(EventKind.ACCEPTED), int(EventKind.CANCELED)
 REPLACED, TRIGGERED = int(EventKind.REPLACED), int(EventKind.TRIGGERED)
-NO_REASON, BY_OWNER, NO_LIQUIDITY = int(Reason.NONE), int(Reason.BY_OWNER), int(Reason.NO_LIQUIDITY)
+NO_REASON, BY_OWNER = int(Reason.NONE), int(Reason.BY_OWNER)
 ORDER_UNKNOWN, COMMAND_UNKNOWN = int(Reason.ORDER_UNKNOWN), int(Reason.COMMAND_UNKNOWN)
-SELF_TRADE, REPLACEMENT, DECREMENT = int(Reason.SELF_TRADE), int(Reason.REPLACED), int(SelfTrade.DECREMENT)
+REPLACEMENT, DECREMENT = int(Reason.REPLACED), int(SelfTrade.DECREMENT)
 REFERENCE_MASK = (1 << REFERENCE_BITS) - 1
 ONE = np.uint64(1)
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from marl_market.market.tape import FLOW, QUOTE, TRADE, Tape
+from marl_market.market.tape import FLOW, ORDER, QUOTE, TRADE, Tape
 from marl_market.market.whole_file import whole_file
 
-TABLES = {"quotes": QUOTE, "trades": TRADE, "flow": FLOW}
-SCALARS = ("tick_size", "lot_size")
+TABLES = {"quotes": QUOTE, "trades": TRADE, "flow": FLOW, "orders": ORDER}
+PLAIN = ("tick_size", "lot_size", "sessions")
 
 
 def save_tape(path: Path, tape: Tape) -> None:
@@ -24,6 +24,8 @@ def save_tape(path: Path, tape: Tape) -> None:
             quotes=tape.quotes,
             trades=tape.trades,
             flow=tape.flow,
+            orders=tape.orders,
+            sessions=tape.sessions,
         )
 
 
@@ -32,9 +34,9 @@ def load_tape(path: Path) -> Tape:
     try:
         # NumPy leaves a file open that it opened and could not read.
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in (*SCALARS, *TABLES)}
+            arrays = {name: archive[name] for name in (*PLAIN, *TABLES)}
     except KeyError as error:
-        raise ValueError(f"{path} has no array {error}; a tape has {[*SCALARS, *TABLES]}") from None
+        raise ValueError(f"{path} has no array {error}; a tape has {[*PLAIN, *TABLES]}") from None
     except (zipfile.BadZipFile, EOFError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is no tape file: {error}") from error
     for name, dtype in TABLES.items():
@@ -47,4 +49,6 @@ def load_tape(path: Path) -> Tape:
         quotes=arrays["quotes"],
         trades=arrays["trades"],
         flow=arrays["flow"],
+        orders=arrays["orders"],
+        sessions=arrays["sessions"],
     )

@@ -34,7 +34,7 @@ OUTAGE_MEANS = 20.0
 CHUNK_ROWS = 1 << 16
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Recording(Tape):
     """A tape of a real venue, with its origin.
 
@@ -43,7 +43,6 @@ class Recording(Tape):
         fees: of the venue.
         currency: of the prices.
         hidden: booleans, one a trade: whether the resting order was hidden.
-        sessions: (sessions, 2) first and last time of each stretch of continuous trading.
         summary: account of the reading.
     """
 
@@ -51,7 +50,6 @@ class Recording(Tape):
     fees: Fees
     currency: str
     hidden: NDArray[np.bool_]
-    sessions: NDArray[np.int64]
     summary: Summary
 
 

@@ -5,6 +5,7 @@ Every file but `metrics.jsonl`, which grows line by line, is replaced as a whole
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from marl_market.market.whole_file import replace_file
 METRICS_FILE = "metrics.jsonl"
 TABLE_FILE = "metrics.parquet"
 EVALUATION_FILE = "evaluation.json"
+SCORES_FILE = "scores.parquet"
 TAPE_FILE = "tape.npz"
 CONFIG_FILE = "config.yaml"
 CHOICES_FILE = "choices.yaml"
@@ -102,6 +104,13 @@ def _runs_of(path: Path) -> str:
 def write_evaluation(path: Path, evaluation: Evaluation) -> None:
     """Write `evaluation.json` into the run folder `path`."""
     replace_file(path / EVALUATION_FILE, (json.dumps(evaluation.to_dict(), indent=2) + "\n").encode())
+
+
+def write_scores(path: Path, scores: pd.DataFrame) -> None:
+    """Write `scores.parquet`, the sessions of the evaluation, into the run folder `path`."""
+    table = io.BytesIO()
+    scores.to_parquet(table, index=False)
+    replace_file(path / SCORES_FILE, table.getvalue())
 
 
 def write_metadata(path: Path, metadata: Mapping[str, str | float]) -> None:

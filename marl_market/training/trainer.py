@@ -28,7 +28,7 @@ from marl_market.market.tape_file import save_tape
 from marl_market.market.validation import require
 from marl_market.reporting.metadata import market_metadata, software_metadata
 from marl_market.reporting.report.report import write_report
-from marl_market.reporting.run_folder import TAPE_FILE, write_evaluation, write_metadata
+from marl_market.reporting.run_folder import TAPE_FILE, write_evaluation, write_metadata, write_scores
 from marl_market.reporting.sinks.sink import Sink
 from marl_market.training.checkpoint import save_checkpoint
 from marl_market.training.evaluation import evaluate_training
@@ -317,10 +317,11 @@ class Trainer:
 
     def _evaluate(self, progress: Progress) -> Evaluation:
         seeds = derive_keys(self._seed, Stream.EVALUATION, count=self._training.evaluation_seeds).tolist()
-        evaluation, tape = evaluate_training(
+        evaluation, tape, scores = evaluate_training(
             self._environment, self._untrained, self.policies(), seeds, self._training.threads, progress.evaluated
         )
         write_evaluation(self._folder, evaluation)
+        write_scores(self._folder, scores)
         save_tape(self._folder / TAPE_FILE, tape)
         return evaluation
 

@@ -64,7 +64,7 @@ def train(case: str, seed: int = 1) -> Comparison:
     for iteration in range(iterations):
         learner.learn(sampler.sample(iteration).rollouts["focal"])
     seeds = np.random.SeedSequence(99).generate_state(SEEDS, np.uint64).tolist()
-    evaluation, _ = evaluate_training(described, {"focal": untrained}, {"focal": learner.policy()}, seeds)
+    evaluation, *_ = evaluate_training(described, {"focal": untrained}, {"focal": learner.policy()}, seeds)
     return evaluation.comparisons[0]
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pytest
 
 from marl_market.agents.interfaces import ExternalPolicy, LearningAgent
 from marl_market.agents.rllib.algorithms.ppo import PPO
@@ -29,7 +30,7 @@ def untrained(environment: EnvironmentSpec, seed: int) -> dict[str, Any]:
 def test_a_policy_that_learned_nothing_gains_exactly_nothing(learning: Callable[..., EnvironmentSpec]) -> None:
     environment = learning()
     policies = untrained(environment, 1)
-    evaluation, _ = evaluate_training(environment, policies, untrained(environment, 1), SEEDS)
+    evaluation, *_ = evaluate_training(environment, policies, untrained(environment, 1), SEEDS)
     for each in evaluation.comparisons:
         assert each.untrained_mean == each.trained_mean
         assert (each.difference_low, each.difference_mean, each.difference_high) == (0.0, 0.0, 0.0)
@@ -42,9 +43,9 @@ def test_a_policy_that_does_not_compile_is_compared_like_any_other(learning: Cal
     groups = [Group("lstm", PPO(hidden=(8,), lstm_size=8, output_scale=1.0), 2), *environment.groups]
     environment = replace(environment, groups=[group for group in groups if group.name in ("lstm", "noise", "ppo")])
     assert isinstance(untrained(environment, 1)["lstm"], ExternalPolicy)
-    evaluation, _ = evaluate_training(environment, untrained(environment, 1), untrained(environment, 1), SEEDS)
+    evaluation, *_ = evaluate_training(environment, untrained(environment, 1), untrained(environment, 1), SEEDS)
     assert [each.difference_mean for each in evaluation.comparisons] == [0.0, 0.0]
-    evaluation, _ = evaluate_training(environment, untrained(environment, 1), untrained(environment, 2), SEEDS)
+    evaluation, *_ = evaluate_training(environment, untrained(environment, 1), untrained(environment, 2), SEEDS)
     assert all(each.difference_mean != 0 for each in evaluation.comparisons)
     assert evaluation.conservation.holds
 
@@ -54,7 +55,7 @@ def test_a_group_is_compared_with_all_others_trained(learning: Callable[..., Env
     initial = untrained(environment, 1)
     # Untrained policies hardly move from the middle of the action space: in ticks and lots they may act alike.
     trained = {name: replace(policy, weights=9 * policy.weights) for name, policy in untrained(environment, 2).items()}
-    evaluation, tape = evaluate_training(environment, initial, trained, SEEDS)
+    evaluation, tape, scores = evaluate_training(environment, initial, trained, SEEDS)
     base = play_match(with_policies(environment, trained), SEEDS)
     for each in evaluation.comparisons:
         before = play_match(with_policies(environment, {**trained, each.group: initial[each.group]}), SEEDS)
@@ -62,6 +63,10 @@ def test_a_group_is_compared_with_all_others_trained(learning: Callable[..., Env
         assert each.trained_mean == base.reward[:, seats].mean(1).mean()
         assert each.untrained_mean == before.reward[:, seats].mean(1).mean()
         assert each.trained_mean != each.untrained_mean
+        own = scores[scores["group"] == each.group].groupby("policy")["reward"]
+        assert own.mean()["trained"] == pytest.approx(each.trained_mean)
+        assert own.mean()["untrained"] == pytest.approx(each.untrained_mean)
+        assert own.size().to_dict() == {"trained": len(SEEDS), "untrained": len(SEEDS)}
     for outcome in evaluation.outcomes:
         seats = environment.seats_of(outcome.group)
         assert outcome.seats == seats.stop - seats.start

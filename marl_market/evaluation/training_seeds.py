@@ -1,8 +1,9 @@
-"""Estimates over training seeds, with intervals of a two-stage bootstrap.
+"""Estimates over training seeds, with intervals over them.
 
-The unit of replication is the training run: sessions of one run share its policy and are not independent. So a
-resample draws training seeds with replacement and, within each drawn seed, its sessions (Davison and Hinkley 1997,
-section 3.8). Aggregates are those of Agarwal et al. 2021, "Deep reinforcement learning at the edge of the statistical
+The unit of replication is the training run: sessions of one run share its policy and are not independent. The interval
+of a mean is that of the means of the runs, see `marl_market.evaluation.statistics`; other intervals are of a two-stage
+bootstrap, which draws training seeds with replacement and, within each drawn seed, its sessions (Davison and Hinkley
+1997, section 3.8), and is too narrow for few seeds. Aggregates are those of Agarwal et al. 2021, "Deep reinforcement learning at the edge of the statistical
 precipice": interquartile mean, probability of improvement, performance profile. Their library resamples every task of
 every run on its own, which would count each session as a training run of its own.
 """
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from marl_market.evaluation.statistics import CONFIDENCE, finite_array
+from marl_market.evaluation.statistics import CONFIDENCE, finite_array, interval_of_mean
 from marl_market.market.seeding import Stream, generator
 
 RESAMPLES = 2000
@@ -77,18 +78,16 @@ def seed_means(scores: Scores, resamples: int = RESAMPLES) -> NDArray[np.float64
 
 
 def estimate(scores: Scores, confidence: float = CONFIDENCE) -> Estimate:
-    """Return the estimate of scores (seeds, sessions); the intervals are percentiles of the bootstrap.
+    """Return the estimate of scores (seeds, sessions).
 
     A single training seed has no interval: both ends are then not a number.
     """
     seeds, sessions = scores.shape
     per_seed = scores.mean(axis=1)
-    means = seed_means(scores)
-    ends = [
-        interval(each, confidence) if seeds > 1 else (np.nan, np.nan)
-        for each in (means.mean(-1), interquartile_mean(means))
-    ]
-    return Estimate(float(per_seed.mean()), *ends[0], float(interquartile_mean(per_seed)), *ends[1], seeds, sessions)
+    none = (np.nan, np.nan)
+    of_mean = interval_of_mean(per_seed, confidence) if seeds > 1 else none
+    of_iqm = interval(interquartile_mean(seed_means(scores)), confidence) if seeds > 1 else none
+    return Estimate(float(per_seed.mean()), *of_mean, float(interquartile_mean(per_seed)), *of_iqm, seeds, sessions)
 
 
 def interval(values: NDArray[np.float64], confidence: float) -> tuple[float, float]:

@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
-from marl_market.evaluation.statistics import CONFIDENCE
+from marl_market.evaluation.statistics import BOOTSTRAP_FROM, CONFIDENCE
 from marl_market.evaluation.training_seeds import RESAMPLES, performance_profile
 from marl_market.market.whole_file import replace_file
 from marl_market.reporting.comparison.comparison import (
@@ -40,8 +40,9 @@ def interval_note(variants: Sequence[Variant]) -> str:
     seeds = sorted({len(variant.runs) for variant in variants})
     counted = str(seeds[0]) if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
     note = (
-        f"{CONFIDENCE:.0%} intervals over {counted} training seeds and the sessions of each "
-        f"(two-stage bootstrap, {RESAMPLES} resamples)"
+        f"{CONFIDENCE:.0%} intervals over {counted} training seeds: of the mean by Student's t or, from "
+        f"{BOOTSTRAP_FROM} seeds, bootstrap; of the rest by a two-stage bootstrap of seeds and their sessions "
+        f"({RESAMPLES} resamples), too narrow for few seeds"
     )
     return note + ("; a single training seed has none" if seeds[0] < 2 else "")
 

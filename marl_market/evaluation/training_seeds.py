@@ -1,11 +1,12 @@
 """Estimates over training seeds, with intervals over them.
 
-The unit of replication is the training run: sessions of one run share its policy and are not independent. The interval
-of a mean is that of the means of the runs, see `marl_market.evaluation.statistics`; other intervals are of a two-stage
-bootstrap, which draws training seeds with replacement and, within each drawn seed, its sessions (Davison and Hinkley
-1997, section 3.8), and is too narrow for few seeds. Aggregates are those of Agarwal et al. 2021, "Deep reinforcement learning at the edge of the statistical
-precipice": interquartile mean, probability of improvement, performance profile. Their library resamples every task of
-every run on its own, which would count each session as a training run of its own.
+The unit of replication is the training run: sessions of one run share its policy and are not independent. The
+interval of a mean is that of the means of the runs, see `marl_market.evaluation.statistics`; other intervals are of a
+two-stage bootstrap, which draws training seeds with replacement and, within each drawn seed, its sessions (Davison
+and Hinkley 1997, section 3.8), and is too narrow for few seeds. Aggregates are those of Agarwal et al. 2021, "Deep
+reinforcement learning at the edge of the statistical precipice": interquartile mean, probability of improvement,
+performance profile. Their library resamples every task of every run on its own, which would count each session as a
+training run of its own.
 """
 
 from __future__ import annotations

@@ -7,6 +7,8 @@ a whole one.
 - *Decisions*: `trader` compiles the decision function, which reads the market's public record, its seat and its
   parameters, and returns DECIDED, or DECODE to execute `seat.agent.action` by the action decoder. `compiled` compiles a
   function that it calls. Its scratch numbers are `seat.agent.memory`, zero at the start of a session.
+- *Groups*: the seats of a group share GROUP_MEMORY numbers, `group_memory(seat)`, where their agent has a
+  `group_update`: a function made by `trader`, called with the first seat once a step before any of them decides.
 - *Orders*: `submit_limit`, `submit_limit_order` (with a TimeInForce), `submit_market`, `submit_stop`,
   `submit_stop_limit`, `replace`, `replace_stop`, `cancel` and `cancel_all`; prices in ticks up to HIGHEST_PRICE,
   quantities in lots.
@@ -24,6 +26,8 @@ irrelevant to a trader.
 
 from __future__ import annotations
 
+from marl_market.env.interface.group_memory import group_memory
+from marl_market.env.interface.records import GROUP_MEMORY
 from marl_market.env.interface.signatures import DECIDED, DECODE, PARAM_VALUES, trader
 from marl_market.env.population.traits import Traits
 from marl_market.env.timing.wakeups import sleep, sleep_until
@@ -52,6 +56,7 @@ from marl_market.market.validation import require
 __all__ = [
     "DECIDED",
     "DECODE",
+    "GROUP_MEMORY",
     "HIGHEST_PRICE",
     "PARAM_VALUES",
     "PUBLIC_EVENTS",
@@ -68,6 +73,7 @@ __all__ = [
     "cancel_all",
     "compiled",
     "exponential",
+    "group_memory",
     "lowest_bit",
     "normal",
     "poisson",

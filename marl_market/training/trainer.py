@@ -18,8 +18,8 @@ from marl_market.agents.sampling.sampler import Sampler
 from marl_market.cluster.errors import WorkersError, WorkersStoppedError
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import EnvironmentSpec
+from marl_market.env.step.opening import open_session
 from marl_market.env.step.setup import compile_functions
-from marl_market.env.step.step import open_session
 from marl_market.evaluation.metrics import session_metrics
 from marl_market.evaluation.order_warnings import order_warnings
 from marl_market.evaluation.results import Evaluation

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from marl_market.env.step.step import open_session
+from marl_market.env.step.opening import open_session
 from marl_market.training import progress
 from marl_market.training.progress import Progress, is_compiled
 

@@ -9,6 +9,7 @@ from marl_market.exchange.records import in_cache_lines, market_dtype, seat_dtyp
 # Capacities of an agent's record; a change compiles once more.
 SEAT_ACTIONS = 16
 SEAT_MEMORY = 32
+GROUP_MEMORY = 128
 SEAT_OBSERVATION = 768
 SEAT_CHOICES = 64
 REWARD_PARTS = 16
@@ -35,6 +36,7 @@ AGENT = in_cache_lines(
         ("decoder", np.int64),
         ("timing", np.int64),  # address of the timing function; 0 for an agent that acts in every step
         ("mask_function", np.int64),  # address; 0 for actions without a mask
+        ("group_update", np.int64),  # address, in the first seat of a group whose agent has one; else 0
         ("params_row", np.int32),  # row of its PARAMS record
         ("external_index", np.int32),  # index among the external seats; -1 for an agent with a trader
         ("group_index", np.int32),  # index within its group
@@ -55,6 +57,7 @@ AGENT = in_cache_lines(
         ("mask", np.uint8, (SEAT_CHOICES,)),  # 1 for each legal choice of a discrete action
         ("observation", np.float32, (SEAT_OBSERVATION,)),
         ("activation", np.float32, (2, SEAT_OBSERVATION)),
+        ("group_memory", np.float64, (GROUP_MEMORY,)),  # of the group, in the seat that has its `group_update`
     ]
 )
 """One agent: addresses of its functions, its memory, observation and action."""

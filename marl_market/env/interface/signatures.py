@@ -26,7 +26,7 @@ from marl_market.exchange.write_protection import exempt, protect
 DECIDED = 0
 DECODE = 1
 
-PARAM_VALUES = 1024
+PARAM_VALUES = 4096
 REWARD_VALUES = 8
 TIMING_VALUES = 16
 MLP_LAYERS = 8

@@ -25,6 +25,10 @@ class Agent(Protocol):
         trader: compiled function of the signature `TRADER` of `marl_market.env.interface.signatures`; None for an
             external agent.
         traits: see `marl_market.env.population.traits`.
+
+    An agent may also have a `group_update`, a compiled function of the same signature: it is called once a step, before
+    the seats of the group decide, with the first of them, also while that one is absent or asleep. It writes what they
+    share, see `marl_market.env.interface.group_memory`, and may draw from that seat's stream.
     """
 
     @property
@@ -35,6 +39,11 @@ class Agent(Protocol):
     def parameters(self, spec: MarketSpec, seats: int) -> Sequence[float]:
         """Return its params.value, in ticks, lots and steps, for one of `seats` seats."""
         ...
+
+
+def group_update_of(agent: Agent) -> Any:
+    """Return the `group_update` of an agent, None for one without."""
+    return getattr(agent, "group_update", None)
 
 
 @runtime_checkable
@@ -96,5 +105,6 @@ class Group:
         traits = self.agent.traits
         require(isinstance(traits, Traits), f"{key}.agent.traits", traits, "a value of Traits")
         require_function(f"{key}.agent.trader", self.agent.trader, optional=True)
+        require_function(f"{key}.agent.group_update", group_update_of(self.agent), optional=True)
         if self.action is not None:
             require_action(f"{key}.action", self.action)

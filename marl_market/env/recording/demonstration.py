@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.interface.records import SEAT, SEAT_MEMORY
 from marl_market.env.interface.signatures import PARAMS, call_trader
-from marl_market.env.population.group import Agent
+from marl_market.env.population.group import Agent, group_update_of
 from marl_market.exchange.compiled import compiled
 from marl_market.exchange.connections import history_of
 from marl_market.exchange.latency import visible_row
@@ -34,10 +34,9 @@ def demonstrate(markets, active, first, expert, encoder, params, memory, copies,
         encoder: address of the action encoder.
         params: PARAMS records of the expert and of the action.
         memory: memory of the expert in each seat, (markets, seats, SEAT_MEMORY); updated.
-        copies: one SEAT record to decide in.
+        copies: SEAT records to decide in, (seats,).
         action: output; unchanged for a seat that is not active.
     """
-    seat = copies[0]
     for number in range(markets.size):
         market = markets[number]
         for i in range(action.shape[1]):
@@ -47,6 +46,7 @@ def demonstrate(markets, active, first, expert, encoder, params, memory, copies,
             public = market.public
             if market.history_steps > 0:
                 public = history_of(market)[visible_row(market, index)]
+            seat = copies[i]
             copy_record(seat, market.seat[index])
             for j in range(SEAT_MEMORY):
                 seat.agent.memory[j] = memory[number, i, j]
@@ -76,10 +76,12 @@ class Demonstration:
                 f"population.{group} has the action {type(self._scheme).__name__}, which has no encoder; "
                 "an expert's decisions cannot be encoded in it"
             )
+        if group_update_of(expert) is not None:
+            raise ValueError(f"{expert} shares the memory of a group; an expert must decide for each seat alone")
         count = self._seats.stop - self._seats.start
         self._params = np.stack([self._params_of(spec, count) for spec in environment.spec.instruments])
         self._memory = np.zeros((len(batch.instruments), batch.markets.size, count, SEAT_MEMORY))
-        self._copies = np.zeros(1, SEAT)
+        self._copies = np.zeros(count, SEAT)
         self._shape = (batch.markets.size, count, self._scheme.size)
 
     def _params_of(self, spec: MarketSpec, count: int) -> NDArray[np.void]:

@@ -14,7 +14,8 @@ from numba import from_dtype, njit, prange, types
 
 from marl_market.env.actions.validation import actions_are_valid
 from marl_market.env.step.context import STEP_CONTEXT, call_stage, guard_stage
-from marl_market.env.step.step import close_venue, open_session, open_venue, step_market, trade_once
+from marl_market.env.step.opening import open_session
+from marl_market.env.step.step import close_venue, open_venue, step_market, trade_once
 from marl_market.exchange.compiled import OPTIONS, by_address, raise_failure
 from marl_market.exchange.uncompiled import UncompiledError, take_raised
 

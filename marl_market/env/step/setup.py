@@ -12,7 +12,7 @@ from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.interface.schemes import PrivilegedScheme, mask_size_of
 from marl_market.env.interface.signatures import PARAMS, PART
 from marl_market.env.interface.spaces import num_choices_of
-from marl_market.env.population.group import Group, TrainedAgent
+from marl_market.env.population.group import Group, TrainedAgent, group_update_of
 from marl_market.env.population.lineup import Member
 from marl_market.env.step.parameters import write_parameters
 
@@ -37,7 +37,7 @@ def compile_functions(environment: EnvironmentSpec) -> None:
         functions.append(scheme.privileged_encoder if isinstance(scheme, PrivilegedScheme) else scheme.encoder)
     for group in environment.groups:
         action = environment.single_action_of(group)
-        functions += [group.agent.trader, action.decoder, action.mask]
+        functions += [group.agent.trader, group_update_of(group.agent), action.decoder, action.mask]
     for function in functions:
         if function is not None:
             function.address_in(environment.debug)
@@ -105,6 +105,7 @@ def _write_agents(
     An agent that observes decides in the first instrument; in others its seats play what it has decided there.
     """
     trader, traits, debug = member.agent.trader, member.agent.traits, environment.debug
+    update = group_update_of(member.agent)
     single, action, timing = environment.single_action_of(group), environment.action_of(group.name), environment.timing
     seats = environment.seats_of(group.name)
     where = np.ix_(member.markets, np.arange(seats.start, seats.stop))
@@ -114,6 +115,7 @@ def _write_agents(
         "action_offset": k * single.size,
         "timing": timing.timing_function.address_in(debug) if traits.observes and timing.timing_function else 0,
         "mask_function": 0 if action.mask is None else action.mask.address_in(debug),
+        "group_update": 0 if update is None else update.address_in(debug) * (np.arange(group.count) == 0),
         "observes": traits.observes,
         "warms_up": traits.warms_up and trader is not None,  # there are no external actions before the open
         "observes_fundamental": "fundamental" in traits.privileges,

@@ -19,6 +19,7 @@ NUMBER_BYTES = 4
 PATH_BYTES = 8
 TAPE_BYTES = TAPE_ROW.itemsize
 STATE_OFFSET, OBSERVATION_OFFSET = (AGENT.fields[name][1] for name in ("asleep", "observation"))  # type: ignore[index]
+GROUP_OFFSET, GROUP_BYTES = AGENT.fields["group_memory"][1], AGENT["group_memory"].itemsize  # type: ignore[index]
 
 ADDRESSES = ("path", "connection", "delivery", "history", "queue_history")
 """Fields of a market record that hold addresses."""
@@ -30,7 +31,8 @@ def transfer_agent(direction, cursor, agent, size):  # type: ignore[no-untyped-d
     start = address_of(agent)
     cursor = transfer(direction, cursor, start + STATE_OFFSET, OBSERVATION_OFFSET - STATE_OFFSET)
     count = NUMBER_BYTES * size if agent.observes == 1 and agent.external_index < 0 else 0
-    return transfer(direction, cursor, start + OBSERVATION_OFFSET, count)
+    cursor = transfer(direction, cursor, start + OBSERVATION_OFFSET, count)
+    return transfer(direction, cursor, start + GROUP_OFFSET, GROUP_BYTES if agent.group_update != 0 else 0)
 
 
 @compiled

@@ -19,16 +19,13 @@ from __future__ import annotations
 import numpy as np
 
 from marl_market.env.interface.finite import are_finite, first_not_finite
-from marl_market.env.interface.records import REWARD_MEMORY, REWARD_PARTS
 from marl_market.env.interface.signatures import call_encoder, call_privileged_encoder, call_reward, call_trader, decide
 from marl_market.env.step.context import (
     call_stage,
     flag_row,
     float_row,
-    keys_of,
     params_of,
     parts_of,
-    prices_of,
     rewards_of,
     tape_row,
 )
@@ -40,20 +37,17 @@ from marl_market.env.step.faults import (
     write_action_fault,
     write_fault,
 )
-from marl_market.env.step.fundamental import open_fundamental, update_fundamental
+from marl_market.env.step.fundamental import update_fundamental
 from marl_market.env.timing.wakeups import gets_observation, is_active, wake_seats
 from marl_market.exchange.compiled import compiled, inlined
 from marl_market.exchange.connections import deliveries_of, history_of
 from marl_market.exchange.latency import (
     append_public,
-    begin_history,
     collect_deliveries,
-    open_connections,
     receive_delivery,
     visible_row,
 )
-from marl_market.exchange.liquidation import cancel_uncovered
-from marl_market.exchange.market_history import add_events, update_history
+from marl_market.exchange.market_history import update_history
 from marl_market.exchange.order_entry import process
 from marl_market.exchange.pointers import copy_floats, floats_at
 from marl_market.exchange.portfolio import (
@@ -65,7 +59,6 @@ from marl_market.exchange.portfolio import (
 from marl_market.exchange.random_streams import UPPER_BITS, begin_stream, following, upper_bits
 from marl_market.exchange.records import NEVER
 from marl_market.exchange.session import begin_step, end_step
-from marl_market.exchange.setup import clear_accounts, open_market
 
 
 @inlined
@@ -109,6 +102,16 @@ def take_action(seat, market_index, context):  # type: ignore[no-untyped-def]
         seat.agent.action[np.uint64(j)] = action[j]
 
 
+@compiled
+def update_group(market, seat_index, context):  # type: ignore[no-untyped-def]
+    """Update the memory of the group whose first seat this is, also while that seat is absent or asleep."""
+    seat, visible = market.seat[seat_index], market.public
+    if market.history_steps > 0:
+        visible = history_of(market)[visible_row(market, seat_index)]
+    call_trader(seat.agent.group_update, visible, seat, params_of(context, seat))
+    seat.command_count = 0
+
+
 def trade_once(market, market_index, context):  # type: ignore[no-untyped-def]
     """Stage: do parts 1 to 3 of a step; before the session, only for the seats that warm up."""
     market.event_count = 0
@@ -120,6 +123,8 @@ def trade_once(market, market_index, context):  # type: ignore[no-untyped-def]
         seat.command_count = 0
         seat.present_before = seat.present
         begin_stream(seat, public.step)
+        if seat.agent.group_update != 0 and (not opening or seat.agent.warms_up == 1):
+            update_group(market, i, context)
         if is_active(seat) and (not opening or seat.agent.warms_up == 1):
             if seat.agent.external_index >= 0 and public.instrument == 0:
                 take_action(seat, market_index, context)
@@ -336,61 +341,4 @@ def step_market(first, market_index, context):  # type: ignore[no-untyped-def]
     for k in range(first.instrument_count):
         encode_observations(first, k, market_index, context)
     check_observations(first, market_index, context)
-    return 0
-
-
-@compiled
-def open_agent(agent):  # type: ignore[no-untyped-def]
-    """Clear an agent's state of the last session; constants stay."""
-    agent.asleep = 0
-    for j in range(agent.action.size):
-        agent.action[j] = 0.0
-    for j in range(agent.memory.size):
-        agent.memory[j] = 0.0
-    for j in range(REWARD_PARTS):
-        for k in range(REWARD_MEMORY):
-            agent.reward_memory[j, k] = 0.0
-    for j in range(agent.observation.size):
-        agent.observation[j] = 0.0
-
-
-def open_session(first, number, context):  # type: ignore[no-untyped-def]
-    """Stage: open every instrument of a market, warm it up and encode the first observation."""
-    price_ticks = prices_of(context, first.instrument_count)
-    for index in range(first.instrument_count):
-        market = instrument(first, index)
-        open_market(market, price_ticks[index])
-        for i in range(market.seat_count):
-            open_agent(market.seat[i].agent)
-        keys = keys_of(context, number, index)
-        market.random_key = keys[0]
-        for i in range(market.seat_count):
-            market.seat[i].random_key = keys[1 + i]
-        market.time_ns = -context.warmup_steps * context.step_ns
-        market.public.time_ns = market.time_ns
-        market.public.step = -context.warmup_steps
-        if market.connection != 0:
-            open_connections(market, keys[1 + context.seats :], context.step_ns)
-        if market.path != 0:
-            open_fundamental(market)
-        for _ in range(context.warmup_steps):
-            call_stage(context.trade_once, market, number, context)
-        clear_accounts(market)
-    check_excess(first, context)
-    for index in range(first.instrument_count):
-        market = instrument(first, index)
-        sync_cross_instrument(first, index)
-        market.event_count = 0
-        if market.limits_orders == 1:
-            cancel_uncovered(market)
-        if market.public.tracks_history == 1:
-            add_events(market)
-        begin_history(market)
-        market.event_count = 0
-    active = flag_row(context.active, context.seats, number)
-    for i in range(first.seat_count):
-        active[i] = is_active(first.seat[i])
-    for index in range(first.instrument_count):
-        encode_observations(first, index, number, context)
-    check_observations(first, number, context)
     return 0

@@ -14,7 +14,6 @@ from decimal import Decimal
 from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
 from marl_market.calibration.readers.recorder import Recording
@@ -31,6 +30,7 @@ from marl_market.evaluation.order_warnings import REMEDIES
 from marl_market.exchange.codes import Reason
 from marl_market.market.spec import MarketSpec
 from marl_market.market.tape import FlowKind, Tape
+from marl_market.market.tape_parts import joined
 
 MARKETS = 8
 SEATS = 4
@@ -139,24 +139,18 @@ def _play_session(batch: BatchMarket, seeds: Sequence[int], steps: int, recorder
 def _joined(tapes: list[Tape], length_ns: int, recording: Recording) -> Recording:
     """Return tapes of equal length one after the other."""
     starts = np.arange(len(tapes)) * 2 * length_ns
-    quotes, trades, flow = (_rows_joined(tapes, name, starts) for name in ("quotes", "trades", "flow"))
+    shifts = [start - int(tape.quotes["time_ns"][0]) for start, tape in zip(starts.tolist(), tapes, strict=True)]
+    tables = joined(tapes, shifts)
     return replace(
         recording,
         lot_size=tapes[0].lot_size,
-        quotes=quotes,
-        trades=trades,
-        flow=flow,
-        hidden=np.zeros(len(trades), np.bool_),
+        quotes=tables["quotes"],
+        trades=tables["trades"],
+        flow=tables["flow"],
+        orders=tables["orders"],
+        hidden=np.zeros(len(tables["trades"]), np.bool_),
         sessions=np.stack([starts, starts + length_ns], axis=1),
     )
-
-
-def _rows_joined(tapes: list[Tape], name: str, starts: NDArray[np.int64]) -> NDArray[np.void]:
-    """Return the rows of a table of all tapes, each from its start on."""
-    parts = [getattr(tape, name).copy() for tape in tapes]
-    for part, tape, start in zip(parts, tapes, starts, strict=True):
-        part["time_ns"] += start - tape.quotes["time_ns"][0]
-    return np.concatenate(parts)
 
 
 def _flow_rate(kind: FlowKind, recording: Recording) -> float:

@@ -43,6 +43,11 @@ def load_tape(path: Path) -> Tape:
         if arrays[name].dtype != dtype or arrays[name].ndim != 1:
             found = f"{arrays[name].ndim} dimension(s) of {arrays[name].dtype}"
             raise ValueError(f"{path}: {name} has {found}; it must have one of {dtype}")
+    sessions = arrays["sessions"]
+    if sessions.dtype != np.int64 or sessions.ndim != 2 or sessions.shape[1] != 2:
+        raise ValueError(
+            f"{path}: sessions has {sessions.dtype} of shape {sessions.shape}; it must have (n, 2) of int64"
+        )
     return Tape(
         tick_size=float(arrays["tick_size"]),
         lot_size=float(arrays["lot_size"]),
@@ -50,5 +55,5 @@ def load_tape(path: Path) -> Tape:
         trades=arrays["trades"],
         flow=arrays["flow"],
         orders=arrays["orders"],
-        sessions=arrays["sessions"],
+        sessions=sessions,
     )

@@ -5,18 +5,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from marl_market.market.tape import FLOW, QUOTE, TRADE, Tape
+from marl_market.market.tape import FLOW, ORDER, QUOTE, TRADE, Tape
 from marl_market.market.tape_file import load_tape, save_tape
 
 
 @pytest.fixture
 def tape() -> Tape:
-    quotes, trades, flow = np.zeros(5, QUOTE), np.zeros(3, TRADE), np.zeros(7, FLOW)
-    for table in (quotes, trades, flow):
+    quotes, trades, flow, orders = np.zeros(5, QUOTE), np.zeros(3, TRADE), np.zeros(7, FLOW), np.zeros(4, ORDER)
+    for table in (quotes, trades, flow, orders):
         for place, name in enumerate(table.dtype.names or ()):
             table[name] = np.arange(len(table)) * 10**place - place
     quotes["time_ns"] += 2**62
-    return Tape(0.01, 0.0001, quotes, trades, flow)
+    return Tape(0.01, 0.0001, quotes, trades, flow, orders, np.array([[1, 5], [7, 9]]))
 
 
 def test_a_tape_survives_its_file_bit_for_bit(tmp_path: Path, tape: Tape) -> None:
@@ -60,9 +60,17 @@ def test_a_missing_array_is_named(tmp_path: Path) -> None:
 def test_a_table_of_another_schema_is_named(tmp_path: Path) -> None:
     np.savez(
         tmp_path / "tape.npz", tick_size=1.0, lot_size=1.0,
-        quotes=np.zeros(1, QUOTE), trades=np.zeros(1), flow=np.zeros(0, FLOW),
+        quotes=np.zeros(1, QUOTE), trades=np.zeros(1), flow=np.zeros(0, FLOW), orders=np.zeros(0, ORDER),
+        sessions=np.zeros((0, 2), np.int64),
     )  # fmt: skip
     with pytest.raises(ValueError, match=r"tape\.npz: trades has 1 dimension\(s\) of float64"):
+        load_tape(tmp_path / "tape.npz")
+
+
+def test_sessions_are_pairs_of_times(tmp_path: Path, tape: Tape) -> None:
+    arrays = {name: getattr(tape, name) for name in ("tick_size", "lot_size", "quotes", "trades", "flow", "orders")}
+    np.savez(tmp_path / "tape.npz", **arrays, sessions=np.zeros(3, np.int64))
+    with pytest.raises(ValueError, match=r"tape\.npz: sessions has .*int64 of shape \(3,\); it must have \(n, 2\)"):
         load_tape(tmp_path / "tape.npz")
 
 

@@ -68,6 +68,7 @@ class Replay:
         self._end_event()
         if message.action == "R" or not self._restored:
             self._book.clear()
+            self._recorder.lives.close(self._time_ns)
             self._restored = True
             self._crossed.forget()
         if message.action == "A" and message.side is not None and message.price is not None:
@@ -85,7 +86,7 @@ class Replay:
             self._summary.repair("order added twice", self._source, self._line)
         order = self._order(side, price, message.size)
         self._record(FlowKind.LIMIT, order, order.quantity)
-        self._book.add(message.order_id, order)
+        self._rest(message.order_id, order)
 
     def _replace_side(self, side: Side, message: Message) -> None:
         self._summary.note("best quotes instead of orders")
@@ -102,7 +103,10 @@ class Replay:
         if message.size > order.quantity:
             self._summary.repair("cancel of more than rests", self._source, self._line)
         taken = self._book.reduce(message.order_id, message.size or None)
-        self._record(FlowKind.CANCEL, order, taken - self._use_fills(message.order_id, taken))
+        canceled = taken - self._use_fills(message.order_id, taken)
+        self._record(FlowKind.CANCEL, order, canceled)
+        if canceled:
+            self._recorder.lives.cancel(self._time_ns, message.order_id, canceled)
 
     def _modify(self, message: Message) -> None:
         side, price, old = message.side, message.price, self._book.get(message.order_id)
@@ -117,10 +121,15 @@ class Replay:
         if (new.side, new.price) == (old.side, old.price) and (filled or new.quantity <= left):
             self._record(FlowKind.CANCEL, old, max(left - new.quantity, 0))
             self._record(FlowKind.LIMIT, new, max(new.quantity - left, 0))
+            if left:
+                self._recorder.lives.cancel(self._time_ns, message.order_id, max(left - new.quantity, 0))
+                self._book.add(message.order_id, new)
+                return
         else:
             self._record(FlowKind.CANCEL, old, left)
             self._record(FlowKind.LIMIT, new, new.quantity)
-        self._book.add(message.order_id, new)
+        self._recorder.lives.cancel(self._time_ns, message.order_id)
+        self._rest(message.order_id, new)
 
     def _trade_begins(self, message: Message) -> None:
         self._end_trade()
@@ -141,6 +150,7 @@ class Replay:
             # The aggressor rested until a modification made it cross; its own row takes it out of its old place.
             return
         self._filled[message.order_id] += message.size
+        self._recorder.lives.fill(self._time_ns, message.order_id, message.size)
         if self._trade is not None and message.price is not None:
             side, price, left = self._trade
             self._recorder.trade(self._time_ns, side, message.price, message.size)
@@ -169,7 +179,8 @@ class Replay:
         self._quote()
 
     def _drop_stale(self, side: Side, price: int) -> None:
-        for _ in range(self._book.drop_better_than(side, price)):
+        for order_id in self._book.drop_better_than(side, price):
+            self._recorder.lives.forget(order_id)
             self._summary.repair("order that a trade at a worse price proves gone", self._source, self._line)
 
     def _use_fills(self, order_id: int, most: int) -> int:
@@ -179,6 +190,10 @@ class Replay:
     def _order(self, side: Side, price: int, size: int) -> Order:
         price = self._reading.prices.price(price, side, self._source, self._line)
         return Order(side, price, self._reading.sizes.size(size, self._source, self._line))
+
+    def _rest(self, order_id: int, order: Order) -> None:
+        self._book.add(order_id, order)
+        self._recorder.rest(self._time_ns, order_id, order.side, order.price, order.quantity)
 
     def _record(self, kind: FlowKind, order: Order, quantity: int) -> None:
         if quantity and not self._before_opening and not self._crossed.active:

@@ -93,6 +93,7 @@ class Replay:
         if order is None:
             return
         shares = self._reduce(executed.order_id, order, executed.shares)
+        self._recorder.lives.fill(self._time_ns, executed.order_id, shares)
         if executed.printable:
             side = -order.side if self._continuous else 0
             self._trade(side, executed.price or order.price, shares)
@@ -104,7 +105,9 @@ class Replay:
         canceled = parse.canceled(message)
         order = self._known(canceled.order_id)
         if order is not None:
-            self._record(FlowKind.CANCEL, order, self._reduce(canceled.order_id, order, canceled.shares))
+            shares = self._reduce(canceled.order_id, order, canceled.shares)
+            self._recorder.lives.cancel(self._time_ns, canceled.order_id, shares)
+            self._record(FlowKind.CANCEL, order, shares)
             self._update()
 
     def _replace(self, message: bytes) -> None:
@@ -113,6 +116,7 @@ class Replay:
         if order is None:
             return
         self._record(FlowKind.CANCEL, order, self._reduce(replaced.order_id, order, None))
+        self._recorder.lives.cancel(self._time_ns, replaced.order_id)
         if replaced.shares and replaced.price:
             self._rest(replaced.new_order_id, order.side, replaced.price, replaced.shares)
         self._update()
@@ -147,6 +151,7 @@ class Replay:
         price = self._reading.prices.price(price, side, self._source, self._line)
         order = Order(side, price, self._reading.sizes.size(shares, self._source, self._line))
         self._record(FlowKind.LIMIT, order, order.quantity)
+        self._recorder.rest(self._time_ns, order_id, side, order.price, order.quantity)
         self._book.add(order_id, order)
 
     def _record(self, kind: FlowKind, order: Order, quantity: int) -> None:

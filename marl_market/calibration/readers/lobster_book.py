@@ -63,6 +63,9 @@ class LobsterBook:
         self._takers: set[int] = set()
         self._executions: frozenset[tuple[int, ...]] = frozenset()
         self._halted_ns: int | None = None
+        self._last_ns = 0
+        # Orders that no later message takes wholly, by their place: their end is unknown where their level is dropped.
+        self._endless: dict[tuple[int, int], list[int]] = defaultdict(list)
 
     def replay(self, messages: Messages, offset_ns: int) -> None:
         """Record all messages of the file, `offset_ns` later than they say."""
@@ -70,6 +73,7 @@ class LobsterBook:
         if unseen:
             self._summary.note("orders without a submission in the file", sum(map(len, unseen.values())))
         self._reductions, self._executions = _reductions(messages), _executions(messages)
+        self._last_ns = messages[len(messages) - 1].time_ns
         crosses = _Crosses(messages)
         aggressors = _visible_aggressors(messages)
         for index, message in enumerate(messages):
@@ -100,10 +104,14 @@ class LobsterBook:
             self._summary.leave_out(TAKER, self._source, message.line)
         elif message.type == MessageType.VISIBLE_EXECUTION:
             self._execute(time_ns, message, in_cross)
+            self._recorder.lives.fill(time_ns, message.order_id, message.size)
             self._reduce(message)
         else:
             if self._halted_ns is None:
                 self._recorder.order(time_ns, FlowKind.CANCEL, message.direction, message.price, message.size)
+            if message.time_ns < self._last_ns:
+                whole = message.type == MessageType.DELETION
+                self._recorder.lives.cancel(time_ns, message.order_id, None if whole else message.size)
             self._reduce(message)
         self._quote(time_ns)
 
@@ -115,6 +123,9 @@ class LobsterBook:
         self._takers.discard(message.order_id)
         if self._halted_ns is None:
             self._recorder.order(time_ns, FlowKind.LIMIT, message.direction, message.price, message.size)
+        self._recorder.rest(time_ns, message.order_id, message.direction, message.price, message.size)
+        if self._reductions.get(message.order_id, 0) < message.size:
+            self._endless[message.direction, message.price].append(message.order_id)
         self._rest(message)
 
     def _execute(self, time_ns: int, message: Message, in_cross: bool) -> None:
@@ -188,6 +199,8 @@ class LobsterBook:
             side.put(level, kept)
             if kept < held:
                 self._summary.repair("level proved gone", self._source, line)
+                for order_id in self._endless.pop((direction, level), ()):
+                    self._recorder.lives.forget(order_id)
 
     def _quote(self, time_ns: int) -> None:
         if self._halted_ns is None:

@@ -3,7 +3,7 @@
 Why orders and levels: a feed reduces an order by its number, and the best quotes are read from levels.
 
 Assumptions: prices and quantities are whole numbers of any unit; queue positions are not kept, since no estimate of a
-tape reads them.
+tape reads them. The lives of orders are in `order_lives`.
 """
 
 from __future__ import annotations
@@ -65,12 +65,12 @@ class OrderBook:
         self.levels[side] = BookSide(side)
         self._orders = {number: order for number, order in self._orders.items() if order.side != side}
 
-    def drop_better_than(self, side: Side, price: int) -> int:
-        """Remove the orders of `side` at strictly better prices than `price`, and return their number."""
+    def drop_better_than(self, side: Side, price: int) -> list[int]:
+        """Remove the orders of `side` at strictly better prices than `price`, and return their numbers."""
         better = [number for number, order in self._orders.items() if _is_better(order, side, price)]
         for number in better:
             self.reduce(number)
-        return len(better)
+        return better
 
     @property
     def crossed(self) -> bool:

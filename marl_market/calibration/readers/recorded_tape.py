@@ -1,6 +1,6 @@
 """Reads tapes that `save_tape` wrote, such as those of a simulated market, so that it is calibrated from its record.
 
-A tape has no fees and no currency; they are given here. Several tapes, of one tick and lot, are sessions of their own:
+A tape has no fees and no currency; they are given here. Several tapes, of one tick and lot, have sessions of their own:
 each begins a second after the one before, whatever its own origin of time. Auction trades have side 0 already.
 """
 
@@ -21,10 +21,12 @@ from marl_market.market.fees import Fees
 from marl_market.market.provenance import Provenance
 from marl_market.market.tape import Tape
 from marl_market.market.tape_file import load_tape
+from marl_market.market.tape_parts import joined
 from marl_market.market.units import NANOSECONDS_PER_SECOND
 
 ARCHIVE = b"PK\x03\x04"
 TABLES = ("quotes", "trades", "flow")
+"""Tables whose rows are counted; each order has rows of the flow."""
 
 
 @dataclass(frozen=True)
@@ -53,15 +55,17 @@ class TapeReader:
         """
         sources = sources_of(path)
         tapes = [self._load(source) for source in sources]
-        sessions = np.array([_span(tape) for tape in tapes], np.int64)
-        begins = np.append(0, np.cumsum(np.diff(sessions).ravel() + NANOSECONDS_PER_SECOND))[:-1]
-        shifts = begins - sessions[:, 0] + sessions[0, 0]
-        tables = {name: _joined([getattr(tape, name) for tape in tapes], shifts) for name in TABLES}
-        shifted = sessions + shifts[:, None]
-        summary = Summary(rows=sum(map(len, tables.values())))
-        summary.active_ns = int(np.diff(shifted).sum())
+        spans = np.array([(tape.sessions.min(), tape.sessions.max()) for tape in tapes], np.int64)
+        begins = np.append(0, np.cumsum(np.diff(spans).ravel() + NANOSECONDS_PER_SECOND))[:-1]
+        shifts = begins - spans[:, 0] + spans[0, 0]
+        tables = joined(tapes, shifts.tolist())
+        sessions = np.concatenate([tape.sessions + shift for tape, shift in zip(tapes, shifts, strict=True)])
+        summary = Summary(rows=sum(len(tables[name]) for name in TABLES))
+        summary.active_ns = int(np.diff(sessions).sum())
+        file_begins = set((spans[:, 0] + shifts).tolist())
         summary.gaps = [
-            Gap(int(shifted[index, 1]), int(shifted[index + 1, 0]), "between files") for index in range(len(tapes) - 1)
+            Gap(end, begin, "between files" if begin in file_begins else "between sessions")
+            for end, begin in zip(sessions[:-1, 1].tolist(), sessions[1:, 0].tolist(), strict=True)
         ]
         first = tapes[0]
         for source, tape in zip(sources, tapes, strict=True):
@@ -72,11 +76,11 @@ class TapeReader:
             first.tick_size,
             first.lot_size,
             **tables,
-            provenance=_provenance(sources, shifted, summary.rows),
+            provenance=_provenance(sources, sessions, summary.rows),
             fees=self.fees,
             currency=self.currency,
             hidden=np.zeros(len(tables["trades"]), np.bool_),
-            sessions=shifted,
+            sessions=sessions,
             summary=summary,
         )
 
@@ -89,17 +93,6 @@ class TapeReader:
         if not any(getattr(tape, name).size for name in TABLES):
             raise source.error(1, "a tape without rows", "a tape of a session")
         return tape
-
-
-def _span(tape: Tape) -> tuple[int, int]:
-    times = [getattr(tape, name)["time_ns"] for name in TABLES if getattr(tape, name).size]
-    return min(int(time[0]) for time in times), max(int(time[-1]) for time in times)
-
-
-def _joined(tables: list[NDArray[np.void]], shifts: NDArray[np.int64]) -> NDArray[np.void]:
-    joined = np.concatenate(tables)
-    joined["time_ns"] += np.repeat(shifts, [table.size for table in tables])
-    return joined
 
 
 def _provenance(sources: list[Source], sessions: NDArray[np.int64], rows: int) -> Provenance:

@@ -1,7 +1,7 @@
 """Collects the rows of a reader into one tape, and the sessions in which they were recorded.
 
 A reader works in its file's own whole units (a ten-thousandth of a dollar, say); ticks and lots are only known once
-the whole file has been read, so the recorder converts at the end. Rows wait in compact arrays, not in Python objects.
+the whole file has been read, so the recorder converts at the end.
 
 A session is a stretch of time with data and continuous trading. It ends at a gap: one that the reader names (a halt, a
 lost message, the end of a file), or an outage: a silence longer than `longest_silence`, by default a minute and
@@ -10,15 +10,14 @@ lost message, the end of a file), or an outage: a silence longer than `longest_s
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from marl_market.calibration.readers.book_side import BookSide
+from marl_market.calibration.readers.order_lives import OrderLives
+from marl_market.calibration.readers.rows import Rows, table_of
 from marl_market.calibration.readers.source import DataError
 from marl_market.calibration.readers.steps import Step
 from marl_market.calibration.readers.summary import Gap, Summary
@@ -31,7 +30,6 @@ from marl_market.market.units import NANOSECONDS_PER_SECOND
 
 OUTAGE = "outage"
 OUTAGE_MEANS = 20.0
-CHUNK_ROWS = 1 << 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,46 +51,6 @@ class Recording(Tape):
     summary: Summary
 
 
-class Rows:
-    """Rows of whole numbers, packed as they come; a column of a chunk is kept as multiples of its common divisor."""
-
-    def __init__(self, columns: int) -> None:
-        self._columns = columns
-        self._open: list[list[int]] = []
-        self._chunks: list[tuple[NDArray[np.int64], list[int]]] = []
-
-    def add(self, row: list[int]) -> None:
-        """Append a row; it may be changed until the next `pack`."""
-        self._open.append(row)
-
-    @property
-    def full(self) -> bool:
-        """Return whether it is time to pack."""
-        return len(self._open) >= CHUNK_ROWS
-
-    def pack(self) -> None:
-        """Move the rows into an array of eight bytes a number."""
-        columns = [list(column) for column in zip(*self._open, strict=True)]
-        scales = [math.gcd(*column) or 1 for column in columns]
-        packed = [[each // scale for each in column] for column, scale in zip(columns, scales, strict=True)]
-        try:
-            self._chunks.append((np.array(packed, dtype=np.int64), scales))
-        except OverflowError:
-            raise DataError("an amount of the file has more digits than a tape holds (18)") from None
-        self._open = []
-
-    def columns(self, ticks: Mapping[int, int], lots: Mapping[int, int]) -> list[NDArray[np.int64]]:
-        """Return the columns; those named in steps of that many units, to the nearest, an amount of one lot or more."""
-        if self._open:
-            self.pack()
-        parts: list[list[NDArray[np.int64]]] = [[] for _ in range(self._columns)]
-        for chunk, scales in self._chunks:
-            for index, (column, scale) in enumerate(zip(chunk, scales, strict=True)):
-                steps = _in_steps(column, scale, ticks.get(index) or lots.get(index, 1))
-                parts[index].append(np.maximum(steps, column > 0) if index in lots else steps)
-        return [np.concatenate(each) if each else np.zeros(0, np.int64) for each in parts]
-
-
 class Recorder:
     """Rows of a tape in the making; every price and quantity is in the file's own whole units."""
 
@@ -103,6 +61,8 @@ class Recorder:
         self.window = window or Window()
         self._longest_silence = longest_silence
         self._quotes, self._trades, self._flow = Rows(5), Rows(5), Rows(6)
+        self.lives = OrderLives()
+        """Lives of the orders that a reader tells apart."""
         self._best = (0, 0, 0, 0)
         self._quoted: tuple[int, int, int, int] | None = None
         self._market_order: tuple[int, int] | None = None
@@ -124,7 +84,8 @@ class Recorder:
         return self._first_ns, self.last_ns
 
     def begin_file(self) -> None:
-        """Separate what follows from the file before, if there is one."""
+        """Separate what follows from the file before, if there is one; its order numbers mean nothing from here on."""
+        self.lives.close(self.last_ns)
         self.interrupt("between files")
 
     def interrupt(self, reason: str) -> None:
@@ -180,6 +141,11 @@ class Recorder:
         if self._inside:
             self._add_flow([time_ns, kind, side, price, self._offset(side, price), quantity])
 
+    def rest(self, time_ns: int, order_id: int, side: int, price: int, quantity: int) -> None:
+        """Record that an order begins to rest; `lives` takes what becomes of it."""
+        if self._inside:
+            self.lives.begin(time_ns, order_id, side, price, quantity)
+
     def trade(self, time_ns: int, aggressor_side: int, price: int, quantity: int, hidden: bool = False) -> None:
         """Record a fill; fills of one aggressor side at one time become one market order, priced at its last fill.
 
@@ -216,17 +182,20 @@ class Recorder:
         if highest > MAXIMUM_PRICE_TICKS:
             raise ValueError(f"tick_size is {tick.size}; the market trades above {MAXIMUM_PRICE_TICKS} such ticks")
         held = flow[3] <= MAXIMUM_PRICE_TICKS
+        sessions = self._sessions()
+        self.lives.close(self.last_ns)
         return Recording(
             tick_size=tick.size,
             lot_size=lot.size,
-            quotes=_table(QUOTE, quotes),
-            trades=_table(TRADE, trades[:4]),
-            flow=_table(FLOW, [column[held] for column in flow]),
+            quotes=table_of(QUOTE, quotes),
+            trades=table_of(TRADE, trades[:4]),
+            flow=table_of(FLOW, [column[held] for column in flow]),
+            orders=self.lives.table(sessions, tick, lot),
+            sessions=sessions,
             provenance=provenance,
             fees=fees,
             currency=currency,
             hidden=trades[4].astype(np.bool_),
-            sessions=self._sessions(),
             summary=self.summary,
         )
 
@@ -279,20 +248,3 @@ class Recorder:
         bid, ask, bid_quantity, ask_quantity = self._best
         opposite, quantity = (ask, ask_quantity) if side == Side.BUY else (bid, bid_quantity)
         return side * (opposite - price) if quantity else 0
-
-
-def _in_steps(column: NDArray[np.int64], scale: int, step: int) -> NDArray[np.int64]:
-    """Return column * scale / step to the nearest whole number, halves upwards."""
-    shared = math.gcd(scale, step)
-    scale, step = scale // shared, step // shared
-    if int(np.abs(column).max(initial=0)) * scale >= 2**62:
-        raise DataError("an amount of the file has more digits than a tape holds (18); give a tick_size or lot_size")
-    whole, rest = np.divmod(column * scale, step)
-    return whole + (2 * rest >= step) if step > 1 else whole
-
-
-def _table(dtype: np.dtype[Any], columns: list[NDArray[np.int64]]) -> NDArray[np.void]:
-    table = np.zeros(len(columns[0]), dtype)
-    for name, column in zip(dtype.names or (), columns, strict=True):
-        table[name] = column
-    return table

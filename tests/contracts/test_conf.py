@@ -254,6 +254,8 @@ def test_every_decoder_turns_any_action_into_valid_commands(action: str, market:
     assert np.isfinite(parameters).all()
     batch, _ = play(populated(ZeroIntelligence(), market, action=action))
     public, seat = batch.markets[0]["public"], batch.markets[0]["seat"][8].copy()
+    for name in ("position", "open_lots"):  # far from the position limit
+        seat["account"][name] = 0
     random = np.random.default_rng(0)
     active = 0
     for _ in range(200):

@@ -84,7 +84,7 @@ def test_every_value_says_why_it_is_there(path: Path) -> None:
 def test_an_unexplained_value_is_found() -> None:
     text = "_target_: marl_market.agents.rllib.algorithms.ppo.PPO\nepochs: 4\ndiscount: 0.5\nclip: 0.1  # why\n"
     assert unexplained(text) == [
-        "epochs is 4, the default", "discount is 0.5, the default is 0.99", "clip is 0.1, the default is 0.2",
+        "epochs is 4, the default", "discount is 0.5, the default is 0.95", "clip is 0.1, the default is 0.2",
     ]  # fmt: skip
-    said = text.replace("epochs", "# meaning\nepochs").replace("0.5", "0.5  # default 0.99: why")
+    said = text.replace("epochs", "# meaning\nepochs").replace("0.5", "0.5  # default 0.95: why")
     assert unexplained(said) == ["clip is 0.1, the default is 0.2"]

@@ -24,7 +24,7 @@ from tests.builders import environment
 GROUPS = (
     Group("taker", External(), 1, action=MarketDiscrete(quantity=2.0)),
     Group("noise", ZeroIntelligence(), 4),
-    Group("maker", External(), 2),
+    Group("maker", External(), 2, action=Quotes(farthest=1.5, largest=2.0)),
     Group("careful", External(), 1, action=OrderByOrder()),
 )
 
@@ -36,7 +36,8 @@ def mixed() -> EnvironmentSpec:
 def test_every_group_has_its_own_action_or_that_of_the_environment() -> None:
     described = mixed()
     assert described.action_of("taker") == MarketDiscrete(quantity=2.0)
-    assert described.action_of("maker") is described.action
+    assert described.action_of("maker") == Quotes(farthest=1.5, largest=2.0)
+    assert described.action_of("noise") is described.action
     assert (described.action_size, described.mask_size) == (4, 21)
     with pytest.raises(KeyError, match="no group 'nobody'"):
         described.action_of("nobody")

@@ -86,8 +86,8 @@ class OpenAIES:
         epsilon: added to Adam's denominator.
     """
 
-    sigma: float = 0.1
-    learning_rate: float = 0.05
+    sigma: float = 0.05
+    learning_rate: float = 0.01
     weight_decay: float = 0.005
     first_moment_decay: float = 0.9
     second_moment_decay: float = 0.999

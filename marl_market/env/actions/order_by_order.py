@@ -133,7 +133,7 @@ class OrderByOrder(Grid):
     mask = write_mask
     values = VALUES
     size = len(VALUES)
-    levels: Sequence[float] = (-0.5, 0.25, 0.5, 1.0, 2.0)
+    levels: Sequence[float] = (-0.5, 0.25, 0.375, 0.5, 0.75)
     sizes: Sequence[float] = (0.25, 0.5, 1.0)
     position_limit: float = 3.0
 

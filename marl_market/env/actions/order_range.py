@@ -11,7 +11,12 @@ from marl_market.market.validation import require
 
 @dataclass(frozen=True)
 class OrderRange:
-    """Bounds of the level and the size of orders.
+    """Bounds of the level and the size of orders, in the market's calibrated scales.
+
+    The middle of the defaults of `quotes` is a distance of three eighths of a price scale, which is the calibrated
+    spread or, if larger, the volatility of a second: an untrained policy quotes near the best bid and ask, where orders
+    are filled. A range four times the distance of the useful ones hides them from a learner: its exploration is then as
+    wide as they are.
 
     Raises ValueError, naming the field, for an empty range.
 
@@ -23,8 +28,8 @@ class OrderRange:
     """
 
     nearest: float = -0.5
-    farthest: float = 1.5
-    largest: float = 2.0
+    farthest: float = 0.75
+    largest: float = 4.0
     position_limit: float = 3.0
 
     def __post_init__(self) -> None:

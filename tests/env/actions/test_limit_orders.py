@@ -155,7 +155,7 @@ def test_order_by_order_masks_kinds_and_places() -> None:
         (lambda: LimitGrid(sizes=range(1, 12)), "action.sizes"),
         (lambda: OrderByOrder(sizes=(0.0, 1.0)), r"action.sizes is \(0.0, 1.0\); it must be above zero"),
         (lambda: OrderByOrder(position_limit=0.0), "action.position_limit is 0.0"),
-        (lambda: LimitContinuous(nearest=2.0), "action.nearest is 2.0; it must be below action.farthest 1.5"),
+        (lambda: LimitContinuous(nearest=2.0), "action.nearest is 2.0; it must be below action.farthest 0.75"),
     ],
 )
 def test_a_grid_that_is_none_is_named(build: Any, complaint: str) -> None:

@@ -76,7 +76,7 @@ def test_parameters_are_in_ticks_and_whole_lots() -> None:
 
 
 def test_quotes_are_replaced_each_step() -> None:
-    batch = BatchMarket(environment(spec=market_spec(session_steps=40)), 1)
+    batch = BatchMarket(environment(spec=market_spec(session_steps=40), action=Quotes(largest=2.0)), 1)
     batch.reset([1])
     for action in actions(batch, 40):
         batch.step(action)

@@ -63,6 +63,7 @@ class PPO(OnPolicyAlgorithm):
 
     activation: Activation = "tanh"
     sequence_length: Count = 20
+    discount: Fraction = 0.95
     learning_rate: ScheduledRate = 1e-3
     gae_lambda: Fraction = 0.95
     value_clip: ClipOrNone = math.inf

@@ -1,0 +1,1 @@
+"""Empirical games between policies: payoffs, equilibria and ranks, as values."""

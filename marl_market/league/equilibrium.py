@@ -91,7 +91,7 @@ def correlated_equilibrium(game: Game, slack: float = 0.0) -> NDArray[np.float64
     """Return the correlated equilibrium of maximal entropy, probabilities of the pure profiles (strategies, ...).
 
     It is unique and symmetric where the game is (Ortiz, Schapire and Kakade 2007). The dual is solved: probabilities
-    exp(-G' l) / Z with a multiplier l >= 0 for each gain G of a player that is told a strategy and plays another.
+    exp(-G' l) / Z with a multiplier l >= 0 for each gain G of a player that deviates from the strategy recommended to it.
 
     Args:
         game: the game.
@@ -116,12 +116,12 @@ def _deviation_gains(game: Game) -> NDArray[np.float64]:
     """Return, for each player and pair of its strategies, the gain in each pure profile (constraints, profiles)."""
     rows = []
     for player, payoffs in enumerate(game.payoffs):
-        for told in range(game.strategies[player]):
+        for given in range(game.strategies[player]):
             for played in range(game.strategies[player]):
-                if told != played:
+                if given != played:
                     gain = np.zeros_like(payoffs)
                     own, other = ([slice(None)] * game.players for _ in range(2))
-                    own[player], other[player] = told, played  # type: ignore[call-overload]
+                    own[player], other[player] = given, played  # type: ignore[call-overload]
                     gain[tuple(own)] = payoffs[tuple(other)] - payoffs[tuple(own)]
                     rows.append(gain.ravel())
     return np.array(rows) if rows else np.zeros((0, payoffs.size))

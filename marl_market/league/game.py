@@ -1,7 +1,7 @@
 """Finite games: payoffs of profiles, deviation payoffs and regret.
 
 A game in normal form has a payoff array for each player. A symmetric game of many players is kept by its profiles'
-counts of strategies (a heuristic payoff table), since who plays what does not matter; where there are too many of them,
+counts of strategies (a heuristic payoff table), since they are interchangeable; where there are too many of them,
 `full_profile` maps the profiles of a smaller game to those to be played (deviation-preserving reduction, Wiedenbeck
 and Wellman 2012).
 """
@@ -78,7 +78,7 @@ class SymmetricGame:
 
     Attributes:
         counts: players of each strategy in each profile (profiles, strategies); every profile of the game once.
-        payoffs: of each strategy in each profile, of the same shape; anything where nobody plays it.
+        payoffs: of each strategy in each profile, of the same shape; anything where no player has it.
     """
 
     counts: NDArray[np.int64]
@@ -151,7 +151,7 @@ def full_profile(counts: NDArray[np.int64], strategy: int, players: int) -> NDAr
     """Return the profile of a game of `players` that stands for a reduced one, seen by a player of `strategy`.
 
     That player stands for itself, each other one of the k players for (players - 1) / (k - 1) of the full game. Raises
-    ValueError where that is no whole number, and where nobody plays the strategy.
+    ValueError where that is no whole number, and where no player has the strategy.
     """
     reduced = int(counts.sum())
     require(counts[strategy] > 0, "strategy", strategy, "one that is played in the profile")

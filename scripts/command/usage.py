@@ -99,6 +99,30 @@ Examples
     },
 )
 
+TOURNAMENT = Usage(
+    """Let policies of runs and scripted agents meet: python scripts/tournament.py runs=[RUN,...] agents=[AGENT,...]
+
+Every way to share out the contested seats is played on the same sessions, all other groups as they are in the run.
+Prints ratings against an equilibrium, regrets and payoffs with intervals. The same command goes on where it stopped.
+
+Examples
+  python scripts/tournament.py runs=[runs/quickstart/<time>] agents=[fixed_spread,inventory_skew]
+  python scripts/tournament.py runs=[runs/a/<time>:ppo,runs/b/<time>:evolution] players=3 sessions=128
+  python scripts/tournament.py runs=[A,B] environment=C group=ppo folder=runs/tournament/a_b_in_c""",
+    {"agent": "scripted agents that may enter"},
+    {
+        "runs": "folders of runs whose policies enter; RUN:GROUP for one of several learning groups",
+        "agents": "scripted agents that enter too",
+        "environment": "folder of the run in whose market they meet; the first of runs, if not given",
+        "group": "group of that run whose seats are contested; its first learning group, if not given",
+        "players": "contested seats",
+        "sessions": "of each profile, the same for all",
+        "seed": "of the sessions",
+        "measure": "payoff of a seat: closing_pnl, pnl or reward",
+        "folder": "of the results",
+    },
+)
+
 
 def answer(usage: Usage) -> None:
     """Print the help and exit, if the command line asks for it."""

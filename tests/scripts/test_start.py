@@ -46,6 +46,9 @@ def answer(folder: Path, script: str, *arguments: str) -> tuple[int, str, set[st
         ("calibrate.py", ["calibration=lobster", "path=x", "name=../../x"], "it must be a file name without a path"),
         ("calibrate.py", ["calibration=lobster", "path=x", "name=aapl_2012_06_21"], "overwrite=true"),
         ("report.py", ["--help"], "folder of the run"),
+        ("compare.py", ["--help"], "write one JSON object a group, variant and metric"),
+        ("tournament.py", ["--help"], "environment=C group=ppo"),
+        ("tournament.py", ["player=3"], "did you mean players?"),
     ],
 )
 def test_the_answer_comes_before_the_slow_imports(tmp_path: Path, script: str, arguments: list[str], said: str) -> None:

@@ -1,0 +1,1 @@
+"""Results of a tournament for people: tables, files and a page."""

@@ -347,7 +347,7 @@ def market_dtype(capacity: str, agent: np.dtype[np.void] = NO_AGENT) -> np.dtype
             ("maximum_notional", np.float64),  # of an order, in ticks times lots
             ("largest_amount", np.int64),  # limits of `marl_market.market.limits`, in cash units
             ("largest_move", np.int64),
-            ("moved", np.int64),  # money (and lots) since all accounts were last checked
+            ("unchecked_move", np.int64),  # money (and lots) that may still move until all accounts are checked
             ("moved_per_lot", np.int64),  # that a fill moves at most besides its notional
             ("excess_seat", np.int64),  # first seat with an amount beyond the limits, NIL while there is none
             ("price_band", np.int64),  # ticks around the reference price; 0 has none

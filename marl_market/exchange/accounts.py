@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba.extending import register_jitable
 
-from marl_market.exchange.compiled import inlined
+from marl_market.exchange.compiled import compiled, inlined
 from marl_market.exchange.fees import fee
 
 
@@ -78,4 +78,10 @@ def settle(market, taker, maker, side, price_ticks, quantity_lots, called, own):
     taker.trades += 1
     maker.trades += 1
     market.fees_collected += taker_fee + maker_fee
-    market.moved += size + quantity_lots * market.moved_per_lot
+    market.unchecked_move -= size + quantity_lots * market.moved_per_lot
+
+
+@compiled
+def settle_with_itself(market, account, side, price_ticks, quantity_lots):  # type: ignore[no-untyped-def]
+    """Settle a trade of a seat with itself, which is rare."""
+    settle(market, account, account, side, price_ticks, quantity_lots, False, True)

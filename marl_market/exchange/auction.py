@@ -135,7 +135,7 @@ def uncross(market):  # type: ignore[no-untyped-def]
         record_trade(market, np.int32(price), 0, quantity)
         consume(market, buyer_index, bid_slot, quantity)
         consume(market, seller_index, ask_slot, quantity)
-        if market.moved > market.largest_move and not accounts_fit(market):
+        if market.unchecked_move < 0 and not accounts_fit(market):
             break
     if between_seats and market.path_published == 0:
         public.reference_ticks = price

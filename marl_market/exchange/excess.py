@@ -1,6 +1,7 @@
 """Excess: amounts of an account beyond the limits of its market, which halt trading before anything could wrap.
 
-See `marl_market.market.limits`. Between two checks of all accounts no amount moves by more than `market.moved`.
+See `marl_market.market.limits`. Between two checks of all accounts no amount moves by more than `largest_move`, of which
+`unchecked_move` is left.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class ExcessError(ValueError):
 @compiled
 def accounts_fit(market):  # type: ignore[no-untyped-def]
     """Return whether all amounts of a market are within its limits; trading halts for good if not."""
-    market.moved = 0
+    market.unchecked_move = market.largest_move
     largest, worst = np.int64(-1), np.int64(0)
     for i in range(market.seat_count):
         account = market.seat[i].account

@@ -41,8 +41,8 @@ def charge_loan(market, seat_index):  # type: ignore[no-untyped-def]
     account.cash -= charge
     account.fees += charge
     market.fees_collected += charge
-    market.moved += charge
-    if market.moved > market.largest_move:
+    market.unchecked_move -= charge
+    if market.unchecked_move < 0:
         accounts_fit(market)
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from marl_market.exchange.accounts import settle
+from marl_market.exchange.accounts import settle, settle_with_itself
 from marl_market.exchange.book import SLOT_MASK, enqueue, find_or_insert_level, first_in, next_in, rank_key
 from marl_market.exchange.codes import EventKind, Liquidity, Reason, SelfTrade
 from marl_market.exchange.compiled import compiled, inlined
@@ -121,6 +121,18 @@ def record_trade(market, price_ticks, side, quantity_lots):  # type: ignore[no-u
     public.session_lots += quantity_lots
 
 
+@compiled
+def may_go_on(market, maker_index, taker_index):  # type: ignore[no-untyped-def]
+    """Limit the reduce-only orders of two seats after a fill; return whether the accounts fit, if it is time to check.
+
+    Both are rare, and one comparison tells whether there is any of them to do.
+    """
+    if market.reducing == 1:
+        limit_reduce_only(market, maker_index)
+        limit_reduce_only(market, taker_index)
+    return market.unchecked_move >= 0 or accounts_fit(market)
+
+
 @inlined
 def match(market, seat_index, side, threshold, quantity_lots, order_id, client_order_id):  # type: ignore[no-untyped-def]
     """Fill an incoming order against opposite levels whose key is at least `threshold`; return its leaves quantity."""
@@ -144,7 +156,10 @@ def match(market, seat_index, side, threshold, quantity_lots, order_id, client_o
         price = resting.price_ticks
         quantity = min(resting.leaves_quantity, leaves)
         leaves -= quantity
-        settle(market, taker.account, maker.account, side, price, quantity, False, own)
+        if own:
+            settle_with_itself(market, taker.account, side, price, quantity)
+        else:
+            settle(market, taker.account, maker.account, side, price, quantity, False, False)
         market.trade_sequence += 1
         trade_id = market.trade_sequence
         left = open_lots(resting) - quantity
@@ -158,10 +173,7 @@ def match(market, seat_index, side, threshold, quantity_lots, order_id, client_o
         taker.time_of_last_fill_ns = market.time_ns
         record_trade(market, price, side, quantity)
         consume(market, maker_index, slot, quantity)
-        if market.reducing == 1:
-            limit_reduce_only(market, maker_index)
-            limit_reduce_only(market, seat_index)
-        if market.moved > market.largest_move and not accounts_fit(market):
+        if (market.unchecked_move | -market.reducing) < 0 and not may_go_on(market, maker_index, seat_index):
             break
     return leaves
 

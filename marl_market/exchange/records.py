@@ -47,7 +47,11 @@ BIDS, ASKS, BUY_STOPS, SELL_STOPS = range(LADDERS)
 
 
 def in_cache_lines(fields: list[tuple[Any, ...]]) -> np.dtype[np.void]:
-    """Return the aligned record type of these fields; it and each field of whole cache lines begin at a cache line."""
+    """Return the aligned record type of these fields; it and each field of whole cache lines begin at a cache line.
+
+    It is an odd number of cache lines: one field of many records in a row then lies in all sets of a cache. Of seats of
+    4096 bytes, it would lie in one set.
+    """
     formats = [np.dtype([field])[0] for field in fields]
     offsets, end = [], 0
     for kind in formats:
@@ -56,7 +60,8 @@ def in_cache_lines(fields: list[tuple[Any, ...]]) -> np.dtype[np.void]:
         offsets.append(end)
         end += kind.itemsize
     names = [name for name, *_ in fields]
-    size = rounded_up(end, CACHE_LINE_BYTES)
+    lines = rounded_up(end, CACHE_LINE_BYTES) // CACHE_LINE_BYTES | 1
+    size = lines * CACHE_LINE_BYTES
     return np.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": size}, align=True)
 
 
@@ -342,7 +347,7 @@ def market_dtype(capacity: str, agent: np.dtype[np.void] = NO_AGENT) -> np.dtype
             ("maximum_notional", np.float64),  # of an order, in ticks times lots
             ("largest_amount", np.int64),  # limits of `marl_market.market.limits`, in cash units
             ("largest_move", np.int64),
-            ("moved", np.int64),  # money (and lots) since all accounts were last checked
+            ("unchecked_move", np.int64),  # money (and lots) that may still move until all accounts are checked
             ("moved_per_lot", np.int64),  # that a fill moves at most besides its notional
             ("excess_seat", np.int64),  # first seat with an amount beyond the limits, NIL while there is none
             ("price_band", np.int64),  # ticks around the reference price; 0 has none

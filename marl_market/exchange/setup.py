@@ -137,7 +137,7 @@ def _write_credit(credit: NDArray[np.void], spec: MarketSpec) -> None:
 def clear_accounts(market):  # type: ignore[no-untyped-def]
     """Reset all accounts to their endowment: positions and cash sum to zero; open orders stay open."""
     market.fees_collected = 0
-    market.moved = 0
+    market.unchecked_move = market.largest_move
     public = market.public
     public.session_lots = 0
     public.twice_low_ticks = public.twice_mark_ticks
@@ -217,7 +217,7 @@ def open_market(market, initial_price_ticks):  # type: ignore[no-untyped-def]
     market.fees_collected = 0
     market.reducing = 0
     market.refresh_period = 0
-    market.moved = 0
+    market.unchecked_move = market.largest_move
     market.excess_seat = NIL
     market.trade_sequence = 0
     market.time_ns = 0

@@ -91,7 +91,8 @@ def correlated_equilibrium(game: Game, slack: float = 0.0) -> NDArray[np.float64
     """Return the correlated equilibrium of maximal entropy, probabilities of the pure profiles (strategies, ...).
 
     It is unique and symmetric where the game is (Ortiz, Schapire and Kakade 2007). The dual is solved: probabilities
-    exp(-G' l) / Z with a multiplier l >= 0 for each gain G of a player that deviates from the strategy recommended to it.
+    exp(-G' l) / Z with a multiplier l >= 0 for each gain G of a player that deviates from its recommended
+    strategy.
 
     Args:
         game: the game.

@@ -53,7 +53,7 @@ def send_orders(public, seat, params):  # type: ignore[no-untyped-def]
 
 @dataclass(frozen=True)
 class Metaorders:
-    """Split large orders into market orders (Lillo, Mike and Farmer 2005, "Theory for long memory in supply and demand").
+    """Split large orders into market orders (Lillo, Mike and Farmer 2005).
 
     Sees: nothing.
     Does: market orders of calibrated size, as a Poisson process. Each belongs to a metaorder drawn with equal

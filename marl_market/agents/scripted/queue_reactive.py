@@ -112,7 +112,7 @@ def send_orders(public, seat, params):  # type: ignore[no-untyped-def]
 
 @dataclass(frozen=True)
 class QueueReactive:
-    """Queue-reactive order flow (Huang, Lehalle and Rosenbaum 2015, "Simulating and analyzing order book data").
+    """Queue-reactive order flow (Huang, Lehalle and Rosenbaum 2015).
 
     Sees: the visible levels of the book, its own open orders.
     Does: limit orders, cancels and market orders as Poisson processes whose intensities are functions of the size of

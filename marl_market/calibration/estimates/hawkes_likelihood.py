@@ -9,10 +9,10 @@ so that g_ij, the branching ratio, is the mean number of events of type i that a
 log-likelihood of a session [0, T] is sum_k log lambda_i(k)(t_k) - sum_i int lambda_i dt (Ozaki 1979). Sessions are
 independent, the two sides are mirror images, and events at one time do not excite each other.
 
-The sums x_j need one pass: with S_j the running sum of exp(beta s), x_j(t) = beta exp(-beta t) S_j, which is accumulated
-as its logarithm, because exp(beta s) overflows. Given beta, the likelihood of each kind of event is that of a mixture: the
-shares of its events that each cause explains, which sum to one at the maximum. It is concave in them; beta is found by a
-search over its logarithm.
+The sums x_j need one pass: with S_j the running sum of exp(beta s), x_j(t) = beta exp(-beta t) S_j, accumulated as its
+logarithm, because exp(beta s) overflows. Given beta, the likelihood of each kind of event is that of a mixture, of the
+shares of its events that each cause explains, which sum to one at the maximum. It is concave in them; beta is found by
+a search over its logarithm.
 """
 
 from __future__ import annotations
@@ -120,12 +120,10 @@ def excitation(events: Events, decay: float, types: int) -> NDArray[np.float64]:
 def integral(events: Events, decay: float, types: int) -> NDArray[np.float64]:
     """Return the integral of x_j over all sessions, (types,)."""
     left = events.length[events.session] - events.seconds
-    return np.bincount(events.type, -np.expm1(-decay * left), types)
+    return np.bincount(events.type, -np.expm1(-decay * left), types).astype(np.float64)
 
 
-def log_likelihood(
-    events: Events, base: NDArray[np.float64], ratios: NDArray[np.float64], decay: float
-) -> float:
+def log_likelihood(events: Events, base: NDArray[np.float64], ratios: NDArray[np.float64], decay: float) -> float:
     """Return the log-likelihood of any types, of base rates (types,) and branching ratios (types, types) by columns."""
     excited, caused = excitation(events, decay, base.size), integral(events, decay, base.size)
     intensity = base[events.type] + (excited * ratios[events.type]).sum(1)
@@ -135,6 +133,8 @@ def log_likelihood(
 def _mixture(causes: NDArray[np.float64], exposure: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
     """Return weights w >= 0 that maximize sum_k log(causes_k . w) - exposure . w, and the maximum."""
     count = len(causes)
+    if not count:
+        return np.zeros(exposure.size), 0.0
     usable = exposure > 0
     scaled = causes[:, usable] * (count / exposure[usable])
 

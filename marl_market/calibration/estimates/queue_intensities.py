@@ -28,6 +28,8 @@ from marl_market.market.units import NANOSECONDS_PER_SECOND
 BLOCK = 256
 """Times whose books are rebuilt together: few enough that their mid prices lie close together."""
 
+UNQUOTED = "the tape never shows both sides of the book; intensities by queue need a reference price"
+
 
 @dataclass(frozen=True)
 class Frame:
@@ -46,14 +48,16 @@ class Frame:
     middle: NDArray[np.float64]
 
 
-def queue_reactive(tape: Tape, spec: MarketSpec, distances: int = 3, sizes: int = 12, width: float = 1.0) -> QueueReactive:
+def queue_reactive(
+    tape: Tape, spec: MarketSpec, distances: int = 3, sizes: int = 12, width: float = 1.0
+) -> QueueReactive:
     """Return the queue-reactive flow of a tape, for a market calibrated to it.
 
     Args:
         tape: order by order, or level by level.
         spec: the market, whose scales and rates are the units of the result.
         distances: number of ranges of distances.
-        sizes: number of queue sizes that are told apart, 0 among them.
+        sizes: number of different queue sizes, 0 among them.
         width: of a range of distances, in price scales of the market.
 
     Raises ValueError for a tape that never shows both sides, or shows no order in a range of distances.
@@ -92,7 +96,7 @@ class _Events:
     quantity: NDArray[np.int64]
 
 
-def _signed(price: NDArray[np.generic], side: int) -> NDArray[np.generic]:
+def _signed(price: NDArray[np.int64], side: int) -> NDArray[np.int64]:
     """Return prices so that a better one of side 0 (bids) or 1 (asks) is higher."""
     return price if side == 0 else -price
 
@@ -100,6 +104,8 @@ def _signed(price: NDArray[np.generic], side: int) -> NDArray[np.generic]:
 def _frame(tape: Tape) -> Frame:
     """Return the times of a tape within its sessions."""
     quotes, (starts, ends) = tape.quotes, tape.sessions.T
+    if not quotes.size:
+        raise ValueError(UNQUOTED)
     time_ns = np.unique(np.concatenate([quotes["time_ns"], tape.flow["time_ns"], tape.trades["time_ns"], starts, ends]))
     row = np.searchsorted(quotes["time_ns"], time_ns, side="right") - 1
     quote = quotes[np.maximum(row, 0)]
@@ -108,7 +114,7 @@ def _frame(tape: Tape) -> Frame:
     inside = (session >= 0) & (time_ns < ends[session])
     seconds = np.append(np.diff(time_ns), 0) / NANOSECONDS_PER_SECOND * (both & inside)
     if not seconds.sum():
-        raise ValueError("the tape never shows both sides of the book; intensities by queue need a reference price")
+        raise ValueError(UNQUOTED)
     bid, ask = quote["bid_price_ticks"].astype(np.int64), quote["ask_price_ticks"].astype(np.int64)
     middle = (bid + ask) / 2
     return Frame(time_ns, seconds, np.column_stack([bid, -ask]), np.column_stack([middle, -middle]))
@@ -125,7 +131,7 @@ def _events(tape: Tape, frame: Frame, side: int, ticks: int, distances: int) -> 
     before = np.searchsorted(frame.time_ns, flow["time_ns"]) - 1
     known = (before >= 0) & (frame.seconds[before] > 0)
     flow, takes, before = flow[known], takes[known], before[known]
-    price = np.where(takes, frame.best[before, side], _signed(flow["price_ticks"], side))
+    price = np.where(takes, frame.best[before, side], _signed(flow["price_ticks"].astype(np.int64), side))
     distance = np.floor(np.maximum(frame.middle[before, side] - price, 0.0) / ticks).astype(np.int64)
     distance = np.where(takes, np.minimum(distance, distances - 1), distance)
     kind = np.select([takes, flow["kind"] == FlowKind.CANCEL], [2, 1], 0)
@@ -167,7 +173,7 @@ def _changes(tape: Tape, frame: Frame, side: int) -> tuple[NDArray[np.int64], ND
     order = np.argsort(time_ns, kind="stable")
     price = np.concatenate([flow["price_ticks"], trades["price_ticks"]]).astype(np.int64)
     change = np.concatenate([added, -trades["quantity_lots"]])
-    return np.searchsorted(frame.time_ns, time_ns[order]), _signed(price[order], side), change[order]
+    return np.searchsorted(frame.time_ns, time_ns[order]).astype(np.int64), _signed(price[order], side), change[order]
 
 
 def _initial_depth(

@@ -54,7 +54,7 @@ def test_one_metaorder_after_another_has_runs_of_one_side() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(("exponent", "concurrent"), [(1.3, 10), (1.5, 5), (1.8, 2)])
 def test_signs_have_long_memory_of_the_exponent_less_one(exponent: float, concurrent: int) -> None:
-    signs = sides(Metaorders(tail_exponent=exponent, concurrent=concurrent), 200_000)
+    signs = sides(Metaorders(tail_exponent=exponent, concurrent=concurrent), 60_000)
     found = sign_autocorrelation(signs, 100)
     lags = np.array([1, 2, 5, 10])
     assert found[lags - 1] == pytest.approx(model_autocorrelation(exponent, concurrent, lags), abs=0.03)

@@ -18,7 +18,7 @@ AGENT = QueueReactive(
     unit=(1.0, 0.5),
     width=1.0,
 )
-"""Queues of four ticks each, counted by 20 and by 10 lots; 4 limit orders, 1 market order, 2 cancels a step and side."""
+"""Queues of four ticks each, counted by 20 and by 10 lots; 4 limit orders, 1 market order, 2 cancels a step."""
 
 
 def book(bids: list[tuple[int, int]], asks: list[tuple[int, int]]) -> Any:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from marl_market.agents.scripted.calibrated_flow import flow_tables, submit_random_limit, submit_random_market
 from marl_market.env.trading import (
@@ -109,16 +110,20 @@ class Hawkes:
     Sees: the best bid and offer, its own open orders.
     Does: limit orders, market orders and cancels of either side, each a Poisson count of mean mu_i + sum over j of
         g_ij x_j a step, where x_j is the exponential average of the counts of type j (the Poisson autoregression that
-        approximates a Hawkes process, Kirchner 2016). `same` and `opposite` are the branching ratios g, and the base
-        rates mu = (I - G) r make the mean rates r the calibrated rates of the market. Sizes and distances are
-        calibrated too. Since a Hawkes process is a superposition of independent clusters, seats that each excite only
-        themselves are together one Hawkes process.
+        approximates a Hawkes process, Kirchner 2016). `same` and `opposite` are the branching ratios g, whatever the
+        length of a step: an order causes g others on average. Without `base`, the base rates mu = (I - G) r make the
+        mean rates r the calibrated rates of the market. Sizes and distances are calibrated too. Since a Hawkes process
+        is a superposition of independent clusters, seats that each excite only themselves are together one Hawkes
+        process. `marl_market.calibration.estimates.hawkes_likelihood` estimates all but `share`, `open_orders` and
+        `conviction` from a tape.
 
     Attributes:
         share: fraction of the market's calibrated order flow made by the whole group.
         same: branching ratios of limit orders, market orders and cancels (rows) by those of the same side (columns).
         opposite: branching ratios by those of the opposite side.
         half_life_seconds: half-life of the excitation.
+        base: base rates of limit orders, market orders and cancels of one side, a second; None for those that make the
+            mean rates the calibrated ones.
         open_orders: mean number of open orders of a seat; cancel rates grow in proportion to its open orders.
         conviction: mean reversion: decrease of the probability to buy for each price scale of the price above the
             seat's first reference price.
@@ -130,6 +135,7 @@ class Hawkes:
     same: Sequence[Sequence[float]] = ((0.3, 0.5, 0.1), (0.01, 0.4, 0.0), (0.1, 0.4, 0.2))
     opposite: Sequence[Sequence[float]] = ((0.1, 0.1, 0.1), (0.0, 0.1, 0.0), (0.1, 0.1, 0.1))
     half_life_seconds: float = 3.0
+    base: Sequence[float] | None = None
     open_orders: float = 12.0
     conviction: float = 0.1
 
@@ -142,19 +148,32 @@ class Hawkes:
             good = [len(row) for row in ratios] == [KINDS] * KINDS and min(map(min, ratios)) >= 0
             require(good, f"hawkes.{name}", ratios, f"{KINDS} rows of {KINDS} ratios of zero or more")
             object.__setattr__(self, name, ratios)
+        if self.base is not None:
+            rates = tuple(float(rate) for rate in self.base)
+            good = len(rates) == KINDS and min(rates) >= 0
+            require(good, "hawkes.base", rates, f"{KINDS} rates of zero or more")
+            object.__setattr__(self, "base", rates)
         radius = float(np.abs(np.linalg.eigvals(np.add(self.same, self.opposite))).max())
         require(radius < 1, "hawkes.same + opposite", radius, "of spectral radius below 1, or the flow explodes")
 
     def parameters(self, spec: MarketSpec, seats: int) -> Sequence[float]:
         """Return decay a step, open orders, reversion a tick, base counts a step, branching ratios, quantile tables."""
-        flow = spec.flow
-        rates = np.array([flow.limit_rate, flow.market_rate, flow.cancel_rate])
-        counts = 0.5 * self.share * spec.step_seconds / seats * rates
-        base = counts - np.add(self.same, self.opposite) @ counts
-        require(
-            bool((base >= 0).all()), "hawkes.same + opposite", base.tolist(), f"small enough for {spec.name}'s rates"
-        )
         decay = math.exp2(-spec.step_seconds / self.half_life_seconds)
         ratios = np.concatenate([np.ravel(self.same), np.ravel(self.opposite)])
         reversion = self.conviction / spec.price_scale_ticks
-        return (decay, self.open_orders, reversion, *base, *ratios, *flow_tables(spec))
+        counts = self.share * spec.step_seconds / seats * self.base_rates(spec)
+        return (decay, self.open_orders, reversion, *counts, *ratios, *flow_tables(spec))
+
+    def base_rates(self, spec: MarketSpec) -> NDArray[np.float64]:
+        """Return the base rates of limit orders, market orders and cancels of one side, a second.
+
+        Raises ValueError where the branching ratios cause more orders than the market has.
+        """
+        if self.base is not None:
+            return np.array(self.base)
+        flow = spec.flow
+        rates = 0.5 * np.array([flow.limit_rate, flow.market_rate, flow.cancel_rate])
+        base: NDArray[np.float64] = rates - np.add(self.same, self.opposite) @ rates
+        good = bool((base >= 0).all())
+        require(good, "hawkes.same + opposite", base.tolist(), f"small enough for {spec.name}'s rates")
+        return base

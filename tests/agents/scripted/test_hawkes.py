@@ -1,6 +1,7 @@
 """Self- and cross-exciting flow: its rates, its bursts, and its branching ratios."""
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,11 @@ def test_base_rates_leave_room_for_the_excited_ones() -> None:
     assert table[3:6] == pytest.approx([2 - 0.8 - 0.3 - 0.2, 0.5 - 0.02 - 0.25, 1 - 0.4 - 0.25 - 0.3])
     assert table[0] == pytest.approx(0.5 ** (1 / 3))
     assert table[TABLES : TABLES + 17] == LIMIT_SIZES
+
+
+def test_given_base_rates_are_a_second_and_a_side_whatever_the_market_has() -> None:
+    agent = Hawkes(share=0.5, base=(3.0, 1.0, 2.0))
+    assert agent.parameters(replace(SPEC, step_ns=100_000_000), 2)[3:6] == pytest.approx([0.075, 0.025, 0.05])
 
 
 def excited(**counts: float) -> list[float]:
@@ -49,9 +55,9 @@ def test_cancels_come_in_proportion_to_the_open_orders_of_their_side() -> None:
     assert expected_count(public_record(), trader.seat, table, CANCEL_SELL) == 0.0
 
 
-def play(agent: Hawkes, steps: int, public: Any = None) -> np.ndarray:
+def play(agent: Hawkes, steps: int, public: Any = None, **spec: Any) -> np.ndarray:
     """Return the number of limit and market buys and sells of each step, and check what is canceled."""
-    trader = TraderSeat(agent)
+    trader = TraderSeat(agent, replace(SPEC, **spec))
     for slot in range(6):
         trader.rest(slot, 1 - 2 * (slot % 2), 990, 1, order_id=50 + slot)
     counts = np.zeros((steps, 6))
@@ -104,6 +110,8 @@ def test_it_reverts_to_its_first_reference_price(anchor: float, buys: float) -> 
         ({"share": 0.0}, "hawkes.share is 0.0; it must be above zero"),
         ({"same": ((0.5, 0.1),) * 3}, "hawkes.same is"),
         ({"opposite": ((-0.1,) * 3,) * 3}, "hawkes.opposite is"),
+        ({"base": (1.0, 2.0)}, r"hawkes.base is \(1.0, 2.0\); it must be 3 rates of zero or more"),
+        ({"base": (1.0, 2.0, -1.0)}, "hawkes.base is"),
         ({"same": ((0.9,) * 3,) * 3}, "of spectral radius below 1"),
     ],
 )

@@ -53,7 +53,7 @@ class Estimate:
 
 
 def estimate(search: Search, searched: Searched, evaluator: Evaluator, best: int, seeds: int) -> Estimate:
-    """Return the estimate after a new score of the best points, which corrects for choosing the least of many noisy values.
+    """Return the estimate after a new score of the best points, since the least of many noisy values is too low.
 
     Args:
         search: the search.
@@ -66,7 +66,9 @@ def estimate(search: Search, searched: Searched, evaluator: Evaluator, best: int
     order = ranked(searched.trials)
     surrogate = fit_surrogate(space, order)
     least = surrogate.minimum(target, [space.to_unit(each.parameters) for each in order[:DESCENTS]])
-    named = [("least of the surrogate", space.from_unit(least), None)]
+    named: list[tuple[str, Mapping[str, float], float | None]] = [
+        ("least of the surrogate", space.from_unit(least), None)
+    ]
     named += [(f"trial {each.index}", each.parameters, each.objective) for each in order[:best]]
     keys = derive_keys(search.seed, Stream.CALIBRATION_SESSION, search.part, FRESH, count=seeds)
     found = evaluator.evaluate(search.problem, [each for _, each, _ in named], [int(key >> 32) for key in keys])

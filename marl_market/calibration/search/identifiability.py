@@ -1,8 +1,8 @@
 """How far the data tell the parameters apart: profiles of the objective, intervals, and pairs on a ridge.
 
-Near the estimate the least J at a given value of one parameter is a bounded linear least-squares problem. An interval is
-the part of the profile below J_min + 3.84 V_kk / (A^-1)_kk, the threshold of a profile likelihood, adjusted for weights
-that are not the inverse of the moments' covariance (Pace, Salvan and Sartori 2011); V and A are those of
+Near the estimate the least J at a given value of one parameter is a bounded linear least-squares problem. An interval
+is the part of the profile below J_min + 3.84 V_kk / (A^-1)_kk, the threshold of a profile likelihood, adjusted for
+weights that are not the inverse of the moments' covariance (Pace, Salvan and Sartori 2011); V and A are those of
 `linearization`.
 """
 
@@ -94,9 +94,10 @@ def _profile(space: ParameterSpace, near: Linearization, index: int) -> Profile:
     limit = float(objective.min() + THRESHOLD * near.variance[index, index] / near.inverse[index, index])
     low, high = (_crossing(least, lowest, end, limit) for end in (0.0, 1.0))
     parameter = list(space.parameters.values())[index]
-    values = [parameter.from_unit(float(each)) for each in (near.estimate[index], low, high)]
+    ends = parameter.from_unit(low), parameter.from_unit(high)
+    value = parameter.from_unit(float(near.estimate[index]))
     points = np.array([parameter.from_unit(float(each)) for each in grid])
-    return Profile(space.names[index], *values, high - low <= WIDEST, points, objective, limit)
+    return Profile(space.names[index], value, *ends, high - low <= WIDEST, points, objective, limit)
 
 
 def _crossing(curve: Callable[[float], float], inside: float, end: float, limit: float) -> float:

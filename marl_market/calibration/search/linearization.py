@@ -48,7 +48,7 @@ def linearization(target: Target, surrogate: Surrogate, estimate: Point, simulat
     noise = target.covariance * (1.0 + target.seconds / simulated_seconds) + surrogate.variance(estimate)
     prior = UNIFORM_PRECISION * np.eye(estimate.size)
     weighted = target.weights @ slopes
-    inverse = np.linalg.inv(slopes.T @ weighted + prior)
+    inverse: Matrix = np.linalg.inv(slopes.T @ weighted + prior).astype(np.float64)
     variance = inverse @ (weighted.T @ noise @ weighted + prior) @ inverse
     root = np.linalg.cholesky(target.weights).T
     gap = root @ (surrogate.moments(estimate) - target.empirical)

@@ -79,7 +79,7 @@ class Target:
         tolerance = np.full(len(self.names), SHARE_TOLERANCE)
         count = len(self.data.numbers)
         tolerance[:count] = TOLERANCE * np.abs(self.empirical[:count])
-        return np.linalg.inv(self.covariance + np.diag(tolerance**2))
+        return np.linalg.inv(self.covariance + np.diag(tolerance**2)).astype(np.float64)
 
     def objective(self, simulated: Matrix) -> NDArray[np.float64]:
         """Return J of simulated moments, shape (..., moments)."""

@@ -1,5 +1,8 @@
-"""A surrogate of the moments near the best points: quadratic in the parameters, fitted to the trials by ridge
-regression, which averages the noise of their sessions out."""
+"""A surrogate of the moments near the best points.
+
+It is quadratic in the parameters and fitted to the trials by ridge regression, which averages the noise of their
+sessions out.
+"""
 
 from __future__ import annotations
 
@@ -106,7 +109,7 @@ def _ridge(features: Matrix, moments: Matrix, size: int, penalty: float) -> tupl
     weights = np.full(features.shape[1], penalty)
     weights[: 1 + size] = LINEAR_PENALTY
     weights[0] = 0.0
-    inverse = np.linalg.inv(features.T @ features + np.diag(weights))
+    inverse: Matrix = np.linalg.inv(features.T @ features + np.diag(weights)).astype(np.float64)
     coefficients = inverse @ features.T @ moments
     leverage = np.einsum("ij,jk,ik->i", features, inverse, features)
     errors = (moments - features @ coefficients) / np.maximum(1.0 - leverage, 1e-3)[:, None]

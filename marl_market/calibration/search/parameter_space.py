@@ -28,7 +28,7 @@ class ParameterSpace:
     start: Mapping[str, float]
 
     def __post_init__(self) -> None:
-        require(bool(self.parameters), "parameters", list(self.parameters), "one parameter or more")
+        require(len(self.parameters) > 1, "parameters", list(self.parameters), "two parameters or more")
         for name in self.start.keys() - self.parameters.keys():
             hint = did_you_mean(name, self.parameters)
             raise ConfigError(f"start has {name!r}, which is no free parameter; {hint or ', '.join(self.parameters)}")

@@ -67,7 +67,9 @@ class PopulationMarket:
     def values(self) -> Mapping[str, float]:
         """Return their values."""
         agents = {group.name: group.agent for group in self.population}
-        return {name: float(getattr(agents[name.partition(".")[0]], name.partition(".")[2])) for name in self.parameters}
+        return {
+            name: float(getattr(agents[name.partition(".")[0]], name.partition(".")[2])) for name in self.parameters
+        }
 
     def with_values(self, values: Mapping[str, float]) -> PopulationMarket:
         """Return a market with other values of some of them."""

@@ -51,15 +51,15 @@ class Surrogate:
 
     def jacobian(self, point: Point) -> Matrix:
         """Return the derivatives of the moments, shape (moments, parameters)."""
-        deviation = point - self.middle
-        size = deviation.size
-        rows, columns = np.triu_indices(size)
-        slopes = np.zeros((1 + size + rows.size, size))
-        slopes[1 : 1 + size] = np.eye(size)
-        quadratic = np.arange(1 + size, len(slopes))
-        np.add.at(slopes, (quadratic, rows), deviation[columns])
-        np.add.at(slopes, (quadratic, columns), deviation[rows])
-        return self.coefficients.T @ slopes
+        return self.coefficients.T @ _slopes(point - self.middle)
+
+    def jacobian_variance(self, point: Point) -> Matrix:
+        """Return the covariance of the errors of one moment's derivatives in units of its residual variance.
+
+        The shape is (parameters, parameters); two moments' errors covary as their residuals do.
+        """
+        slopes = _slopes(point - self.middle)
+        return slopes.T @ self.inverse @ slopes
 
     def variance(self, point: Point) -> Matrix:
         """Return the covariance of the error of `moments` at a point, shape (moments, moments)."""
@@ -102,6 +102,18 @@ def _features(deviation: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return 1, the deviations and their products."""
     rows, columns = np.triu_indices(deviation.size)
     return np.concatenate([[1.0], deviation, deviation[rows] * deviation[columns]])
+
+
+def _slopes(deviation: NDArray[np.float64]) -> Matrix:
+    """Return the derivatives of the features, shape (features, parameters)."""
+    size = deviation.size
+    rows, columns = np.triu_indices(size)
+    slopes = np.zeros((1 + size + rows.size, size))
+    slopes[1 : 1 + size] = np.eye(size)
+    quadratic = np.arange(1 + size, len(slopes))
+    np.add.at(slopes, (quadratic, rows), deviation[columns])
+    np.add.at(slopes, (quadratic, columns), deviation[rows])
+    return slopes
 
 
 def _ridge(features: Matrix, moments: Matrix, size: int, penalty: float) -> tuple[Matrix, Matrix, Matrix]:

@@ -70,9 +70,13 @@ def test_the_space_of_agents_starts_at_their_values() -> None:
 
 def test_a_start_fits_its_parameters() -> None:
     bounds = {"makers.rate": FreeParameter(0.1, 1.0), "makers.size": FreeParameter(0.1, 1.0)}
-    with pytest.raises(ConfigError, match=r"start has 'maker.rate', which is no free parameter; did you mean makers.rate"):
+    with pytest.raises(
+        ConfigError, match=r"start has 'maker.rate', which is no free parameter; did you mean makers.rate"
+    ):
         ParameterSpace(bounds, {"maker.rate": 0.5})
-    with pytest.raises(ConfigError, match=r"start of makers.size is 3.0; it must be a number between its bounds 0.1 and 1"):
+    with pytest.raises(
+        ConfigError, match=r"start of makers.size is 3.0; it must be a number between its bounds 0.1 and 1"
+    ):
         ParameterSpace(bounds, {"makers.rate": 0.5, "makers.size": 3.0})
     with pytest.raises(ConfigError, match="it must be two parameters or more"):
         ParameterSpace({"makers.rate": FreeParameter(0.1, 1.0)}, {"makers.rate": 0.5})

@@ -11,8 +11,13 @@ import numpy as np
 
 from marl_market.calibration.search.comparison import DistanceRow, NumberRow, distance_rows, number_rows
 from marl_market.calibration.search.description import Describe, Description, Resample, Simulate, pooled
-from marl_market.calibration.search.eligibility import Eligibility, coverage, distance_p_values, eligibility
-from marl_market.calibration.search.eligibility import objective_p_value
+from marl_market.calibration.search.eligibility import (
+    Eligibility,
+    coverage,
+    distance_p_values,
+    eligibility,
+    objective_p_value,
+)
 from marl_market.calibration.search.estimate import Estimate, estimate
 from marl_market.calibration.search.evaluation import Evaluator, Problem
 from marl_market.calibration.search.moments import Target, resampled_target

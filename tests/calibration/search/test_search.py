@@ -34,7 +34,8 @@ def test_it_finds_the_mean_and_the_deviation_of_a_gaussian(tmp_path: Path) -> No
     # the standard errors of the data are .03 and .02, and those of the sessions are .045 and .03
     assert best.parameters["mean"] == pytest.approx(toy.KNOWN["mean"], abs=0.2)
     assert best.parameters["one"] == pytest.approx(toy.KNOWN["one"], abs=0.2)
-    assert best.objective is not None and best.objective < 5
+    assert best.objective is not None
+    assert best.objective < 5
 
 
 def test_the_first_point_is_the_start_and_all_points_share_their_seeds(tmp_path: Path) -> None:

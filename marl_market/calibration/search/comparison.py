@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from marl_market.calibration.search.description import Description, kolmogorov_smirnov
+from marl_market.calibration.search.description import Description
 from marl_market.calibration.search.moments import Target
+from marl_market.evaluation.realism.catalogue import AMOUNTS
+from marl_market.evaluation.realism.distances import both
 
 
 @dataclass(frozen=True)
@@ -35,11 +37,10 @@ class NumberRow:
 
 
 @dataclass(frozen=True)
-class DistanceRow:
-    """Kolmogorov-Smirnov distances of the distributions of one sample.
+class Distances:
+    """Distances of the distributions of one sample, by one measure.
 
     Attributes:
-        name: of the sample.
         calibrated: of the calibrated market from the data it was fitted to.
         uncalibrated: of the market before the search from them.
         floor: of the data from those held out; None without them.
@@ -47,12 +48,20 @@ class DistanceRow:
         uncalibrated_held_out: of the market before the search from them.
     """
 
-    name: str
     calibrated: float
     uncalibrated: float
     floor: float | None
     held_out: float | None
     uncalibrated_held_out: float | None
+
+
+@dataclass(frozen=True)
+class DistanceRow:
+    """L1 and Kolmogorov-Smirnov distances of one sample, see `marl_market.evaluation.realism.distances`."""
+
+    name: str
+    l1: Distances
+    ks: Distances
 
 
 def number_rows(target: Target, described: Mapping[str, Description]) -> list[NumberRow]:
@@ -76,12 +85,13 @@ def number_rows(target: Target, described: Mapping[str, Description]) -> list[Nu
 def distance_rows(described: Mapping[str, Description]) -> list[DistanceRow]:
     """Return one row a sample, likewise, and their mean as the last one."""
 
-    def between(one: str, other: str) -> dict[str, float] | None:
+    def between(one: str, other: str) -> list[Sequence[float] | None]:
+        """Return L1 and KS of each sample, and their means."""
+        names = list(described["data"].samples)
         if one not in described or other not in described:
-            return None
-        samples = {name: (each, described[other].samples[name]) for name, each in described[one].samples.items()}
-        found = {name: kolmogorov_smirnov(*both) for name, both in samples.items()}
-        return {**found, "mean": float(np.mean(list(found.values())))}
+            return [None] * (len(names) + 1)
+        found = [both(described[one].samples[name], described[other].samples[name], name in AMOUNTS) for name in names]
+        return [*found, np.mean(found, axis=0).tolist()]
 
     columns = [
         between("calibrated", "data"),
@@ -90,7 +100,9 @@ def distance_rows(described: Mapping[str, Description]) -> list[DistanceRow]:
         between("calibrated", "held out"),
         between("uncalibrated", "held out"),
     ]
-    return [
-        DistanceRow(name, *(None if column is None else column[name] for column in columns))  # type: ignore[arg-type]
-        for name in [*described["data"].samples, "mean"]
-    ]
+    rows = zip([*described["data"].samples, "mean"], zip(*columns, strict=True), strict=True)
+    return [DistanceRow(name, *(_distances(pairs, measure) for measure in (0, 1))) for name, pairs in rows]
+
+
+def _distances(pairs: Sequence[Sequence[float] | None], measure: int) -> Distances:
+    return Distances(*(None if pair is None else pair[measure] for pair in pairs))  # type: ignore[arg-type]

@@ -40,11 +40,3 @@ def pooled(described: Sequence[Description]) -> Description:
         {name: float(np.mean([each.numbers[name] for each in described])) for name in first.numbers},
         {name: np.concatenate([each.samples[name] for each in described]) for name in first.samples},
     )
-
-
-def kolmogorov_smirnov(one: NDArray[Any], other: NDArray[Any]) -> float:
-    """Return the largest distance between the empirical distribution functions of two samples, ties included."""
-    one, other = np.sort(one), np.sort(other)
-    values = np.concatenate([one, other])
-    below = [np.searchsorted(sample, values, "right") / len(sample) for sample in (one, other)]
-    return float(np.abs(below[0] - below[1]).max())

@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from marl_market.calibration.search.description import Describe, Description, Resample, kolmogorov_smirnov
+from marl_market.calibration.search.description import Describe, Description, Resample
+from marl_market.evaluation.realism.distances import both
 
 LEVELS = (0.1, 0.25, 0.5, 0.75, 0.9)
 """Levels of the data's quantiles at which a sample is matched."""
@@ -92,7 +93,7 @@ class Target:
 
     def distances(self, described: Description) -> dict[str, float]:
         """Return the Kolmogorov-Smirnov distance of each sample from the data."""
-        return {name: kolmogorov_smirnov(described.samples[name], each) for name, each in self.data.samples.items()}
+        return {name: both(described.samples[name], each)[1] for name, each in self.data.samples.items()}
 
 
 def target(data: Description, resamples: Iterable[Description], seconds: float) -> Target:
@@ -112,7 +113,7 @@ def target(data: Description, resamples: Iterable[Description], seconds: float) 
         found = moments(each, knots)
         if np.isfinite(found).all():
             rows.append(found)
-            distances.append([kolmogorov_smirnov(each.samples[name], data.samples[name]) for name in data.samples])
+            distances.append([both(each.samples[name], sample)[1] for name, sample in data.samples.items()])
     if len(rows) < 2:
         raise ValueError(f"{len(rows)} resamples of the data show what is matched; it must be 2 or more")
     by_sample = dict(zip(data.samples, np.array(distances).T, strict=True))

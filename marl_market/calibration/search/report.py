@@ -49,10 +49,10 @@ def write_report(outcome: Outcome, title: str, provenance: Mapping[str, Any], fo
 def _cards(outcome: Outcome) -> dict[str, str]:
     mean = outcome.distances[-1]
     parameters = outcome.estimate.identifiability.profiles
-    cards = {"points": _number(len(outcome.searched.trials)), "mean KS from the data": _number(mean.calibrated)}
-    if mean.held_out is not None:
-        cards["mean KS from the data held out"] = _number(mean.held_out)
-        cards["floor: data from data"] = _number(mean.floor)
+    cards = {"points": _number(len(outcome.searched.trials)), "mean KS from the data": _number(mean.ks.calibrated)}
+    if mean.ks.held_out is not None:
+        cards["mean KS from the data held out"] = _number(mean.ks.held_out)
+        cards["floor: data from data"] = _number(mean.ks.floor)
     identified = sum(each.identified for each in parameters)
     cards["parameters identified"] = f"{identified} of {len(parameters)}"
     cards["eligible points"] = _number(len(outcome.eligibility.eligible))
@@ -63,4 +63,5 @@ def _number(value: float | None) -> str:
     """Return a number with three digits, a dash for none."""
     if value is None:
         return "\N{EN DASH}"
-    return text.number(float(f"{value:.3g}")) if value else "0"
+    digits = text.number(round(value)) if abs(value) >= 1000 else f"{value:.3g}"
+    return digits.replace("-", text.MINUS)

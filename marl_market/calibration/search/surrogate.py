@@ -30,10 +30,10 @@ class Surrogate:
     """The fitted moments.
 
     Attributes:
-        middle: point about which the features are taken, shape (parameters,).
+        middle: point about which the features are taken, the best one, shape (parameters,).
         coefficients: shape (features, moments).
         inverse: inverse of the features' penalized second moments, shape (features, features).
-        residual: covariance of the leave-one-out errors, shape (moments, moments).
+        residual: covariance of the leave-one-out errors near it, shape (moments, moments).
         low: least coordinates of the fitted points.
         high: greatest coordinates of them.
     """
@@ -89,13 +89,20 @@ def fit_surrogate(space: ParameterSpace, ranked: Sequence[Trial]) -> Surrogate:
     chosen = ranked[: max(round(NEAREST * len(ranked)), min(3 * size + 10, len(ranked)))]
     points = np.array([space.to_unit(each.parameters) for each in chosen])
     moments = np.array([each.moments for each in chosen])
-    middle = points.mean(0)
+    middle, roots = points[0], np.sqrt(_trust(np.array([each.objective for each in chosen], np.float64)))[:, None]
     features = np.array([_features(each) for each in points - middle])
-    fits = [_ridge(features, moments, size, penalty) for penalty in PENALTIES]
+    fits = [_ridge(roots * features, roots * moments, size, penalty) for penalty in PENALTIES]
     spread = np.maximum(moments.std(0), 1e-12)
     coefficients, inverse, errors = min(fits, key=lambda fit: float(((fit[2] / spread) ** 2).sum()))
-    residual = errors.T @ errors / len(errors)
+    residual = errors.T @ errors / float((roots**2).sum())
     return Surrogate(middle, coefficients, inverse, residual, points.min(0), points.max(0))
+
+
+def _trust(objectives: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return a weight for each trial: far from the best one the moments are no quadratic function."""
+    excess = objectives - objectives.min()
+    scale = max(float(np.quantile(excess, 0.25)), 1e-12)
+    return (1.0 + excess / scale) ** -2
 
 
 def _features(deviation: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,32 +1,13 @@
 import numpy as np
 import pytest
 
-from marl_market.calibration.search.description import Description, kolmogorov_smirnov, pooled
+from marl_market.calibration.search.description import Description, pooled
 from marl_market.calibration.search.moments import SHARE_TOLERANCE, SHRINKAGE, TOLERANCE, target
 from tests.calibration.search import toy
 
 
 def described(mean: float, sample: list[float]) -> Description:
     return Description({"mean": mean}, {"value": np.array(sample)})
-
-
-@pytest.mark.parametrize(
-    ("one", "other", "distance"),
-    [([1, 2, 3, 4], [1, 2, 3, 4], 0.0), ([1, 1, 2], [2, 2, 2], 2 / 3), ([0.0], [1.0], 1.0), ([1, 3], [2, 2, 4], 0.5)],
-)
-def test_the_distance_is_the_largest_gap_of_the_distribution_functions(
-    one: list[float], other: list[float], distance: float
-) -> None:
-    assert kolmogorov_smirnov(np.array(one), np.array(other)) == pytest.approx(distance)
-    assert kolmogorov_smirnov(np.array(other), np.array(one)) == pytest.approx(distance)
-
-
-def test_the_distance_is_that_of_scipy_with_ties() -> None:
-    from scipy.stats import ks_2samp
-
-    random = np.random.default_rng(0)
-    one, other = random.poisson(3, 400), random.poisson(3.5, 300)
-    assert kolmogorov_smirnov(one, other) == pytest.approx(ks_2samp(one, other).statistic)
 
 
 def test_moments_are_numbers_and_shares_up_to_the_quantiles_of_the_data() -> None:

@@ -1,0 +1,73 @@
+"""How a calibration searches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from marl_market.calibration.search.eligibility import RULES
+from marl_market.calibration.search.proposals import Budget
+from marl_market.market.validation import is_number, is_whole, require_field
+
+
+@dataclass(frozen=True)
+class SearchSettings:
+    """Settings of a search, see `marl_market.calibration.search`.
+
+    Attributes:
+        points: points that are played in all.
+        start: of them, points of the quasi-random start.
+        around: of them, points about the estimate, which tell the intervals.
+        seeds: sessions a point.
+        session_seconds: length of each of them.
+        warmup_seconds: played before each of them and not measured.
+        minutes: time of the search itself; None for any.
+        recovery_points: points of the recovery check before it.
+        best: best points that are scored anew.
+        fresh_seeds: sessions of that score and of the comparison with the data.
+        resamples: block-bootstrap resamples of the data.
+        block_seconds: length of a block.
+        eligibility: rule by which the data reject a point, "ks" or "j".
+        seed: of everything random.
+        workers: processes that play points at once; 0: this one alone.
+        address: of the Ray that they run on, see `WorkerPool`.
+    """
+
+    points: int = 300
+    start: int = 64
+    around: int = 96
+    seeds: int = 3
+    session_seconds: float = 3600.0
+    warmup_seconds: float = 90.0
+    minutes: float | None = None
+    recovery_points: int = 150
+    best: int = 5
+    fresh_seeds: int = 5
+    resamples: int = 200
+    block_seconds: float = 300.0
+    eligibility: str = "ks"
+    seed: int = 1
+    workers: int = 2
+    address: str = "local"
+
+    def __post_init__(self) -> None:
+        for name, least in (("best", 1), ("fresh_seeds", 1), ("resamples", 20), ("seed", 0), ("workers", 0)):
+            require_field(self, name, is_whole(getattr(self, name), least), f"a whole number of {least} or more")
+        for name in ("session_seconds", "block_seconds"):
+            value = getattr(self, name)
+            require_field(self, name, is_number(value) and value > 0, "above zero")
+        require_field(self, "warmup_seconds", is_number(self.warmup_seconds) and self.warmup_seconds >= 0, "0 or more")
+        require_field(self, "eligibility", self.eligibility in RULES, f"one of {', '.join(RULES)}")
+        require_field(self, "recovery_points", is_whole(self.recovery_points, 1), "a whole number of 1 or more")
+        _ = self.budget, self.recovery_budget
+
+    @property
+    def budget(self) -> Budget:
+        """The budget of the search."""
+        return Budget(self.points, self.start, self.around, self.seeds, self.minutes)
+
+    @property
+    def recovery_budget(self) -> Budget:
+        """The budget of the recovery check, divided as that of the search is."""
+        share = self.recovery_points / self.points
+        start, around = max(1, round(share * self.start)), round(share * self.around)
+        return Budget(self.recovery_points, start, around, self.seeds, self.minutes)

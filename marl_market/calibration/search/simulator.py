@@ -1,0 +1,117 @@
+"""Plays a market of free parameters and returns its tape: what a search calls."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, Self
+
+import numpy as np
+
+from marl_market.env.actions.quotes import Quotes
+from marl_market.env.batch_market import BatchMarket
+from marl_market.env.environment import EnvironmentSpec
+from marl_market.env.observations.clock import Clock
+from marl_market.env.population.group import Group
+from marl_market.env.recording.tape import TapeRecorder
+from marl_market.env.rewards.profit import Profit
+from marl_market.market.free_parameter import FreeParameter
+from marl_market.market.spec import MarketSpec
+from marl_market.market.tape import Tape
+from marl_market.market.validation import did_you_mean, require
+
+
+class FreeMarket(Protocol):
+    """A market with its population, some of whose parameters are free."""
+
+    @property
+    def spec(self) -> MarketSpec: ...
+
+    def free_parameters(self) -> Mapping[str, FreeParameter]:
+        """Return the free parameters by name."""
+
+    def values(self) -> Mapping[str, float]:
+        """Return their values."""
+
+    def with_values(self, values: Mapping[str, float]) -> Self:
+        """Return a market with other values of some of them."""
+
+    def groups(self) -> Sequence[Group]:
+        """Return the population, which decides by itself."""
+
+
+@dataclass(frozen=True)
+class PopulationMarket:
+    """A market whose free parameters are fields of its agents, with bounds that the caller gives.
+
+    Attributes:
+        spec: the market.
+        population: the groups.
+        parameters: bounds by "<group>.<field>", such as "noise.share".
+    """
+
+    spec: MarketSpec
+    population: Sequence[Group]
+    parameters: Mapping[str, FreeParameter]
+
+    def __post_init__(self) -> None:
+        known = [f"{group.name}.{name}" for group in self.population for name in vars(group.agent)]
+        for name in self.parameters:
+            require(name in known, "parameter", name, f"a field of an agent: {did_you_mean(name, known)}")
+
+    def free_parameters(self) -> Mapping[str, FreeParameter]:
+        """Return the free parameters by name."""
+        return self.parameters
+
+    def values(self) -> Mapping[str, float]:
+        """Return their values."""
+        agents = {group.name: group.agent for group in self.population}
+        return {
+            name: float(getattr(agents[name.partition(".")[0]], name.partition(".")[2])) for name in self.parameters
+        }
+
+    def with_values(self, values: Mapping[str, float]) -> PopulationMarket:
+        """Return a market with other values of some of them."""
+        return replace(self, population=[replace(group, agent=_changed(group, values)) for group in self.population])
+
+    def groups(self) -> Sequence[Group]:
+        """Return the population."""
+        return self.population
+
+
+def _changed(group: Group, values: Mapping[str, float]) -> Any:
+    """Return the agent of a group with the values that are named after it."""
+    own = {name.partition(".")[2]: value for name, value in values.items() if name.partition(".")[0] == group.name}
+    agent: Any = group.agent
+    return replace(agent, **own) if own else agent
+
+
+@dataclass(frozen=True)
+class Simulator:
+    """Plays sessions of a market at given values of its free parameters.
+
+    Attributes:
+        market: the market.
+        warmup_seconds: played before each session and not recorded.
+    """
+
+    market: FreeMarket
+    warmup_seconds: float = 90.0
+
+    def __call__(self, parameters: Mapping[str, float], seed: int, seconds: float) -> Tape:
+        """Return the tape of one session."""
+        market = self.market.with_values(parameters)
+        step = market.spec.step_seconds
+        lengths = {"session_steps": math.ceil(seconds / step), "warmup_steps": math.ceil(self.warmup_seconds / step)}
+        spec = replace(market.spec, **lengths)
+        environment = EnvironmentSpec(spec, market.groups(), {"clock": Clock()}, Quotes(), {"profit": Profit()})
+        batch = BatchMarket(environment, 1)
+        batch.reset([seed])
+        recorder = TapeRecorder(batch)
+        recorder.open()
+        action = np.zeros((1, batch.external.size, environment.action_size), np.float32)
+        for _ in range(spec.session_steps):
+            batch.step(action)
+            recorder.record()
+        return recorder.tape()

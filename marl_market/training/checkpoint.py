@@ -15,6 +15,8 @@ from marl_market.reporting.run_folder import replace_file
 from marl_market.training.plain_state import decode, encode
 
 CHECKPOINT_FILE = "checkpoint.npz"
+BEST_FILE = "best.npz"
+"""State after the best validation."""
 
 DIGEST_SIZE = hashlib.sha256().digest_size
 
@@ -23,20 +25,20 @@ class CheckpointError(ValueError):
     """A checkpoint is missing, broken or of another run."""
 
 
-def save_checkpoint(folder: Path, state: Mapping[str, Any]) -> Path:
+def save_checkpoint(folder: Path, state: Mapping[str, Any], name: str = CHECKPOINT_FILE) -> Path:
     """Write `state` into the run folder, replacing an older checkpoint in one step.
 
     Raises TypeError, naming its place, for a value that is no array and no plain value.
     """
     content = encode(dict(state))
-    path = folder / CHECKPOINT_FILE
+    path = folder / name
     replace_file(path, hashlib.sha256(content).digest() + content)
     return path
 
 
-def load_checkpoint(folder: Path) -> dict[str, Any]:
+def load_checkpoint(folder: Path, name: str = CHECKPOINT_FILE) -> dict[str, Any]:
     """Return the state of a run folder; raises CheckpointError if its file is missing or broken."""
-    path = folder / CHECKPOINT_FILE
+    path = folder / name
     if not path.is_file():
         raise CheckpointError(f"{path} is missing; name the folder of a run that was saved")
     content = path.read_bytes()

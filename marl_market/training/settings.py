@@ -24,6 +24,9 @@ class Training:
             computed on the CPU.
         checkpoint_every: iterations between checkpoints.
         evaluation_seeds: sessions of the final comparison with the untrained policies.
+        validate_every: iterations between validations, see `marl_market.training.validation`; 0: none.
+        validation_sessions: of each learning group in a validation.
+        patience: validations without a better mean reward after which the training ends; 0: it does not end early.
         workers: processes that sample, each on one core with its shard of the markets; 0: this process samples.
         address: of the Ray of the workers; "local" starts one on this machine, "auto" joins the running one.
         worker_timeout: seconds without a sign of life, or without an answer, after which a worker is replaced; 0: 60
@@ -37,6 +40,9 @@ class Training:
     device: str = "cpu"
     checkpoint_every: int = 25
     evaluation_seeds: int = 64
+    validate_every: int = 0
+    validation_sessions: int = 32
+    patience: int = 0
     workers: int = 0
     address: str = "local"
     worker_timeout: float = 0.0
@@ -57,6 +63,13 @@ class Training:
         require_whole("training.torch_threads", self.torch_threads, 1)
         require_whole("training.checkpoint_every", self.checkpoint_every, 1)
         require_whole("training.evaluation_seeds", self.evaluation_seeds, 2)
+        require_whole("training.validate_every", self.validate_every, 0)
+        require_whole("training.validation_sessions", self.validation_sessions, 1)
+        require_whole("training.patience", self.patience, 0)
+        if self.patience and not self.validate_every:
+            raise ValueError(
+                f"training.patience is {self.patience}, which counts validations; it needs training.validate_every"
+            )
         most = int(numba.config.NUMBA_NUM_THREADS)
         if self.threads > most:
             raise ValueError(

@@ -30,7 +30,7 @@ from marl_market.reporting.metadata import market_metadata, software_metadata
 from marl_market.reporting.report.report import write_report
 from marl_market.reporting.run_folder import TAPE_FILE, write_evaluation, write_metadata, write_scores
 from marl_market.reporting.sinks.sink import Sink
-from marl_market.training.checkpoint import save_checkpoint
+from marl_market.training.checkpoint import BEST_FILE, save_checkpoint
 from marl_market.training.evaluation import evaluate_training
 from marl_market.training.identity import identity_of
 from marl_market.training.initial_weights import load_initial_weights
@@ -41,6 +41,7 @@ from marl_market.training.progress import Progress, is_compiled
 from marl_market.training.resumption import restore
 from marl_market.training.settings import Training, require_whole
 from marl_market.training.threads import describe_cores
+from marl_market.training.validation import Validation
 
 if TYPE_CHECKING:
     from marl_market.training.distributed_sampler import DistributedSampler
@@ -72,6 +73,7 @@ class Trainer:
         self._init_from = {} if init_from is None else load_initial_weights(init_from, self._learners)
         self._opponents = initial_opponents(self._environment, seed)
         self._opponents.update(0, self._learners)
+        self._validation = Validation(self._environment, training, list(self._learners))
         self._sampling = self._open_sampling()
         self._identity = identity_of(environment, training, seed)
         self._is_resumed = False
@@ -90,6 +92,7 @@ class Trainer:
         self._done, self._seconds = state["done"], state["seconds"]
         self._saved = self._done
         self._init_from = dict(state["init_from"])
+        self._validation.set_state(state["validation"])
         self._is_resumed = True
 
     def run(self, title: str, sink: Sink) -> Path:
@@ -116,7 +119,7 @@ class Trainer:
                 progress.log(f"resumed at iteration {self._done} of {self._training.iterations}")
             progress.begin(f"iteration {self._done + 1}/{self._training.iterations}")
             for iteration in range(self._done, self._training.iterations):
-                if interrupted:
+                if interrupted or self._validation.exhausted:
                     break
                 begin = time.perf_counter()
                 try:
@@ -128,7 +131,7 @@ class Trainer:
                     learned = self._learn(session)
                     self._opponents.update(self._done, self._learners)
                     metrics = self._metrics(session, learned, sampled - begin, time.perf_counter() - sampled)
-                    sink.log({**metrics, **pretrained}, self._done)
+                    sink.log({**metrics, **pretrained, **self._validate()}, self._done)
                 pretrained = {}
                 self._warn_of_orders(session, progress)
                 progress.show(self._done, {name: metrics[f"group/{name}/reward"] for name in self._learners})
@@ -137,6 +140,8 @@ class Trainer:
             self._save()
         if interrupted:
             progress.log(f"interrupted after iteration {self._done} and saved; resume={self._folder} goes on")
+        if self._validation.exhausted:
+            progress.log(self._describe_end())
         progress.log(
             f"comparing each learner with its untrained policy over {self._training.evaluation_seeds} sessions"
         )
@@ -146,6 +151,11 @@ class Trainer:
     def done(self) -> int:
         """Return the number of iterations that it has trained for."""
         return self._done
+
+    @property
+    def is_finished(self) -> bool:
+        """Return whether it has trained to its end, or as long as validations improved."""
+        return self._done >= self._training.iterations or self._validation.exhausted
 
     @property
     def learning_groups(self) -> list[str]:
@@ -234,6 +244,23 @@ class Trainer:
             **learned,
         }
 
+    def _validate(self) -> dict[str, float]:
+        """Return the metrics of a validation if one is due, and keep the state of the best one."""
+        if not self._validation.is_due(self._done):
+            return {}
+        metrics = self._validation.validate(self._done, self.policies())
+        if self._validation.progress.iteration == self._done:
+            save_checkpoint(self._folder, self._get_state(), BEST_FILE)
+        return metrics
+
+    def _describe_end(self) -> str:
+        """Return why the training ended early."""
+        best = self._validation.progress
+        return (
+            f"ended after iteration {self._done}: {best.without_improvement} validations were no better than that "
+            f"after iteration {best.iteration}, whose state is {BEST_FILE}"
+        )
+
     def _describe(self, sampler: Sampler | DistributedSampler) -> str:
         """Return where the run samples and learns."""
         gradients = "" if self._training.device == "cpu" else f", gradients on {self._training.device}"
@@ -274,6 +301,7 @@ class Trainer:
             "init_from": self._init_from,
             "learners": {name: learner.get_state() for name, learner in self._learners.items()},
             "opponents": self._opponents.get_state(),
+            "validation": self._validation.get_state(),
         }
 
     def _save(self) -> None:

@@ -88,9 +88,8 @@ def launch(request: Request) -> Outcome:
         with errors_say_what_is_kept(folder):
             report = trainer.run(request.config["name"], sinks)
     print(f"report: {short_path(report)}", flush=True)
-    done = trainer.done
-    status = "finished" if done >= request.config["training"]["iterations"] else "interrupted"
-    return Outcome(status, objective.value, str(report), done)
+    status = "finished" if trainer.is_finished else "interrupted"
+    return Outcome(status, objective.value, str(report), trainer.done)
 
 
 def begin(request: Request, folder: Path) -> tuple[Trainer, FanOut, ObjectiveSink]:

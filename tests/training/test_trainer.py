@@ -54,7 +54,7 @@ def test_a_run_leaves_its_files(finished: tuple[Trainer, Path]) -> None:
     _, folder = finished
     assert sorted(path.name for path in folder.iterdir()) == [
         "checkpoint.npz", "evaluation.json", "metadata.json", "metrics.jsonl", "metrics.parquet", "report.html",
-        "tape.npz",
+        "scores.parquet", "tape.npz",
     ]  # fmt: skip
     metrics = read_metrics(folder / "metrics.jsonl")
     pd.testing.assert_frame_equal(pd.read_parquet(folder / "metrics.parquet"), metrics)

@@ -65,7 +65,7 @@ Examples
         "training.iterations": "sessions to train for, each in every market",
         "training.markets": "markets in lock-step",
         "training.workers": "processes that sample; 0: this one",
-        "training.validate_every": "iterations between validations on fixed sessions; training.patience ends early by them",
+        "training.validate_every": "iterations between validations on fixed sessions; patience ends by them",
         "market.capacity": "size class of the market, small (16 seats) or larger: see marl_market/exchange/records.py",
         "market.session_steps": "steps of a session",
         "market.warmup_steps": "steps before it in which only the order flow trades",

@@ -2,7 +2,7 @@
 
 The agents are the zero-intelligence order flow of conf/population/background, with the whole flow instead of three
 quarters of it. Data and played market are measured by the same functions, see `targets`; the quotes of a played market
-are those at the end of each step.
+too are those after each event.
 """
 
 from __future__ import annotations
@@ -79,7 +79,10 @@ def play(spec: MarketSpec, recording: Recording) -> Played:
     steps = math.ceil(total / sessions)
     tapes, orders, rejections = [], 0, np.zeros(len(Reason), np.int64)
     for session in range(sessions):
-        _play_session(batch, range(session * MARKETS, (session + 1) * MARKETS), steps, recorders)
+        batch.reset(range(session * MARKETS, (session + 1) * MARKETS))
+        for recorder in recorders:
+            recorder.open()
+        batch.play(steps, recorders=recorders)
         counts = order_counts(batch)
         tapes += [recorder.tape() for recorder in recorders]
         orders += int(counts.orders.sum())
@@ -122,18 +125,6 @@ def fault(spec: MarketSpec, recording: Recording, played: Played) -> str:
             "(start, end) with orders of all kinds on both sides, and the tick_size and lot_size of the venue"
         )
     return ""
-
-
-def _play_session(batch: BatchMarket, seeds: Sequence[int], steps: int, recorders: Sequence[TapeRecorder]) -> None:
-    """Play the first steps of a session of each market."""
-    batch.reset(seeds)
-    action = np.zeros((MARKETS, batch.external.size, batch.environment.action_size), np.float32)
-    for recorder in recorders:
-        recorder.open()
-    for _ in range(steps):
-        batch.step(action)
-        for recorder in recorders:
-            recorder.record()
 
 
 def _joined(tapes: list[Tape], length_ns: int, recording: Recording) -> Recording:

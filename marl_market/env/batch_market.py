@@ -13,56 +13,53 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from marl_market.env.actions.validation import NO_CHOICES, ActionError, action_error
+from marl_market.env.actions.validation import NO_CHOICES, action_error, checked_action
 from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.population.lineup import LineUp, agents_of_lineup, distinct, members_of
-from marl_market.env.population.participation import write_participation
 from marl_market.env.step.balances import Balances, balances_of, conservation_errors_of
 from marl_market.env.step.context import address
 from marl_market.env.step.faults import places_of_seats, take_fault
-from marl_market.env.step.kernels import INVALID_ACTIONS, reset_parallel, reset_serial, run, step_parallel, step_serial
+from marl_market.env.step.kernels import (
+    INVALID_ACTIONS,
+    play_in_parts,
+    reset_parallel,
+    reset_serial,
+    run,
+    step_parallel,
+    step_serial,
+)
 from marl_market.env.step.memory import BatchMemory
+from marl_market.env.step.outputs import Step
 from marl_market.env.step.parameters import (
     require_adjustable,
+    require_same_credit,
     separate_rows,
     write_parameters,
     write_spec,
     write_values,
 )
 from marl_market.env.step.session_state import SessionState
-from marl_market.env.step.setup import external_seats, num_choices_of_seats
+from marl_market.env.step.setup import (
+    draw_participation,
+    external_seats,
+    num_choices_of_seats,
+    write_privileges,
+)
 from marl_market.env.step.state import transfer_markets
 from marl_market.exchange.connections import Connections
 from marl_market.exchange.exclusive import exclusive, in_use_error
 from marl_market.exchange.state import LOAD, MEASURE, SAVE
-from marl_market.market.seeding import Stream, derive_keys
 from marl_market.market.spec import MarketSpec
 from marl_market.market.validation import require
 
-
-class Step(NamedTuple):
-    """The results of a step; the arrays are overwritten by the next step.
-
-    Attributes:
-        observation: (markets, external seats, observation size) float32; stale for seats that are not active.
-        reward: (markets, seats) float32, for every seat; 0 if it was not present.
-        terminated: (markets, seats) bool, the seat has left the market in this step, for good.
-        truncated: whether the session is over, for all markets at once.
-        active: (markets, seats) bool, the seat acts in the next step: it is present and awake. Actions of other seats
-            are not read.
-    """
-
-    observation: NDArray[np.float32]
-    reward: NDArray[np.float32]
-    terminated: NDArray[np.bool_]
-    truncated: bool
-    active: NDArray[np.bool_]
+if TYPE_CHECKING:
+    from marl_market.env.recording.tape import TapeRecorder
 
 
 class BatchMarket:
@@ -223,7 +220,7 @@ class BatchMarket:
         self._agents = agents_of_lineup(environment.groups, lineup, markets)
         self.members = members_of(environment.groups, self._agents)
         self.external = external_seats(environment, self._agents)
-        self._memory.seat(self.members, self.external, self._write_privileges())
+        self._memory.seat(self.members, self.external, write_privileges(environment, self.instruments, self._agents))
         self.__dict__.pop("_results", None)
         self.num_choices = num_choices_of_seats(environment, self.external)
         self._action_shape = (markets, self.external.size, environment.action_size)
@@ -245,10 +242,7 @@ class BatchMarket:
 
     def _set_spec(self, indices: NDArray[np.int64], spec: MarketSpec) -> None:
         if self._steps_left > 0 and len(self.instruments) > 1:
-            credit = [instrument.credit for instrument in spec.instruments]
-            for current in (self._specs[market_index] for market_index in indices):
-                now = [instrument.credit for instrument in current.instruments]
-                require(credit == now, "market.credit", credit, f"{now} until the next reset")
+            require_same_credit(spec, [self._specs[market_index] for market_index in indices])
         specs = dict.fromkeys(indices.tolist(), spec)
         self._specs = tuple(specs.get(market_index, now) for market_index, now in enumerate(self._specs))
         write_spec(self.instruments, spec, indices)
@@ -283,41 +277,21 @@ class BatchMarket:
         self._memory.set_params(params)
         return rows
 
-    def _write_privileges(self) -> bool:
-        """Let markets keep the history that agents or observations need; return whether agents need paths."""
-        observed = any(part.tracks_history for part in self.environment.observation.values())
-        traits = [[agent.traits for agent in agents] for agents in self._agents]
-        self.instruments["public"]["tracks_history"] = [
-            observed or any("events" in each.privileges for each in market) for market in traits
-        ]
-        return any("fundamental" in each.privileges or each.moves_fundamental for market in traits for each in market)
-
     @exclusive
     def reset(self, seeds: Sequence[int] | NDArray[np.integer]) -> NDArray[np.float32]:
         """Open every market, market i from `seeds[i]`, warm it up, and return the first observation.
 
         Raises NonFiniteError as `step` does; the session has not begun then.
         """
-        if len(seeds) != self.markets.size:
-            raise ValueError(f"seeds has {len(seeds)} entries; {self.markets.size} markets need one each")
-        spec, count = self.environment.spec, self._memory.key_count
-        keys = np.array([derive_keys(seed, Stream.SESSION, count=count) for seed in seeds])
-        self._memory.keys = keys
-        self._memory.context["keys"] = address(keys)
-        participation_keys = keys[:, -self.environment.seats :]
-        for group in self.environment.groups:
-            if group.participation is not None:
-                seats = self.environment.seats_of(group.name)
-                for records in self.instruments:
-                    write_participation(
-                        group.participation, participation_keys[:, seats], records["seat"][:, seats], spec.session_steps
-                    )
+        require(len(seeds) == self.markets.size, "seeds", seeds, f"one seed for each of {self.markets.size} markets")
+        draw_participation(self.environment, self.instruments, self._memory.draw_keys(seeds))
         for paths in self._memory.paths:
             paths.draw(seeds)
         self._memory.outputs.clear()
-        if run(self.threads, reset_serial, reset_parallel, self.markets, self._memory.context):
-            self._raise_fault()
-        self._steps_left = spec.session_steps
+        fault = run(self.threads, reset_serial, reset_parallel, self.markets, self._memory.context)
+        if fault:
+            self._raise_fault(fault)
+        self._steps_left = self.environment.spec.session_steps
         return self.observation
 
     def step(self, action: NDArray[np.float32]) -> Step:
@@ -339,28 +313,60 @@ class BatchMarket:
     def _step(self, action: NDArray[np.float32]) -> Step:
         if self._steps_left == 0:
             raise RuntimeError("the session is over (or has not begun): call reset before step")
-        if action.shape != self._action_shape or action.dtype != np.float32:
-            raise ActionError(
-                f"action has shape {action.shape} and type {action.dtype}; "
-                f"it must be float32 of shape {self._action_shape} (markets, external seats, action size)"
-            )
-        if not action.flags.carray:  # another layout, or read-only memory, would compile another kernel
-            action = action.copy(order="C")
+        action = checked_action(action, self._action_shape)
         num_choices = NO_CHOICES if self.num_choices is None else self.num_choices
         memory = self._memory
+        memory.logs.clear()
         fault = run(self.threads, step_serial, step_parallel, memory.markets, memory.context, action, num_choices)
-        if fault == INVALID_ACTIONS:
-            step = self.environment.spec.session_steps - self._steps_left
-            raise action_error(action, self.num_choices, places=places_of_seats(self.environment, self.external, step))
         if fault:
-            self._raise_fault()
+            self._raise_fault(fault, action)
         self._steps_left -= 1
         if self._steps_left == 0:
             return self._results._replace(truncated=True)
         return self._results
 
-    def _raise_fault(self) -> None:
-        """Raise the error of the first number that is not finite; the session cannot go on."""
+    @exclusive
+    def play(
+        self, steps: int, action: NDArray[np.float32] | None = None, recorders: Sequence[TapeRecorder] = ()
+    ) -> Step:
+        """Step `steps` times with the same `action`, in one compiled call; return the results of the last step.
+
+        It does as `step` and, of each recorder, `record` do, but for an exception, after which the session is over.
+
+        Args:
+            steps: their number, at most those that are left of the session.
+            action: see `step`; None where no seat is external.
+            recorders: open ones of this batch; a compiled call ends where they have no room for one more step.
+        """
+        left = self._steps_left
+        require(1 <= steps <= left, "steps", steps, f"1 to {left}, the steps that are left of the session")
+        if action is None:
+            action = np.zeros(self._action_shape if self.external.size == 0 else 0, np.float32)
+        action = checked_action(action, self._action_shape)
+        num_choices = NO_CHOICES if self.num_choices is None else self.num_choices
+        self._steps_left = 0
+        for fault in play_in_parts(self.threads, self._memory, action, num_choices, steps):
+            if fault:
+                self._steps_left = left
+                self._raise_fault(fault, action)
+            for recorder in recorders:
+                recorder.record()
+        self._steps_left = left - steps
+        return self._results._replace(truncated=self._steps_left == 0)
+
+    def keep_events(self, market: int) -> None:
+        """Let `events_of` return the events of this market from the next step on."""
+        self._memory.keep_events(int(self._market_indices([market])[0]))
+
+    def events_of(self, market: int) -> NDArray[np.void]:
+        """Return a view of a market's EVENT rows of the last step or play; raises RuntimeError where none are kept."""
+        return self._memory.logs.events(market)
+
+    def _raise_fault(self, fault: int, action: NDArray[np.float32] | None = None) -> None:
+        """Raise the error of an invalid action, or of the first number that is not finite, which ends the session."""
+        if fault == INVALID_ACTIONS and action is not None:
+            step = self.environment.spec.session_steps - self._steps_left
+            raise action_error(action, self.num_choices, places=places_of_seats(self.environment, self.external, step))
         self._steps_left = 0
         raise take_fault(self.environment, self._memory)
 

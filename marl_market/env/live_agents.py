@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from marl_market.env.batch_market import BatchMarket, Step
+from marl_market.env.batch_market import BatchMarket
+from marl_market.env.step.outputs import Step
 
 
 class LiveAgents:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pettingzoo import ParallelEnv
 
 from marl_market.env.actions.validation import ActionError, action_error
-from marl_market.env.batch_market import BatchMarket, Step
+from marl_market.env.batch_market import BatchMarket
 from marl_market.env.copies import Copyable
 from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.episode_seeds import EpisodeSeeds
@@ -21,6 +21,7 @@ from marl_market.env.live_agents import LiveAgents, SeatStatus
 from marl_market.env.market_state import MarketState
 from marl_market.env.rendering.market_view import MarketView
 from marl_market.env.rendering.text import render_text
+from marl_market.env.step.outputs import Step
 from marl_market.market.validation import did_you_mean, require
 
 Observation = NDArray[np.float32]

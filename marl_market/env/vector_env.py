@@ -13,13 +13,14 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from marl_market.env.actions.validation import ActionError
-from marl_market.env.batch_market import BatchMarket, Step
+from marl_market.env.batch_market import BatchMarket
 from marl_market.env.copies import Copyable
 from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.episode_seeds import EpisodeSeeds
 from marl_market.env.interface.schemes import mask_size_of
 from marl_market.env.interface.spaces import flatten_action
 from marl_market.env.live_agents import SeatStatus
+from marl_market.env.step.outputs import Step
 from marl_market.market.validation import is_whole, require
 
 Floats = NDArray[np.float32]

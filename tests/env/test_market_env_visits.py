@@ -10,7 +10,8 @@ from pettingzoo.test import parallel_api_test, parallel_seed_test
 from marl_market.agents.scripted.momentum import Momentum
 from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
 from marl_market.env.actions.limit_grid import LimitGrid
-from marl_market.env.batch_market import ActionError, BatchMarket
+from marl_market.env.actions.validation import ActionError
+from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.observations.account import Account
 from marl_market.env.parallel_env import MarketEnv

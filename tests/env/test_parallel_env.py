@@ -11,7 +11,8 @@ from marl_market.env.actions.limit_continuous import LimitContinuous
 from marl_market.env.actions.market_size import MarketSize
 from marl_market.env.actions.quotes import Quotes
 from marl_market.env.actions.target_position import TargetPosition
-from marl_market.env.batch_market import ActionError, BatchMarket
+from marl_market.env.actions.validation import ActionError
+from marl_market.env.batch_market import BatchMarket
 from marl_market.env.observations.account import Account
 from marl_market.env.observations.clock import Clock
 from marl_market.env.parallel_env import MarketEnv

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from marl_market.calibration.readers.coinbase import CoinbaseReader
 from marl_market.env.batch_market import BatchMarket
@@ -25,7 +26,7 @@ from marl_market.market.feed_file import read_feed
 from marl_market.market.fees import Fees
 from marl_market.market.rules import Rules
 from marl_market.market.spec import MarketSpec
-from marl_market.market.tape import Side
+from marl_market.market.tape import Side, Tape
 from marl_market.market.units import decimal
 from tests.builders import actions, environment, market_spec
 from tests.env.anything import any_environment
@@ -101,6 +102,15 @@ def test_a_book_rebuilt_from_the_feed_is_the_engines_at_every_step(seed: int, sp
     assert sum(isinstance(message, BookUpdate) for message in feed.messages) > spec.session_steps / 2
 
 
+def at_ends_of_steps(tape: Tape, spec: MarketSpec) -> NDArray[np.void]:
+    """Return the quotes at the end of each step where they differ from those before; its events bear its begin."""
+    ends = np.arange(spec.session_steps + 1) * spec.step_ns
+    rows = tape.quotes[np.maximum(np.searchsorted(tape.quotes["time_ns"], ends, side="left") - 1, 0)]
+    rows["time_ns"] = ends
+    values = rows[list(rows.dtype.names[1:])]
+    return rows[np.append(True, values[1:] != values[:-1])]
+
+
 @pytest.mark.parametrize("spec", SPECS)
 def test_the_feed_is_written_and_read_back_as_the_tape_of_the_session(tmp_path: Path, spec: Any) -> None:
     batch = BatchMarket(environment(spec=spec), 1)
@@ -120,11 +130,12 @@ def test_the_feed_is_written_and_read_back_as_the_tape_of_the_session(tmp_path: 
     recorded = tape.tape()
     assert (read.tick_size, read.lot_size, read.currency) == (spec.tick_size, spec.lot_size, "EUR")
     assert read.provenance.rows == len(feed.messages)
-    for name in ("trades", "quotes"):
-        rows = getattr(read, name).copy()
+    trades, quotes = read.trades.copy(), read.quotes.copy()
+    for rows in (trades, quotes):
         rows["time_ns"] -= SESSION_START_NS
-        assert rows.tolist() == getattr(recorded, name).tolist(), name
         assert rows.size > 10
+    assert trades.tolist() == recorded.trades.tolist()
+    assert quotes.tolist() == at_ends_of_steps(recorded, spec).tolist()
 
 
 def test_a_feed_may_be_published_command_by_command() -> None:

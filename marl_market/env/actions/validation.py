@@ -61,3 +61,14 @@ def action_error(
     wanted = f"be a whole number from 0 to {count - 1}" if count else "be finite"
     place = "" if places is None else f" ({places[seat]})"
     return ActionError(f"{name} is {action[market, seat, number]}; it must {wanted}{place}")
+
+
+def checked_action(action: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Return an action in memory that a kernel reads; raises ActionError for one of another shape or type."""
+    if action.shape != shape or action.dtype != np.float32:
+        raise ActionError(
+            f"action has shape {action.shape} and type {action.dtype}; "
+            f"it must be float32 of shape {shape} (markets, external seats, action size)"
+        )
+    # Another layout, or read-only memory, would compile another kernel.
+    return action if action.flags.carray else action.copy(order="C")

@@ -32,6 +32,7 @@ class FeedRecorder:
         self._market = market
         self._new_publisher = partial(FeedPublisher, batch.environment.spec, batch.markets, market, product_id)
         self._publisher = self._new_publisher()
+        batch.keep_events(market)
 
     def open(self) -> None:
         """Begin a feed with a snapshot of the book."""
@@ -40,8 +41,7 @@ class FeedRecorder:
 
     def record(self) -> None:
         """Append the messages of the last step."""
-        market = self._batch.markets[self._market]
-        self.messages += self._publisher.publish(market["event"][: market["event_count"]])
+        self.messages += self._publisher.publish(self._batch.events_of(self._market))
 
     def write(self, path: Path, start_ns: int = SESSION_START_NS) -> None:
         """Write the messages to `path`, one line of JSON each, gzip where its name ends in .gz.

@@ -50,6 +50,7 @@ STEP_CONTEXT = np.dtype(
         ("trade_once", np.int64),
         ("step_market", np.int64),
         ("open_session", np.int64),
+        ("logs", np.int64),  # address of EVENT_LOG rows (markets,); 0 where no market has a log
         ("fault", np.int64),  # whether a number is not finite, see `marl_market.env.step.faults`
     ],
     align=True,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numba
 import numpy as np
@@ -14,10 +14,14 @@ from numba import from_dtype, njit, prange, types
 
 from marl_market.env.actions.validation import actions_are_valid
 from marl_market.env.step.context import STEP_CONTEXT, call_stage, guard_stage
+from marl_market.env.step.event_logs import is_full
 from marl_market.env.step.opening import open_session
 from marl_market.env.step.step import close_venue, open_venue, step_market, trade_once
-from marl_market.exchange.compiled import OPTIONS, by_address, raise_failure
+from marl_market.exchange.compiled import OPTIONS, by_address, compiled, raise_failure
 from marl_market.exchange.uncompiled import UncompiledError, take_raised
+
+if TYPE_CHECKING:
+    from marl_market.env.step.memory import BatchMemory
 
 INVALID_ACTIONS = -1
 
@@ -73,6 +77,42 @@ def step_parallel(markets, contexts, action, num_choices):  # type: ignore[no-un
     return contexts[0].fault
 
 
+@compiled
+def play_market(market, market_index, context, done, steps):  # type: ignore[no-untyped-def]
+    """Step a market until `steps` are done, its log is full or there is a fault; `done` (markets,) counts."""
+    while done[market_index] < steps and context.fault == 0 and not is_full(context, market_index):
+        call_stage(context.step_market, market, market_index, context)
+        done[market_index] += 1
+
+
+@njit(cache=True, **OPTIONS)
+def play_serial(markets, contexts, action, num_choices, done, steps):  # type: ignore[no-untyped-def]
+    """Play every market of a batch with the same action, see `play_market`; return as `step_serial` does."""
+    if not actions_are_valid(action, num_choices):
+        return INVALID_ACTIONS
+    context = contexts[0]
+    context.action = action.ctypes.data
+    for market_index in range(markets.size):
+        play_market(markets[market_index], market_index, context, done, steps)
+    return context.fault
+
+
+@njit(cache=True, nogil=True, parallel=True)
+def play_parallel(markets, contexts, action, num_choices, done, steps):  # type: ignore[no-untyped-def]
+    """Do as `play_serial`, with the markets divided among numba's threads; exceptions as in `step_parallel`."""
+    if not actions_are_valid(action, num_choices):
+        return INVALID_ACTIONS
+    contexts[0].action = action.ctypes.data
+    failure = np.zeros(markets.size, np.int64)
+    for i in prange(markets.size):
+        while done[i] < steps and failure[i] == 0 and contexts[0].fault == 0 and not is_full(contexts[0], i):
+            failure[i] = guard_stage(contexts[0].step_market, markets[i], i, contexts[0])
+            done[i] += 1
+    for i in range(markets.size):
+        raise_failure(failure[i])
+    return contexts[0].fault
+
+
 @njit(cache=True, **OPTIONS)
 def reset_serial(markets, contexts):  # type: ignore[no-untyped-def]
     """Open a session in every market of a batch in the calling thread; return whether one has a fault (0 or 1)."""
@@ -106,3 +146,11 @@ def run(threads: int, serial: Callable[..., Any], parallel: Callable[..., Any], 
             return parallel(*arguments)
     except UncompiledError:
         raise take_raised() from None
+
+
+def play_in_parts(threads: int, memory: BatchMemory, action: Any, num_choices: Any, steps: int) -> Iterator[int]:
+    """Play all markets of a batch; yield the fault after each compiled call, which ends where a log is full."""
+    done = np.zeros(memory.markets.size, np.int64)
+    while done.min() < steps:
+        memory.logs.clear()
+        yield run(threads, play_serial, play_parallel, memory.markets, memory.context, action, num_choices, done, steps)

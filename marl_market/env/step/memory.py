@@ -13,6 +13,7 @@ from marl_market.env.interface.records import AGENT, TAPE_ROW
 from marl_market.env.interface.signatures import REWARD_PART
 from marl_market.env.population.lineup import Member
 from marl_market.env.step.context import STEP_CONTEXT, address
+from marl_market.env.step.event_logs import EventLogs
 from marl_market.env.step.fundamental import FundamentalPaths
 from marl_market.env.step.kernels import stages_of
 from marl_market.env.step.outputs import Outputs
@@ -20,6 +21,7 @@ from marl_market.env.step.setup import observation_parts, seat_agents
 from marl_market.env.step.state import ADDRESSES, copy_markets
 from marl_market.exchange.connections import Connections, connect
 from marl_market.exchange.setup import allocate_instruments, unwritten_in_cache_lines
+from marl_market.market.seeding import Stream, derive_keys
 
 
 class BatchMemory:
@@ -30,6 +32,7 @@ class BatchMemory:
         markets: those of the first instrument.
         connections: see `marl_market.exchange.latency`; None without latency.
         tape: (session steps, markets) TAPE_ROW records; of size 0 without a tape.
+        logs: of events, see `keep_events`; a copy has none.
         outputs: what a step writes.
         context: the one STEP_CONTEXT.
         parts: PART rows of the observation.
@@ -56,6 +59,7 @@ class BatchMemory:
         self.tape = np.zeros((spec.session_steps if records_tape else 0, markets), TAPE_ROW)
         self.key_count = len(self.instruments) * (1 + 2 * environment.seats) + environment.seats
         self.context = np.zeros(1, STEP_CONTEXT)
+        self.logs = EventLogs(markets, self.markets.dtype["event"].shape[0])
         # Constants, which copies share.
         self.parts = observation_parts(environment)
         self._rewards = np.array(
@@ -93,6 +97,17 @@ class BatchMemory:
         """Return the PARAMS records, to be read."""
         return self._params
 
+    def draw_keys(self, seeds: Sequence[int] | NDArray[np.integer]) -> NDArray[np.uint64]:
+        """Draw and return the random keys of the next session, market i's from `seeds[i]`."""
+        self.keys = np.array([derive_keys(seed, Stream.SESSION, count=self.key_count) for seed in seeds])
+        self.context["keys"] = address(self.keys)
+        return self.keys
+
+    def keep_events(self, market: int) -> None:
+        """Let a market have a log of its events."""
+        self.logs.add(market)
+        self.context["logs"] = self.logs.address
+
     def copy(self) -> Self:
         """Return a copy in the same state; it shares what neither writes to."""
         copied = object.__new__(type(self))
@@ -114,6 +129,8 @@ class BatchMemory:
             self._addresses = self._find_addresses()
         outputs = self.outputs.address
         copy_markets(self.instruments, source.instruments, self.context, source.context, outputs, self._addresses)
+        self.logs = source.logs.empty_copy()
+        self.context["logs"] = 0
         if self.tape.size:
             self.tape = source.tape.copy()
             self.context["tape"] = address(self.tape)

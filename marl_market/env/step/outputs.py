@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from marl_market.exchange.records import CACHE_LINE_BYTES, rounded_up
+
+
+class Step(NamedTuple):
+    """The results of a step; the arrays are overwritten by the next step.
+
+    Attributes:
+        observation: (markets, external seats, observation size) float32; stale for seats that are not active.
+        reward: (markets, seats) float32, for every seat; 0 if it was not present.
+        terminated: (markets, seats) bool, the seat has left the market in this step, for good.
+        truncated: whether the session is over, for all markets at once.
+        active: (markets, seats) bool, the seat acts in the next step: it is present and awake. Actions of other seats
+            are not read.
+    """
+
+    observation: NDArray[np.float32]
+    reward: NDArray[np.float32]
+    terminated: NDArray[np.bool_]
+    truncated: bool
+    active: NDArray[np.bool_]
 
 
 class Outputs:

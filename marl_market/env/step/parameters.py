@@ -99,6 +99,13 @@ def require_adjustable(base: MarketSpec, spec: MarketSpec) -> None:
             require(adjustable or value == same, f"market.{field.name}", value, f"{same!r}, as in the whole batch")
 
 
+def require_same_credit(spec: MarketSpec, current: Sequence[MarketSpec]) -> None:
+    """Raise ValueError unless `spec` has the credit of those that the markets play by."""
+    credit = [instrument.credit for instrument in spec.instruments]
+    for now in ([instrument.credit for instrument in each.instruments] for each in current):
+        require(credit == now, "market.credit", credit, f"{now} until the next reset")
+
+
 def write_spec(instruments: NDArray[np.void], spec: MarketSpec, markets: NDArray[np.int64]) -> None:
     """Write the constants of a spec into the records `(instruments, all markets)` of `markets`."""
     for number, records in enumerate(instruments):

@@ -14,6 +14,7 @@ from marl_market.env.interface.signatures import PARAMS, PART
 from marl_market.env.interface.spaces import num_choices_of
 from marl_market.env.population.group import Group, TrainedAgent, group_update_of
 from marl_market.env.population.lineup import Member
+from marl_market.env.population.participation import write_participation
 from marl_market.env.step.parameters import write_parameters
 
 
@@ -155,3 +156,25 @@ def _require_inputs(environment: EnvironmentSpec, group: Group, agent: TrainedAg
     inputs, size = agent.observation_size, environment.observation_size
     if inputs != size:
         raise ValueError(f"population.{group.name} has a policy of {inputs} inputs; observations have {size}")
+
+
+def write_privileges(environment: EnvironmentSpec, instruments: NDArray[np.void], agents: NDArray[np.object_]) -> bool:
+    """Let markets keep the history that agents or observations need; return whether agents need paths."""
+    observed = any(part.tracks_history for part in environment.observation.values())
+    traits = [[agent.traits for agent in of_market] for of_market in agents]
+    instruments["public"]["tracks_history"] = [
+        observed or any("events" in each.privileges for each in market) for market in traits
+    ]
+    return any("fundamental" in each.privileges or each.moves_fundamental for market in traits for each in market)
+
+
+def draw_participation(environment: EnvironmentSpec, instruments: NDArray[np.void], keys: NDArray[np.uint64]) -> None:
+    """Draw arrival and departure of every seat from the last of the markets' random `keys` and write them."""
+    of_seats = keys[:, -environment.seats :]
+    for group in environment.groups:
+        if group.participation is not None:
+            seats = environment.seats_of(group.name)
+            for records in instruments:
+                write_participation(
+                    group.participation, of_seats[:, seats], records["seat"][:, seats], environment.spec.session_steps
+                )

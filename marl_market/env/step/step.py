@@ -29,6 +29,7 @@ from marl_market.env.step.context import (
     rewards_of,
     tape_row,
 )
+from marl_market.env.step.event_logs import log_events
 from marl_market.env.step.faults import (
     LARGEST_FLOAT,
     OBSERVATION,
@@ -312,6 +313,8 @@ def write_reward_fault(first, context, place):  # type: ignore[no-untyped-def]
 def step_market(first, market_index, context):  # type: ignore[no-untyped-def]
     """Stage: step a market, whose first instrument is `first`."""
     trade(first, market_index, context)
+    if context.logs != 0:
+        log_events(first, market_index, context)
     check_excess(first, context)
     if context.tape != 0:
         write_tape(first.public, market_index, context)

@@ -9,7 +9,8 @@ from marl_market.env.actions.limit_grid import LimitGrid
 from marl_market.env.actions.market_discrete import MarketDiscrete
 from marl_market.env.actions.order_by_order import OrderByOrder
 from marl_market.env.actions.order_mixed import OrderMixed
-from marl_market.env.batch_market import ActionError, BatchMarket
+from marl_market.env.actions.validation import ActionError
+from marl_market.env.batch_market import BatchMarket
 from marl_market.env.parallel_env import MarketEnv
 from marl_market.env.timing.chosen_delay import ChosenDelay
 from tests.builders import environment, market_spec

@@ -29,7 +29,7 @@ def test_the_tape_of_every_market_is_what_a_recorder_takes(threads: int) -> None
     ends = spec.step_ns * np.arange(1, STEPS + 1)
     for market, recorder in enumerate(recorders):
         tape, columns = recorder.tape(), batch.tape[:, market]
-        quotes = tape.quotes[np.searchsorted(tape.quotes["time_ns"], ends, side="right") - 1]
+        quotes = tape.quotes[np.searchsorted(tape.quotes["time_ns"], ends, side="left") - 1]
         for name in ("bid_price_ticks", "bid_quantity_lots", "ask_price_ticks", "ask_quantity_lots"):
             np.testing.assert_array_equal(columns[name], quotes[name])
         step = tape.trades["time_ns"] // spec.step_ns

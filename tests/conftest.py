@@ -1,8 +1,12 @@
-"""For every test: equal examples of hypothesis, a token for Ray, garbage in new memory; one torch thread on request."""
+"""For every test: equal examples of hypothesis, a token for Ray, garbage in new memory.
+
+On request: one torch thread, and the files of real data.
+"""
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +17,7 @@ from marl_market.env.step import memory
 from marl_market.env.step.outputs import Outputs
 
 GARBAGE = 0xA5
+ROOT = Path(__file__).parents[1]
 
 settings.register_profile(
     "deterministic",
@@ -60,3 +65,16 @@ def one_torch_thread() -> Iterator[None]:
     prepare_process(torch_threads=1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def data() -> Callable[[str], Path]:
+    """Return the path of a real data file; skips the test where it is missing."""
+    folder = Path(os.environ.get("MARL_MARKET_DATA", ROOT.parent / "shared" / "data"))
+
+    def find(name: str) -> Path:
+        if not (folder / name).exists():
+            pytest.skip(f"real data {name} is missing in {folder}; set MARL_MARKET_DATA")
+        return folder / name
+
+    return find

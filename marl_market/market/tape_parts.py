@@ -1,4 +1,4 @@
-"""Parts of tapes: one tape after the other, and a stretch of time of one."""
+"""Parts of tapes: one tape after the other, and stretches of time of one."""
 
 from __future__ import annotations
 
@@ -51,6 +51,25 @@ def between(tape: Tape, start_ns: int, end_ns: int) -> Tape:
     sessions = np.clip(tape.sessions, start_ns, end_ns)
     sessions = sessions[sessions[:, 1] > sessions[:, 0]]
     return Tape(tape.tick_size, tape.lot_size, quotes, tables["trades"], tables["flow"], orders, sessions)
+
+
+def parts(tape: Tape, spans_ns: Sequence[tuple[int, int]]) -> Tape:
+    """Return what happens in some stretches of time, each up to, but without, its end, in order; none may be empty.
+
+    Each is a session of its own, or has several.
+    """
+    found = [between(tape, start, end) for start, end in spans_ns]
+    sessions = np.concatenate([np.zeros((0, 2), np.int64), *(each.sessions for each in found)])
+    tables = joined(found, [0] * len(found)) if found else {name: getattr(tape, name)[:0] for name in TABLES}
+    return Tape(
+        tape.tick_size,
+        tape.lot_size,
+        tables["quotes"],
+        tables["trades"],
+        tables["flow"],
+        tables["orders"],
+        sessions,
+    )
 
 
 def _rows_between(table: NDArray[np.void], start_ns: int, end_ns: int) -> NDArray[np.void]:

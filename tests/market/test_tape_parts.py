@@ -1,7 +1,7 @@
 import numpy as np
 
 from marl_market.market.tape import FLOW, ORDER, QUOTE, TRADE, FlowKind, Outcome, Side, Tape
-from marl_market.market.tape_parts import between, joined
+from marl_market.market.tape_parts import between, joined, parts
 
 
 def tape() -> Tape:
@@ -38,3 +38,12 @@ def test_joined_tapes_are_as_much_later_as_asked_and_no_fill_stays_no_fill() -> 
     assert tables["quotes"]["time_ns"].tolist() == [0, 10, 30, 100, 110, 130]
     assert tables["orders"]["end_ns"].tolist() == [40, 18, 20, 140, 118, 120]
     assert tables["orders"]["first_fill_ns"].tolist() == [0, 0, 20, 0, 0, 120]
+
+
+def test_parts_are_sessions_of_their_own_and_all_parts_are_the_whole() -> None:
+    found = parts(tape(), [(0, 10), (20, 41)])
+    assert found.sessions.tolist() == [[0, 10], [20, 40]]
+    assert found.quotes["time_ns"].tolist() == [0, 20, 30]
+    assert found.trades["time_ns"].tolist() == [20]
+    assert parts(tape(), [(0, 41)]).digest() == tape().digest()
+    assert parts(tape(), []).quotes.size == 0

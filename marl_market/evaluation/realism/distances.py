@@ -13,9 +13,11 @@ Source: LOB-Bench (Nagy et al. 2025); Freedman and Diaconis 1981.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import stats
 
 from marl_market.evaluation.realism.touch import Real, Whole
@@ -91,15 +93,21 @@ def conditional(
     """
     if not len(simulated[0]) or not len(real[0]):
         raise ValueError(f"a sample is empty: {len(simulated[0])} simulated and {len(real[0])} real values")
-    edges = np.unique(np.quantile(real[1], np.linspace(0, 1, CONDITION_BINS + 1)[1:-1]))
-    ours, theirs = np.searchsorted(edges, simulated[1]), np.searchsorted(edges, real[1])
     total = np.zeros(2)
-    for number in range(len(edges) + 1):
-        given, wanted = simulated[0][ours == number], real[0][theirs == number]
-        if len(wanted):
-            total += len(wanted) * np.array(both(given, wanted, amounts) if len(given) else (1.0, 1.0))
+    for given, wanted in in_conditions(simulated[1], real[1]):
+        if wanted.any():
+            apart = both(simulated[0][given], real[0][wanted], amounts) if given.any() else (1.0, 1.0)
+            total += wanted.sum() * np.array(apart)
     l1, ks = total / len(real[0])
     return float(l1), float(ks)
+
+
+def in_conditions(simulated: Sample, real: Sample) -> Iterator[tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
+    """Yield which simulated and which real conditions are in each tenth of the real ones; equal ones stay together."""
+    edges = np.unique(np.quantile(real, np.linspace(0, 1, CONDITION_BINS + 1)[1:-1]))
+    ours, theirs = np.searchsorted(edges, simulated), np.searchsorted(edges, real)
+    for number in range(len(edges) + 1):
+        yield ours == number, theirs == number
 
 
 def wasserstein(simulated: Sample, real: Sample) -> float:

@@ -41,11 +41,12 @@ SHAPES = {
     "market_size_lots": (DEPTHS, ATOMS),
     "age_edges": (AGES - 1,),
     "place_edges": (PLACES - 1,),
-    "cancel_hazard": (REGIMES, AGES, PLACES),
+    "cancel_hazard": (SPREADS, AGES, PLACES),
     "activity": (SLOTS,),
+    "taking": (SPREADS,),
 }
 RISING = ("regime_edges", "spread_edges", "depth_edges", "age_edges", "place_edges", "offset_ticks")
-ABOVE_ZERO = ("near_size_lots", "behind_size_lots", "market_size_lots", "activity")
+ABOVE_ZERO = ("near_size_lots", "behind_size_lots", "market_size_lots", "activity", "taking")
 ZERO_OR_MORE = ("regime_edges", "cancel_hazard")
 
 Table = Sequence[float] | Sequence[Sequence[float]] | Sequence[Sequence[Sequence[float]]]
@@ -70,9 +71,10 @@ class ReactiveFlow:
         market_size_lots: equally likely sizes of a market order, by that state.
         age_edges: edges of the states of an order's age, in seconds.
         place_edges: edges of the states of its distance behind the best price of its side, in ticks.
-        cancel_hazard: cancels of an open order in a second of activity, by state of volatility, age and distance; a
-            second of activity is the time in which the market's calibrated limit orders of a second come.
+        cancel_hazard: cancels of an open order in a second of activity, by state of the spread, age and distance; a
+            second of activity is the time in which the messages of a mean second come.
         activity: rate of limit orders in each tenth of the session, relative to its mean.
+        taking: rate of market orders in each state of the spread, relative to its mean.
         following: share of market orders that follow another of their side within 10 milliseconds.
     """
 
@@ -87,6 +89,7 @@ class ReactiveFlow:
     place_edges: Sequence[float]
     cancel_hazard: Sequence[Sequence[Sequence[float]]]
     activity: Sequence[float]
+    taking: Sequence[float]
     following: float
 
     def __post_init__(self) -> None:

@@ -67,10 +67,10 @@ def make_liquidity(public, seat, params):  # type: ignore[no-untyped-def]
     bid = float(public.best_bid) if public.depth[0] > 0 else public.reference_ticks - half
     ask = float(public.best_ask) if public.depth[1] > 0 else public.reference_ticks + half
     value = believed_value(memory)
-    regime = int(memory[VOLATILITY_STATE])
-    room = SEAT_ORDERS - 1 - cancel_orders(public, seat, table, due, value, bid, ask, regime)
+    spread = state_of(ask - bid, table, SPREAD_EDGES, SPREADS - 1)
+    room = SEAT_ORDERS - 1 - cancel_orders(public, seat, table, due, value, bid, ask, spread)
     gap = min(max(value - 0.5 * (bid + ask), -table[FARTHEST]), table[FARTHEST])
-    state = regime * SPREADS + state_of(ask - bid, table, SPREAD_EDGES, SPREADS - 1)
+    state = int(memory[VOLATILITY_STATE]) * SPREADS + spread
     for _ in range(min(poisson(seat, due), room)):
         side = 1 if uniform(seat) < 0.5 else -1
         offset = quantile(seat, table, OFFSETS + state * KNOTS, KNOTS) - side * table[FOLLOWING] * gap
@@ -83,7 +83,7 @@ def make_liquidity(public, seat, params):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def cancel_orders(public, seat, table, due, value, bid, ask, regime):  # type: ignore[no-untyped-def]
+def cancel_orders(public, seat, table, due, value, bid, ask, spread):  # type: ignore[no-untyped-def]
     """Cancel each open order by its hazard, and the farthest where there is no room; return the number of all."""
     seconds = due * table[SECONDS]
     count, farthest, excess = 0, -1.0, np.int64(-1)
@@ -99,7 +99,7 @@ def cancel_orders(public, seat, table, due, value, bid, ask, regime):  # type: i
             farthest, excess = behind, order.order_id
         age = state_of((public.time_ns - order.time_ns) * 1e-9, table, AGE_EDGES, AGES - 1)
         place = state_of(behind, table, PLACE_EDGES, PLACES - 1)
-        hazard = table[CANCELING] * table[HAZARDS + (regime * AGES + age) * PLACES + place]
+        hazard = table[CANCELING] * table[HAZARDS + (spread * AGES + age) * PLACES + place]
         threat = side * (order.price_ticks - value) + table[REACH]
         hazard += table[FLEEING] * max(threat, 0.0)
         if uniform(seat) < -math.expm1(-hazard * seconds):
@@ -133,7 +133,7 @@ class ReactiveMakers:
     Does: on the clock of `activity`, submits limit orders at distances from the opposite best price drawn from the
         market's tables by state of recent volatility and of the spread, moved towards the value of `belief`, with the
         sizes of their place; some join the next price at which others wait. Cancels each open order at the market's
-        hazard by volatility, age and distance, and sooner the nearer the value comes to it.
+        hazard by spread, age and distance, and sooner the nearer the value comes to it.
 
     All seats of a group together are one flow at the market's calibrated rate. Adverse selection is avoided by
     cancels, as in Biais, Martimort and Rochet's and Foucault's (1999) limit-order traders, not by a wider quote.

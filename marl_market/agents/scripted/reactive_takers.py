@@ -27,12 +27,14 @@ from marl_market.env.trading import (
     uniform,
 )
 from marl_market.market.free_parameter import free
-from marl_market.market.reactive_flow import ATOMS, DEPTHS
+from marl_market.market.reactive_flow import ATOMS, DEPTHS, SPREADS
 
-RATE, SECONDS, SELECTIVITY, DIRECTION, EXPONENT, REPEATING, BUNCHING, IMPATIENCE = range(
-    STATE_PARAMETERS, STATE_PARAMETERS + 8
+RATE, SECONDS, SELECTIVITY, DIRECTION, EXPONENT, REPEATING, BUNCHING, IMPATIENCE, SLIPPAGE = range(
+    STATE_PARAMETERS, STATE_PARAMETERS + 9
 )
-DEPTH_EDGES = STATE_PARAMETERS + 8
+SPREAD_EDGES = STATE_PARAMETERS + 9
+TAKING = SPREAD_EDGES + SPREADS - 1
+DEPTH_EDGES = TAKING + SPREADS
 SIZES = DEPTH_EDGES + DEPTHS - 1
 SIDE, LEFT = 0, 1
 IMMEDIATE = int(TimeInForce.IMMEDIATE_OR_CANCEL)
@@ -53,6 +55,8 @@ def take_liquidity(public, seat, params):  # type: ignore[no-untyped-def]
     side = 1 if memory[SIDE] > 0.0 else -1
     gain = value - public.best_ask if side > 0 else public.best_bid - value
     eagerness = table[IMPATIENCE] + math.exp(min(table[SELECTIVITY] * gain, MOST_EAGER))
+    spread = state_of(float(public.best_ask - public.best_bid), table, SPREAD_EDGES, SPREADS - 1)
+    eagerness *= table[TAKING + spread]
     active = table[SECONDS] * state[DUE_ORDERS]
     seconds = table[BUNCHING] * active + (1.0 - table[BUNCHING]) * public.step_seconds
     if uniform(seat) < -math.expm1(-table[RATE] * eagerness * seconds):
@@ -93,7 +97,7 @@ def goes_deeper(public, seat, table, index, number):  # type: ignore[no-untyped-
     if number + 1 >= public.depth[index]:
         return False
     step = abs(public.level[index, number + 1].price_ticks - public.level[index, number].price_ticks)
-    return uniform(seat) < math.exp(-table[SELECTIVITY] * step)
+    return uniform(seat) < math.exp(-table[SLIPPAGE] * step)
 
 
 @dataclass(frozen=True)
@@ -103,9 +107,9 @@ class ReactiveTakers:
     Sees: the fundamental value, the public book, the trades of the last step, the time of day.
     Does: works one parent order after another: a number of orders of power-law tail (Lillo, Mike and Farmer 2005) of
         one side, the likelier the one to which the value lies. Sends its next order at a rate that grows
-        exponentially with the gain of the price against the value, partly on the clock of `activity`; at the best
-        price immediate or cancel, seldom through it, with sizes by the quantity there; and often another right
-        behind it.
+        exponentially with the gain of the price against the value and falls with the spread as in the data, partly on the
+        clock of `activity`; immediate or cancel, as large as orders are that meet the quantity at the best price; and
+        often another right behind it.
 
     Why a taker looks at prices: half of the adverse selection of a real market comes from orders that wait for quotes
     that are late (see `marl_market.agents.scripted.belief`).
@@ -120,6 +124,10 @@ class ReactiveTakers:
         exponent: of the power law of the number of orders of a parent order, P(n orders or more) = n ** -exponent.
         bunching: share of its time that runs with the activity; the rest runs evenly.
         impatience: relative rate of orders that do not look at the price.
+        slippage: how reluctant an order is to go on to the next price: it does so with probability exp(-slippage times
+            their distance in price scales).
+        caution: power of the relative rate at which the market's orders come in a state of the spread; 0: the spread
+            matters only by the price.
     """
 
     trader = take_liquidity
@@ -134,6 +142,8 @@ class ReactiveTakers:
     exponent: float = free(1.57, 1.05, 4.0, "log")
     bunching: float = free(0.52, 0.02, 0.98, "logit")
     impatience: float = free(0.038, 0.001, 1.0, "log")
+    slippage: float = free(2.0, 0.05, 40.0, "log")
+    caution: float = free(0.5, 0.01, 2.0, "log")
 
     def __post_init__(self) -> None:
         require_free(self, "reactive_takers")
@@ -143,6 +153,7 @@ class ReactiveTakers:
         flow, scale = conditional_flow(spec.flow), spec.price_scale_ticks
         rate = self.rate * (1.0 - flow.following) * self.share * spec.flow.market_rate / seats
         constants = (self.selectivity / scale, self.direction / scale, self.exponent, flow.following, self.bunching)
-        own = (rate, 1.0 / spec.flow.limit_rate, *constants, self.impatience)
+        own = (rate, 1.0 / spec.flow.limit_rate, *constants, self.impatience, self.slippage / scale)
         state = state_parameters(spec, self.belief, self.activity)
-        return (*state, *own, *flow.depth_edges, *flow.table("market_size_lots").ravel())
+        taking = flow.table("taking") ** self.caution
+        return (*state, *own, *flow.spread_edges, *taking, *flow.depth_edges, *flow.table("market_size_lots").ravel())

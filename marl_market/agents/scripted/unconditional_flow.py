@@ -45,7 +45,8 @@ def unconditional_flow(flow: OrderFlow) -> ReactiveFlow:
         market_size_lots=np.broadcast_to(markets, (DEPTHS, ATOMS)).tolist(),
         age_edges=(1.0,) * (AGES - 1),
         place_edges=(1.0,) * (PLACES - 1),
-        cancel_hazard=np.full((REGIMES, AGES, PLACES), flow.cancel_rate / OPEN_ORDERS).tolist(),
+        cancel_hazard=np.full((SPREADS, AGES, PLACES), flow.cancel_rate / OPEN_ORDERS).tolist(),
         activity=(1.0,) * SLOTS,
+        taking=(1.0,) * SPREADS,
         following=0.0,
     )

@@ -1,6 +1,6 @@
-"""Cancel hazards of open orders by age, place and state of volatility, on a clock of messages.
+"""Cancel hazards of open orders by age, place and state of the spread, on a clock of messages.
 
-    hazard[v, a, p] = cancels in the state / exposure in it,
+    hazard[s, a, p] = cancels in the state / exposure in it,
 
 where the exposure is the sum over open orders of the time that they spend in the state (occurrence over exposure, the
 maximum-likelihood estimate of a piecewise constant hazard; Aalen, Borgan and Gjessing 2008, section 5.1). Time is
@@ -16,8 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marl_market.calibration.estimates.quote_series import QuoteSeries, edges_of, inside, state_of
-from marl_market.calibration.estimates.volatility_states import VolatilityStates
-from marl_market.market.reactive_flow import AGES, PLACES, REGIMES
+from marl_market.market.reactive_flow import AGES, PLACES, SPREADS
 from marl_market.market.tape import Outcome, Tape
 from marl_market.market.units import NANOSECONDS_PER_SECOND
 
@@ -36,7 +35,7 @@ class CancelHazards:
     Attributes:
         age_edges: edges of the states of age, in seconds.
         place_edges: edges of the distance behind the best price of the order's side, in ticks.
-        hazard: (states of volatility, ages, places).
+        hazard: (states of the spread, ages, places).
     """
 
     age_edges: list[float]
@@ -44,8 +43,8 @@ class CancelHazards:
     hazard: NDArray[np.float64]
 
 
-def cancel_hazards(tape: Tape, quotes: QuoteSeries, states: VolatilityStates) -> CancelHazards | None:
-    """Return the hazards; None where the tape tells of fewer than `FEWEST` cancels of orders apart."""
+def cancel_hazards(tape: Tape, quotes: QuoteSeries, spread_edges: list[float]) -> CancelHazards | None:
+    """Return the hazards by state of the spread, whose edges are given; None where the tape tells of fewer than `FEWEST` cancels of orders apart."""
     orders = inside(tape.orders, quotes.sessions)
     canceled = orders[orders["outcome"] == Outcome.CANCELED]
     if len(canceled) < FEWEST:
@@ -56,9 +55,9 @@ def cancel_hazards(tape: Tape, quotes: QuoteSeries, states: VolatilityStates) ->
     positive = gone_behind[gone_behind > 0]
     far = edges_of(positive, PLACE_CHANCES) if positive.size else [1.0] * len(PLACE_CHANCES)
     place_edges = [1.0, *(max(1.0, edge) for edge in far)]
-    regime = states.at(canceled["end_ns"])
-    count = _counts(regime, state_of(age_edges, ages), state_of(place_edges, gone_behind), np.ones(len(canceled)))
-    exposure = _exposures(orders, tape, quotes, states, (age_edges, place_edges))
+    spread = _spread_state(canceled["end_ns"], quotes, spread_edges)
+    count = _counts(spread, state_of(age_edges, ages), state_of(place_edges, gone_behind), np.ones(len(canceled)))
+    exposure = _exposures(orders, tape, quotes, (spread_edges, age_edges, place_edges))
     rate = count.sum() / exposure.sum()
     of_age = (count.sum((0, 2)) + rate * PRIOR_SECONDS) / (exposure.sum((0, 2)) + PRIOR_SECONDS)
     hazard = (count + of_age[None, :, None] * PRIOR_SECONDS) / (exposure + PRIOR_SECONDS)
@@ -69,8 +68,7 @@ def _exposures(
     orders: NDArray[np.void],
     tape: Tape,
     quotes: QuoteSeries,
-    states: VolatilityStates,
-    edges: tuple[list[float], list[float]],
+    edges: tuple[list[float], list[float], list[float]],
 ) -> NDArray[np.float64]:
     """Return the seconds of activity that open orders spend in each state, from a sample of messages."""
     messages = inside(tape.flow, quotes.sessions)["time_ns"]
@@ -80,15 +78,15 @@ def _exposures(
     sampled = messages[stride // 2 :: stride]
     first = np.searchsorted(sampled, orders["time_ns"], side="right")
     count = np.maximum(np.searchsorted(sampled, orders["end_ns"]) - first, 0)
-    total = np.zeros((REGIMES, AGES, PLACES))
+    total = np.zeros((SPREADS, AGES, PLACES))
     for part in np.array_split(np.arange(len(orders)), max(1, int(count.sum()) // 500_000)):
         order = orders[np.repeat(part, count[part])]
         ends = np.cumsum(count[part])
         place_in_life = np.arange(len(order)) - np.repeat(ends - count[part], count[part])
         time_ns = sampled[np.repeat(first[part], count[part]) + place_in_life]
-        age = state_of(edges[0], (time_ns - order["time_ns"]) / NANOSECONDS_PER_SECOND)
-        place = state_of(edges[1], _behind(order, time_ns, quotes))
-        total += _counts(states.at(time_ns), age, place, np.full(len(order), stride * a_message))
+        age = state_of(edges[1], (time_ns - order["time_ns"]) / NANOSECONDS_PER_SECOND)
+        place = state_of(edges[2], _behind(order, time_ns, quotes))
+        total += _counts(_spread_state(time_ns, quotes, edges[0]), age, place, np.full(len(order), stride * a_message))
     return total
 
 
@@ -98,8 +96,15 @@ def _behind(orders: NDArray[np.void], time_ns: NDArray[np.int64], quotes: QuoteS
     return np.maximum(orders["side"] * (best - orders["price_ticks"]), 0)
 
 
+def _spread_state(
+    time_ns: NDArray[np.int64], quotes: QuoteSeries, edges: list[float]
+) -> NDArray[np.int64]:
+    """Return the state of the spread just before each time."""
+    return state_of(edges, quotes.spread[quotes.before(time_ns)])
+
+
 def _counts(
-    regime: NDArray[np.int64], age: NDArray[np.int64], place: NDArray[np.int64], weights: NDArray[np.float64]
+    spread: NDArray[np.int64], age: NDArray[np.int64], place: NDArray[np.int64], weights: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    cell = (regime * AGES + age) * PLACES + place
-    return np.bincount(cell, weights, minlength=REGIMES * AGES * PLACES).reshape(REGIMES, AGES, PLACES)
+    cell = (spread * AGES + age) * PLACES + place
+    return np.bincount(cell, weights, minlength=SPREADS * AGES * PLACES).reshape(SPREADS, AGES, PLACES)

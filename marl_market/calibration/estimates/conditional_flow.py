@@ -10,7 +10,7 @@ from marl_market.calibration.estimates.day_profile import activity_profile
 from marl_market.calibration.estimates.limit_offsets import offset_tables, spread_edges
 from marl_market.calibration.estimates.order_sizes import limit_sizes, market_sizes
 from marl_market.calibration.estimates.quote_series import QuoteSeries
-from marl_market.calibration.estimates.taker_bursts import following_share
+from marl_market.calibration.estimates.taker_bursts import following_share, taking_rates
 from marl_market.calibration.estimates.volatility_states import VolatilityStates
 from marl_market.market.order_flow import OrderFlow
 from marl_market.market.reactive_flow import ReactiveFlow
@@ -23,7 +23,7 @@ def conditional_flow(tape: Tape, flow: OrderFlow) -> ReactiveFlow:
     states, spreads = VolatilityStates(quotes), spread_edges(quotes)
     near, behind = limit_sizes(tape, quotes)
     depths, market = market_sizes(tape, quotes)
-    hazards = cancel_hazards(tape, quotes, states) or _one_hazard(flow)
+    hazards = cancel_hazards(tape, quotes, spreads) or _one_hazard(flow)
     return ReactiveFlow(
         regime_edges=_rounded(states.edges),
         spread_edges=spreads,
@@ -36,6 +36,7 @@ def conditional_flow(tape: Tape, flow: OrderFlow) -> ReactiveFlow:
         place_edges=hazards.place_edges,
         cancel_hazard=_rounded(hazards.hazard),
         activity=_rounded(activity_profile(tape, quotes)),
+        taking=_rounded(taking_rates(tape, quotes, spreads)),
         following=round(following_share(tape, quotes), 4),
     )
 

@@ -79,8 +79,9 @@ class ReactiveMarket:
 
     def groups(self) -> list[Group]:
         """Return the groups of the background."""
-        shared = {"belief": self.belief, "activity": self.activity}
+        makers = replace(self.makers, belief=self.belief, activity=self.activity)
+        takers = replace(self.takers, belief=self.belief, activity=self.activity)
         return [
-            Group("makers", replace(self.makers, **shared), self.maker_seats, latency=self.latency),
-            Group("takers", replace(self.takers, **shared), self.taker_seats, latency=self.latency),
+            Group("makers", makers, self.maker_seats, latency=self.latency),
+            Group("takers", takers, self.taker_seats, latency=self.latency),
         ]

@@ -1,4 +1,4 @@
-"""A market spec with all that its background needs: conditional flow, and a fundamental value that moves as prices do."""
+"""A market spec with all that its background needs: conditional flow, and a value that moves as prices do."""
 
 from __future__ import annotations
 

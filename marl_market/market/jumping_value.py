@@ -61,7 +61,7 @@ class JumpingValue:
         part = (came + 1 - spec.warmup_steps) / max(spec.session_steps, 1) * len(self.profile)
         profile = np.array(self.profile)[np.clip(part.astype(np.int64), 0, len(self.profile) - 1)]
         mixture = np.exp(self.size_deviation * random.standard_normal(came.size) - self.size_deviation**2)
-        slow = self._slow_volatility(came * spec.step_seconds, random)
+        slow = self._slow_volatility(np.asarray(came * spec.step_seconds, np.float64), random)
         deviation = self.volatility * spec.price_scale_ticks / math.sqrt(self.jump_rate)
         jumps = deviation * profile * mixture * slow * random.standard_normal(came.size)
         path = np.zeros(steps)

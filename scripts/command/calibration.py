@@ -42,7 +42,11 @@ def calibrate(config: DictConfig) -> None:
     path = [str(each) for each in config.path] if OmegaConf.is_list(config.path) else str(config.path)
     recording = reader_of(config).read(path)
     print(recording.summary.to_text(), flush=True)
-    spec = reactive_spec(market_spec(recording, str(config.name), **config.session), recording)
+    spec = market_spec(recording, str(config.name), **config.session)
+    try:
+        spec = reactive_spec(spec, recording)
+    except ValueError as error:
+        print(f"the market has averages only: {error}")
     describe(spec)
     played = play(spec, recording)
     print(compare(recording, played), flush=True)

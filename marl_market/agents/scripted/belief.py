@@ -1,4 +1,4 @@
-"""A value that all reactive traders believe in: the fundamental value, and what trades have told of it since the open."""
+"""A value that all reactive traders believe in: the fundamental value, and what trades have said since the open."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ def make_liquidity(public, seat, params):  # type: ignore[no-untyped-def]
         price = (ask if side > 0 else bid) - side * max(1.0, offset)
         if uniform(seat) < table[JOINING]:
             price = joined_price(public, side, price)
-        behind = side * ((bid if side > 0 else ask) - price) >= 1.0
+        behind = side * ((bid if side > 0 else ask) - price) >= 0.5  # a price is rounded to a tick
         submit_limit(seat, side, price, table[SIZES + ATOMS * behind + int(uniform(seat) * ATOMS)])
     return DECIDED
 

@@ -77,8 +77,8 @@ def begin_parent(public, seat, memory, table, value):  # type: ignore[no-untyped
 def send_orders(public, seat, table, side):  # type: ignore[no-untyped-def]
     """Send one order, and others right behind it, each at the price where the one before it has left some."""
     index = 1 if side > 0 else 0
-    number, left, again = 0, public.level[index, 0].quantity_lots, True
-    while again and seat.command_count < MOST_ORDERS:
+    number, left = 0, public.level[index, 0].quantity_lots
+    while seat.command_count < MOST_ORDERS:
         depth = state_of(float(left), table, DEPTH_EDGES, DEPTHS - 1)
         lots = np.int64(table[SIZES + depth * ATOMS + int(uniform(seat) * ATOMS)])
         while left < lots and goes_deeper(public, seat, table, index, number):
@@ -88,7 +88,8 @@ def send_orders(public, seat, table, side):  # type: ignore[no-untyped-def]
         if lots > 0:
             submit_limit_order(seat, side, public.level[index, number].price_ticks, lots, 0, IMMEDIATE, 0)
         left -= lots
-        again = lots > 0 and uniform(seat) < table[REPEATING]
+        if lots <= 0 or uniform(seat) >= table[REPEATING]:
+            return
 
 
 @compiled

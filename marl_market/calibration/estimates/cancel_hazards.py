@@ -44,7 +44,7 @@ class CancelHazards:
 
 
 def cancel_hazards(tape: Tape, quotes: QuoteSeries, spread_edges: list[float]) -> CancelHazards | None:
-    """Return the hazards by state of the spread, whose edges are given; None where the tape tells of fewer than `FEWEST` cancels of orders apart."""
+    """Return the hazards by state of the spread, of these edges; None for fewer than `FEWEST` cancels of known orders."""
     orders = inside(tape.orders, quotes.sessions)
     canceled = orders[orders["outcome"] == Outcome.CANCELED]
     if len(canceled) < FEWEST:
@@ -93,12 +93,10 @@ def _exposures(
 def _behind(orders: NDArray[np.void], time_ns: NDArray[np.int64], quotes: QuoteSeries) -> NDArray[np.int64]:
     """Return how far each order was behind the best price of its side just before a time, in ticks."""
     best = quotes.best(orders["side"], quotes.before(time_ns))
-    return np.maximum(orders["side"] * (best - orders["price_ticks"]), 0)
+    return np.maximum(np.asarray(orders["side"] * (best - orders["price_ticks"]), np.int64), 0)
 
 
-def _spread_state(
-    time_ns: NDArray[np.int64], quotes: QuoteSeries, edges: list[float]
-) -> NDArray[np.int64]:
+def _spread_state(time_ns: NDArray[np.int64], quotes: QuoteSeries, edges: list[float]) -> NDArray[np.int64]:
     """Return the state of the spread just before each time."""
     return state_of(edges, quotes.spread[quotes.before(time_ns)])
 
@@ -107,4 +105,5 @@ def _counts(
     spread: NDArray[np.int64], age: NDArray[np.int64], place: NDArray[np.int64], weights: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     cell = (spread * AGES + age) * PLACES + place
-    return np.bincount(cell, weights, minlength=SPREADS * AGES * PLACES).reshape(SPREADS, AGES, PLACES)
+    counts: NDArray[np.float64] = np.bincount(cell, weights, minlength=SPREADS * AGES * PLACES)
+    return counts.reshape(SPREADS, AGES, PLACES)

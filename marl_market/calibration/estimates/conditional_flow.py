@@ -15,11 +15,22 @@ from marl_market.calibration.estimates.volatility_states import VolatilityStates
 from marl_market.market.order_flow import OrderFlow
 from marl_market.market.reactive_flow import ReactiveFlow
 from marl_market.market.tape import Tape
+from marl_market.market.units import NANOSECONDS_PER_SECOND
+
+SHORTEST_SECONDS = 60.0
 
 
 def conditional_flow(tape: Tape, flow: OrderFlow) -> ReactiveFlow:
-    """Return the tables of a tape whose averages are `flow`; with one cancel hazard where it has no lives of orders."""
+    """Return the tables of a tape whose averages are `flow`; with one cancel hazard where it has no lives of orders.
+
+    Raises ValueError for a tape that is too short to tell states apart.
+    """
     quotes = QuoteSeries(tape)
+    if quotes.seconds < SHORTEST_SECONDS or not (np.diff(quotes.sessions) > NANOSECONDS_PER_SECOND).any():
+        raise ValueError(
+            f"the recording is active for {quotes.seconds:.3g} s; what its flow depends on needs {SHORTEST_SECONDS:g} or "
+            "more, and a session of more than a second"
+        )
     states, spreads = VolatilityStates(quotes), spread_edges(quotes)
     near, behind = limit_sizes(tape, quotes)
     depths, market = market_sizes(tape, quotes)

@@ -35,7 +35,7 @@ def volatility_profile(quotes: QuoteSeries) -> tuple[float, NDArray[np.float64]]
         mid = quotes.mid[quotes.at(grid)]
         squares.append((mid[HORIZON_SECONDS:] - mid[:-HORIZON_SECONDS]) ** 2 / HORIZON_SECONDS)
         slots.append(slots_of(grid, quotes.sessions, SLOTS)[: len(squares[-1])])
-    square, slot = np.concatenate(squares), np.concatenate(slots)
+    square, slot = np.concatenate([np.zeros(0), *squares]), np.concatenate([np.zeros(0, np.int64), *slots])
     if not square.any():
         raise ValueError("the mid price never moves in ten seconds of a session; the value has no volatility")
     lengths = np.bincount(slot, minlength=SLOTS)

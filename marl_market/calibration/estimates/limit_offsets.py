@@ -22,9 +22,7 @@ def spread_edges(quotes: QuoteSeries) -> list[float]:
     return edges_of(quotes.spread[quotes.at(grid)], CHANCES)
 
 
-def offset_tables(
-    tape: Tape, quotes: QuoteSeries, states: VolatilityStates, edges: list[float]
-) -> NDArray[np.float64]:
+def offset_tables(tape: Tape, quotes: QuoteSeries, states: VolatilityStates, edges: list[float]) -> NDArray[np.float64]:
     """Return quantiles of the distances (states of volatility, states of the spread, KNOTS), in ticks.
 
     A state with few orders is estimated with those of the nearest states of the spread, in all states of volatility.

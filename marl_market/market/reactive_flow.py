@@ -28,6 +28,10 @@ ATOMS = 128
 DEPTHS = 4
 """States of the quantity at the best price that a market order meets, rising."""
 AGES, PLACES = 9, 6
+DELAYS = 33
+"""Quantiles of a delay below `FLEETING_SECONDS`, as logarithms."""
+FLEETING_SECONDS = 0.01
+"""Life of an order below which it and its cancel are one decision."""
 """States of the age of an order, and of its distance behind the best price of its side."""
 LOW, HIGH = 0.005, 0.995
 
@@ -41,13 +45,16 @@ SHAPES = {
     "market_size_lots": (DEPTHS, ATOMS),
     "age_edges": (AGES - 1,),
     "place_edges": (PLACES - 1,),
+    "fleeting": (SPREADS, PLACES),
+    "fleeting_life": (DELAYS,),
+    "reaction": (DELAYS,),
     "cancel_hazard": (SPREADS, AGES, PLACES),
     "activity": (SLOTS,),
     "taking": (SPREADS,),
 }
-RISING = ("regime_edges", "spread_edges", "depth_edges", "age_edges", "place_edges", "offset_ticks")
-ABOVE_ZERO = ("near_size_lots", "behind_size_lots", "market_size_lots", "activity", "taking")
-ZERO_OR_MORE = ("regime_edges", "cancel_hazard")
+RISING = ("regime_edges", "spread_edges", "depth_edges", "age_edges", "place_edges", "offset_ticks", "fleeting_life", "reaction")
+ABOVE_ZERO = ("near_size_lots", "behind_size_lots", "market_size_lots", "activity", "taking", "fleeting_life", "reaction")
+ZERO_OR_MORE = ("regime_edges", "cancel_hazard", "fleeting")
 
 Table = Sequence[float] | Sequence[Sequence[float]] | Sequence[Sequence[Sequence[float]]]
 
@@ -73,6 +80,10 @@ class ReactiveFlow:
         place_edges: edges of the states of its distance behind the best price of its side, in ticks.
         cancel_hazard: cancels of an open order in a second of activity, by state of the spread, age and distance; a
             second of activity is the time in which the messages of a mean second come.
+        fleeting: share of limit orders that are canceled within `FLEETING_SECONDS`, by state of the spread and distance
+            behind the best price.
+        fleeting_life: quantiles of their lives, in seconds, evenly spaced as `offset_ticks`.
+        reaction: those of the time between two messages that is shorter than `FLEETING_SECONDS`, likewise.
         activity: rate of limit orders in each tenth of the session, relative to its mean.
         taking: rate of market orders in each state of the spread, relative to its mean.
         following: share of market orders that follow another of their side within 10 milliseconds.
@@ -88,6 +99,9 @@ class ReactiveFlow:
     age_edges: Sequence[float]
     place_edges: Sequence[float]
     cancel_hazard: Sequence[Sequence[Sequence[float]]]
+    fleeting: Sequence[Sequence[float]]
+    fleeting_life: Sequence[float]
+    reaction: Sequence[float]
     activity: Sequence[float]
     taking: Sequence[float]
     following: float

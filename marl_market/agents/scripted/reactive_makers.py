@@ -11,10 +11,12 @@ import numpy as np
 from marl_market.agents.scripted.activity import Activity
 from marl_market.agents.scripted.belief import Belief, believed_value
 from marl_market.agents.scripted.free_fields import require_free
+from marl_market.agents.scripted.reaction_chain import drawn_ns, log_nanoseconds
 from marl_market.agents.scripted.reactive_state import (
     DUE_ORDERS,
     STATE_PARAMETERS,
     VOLATILITY_STATE,
+    send_in_chain,
     state_parameters,
     update_state,
 )
@@ -26,11 +28,13 @@ from marl_market.env.trading import (
     MarketSpec,
     Traits,
     cancel,
+    cancel_newest,
     compiled,
     group_memory,
     lowest_bit,
     poisson,
     quantile,
+    send_after,
     submit_limit,
     trader,
     uniform,
@@ -45,6 +49,8 @@ PLACE_EDGES = AGE_EDGES + AGES - 1
 SIZES = PLACE_EDGES + PLACES - 1
 OFFSETS = SIZES + 2 * ATOMS
 HAZARDS = OFFSETS + REGIMES * SPREADS * KNOTS
+FLEETING = HAZARDS + SPREADS * AGES * PLACES
+LIVES = FLEETING + SPREADS * PLACES
 TIMES_ACTIVE = 2.0
 EMPTY_SIDE_ORDERS = 1.0
 ROOM = SEAT_ORDERS - 3
@@ -68,7 +74,7 @@ def make_liquidity(public, seat, params):  # type: ignore[no-untyped-def]
     ask = float(public.best_ask) if public.depth[1] > 0 else public.reference_ticks + half
     value = believed_value(memory)
     spread = state_of(ask - bid, table, SPREAD_EDGES, SPREADS - 1)
-    room = SEAT_ORDERS - 1 - cancel_orders(public, seat, table, due, value, bid, ask, spread)
+    room = SEAT_ORDERS - 1 - cancel_orders(public, seat, table, memory, due, value, bid, ask, spread)
     gap = min(max(value - 0.5 * (bid + ask), -table[FARTHEST]), table[FARTHEST])
     state = int(memory[VOLATILITY_STATE]) * SPREADS + spread
     for _ in range(min(poisson(seat, due), room)):
@@ -77,13 +83,18 @@ def make_liquidity(public, seat, params):  # type: ignore[no-untyped-def]
         price = (ask if side > 0 else bid) - side * max(1.0, offset)
         if uniform(seat) < table[JOINING]:
             price = joined_price(public, side, price)
-        behind = side * ((bid if side > 0 else ask) - price) >= 0.5  # a price is rounded to a tick
-        submit_limit(seat, side, price, table[SIZES + ATOMS * behind + int(uniform(seat) * ATOMS)])
+        behind = side * ((bid if side > 0 else ask) - price) + 0.5  # a price is rounded to a tick
+        submit_limit(seat, side, price, table[SIZES + ATOMS * (behind >= 1.0) + int(uniform(seat) * ATOMS)])
+        sent_ns = send_in_chain(seat, memory, table)
+        place = state_of(behind, table, PLACE_EDGES, PLACES - 1)
+        if uniform(seat) < table[FLEETING + spread * PLACES + place]:
+            cancel_newest(seat)
+            send_after(seat, sent_ns + drawn_ns(seat, table, LIVES))
     return DECIDED
 
 
 @compiled
-def cancel_orders(public, seat, table, due, value, bid, ask, spread):  # type: ignore[no-untyped-def]
+def cancel_orders(public, seat, table, memory, due, value, bid, ask, spread):  # type: ignore[no-untyped-def]
     """Cancel each open order by its hazard, and the farthest where there is no room; return the number of all."""
     seconds = due * table[SECONDS]
     count, farthest, excess = 0, -1.0, np.int64(-1)
@@ -104,6 +115,7 @@ def cancel_orders(public, seat, table, due, value, bid, ask, spread):  # type: i
         hazard += table[FLEEING] * max(threat, 0.0)
         if uniform(seat) < -math.expm1(-hazard * seconds):
             cancel(seat, order.order_id)
+            send_in_chain(seat, memory, table)
     if count >= ROOM:
         cancel(seat, excess)
     return count
@@ -171,7 +183,7 @@ class ReactiveMakers:
         share, seconds = self.share / seats, seats / (self.share * spec.flow.limit_rate)
         own = (share, seconds, self.following, self.fleeing / scale, self.reach * scale, self.canceling, self.joining)
         edges = (*flow.spread_edges, *flow.age_edges, *flow.place_edges)
-        tables = [flow.table(name).ravel() for name in ("offset_ticks", "cancel_hazard")]
+        tables = [flow.table(name).ravel() for name in ("offset_ticks", "cancel_hazard", "fleeting")]
         sizes = (*flow.near_size_lots, *flow.behind_size_lots)
         state = state_parameters(spec, self.belief, self.activity)
-        return (*state, *own, 4.0 * scale, *edges, *sizes, *np.concatenate(tables))
+        return (*state, *own, 4.0 * scale, *edges, *sizes, *np.concatenate(tables), *map(log_nanoseconds, flow.fleeting_life))

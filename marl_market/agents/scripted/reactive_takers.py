@@ -11,7 +11,7 @@ import numpy as np
 from marl_market.agents.scripted.activity import Activity
 from marl_market.agents.scripted.belief import Belief, believed_value
 from marl_market.agents.scripted.free_fields import require_free
-from marl_market.agents.scripted.reactive_state import DUE_ORDERS, STATE_PARAMETERS, state_parameters, update_state
+from marl_market.agents.scripted.reactive_state import DUE_ORDERS, STATE_PARAMETERS, send_in_chain, state_parameters, update_state
 from marl_market.agents.scripted.unconditional_flow import conditional_flow
 from marl_market.agents.scripted.volatility_regime import state_of
 from marl_market.env.trading import (
@@ -87,6 +87,7 @@ def send_orders(public, seat, table, side):  # type: ignore[no-untyped-def]
         lots = min(lots, left)
         if lots > 0:
             submit_limit_order(seat, side, public.level[index, number].price_ticks, lots, 0, IMMEDIATE, 0)
+            send_in_chain(seat, group_memory(seat), table)
         left -= lots
         if lots <= 0 or uniform(seat) >= table[REPEATING]:
             return

@@ -7,6 +7,7 @@ import numpy as np
 from marl_market.agents.scripted.unconditional_flow import unconditional_flow
 from marl_market.calibration.estimates.cancel_hazards import CancelHazards, cancel_hazards
 from marl_market.calibration.estimates.day_profile import activity_profile
+from marl_market.calibration.estimates.fleeting_orders import fleeting_lives, fleeting_shares, reaction_times
 from marl_market.calibration.estimates.limit_offsets import offset_tables, spread_edges
 from marl_market.calibration.estimates.order_sizes import limit_sizes, market_sizes
 from marl_market.calibration.estimates.quote_series import QuoteSeries
@@ -28,8 +29,8 @@ def conditional_flow(tape: Tape, flow: OrderFlow) -> ReactiveFlow:
     quotes = QuoteSeries(tape)
     if quotes.seconds < SHORTEST_SECONDS or not (np.diff(quotes.sessions) > NANOSECONDS_PER_SECOND).any():
         raise ValueError(
-            f"the recording is active for {quotes.seconds:.3g} s; what its flow depends on needs {SHORTEST_SECONDS:g} or "
-            "more, and a session of more than a second"
+            f"the recording is active for {quotes.seconds:.3g} s; what its flow depends on needs "
+            f"{SHORTEST_SECONDS:g} or more, and a session of more than a second"
         )
     states, spreads = VolatilityStates(quotes), spread_edges(quotes)
     near, behind = limit_sizes(tape, quotes)
@@ -46,6 +47,9 @@ def conditional_flow(tape: Tape, flow: OrderFlow) -> ReactiveFlow:
         age_edges=_rounded(hazards.age_edges),
         place_edges=hazards.place_edges,
         cancel_hazard=_rounded(hazards.hazard),
+        fleeting=_rounded(fleeting_shares(tape, quotes, spreads, hazards.place_edges)),
+        fleeting_life=_rounded(fleeting_lives(tape)),
+        reaction=_rounded(reaction_times(tape)),
         activity=_rounded(activity_profile(tape, quotes)),
         taking=_rounded(taking_rates(tape, quotes, spreads)),
         following=round(following_share(tape, quotes), 4),

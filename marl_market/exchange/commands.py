@@ -165,7 +165,7 @@ def cancel_all(seat):  # type: ignore[no-untyped-def]
 
 @inlined
 def cancel_newest(seat):  # type: ignore[no-untyped-def]
-    """Cancel the order that the seat sent last, which may be on its way: commands arrive in the order they were sent."""
+    """Cancel the order that the seat sent last, even on its way: commands arrive in the order they were sent."""
     return write_command(seat, CANCEL, 0, 0, 0, 0, 0, GOOD_TILL_CANCEL, 0, NEWEST_ORDER)
 
 

@@ -52,8 +52,25 @@ SHAPES = {
     "activity": (SLOTS,),
     "taking": (SPREADS,),
 }
-RISING = ("regime_edges", "spread_edges", "depth_edges", "age_edges", "place_edges", "offset_ticks", "fleeting_life", "reaction")
-ABOVE_ZERO = ("near_size_lots", "behind_size_lots", "market_size_lots", "activity", "taking", "fleeting_life", "reaction")
+RISING = (
+    "regime_edges",
+    "spread_edges",
+    "depth_edges",
+    "age_edges",
+    "place_edges",
+    "offset_ticks",
+    "fleeting_life",
+    "reaction",
+)
+ABOVE_ZERO = (
+    "near_size_lots",
+    "behind_size_lots",
+    "market_size_lots",
+    "activity",
+    "taking",
+    "fleeting_life",
+    "reaction",
+)
 ZERO_OR_MORE = ("regime_edges", "cancel_hazard", "fleeting")
 
 Table = Sequence[float] | Sequence[Sequence[float]] | Sequence[Sequence[Sequence[float]]]

@@ -186,4 +186,12 @@ class ReactiveMakers:
         tables = [flow.table(name).ravel() for name in ("offset_ticks", "cancel_hazard", "fleeting")]
         sizes = (*flow.near_size_lots, *flow.behind_size_lots)
         state = state_parameters(spec, self.belief, self.activity)
-        return (*state, *own, 4.0 * scale, *edges, *sizes, *np.concatenate(tables), *map(log_nanoseconds, flow.fleeting_life))
+        return (
+            *state,
+            *own,
+            4.0 * scale,
+            *edges,
+            *sizes,
+            *np.concatenate(tables),
+            *map(log_nanoseconds, flow.fleeting_life),
+        )

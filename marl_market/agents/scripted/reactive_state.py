@@ -53,4 +53,9 @@ def send_in_chain(seat, memory, table):  # type: ignore[no-untyped-def]
 def state_parameters(spec: MarketSpec, belief: Belief, activity: Activity) -> tuple[float, ...]:
     """Return the parameters of `update_state`."""
     flow = conditional_flow(spec.flow)
-    return (*belief.parameters(spec), *regime_parameters(flow), *activity.parameters(spec, flow), *chain_parameters(flow))
+    return (
+        *belief.parameters(spec),
+        *regime_parameters(flow),
+        *activity.parameters(spec, flow),
+        *chain_parameters(flow),
+    )

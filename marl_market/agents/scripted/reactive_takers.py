@@ -11,7 +11,13 @@ import numpy as np
 from marl_market.agents.scripted.activity import Activity
 from marl_market.agents.scripted.belief import Belief, believed_value
 from marl_market.agents.scripted.free_fields import require_free
-from marl_market.agents.scripted.reactive_state import DUE_ORDERS, STATE_PARAMETERS, send_in_chain, state_parameters, update_state
+from marl_market.agents.scripted.reactive_state import (
+    DUE_ORDERS,
+    STATE_PARAMETERS,
+    send_in_chain,
+    state_parameters,
+    update_state,
+)
 from marl_market.agents.scripted.unconditional_flow import conditional_flow
 from marl_market.agents.scripted.volatility_regime import state_of
 from marl_market.env.trading import (

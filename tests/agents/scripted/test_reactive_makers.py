@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from marl_market.agents.scripted.reactive_makers import ReactiveMakers, joined_price
-from marl_market.market.reactive_flow import AGES, ATOMS, KNOTS, PLACES, REGIMES, SPREADS
+from marl_market.agents.scripted.reactive_makers import FLEETING, HAZARDS, ReactiveMakers, joined_price
+from marl_market.exchange.commands import NEWEST_ORDER
+from marl_market.market.reactive_flow import AGES, ATOMS, DELAYS, KNOTS, PLACES, REGIMES, SPREADS
 from marl_market.market.validation import ConfigError
 from tests.agents.scripted.reactive_seat import ReactiveSeat, spec_with
 from tests.agents.scripted.trader_seat import CANCEL, LIMIT, quoted
@@ -120,6 +121,27 @@ def test_an_order_that_the_value_threatens_flees() -> None:
     assert found == {50: pytest.approx(1 - np.exp(-3 * 0.5), rel=0.06)}
 
 
+def test_a_fleeting_order_is_sent_with_its_own_cancel() -> None:
+    shares = np.zeros((SPREADS, PLACES))
+    shares[:, 1] = 1.0  # of orders one to four ticks behind the best price
+    spec = spec_with(
+        fleeting=shares, fleeting_life=np.full(DELAYS, 0.003), place_edges=(1, 5, 9, 13, 17), cancel_hazard=NO_CANCELS,
+        offset_ticks=np.full((REGIMES, SPREADS, KNOTS), 6.0),
+    )  # fmt: skip
+    maker = ReactiveSeat(ReactiveMakers(**STILL), spec)
+    for spread, fleeting in ((4, True), (6, False)):  # two ticks behind, and at the best price
+        maker.see(value=1000 + spread / 2, due=3.0)
+        maker.commands(quoted(1000, 1000 + spread))
+        sent = maker.seat["command"][: maker.seat["command_count"]]
+        assert sent.size > 1
+        assert (
+            (sent["kind"] == CANCEL).tolist() == [False, True] * (sent.size // 2) if fleeting else [False] * sent.size
+        )
+        if fleeting:
+            assert set(sent["order_id"][1::2].tolist()) == {NEWEST_ORDER}
+            assert sent["after_ns"][1::2] - sent["after_ns"][::2] == pytest.approx(3e6, abs=2)
+
+
 def test_a_seat_without_room_cancels_its_farthest_order() -> None:
     maker = ReactiveSeat(ReactiveMakers(**STILL), OFFSETS)
     maker.see(value=1001.0, due=30.0)
@@ -139,7 +161,7 @@ def test_an_empty_side_is_filled_at_once() -> None:
 
 
 def test_hazards_are_equal_in_every_state_where_nothing_was_estimated() -> None:
-    assert ReactiveMakers().parameters(spec_with(), 4)[-SPREADS * AGES * PLACES :] == pytest.approx([4.0 / 250.0] * 432)
+    assert ReactiveMakers().parameters(spec_with(), 4)[HAZARDS:FLEETING] == pytest.approx([4.0 / 250.0] * 432)
 
 
 def test_a_field_that_is_impossible_is_named() -> None:

@@ -1,5 +1,6 @@
 """What a group of reactive traders sees: belief, activity, and the state of volatility."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 
 from marl_market.agents.scripted.activity import ACTIVITY_MEMORY, ACTIVITY_PARAMETERS, DUE, Activity, update_activity
 from marl_market.agents.scripted.belief import Belief, believed_value, update_belief
+from marl_market.agents.scripted.reaction_chain import CHAIN_MEMORY, LAST_NS, begin_chain, chain_parameters, send_next
 from marl_market.agents.scripted.unconditional_flow import conditional_flow
 from marl_market.agents.scripted.volatility_regime import (
     KEPT,
@@ -16,9 +18,12 @@ from marl_market.agents.scripted.volatility_regime import (
     state_of,
     update_regime,
 )
-from marl_market.market.reactive_flow import SLOTS
+from marl_market.env.trading import submit_limit
+from marl_market.exchange.random_streams import begin_stream
+from marl_market.market.reactive_flow import DELAYS, SLOTS
 from marl_market.market.validation import ConfigError
 from tests.agents.scripted.trader_seat import SPEC, quoted
+from tests.builders import seat_record
 
 FLOW = conditional_flow(SPEC.flow)
 
@@ -131,3 +136,19 @@ def test_a_field_that_is_impossible_is_named(part: Any, complaint: str) -> None:
     with pytest.raises(ConfigError) as caught:
         part()
     assert complaint in str(caught.value)
+
+
+def test_the_messages_of_a_step_follow_one_another_as_fast_as_in_the_data() -> None:
+    flow = replace(FLOW, reaction=[0.002] * DELAYS)
+    seat, memory, table = seat_record(1), np.zeros(CHAIN_MEMORY), np.array(chain_parameters(flow))
+    begin_stream(seat, 0)
+    starts = []
+    for _ in range(400):
+        begin_chain(quoted(step_seconds=0.01), seat, memory, 0)
+        starts.append(memory[LAST_NS])
+    assert np.mean(starts) == pytest.approx(5e6, rel=0.1)
+    assert max(starts) < 1e7
+    submit_limit(seat, 1, 990, 1)
+    before = memory[LAST_NS]
+    assert send_next(seat, memory, 0, table, 0) - before == pytest.approx(2e6)
+    assert seat["command"][0]["after_ns"] == int(memory[LAST_NS])

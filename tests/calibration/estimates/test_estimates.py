@@ -6,12 +6,25 @@ import pytest
 from marl_market.calibration.estimates.cancel_hazards import cancel_hazards
 from marl_market.calibration.estimates.conditional_flow import conditional_flow
 from marl_market.calibration.estimates.day_profile import activity_profile, volatility_profile
+from marl_market.calibration.estimates.fleeting_orders import fleeting_lives, fleeting_shares, reaction_times
 from marl_market.calibration.estimates.limit_offsets import offset_tables, spread_edges
 from marl_market.calibration.estimates.order_sizes import atoms, limit_sizes, market_sizes
 from marl_market.calibration.estimates.quote_series import QuoteSeries, inside, slots_of, state_of
 from marl_market.calibration.estimates.taker_bursts import following_share, taking_rates
 from marl_market.calibration.estimates.volatility_states import VolatilityStates
-from marl_market.market.reactive_flow import AGES, ATOMS, DEPTHS, HIGH, KNOTS, LOW, PLACES, REGIMES, SLOTS, SPREADS
+from marl_market.market.reactive_flow import (
+    AGES,
+    ATOMS,
+    DEPTHS,
+    FLEETING_SECONDS,
+    HIGH,
+    KNOTS,
+    LOW,
+    PLACES,
+    REGIMES,
+    SLOTS,
+    SPREADS,
+)
 from marl_market.market.tape import FlowKind
 from tests.builders import order_flow
 from tests.calibration.estimates.simulated import SECOND, flow, lives, quotes, tape
@@ -121,7 +134,7 @@ def test_hazards_are_counted_on_the_clock_of_messages() -> None:
     )
     found = cancel_hazards(recorded, QuoteSeries(recorded), [10.0] * (SPREADS - 1))
     assert found is not None
-    assert found.hazard[0, 0, 0] == pytest.approx(KNOWN[0, 0], rel=0.12)
+    assert found.hazard[0, 1, 0] == pytest.approx(KNOWN[0, 0], rel=0.12)
 
 
 def test_without_lives_of_orders_there_is_one_rate() -> None:
@@ -134,6 +147,28 @@ def test_without_lives_of_orders_there_is_one_rate() -> None:
     assert cancel_hazards(recorded, QuoteSeries(recorded), [4.0] * 7) is None
     found = conditional_flow(recorded, order_flow()).table("cancel_hazard")
     assert np.ptp(found) == 0
+
+
+def test_fleeting_orders_by_place_and_how_long_they_live() -> None:
+    begin = np.linspace(1.0, 3999.0, 8000)
+    near = np.arange(8000) % 2 == 0
+    flashed = near & (np.arange(8000) % 8 == 0)  # a quarter of those at the best price
+    end = begin + np.where(flashed, np.where(np.arange(8000) % 16 == 0, 0.002, 0.004), 5.0)
+    orders = lives(begin, end, price=np.where(near, 1000, 990), close=4000.0)
+    recorded = tape(STILL, flow(LIMIT, begin), orders=orders, seconds=4000.0)
+    shares = fleeting_shares(recorded, QuoteSeries(recorded), [10.0] * (SPREADS - 1), [1.0] * (PLACES - 1))
+    assert shares[0, 0] == pytest.approx(0.25, abs=0.01)
+    assert shares[0, -1] == pytest.approx(0.0, abs=0.01)
+    found = fleeting_lives(recorded)
+    assert found[[0, -1]] == pytest.approx([0.002, 0.004], rel=1e-3)
+
+
+def test_times_between_messages_of_one_burst() -> None:
+    seconds = np.cumsum(np.tile([0.001, 0.001, 5.0], 100))
+    recorded = tape(STILL, flow(LIMIT, seconds), seconds=600.0)
+    assert reaction_times(recorded) == pytest.approx(0.001, rel=1e-3)
+    silent = tape(STILL, flow(LIMIT, np.arange(1.0, 99.0)))
+    assert set(reaction_times(silent).tolist()) == {FLEETING_SECONDS}
 
 
 def test_the_profile_of_the_day_is_that_of_the_rates() -> None:

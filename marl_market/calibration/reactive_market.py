@@ -15,8 +15,8 @@ from marl_market.market.latency import Delay, Latency
 from marl_market.market.spec import MarketSpec
 from marl_market.market.validation import did_you_mean, require
 
-REACTIONS = Latency(entry=Delay(floor_ns=20_000.0, lognormal_ns=400_000.0, sigma=1.6))
-"""Delays of the background: a reaction to what happened takes a fraction of a millisecond, sometimes ten."""
+REACTIONS = Latency(entry=Delay(floor_ns=20_000.0))
+"""Delay of the background, without which its commands would not have times of their own in a step."""
 
 
 @dataclass(frozen=True)

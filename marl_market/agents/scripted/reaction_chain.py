@@ -1,4 +1,4 @@
-"""The times at which the seats of a group send what they decide in a step: one after another, as fast as in the data."""
+"""When the seats of a group send what they decide in a step: one after another, as fast as in the data."""
 
 from __future__ import annotations
 

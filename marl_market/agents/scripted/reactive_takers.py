@@ -115,9 +115,9 @@ class ReactiveTakers:
     Sees: the fundamental value, the public book, the trades of the last step, the time of day.
     Does: works one parent order after another: a number of orders of power-law tail (Lillo, Mike and Farmer 2005) of
         one side, the likelier the one to which the value lies. Sends its next order at a rate that grows
-        exponentially with the gain of the price against the value and falls with the spread as in the data, partly on the
-        clock of `activity`; immediate or cancel, as large as orders are that meet the quantity at the best price; and
-        often another right behind it.
+        exponentially with the gain of the price against the value and falls with the spread as in the data, partly on
+        the clock of `activity`; immediate or cancel, as large as orders are that meet the quantity at the best price;
+        and often another right behind it.
 
     Why a taker looks at prices: half of the adverse selection of a real market comes from orders that wait for quotes
     that are late (see `marl_market.agents.scripted.belief`).

@@ -10,8 +10,8 @@ a whole one.
 - *Groups*: the seats of a group share GROUP_MEMORY numbers, `group_memory(seat)`, where their agent has a
   `group_update`: a function made by `trader`, called with the first seat once a step before any of them decides.
 - *Orders*: `submit_limit`, `submit_limit_order` (with a TimeInForce), `submit_market`, `submit_stop`,
-  `submit_stop_limit`, `replace`, `replace_stop`, `cancel` and `cancel_all`; prices in ticks up to HIGHEST_PRICE,
-  quantities in lots.
+  `submit_stop_limit`, `replace`, `replace_stop`, `cancel`, `cancel_newest` and `cancel_all`; prices in ticks up to
+  HIGHEST_PRICE, quantities in lots. `send_after` sends the one written last some time after the decision.
 - *Timing*: `sleep` and `sleep_until` postpone the seat's next decision.
 - *Random numbers* of the seat's own stream: `uniform`, `below`, `exponential`, `normal`, `poisson`, `quantile`.
 - *Records*: up to PUBLIC_LEVELS levels and PUBLIC_EVENTS events (of a PublicKind) are public, a seat has SEAT_ORDERS
@@ -37,8 +37,10 @@ from marl_market.exchange.commands import (
     HIGHEST_PRICE,
     cancel,
     cancel_all,
+    cancel_newest,
     replace,
     replace_stop,
+    send_after,
     submit_limit,
     submit_limit_order,
     submit_market,
@@ -71,6 +73,7 @@ __all__ = [
     "below",
     "cancel",
     "cancel_all",
+    "cancel_newest",
     "compiled",
     "exponential",
     "group_memory",
@@ -81,6 +84,7 @@ __all__ = [
     "replace",
     "replace_stop",
     "require",
+    "send_after",
     "sleep",
     "sleep_until",
     "submit_limit",

@@ -19,6 +19,9 @@ GOOD_TILL_CANCEL = int(TimeInForce.GOOD_TILL_CANCEL)
 TOO_MANY_COMMANDS = int(Reason.TOO_MANY_COMMANDS)
 HIGHEST_PRICE = 2**31 - 2
 NO_PRICE = -(2**31)
+NEWEST_ORDER = -(2**62)
+"""Id by which a cancel names the order that its seat sent last."""
+LATEST_NS = 2**31 - 1
 BEYOND_QUANTITY = 2**62
 
 
@@ -67,6 +70,7 @@ def write_command(  # type: ignore[no-untyped-def]
     command.quantity_lots = quantity_lots
     command.display_lots = display_lots
     command.time_in_force = time_in_force
+    command.after_ns = 0
     command.lifetime_steps = lifetime_steps
     command.order_id = order_id
     command.client_order_id = 0
@@ -157,3 +161,19 @@ def cancel(seat, order_id):  # type: ignore[no-untyped-def]
 def cancel_all(seat):  # type: ignore[no-untyped-def]
     """Cancel every open order of the seat."""
     return write_command(seat, CANCEL_ALL, 0, 0, 0, 0, 0, GOOD_TILL_CANCEL, 0, 0)
+
+
+@inlined
+def cancel_newest(seat):  # type: ignore[no-untyped-def]
+    """Cancel the order that the seat sent last, even on its way: commands arrive in the order they were sent."""
+    return write_command(seat, CANCEL, 0, 0, 0, 0, 0, GOOD_TILL_CANCEL, 0, NEWEST_ORDER)
+
+
+@inlined
+def send_after(seat, nanoseconds):  # type: ignore[no-untyped-def]
+    """Send the command written last so long after the decision; in a market without delays it is sent at once.
+
+    A seat's commands keep their order: each waits for those before it.
+    """
+    if seat.command_count > 0:
+        seat.command[seat.command_count - 1].after_ns = np.int32(min(max(nanoseconds, 0.0), LATEST_NS))

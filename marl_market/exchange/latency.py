@@ -3,6 +3,9 @@
 Why outside the market record, at an address: a market without delays then has none of this memory, a longer delay has
 more of it, and no kernel has another argument. An address of zero means no delays.
 
+A seat may send a command some time after its decision (`after_ns`): so it reacts within a step, and its decision is a
+sequence of messages, as a program's is.
+
 Assumptions: a connection keeps the order of its commands, as a session of an exchange does. At most `SEAT_IN_FLIGHT`
 commands of a seat are in flight; one more is rejected when it is sent. The venue processes at most `SEAT_COMMANDS` of a
 seat a step and the rest wait for the next; commands in flight at the end of the session are rejected then. Commands
@@ -167,7 +170,8 @@ def send_commands(market):  # type: ignore[no-untyped-def]
             if connection.sent - connection.delivered == SEAT_IN_FLIGHT:
                 append_delivery(market, i, 0, TOO_MANY_IN_FLIGHT, seat.command[j])
                 continue
-            arrival_ns = market.time_ns + np.int64(connection.compute_ns + draw_delay(connection, connection.entry))
+            delay_ns = connection.compute_ns + draw_delay(connection, connection.entry)
+            arrival_ns = market.time_ns + seat.command[j].after_ns + np.int64(delay_ns)
             connection.last_arrival_ns = max(connection.last_arrival_ns, arrival_ns)
             in_flight = connection.in_flight[connection.sent % SEAT_IN_FLIGHT]
             connection.sent += 1

@@ -32,6 +32,7 @@ from marl_market.exchange.admission import (
 from marl_market.exchange.bits import lowest_bit
 from marl_market.exchange.book import SLOT_MASK, enqueue, find_or_insert_level, first_in
 from marl_market.exchange.codes import CommandKind, EventKind, Reason, SelfTrade
+from marl_market.exchange.commands import NEWEST_ORDER
 from marl_market.exchange.compiled import compiled, inlined
 from marl_market.exchange.credit import credit_rejection
 from marl_market.exchange.events import emit, emit_order
@@ -208,10 +209,25 @@ def own_open_slot(market, seat_index, order_id):  # type: ignore[no-untyped-def]
     return np.int64(slot)
 
 
+@compiled
+def newest_slot(market, seat_index):  # type: ignore[no-untyped-def]
+    """Return the slot of the order that a seat sent last, or -1 where that is not open."""
+    seat = market.seat[seat_index]
+    slots = seat.live
+    while slots != 0:
+        slot = lowest_bit(slots)
+        slots &= slots - ONE
+        if seat.order[slot].order_id >> REFERENCE_BITS == seat.order_sequence:
+            return np.int64(slot)
+    return np.int64(-1)
+
+
 @inlined
 def cancel(market, seat_index, command):  # type: ignore[no-untyped-def]
-    """Cancel an open order of the seat by its id."""
+    """Cancel an open order of the seat by its id, or its newest one by NEWEST_ORDER."""
     slot = own_open_slot(market, seat_index, command.order_id)
+    if slot < 0 and command.order_id == NEWEST_ORDER:
+        slot = newest_slot(market, seat_index)
     if slot < 0:
         reject(market, seat_index, command, ORDER_UNKNOWN)
     else:

@@ -82,6 +82,7 @@ COMMAND = np.dtype(
         ("client_order_id", np.int32),
         ("lifetime_steps", np.int32),  # steps after which it expires; 0 never
         ("time_in_force", np.int32),
+        ("after_ns", np.int32),  # since the decision, when the seat sends it: see `marl_market.exchange.latency`
         ("reduce_only", np.int8),  # whether it may only reduce the holding of its seat
         ("sets_trigger", np.int8),  # of a replacement: whether `trigger_ticks` replaces the trigger of a waiting stop
         ("counts_filled", np.int8),  # of a replacement: whether `quantity_lots` counts what is filled already

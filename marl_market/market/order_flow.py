@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from marl_market.market.reactive_flow import ReactiveFlow
 from marl_market.market.validation import is_number, require
 
 QUANTILES = 17
@@ -29,6 +30,7 @@ class OrderFlow:
         spread_ticks: time-weighted mean spread.
         volatility_ticks: standard deviation of the one-second change of the mid price; 0 where it never moved.
         depth_lots: mean quantity at the best price, over both sides.
+        reactive: what the orders depend on; None where it was not estimated.
     """
 
     limit_rate: float
@@ -40,6 +42,7 @@ class OrderFlow:
     spread_ticks: float
     volatility_ticks: float
     depth_lots: float
+    reactive: ReactiveFlow | None = None
 
     def __post_init__(self) -> None:
         for name in ("limit_rate", "market_rate", "cancel_rate"):

@@ -36,12 +36,17 @@ def calibrate(config: DictConfig) -> None:
     target = require_free(config)
     from marl_market.calibration.export import write_market
     from marl_market.calibration.played import compare, fault, play
+    from marl_market.calibration.reactive_spec import reactive_spec
     from marl_market.calibration.targets import market_spec
 
     path = [str(each) for each in config.path] if OmegaConf.is_list(config.path) else str(config.path)
     recording = reader_of(config).read(path)
     print(recording.summary.to_text(), flush=True)
     spec = market_spec(recording, str(config.name), **config.session)
+    try:
+        spec = reactive_spec(spec, recording)
+    except ValueError as error:
+        print(f"the market has averages only: {error}")
     describe(spec)
     played = play(spec, recording)
     print(compare(recording, played), flush=True)
@@ -54,7 +59,7 @@ def calibrate(config: DictConfig) -> None:
         print(f"warning: the market {config.name} cannot hold its own flow: {found}")
     write_market(spec, target.parent, command_of(path))
     if target.parent == ROOT / "conf" / "market":
-        print(f"next: python scripts/train.py market={config.name}")
+        print(f"next: python scripts/train.py market={config.name} population=reactive_ppo")
     print(f"wrote {console.short_path(target)}")
 
 
@@ -103,6 +108,14 @@ def describe(spec: MarketSpec) -> None:
     if origin is not None:
         print(f"{origin.source}: {origin.rows} {origin.format} messages, {origin.start} to {origin.end}")
     print(f"tick {spec.tick_size} {spec.currency}, lot {spec.lot_size}, price {spec.initial_price} {spec.currency}")
+    if has_one_hazard(spec):
+        print("cancels: one rate for all orders, since the data do not tell orders apart")
+
+
+def has_one_hazard(spec: MarketSpec) -> bool:
+    """Return whether the cancel hazard of the conditional flow is the same in every state."""
+    flow = spec.flow.reactive
+    return flow is not None and bool((flow.table("cancel_hazard") == flow.cancel_hazard[0][0][0]).all())
 
 
 def command_of(path: str | list[str]) -> str:

@@ -61,7 +61,7 @@ def part(group: str, name: str) -> Any:
 
 def short(market: str) -> MarketSpec:
     spec: MarketSpec = load("market", market)
-    changes = {"session_steps": STEPS, "warmup_steps": WARMUP, "capacity": "small"}
+    changes = {"session_steps": STEPS, "warmup_steps": WARMUP, "capacity": "auto"}
     further = {name: replace(other, **changes) for name, other in spec.further_instruments.items()}
     return replace(spec, **changes, further_instruments=further)
 

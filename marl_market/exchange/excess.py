@@ -1,7 +1,7 @@
 """Excess: amounts of an account beyond the limits of its market, which halt trading before anything could wrap.
 
-See `marl_market.market.limits`. Between two checks of all accounts no amount moves by more than `largest_move`, of which
-`unchecked_move` is left.
+See `marl_market.market.limits`. Between two checks of all accounts no amount moves by more than `largest_move`;
+`unchecked_move` is what is left of it.
 """
 
 from __future__ import annotations

@@ -41,17 +41,20 @@ def rest_order(market, seat_index, slot, quantity_lots, display_lots):  # type: 
     """Append `quantity_lots` of the order in `slot` to the queue at its price, displaying `display_lots` (0: all)."""
     seat = market.seat[np.uint64(seat_index)]
     order = seat.order[np.uint64(slot)]
-    order.ladder = BIDS if order.side > 0 else ASKS
-    order.leaves_quantity = quantity_lots
-    if display_lots > 0:
-        order.leaves_quantity = min(quantity_lots, display_lots)
-    order.reserve_quantity = quantity_lots - order.leaves_quantity
+    # Values in variables need no second load after a store, which could be one to the same memory as far as LLVM knows.
+    side, price = np.int64(order.side), np.int64(order.price_ticks)
+    order_id, client_order_id = order.order_id, order.client_order_id
+    ladder = np.int64(BIDS if side > 0 else ASKS)
+    displayed = min(quantity_lots, display_lots) if display_lots > 0 else quantity_lots
+    order.ladder = ladder
+    order.leaves_quantity = displayed
+    order.reserve_quantity = quantity_lots - displayed
     order.time_ns = market.time_ns
     seat.live |= ONE << np.uint64(slot)
-    seat.account.open_lots[np.uint64(order.ladder)] += quantity_lots
-    place = find_or_insert_level(market.book, order.ladder, order.price_ticks)
+    seat.account.open_lots[np.uint64(ladder)] += quantity_lots
+    place = find_or_insert_level(market.book, ladder, price)
     enqueue(market.book, place, seat_index << SLOT_BITS | slot, order)
-    emit_order(market, RESTED, seat_index, order, order.leaves_quantity, quantity_lots)
+    emit(market, RESTED, seat_index, side, price, displayed, quantity_lots, order_id, client_order_id)
 
 
 @compiled

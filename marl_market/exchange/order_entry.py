@@ -97,9 +97,8 @@ def accept(market, seat_index, slot, command, quantity):  # type: ignore[no-unty
 
 @inlined
 def write_order(market, seat_index, slot, order_id, command, total_lots):  # type: ignore[no-untyped-def]
-    """Write a new order into its slot; `total_lots` are those that it may fill, or has filled."""
-    seat = market.seat[np.uint64(seat_index)]
-    order = seat.order[np.uint64(slot)]
+    """Write a new order into its slot, once it has been matched; it was accepted for `total_lots`."""
+    order = market.seat[np.uint64(seat_index)].order[np.uint64(slot)]
     order.order_id = order_id
     order.total_lots = total_lots
     order.time_ns = market.time_ns
@@ -109,11 +108,24 @@ def write_order(market, seat_index, slot, order_id, command, total_lots):  # typ
     order.kind = command.kind
     order.side = command.side
     order.time_in_force = command.time_in_force
+    order.reduce_only = 0
+    order.is_iceberg = 0
+    order.last_step = NO_LAST_STEP
+    special = command.display_lots | command.lifetime_steps | command.reduce_only
+    if special | (market.self_trade == DECREMENT) != 0:
+        write_special(market, market.seat[np.uint64(seat_index)], slot, command)
+
+
+@compiled
+def write_special(market, seat, slot, command):  # type: ignore[no-untyped-def]
+    """Write what only some orders have: a displayed part, a lifetime, lots that self-trade prevention has canceled."""
+    order = seat.order[slot]
+    if market.self_trade == DECREMENT:
+        order.total_lots -= decremented_lots(market, order.order_id)
     order.reduce_only = command.reduce_only
     order.is_iceberg = command.display_lots > 0
-    order.last_step = NO_LAST_STEP
     if command.display_lots > 0:
-        seat.display_lots[np.uint64(slot)] = command.display_lots
+        seat.display_lots[slot] = command.display_lots
     if command.lifetime_steps > 0:
         order.last_step = min(market.public.step + command.lifetime_steps, NO_LAST_STEP - 1)
         market.expiring = 1
@@ -137,8 +149,6 @@ def submit(market, seat_index, command):  # type: ignore[no-untyped-def]
     if leaves == 0:
         return
     if slot >= 0:
-        if market.self_trade == DECREMENT:
-            quantity -= decremented_lots(market, order_id)
         write_order(market, seat_index, slot, order_id, command, quantity)
         rest_order(market, seat_index, slot, leaves, command.display_lots)
     else:

@@ -82,7 +82,7 @@ def test_a_session_ends_with_an_error_that_names_market_group_seat_and_step() ->
     batch.reset([1, 2, 3])
     batch.markets["seat"]["account"]["cash"][1, 4] = 2**58 + 10**9
     batch.markets["seat"]["account"]["cash"][1, 5] = -(2**58) - 10**9
-    batch.markets["moved"][1] = batch.markets["largest_move"][1]
+    batch.markets["unchecked_move"][1] = 0
     place = r"market 1, group outside, seat 4, step \d+: its account has cash 288,230,3"
     with pytest.raises(ExcessError, match=place):
         play(batch)

@@ -114,6 +114,11 @@ class BatchMarket:
         return self._memory.markets
 
     @property
+    def public(self) -> NDArray[np.void]:
+        """Return the public records of the last step, of the markets' own instrument."""
+        return self.markets["public"] if self.environment.spec.substeps == 1 else self.markets["observed"][:, 0]
+
+    @property
     def connections(self) -> Connections | None:
         """Return the delays between seats and venues."""
         return self._memory.connections
@@ -258,16 +263,15 @@ class BatchMarket:
     ) -> None:
         """Set params.value of a group's seats in some markets, from the next step or reset on.
 
-        `values` are what `Agent.parameters` returns. They stay until they, the spec of the market or the line-up are
-        set anew.
+        `values` are what `Agent.parameters` returns. They stay until they, the spec or the line-up are set anew.
         """
         rows = self._separate_rows(group, self._market_indices(markets), instrument)
         write_values(group, values, self.params, rows)
 
     def _market_indices(self, markets: Sequence[int] | NDArray[np.integer]) -> NDArray[np.int64]:
         indices = np.unique(np.asarray(markets, np.int64))
-        if indices.size and not 0 <= indices[0] <= indices[-1] < self.markets.size:
-            raise ValueError(f"markets is {markets}; the batch has the markets 0 to {self.markets.size - 1}")
+        known = not indices.size or 0 <= indices[0] <= indices[-1] < self.markets.size
+        require(known, "markets", markets, f"some of 0 to {self.markets.size - 1}")
         return indices
 
     def _separate_rows(self, group: str, markets: NDArray[np.int64], instrument: int) -> NDArray[np.int64]:
@@ -288,6 +292,7 @@ class BatchMarket:
         for paths in self._memory.paths:
             paths.draw(seeds)
         self._memory.outputs.clear()
+        self._memory.logs.clear()
         fault = run(self.threads, reset_serial, reset_parallel, self.markets, self._memory.context)
         if fault:
             self._raise_fault(fault)
@@ -297,11 +302,11 @@ class BatchMarket:
     def step(self, action: NDArray[np.float32]) -> Step:
         """Step all markets with `action` `(markets, external seats, action size)`.
 
-        Values beyond the size of a seat's own action are not read. A choice of a discrete action is a whole number from
-        0 on. Raises ActionError for another shape, a type that is not float32, a value that is not finite or no such
-        choice (nothing is changed then), RuntimeError when the session is over, and the exception that a trader or
-        another function in the step raised: the markets are then as it left them. Raises NonFiniteError where an
-        observation, a reward or the action of a compiled policy is not finite: the session is then over.
+        Values beyond a seat's own action are not read. A choice of a discrete action is a whole number from 0 on.
+        Raises ActionError for another shape, a type that is not float32, a value that is not finite or no such choice
+        (nothing is changed then), RuntimeError when the session is over, and the exception of a trader or another
+        function in the step: the markets are then as it left them. Raises NonFiniteError where an observation, a reward
+        or the action of a compiled policy is not finite: the session is then over.
         """
         if not self.in_use.acquire(False):  # not by `exclusive`, whose wrapper costs a tenth of a step of one market
             raise in_use_error(self, "step")
@@ -321,9 +326,7 @@ class BatchMarket:
         if fault:
             self._raise_fault(fault, action)
         self._steps_left -= 1
-        if self._steps_left == 0:
-            return self._results._replace(truncated=True)
-        return self._results
+        return self._results if self._steps_left > 0 else self._results._replace(truncated=True)
 
     @exclusive
     def play(
@@ -333,10 +336,8 @@ class BatchMarket:
 
         It does as `step` and, of each recorder, `record` do, but for an exception, after which the session is over.
 
-        Args:
-            steps: their number, at most those that are left of the session.
-            action: see `step`; None where no seat is external.
-            recorders: open ones of this batch; a compiled call ends where they have no room for one more step.
+        The `action` may be None where no seat is external. `recorders` are open ones of this batch; a compiled call
+        ends where they have no room for one more step. Raises ValueError for more steps than are left of the session.
         """
         left = self._steps_left
         require(1 <= steps <= left, "steps", steps, f"1 to {left}, the steps that are left of the session")

@@ -127,7 +127,7 @@ class SeatStatus:
         """Return whether a seat arrives later in the session."""
         markets = self._batch.markets
         arrival, step = markets["seat"]["arrival_step"][:, self._seats], markets["public"]["step"][:, None]
-        return (arrival > step) & (arrival < self._batch.environment.spec.session_steps)
+        return (arrival > step) & (arrival < self._batch.environment.spec.clock.session_steps)
 
     def _read(self) -> None:
         acts = self._batch.active[:, self._seats]

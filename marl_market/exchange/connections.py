@@ -95,12 +95,17 @@ class Connections(NamedTuple):
         return [memory.ctypes.data + memory.strides[0] * np.arange(len(memory)) for memory in self]
 
 
-def connect(markets: NDArray[np.void], latencies: Sequence[Latency], step_ns: int) -> Connections | None:
-    """Connect every market's seats with these `latencies`, one a seat; return the memory, None without delays."""
+def connect(
+    markets: NDArray[np.void], latencies: Sequence[Latency], step_ns: int, substeps: int = 1
+) -> Connections | None:
+    """Connect every market's seats with these `latencies`, one a seat; return the memory, None without delays.
+
+    The clock ticks every `step_ns`, and a seat that observes looks back over `substeps` ticks.
+    """
     if not any(latency.delays for latency in latencies):
         return None
     longest = max(latency.data.steps(step_ns) for latency in latencies)
-    depth = 1 + longest if longest > 0 else 0
+    depth = 0 if longest == 0 else 1 + longest + (substeps if substeps > 1 else 0)
     connections = Connections(
         np.zeros((markets.size, len(latencies)), CONNECTION),
         np.zeros((markets.size, len(latencies) * (SEAT_IN_FLIGHT + SEAT_COMMANDS)), DELIVERY),

@@ -46,6 +46,15 @@ def visible_row(market, seat_index):  # type: ignore[no-untyped-def]
 
 
 @compiled
+def visible_public(market, seat_index):  # type: ignore[no-untyped-def]
+    """Return the public record in the history that a seat observes; its clock is never delayed."""
+    record = history_of(market)[visible_row(market, seat_index)]
+    record.step = market.public.step
+    record.time_ns = market.public.time_ns
+    return record
+
+
+@compiled
 def draw_delay(connection, delay):  # type: ignore[no-untyped-def]
     """Return a delay drawn from a connection's stream, in nanoseconds."""
     nanoseconds = delay.floor_ns
@@ -80,9 +89,6 @@ def write_history(market):  # type: ignore[no-untyped-def]
     """Write the published record to the history, and let seats have queue positions of the step that they observe."""
     history = history_of(market)
     copy_record(history[market.public.step % market.history_steps], market.public)
-    for i in range(market.history_steps):  # the clock is never delayed
-        history[i].step = market.public.step
-        history[i].time_ns = market.public.time_ns
     if market.public.tracks_history == 1:
         for i in range(market.seat_count):
             if market.seat[i].tracks_queue == 1:
@@ -92,7 +98,7 @@ def write_history(market):  # type: ignore[no-untyped-def]
 @compiled
 def delay_queue(market, seat_index):  # type: ignore[no-untyped-def]
     """Keep the queue positions of a seat's orders, and replace them with those of the step that it observes."""
-    seat, visible = market.seat[seat_index], history_of(market)[visible_row(market, seat_index)]
+    seat, visible = market.seat[seat_index], visible_public(market, seat_index)
     now = queue_row(market, seat_index, 0)
     observed = queue_row(market, seat_index, connections_of(market)[seat_index].data_steps)
     slots = seat.live

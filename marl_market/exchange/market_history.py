@@ -95,15 +95,23 @@ def place_in_queue(market, seat_index):  # type: ignore[no-untyped-def]
 def add_events(market):  # type: ignore[no-untyped-def]
     """Add the events since the last step to the public events, the forming candles and each seat's fills."""
     public = market.public
+    taker = np.int64(0)
+    for side in range(2):
+        public.step_limit_orders[side], public.step_cancels[side], public.step_market_orders[side] = 0, 0, 0
     for i in range(market.event_count):
         event = market.event[i]
         if event.kind == RESTED:
+            public.step_limit_orders[(1 - event.side) >> 1] += 1
             publish_event(public, event, REST, event.side)
         elif (event.kind == EXPIRED or event.kind == CANCELED) and event.liquidity == MAKER:
+            public.step_cancels[(1 - event.side) >> 1] += 1
             publish_event(public, event, CANCEL, event.side)
         elif event.kind == FILLED:
             note_fill(market.seat[event.seat], event)
             called = event.liquidity == AUCTION
+            if event.liquidity == TAKER and event.order_id != taker:
+                taker = event.order_id
+                public.step_market_orders[(1 - event.side) >> 1] += 1
             if event.liquidity == TAKER or (called and event.side > 0):  # once a trade
                 publish_event(public, event, TRADE, 0 if called else event.side)
                 for k in range(public.forming.size):

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from marl_market.exchange.accounts import clear_cross_instrument
 from marl_market.exchange.compiled import compiled, inlined
-from marl_market.exchange.connections import history_of
 from marl_market.exchange.credit import (
     LARGEST,
     exposure,
@@ -19,7 +18,7 @@ from marl_market.exchange.credit import (
     twice_required,
     value,
 )
-from marl_market.exchange.latency import visible_row
+from marl_market.exchange.latency import visible_public
 from marl_market.exchange.participation import leave
 from marl_market.exchange.pointers import record_after
 
@@ -56,7 +55,7 @@ def sync_seat(first, index, seat_index, observed):  # type: ignore[no-untyped-de
             other = instrument(first, n)
             public = other.public
             if observed and other.history_steps > 0:
-                public = history_of(other)[visible_row(other, seat_index)]
+                public = visible_public(other, seat_index)
             add_instrument(account, public, other.seat[seat_index])
 
 

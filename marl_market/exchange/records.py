@@ -287,6 +287,9 @@ PUBLIC = np.dtype(
         ("step_trades", np.int64),
         ("step_lots", np.int64, (2,)),  # bought and sold by aggressors in the last step
         ("step_largest_lots", np.int64),  # largest trade of the last step
+        ("step_limit_orders", np.int64, (2,)),  # orders of each side that began to rest, where there is a history
+        ("step_cancels", np.int64, (2,)),
+        ("step_market_orders", np.int64, (2,)),  # orders that took: buys, sells
         ("session_lots", np.int64),
         ("price_scale_ticks", np.float64),  # units of the spec by which observations are scaled
         ("size_scale_lots", np.float64),
@@ -377,6 +380,8 @@ def market_dtype(capacity: str, agent: np.dtype[np.void] = NO_AGENT) -> np.dtype
             ("path_shift", np.float64),  # ticks by which seats of `moves_fundamental` have moved it
             ("path_published", np.int64),  # whether it is the public reference price and mark
             ("event_count", np.int64),
+            ("substeps", np.int64),  # ticks in a step of those who observe, see `marl_market.env.step.observed`
+            ("tick", np.int64),  # of them, the one that is played
             ("seat_count", np.int64),
             ("instrument_count", np.int64),  # of its market
             ("instrument_bytes", np.int64),  # from its record to that of the next instrument
@@ -390,5 +395,6 @@ def market_dtype(capacity: str, agent: np.dtype[np.void] = NO_AGENT) -> np.dtype
             ("book", book),
             ("event", EVENT, (events,)),
             ("seat", seat_dtype(agent), (seats,)),
+            ("observed", PUBLIC, (2,)),
         ]
     )

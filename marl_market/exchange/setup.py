@@ -47,6 +47,7 @@ def allocate_instruments(
         # A market of one instrument is the same record in a batch of any size.
         records["instrument_bytes"] = instruments.strides[0] if len(instruments) > 1 else 0
         records["seat_count"] = seats
+        records["substeps"] = 1
         records["seat"]["departure_step"][:, :seats] = NEVER
         write_constants(records, spec, number)
         open_markets(records, spec.instruments[number].initial_price_ticks)
@@ -188,6 +189,9 @@ def open_public(public, initial_price_ticks):  # type: ignore[no-untyped-def]
     public.step_trades = 0
     public.step_largest_lots = 0
     public.step_lots[:] = 0
+    public.step_limit_orders[:] = 0
+    public.step_cancels[:] = 0
+    public.step_market_orders[:] = 0
     public.session_lots = 0
     public.event_count = 0
     for i in range(public.candle.size):
@@ -222,6 +226,7 @@ def open_market(market, initial_price_ticks):  # type: ignore[no-untyped-def]
     market.trade_sequence = 0
     market.time_ns = 0
     market.event_count = 0
+    market.tick = 0
     market.phase = CONTINUOUS
     market.expiring = 0
     market.halt_reference = initial_price_ticks

@@ -105,6 +105,8 @@ def transfer_market(direction, cursor, market):  # type: ignore[no-untyped-def]
     cursor = transfer(direction, cursor, np.int64(market.event.ctypes.data), EVENT_BYTES * market.event_count)
     for i in range(market.seat_count):
         cursor = transfer_seat(direction, cursor, market.seat[i])
+    if market.substeps > 1:
+        cursor = transfer(direction, cursor, address_of(market.observed[0]), PUBLIC_BYTES)
     if market.connection != 0:
         cursor = transfer_connections(direction, cursor, market)
     return cursor

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from itertools import pairwise
 
 from marl_market.market.credit import Credit
@@ -19,7 +19,17 @@ from marl_market.market.validation import ConfigError, is_number, is_whole, requ
 
 MAXIMUM_PRICE_TICKS = 2**31 - 2
 
-COMMON = ("currency", "cash_unit", "step_ns", "session_steps", "warmup_steps", "candle_steps", "capacity", "latency")
+COMMON = (
+    "currency",
+    "cash_unit",
+    "step_ns",
+    "substeps",
+    "session_steps",
+    "warmup_steps",
+    "candle_steps",
+    "capacity",
+    "latency",
+)
 """Fields that all instruments of a market share."""
 
 
@@ -42,6 +52,7 @@ class MarketSpec:
         cash_unit: smallest amount of money an account can hold, in currency; one tick times one lot must be
             a whole number of it, and it must be large enough for what the flow trades, see `marl_market.market.limits`.
         step_ns: length of one step of the environment, in nanoseconds.
+        substeps: ticks of the market's clock in a step: scripted traders act in each, those that observe in the first.
         session_steps: steps in one session (episode).
         warmup_steps: steps in which only background traders act, before the session opens.
         candle_steps: lengths of the three candle windows the venue publishes, in steps.
@@ -67,6 +78,7 @@ class MarketSpec:
     currency: str = "USD"
     cash_unit: float = 1e-6
     step_ns: int = 1_000_000_000
+    substeps: int = 1
     session_steps: int = 200
     warmup_steps: int = 100
     candle_steps: Sequence[int] = (1, 10, 60)
@@ -91,9 +103,11 @@ class MarketSpec:
         for name in ("tick_size", "lot_size", "initial_price", "cash_unit"):
             value = getattr(self, name)
             require(is_number(value) and value > 0, f"market.{name}", value, "a finite number above zero")
-        for name in ("step_ns", "session_steps"):
+        for name in ("step_ns", "substeps", "session_steps"):
             value = getattr(self, name)
             require(is_whole(value, 1), f"market.{name}", value, "a whole number of one or more")
+        divides = f"a number of ticks that divides the step of {self.step_ns} ns"
+        require(self.step_ns % self.substeps == 0, "market.substeps", self.substeps, divides)
         steps = self.warmup_steps
         require(is_whole(steps, 0), "market.warmup_steps", steps, "a whole number of zero or more")
         windows = self.candle_steps
@@ -132,6 +146,24 @@ class MarketSpec:
     def instruments(self) -> tuple[MarketSpec, ...]:
         """Return all instruments: the market's own first."""
         return (self, *self.further_instruments.values())
+
+    @property
+    def clock(self) -> MarketSpec:
+        """Return the market as its clock counts: each tick is a step, so that all numbers of steps are of ticks."""
+        if self.substeps == 1:
+            return self
+        rules = {field.name: getattr(self.rules, field.name) for field in fields(self.rules)}
+        ticks = {name: self.substeps * steps for name, steps in rules.items() if name.endswith("_steps")}
+        return replace(
+            self,
+            step_ns=self.step_ns // self.substeps,
+            substeps=1,
+            session_steps=self.substeps * self.session_steps,
+            warmup_steps=self.substeps * self.warmup_steps,
+            candle_steps=[self.substeps * steps for steps in self.candle_steps],
+            rules=replace(self.rules, **ticks),
+            further_instruments={name: each.clock for name, each in self.further_instruments.items()},
+        )
 
     @property
     def initial_price_ticks(self) -> int:

@@ -47,7 +47,7 @@ class SessionBuffer:
 
         The quotes of a call auction, which may cross, have no spread.
         """
-        step, public = len(self._extra), self._batch.markets["public"]
+        step, public = len(self._extra), self._batch.public
         self._record_observation(step + 1)
         spread = public["best_ask"] - public["best_bid"]
         self._spread[step] = np.where((public["depth"] > 0).all(1) & (spread > 0), spread, np.nan)

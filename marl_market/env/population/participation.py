@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from marl_market.exchange.compiled import compiled
 from marl_market.exchange.random_streams import begin_stream, uniform
 from marl_market.exchange.records import NEVER
+from marl_market.market.spec import MarketSpec
 from marl_market.market.validation import require
 
 Steps = NDArray[np.float64]
@@ -132,7 +133,7 @@ def draw_uniforms(streams, drawn):  # type: ignore[no-untyped-def]
 
 
 def write_participation(
-    participation: Participation, keys: NDArray[np.unsignedinteger], seat: NDArray[np.void], session_steps: int
+    participation: Participation, keys: NDArray[np.unsignedinteger], seat: NDArray[np.void], spec: MarketSpec
 ) -> None:
     """Draw the participation of a group from its `keys` `(markets, seats)` and write it into its `seat` records."""
     streams, drawn = np.zeros(keys.size, STREAM), np.zeros((keys.size, 2))
@@ -142,6 +143,6 @@ def write_participation(
     departure = np.full(keys.shape, float(NEVER))
     if participation.duration is not None:
         departure = arrival + np.maximum(1.0, np.ceil(participation.duration.draw(drawn[:, 1].reshape(keys.shape))))
-    seat["arrival_step"] = np.where(arrival < session_steps, arrival, NEVER)
-    seat["departure_step"] = np.minimum(departure, NEVER)
+    seat["arrival_step"] = np.where(arrival < spec.session_steps, spec.substeps * arrival, NEVER)
+    seat["departure_step"] = np.minimum(spec.substeps * departure, NEVER)
     seat["closes_position"] = participation.closes_position

@@ -8,13 +8,19 @@ from numpy.typing import NDArray
 from marl_market.env.batch_market import BatchMarket
 from marl_market.exchange.connections import DELIVERY
 from marl_market.exchange.replay import CommandLog, opening_of
+from marl_market.market.validation import require
 
 
 class CommandRecorder:
     """Record the commands of a session of one market, see `marl_market.env.recording.recorder`."""
 
     def __init__(self, batch: BatchMarket, market: int = 0) -> None:
-        """Record market number `market` of `batch`, from its present state on unless opened again."""
+        """Record market number `market` of `batch`, from its present state on unless opened again.
+
+        Raises ValueError for a market whose steps hold several ticks of its clock.
+        """
+        substeps = batch.environment.spec.substeps
+        require(substeps == 1, "market.substeps", substeps, "1 where commands are recorded")
         self._batch = batch
         self._market = market
         self.open()

@@ -14,9 +14,8 @@ from marl_market.env.batch_market import BatchMarket
 from marl_market.env.interface.records import SEAT, SEAT_MEMORY
 from marl_market.env.interface.signatures import PARAMS, call_trader
 from marl_market.env.population.group import Agent, group_update_of
+from marl_market.env.step.observed import observed_public
 from marl_market.exchange.compiled import compiled
-from marl_market.exchange.connections import history_of
-from marl_market.exchange.latency import visible_row
 from marl_market.exchange.pointers import copy_record
 from marl_market.exchange.random_streams import begin_stream
 from marl_market.market.spec import MarketSpec
@@ -43,9 +42,7 @@ def demonstrate(markets, active, first, expert, encoder, params, memory, copies,
             index = first + i
             if not active[number, index]:
                 continue
-            public = market.public
-            if market.history_steps > 0:
-                public = history_of(market)[visible_row(market, index)]
+            public = observed_public(market, index)
             seat = copies[i]
             copy_record(seat, market.seat[index])
             for j in range(SEAT_MEMORY):

@@ -65,6 +65,7 @@ class MarketView:
         spec = batch.environment.spec
         self._spec = spec
         self._batch, self._index = batch, market
+        batch.keep_events(market)
         self._agents = dict(agents)
         self.name, self.currency = spec.name, spec.currency
         self.price_digits, self.quantity_digits = decimals(spec.tick_size), decimals(spec.lot_size)
@@ -86,7 +87,7 @@ class MarketView:
         """Append the quote and the trades of the last step."""
         self._record_quote()
         spec = self._spec
-        _, takers = fill_pairs(self._market["event"][: self._market["event_count"]])
+        _, takers = fill_pairs(self._batch.events_of(self._index))
         for fill in takers:
             side = 0 if fill["liquidity"] == Liquidity.AUCTION else int(fill["side"])
             price, quantity = fill["price_ticks"] * spec.tick_size, fill["quantity_lots"] * spec.lot_size

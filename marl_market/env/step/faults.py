@@ -81,7 +81,8 @@ def take_fault(environment: EnvironmentSpec, memory: BatchMemory) -> NonFiniteEr
     found = [(int(m), int(faults["kind"][k, m, seat]), int(seat), int(k)) for k, m, seat in np.argwhere(faults["kind"])]
     market, kind, seat, k = min(found)
     part, number = int(faults["part"][k, market, seat]), int(faults["number"][k, market, seat])
-    agent, step = memory.instruments[k, market]["seat"][seat]["agent"], int(memory.markets[market]["public"]["step"])
+    agent = memory.instruments[k, market]["seat"][seat]["agent"]
+    step = int(memory.markets[market]["public"]["step"]) // environment.spec.substeps
     group = group_of(environment, seat)
     names = (environment.spec.name, *environment.spec.further_instruments)
     place = place_of_seat(environment, seat, step - (kind != OBSERVATION), names[k] if len(names) > 1 else None)

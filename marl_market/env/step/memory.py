@@ -51,15 +51,16 @@ class BatchMemory:
 
     def __init__(self, environment: EnvironmentSpec, markets: int, records_tape: bool) -> None:
         """Allocate the markets, without agents."""
-        spec = environment.spec
+        spec, clock = environment.spec, environment.spec.clock
         self._environment = environment
-        self.instruments = allocate_instruments(spec, markets, environment.seats, AGENT)
+        self.instruments = allocate_instruments(clock, markets, environment.seats, AGENT)
+        self.instruments["substeps"] = spec.substeps
         self.markets = self.instruments[0]
-        self.connections = connect(self.instruments.reshape(-1), environment.latencies, spec.step_ns)
+        self.connections = connect(self.instruments.reshape(-1), environment.latencies, clock.step_ns, spec.substeps)
         self.tape = np.zeros((spec.session_steps if records_tape else 0, markets), TAPE_ROW)
         self.key_count = len(self.instruments) * (1 + 2 * environment.seats) + environment.seats
         self.context = np.zeros(1, STEP_CONTEXT)
-        self.logs = EventLogs(markets, self.markets.dtype["event"].shape[0])
+        self.logs = EventLogs(markets, spec.substeps * self.markets.dtype["event"].shape[0])
         # Constants, which copies share.
         self.parts = observation_parts(environment)
         self._rewards = np.array(
@@ -72,9 +73,8 @@ class BatchMemory:
         """Seat agents in every market; `needs_paths` if one of them observes or moves the fundamental value."""
         environment, markets = self._environment, self.instruments.shape[1]
         self._params = seat_agents(environment, self.instruments, members, external)
-        self.paths = [
-            FundamentalPaths(environment.spec, k, needs_paths, records) for k, records in enumerate(self.instruments)
-        ]
+        clock = environment.spec.clock
+        self.paths = [FundamentalPaths(clock, k, needs_paths, records) for k, records in enumerate(self.instruments)]
         sizes = environment.observation_size, environment.mask_size
         self.outputs = Outputs(markets, environment.seats, external.size, *sizes)
         self._addresses = self._find_addresses()
@@ -147,8 +147,8 @@ class BatchMemory:
     def _write_context(self, external: int) -> None:
         environment, context = self._environment, self.context
         values = {
-            "step_ns": environment.spec.step_ns,
-            "warmup_steps": environment.spec.warmup_steps,
+            "step_ns": environment.spec.clock.step_ns,
+            "warmup_steps": environment.spec.clock.warmup_steps,
             "seats": environment.seats,
             "external": external,
             "observation_size": environment.observation_size,
@@ -178,7 +178,7 @@ class BatchMemory:
             len(self.instruments),
             (self._environment.seats, *external.tolist()),
             (self._environment.observation_size, self._environment.mask_size),
-            (spec.warmup_steps, spec.session_steps, spec.step_ns),
+            (spec.warmup_steps, spec.session_steps, spec.step_ns, spec.substeps),
             0 if connections is None else 1 + connections.history.shape[1],
             tuple((self.instruments["path"] != 0).any(1).tolist()),
             len(self.tape),

@@ -6,6 +6,7 @@ from marl_market.env.interface.records import REWARD_MEMORY, REWARD_PARTS
 from marl_market.env.step.context import call_stage, flag_row, keys_of, prices_of
 from marl_market.env.step.faults import check_excess
 from marl_market.env.step.fundamental import open_fundamental
+from marl_market.env.step.observed import add_tick, open_record
 from marl_market.env.step.step import check_observations, encode_observations
 from marl_market.env.timing.wakeups import is_active
 from marl_market.exchange.compiled import compiled
@@ -52,8 +53,13 @@ def open_session(first, number, context):  # type: ignore[no-untyped-def]
             open_connections(market, keys[1 + context.seats :], context.step_ns)
         if market.path != 0:
             open_fundamental(market)
-        for _ in range(context.warmup_steps):
+        if market.substeps > 1:
+            open_record(market)
+        for step in range(context.warmup_steps):
+            market.tick = step % market.substeps
             call_stage(context.trade_once, market, number, context)
+            if market.substeps > 1 and step < context.warmup_steps - 1:
+                add_tick(market)
         clear_accounts(market)
     check_excess(first, context)
     for index in range(first.instrument_count):
@@ -65,6 +71,10 @@ def open_session(first, number, context):  # type: ignore[no-untyped-def]
         if market.public.tracks_history == 1:
             add_events(market)
         begin_history(market)
+        if market.substeps > 1 and context.warmup_steps > 0:
+            add_tick(market)
+        elif market.substeps > 1:
+            open_record(market)
         market.event_count = 0
     active = flag_row(context.active, context.seats, number)
     for i in range(first.seat_count):

@@ -36,10 +36,12 @@ def write_parameters(
 ) -> None:
     """Write the parameters of a group's agent in an instrument into `params[rows]`; weights stay.
 
+    Steps of a scripted agent are ticks of the market's clock; one that observes decides once a step.
+
     Raises ValueError for too many parameters, and for one that is not finite.
     """
     action = environment.single_action_of(group)
-    values = action.parameters(spec) if agent.traits.observes else agent.parameters(spec, group.count)
+    values = action.parameters(spec) if agent.traits.observes else agent.parameters(spec.clock, group.count)
     write_values(group.name, values, params, rows)
     timing = finite_numbers("timing", timing_parameters(action, environment.timing, spec), "TIMING_VALUES")
     params["timing_value"][rows, : len(timing)] = timing
@@ -111,6 +113,6 @@ def write_spec(instruments: NDArray[np.void], spec: MarketSpec, markets: NDArray
     for number, records in enumerate(instruments):
         for market_index in markets:
             record = records[market_index : market_index + 1]
-            write_constants(record, spec, number)
+            write_constants(record, spec.clock, number)
             account = record["seat"]["account"]
             account["fee_tier"] = np.minimum(account["fee_tier"], record["fee_tiers"][:, None] - 1)

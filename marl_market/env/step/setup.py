@@ -176,5 +176,5 @@ def draw_participation(environment: EnvironmentSpec, instruments: NDArray[np.voi
             seats = environment.seats_of(group.name)
             for records in instruments:
                 write_participation(
-                    group.participation, of_seats[:, seats], records["seat"][:, seats], environment.spec.session_steps
+                    group.participation, of_seats[:, seats], records["seat"][:, seats], environment.spec
                 )

@@ -51,7 +51,7 @@ def transfer_results(direction, cursor, first, market_index, context):  # type: 
     cursor = transfer_row(direction, cursor, context.active, market_index, context.seats)
     cursor = transfer_row(direction, cursor, context.terminated, market_index, context.seats)
     if context.tape != 0:
-        for step in range(first.public.step):
+        for step in range(first.public.step // first.substeps):
             cursor = transfer(direction, cursor, address_of(tape_row(context, step, market_index)), TAPE_BYTES)
     return cursor
 

@@ -7,6 +7,9 @@ A step has four parts, for each market on its own:
 3. the clock advances and the venue publishes;
 4. every seat that was present gets a reward, and those that observe and are active next get their observation.
 
+A step may hold several ticks of the market's clock: then parts 1 to 3 are done in each, the seats that observe decide
+in the first, and part 4 comes once at the end, see `marl_market.env.step.observed`. A market counts steps in ticks.
+
 A market of several instruments has a record for each of them. A scripted trader trades in each on its own; an agent
 that observes has one observation and one action of all of them.
 
@@ -39,14 +42,15 @@ from marl_market.env.step.faults import (
     write_fault,
 )
 from marl_market.env.step.fundamental import update_fundamental
+from marl_market.env.step.observed import begin_tick, end_tick, observed_public, step_public
 from marl_market.env.timing.wakeups import gets_observation, is_active, wake_seats
 from marl_market.exchange.compiled import compiled, inlined
-from marl_market.exchange.connections import deliveries_of, history_of
+from marl_market.exchange.connections import deliveries_of
 from marl_market.exchange.latency import (
     append_public,
     collect_deliveries,
     receive_delivery,
-    visible_row,
+    visible_public,
 )
 from marl_market.exchange.market_history import update_history
 from marl_market.exchange.order_entry import process
@@ -108,30 +112,33 @@ def update_group(market, seat_index, context):  # type: ignore[no-untyped-def]
     """Update the memory of the group whose first seat this is, also while that seat is absent or asleep."""
     seat, visible = market.seat[seat_index], market.public
     if market.history_steps > 0:
-        visible = history_of(market)[visible_row(market, seat_index)]
+        visible = visible_public(market, seat_index)
     call_trader(seat.agent.group_update, visible, seat, params_of(context, seat))
     seat.command_count = 0
 
 
 def trade_once(market, market_index, context):  # type: ignore[no-untyped-def]
-    """Stage: do parts 1 to 3 of a step; before the session, only for the seats that warm up."""
+    """Stage: do parts 1 to 3 of a tick; before the session, only for the seats that warm up."""
     market.event_count = 0
     public = market.public
     asleep = 0
     opening = public.step < 0
+    begins = market.tick == 0
     for i in range(market.seat_count):
         seat = market.seat[i]
         seat.command_count = 0
-        seat.present_before = seat.present
+        if begins:
+            seat.present_before = seat.present
         begin_stream(seat, public.step)
         if seat.agent.group_update != 0 and (not opening or seat.agent.warms_up == 1):
             update_group(market, i, context)
-        if is_active(seat) and (not opening or seat.agent.warms_up == 1):
+        decides = begins or seat.agent.observes == 0
+        if decides and is_active(seat) and (not opening or seat.agent.warms_up == 1):
             if seat.agent.external_index >= 0 and public.instrument == 0:
                 take_action(seat, market_index, context)
             visible = public
             if market.history_steps > 0:
-                visible = history_of(market)[visible_row(market, i)]
+                visible = visible_public(market, i)
                 observe_elsewhere(market, i, True)
             params = params_of(context, seat)
             if not decide(seat.agent.trader, seat.agent.decoder, visible, seat, params):
@@ -189,18 +196,17 @@ def encode_observations(first, instrument_index, market_index, context):  # type
     `first` is the market's first instrument. Parts that all seats share are encoded once, for the first that observes.
     """
     market = instrument(first, instrument_index)
-    public = market.public
+    public = step_public(market)
     late = market.history_steps > 0
     parts = parts_of(context)
     size = context.instrument_size
     encoded = 0
     for i in range(market.seat_count):
         seat = market.seat[i]
-        if seat.agent.observes == 0 or not gets_observation(public, seat):
+        if seat.agent.observes == 0 or not gets_observation(market.public, seat):
             continue
-        visible = public
+        visible = observed_public(market, i)
         if late:
-            visible = history_of(market)[visible_row(market, i)]
             observe_elsewhere(market, i, True)
         target = observation_address(first, i, market_index, context) + 4 * instrument_index * size
         count = parts.size
@@ -312,12 +318,17 @@ def write_reward_fault(first, context, place):  # type: ignore[no-untyped-def]
 
 def step_market(first, market_index, context):  # type: ignore[no-untyped-def]
     """Stage: step a market, whose first instrument is `first`."""
-    trade(first, market_index, context)
-    if context.logs != 0:
-        log_events(first, market_index, context)
+    for tick in range(first.substeps):
+        if first.substeps > 1:
+            begin_tick(first, tick)
+        trade(first, market_index, context)
+        if context.logs != 0:
+            log_events(first, market_index, context)
+        if first.substeps > 1:
+            end_tick(first)
     check_excess(first, context)
     if context.tape != 0:
-        write_tape(first.public, market_index, context)
+        write_tape(step_public(first), market_index, context)
     rewards = rewards_of(context)
     reward = float_row(context.reward, context.seats, market_index)
     active = flag_row(context.active, context.seats, market_index)
@@ -329,11 +340,12 @@ def step_market(first, market_index, context):  # type: ignore[no-untyped-def]
         if before == 1:
             for k in range(first.instrument_count):
                 market = instrument(first, k)
+                public = step_public(market)
                 seat = market.seat[i]
                 params = params_of(context, seat)
                 for j in range(rewards.size):
                     part = rewards[j]
-                    total += part.weight * call_reward(part.address, market.public, seat, params, j)
+                    total += part.weight * call_reward(part.address, public, seat, params, j)
                     if not abs(total) <= LARGEST_FLOAT:
                         fault = min(fault, (i * first.instrument_count + k) * rewards.size + j)
         reward[np.uint64(i)] = total

@@ -44,5 +44,5 @@ class ChosenDelay:
         return len(self.delays)
 
     def parameters(self, spec: MarketSpec) -> Sequence[float]:
-        """Return the delays."""
-        return self.delays
+        """Return the delays, in ticks of the market's clock."""
+        return [spec.substeps * steps for steps in self.delays]

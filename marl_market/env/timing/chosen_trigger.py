@@ -52,6 +52,6 @@ class ChosenTrigger:
             require(getattr(self, name) > 0, f"timing.{name}", getattr(self, name), "above zero")
 
     def parameters(self, spec: MarketSpec) -> Sequence[float]:
-        """Return the longest sleep, and the triggers in whole lots and ticks, one at least."""
+        """Return the longest sleep in ticks of the clock, and the triggers in whole lots and ticks, one at least."""
         ticks = max(1.0, float(round(self.quote_move * spec.price_scale_ticks)))
-        return (float(self.longest_steps), spec.lots(self.trade_size), ticks)
+        return (float(spec.substeps * self.longest_steps), spec.lots(self.trade_size), ticks)

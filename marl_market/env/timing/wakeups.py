@@ -11,7 +11,7 @@ import numpy as np
 
 from marl_market.exchange.compiled import compiled, inlined
 from marl_market.exchange.connections import connections_of, history_of
-from marl_market.exchange.latency import visible_row
+from marl_market.exchange.latency import visible_public, visible_row
 
 
 @inlined
@@ -80,7 +80,7 @@ def wake_seats(market):  # type: ignore[no-untyped-def]
             continue
         visible = market.public
         if market.history_steps > 0:
-            visible = history_of(market)[visible_row(market, i)]
+            visible = visible_public(market, i)
         wake = seat.agent.wake
         woken = visible.step >= wake.step or (wake.on_fill == 1 and seat.account.trades != wake.trades)
         if wake.trade_lots > 0 and not woken:

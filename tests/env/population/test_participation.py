@@ -28,7 +28,7 @@ def stays(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     keys = np.random.default_rng(0).integers(0, 2**64, (markets, seats), np.uint64)
     seat = np.zeros((markets, seats), SEAT)
-    write_participation(participation, keys, seat, session_steps=10**6)
+    write_participation(participation, keys, seat, market_spec(session_steps=10**6))
     return seat["arrival_step"], seat["departure_step"]
 
 

@@ -41,16 +41,18 @@ class Aggressor(HorizonTask):
 
     def record_inputs(self, batch: BatchMarket, seats: slice) -> NDArray[Any]:
         """Return the group that took first in the last step, of those that count; `NO_TRADE` where none did."""
-        groups = batch.environment.groups
-        counts = batch.markets["event_count"]
-        events = batch.markets["event"][:, : max(1, int(counts.max()))]
-        taken = (events["kind"] == EventKind.FILLED) & (events["liquidity"] == Liquidity.TAKER)
-        taken &= np.arange(events.shape[1]) < counts[:, None]
-        # Events behind the count are of past steps; their seats are valid.
+        groups, markets = batch.environment.groups, range(batch.markets.size)
+        for number in markets:
+            batch.keep_events(number)
+        logs = [batch.events_of(number) for number in markets]
+        events, market = np.concatenate(logs), np.repeat(markets, [log.size for log in logs])
         group = np.asarray(group_of_seats(batch.environment))[events["seat"]]
+        taken = (events["kind"] == EventKind.FILLED) & (events["liquidity"] == Liquidity.TAKER)
         taken &= np.array([not self.groups or each.name in self.groups for each in groups])[group]
-        first = group[np.arange(len(events)), taken.argmax(axis=1)]
-        return broadcast_to_seats(np.where(taken.any(1), first, NO_TRADE).astype(np.float32), seats)
+        first = np.full(len(markets), NO_TRADE, np.float32)
+        traded, place = np.unique(market[taken], return_index=True)
+        first[traded] = group[taken][place]
+        return broadcast_to_seats(first, seats)
 
     def targets(self, inputs: Floats, environment: EnvironmentSpec, group: str) -> Floats:
         """Return the class of each decision."""

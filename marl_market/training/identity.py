@@ -18,6 +18,7 @@ MAY_CHANGE = {
     "training.torch_threads",
     "training.checkpoint_every",
     "training.evaluation_seeds",
+    "training.reference",
     "training.workers",
     "training.address",
     "training.worker_timeout",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from math import inf
+from pathlib import Path
 
 import numba
 
@@ -24,6 +25,8 @@ class Training:
             computed on the CPU.
         checkpoint_every: iterations between checkpoints.
         evaluation_seeds: sessions of the final comparison with the untrained policies.
+        reference: tape file of real data, as `scripts/realism.py` saves one, that the run's report sets the market
+            beside; None: no such section.
         workers: processes that sample, each on one core with its shard of the markets; 0: this process samples.
         address: of the Ray of the workers; "local" starts one on this machine, "auto" joins the running one.
         worker_timeout: seconds without a sign of life, or without an answer, after which a worker is replaced; 0: 60
@@ -37,6 +40,7 @@ class Training:
     device: str = "cpu"
     checkpoint_every: int = 25
     evaluation_seeds: int = 64
+    reference: str | None = None
     workers: int = 0
     address: str = "local"
     worker_timeout: float = 0.0
@@ -57,6 +61,10 @@ class Training:
         require_whole("training.torch_threads", self.torch_threads, 1)
         require_whole("training.checkpoint_every", self.checkpoint_every, 1)
         require_whole("training.evaluation_seeds", self.evaluation_seeds, 2)
+        if self.reference is not None and not Path(self.reference).is_file():
+            raise ValueError(
+                f"training.reference is {self.reference}; there is no such file, it must be a tape or null"
+            )
         most = int(numba.config.NUMBA_NUM_THREADS)
         if self.threads > most:
             raise ValueError(

@@ -127,7 +127,7 @@ REALISM = Usage(
     """Measure how far a market is from real data: python scripts/realism.py KEY=VALUE against=FILE [KEY=VALUE ...]
 
 Prints each fact of a market with its distance from that of real data (L1, KS), an interval, and the floor: the distance
-of real data from real data. Means are over the eight facts of earlier work, those of LOB-Bench, and all.
+of real data from real data. Means are over the eight of earlier work, the 21 of LOB-Bench, and all.
 
 Examples
   python scripts/realism.py tape=runs/<name>/<time>/tape.npz against=<message file>

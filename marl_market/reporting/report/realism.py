@@ -38,17 +38,17 @@ class RealismSection:
     """What a page shows of one assessment.
 
     Attributes:
-        means: table of means over sets of facts.
-        facts: table of distances, one row a fact.
+        means: table of means.
+        distances: table of distances, one row a fact.
         numbers: table of numbers.
         drawings: distributions over each other, as SVG.
         floor: what the floor is.
-        missing: facts that are not compared, in words; empty where all are.
+        missing: each fact that is not compared, in words; empty where all are.
         confidence: of the intervals.
     """
 
     means: Table
-    facts: Table
+    distances: Table
     numbers: Table
     drawings: Sequence[str]
     floor: str
@@ -74,7 +74,7 @@ def _section(prefix: str, found: Assessment) -> RealismSection:
     ]
     return RealismSection(
         means=_distance_table(found, "mean_l1", "mean_ks"),
-        facts=_distance_table(found, "l1", "ks"),
+        distances=_distance_table(found, "l1", "ks"),
         numbers=_number_table(found),
         drawings=drawings,
         floor=found.floor,

@@ -36,7 +36,7 @@ class Match:
         counts: orders and rejections of all instruments.
         position_error: (sessions,) sum of positions in lots, zero where conserved.
         cash_error: (sessions,) sum of cash and the venue's fees in cash units, zero where conserved.
-        tape: public record of the first session.
+        tapes: public records of the first sessions.
     """
 
     environment: EnvironmentSpec
@@ -50,7 +50,12 @@ class Match:
     counts: OrderCounts
     position_error: NDArray[np.int64]
     cash_error: NDArray[np.int64]
-    tape: Tape
+    tapes: tuple[Tape, ...]
+
+    @property
+    def tape(self) -> Tape:
+        """The public record of the first session."""
+        return self.tapes[0]
 
 
 def with_policies(environment: EnvironmentSpec, policies: Mapping[str, Policy]) -> EnvironmentSpec:
@@ -59,8 +64,10 @@ def with_policies(environment: EnvironmentSpec, policies: Mapping[str, Policy]) 
     return replace(environment, groups=groups)
 
 
-def play_match(environment: EnvironmentSpec, seeds: Sequence[int], threads: int = 1) -> Match:
-    """Play one session of each seed without exploration; an agent is compiled or an `ExternalPolicy`.
+def play_match(environment: EnvironmentSpec, seeds: Sequence[int], threads: int = 1, recorded: int = 1) -> Match:
+    """Play one session of each seed without exploration, and record the first `recorded` of them.
+
+    An agent is compiled or an `ExternalPolicy`.
 
     Raises ValueError if a group has no policy or parameters of its own in each market, or a network has another
     number of inputs.
@@ -75,7 +82,7 @@ def play_match(environment: EnvironmentSpec, seeds: Sequence[int], threads: int 
             )
         if group.agent.traits.parameters_per == "market":
             raise ValueError(f"population.{group.name} is still evolving; give it a policy to play a match")
-    recorder = TapeRecorder(batch)
+    recorders = [TapeRecorder(batch, market) for market in range(recorded)]
     actors = [
         GroupActor(batch, group.name, group.agent)
         for group in environment.groups
@@ -88,7 +95,7 @@ def play_match(environment: EnvironmentSpec, seeds: Sequence[int], threads: int 
         reward.append(step.result.reward.copy())
         terminated.append(step.result.terminated.copy())
 
-    play_session(batch, actors, seeds, recorders=(recorder,), on_step=record_rewards)
+    play_session(batch, actors, seeds, recorders=recorders, on_step=record_rewards)
     rewards = np.stack(reward)
     add_session_rewards(batch, rewards, np.stack(terminated))
     account, balances = batch.markets["seat"]["account"][:, : environment.seats], batch.balances()
@@ -106,5 +113,5 @@ def play_match(environment: EnvironmentSpec, seeds: Sequence[int], threads: int 
         counts=order_counts(batch),
         position_error=position_error,
         cash_error=cash_error,
-        tape=recorder.tape(),
+        tapes=tuple(recorder.tape() for recorder in recorders),
     )

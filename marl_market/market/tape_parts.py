@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marl_market.market.tape import Outcome, Tape
+from marl_market.market.units import NANOSECONDS_PER_SECOND
 
 TABLES = ("quotes", "trades", "flow", "orders")
 
@@ -18,6 +19,30 @@ def joined(tapes: Sequence[Tape], shifts_ns: Sequence[int]) -> dict[str, NDArray
         name: np.concatenate([later(getattr(tape, name), by) for tape, by in zip(tapes, shifts_ns, strict=True)])
         for name in TABLES
     }
+
+
+def in_a_row(tapes: Sequence[Tape]) -> Tape:
+    """Return one or more tapes of one tick and lot as one, each a second after the one before it.
+
+    The first keeps its times; the sessions of each stay its own.
+    """
+    spans = [(int(tape.sessions.min()), int(tape.sessions.max())) for tape in tapes]
+    shifts, end_ns = [], spans[0][0] - NANOSECONDS_PER_SECOND
+    for begin, last in spans:
+        shifts.append(end_ns + NANOSECONDS_PER_SECOND - begin)
+        end_ns = last + shifts[-1]
+    sessions = np.concatenate([tape.sessions + shift for tape, shift in zip(tapes, shifts, strict=True)])
+    tables = joined(tapes, shifts)
+    first = tapes[0]
+    return Tape(
+        first.tick_size,
+        first.lot_size,
+        tables["quotes"],
+        tables["trades"],
+        tables["flow"],
+        tables["orders"],
+        sessions,
+    )
 
 
 def later(table: NDArray[np.void], by_ns: int) -> NDArray[np.void]:

@@ -15,6 +15,7 @@ from typing import TypeVar
 
 import pandas as pd
 
+from marl_market.evaluation.realism.assessment import Assessment
 from marl_market.evaluation.results import Evaluation
 from marl_market.market.tape import Tape
 from marl_market.market.tape_file import load_tape
@@ -25,6 +26,7 @@ TABLE_FILE = "metrics.parquet"
 EVALUATION_FILE = "evaluation.json"
 SCORES_FILE = "scores.parquet"
 TAPE_FILE = "tape.npz"
+REALISM_FILE = "realism.json"
 CONFIG_FILE = "config.yaml"
 CHOICES_FILE = "choices.yaml"
 METADATA_FILE = "metadata.json"
@@ -46,6 +48,7 @@ class RunFolder:
         metrics: one row a step, columns named as in `Sink.log`, and `step`.
         evaluation: of the trained policies.
         tape: public record of one market in one session.
+        realism: of the market against real data, by state of its population.
         config: the resolved config, as YAML text.
         metadata: seed, versions and market, flat.
     """
@@ -54,6 +57,7 @@ class RunFolder:
     metrics: pd.DataFrame
     evaluation: Evaluation | None
     tape: Tape | None
+    realism: Mapping[str, Assessment] | None
     config: str | None
     metadata: Mapping[str, str | float] | None
 
@@ -65,6 +69,7 @@ def load_run(path: Path) -> RunFolder:
         metrics=read_metrics(path / METRICS_FILE),
         evaluation=_optional(path / EVALUATION_FILE, lambda file: Evaluation.from_dict(json.loads(file.read_text()))),
         tape=_optional(path / TAPE_FILE, load_tape),
+        realism=_optional(path / REALISM_FILE, _read_realism),
         config=_optional(path / CONFIG_FILE, lambda file: file.read_text(encoding="utf-8")),
         metadata=_optional(path / METADATA_FILE, _read_metadata),
     )
@@ -113,6 +118,11 @@ def write_scores(path: Path, scores: pd.DataFrame) -> None:
     replace_file(path / SCORES_FILE, table.getvalue())
 
 
+def write_realism(path: Path, realism: Mapping[str, Assessment]) -> None:
+    """Write `realism.json` into the run folder `path`."""
+    replace_file(path / REALISM_FILE, json.dumps({name: each.to_dict() for name, each in realism.items()}).encode())
+
+
 def write_metadata(path: Path, metadata: Mapping[str, str | float]) -> None:
     """Write `metadata.json` into the run folder `path`; the report keeps their order."""
     replace_file(path / METADATA_FILE, (json.dumps(dict(metadata), indent=2) + "\n").encode())
@@ -126,6 +136,10 @@ def _optional(path: Path, read: Callable[[Path], Content]) -> Content | None:
     except (ValueError, KeyError, TypeError, AttributeError, IndexError, OSError, RecursionError) as error:
         message = str(error) if str(path) in str(error) else f"{path}: {error}"
         raise RunFolderError(message) from error
+
+
+def _read_realism(path: Path) -> dict[str, Assessment]:
+    return {name: Assessment.from_dict(found) for name, found in json.loads(path.read_text()).items()}
 
 
 def _read_metadata(path: Path) -> dict[str, str | float]:

@@ -21,6 +21,7 @@ MAY_CHANGE = {
     "training.validate_every",
     "training.validation_sessions",
     "training.patience",
+    "training.reference",
     "training.workers",
     "training.address",
     "training.worker_timeout",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from math import inf
+from pathlib import Path
 
 import numba
 
@@ -27,6 +28,8 @@ class Training:
         validate_every: iterations between validations, see `marl_market.training.validation`; 0: none.
         validation_sessions: of each learning group in a validation.
         patience: validations without a better mean reward after which the training ends; 0: it does not end early.
+        reference: tape file of real data, as `scripts/realism.py` saves one, that the run's report sets the market
+            beside; None: no such section.
         workers: processes that sample, each on one core with its shard of the markets; 0: this process samples.
         address: of the Ray of the workers; "local" starts one on this machine, "auto" joins the running one.
         worker_timeout: seconds without a sign of life, or without an answer, after which a worker is replaced; 0: 60
@@ -43,6 +46,7 @@ class Training:
     validate_every: int = 0
     validation_sessions: int = 32
     patience: int = 0
+    reference: str | None = None
     workers: int = 0
     address: str = "local"
     worker_timeout: float = 0.0
@@ -69,6 +73,10 @@ class Training:
         if self.patience and not self.validate_every:
             raise ValueError(
                 f"training.patience is {self.patience}, which counts validations; it needs training.validate_every"
+            )
+        if self.reference is not None and not Path(self.reference).is_file():
+            raise ValueError(
+                f"training.reference is {self.reference}; there is no such file, it must be a tape or null"
             )
         most = int(numba.config.NUMBA_NUM_THREADS)
         if self.threads > most:

@@ -38,6 +38,7 @@ from marl_market.training.interrupt import Interrupts
 from marl_market.training.metrics import speed_metrics
 from marl_market.training.pretraining import pretrain
 from marl_market.training.progress import Progress, is_compiled
+from marl_market.training.realism import compare_with_real_data
 from marl_market.training.resumption import restore
 from marl_market.training.settings import Training, require_whole
 from marl_market.training.threads import describe_cores
@@ -351,6 +352,11 @@ class Trainer:
         write_evaluation(self._folder, evaluation)
         write_scores(self._folder, scores)
         save_tape(self._folder / TAPE_FILE, tape)
+        if self._training.reference is not None:
+            compare_with_real_data(
+                self._folder, self._training.reference, self._environment, self._untrained, self.policies(), seeds,
+                self._training.threads,
+            )  # fmt: skip
         return evaluation
 
 

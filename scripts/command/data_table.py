@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from marl_market.calibration.readers.detect import all_readers, reader_of
-from marl_market.calibration.readers.source import sources_of
+from command.recordings import reader_for
+
 from marl_market.calibration.readers.summary import Count, Summary
 
 HEADER = (
     f"{'file':58} {'format':15} {'rows':>8} {'used':>8} {'repaired':>8} {'left out':>8} {'passed':>8} "
     f"{'sessions':>8} {'gaps':>5} {'rows/s':>8} {'seconds':>7}"
 )
-
-PRODUCT_FIELDS = ("product", "stock", "instrument")
 
 
 @dataclass(frozen=True)
@@ -68,15 +65,9 @@ def read_one(name: str, path: str | Path, product: str | None = None) -> ReadFil
     """
     began, found = time.perf_counter(), "-"
     try:
-        source = sources_of(path)[0]
-        head = source.head()
-        reader: Any = reader_of(head)
-        if reader is None:
-            first = head.lines[0] if head.lines else "bytes that are no text"
-            raise source.error(1, first, f"data of one of {', '.join(each.format for each in all_readers())}")
+        reader = reader_for(path, product)
         found = reader.format
-        named = {field.name: product for field in fields(reader) if field.name in PRODUCT_FIELDS}
-        summary = reader(**named).read(path).summary
+        summary = reader.read(path).summary
     except (ValueError, OSError) as error:
         return ReadFile(name, found, time.perf_counter() - began, rejection=str(error))
     return ReadFile(name, found, time.perf_counter() - began, summary)

@@ -124,6 +124,34 @@ Examples
     },
 )
 
+REALISM = Usage(
+    """Measure how far a market is from real data: python scripts/realism.py KEY=VALUE against=FILE [KEY=VALUE ...]
+
+Prints each fact of a market with its distance from that of real data (L1, KS), an interval, and the floor: the distance
+of real data from real data. Means are over the eight of earlier work, the 21 of LOB-Bench, and all.
+
+Examples
+  python scripts/realism.py tape=runs/<name>/<time>/tape.npz against=<message file>
+  python scripts/realism.py run=runs/<name>/<time> against=<message file> floor=<the next day's> start=09:30 end=12:00
+  python scripts/realism.py data=<message file> against=<the next day's> start=09:30 end=12:00 json=figures.jsonl
+  python scripts/realism.py tape=tape.npz against=day_2.npz floor=day_1.npz draw=realism.html
+  python scripts/realism.py against=<message file> save=day.npz    real data as a tape, for training.reference""",
+    {},
+    {
+        "tape": "a simulated market: a tape, or several as sessions of one: a pattern, or [a.npz,b.npz]",
+        "run": "a run: its market with the background alone, before and after training",
+        "data": "other real data",
+        "against": "real data: a file of any format, a pattern in quotes, or several",
+        "floor": "real data that make the floor, best of the next day at the same hours; else blocks of against",
+        "start, end": "use the real data between them only: time of day, such as 09:30, or ISO date and time",
+        "product": "the product, stock or instrument, where a file of real data has several",
+        "sessions, seed": "sessions of a run that are played, and their seed",
+        "json": "file that gets one JSON object a line: fact, distance, value, low, high, floor",
+        "draw": "file that gets a page of the table and of the distributions over each other, .html",
+        "save": "file that gets the real data as a tape",
+    },
+)
+
 
 def answer(usage: Usage) -> None:
     """Print the help and exit, if the command line asks for it."""
@@ -138,7 +166,7 @@ def answer(usage: Usage) -> None:
 
 def text(usage: Usage) -> str:
     """Return the help of a script."""
-    lines = [usage.head, "", "Groups, and their options"]
+    lines = [usage.head, *(("", "Groups, and their options") if usage.groups else ())]
     for group, meaning in usage.groups.items():
         lines.append(f"  {group:14} {meaning}")
         lines += wrapped(sorted(path.stem for path in (CONF / group).glob("*.yaml")))

@@ -21,7 +21,7 @@ from marl_market.market.fees import Fees
 from marl_market.market.provenance import Provenance
 from marl_market.market.tape import Tape
 from marl_market.market.tape_file import load_tape
-from marl_market.market.tape_parts import joined
+from marl_market.market.tape_parts import in_a_row
 from marl_market.market.units import NANOSECONDS_PER_SECOND
 
 ARCHIVE = b"PK\x03\x04"
@@ -55,17 +55,16 @@ class TapeReader:
         """
         sources = sources_of(path)
         tapes = [self._load(source) for source in sources]
-        spans = np.array([(tape.sessions.min(), tape.sessions.max()) for tape in tapes], np.int64)
-        begins = np.append(0, np.cumsum(np.diff(spans).ravel() + NANOSECONDS_PER_SECOND))[:-1]
-        shifts = begins - spans[:, 0] + spans[0, 0]
-        tables = joined(tapes, shifts.tolist())
-        sessions = np.concatenate([tape.sessions + shift for tape, shift in zip(tapes, shifts, strict=True)])
-        summary = Summary(rows=sum(len(tables[name]) for name in TABLES))
+        whole = in_a_row(tapes)
+        sessions = whole.sessions
+        summary = Summary(rows=sum(len(getattr(whole, name)) for name in TABLES))
         summary.active_ns = int(np.diff(sessions).sum())
-        file_begins = set((spans[:, 0] + shifts).tolist())
+        firsts = set(np.cumsum([len(tape.sessions) for tape in tapes]).tolist())
         summary.gaps = [
-            Gap(end, begin, "between files" if begin in file_begins else "between sessions")
-            for end, begin in zip(sessions[:-1, 1].tolist(), sessions[1:, 0].tolist(), strict=True)
+            Gap(end, begin, "between files" if number in firsts else "between sessions")
+            for number, (end, begin) in enumerate(
+                zip(sessions[:-1, 1].tolist(), sessions[1:, 0].tolist(), strict=True), 1
+            )
         ]
         first = tapes[0]
         for source, tape in zip(sources, tapes, strict=True):
@@ -73,14 +72,17 @@ class TapeReader:
                 found = f"a tick of {tape.tick_size} and a lot of {tape.lot_size}"
                 raise source.error(1, found, f"{first.tick_size} and {first.lot_size}, as in {sources[0].path.name}")
         return Recording(
-            first.tick_size,
-            first.lot_size,
-            **tables,
+            whole.tick_size,
+            whole.lot_size,
+            whole.quotes,
+            whole.trades,
+            whole.flow,
+            whole.orders,
+            sessions,
             provenance=_provenance(sources, sessions, summary.rows),
             fees=self.fees,
             currency=self.currency,
-            hidden=np.zeros(len(tables["trades"]), np.bool_),
-            sessions=sessions,
+            hidden=np.zeros(len(whole.trades), np.bool_),
             summary=summary,
         )
 

@@ -12,7 +12,7 @@ from marl_market.market.tape import Tape
 from marl_market.market.validation import ConfigError, did_you_mean
 
 MATCHED_NUMBERS = (
-    "mean_spread", "mean_touch_lots", "volatility_1s", "volatility_10s", "volatility_60s", "variance_ratio_60s",
+    "mean_spread", "mean_best_lots", "volatility_1s", "volatility_10s", "volatility_60s", "variance_ratio_60s",
     "kurtosis_1s", "still_share", "volatility_clustering_1", "volatility_clustering_10", "sign_memory_1",
     "sign_memory_5", "sign_memory_10", "response_1s", "response_10s", "response_30s", "half_spread_earned",
     "mark_out_1s", "mark_out_10s", "mark_out_30s", "limits_a_second", "cancels_a_second", "takers_a_second",

@@ -28,7 +28,7 @@ class Row:
     """One line of an assessment.
 
     Attributes:
-        fact: name of the fact, or of the set of facts that a mean is over.
+        fact: name of the stylized fact, or of the set that a mean is over.
         distance: l1 or ks of a fact, mean_l1 or mean_ks of a set, difference of a number (simulated - real), mae of
             the predictive error.
         value: the distance.
@@ -58,10 +58,10 @@ class Assessment:
     """All of them.
 
     Attributes:
-        rows: distances of facts, then means, then numbers.
+        rows: distances, then means, then numbers.
         floor: what the floor is, in words.
-        missing: facts that one of the tapes does not show, part of no mean.
-        shapes: distributions of the facts that are samples, by name.
+        missing: each fact that one of the tapes does not show, part of no mean.
+        shapes: distributions of the samples, by name.
     """
 
     rows: tuple[Row, ...]
@@ -106,8 +106,8 @@ def _distances(ours: Score, theirs: Score, resamples: Mapping[str, np.ndarray[An
 
 def _means(ours: Score, theirs: Score, resamples: Mapping[str, np.ndarray[Any, Any]]) -> list[Row]:
     rows = []
-    for name, facts in SETS.items():
-        present = [fact for fact in facts if fact in resamples]
+    for name, members in SETS.items():
+        present = [fact for fact in members if fact in resamples]
         if present:
             mean = np.mean([resamples[fact] for fact in present], axis=0)
             for kind, value, floor, each in zip(KINDS, ours.mean(present), theirs.mean(present), mean, strict=True):

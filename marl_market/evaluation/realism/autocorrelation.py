@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from marl_market.evaluation.realism.touch import Real, Whole
+from marl_market.evaluation.realism.best_quotes import Real, Whole
 
 DECAY_LAGS = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100)
 """Lags of a fitted decay, about evenly spaced in their logarithm."""

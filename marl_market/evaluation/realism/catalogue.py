@@ -1,4 +1,4 @@
-"""All facts by name.
+"""All stylized facts by name.
 
 `EIGHT` are those by which markets were compared first, and the bar is set: scores of other work are their means over
 these. `LOB_BENCH` are the unconditional scores of LOB-Bench (Nagy et al. 2025).
@@ -45,15 +45,15 @@ SAMPLES: Mapping[str, Callable[[Tape], Sample]] = {
     "market_size": sizes.market_size,
     "limit_offset": offsets.limit_offset,
     "spread": spread.spread,
-    "touch_imbalance": depth.touch_imbalance,
+    "quote_imbalance": depth.quote_imbalance,
     "mid_move_1s": partial(returns.mid_move, seconds=1),
     "mid_move_10s": partial(returns.mid_move, seconds=10),
     "mid_move_60s": partial(returns.mid_move, seconds=60),
     "log_time_to_cancel": lifetimes.log_time_to_cancel,
     "log_time_to_first_fill": lifetimes.log_time_to_first_fill,
     "log_time_to_fill": lifetimes.log_time_to_fill,
-    "bid_touch_lots": depth.bid_lots,
-    "ask_touch_lots": depth.ask_lots,
+    "best_bid_lots": depth.bid_lots,
+    "best_ask_lots": depth.ask_lots,
     "bid_book_lots": partial(resting_orders.book_lots, side=BID),
     "ask_book_lots": partial(resting_orders.book_lots, side=ASK),
     "bid_limit_depth": partial(offsets.depth_from_mid, kind=LIMIT, side=BID),
@@ -71,26 +71,26 @@ SAMPLES: Mapping[str, Callable[[Tape], Sample]] = {
     "imbalance_given_fall": partial(order_flow_imbalance.imbalance_given_tick, direction=-1),
     "half_hour_of_trade": intraday.half_hour_of_trade,
 }
-"""Facts that are samples, compared by their distributions."""
+"""Samples, compared by their distributions."""
 
 CONDITIONAL: Mapping[str, Callable[[Tape], Pairs]] = {
-    "ask_touch_lots_given_spread": conditional.ask_lots_given_spread,
+    "best_ask_lots_given_spread": conditional.ask_lots_given_spread,
     "spread_given_hour": conditional.spread_given_hour,
     "spread_given_volatility": conditional.spread_given_volatility,
 }
-"""Facts given another, compared by their distributions in each tenth of the condition."""
+"""Samples given another, compared by their distributions in each tenth of the condition."""
 
 AMOUNTS = frozenset(
     {
-        "bid_touch_lots", "ask_touch_lots", "bid_book_lots", "ask_book_lots", "traded_lots_a_minute",
-        "ask_touch_lots_given_spread",
+        "best_bid_lots", "best_ask_lots", "bid_book_lots", "ask_book_lots", "traded_lots_a_minute",
+        "best_ask_lots_given_spread",
     }
 )  # fmt: skip
-"""Facts that are amounts: a depth of 163 lots is next to one of 164, where an order of 100 lots is not next to 101."""
+"""Samples of amounts: a depth of 163 lots is next to one of 164, where an order of 100 lots is not next to 101."""
 
 NUMBERS: Mapping[str, Callable[[Tape], float]] = {
     "mean_spread": spread.mean_spread,
-    "mean_touch_lots": depth.mean_touch_lots,
+    "mean_best_lots": depth.mean_best_lots,
     **{f"volatility_{gap}s": partial(returns.volatility, seconds=gap) for gap in (1, 10, 60)},
     "variance_ratio_60s": partial(returns.variance_ratio, seconds=60),
     **{f"kurtosis_{gap}s": partial(returns.move_kurtosis, seconds=gap) for gap in (1, 10, 60)},
@@ -124,15 +124,15 @@ NUMBERS: Mapping[str, Callable[[Tape], float]] = {
     "imbalance_r2": order_flow_imbalance.imbalance_r2,
     "imbalance_slope": order_flow_imbalance.imbalance_slope,
 }
-"""Facts that are numbers; NaN where a tape has too little to measure one."""
+"""Numbers; NaN where a tape has too little to measure one."""
 
 EIGHT = (
-    "log_inter_arrival", "limit_size", "cancel_size", "market_size", "limit_offset", "spread", "touch_imbalance",
+    "log_inter_arrival", "limit_size", "cancel_size", "market_size", "limit_offset", "spread", "quote_imbalance",
     "mid_move_1s",
 )  # fmt: skip
 
 LOB_BENCH = (
-    "spread", "touch_imbalance", "log_inter_arrival", "log_time_to_cancel", "bid_touch_lots", "ask_touch_lots",
+    "spread", "quote_imbalance", "log_inter_arrival", "log_time_to_cancel", "best_bid_lots", "best_ask_lots",
     "bid_book_lots", "ask_book_lots", "bid_limit_depth", "ask_limit_depth", "bid_cancel_depth", "ask_cancel_depth",
     "bid_limit_level", "ask_limit_level", "bid_cancel_level", "ask_cancel_level", "traded_lots_a_minute",
     "order_flow_imbalance", "imbalance_given_rise", "imbalance_given_stay", "imbalance_given_fall",
@@ -141,7 +141,7 @@ LOB_BENCH = (
 ALL = (*SAMPLES, *CONDITIONAL)
 
 SETS: Mapping[str, tuple[str, ...]] = {"eight": EIGHT, "lob_bench": LOB_BENCH, "all": ALL}
-"""Sets of facts over which distances are pooled."""
+"""Sets over which distances are pooled."""
 
 
 def numbers(tape: Tape) -> dict[str, float]:

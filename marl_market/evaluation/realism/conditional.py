@@ -1,12 +1,12 @@
-"""Facts given another: pairs of a value and of the condition that it was measured under (LOB-Bench 2025)."""
+"""Samples given another: pairs of a value and of the condition that it was measured under (LOB-Bench 2025)."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from marl_market.evaluation.realism.best_quotes import Real, Whole, best_quotes, grid
 from marl_market.evaluation.realism.depth import ask_lots
 from marl_market.evaluation.realism.spread import EVERY_SECONDS, spread
-from marl_market.evaluation.realism.touch import Real, Whole, grid, touch_of
 from marl_market.market.tape import Tape
 from marl_market.market.units import NANOSECONDS_PER_SECOND
 
@@ -30,7 +30,7 @@ def spread_given_hour(tape: Tape) -> Pairs:
 def spread_given_volatility(tape: Tape) -> Pairs:
     """Return the spread in ticks and the mean absolute move of the mid in a tenth of a second over the 10 s before."""
     _, rows, session = grid(tape, EVERY_SECONDS)
-    moved = np.concatenate([[0], np.cumsum(np.abs(np.diff(touch_of(tape).mid[rows])))]) if len(rows) else rows
+    moved = np.concatenate([[0], np.cumsum(np.abs(np.diff(best_quotes(tape).mid[rows])))]) if len(rows) else rows
     together = session[VOLATILITY_MOVES:] == session[:-VOLATILITY_MOVES]
     moves = (moved[VOLATILITY_MOVES:] - moved[:-VOLATILITY_MOVES]) / VOLATILITY_MOVES
     return spread(tape)[VOLATILITY_MOVES:][together], moves[together]

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from marl_market.evaluation.realism.touch import Real, Whole
+from marl_market.evaluation.realism.best_quotes import Real, Whole
 
 FINE_BINS = 4000
 MOST_BINS = 2000

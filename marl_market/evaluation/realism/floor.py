@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from marl_market.evaluation.realism.best_quotes import seconds_of
 from marl_market.evaluation.realism.intervals import spans
-from marl_market.evaluation.realism.touch import seconds_of
 from marl_market.market.tape import Tape
 from marl_market.market.tape_parts import parts
 

@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
+from marl_market.evaluation.realism.best_quotes import Real, session_of
 from marl_market.evaluation.realism.remembered import remembered
-from marl_market.evaluation.realism.touch import Real, session_of
 from marl_market.market.tape import Tape
 from marl_market.market.units import NANOSECONDS_PER_SECOND
 

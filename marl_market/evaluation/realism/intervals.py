@@ -3,8 +3,8 @@
 A distance is bootstrapped: each sample is cut into `BLOCKS` blocks of equally many values in time order, and blocks
 are drawn with replacement (Carlstein 1986). A distance of resampled samples is larger than that of the samples
 themselves, by the noise that the drawing adds, so the interval is that of the deviations from their mean, around the
-distance. All facts share their draws: block k of one covers about the time of block k of another, so that the interval
-of a mean over facts knows how they move together.
+distance. All samples share their draws: block k of one covers about the time of block k of another, so that the
+interval of a mean over distances knows how they move together.
 
 A number is estimated again without each of `PIECES` pieces of time (Quenouille 1949, the jackknife).
 """
@@ -18,8 +18,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+from marl_market.evaluation.realism.best_quotes import Real, Whole
 from marl_market.evaluation.realism.distances import Binned, Sample, binned, in_conditions, ks_of, l1_of
-from marl_market.evaluation.realism.touch import Real, Whole
 from marl_market.market.seeding import Stream, generator
 from marl_market.market.tape import Tape
 from marl_market.market.tape_parts import parts

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from marl_market.evaluation.realism.touch import Whole, session_of
+from marl_market.evaluation.realism.best_quotes import Whole, session_of
 from marl_market.market.tape import Tape
 from marl_market.market.units import NANOSECONDS_PER_SECOND
 

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from marl_market.evaluation.realism.touch import Real
+from marl_market.evaluation.realism.best_quotes import Real
 from marl_market.market.tape import Outcome, Tape
 from marl_market.market.units import NANOSECONDS_PER_SECOND
 

@@ -1,4 +1,4 @@
-"""What a fill is worth later: adverse selection of passive volume, and what taken volume gains.
+"""The value of a fill some time later: adverse selection of passive volume, and what taken volume gains.
 
 With e the aggressor's sign, p the price of a fill, q its lots, m the mid and averages weighted by q:
 
@@ -18,10 +18,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from marl_market.evaluation.realism.best_quotes import HALF_TICKS, Whole, best_quotes, session_of
 from marl_market.evaluation.realism.market_orders import market_orders
 from marl_market.evaluation.realism.remembered import remembered
 from marl_market.evaluation.realism.response import next_order
-from marl_market.evaluation.realism.touch import HALF_TICKS, Whole, session_of, touch_of
 from marl_market.market.tape import Tape
 from marl_market.market.units import NANOSECONDS_PER_SECOND
 
@@ -41,9 +41,9 @@ class Fills:
 @remembered
 def fills_of(tape: Tape) -> Fills:
     """Return the fills of a tape that has quotes; none where it has none."""
-    touch = touch_of(tape)
+    best = best_quotes(tape)
     session = session_of(tape, tape.trades["time_ns"])
-    kept = (session >= 0) & (tape.trades["aggressor_side"] != 0) & (len(touch.time_ns) > 0)
+    kept = (session >= 0) & (tape.trades["aggressor_side"] != 0) & (len(best.time_ns) > 0)
     rows = tape.trades[kept]
     time_ns = rows["time_ns"].copy()
     return Fills(
@@ -52,7 +52,7 @@ def fills_of(tape: Tape) -> Fills:
         2 * rows["price_ticks"].astype(np.int64),
         rows["quantity_lots"].copy(),
         session[kept],
-        touch.mid[touch.at(time_ns, before=True)],
+        best.mid[best.at(time_ns, before=True)],
     )
 
 
@@ -64,10 +64,10 @@ def half_spread_earned(tape: Tape) -> float:
 
 def mark_out_in_seconds(tape: Tape, seconds: int) -> float:
     """Return mean(e (p - m(t + seconds))) in ticks, by lots: what is left of it to the passive side then."""
-    fills, touch = fills_of(tape), touch_of(tape)
+    fills, best = fills_of(tape), best_quotes(tape)
     later_ns = fills.time_ns + seconds * NANOSECONDS_PER_SECOND
-    inside = later_ns < touch.ends[fills.session]
-    return _mean_gain(fills, touch.mid[touch.at(later_ns)], inside) if inside.any() else math.nan
+    inside = later_ns < best.ends[fills.session]
+    return _mean_gain(fills, best.mid[best.at(later_ns)], inside) if inside.any() else math.nan
 
 
 def mark_out_in_trades(tape: Tape, lag: int) -> float:

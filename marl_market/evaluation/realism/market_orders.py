@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from marl_market.evaluation.realism.best_quotes import Whole, best_quotes, session_of
 from marl_market.evaluation.realism.remembered import remembered
-from marl_market.evaluation.realism.touch import Whole, session_of, touch_of
 from marl_market.market.tape import FlowKind, Tape
 
 
@@ -33,12 +33,12 @@ class MarketOrders:
 @remembered
 def market_orders(tape: Tape) -> MarketOrders:
     """Return the market orders of a tape that has quotes; none where it has none."""
-    touch = touch_of(tape)
+    best = best_quotes(tape)
     rows = tape.flow[tape.flow["kind"] == FlowKind.MARKET]
     rows = rows[np.argsort(rows["time_ns"], kind="stable")]
     session = session_of(tape, rows["time_ns"])
-    kept = (session >= 0) & (len(touch.time_ns) > 0)
+    kept = (session >= 0) & (len(best.time_ns) > 0)
     rows, session = rows[kept], session[kept]
     time_ns = rows["time_ns"].copy()
-    before = touch.mid[touch.at(time_ns, before=True)]
+    before = best.mid[best.at(time_ns, before=True)]
     return MarketOrders(time_ns, rows["side"].astype(np.int64), rows["quantity_lots"].copy(), session, before)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from marl_market.evaluation.realism.touch import Whole, touch_of
+from marl_market.evaluation.realism.best_quotes import Whole, best_quotes
 from marl_market.market.tape import FlowKind, Side, Tape
 
 
@@ -19,8 +19,8 @@ def depth_from_mid(tape: Tape, kind: FlowKind, side: Side) -> Whole:
 
     LOB-Bench, `limit/cancel order depth`, of the ask and of the bid side.
     """
-    touch = touch_of(tape)
+    best = best_quotes(tape)
     rows = tape.flow[(tape.flow["kind"] == kind) & (tape.flow["side"] == side)]
-    if not len(touch.time_ns):
+    if not len(best.time_ns):
         return np.zeros(0, np.int64)
-    return side * (touch.mid[touch.at(rows["time_ns"], before=True)] - 2 * rows["price_ticks"].astype(np.int64))
+    return side * (best.mid[best.at(rows["time_ns"], before=True)] - 2 * rows["price_ticks"].astype(np.int64))

@@ -1,4 +1,4 @@
-"""Order-flow imbalance at the touch (Cont, Kukanov and Stoikov 2014).
+"""Order-flow imbalance at the best quotes (Cont, Kukanov and Stoikov 2014).
 
 Of a quote n with best bid b of q lots and best ask a of r lots:
 
@@ -11,8 +11,8 @@ import math
 
 import numpy as np
 
+from marl_market.evaluation.realism.best_quotes import HALF_TICKS, Real, Whole, best_quotes, grid
 from marl_market.evaluation.realism.remembered import remembered
-from marl_market.evaluation.realism.touch import HALF_TICKS, Real, Whole, grid, touch_of
 from marl_market.market.tape import Tape
 
 WINDOW = 100
@@ -24,15 +24,15 @@ FEWEST = 3
 
 @remembered
 def contributions(tape: Tape) -> Whole:
-    """Return e_n of each quote of the touch, 0 for the first of a session."""
-    touch = touch_of(tape)
-    total = np.zeros(len(touch.time_ns), np.int64)
+    """Return e_n of each quote of the best, 0 for the first of a session."""
+    best = best_quotes(tape)
+    total = np.zeros(len(best.time_ns), np.int64)
     if len(total) > 1:
-        bid, ask = (touch.mid - touch.spread) // 2, (touch.mid + touch.spread) // 2
-        for price, lots, side in ((bid, touch.bid_lots, 1), (ask, touch.ask_lots, -1)):
+        bid, ask = (best.mid - best.spread) // 2, (best.mid + best.spread) // 2
+        for price, lots, side in ((bid, best.bid_lots, 1), (ask, best.ask_lots, -1)):
             change = side * np.diff(price)
             total[1:] += side * ((change >= 0) * lots[1:] - (change <= 0) * lots[:-1])
-        total[1:][touch.session[1:] != touch.session[:-1]] = 0
+        total[1:][best.session[1:] != best.session[:-1]] = 0
     return total
 
 
@@ -66,10 +66,10 @@ def imbalance_slope(tape: Tape) -> float:
 @remembered
 def _rolling(tape: Tape) -> tuple[Real, Whole]:
     """Return the rolling means and the move of the mid over each."""
-    touch, total = touch_of(tape), np.cumsum(contributions(tape))
-    together = touch.session[WINDOW:] == touch.session[:-WINDOW]
+    best, total = best_quotes(tape), np.cumsum(contributions(tape))
+    together = best.session[WINDOW:] == best.session[:-WINDOW]
     imbalance = (total[WINDOW:] - total[:-WINDOW]) / WINDOW
-    return imbalance[together], (touch.mid[WINDOW:] - touch.mid[:-WINDOW])[together]
+    return imbalance[together], (best.mid[WINDOW:] - best.mid[:-WINDOW])[together]
 
 
 @remembered
@@ -78,4 +78,4 @@ def _intervals(tape: Tape) -> tuple[Whole, Whole]:
     _, rows, session = grid(tape, EVERY_SECONDS)
     together = session[1:] == session[:-1]
     total = np.cumsum(contributions(tape))
-    return np.diff(total[rows])[together], np.diff(touch_of(tape).mid[rows])[together]
+    return np.diff(total[rows])[together], np.diff(best_quotes(tape).mid[rows])[together]

@@ -1,7 +1,7 @@
 """How well what is learned on one tape predicts another (train on simulated, test on real: Yoon et al. 2019, TimeGAN).
 
 Ordinary least squares of the mid's move over the next `HORIZON_SECONDS`, each second, on what is known then: the
-imbalance at the touch, and of the last 1 and 10 s the order-flow imbalance, the signed volume of market orders and the
+imbalance at the best, and of the last 1 and 10 s the order-flow imbalance, the signed volume of market orders and the
 mid's move. DeepMarket (Berti and Kasneci 2025) judges simulated markets by such a score, of networks.
 """
 
@@ -11,10 +11,10 @@ import math
 
 import numpy as np
 
+from marl_market.evaluation.realism.best_quotes import HALF_TICKS, Real, best_quotes, grid
 from marl_market.evaluation.realism.market_orders import market_orders
 from marl_market.evaluation.realism.order_flow_imbalance import contributions
 from marl_market.evaluation.realism.remembered import remembered
-from marl_market.evaluation.realism.touch import HALF_TICKS, Real, grid, touch_of
 from marl_market.market.tape import Tape
 
 HORIZON_SECONDS = 10
@@ -35,7 +35,7 @@ def predictive_error(learned_on: Tape, judged_on: Tape) -> float:
 @remembered
 def examples(tape: Tape) -> tuple[Real, Real]:
     """Return what is known each second, shape (seconds, features) with a constant, and the move to come, in ticks."""
-    touch, orders = touch_of(tape), market_orders(tape)
+    best, orders = best_quotes(tape), market_orders(tape)
     time_ns, rows, session = grid(tape, 1.0)
     back, size = max(LOOK_BACK_SECONDS), len(rows) - HORIZON_SECONDS - max(LOOK_BACK_SECONDS)
     if size <= 0:
@@ -45,10 +45,10 @@ def examples(tape: Tape) -> tuple[Real, Real]:
     running = (
         np.cumsum(contributions(tape))[rows],
         volume[np.searchsorted(orders.time_ns, time_ns, side="right")],
-        touch.mid[rows] / HALF_TICKS,
+        best.mid[rows] / HALF_TICKS,
     )
-    imbalance = (touch.bid_lots - touch.ask_lots) / (touch.bid_lots + touch.ask_lots)
+    imbalance = (best.bid_lots - best.ask_lots) / (best.bid_lots + best.ask_lots)
     changes = [total[now] - total[now - seconds] for total in running for seconds in LOOK_BACK_SECONDS]
-    move = (touch.mid[rows[now + HORIZON_SECONDS]] - touch.mid[rows[now]]) / HALF_TICKS
+    move = (best.mid[rows[now + HORIZON_SECONDS]] - best.mid[rows[now]]) / HALF_TICKS
     within = session[now - back] == session[now + HORIZON_SECONDS]
     return np.column_stack([np.ones(size), imbalance[rows[now]], *changes])[within], move[within]

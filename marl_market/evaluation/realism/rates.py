@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from marl_market.evaluation.realism.touch import seconds_of, session_of
+from marl_market.evaluation.realism.best_quotes import seconds_of, session_of
 from marl_market.market.tape import FlowKind, Tape
 
 

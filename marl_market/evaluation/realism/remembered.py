@@ -1,7 +1,7 @@
 """Remembers what was derived from a tape, for as long as the tape lives.
 
-Why by identity: a tape does not change, many facts share its best quotes and its grids, and a search scores thousands
-of simulated tapes against one real one.
+Why by identity: a tape does not change, many functions share its best quotes and its grids, and a search scores
+thousands of simulated tapes against one real one.
 """
 
 from __future__ import annotations

@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
+from marl_market.evaluation.realism.best_quotes import HALF_TICKS, Whole, best_quotes
 from marl_market.evaluation.realism.market_orders import market_orders
-from marl_market.evaluation.realism.touch import HALF_TICKS, Whole, touch_of
 from marl_market.market.tape import Tape
 from marl_market.market.units import NANOSECONDS_PER_SECOND
 
@@ -17,12 +17,12 @@ def response_in_seconds(tape: Tape, seconds: int) -> float:
 
     m(t-) is the mid just before. Source: Bouchaud, Gefen, Potters and Wyart 2004, in clock time.
     """
-    orders, touch = market_orders(tape), touch_of(tape)
+    orders, best = market_orders(tape), best_quotes(tape)
     later_ns = orders.time_ns + seconds * NANOSECONDS_PER_SECOND
-    inside = later_ns < touch.ends[orders.session]
+    inside = later_ns < best.ends[orders.session]
     if not inside.any():
         return math.nan
-    moved = touch.mid[touch.at(later_ns)] - orders.mid_before
+    moved = best.mid[best.at(later_ns)] - orders.mid_before
     return float((orders.side * moved)[inside].mean()) / HALF_TICKS
 
 

@@ -1,4 +1,4 @@
-"""The book behind the touch, as far as the lives of orders tell it: which orders rest at given times.
+"""The book behind the best, as far as the lives of orders tell it: which orders rest at given times.
 
 An order rests from its beginning until its end with its first quantity, from its first fill on without what is filled.
 What partial cancels have taken is still counted, and orders from before the tape are missing.
@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from marl_market.evaluation.realism.best_quotes import Whole, grid
 from marl_market.evaluation.realism.remembered import remembered
-from marl_market.evaluation.realism.touch import Whole, grid
 from marl_market.market.tape import FlowKind, Side, Tape
 
 EVERY_SECONDS = 10.0

@@ -10,8 +10,8 @@ import math
 import numpy as np
 
 from marl_market.evaluation.realism.autocorrelation import autocorrelation, decay_exponent
+from marl_market.evaluation.realism.best_quotes import HALF_TICKS, Real, Whole, grid, mid_moves
 from marl_market.evaluation.realism.tails import hill, kurtosis
-from marl_market.evaluation.realism.touch import HALF_TICKS, Real, Whole, grid, mid_moves
 from marl_market.market.tape import Tape
 
 LEVERAGE_LAGS = 10

@@ -22,31 +22,31 @@ class Score:
     Attributes:
         l1: L1 distance of each fact by name, 0 to 1.
         ks: Kolmogorov-Smirnov distance of each, 0 to 1.
-        missing: facts that one of the tapes has no value of, such as the lives of orders where the source does not
-            tell orders apart; they are part of no mean.
+        missing: each fact that one of the tapes has no value of, such as the lives of orders where the source does not
+            tell orders apart; it is part of no mean.
     """
 
     l1: Mapping[str, float]
     ks: Mapping[str, float]
     missing: tuple[str, ...]
 
-    def mean(self, facts: Collection[str] = EIGHT) -> tuple[float, float]:
-        """Return the mean L1 and KS distances over those of `facts` that there are; NaN without any."""
-        present = [name for name in facts if name in self.l1]
+    def mean(self, names: Collection[str] = EIGHT) -> tuple[float, float]:
+        """Return the mean L1 and KS distances over those of `names` that there are; NaN without any."""
+        present = [name for name in names if name in self.l1]
         if not present:
             return math.nan, math.nan
         means = [float(np.mean([each[name] for name in present])) for each in (self.l1, self.ks)]
         return means[0], means[1]
 
 
-def score(simulated: Tape, real: Tape, facts: Collection[str] = ALL) -> Score:
-    """Return the distances of `facts` between two tapes; a real tape is measured once, however often it is scored with.
+def score(simulated: Tape, real: Tape, names: Collection[str] = ALL) -> Score:
+    """Return the distances of `names` between two tapes; a real tape is measured once, however often it is scored.
 
     Raises ValueError for a fact that is none.
     """
     found: dict[str, tuple[float, float]] = {}
     missing = []
-    for name in facts:
+    for name in names:
         ours, theirs = values(simulated, name), values(real, name)
         if not len(ours[0]) or not len(theirs[0]):
             missing.append(name)

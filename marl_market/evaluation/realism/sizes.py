@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
+from marl_market.evaluation.realism.best_quotes import Whole
 from marl_market.evaluation.realism.tails import hill
-from marl_market.evaluation.realism.touch import Whole
 from marl_market.market.tape import FlowKind, Tape
 
 

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from marl_market.evaluation.realism.touch import Real, Whole
+from marl_market.evaluation.realism.best_quotes import Real, Whole
 
 TAIL_SHARE = 0.05
 FEWEST = 10

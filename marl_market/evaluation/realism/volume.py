@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from marl_market.evaluation.realism.touch import Whole, grid, session_of, touch_of
+from marl_market.evaluation.realism.best_quotes import Whole, best_quotes, grid, session_of
 from marl_market.market.tape import Tape
 from marl_market.market.units import NANOSECONDS_PER_SECOND
 
@@ -30,7 +30,7 @@ def volume_volatility(tape: Tape) -> float:
     if len(lots) < FEWEST_MINUTES:
         return math.nan
     time_ns, rows, session = grid(tape, 1.0)
-    squares = np.diff(touch_of(tape).mid[rows]) ** 2 * (session[1:] == session[:-1])
+    squares = np.diff(best_quotes(tape).mid[rows]) ** 2 * (session[1:] == session[:-1])
     minute = _minute(tape, time_ns[1:])
     volatility = np.sqrt(np.bincount(minute[minute >= 0], squares[minute >= 0], len(lots)))
     if not lots.std() or not volatility.std():

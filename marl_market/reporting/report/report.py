@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
-
-import jinja2
 
 from marl_market.evaluation import metrics, outcomes
 from marl_market.market.tape import Tape
 from marl_market.market.whole_file import replace_file
 from marl_market.reporting.report import figures, tables, text
+from marl_market.reporting.report.page_templates import render
+from marl_market.reporting.report.realism import realism_sections
 from marl_market.reporting.run_folder import (
     CONFIG_FILE,
     EVALUATION_FILE,
@@ -37,16 +36,8 @@ def write_report(run_folder: Path) -> Path:
     run = load_run(Path(run_folder))
     if run.metrics.empty:
         raise RunFolderError(f"{run.path / METRICS_FILE} holds no rows; a report needs at least one step")
-    page = files("marl_market.reporting.report") / "page"
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
-    environment.globals.update(
-        number=text.number,
-        interval=text.interval,
-        decimals_for=text.decimals_for,
-        confidence=outcomes.CONFIDENCE,
-    )
-    html = environment.from_string((page / "report.html").read_text(encoding="utf-8")).render(
-        style=(page / "report.css").read_text(encoding="utf-8"),
+    html = render(
+        "report.html",
         title=_title(run),
         summary_cards=_summary_cards(run),
         evaluation=run.evaluation,
@@ -54,6 +45,7 @@ def write_report(run_folder: Path) -> Path:
         learning=_learning(run),
         outcomes=_outcomes(run),
         session=_session(run),
+        realism=realism_sections(run.realism or {}),
         metadata=_metadata(run),
         config=run.config,
         missing=_missing(run),

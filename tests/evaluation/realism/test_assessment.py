@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 
 from marl_market.evaluation.realism.assessment import Assessment, Row, assess
+from marl_market.evaluation.realism.best_quotes import seconds_of
 from marl_market.evaluation.realism.catalogue import NUMBERS, SETS
 from marl_market.evaluation.realism.floor import floor_of
 from marl_market.evaluation.realism.predictive import examples, predictive_error
 from marl_market.evaluation.realism.score import score
 from marl_market.evaluation.realism.shapes import shape_of
-from marl_market.evaluation.realism.touch import seconds_of
 from marl_market.market.tape import FLOW, QUOTE, TRADE, Tape
 from tests.evaluation.realism.toy import BUY, LIMIT, MARKET, SELL, ns, path, tape
 

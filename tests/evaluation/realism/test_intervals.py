@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from marl_market.evaluation.realism import distances, intervals
-from marl_market.evaluation.realism.touch import mid_moves, seconds_of
+from marl_market.evaluation.realism.best_quotes import mid_moves, seconds_of
 from marl_market.market.tape import Tape
 from tests.evaluation.realism.toy import path, tape
 

@@ -75,7 +75,7 @@ def test_two_mornings_of_tesla_are_as_far_apart_as_measured_before(data: Callabl
     assert [round(found.l1[name], 3) for name in EIGHT] == [0.045, 0.038, 0.038, 0.151, 0.112, 0.166, 0.251, 0.052]
     assert [round(found.ks[name], 3) for name in EIGHT] == [0.021, 0.021, 0.024, 0.066, 0.105, 0.139, 0.119, 0.029]
     expected = {
-        "mean_spread": 15.28, "mean_touch_lots": 163.7, "volatility_1s": 3.021, "volatility_10s": 10.06,
+        "mean_spread": 15.28, "mean_best_lots": 163.7, "volatility_1s": 3.021, "volatility_10s": 10.06,
         "volatility_60s": 29.23, "variance_ratio_60s": 1.560, "kurtosis_1s": 45.12, "still_share": 0.6783,
         "volatility_clustering_1": 0.1651, "volatility_clustering_30": 0.0256, "sign_memory_1": 0.6832,
         "sign_memory_10": 0.2172, "response_1s": 4.836, "response_10s": 7.850, "response_30s": 10.03,

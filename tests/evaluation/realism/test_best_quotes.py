@@ -4,20 +4,20 @@ import weakref
 import numpy as np
 import pytest
 
-from marl_market.evaluation.realism.depth import ask_lots, bid_lots, mean_touch_lots, touch_imbalance
+from marl_market.evaluation.realism.best_quotes import best_quotes, grid, mid_moves, seconds_of, session_of
+from marl_market.evaluation.realism.depth import ask_lots, bid_lots, mean_best_lots, quote_imbalance
 from marl_market.evaluation.realism.remembered import remembered
 from marl_market.evaluation.realism.spread import mean_spread, spread
-from marl_market.evaluation.realism.touch import grid, mid_moves, seconds_of, session_of, touch_of
 from marl_market.market.tape import Tape
 from tests.evaluation.realism.toy import path, tape
 
 QUOTES = [(0.0, 100, 102, 3, 1), (0.25, 100, 104, 3, 9), (0.3, 0, 104, 0, 9), (0.4, 101, 104, 2, 2)]
 
 
-def test_quotes_of_one_side_keep_the_touch_from_before() -> None:
-    touch = touch_of(tape(QUOTES))
-    assert touch.mid.tolist() == [202, 204, 205]
-    assert touch.spread.tolist() == [2, 4, 3]
+def test_quotes_of_one_side_keep_the_quotes_from_before() -> None:
+    best = best_quotes(tape(QUOTES))
+    assert best.mid.tolist() == [202, 204, 205]
+    assert best.spread.tolist() == [2, 4, 3]
 
 
 def test_spread_and_depth_are_sampled_each_tenth_of_a_second() -> None:
@@ -25,9 +25,9 @@ def test_spread_and_depth_are_sampled_each_tenth_of_a_second() -> None:
     assert spread(toy).tolist() == [2, 2, 4, 3, 3]
     assert bid_lots(toy).tolist() == [3, 3, 3, 2, 2]
     assert ask_lots(toy).tolist() == [1, 1, 9, 2, 2]
-    assert touch_imbalance(toy).tolist() == [0.5, 0.5, -0.5, 0.0, 0.0]
+    assert quote_imbalance(toy).tolist() == [0.5, 0.5, -0.5, 0.0, 0.0]
     assert mean_spread(toy) == pytest.approx(14 / 5)
-    assert mean_touch_lots(toy) == pytest.approx(28 / 10)
+    assert mean_best_lots(toy) == pytest.approx(28 / 10)
 
 
 def test_a_grid_begins_anew_in_each_session_and_its_end_is_outside() -> None:
@@ -47,11 +47,11 @@ def test_a_time_belongs_to_the_session_that_holds_it() -> None:
     assert session_of(toy, (seconds * 1e9).astype(np.int64)).tolist() == [-1, 0, 0, -1, 1, -1]
 
 
-def test_an_empty_tape_has_no_touch() -> None:
+def test_an_empty_tape_has_no_quotes() -> None:
     empty = tape()
-    assert touch_of(empty).mid.tolist() == spread(empty).tolist() == mid_moves(empty, 1).tolist() == []
+    assert best_quotes(empty).mid.tolist() == spread(empty).tolist() == mid_moves(empty, 1).tolist() == []
     assert np.isnan(mean_spread(empty))
-    assert np.isnan(mean_touch_lots(empty))
+    assert np.isnan(mean_best_lots(empty))
 
 
 def test_what_is_remembered_is_measured_once_and_forgotten_with_its_tape() -> None:

@@ -1,4 +1,4 @@
-"""The best bid and ask of a tape over time, in sessions, and the grids on which facts are measured.
+"""The best bid and ask of a tape over time, in sessions, and the grids that stylized facts are measured on.
 
 The mid is counted in half ticks, bid + ask, a whole number. A one-sided moment keeps the quotes from before.
 """
@@ -20,7 +20,7 @@ HALF_TICKS = 2.0
 
 
 @dataclass(frozen=True)
-class Touch:
+class BestQuotes:
     """The quotes with both sides within sessions, in time order.
 
     Attributes:
@@ -50,8 +50,8 @@ class Touch:
 
 
 @remembered
-def touch_of(tape: Tape) -> Touch:
-    """Return the touch of a tape."""
+def best_quotes(tape: Tape) -> BestQuotes:
+    """Return the quotes of a tape that have both sides."""
     quotes = tape.quotes
     session = session_of(tape, quotes["time_ns"])
     kept = (quotes["bid_quantity_lots"] > 0) & (quotes["ask_quantity_lots"] > 0) & (session >= 0)
@@ -63,7 +63,7 @@ def touch_of(tape: Tape) -> Touch:
     present, first = np.unique(session, return_index=True)
     begins[present] = time_ns[first]
     lots = quotes["bid_quantity_lots"].copy(), quotes["ask_quantity_lots"].copy()
-    return Touch(time_ns, session, bid + ask, ask - bid, *lots, begins, ends)
+    return BestQuotes(time_ns, session, bid + ask, ask - bid, *lots, begins, ends)
 
 
 def session_of(tape: Tape, time_ns: Whole) -> Whole:
@@ -77,20 +77,20 @@ def session_of(tape: Tape, time_ns: Whole) -> Whole:
 
 @remembered
 def grid(tape: Tape, every_seconds: float) -> tuple[Whole, Whole, Whole]:
-    """Return times `every_seconds` apart in each session, from its first quote on: time, touch row, session."""
-    touch, every_ns = touch_of(tape), round(every_seconds * NANOSECONDS_PER_SECOND)
-    counts = np.maximum(touch.ends - touch.begins - 1, 0) // every_ns
+    """Return times `every_seconds` apart in each session, from its first quote on: time, row in force, session."""
+    best, every_ns = best_quotes(tape), round(every_seconds * NANOSECONDS_PER_SECOND)
+    counts = np.maximum(best.ends - best.begins - 1, 0) // every_ns
     session = np.repeat(np.arange(len(counts)), counts)
     number = np.arange(len(session)) - np.repeat(np.cumsum(counts) - counts, counts) + 1
-    time_ns = touch.begins[session] + number * every_ns
-    return time_ns, touch.at(time_ns), session
+    time_ns = best.begins[session] + number * every_ns
+    return time_ns, best.at(time_ns), session
 
 
 @remembered
 def mid_moves(tape: Tape, seconds: int) -> Whole:
     """Return mid(t + `seconds`) - mid(t) in half ticks, at every whole second t of a session."""
     _, rows, session = grid(tape, 1.0)
-    mid = touch_of(tape).mid[rows]
+    mid = best_quotes(tape).mid[rows]
     within = session[seconds:] == session[:-seconds]
     return (mid[seconds:] - mid[:-seconds])[within]
 

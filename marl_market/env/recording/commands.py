@@ -14,7 +14,12 @@ class CommandRecorder:
     """Record the commands of a session of one market, see `marl_market.env.recording.recorder`."""
 
     def __init__(self, batch: BatchMarket, market: int = 0) -> None:
-        """Record market number `market` of `batch`, from its present state on unless opened again."""
+        """Record market number `market` of `batch`, from its present state on unless opened again.
+
+        Raises ValueError for a batch whose markets replay a recording: their messages are not commands of seats.
+        """
+        if batch.replay_results() is not None:
+            raise ValueError("the market replays recorded messages, which are no commands that a log could keep")
         self._batch = batch
         self._market = market
         self.open()

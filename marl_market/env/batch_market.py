@@ -44,6 +44,7 @@ from marl_market.env.step.parameters import (
     write_spec,
     write_values,
 )
+from marl_market.env.step.replays import ReplayResults
 from marl_market.env.step.session_state import SessionState
 from marl_market.env.step.setup import (
     draw_participation,
@@ -291,6 +292,7 @@ class BatchMarket:
         draw_participation(self.environment, self.instruments, self._memory.draw_keys(seeds))
         for paths in self._memory.paths:
             paths.draw(seeds)
+        self._memory.replays.draw(seeds)
         self._memory.outputs.clear()
         self._memory.logs.clear()
         fault = run(self.threads, reset_serial, reset_parallel, self.markets, self._memory.context)
@@ -375,6 +377,11 @@ class BatchMarket:
     def balances(self) -> Balances:
         """Return the results of every seat in the session so far, over all instruments."""
         return balances_of(self.instruments, self.environment.seats)
+
+    @exclusive
+    def replay_results(self) -> ReplayResults | None:
+        """Return what became of recorded messages in the session so far; None where no market replays any."""
+        return self._memory.replays.results() if self._memory.replays.any else None
 
     @exclusive
     def conservation_errors(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -16,6 +16,7 @@ from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.order_counts import OrderCounts, order_counts
 from marl_market.env.recording.tape import TapeRecorder
+from marl_market.env.step.replays import ReplayResults
 from marl_market.market.tape import Tape
 from marl_market.market.units import decimal
 
@@ -37,6 +38,7 @@ class Match:
         position_error: (sessions,) sum of positions in lots, zero where conserved.
         cash_error: (sessions,) sum of cash and the venue's fees in cash units, zero where conserved.
         tapes: public records of the first sessions.
+        replay: of recorded messages; None where no market replays any.
     """
 
     environment: EnvironmentSpec
@@ -51,6 +53,7 @@ class Match:
     position_error: NDArray[np.int64]
     cash_error: NDArray[np.int64]
     tapes: tuple[Tape, ...]
+    replay: ReplayResults | None = None
 
     @property
     def tape(self) -> Tape:
@@ -114,4 +117,5 @@ def play_match(environment: EnvironmentSpec, seeds: Sequence[int], threads: int 
         position_error=position_error,
         cash_error=cash_error,
         tapes=tuple(recorder.tape() for recorder in recorders),
+        replay=batch.replay_results(),
     )

@@ -1,6 +1,7 @@
 """Metrics of a training iteration, each declared once.
 
-`MARKET_METRICS` and `GROUP_METRICS` are their only declaration: the keys `market/<name>` and `group/<group>/<name>` in
+`MARKET_METRICS` and `GROUP_METRICS` (and of markets that replay a recording `REPLAY_MEASURES`) are their only
+declaration: the keys `market/<name>` and `group/<group>/<name>` in
 W&B, metrics.jsonl and metrics.parquet, the tables and the learning curves of the report all follow from it.
 Learners add `learner/<group>/...`; a key without a slash is of the run as a whole.
 """
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from marl_market.agents.sampling.sampled_session import SampledSession
 from marl_market.evaluation.order_warnings import REMEDIES
 from marl_market.evaluation.outcomes import CURRENCY
+from marl_market.evaluation.replay_impact import REPLAY_MEASURES, ReplayMeasure
 from marl_market.exchange.codes import Reason
 from marl_market.market.units import decimal
 
@@ -104,6 +106,18 @@ MARKET_METRICS: tuple[Metric, ...] = (
     ),
 )  # fmt: skip
 
+
+def replay_measure(measure: ReplayMeasure, session: SampledSession) -> Values:
+    """Return a measure of the replay of each market (markets,)."""
+    return np.zeros(0) if session.replay is None else measure.values(session.replay)
+
+
+REPLAY_METRICS: tuple[Metric, ...] = tuple(
+    Metric(f"replay_{measure.name}", measure.label, measure.unit, measure.description, partial(replay_measure, measure))
+    for measure in REPLAY_MEASURES
+)
+"""Logged where a market replays a recording."""
+
 GROUP_METRICS: tuple[Metric, ...] = (
     Metric("reward", "reward", "reward", "sum of rewards", lambda session: session.reward, curve=True),
     Metric("pnl", "PnL after fees", CURRENCY, "profit at the mark, after fees", lambda session: session.profit),
@@ -126,7 +140,8 @@ GROUP_METRICS: tuple[Metric, ...] = (
 def session_metrics(session: SampledSession, environment: EnvironmentSpec) -> dict[str, float]:
     """Return all declared metrics of a session by their keys, money in currency."""
     cash_unit = float(decimal(environment.spec.cash_unit))
-    metrics = {f"market/{metric.name}": metric.compute(session, None, cash_unit) for metric in MARKET_METRICS}
+    of_market = MARKET_METRICS if session.replay is None else (*MARKET_METRICS, *REPLAY_METRICS)
+    metrics = {f"market/{metric.name}": metric.compute(session, None, cash_unit) for metric in of_market}
     for group in environment.groups:
         seats = environment.seats_of(group.name)
         for metric in GROUP_METRICS:

@@ -9,6 +9,7 @@ from typing import Any
 
 from marl_market.evaluation.comparison import Comparison
 from marl_market.evaluation.outcomes import GroupOutcome, outcome_fields
+from marl_market.evaluation.replay_impact import ReplayImpact
 
 
 @dataclass(frozen=True)
@@ -40,12 +41,14 @@ class Evaluation:
         outcomes: one GroupOutcome a group.
         conservation: of all sessions.
         warnings: one sentence a group whose orders were rejected or that sent none.
+        replay: impact on the recording that the market replays; None where it replays none.
     """
 
     comparisons: tuple[Comparison, ...]
     outcomes: tuple[GroupOutcome, ...]
     conservation: Conservation
     warnings: tuple[str, ...] = ()
+    replay: ReplayImpact | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain lists, dicts, numbers and strings, ready for JSON."""
@@ -54,6 +57,7 @@ class Evaluation:
             "outcomes": [outcome.to_dict() for outcome in self.outcomes],
             "conservation": asdict(self.conservation),
             "warnings": list(self.warnings),
+            "replay": None if self.replay is None else asdict(self.replay),
         }
 
     @classmethod
@@ -66,14 +70,20 @@ class Evaluation:
             tuple(GroupOutcome.from_dict(_checked(row, outcome_fields(), "evaluation.outcomes")) for row in outcomes),
             Conservation(**_checked(data["conservation"], _names(Conservation), "evaluation.conservation")),
             tuple(map(str, data["warnings"])),
+            None if data["replay"] is None else _replay(data["replay"]),
         )
+
+
+def _replay(data: Any) -> ReplayImpact:
+    _require_fields(data, _names(ReplayImpact), "evaluation.replay")
+    return ReplayImpact.from_dict(data)
 
 
 def _names(kind: type) -> list[str]:
     return [field.name for field in fields(kind)]
 
 
-def _require_fields(data: object, names: Sequence[str], key: str) -> None:
+def _require_fields(data: Any, names: Sequence[str], key: str) -> None:
     if not isinstance(data, Mapping) or set(data) != set(names):
         found = sorted(data) if isinstance(data, Mapping) else data
         raise ValueError(f"{key} has {found}; it must have exactly {list(names)}")

@@ -13,6 +13,7 @@ from marl_market.evaluation.comparison import compare_paired
 from marl_market.evaluation.match import Match, play_match, with_policies
 from marl_market.evaluation.order_warnings import order_warnings
 from marl_market.evaluation.outcomes import outcomes_of
+from marl_market.evaluation.replay_impact import impact_of
 from marl_market.evaluation.results import Conservation, Evaluation
 from marl_market.evaluation.session_scores import session_scores
 from marl_market.market.tape import Tape
@@ -47,7 +48,10 @@ def evaluate_training(
         show(len(seeds) * len(matches), sessions)
         comparisons.append(compare_paired(name, before.reward[:, seats].mean(1), base.reward[:, seats].mean(1)))
     warnings = order_warnings(environment, base.counts.orders, base.counts.rejections)
-    evaluation = Evaluation(tuple(comparisons), outcomes_of(base), _conservation(matches), tuple(warnings.values()))
+    impact = None if base.replay is None else impact_of(base.replay)
+    evaluation = Evaluation(
+        tuple(comparisons), outcomes_of(base), _conservation(matches), tuple(warnings.values()), impact
+    )
     return evaluation, base.tape, pd.concat(scores, ignore_index=True) if scores else pd.DataFrame()
 
 

@@ -52,6 +52,18 @@ def load(group: str, name: str) -> Any:
     return instantiate(config, _convert_="all")
 
 
+def needs_a_file(group: str, name: str) -> bool:
+    """Return whether a config has a value that only a user can give: the file of a recording."""
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = compose("config", [f"+{group}@loaded={name}"]).loaded
+    return bool(OmegaConf.missing_keys(config))
+
+
+def complete(group: str) -> list[str]:
+    """Return what conf lists of a group and is whole."""
+    return [name for name in choices(group) if not needs_a_file(group, name)]
+
+
 def part(group: str, name: str) -> Any:
     """Return an observation or a reward; its file gives it its own name, by which the config composes."""
     parts = load(group, name)
@@ -90,7 +102,7 @@ def plays_by_itself(agent: Any) -> bool:
     return not isinstance(agent, External) and not hasattr(agent, "learner") and not agent.traits.observes
 
 
-AGENTS = choices("agent")
+AGENTS = complete("agent")
 SCRIPTED = [name for name in AGENTS if plays_by_itself(load("agent", name))]
 MARKETS = choices("market")
 
@@ -147,6 +159,11 @@ def play(environment: EnvironmentSpec, markets: int = 2) -> tuple[BatchMarket, l
     return batch, observations
 
 
+def test_only_recordings_need_a_file() -> None:
+    lacking = {group: set(choices(group)) - set(complete(group)) for group in ("agent", "population", "fundamental")}
+    assert lacking == {"agent": {"replay"}, "population": {"replay"}, "fundamental": {"recorded_mid"}}
+
+
 def test_there_are_scripted_agents() -> None:
     assert {"zero_intelligence", "avellaneda_stoikov", "momentum"} <= set(SCRIPTED)
 
@@ -166,7 +183,7 @@ def test_every_scripted_agent_plays_every_market_and_nothing_is_made_or_lost(age
 
 
 @pytest.mark.parametrize("market", MARKETS)
-@pytest.mark.parametrize("population", choices("population"))
+@pytest.mark.parametrize("population", complete("population"))
 def test_every_population_composes_and_its_rules_play(population: str, market: str) -> None:
     with initialize_config_dir(str(CONF), version_base="1.3"):
         config = compose("config", [f"population={population}", f"market={market}"])
@@ -179,7 +196,7 @@ def test_every_population_composes_and_its_rules_play(population: str, market: s
 
 
 @pytest.mark.parametrize("market", MARKETS)
-@pytest.mark.parametrize("fundamental", choices("fundamental"))
+@pytest.mark.parametrize("fundamental", complete("fundamental"))
 def test_every_fundamental_gives_a_path_of_finite_values(fundamental: str, market: str) -> None:
     spec, process = load("market", market), load("fundamental", fundamental)
     path, again, other = (process.path(spec, 50, np.random.default_rng(seed)) for seed in (1, 1, 2))

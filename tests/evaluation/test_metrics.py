@@ -32,6 +32,7 @@ class Arrays:
     rejections: np.ndarray
     ordered_lots: np.ndarray
     traded_lots: np.ndarray
+    replay: None = None
 
 
 REJECTIONS = np.zeros((2, 3, len(Reason)), np.int64)

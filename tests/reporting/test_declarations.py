@@ -75,6 +75,7 @@ def test_a_declared_column_and_metric_are_in_every_file_of_a_run(
     session = SimpleNamespace(**dict.fromkeys(of_seats, np.ones((2, 3))))
     session.rejections = np.zeros((2, 3, len(Reason)))
     session.spread = session.trades = session.price = np.ones((4, 2))
+    session.replay = None
     environment = TwoGroups()
     environment.spec = SimpleNamespace(cash_unit=0.01)  # type: ignore[attr-defined]
     logged = {**row(1), **metrics.session_metrics(session, cast(Any, environment))}

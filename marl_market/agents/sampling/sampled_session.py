@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marl_market.agents.rollout import Rollout
+from marl_market.env.step.replays import ReplayResults
 
 MARKET_AXIS = "market_axis"
 """Metadata key of a field: the axis of its array that runs over the markets, by which sessions are joined."""
@@ -32,6 +33,7 @@ class SampledSession:
         spread: (steps, markets) spread in ticks, NaN while a side is not quoted or quotes cross.
         trades: (steps, markets) number of trades.
         price: (steps, markets) reference price in ticks.
+        replay: of recorded messages; None where no market replays any.
     """
 
     rollouts: Mapping[str, Rollout]
@@ -47,6 +49,7 @@ class SampledSession:
     spread: NDArray[np.float64] = field(metadata={MARKET_AXIS: 1})
     trades: NDArray[np.int64] = field(metadata={MARKET_AXIS: 1})
     price: NDArray[np.float64] = field(metadata={MARKET_AXIS: 1})
+    replay: ReplayResults | None = None
 
     @classmethod
     def join(cls, sessions: Sequence[SampledSession]) -> SampledSession:
@@ -57,4 +60,5 @@ class SampledSession:
             for column in fields(cls)
             if MARKET_AXIS in column.metadata
         }
-        return cls(rollouts, **columns)
+        replays = [each.replay for each in sessions if each.replay is not None]
+        return cls(rollouts, **columns, replay=ReplayResults.join(replays) if replays else None)

@@ -75,6 +75,7 @@ class SessionBuffer:
             spread=self._spread.copy(),
             trades=self._trades.copy(),
             price=self._price.copy(),
+            replay=self._batch.replay_results(),
         )
 
     def _record_observation(self, step: int) -> None:

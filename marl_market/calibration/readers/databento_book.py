@@ -68,11 +68,13 @@ class Replay:
         self._end_event()
         if message.action == "R" or not self._restored:
             self._book.clear()
-            self._recorder.lives.close(self._time_ns)
+            self._recorder.clear(self._time_ns)
             self._restored = True
             self._crossed.forget()
         if message.action == "A" and message.side is not None and message.price is not None:
-            self._book.add(message.order_id, self._order(message.side, message.price, message.size))
+            order = self._order(message.side, message.price, message.size)
+            self._book.add(message.order_id, order)
+            self._recorder.log.rest(self._time_ns, message.order_id, order.side, order.price, order.quantity)
 
     def _add(self, message: Message) -> None:
         side, price = message.side, message.price
@@ -106,7 +108,7 @@ class Replay:
         canceled = taken - self._use_fills(message.order_id, taken)
         self._record(FlowKind.CANCEL, order, canceled)
         if canceled:
-            self._recorder.lives.cancel(self._time_ns, message.order_id, canceled)
+            self._recorder.cancel(self._time_ns, message.order_id, canceled)
 
     def _modify(self, message: Message) -> None:
         side, price, old = message.side, message.price, self._book.get(message.order_id)
@@ -122,13 +124,13 @@ class Replay:
             self._record(FlowKind.CANCEL, old, max(left - new.quantity, 0))
             self._record(FlowKind.LIMIT, new, max(new.quantity - left, 0))
             if left:
-                self._recorder.lives.cancel(self._time_ns, message.order_id, max(left - new.quantity, 0))
+                self._recorder.resize(self._time_ns, message.order_id, left, new)
                 self._book.add(message.order_id, new)
                 return
         else:
             self._record(FlowKind.CANCEL, old, left)
             self._record(FlowKind.LIMIT, new, new.quantity)
-        self._recorder.lives.cancel(self._time_ns, message.order_id)
+        self._recorder.cancel(self._time_ns, message.order_id)
         self._rest(message.order_id, new)
 
     def _trade_begins(self, message: Message) -> None:
@@ -150,7 +152,8 @@ class Replay:
             # The aggressor rested until a modification made it cross; its own row takes it out of its old place.
             return
         self._filled[message.order_id] += message.size
-        self._recorder.lives.fill(self._time_ns, message.order_id, message.size)
+        continuous = message.side is not None and not self._before_opening
+        self._recorder.fill(self._time_ns, message.order_id, message.size, continuous)
         if self._trade is not None and message.price is not None:
             side, price, left = self._trade
             self._recorder.trade(self._time_ns, side, message.price, message.size)

@@ -93,7 +93,7 @@ class Replay:
         if order is None:
             return
         shares = self._reduce(executed.order_id, order, executed.shares)
-        self._recorder.lives.fill(self._time_ns, executed.order_id, shares)
+        self._recorder.fill(self._time_ns, executed.order_id, shares, executed.printable and self._continuous)
         if executed.printable:
             side = -order.side if self._continuous else 0
             self._trade(side, executed.price or order.price, shares)
@@ -106,7 +106,7 @@ class Replay:
         order = self._known(canceled.order_id)
         if order is not None:
             shares = self._reduce(canceled.order_id, order, canceled.shares)
-            self._recorder.lives.cancel(self._time_ns, canceled.order_id, shares)
+            self._recorder.cancel(self._time_ns, canceled.order_id, shares)
             self._record(FlowKind.CANCEL, order, shares)
             self._update()
 
@@ -116,7 +116,7 @@ class Replay:
         if order is None:
             return
         self._record(FlowKind.CANCEL, order, self._reduce(replaced.order_id, order, None))
-        self._recorder.lives.cancel(self._time_ns, replaced.order_id)
+        self._recorder.cancel(self._time_ns, replaced.order_id)
         if replaced.shares and replaced.price:
             self._rest(replaced.new_order_id, order.side, replaced.price, replaced.shares)
         self._update()
@@ -125,6 +125,8 @@ class Replay:
         trade = parse.hidden_trade(message)
         self._summary.note("hidden executions")
         side = self._side_by_quotes(trade.price) if self._continuous else 0
+        if self._continuous:
+            self._recorder.log.fill_hidden(self._time_ns, side, trade.price, trade.shares)
         self._trade(side, trade.price, trade.shares, hidden=True)
 
     def _cross(self, message: bytes) -> None:

@@ -43,6 +43,7 @@ class LevelFeedReader(Reader):
 
     price_places = PLACES
     size_places = PLACES
+    tells_orders = False
     numbers_updates: ClassVar[bool] = False
     """Whether the feed's own numbers show that an update of the book was lost."""
 

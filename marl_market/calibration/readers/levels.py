@@ -27,6 +27,7 @@ from typing import NamedTuple
 
 from marl_market.calibration.readers.book_side import BookSide
 from marl_market.calibration.readers.json_lines import Line
+from marl_market.calibration.readers.level_orders import LevelOrders
 from marl_market.calibration.readers.reader import Reading
 from marl_market.calibration.readers.times import MINUTE_NS
 from marl_market.calibration.readers.trade_ids import TradeIds
@@ -99,6 +100,7 @@ class LevelReplay:
         # Matched quantity of a level that no update has reported yet.
         self._matched: dict[tuple[Side, int], int] = defaultdict(int)
         self._trade_ids = TradeIds()
+        self._orders = LevelOrders(reading.recorder.log)
         self._last_ns = 0
         self._begins_file = False
         self._loss = ""
@@ -160,6 +162,7 @@ class LevelReplay:
         self._recorder.see(time_ns)
         self._loss = ""
         book = self._book = {side: BookSide(side) for side in Side}
+        self._orders.clear(time_ns)
         self._matched.clear()
         self._shown.clear()
         changes = self._on_grid(event)
@@ -183,6 +186,7 @@ class LevelReplay:
             self._pass_over("fills outside the book", [event])
             return
         ((side, price, quantity),) = self._on_grid(event)
+        self._orders.fill(time_ns, side, price, quantity)
         self._recorder.trade(time_ns, -side, price, quantity)
         self._matched[side, price] += quantity
 
@@ -197,18 +201,24 @@ class LevelReplay:
 
     def _finish(self, time_ns: int, book: dict[Side, BookSide], event: Event, changes: list[Change]) -> None:
         (bid, bids), (ask, asks) = book[Side.BUY].best(), book[Side.SELL].best()
+        levels = {(side, price) for side, price, _ in changes}
         if bids and asks and bid >= ask:
             self._summary.repair(CROSSED, event.line.source, event.line.number)
-            self._drop_stale(book, changes)
+            levels |= self._drop_stale(book, changes)
+        self._orders.change(time_ns, [(*level, book[level[0]].quantity(level[1])) for level in levels])
         self._recorder.quote(time_ns, book[Side.BUY], book[Side.SELL])
 
-    def _drop_stale(self, book: dict[Side, BookSide], changes: list[Change]) -> None:
+    def _drop_stale(self, book: dict[Side, BookSide], changes: list[Change]) -> set[tuple[Side, int]]:
+        """Drop the levels that cross those of an update, and return them."""
+        dropped = set()
         # Where one update crosses itself, the level that it names last is right.
         for side, price, _ in reversed(changes):
             if book[side].quantity(price):
                 other = Side(-side)
                 for stale in book[other].drop_better_than(price + side):
                     self._matched.pop((other, stale), None)
+                    dropped.add((other, stale))
+        return dropped
 
     def _was_beyond(self, side: Side, price: int) -> bool:
         """Return whether a level lies beyond a partial snapshot and is shown for the first time: no order is known."""

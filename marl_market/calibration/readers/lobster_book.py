@@ -76,6 +76,7 @@ class LobsterBook:
         self._last_ns = messages[len(messages) - 1].time_ns
         crosses = _Crosses(messages)
         aggressors = _visible_aggressors(messages)
+        self._recorder.log.begin(messages[0].time_ns + offset_ns)
         for index, message in enumerate(messages):
             time_ns = message.time_ns + offset_ns
             if not self._recorder.see(time_ns):
@@ -83,6 +84,8 @@ class LobsterBook:
             if index in unseen:
                 for order in unseen[index]:
                     if not self._takes(order):
+                        log = self._recorder.log
+                        log.rest(time_ns - 1, order.order_id, order.direction, order.price, order.size)
                         self._rest(order)
                 self._quote(time_ns)
             if message.type == MessageType.HALT:
@@ -104,14 +107,15 @@ class LobsterBook:
             self._summary.leave_out(TAKER, self._source, message.line)
         elif message.type == MessageType.VISIBLE_EXECUTION:
             self._execute(time_ns, message, in_cross)
-            self._recorder.lives.fill(time_ns, message.order_id, message.size)
+            self._recorder.fill(time_ns, message.order_id, message.size, not in_cross and self._halted_ns is None)
             self._reduce(message)
         else:
             if self._halted_ns is None:
                 self._recorder.order(time_ns, FlowKind.CANCEL, message.direction, message.price, message.size)
+            quantity = None if message.type == MessageType.DELETION else message.size
+            self._recorder.log.cancel(time_ns, message.order_id, quantity)
             if message.time_ns < self._last_ns:
-                whole = message.type == MessageType.DELETION
-                self._recorder.lives.cancel(time_ns, message.order_id, None if whole else message.size)
+                self._recorder.lives.cancel(time_ns, message.order_id, quantity)
             self._reduce(message)
         self._quote(time_ns)
 
@@ -161,6 +165,7 @@ class LobsterBook:
             return
         side = -message.direction if self._hidden_directions else visible_aggressor or self._quote_rule(message.price)
         self._summary.note(HIDDEN[side])
+        self._recorder.log.fill_hidden(time_ns, side, message.price, message.size)
         self._recorder.trade(time_ns, side, message.price, message.size, hidden=True)
 
     def _quote_rule(self, price: int) -> int:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from marl_market.calibration.readers.detect import require_format
+from marl_market.calibration.readers.message_log import MessageLog
 from marl_market.calibration.readers.recorder import Recorder, Recording
 from marl_market.calibration.readers.source import Head, Source, sources_of
 from marl_market.calibration.readers.steps import Grid
@@ -48,6 +49,8 @@ class Reader(ABC):
     longest_silence: float | None = None
     strict: bool = False
 
+    tells_orders: ClassVar[bool] = True
+    """Whether the format tells single orders apart, or shows only levels."""
     format: ClassVar[str]
     """Name of the format, and of its config in conf/calibration."""
     price_places: ClassVar[int]
@@ -67,12 +70,19 @@ class Reader(ABC):
 
         Raises DataError on the first line that the format does not allow, FileNotFoundError where there is no file.
         """
+        return self.taken(path, MessageLog(kept=False)).recording()
+
+    def taken(self, path: Paths, log: MessageLog) -> Reading:
+        """Return the reading of a file, or of several, whose messages of single orders are in `log`; raises as `read`.
+
+        Of a format that shows only levels, single orders are inferred.
+        """
         sources = sources_of(path)
-        reading = Reading(self, sources)
+        reading = Reading(self, sources, log)
         for source in sources:
             require_format(self, source)
         self.take_all(reading)
-        return reading.recording()
+        return reading
 
     def take_all(self, reading: Reading) -> None:
         """Record the messages of all files, each a session of its own."""
@@ -98,10 +108,10 @@ class Reading:
         instrument: the only one of the first file, where the reader was given none; set by the reader.
     """
 
-    def __init__(self, reader: Reader, sources: Sequence[Source]) -> None:
+    def __init__(self, reader: Reader, sources: Sequence[Source], log: MessageLog) -> None:
         self.sources = sources
         self.summary = Summary(reader.strict)
-        self.recorder = Recorder(self.summary, Window(reader.start, reader.end), reader.longest_silence)
+        self.recorder = Recorder(self.summary, Window(reader.start, reader.end), reader.longest_silence, log)
         self.prices = Grid(reader.tick_size, reader.price_places, "tick_size", self.summary)
         self.sizes = Grid(reader.lot_size, reader.size_places, "lot_size", self.summary)
         self.currency = ""

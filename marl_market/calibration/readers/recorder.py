@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marl_market.calibration.readers.book_side import BookSide
+from marl_market.calibration.readers.message_log import MessageLog
+from marl_market.calibration.readers.order_book import Order
 from marl_market.calibration.readers.order_lives import OrderLives
 from marl_market.calibration.readers.rows import Rows, table_of
 from marl_market.calibration.readers.source import DataError
@@ -55,10 +57,16 @@ class Recorder:
     """Rows of a tape in the making; every price and quantity is in the file's own whole units."""
 
     def __init__(
-        self, summary: Summary | None = None, window: Window | None = None, longest_silence: float | None = None
+        self,
+        summary: Summary | None = None,
+        window: Window | None = None,
+        longest_silence: float | None = None,
+        log: MessageLog | None = None,
     ) -> None:
         self.summary = summary or Summary()
         self.window = window or Window()
+        self.log = MessageLog(kept=False) if log is None else log
+        """Messages of single orders, those outside of the window too."""
         self._longest_silence = longest_silence
         self._quotes, self._trades, self._flow = Rows(5), Rows(5), Rows(6)
         self.lives = OrderLives()
@@ -85,7 +93,7 @@ class Recorder:
 
     def begin_file(self) -> None:
         """Separate what follows from the file before, if there is one; its order numbers mean nothing from here on."""
-        self.lives.close(self.last_ns)
+        self.clear(self.last_ns)
         self.interrupt("between files")
 
     def interrupt(self, reason: str) -> None:
@@ -142,9 +150,38 @@ class Recorder:
             self._add_flow([time_ns, kind, side, price, self._offset(side, price), quantity])
 
     def rest(self, time_ns: int, order_id: int, side: int, price: int, quantity: int) -> None:
-        """Record that an order begins to rest; `lives` takes what becomes of it."""
+        """Record that an order begins to rest; the next four methods take what becomes of it."""
+        self.log.rest(time_ns, order_id, side, price, quantity)
         if self._inside:
             self.lives.begin(time_ns, order_id, side, price, quantity)
+
+    def cancel(self, time_ns: int, order_id: int, quantity: int | None = None) -> None:
+        """Record the cancel of `quantity`, all where None, of an order that rests."""
+        self.log.cancel(time_ns, order_id, quantity)
+        self.lives.cancel(time_ns, order_id, quantity)
+
+    def fill(self, time_ns: int, order_id: int, quantity: int, continuous: bool = True) -> None:
+        """Record the fill of an order that rests, in continuous trading or in an auction."""
+        if continuous:
+            self.log.fill(time_ns, order_id, quantity)
+        else:
+            self.log.cancel(time_ns, order_id, quantity)
+        self.lives.fill(time_ns, order_id, quantity)
+
+    def resize(self, time_ns: int, order_id: int, left: int, order: Order) -> None:
+        """Record that an order of which `left` rests has the quantity of `order` now, at the same price."""
+        if order.quantity > left:
+            self.log.cancel(time_ns, order_id)
+            self.log.rest(time_ns, order_id, order.side, order.price, order.quantity)
+        elif order.quantity < left:
+            self.log.cancel(time_ns, order_id, left - order.quantity)
+        self.lives.cancel(time_ns, order_id, max(left - order.quantity, 0))
+
+    def clear(self, time_ns: int) -> None:
+        """Record that nothing rests any longer."""
+        if len(self.log):
+            self.log.clear(time_ns)
+        self.lives.close(time_ns)
 
     def trade(self, time_ns: int, aggressor_side: int, price: int, quantity: int, hidden: bool = False) -> None:
         """Record a fill; fills of one aggressor side at one time become one market order, priced at its last fill.

@@ -14,6 +14,7 @@ from marl_market.env.interface.session_reward import SessionReward
 from marl_market.env.population.participation import Participation
 from marl_market.env.population.traits import Traits
 from marl_market.market.latency import Latency
+from marl_market.market.replay_tape import ReplayTape
 from marl_market.market.spec import MarketSpec
 from marl_market.market.validation import is_whole, require, require_instance
 
@@ -59,6 +60,22 @@ class TrainedAgent(Agent, Protocol):
 
     def write_params(self, params: NDArray[np.void], rows: slice) -> None:
         """Write its weights into `params[rows]`."""
+        ...
+
+
+@runtime_checkable
+class ReplayAgent(Agent, Protocol):
+    """An agent whose seats send recorded messages, see `marl_market.env.step.replay`.
+
+    Attributes:
+        start_seconds: time of the recording at which each session begins; None: drawn from its seed.
+    """
+
+    @property
+    def start_seconds(self) -> float | None: ...
+
+    def replay_tape(self, spec: MarketSpec) -> ReplayTape:
+        """Return the messages, in ticks and lots of the market."""
         ...
 
 

@@ -17,10 +17,13 @@ class CommandRecorder:
     def __init__(self, batch: BatchMarket, market: int = 0) -> None:
         """Record market number `market` of `batch`, from its present state on unless opened again.
 
-        Raises ValueError for a market whose steps hold several ticks of its clock.
+        Raises ValueError for a market whose steps hold several ticks of its clock, and for a batch whose markets replay
+        a recording: its messages are not commands of seats.
         """
         substeps = batch.environment.spec.substeps
         require(substeps == 1, "market.substeps", substeps, "1 where commands are recorded")
+        if batch.replay_results() is not None:
+            raise ValueError("the market replays recorded messages, which are no commands that a log could keep")
         self._batch = batch
         self._market = market
         self.open()

@@ -43,6 +43,7 @@ STEP_CONTEXT = np.dtype(
         ("keys", np.int64),  # random keys (markets, key_count), see `keys_of`
         ("key_count", np.int64),
         ("tape", np.int64),  # address of TAPE_ROW records (session steps, markets); 0 for no tape
+        ("replays", np.int64),  # address of REPLAY records (markets,), see `marl_market.env.step.replay`; 0 for none
         ("markets", np.int64),
         ("prices", np.int64),  # initial price of each instrument, in ticks
         ("open_venue", np.int64),  # addresses of the stages, see `marl_market.env.step.step`
@@ -51,6 +52,8 @@ STEP_CONTEXT = np.dtype(
         ("step_market", np.int64),
         ("open_session", np.int64),
         ("logs", np.int64),  # address of EVENT_LOG rows (markets,); 0 where no market has a log
+        ("open_replay", np.int64),  # these two only with replays
+        ("send_recorded", np.int64),
         ("fault", np.int64),  # whether a number is not finite, see `marl_market.env.step.faults`
     ],
     align=True,

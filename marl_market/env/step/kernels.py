@@ -16,6 +16,7 @@ from marl_market.env.actions.validation import actions_are_valid
 from marl_market.env.step.context import STEP_CONTEXT, call_stage, guard_stage
 from marl_market.env.step.event_logs import is_full
 from marl_market.env.step.opening import open_session
+from marl_market.env.step.replay import open_replay, send_recorded
 from marl_market.env.step.step import close_venue, open_venue, step_market, trade_once
 from marl_market.exchange.compiled import OPTIONS, by_address, compiled, raise_failure
 from marl_market.exchange.uncompiled import UncompiledError, take_raised
@@ -32,10 +33,12 @@ IN_PARALLEL = threading.Lock()
 
 
 @cache
-def stages_of(market: np.dtype[np.void]) -> dict[str, Any]:
+def stages_of(market: np.dtype[np.void], replays: bool) -> dict[str, Any]:
     """Return the compiled stages of a step for this record type of markets, by their field of STEP_CONTEXT."""
     signature = types.int64(from_dtype(market), types.int64, from_dtype(STEP_CONTEXT))
-    stages = (open_venue, close_venue, trade_once, step_market, open_session)
+    stages: tuple[Any, ...] = (open_venue, close_venue, trade_once, step_market, open_session)
+    if replays:
+        stages += (open_replay, send_recorded)
     return {stage.__name__: by_address(signature)(stage) for stage in stages}
 
 

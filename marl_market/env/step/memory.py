@@ -17,6 +17,7 @@ from marl_market.env.step.event_logs import EventLogs
 from marl_market.env.step.fundamental import FundamentalPaths
 from marl_market.env.step.kernels import stages_of
 from marl_market.env.step.outputs import Outputs
+from marl_market.env.step.replays import Replays
 from marl_market.env.step.setup import observation_parts, seat_agents
 from marl_market.env.step.state import ADDRESSES, copy_markets
 from marl_market.exchange.connections import Connections, connect
@@ -37,6 +38,7 @@ class BatchMemory:
         context: the one STEP_CONTEXT.
         parts: PART rows of the observation.
         paths: of the fundamental value of each instrument.
+        replays: of recorded messages.
         layout: sizes that are equal in two batches only if one continues from the other's states.
         keys: (markets, key_count) random keys of the session.
         key_count: random keys of a market: of every instrument the market's, its seats' and their connections', then
@@ -46,6 +48,7 @@ class BatchMemory:
     outputs: Outputs
     keys: NDArray[np.uint64]
     paths: list[FundamentalPaths]
+    replays: Replays
     _params: NDArray[np.void]
     _addresses: NDArray[np.int64]
 
@@ -75,6 +78,7 @@ class BatchMemory:
         self._params = seat_agents(environment, self.instruments, members, external)
         clock = environment.spec.clock
         self.paths = [FundamentalPaths(clock, k, needs_paths, records) for k, records in enumerate(self.instruments)]
+        self.replays = Replays(environment, members, markets)
         sizes = environment.observation_size, environment.mask_size
         self.outputs = Outputs(markets, environment.seats, external.size, *sizes)
         self._addresses = self._find_addresses()
@@ -131,6 +135,8 @@ class BatchMemory:
         copy_markets(self.instruments, source.instruments, self.context, source.context, outputs, self._addresses)
         self.logs = source.logs.empty_copy()
         self.context["logs"] = 0
+        self.replays = source.replays.copy()
+        self.context["replays"] = self.replays.address
         if self.tape.size:
             self.tape = source.tape.copy()
             self.context["tape"] = address(self.tape)
@@ -163,8 +169,9 @@ class BatchMemory:
             "parts": address(self.parts),
             "rewards": address(self._rewards),
             "prices": address(self._prices),
+            "replays": self.replays.address,
             "tape": address(self.tape) if self.tape.size else 0,
-            **{name: stage.address for name, stage in stages_of(self.instruments.dtype).items()},
+            **{name: stage.address for name, stage in stages_of(self.instruments.dtype, self.replays.any).items()},
         }
         for name, value in values.items():
             context[name] = value
@@ -182,4 +189,5 @@ class BatchMemory:
             0 if connections is None else 1 + connections.history.shape[1],
             tuple((self.instruments["path"] != 0).any(1).tolist()),
             len(self.tape),
+            self.replays.layout,
         )

@@ -7,6 +7,7 @@ from marl_market.env.step.context import call_stage, flag_row, keys_of, prices_o
 from marl_market.env.step.faults import check_excess
 from marl_market.env.step.fundamental import open_fundamental
 from marl_market.env.step.observed import add_tick, open_record
+from marl_market.env.step.replay import opening_price, replay_of
 from marl_market.env.step.step import check_observations, encode_observations
 from marl_market.env.timing.wakeups import is_active
 from marl_market.exchange.compiled import compiled
@@ -39,7 +40,7 @@ def open_session(first, number, context):  # type: ignore[no-untyped-def]
     price_ticks = prices_of(context, first.instrument_count)
     for index in range(first.instrument_count):
         market = instrument(first, index)
-        open_market(market, price_ticks[index])
+        open_market(market, opening_price(price_ticks[index], number, context))
         for i in range(market.seat_count):
             open_agent(market.seat[i].agent)
         keys = keys_of(context, number, index)
@@ -53,6 +54,8 @@ def open_session(first, number, context):  # type: ignore[no-untyped-def]
             open_connections(market, keys[1 + context.seats :], context.step_ns)
         if market.path != 0:
             open_fundamental(market)
+        if context.replays != 0 and replay_of(context, number).count > 0:
+            call_stage(context.open_replay, market, number, context)
         if market.substeps > 1:
             open_record(market)
         for step in range(context.warmup_steps):

@@ -10,6 +10,8 @@ from numba import njit
 
 from marl_market.env.interface.records import AGENT, TAPE_ROW
 from marl_market.env.step.context import tape_row
+from marl_market.env.step.replay import STATE_BYTES, replay_of
+from marl_market.env.step.replay import STATE_OFFSET as REPLAY_OFFSET
 from marl_market.exchange.compiled import OPTIONS, compiled
 from marl_market.exchange.pointers import address_of, copy_bytes, copy_record
 from marl_market.exchange.portfolio import instrument
@@ -57,6 +59,16 @@ def transfer_results(direction, cursor, first, market_index, context):  # type: 
 
 
 @compiled
+def transfer_replay(direction, cursor, replay, steps):  # type: ignore[no-untyped-def]
+    """Transfer what a session changes in the replay of a market that has ended `steps` steps."""
+    if replay.count == 0:
+        return cursor
+    cursor = transfer(direction, cursor, address_of(replay) + REPLAY_OFFSET, STATE_BYTES)
+    cursor = transfer(direction, cursor, replay.order_id, 8 * replay.places)
+    return transfer(direction, cursor, replay.divergence, 8 * max(steps, 0))
+
+
+@compiled
 def transfer_session(direction, cursor, first, market_index, context):  # type: ignore[no-untyped-def]
     """Transfer every instrument of a market, its agents and the results of its last step."""
     for k in range(first.instrument_count):
@@ -68,6 +80,8 @@ def transfer_session(direction, cursor, first, market_index, context):  # type: 
             step = market.public.step
             count = PATH_BYTES * (market.public.session_steps + 1 - step)
             cursor = transfer(direction, cursor, market.path + PATH_BYTES * step, count)
+    if context.replays != 0:
+        cursor = transfer_replay(direction, cursor, replay_of(context, market_index), first.public.step)
     return transfer_results(direction, cursor, first, market_index, context)
 
 

@@ -3,7 +3,7 @@
 A step has four parts, for each market on its own:
 1. every active seat decides on the same public record (simultaneous decisions);
 2. seats arrive at the exchange in an order drawn anew each step, each with its commands in the order it wrote them;
-   with latencies, each command arrives after its delay;
+   with latencies, each command arrives after its delay, and recorded messages at their own times;
 3. the clock advances and the venue publishes;
 4. every seat that was present gets a reward, and those that observe and are active next get their observation.
 
@@ -43,6 +43,7 @@ from marl_market.env.step.faults import (
 )
 from marl_market.env.step.fundamental import update_fundamental
 from marl_market.env.step.observed import begin_tick, end_tick, observed_public, step_public
+from marl_market.env.step.replay import note_divergence, send_until
 from marl_market.env.timing.wakeups import gets_observation, is_active, wake_seats
 from marl_market.exchange.compiled import compiled, inlined
 from marl_market.exchange.connections import deliveries_of
@@ -157,6 +158,8 @@ def trade_once(market, market_index, context):  # type: ignore[no-untyped-def]
     for i in range(arrivals):
         if late:
             seat_index, count = receive_delivery(market, i, start_ns)
+            if context.replays != 0:
+                send_until(market, market_index, context, market.time_ns)
         else:
             seat_index = np.int64(market.arrival[i])
             count = market.seat[seat_index].command_count
@@ -165,7 +168,11 @@ def trade_once(market, market_index, context):  # type: ignore[no-untyped-def]
             if late:
                 command = deliveries_of(market)[i].command
             process(market, seat_index, command)
+    if context.replays != 0:
+        send_until(market, market_index, context, market.step_ends_ns)
     call_stage(context.close_venue, market, market_index, context)
+    if context.replays != 0:
+        note_divergence(market, market_index, context)
     if market.path != 0:
         update_fundamental(market)
     if public.tracks_history == 1:

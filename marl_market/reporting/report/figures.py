@@ -107,6 +107,22 @@ def group_bars(
     return draw(name, f"{title} in {unit}", PANEL_WIDTH, 96 + 34 * len(groups), (1.0,), paint)
 
 
+def divergence_curve(name: str, steps: Sequence[int], divergence: Sequence[float | None]) -> str:
+    """Draw the mean divergence (points,) of a mid price from the recorded one, in ticks, against the step."""
+    title = "Mid price less the recorded one"
+
+    def paint(axes: list[Axes]) -> None:
+        (panel,) = axes
+        panel.set_title(title)
+        panel.set_xlabel("step of the session")
+        panel.set_ylabel("ticks, mean over sessions")
+        panel.axhline(0, color=MUTED, linewidth=1)
+        panel.plot(np.asarray(steps), np.asarray(divergence, np.float64), color=BLUE, linewidth=2)
+        panel.grid(axis="x", visible=False)
+
+    return draw(name, f"{title} against the step of the session", PANEL_WIDTH, 280, (1.0,), paint)
+
+
 def market_session(name: str, tape: Tape, currency: str, width: int) -> str:
     """Draw best bid and ask and the trades of one session, and the spread below.
 

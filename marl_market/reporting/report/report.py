@@ -46,6 +46,7 @@ def write_report(run_folder: Path) -> Path:
         outcomes=_outcomes(run),
         session=_session(run),
         realism=realism_sections(run.realism or {}),
+        replay=_replay(run),
         metadata=_metadata(run),
         config=run.config,
         missing=_missing(run),
@@ -150,6 +151,17 @@ def _outcomes(run: RunFolder) -> dict[str, Any] | None:
         "drawings": drawings,
         "table": tables.outcome_table(groups, _currency(run)),
         "sessions": text.number(groups[0].sessions),
+    }
+
+
+def _replay(run: RunFolder) -> dict[str, Any] | None:
+    impact = run.evaluation.replay if run.evaluation else None
+    if impact is None:
+        return None
+    return {
+        "drawing": figures.divergence_curve("divergence", impact.steps, impact.divergence_ticks),
+        "table": tables.replay_table(impact),
+        "sessions": text.number(impact.sessions),
     }
 
 

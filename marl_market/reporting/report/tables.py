@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from marl_market.evaluation import metrics, outcomes
+from marl_market.evaluation import metrics, outcomes, replay_impact
 from marl_market.evaluation.metrics import Metric
 from marl_market.evaluation.outcomes import CURRENCY, GroupOutcome, OutcomeColumn
+from marl_market.evaluation.replay_impact import ReplayImpact
 from marl_market.reporting.report import text
 
 
@@ -71,6 +72,18 @@ def _column_cells(column: OutcomeColumn, groups: Sequence[GroupOutcome]) -> list
     return cells
 
 
+def replay_table(impact: ReplayImpact) -> Table:
+    """Return one row a declared measure of a replay: its mean and its interval over sessions."""
+    rows = []
+    for measure in replay_impact.REPLAY_MEASURES:
+        mean, low, high = (impact.statistics[f"{measure.name}{end}"] for end in ("", "_low", "_high"))
+        decimals = text.decimals_for(low, high)
+        cells = [Cell(text.number(mean, decimals), strong=True), Cell(text.interval(low, high, decimals))]
+        rows.append((measure.label, [*cells, Cell(f"{measure.unit}: {measure.description}")]))
+    interval = f"{outcomes.CONFIDENCE:.0%} interval over sessions"
+    return Table([("mean", "over sessions"), ("interval", interval), ("", "unit and meaning")], rows)
+
+
 def group_table(rows: pd.DataFrame, currency: str) -> Table:
     """Return one row a group: the mean of each declared metric over iterations, one row of `rows` each."""
     groups = dict.fromkeys(name.split("/")[1] for name in map(str, rows) if name.startswith("group/"))
@@ -79,7 +92,8 @@ def group_table(rows: pd.DataFrame, currency: str) -> Table:
 
 def market_table(rows: pd.DataFrame, currency: str) -> Table:
     """Return one row: the mean of each declared metric of the market over iterations, one row of `rows` each."""
-    return _metric_table(metrics.MARKET_METRICS, {"market": "market/"}, rows, currency)
+    declared = (*metrics.MARKET_METRICS, *metrics.REPLAY_METRICS)
+    return _metric_table(declared, {"market": "market/"}, rows, currency)
 
 
 def _metric_table(declared: Sequence[Metric], prefixes: dict[str, str], rows: pd.DataFrame, currency: str) -> Table:

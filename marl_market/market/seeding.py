@@ -33,6 +33,7 @@ class Stream(IntEnum):
     SNAPSHOT = 14  # choice of historical policies [iteration]
     BOOTSTRAP = 15  # resamples of a confidence interval
     ASSIGNMENT = 16  # customer orders of a replicated experiment
+    SESSION_REWARD = 17  # session rewards of a run [group]
     CALIBRATION_SESSION = 30  # seeds of the sessions of a calibration search [part of the search]
     CALIBRATION_POINT = 31  # points of a calibration search [part of the search]
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from marl_market.agents.interfaces import ExternalPolicy, Policy
 from marl_market.agents.sampling.group_actor import GroupActor
 from marl_market.agents.sampling.session import SessionStep, play_session
-from marl_market.agents.sampling.session_reward import add_session_rewards
+from marl_market.agents.sampling.session_rewards import SessionRewards
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.order_counts import OrderCounts, order_counts
@@ -99,8 +99,7 @@ def play_match(environment: EnvironmentSpec, seeds: Sequence[int], threads: int 
         terminated.append(step.result.terminated.copy())
 
     play_session(batch, actors, seeds, recorders=recorders, on_step=record_rewards)
-    rewards = np.stack(reward)
-    add_session_rewards(batch, rewards, np.stack(terminated))
+    rewards = SessionRewards(environment, 0).add_final(batch.tape, np.stack(reward), np.stack(terminated))
     account, balances = batch.markets["seat"]["account"][:, : environment.seats], batch.balances()
     unit = float(decimal(environment.spec.cash_unit))
     position_error, cash_error = batch.conservation_errors()

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from marl_market.agents.interfaces import Learner, Opponents
+from marl_market.agents.sampling.session_rewards import SessionRewards
 from marl_market.agents.saved_state import require_alike, require_taken_over
 from marl_market.reporting.run_folder import CONFIG_FILE
 from marl_market.training.checkpoint import CHECKPOINT_FILE, CheckpointError, load_checkpoint
@@ -92,9 +93,14 @@ def _remove(saved: dict[str, Any], path: list[str]) -> None:
 
 
 def restore(
-    folder: Path, identity: Mapping[str, str], iterations: int, learners: Mapping[str, Learner], opponents: Opponents
+    folder: Path,
+    identity: Mapping[str, str],
+    iterations: int,
+    learners: Mapping[str, Learner],
+    opponents: Opponents,
+    session_rewards: SessionRewards,
 ) -> dict[str, Any]:
-    """Set learners and opponents to the checkpoint in `folder`, and return it.
+    """Set learners, opponents and session rewards to the checkpoint in `folder`, and return it.
 
     Raises CheckpointError if it is missing, broken, of another run, further than `iterations`, or does not fit.
     """
@@ -114,11 +120,13 @@ def restore(
             _continue(learner, state["learners"][name], name)
     with _fitting(path, "opponents"):
         _continue(opponents, state["opponents"], "opponents")
+    with _fitting(path, "session_rewards"):
+        _continue(session_rewards, state["session_rewards"], "session_rewards")
     return state
 
 
-def _continue(part: Learner | Opponents, saved: dict[str, Any], name: str) -> None:
-    """Set the state of a learner or the opponents; raises ValueError where it is another one afterwards."""
+def _continue(part: Learner | Opponents | SessionRewards, saved: dict[str, Any], name: str) -> None:
+    """Set the state of a part of a run; raises ValueError where it is another one afterwards."""
     require_alike(saved, part.get_state(), name)
     part.set_state(saved)
     require_taken_over(saved, part.get_state(), name)

@@ -15,6 +15,7 @@ from marl_market.agents.learning_device import learning_on
 from marl_market.agents.opponents.snapshot_opponents import with_external_opponents
 from marl_market.agents.sampling.sampled_session import SampledSession
 from marl_market.agents.sampling.sampler import Sampler
+from marl_market.agents.sampling.session_rewards import SessionRewards
 from marl_market.cluster.errors import WorkersError, WorkersStoppedError
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import EnvironmentSpec
@@ -69,6 +70,7 @@ class Trainer:
         with learning_on(training.device):
             run = RunLength(training.iterations, training.markets, environment.spec.session_steps)
             self._learners = initial_learners(environment, seed, run)
+        self._session_rewards = SessionRewards(environment, seed, run)
         self._environment = with_external_opponents(environment, self._learners)
         self._untrained = {name: learner.policy() for name, learner in self._learners.items()}
         self._init_from = {} if init_from is None else load_initial_weights(init_from, self._learners)
@@ -89,7 +91,14 @@ class Trainer:
 
         Raises CheckpointError if it is missing, broken, of another run, or done further than this training is long.
         """
-        state = restore(self._folder, self._identity, self._training.iterations, self._learners, self._opponents)
+        state = restore(
+            self._folder,
+            self._identity,
+            self._training.iterations,
+            self._learners,
+            self._opponents,
+            self._session_rewards,
+        )
         self._done, self._seconds = state["done"], state["seconds"]
         self._saved = self._done
         self._init_from = dict(state["init_from"])
@@ -129,7 +138,8 @@ class Trainer:
                     break
                 sampled = time.perf_counter()
                 with self._saving_on_error():
-                    learned = self._learn(session)
+                    session, rewarded = self._session_rewards.add(session, self._done)
+                    learned = {**self._learn(session), **_by_learner(rewarded)}
                     self._opponents.update(self._done, self._learners)
                     metrics = self._metrics(session, learned, sampled - begin, time.perf_counter() - sampled)
                     sink.log({**metrics, **pretrained, **self._validate()}, self._done)
@@ -303,6 +313,7 @@ class Trainer:
             "learners": {name: learner.get_state() for name, learner in self._learners.items()},
             "opponents": self._opponents.get_state(),
             "validation": self._validation.get_state(),
+            "session_rewards": self._session_rewards.get_state(),
         }
 
     def _save(self) -> None:

@@ -33,6 +33,7 @@ class SampledSession:
         spread: (steps, markets) spread in ticks, NaN while a side is not quoted or quotes cross.
         trades: (steps, markets) number of trades.
         price: (steps, markets) reference price in ticks.
+        tape: (steps, markets) TAPE_ROW records; of size 0 unless a group's `session_reward` needs it.
         replay: of recorded messages; None where no market replays any.
     """
 
@@ -49,6 +50,7 @@ class SampledSession:
     spread: NDArray[np.float64] = field(metadata={MARKET_AXIS: 1})
     trades: NDArray[np.int64] = field(metadata={MARKET_AXIS: 1})
     price: NDArray[np.float64] = field(metadata={MARKET_AXIS: 1})
+    tape: NDArray[np.void] = field(metadata={MARKET_AXIS: 1})
     replay: ReplayResults | None = None
 
     @classmethod

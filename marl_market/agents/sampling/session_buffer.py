@@ -12,7 +12,6 @@ from marl_market.agents.rollout import Rollout
 from marl_market.agents.sampling.group_actor import GroupActor
 from marl_market.agents.sampling.sampled_session import SampledSession
 from marl_market.agents.sampling.session import SessionStep
-from marl_market.agents.sampling.session_reward import add_session_rewards
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.order_counts import order_counts
 
@@ -62,7 +61,6 @@ class SessionBuffer:
 
     def session(self, actors: Mapping[str, GroupActor]) -> SampledSession:
         """Return the session, with a rollout of each of `actors`."""
-        add_session_rewards(self._batch, self._reward, self._terminated)
         balances = self._batch.balances()
         return SampledSession(
             rollouts={name: self._rollout(actor) for name, actor in actors.items()},
@@ -76,6 +74,7 @@ class SessionBuffer:
             trades=self._trades.copy(),
             price=self._price.copy(),
             replay=self._batch.replay_results(),
+            tape=self._batch.tape.copy(),
         )
 
     def _record_observation(self, step: int) -> None:

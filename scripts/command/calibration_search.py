@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from omegaconf import DictConfig
 
 if TYPE_CHECKING:
     from marl_market.calibration.reactive_market import ReactiveMarket
+
     from marl_market.calibration.readers.recorder import Recording
     from marl_market.calibration.search.outcome import Outcome
     from marl_market.calibration.search.settings import SearchSettings
@@ -21,22 +23,47 @@ ROOT = Path(__file__).resolve().parents[2]
 NOTHING = "none"
 
 
-def searches(config: DictConfig) -> bool:
-    """Return whether the config asks for a search."""
-    return bool(config.get("search"))
+@dataclass(frozen=True)
+class Request:
+    """A search that a config asks for.
+
+    Attributes:
+        settings: with all lengths.
+        data: that it matches.
+        held_out: that it does not see; None without any.
+        folder: of its files.
+    """
+
+    settings: SearchSettings
+    data: Recording
+    held_out: Recording | None
+    folder: Path
 
 
-def data_of(config: DictConfig, recording: Recording, read: Callable[[str], Recording]) -> tuple[Recording, Recording | None]:
-    """Return the data that are matched, and those that are held out: another file, the last third, or none."""
-    from marl_market.calibration.search.tape_material import divided
+def request(config: DictConfig, recording: Recording, read: Callable[[str], Recording]) -> Request | None:
+    """Return the search that a config asks for; None, and why on the console, for data that are too short for one.
 
-    if not searches(config) or config.held_out == NOTHING:
-        return recording, None
-    return divided(recording) if config.held_out is None else (recording, read(str(config.held_out)))
+    Data that are held out are another file, the last third of the same, or none.
+    """
+    if not config.get("search"):
+        return None
+    from marl_market.calibration.search.tape_material import TooShortError, divided, settings_for
+
+    data, held_out = recording, None
+    if config.held_out is None:
+        data, held_out = divided(recording)
+    try:
+        settings = settings_for(data, hydra.utils.instantiate(config.search))
+    except TooShortError as error:
+        print(f"no search: {error}")
+        return None
+    if config.held_out not in (None, NOTHING):
+        held_out = read(str(config.held_out))
+    return Request(settings, data, held_out, results_of(config))
 
 
 def results_of(config: DictConfig) -> Path:
-    """Return the folder of the search's files; raises ValueError for one that holds trials that are not gone on with."""
+    """Return the folder of the search's files; raises ValueError for one that holds trials already."""
     from marl_market.calibration.search.outcome import RECOVERY_FILE
 
     if config.resume is not None:
@@ -54,25 +81,22 @@ def results_of(config: DictConfig) -> Path:
     return folder
 
 
-def search(
-    config: DictConfig, market: ReactiveMarket, data: Recording, held_out: Recording | None, command: str
-) -> ReactiveMarket:
+def search(asked: Request, market: ReactiveMarket, name: str, command: str) -> ReactiveMarket:
     """Return the market at the best point of the search, after its report is written."""
     from marl_market.calibration.search.evaluation import evaluator
     from marl_market.calibration.search.outcome import calibrate
     from marl_market.calibration.search.report import write_report
     from marl_market.calibration.search.summary import write_summary
-    from marl_market.calibration.search.tape_material import settings_for, tape_material
+    from marl_market.calibration.search.tape_material import tape_material
 
-    given: SearchSettings = hydra.utils.instantiate(config.search)
-    settings = settings_for(data, given)
-    folder = results_of(config)
-    material = tape_material(market, data, held_out, settings, f"{data.provenance.sha256} {data.sessions.tolist()}")
+    data, settings = asked.data, asked.settings
+    origin = f"{data.provenance.sha256} {data.sessions.tolist()}"
+    material = tape_material(market, data, asked.held_out, settings, origin)
     with evaluator(settings.workers, settings.address) as played:
-        outcome = calibrate(material, settings, played, folder, _progress)
-    provenance = _provenance(data, held_out, command)
-    write_summary(outcome, provenance, folder)
-    report = write_report(outcome, str(config.name), provenance, folder)
+        outcome = calibrate(material, settings, played, asked.folder, _progress)
+    provenance = _provenance(data, asked.held_out, command)
+    write_summary(outcome, provenance, asked.folder)
+    report = write_report(outcome, name, provenance, asked.folder)
     print(_text(outcome), flush=True)
     print(f"wrote {console.short_path(report)}")
     return market.with_values(outcome.estimate.parameters)
@@ -105,7 +129,9 @@ def _text(outcome: Outcome) -> str:
         value = outcome.estimate.parameters[each.name]
         known = f"[{each.low:.4g}, {each.high:.4g}]" if each.identified else "not identified"
         lines.append(f"  {each.name:28} {value:>10.4g}  {known}")
-    lines.append(f"{'distance from':28} {'data':>8} {'before':>8} {'held out':>8} {'floor':>8}   (mean over the samples)")
+    lines.append(
+        f"{'distance from':28} {'data':>8} {'before':>8} {'held out':>8} {'floor':>8}   (mean over the samples)"
+    )
     mean = outcome.distances[-1]
     for name, held in (("L1", mean.l1), ("KS", mean.ks)):
         cells = (held.calibrated, held.uncalibrated, held.held_out, held.floor)

@@ -27,6 +27,10 @@ FEWEST_BLOCKS = 8
 """Blocks of the data, with fewer of which a bootstrap says nothing."""
 
 
+class TooShortError(ValueError):
+    """The data are too short for a search."""
+
+
 def divided(recording: Recording) -> tuple[Recording, Recording]:
     """Return the part of a recording that is matched, and its last third, which is held out."""
     lengths = np.diff(recording.sessions).ravel()
@@ -48,15 +52,15 @@ def _part(recording: Recording, start_ns: int, end_ns: int) -> Recording:
 def settings_for(tape: Tape, settings: SearchSettings) -> SearchSettings:
     """Return the settings with the lengths that they leave to the data.
 
-    Raises ValueError for data of too few blocks, which tell no sampling error.
+    Raises TooShortError for data of too few blocks, which tell no sampling error.
     """
     seconds = active_seconds(tape)
     block = settings.block_seconds or min(LONGEST_BLOCK, max(SHORTEST_BLOCK, float(int(seconds / BLOCKS))))
     blocks = sum(int(length // (block * NANOSECONDS_PER_SECOND)) for length in np.diff(tape.sessions).ravel())
     if blocks < FEWEST_BLOCKS:
-        raise ValueError(
-            f"the data have {blocks} blocks of {block:g} s; a search needs {FEWEST_BLOCKS} or more: choose longer data, "
-            "a shorter search.block_seconds, or search=none"
+        raise TooShortError(
+            f"the data have {blocks} blocks of {block:g} s; a search needs {FEWEST_BLOCKS} or more: choose longer "
+            "data, or a shorter search.block_seconds"
         )
     return replace(settings, block_seconds=block, session_seconds=min(settings.session_seconds, seconds))
 
@@ -64,7 +68,7 @@ def settings_for(tape: Tape, settings: SearchSettings) -> SearchSettings:
 def tape_material(
     market: FreeMarket, data: Tape, held_out: Tape | None, settings: SearchSettings, origin: str
 ) -> Material:
-    """Return what a search of a market matches, with the numbers and samples that the data tell.
+    """Return what a search matches: the numbers and samples that the data, a resample and the market itself tell.
 
     Args:
         market: whose free parameters are searched.
@@ -74,11 +78,13 @@ def tape_material(
         origin: names the data, such as by their digest.
     """
     resample = BlockBootstrap(settings.block_seconds or LONGEST_BLOCK)
+    simulate = Simulator(market, settings.warmup_seconds)
     describe = MeasuredTape().of(data).of(resample(data, np.random.default_rng(0)))
+    describe = describe.of(simulate(market.values(), settings.seed, settings.session_seconds))
     if held_out is not None:
         describe = describe.of(held_out)
     return Material(
-        simulate=Simulator(market, settings.warmup_seconds),
+        simulate=simulate,
         describe=describe,
         resample=resample,
         space=ParameterSpace(market.free_parameters(), market.values()),

@@ -29,7 +29,7 @@ from marl_market.market.bars import Bars
 from marl_market.market.limits import LARGEST_AMOUNT, LARGEST_QUANTITY, Limits, fitting_units
 from marl_market.market.order_flow import QUANTILES, OrderFlow
 from marl_market.market.spec import MarketSpec
-from marl_market.market.tape import FlowKind
+from marl_market.market.tape import FlowKind, Tape
 from marl_market.market.units import NANOSECONDS_PER_SECOND, decimal, from_steps, to_steps
 
 COARSEST_CASH_UNIT = Decimal("1e-6")
@@ -95,9 +95,9 @@ def order_flow(recording: Recording) -> OrderFlow:
     )
 
 
-def active_seconds(recording: Recording) -> float:
+def active_seconds(tape: Tape) -> float:
     """Return the length of all sessions."""
-    return float(np.diff(recording.sessions).sum()) / NANOSECONDS_PER_SECOND
+    return float(np.diff(tape.sessions).sum()) / NANOSECONDS_PER_SECOND
 
 
 def rate(rows: NDArray[np.void], recording: Recording) -> float:

@@ -2,7 +2,7 @@
 
 Near the estimate the least J at a given value of one parameter is a bounded linear least-squares problem. An interval
 is the part of the profile below J_min + 3.84 V_kk / (A^-1)_kk, the threshold of a profile likelihood, adjusted for
-weights that are not the inverse of the moments' covariance (Pace, Salvan and Sartori 2011); V and A are those of
+weights that are not the inverse of the moments' covariance (Chandler and Bate 2007); V and A are those of
 `linearization`.
 """
 

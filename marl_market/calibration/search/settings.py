@@ -18,14 +18,14 @@ class SearchSettings:
         start: of them, points of the quasi-random start.
         around: of them, points about the estimate, which tell the intervals.
         seeds: sessions a point.
-        session_seconds: length of each of them.
+        session_seconds: length of each of them; of shorter data, the length of the data.
         warmup_seconds: played before each of them and not measured.
-        minutes: time of the search itself; None for any.
-        recovery_points: points of the recovery check before it.
+        minutes: time of the search, and of the recovery check before it; None for any.
+        recovery_points: points of the recovery check, always made first.
         best: best points that are scored anew.
         fresh_seeds: sessions of that score and of the comparison with the data.
         resamples: block-bootstrap resamples of the data.
-        block_seconds: length of a block.
+        block_seconds: length of a block; None for a thirtieth of the data between 30 s and 300 s.
         eligibility: rule by which the data reject a point, "ks" or "j".
         seed: of everything random.
         workers: processes that play points at once; 0: this one alone.
@@ -43,7 +43,7 @@ class SearchSettings:
     best: int = 5
     fresh_seeds: int = 5
     resamples: int = 200
-    block_seconds: float = 300.0
+    block_seconds: float | None = None
     eligibility: str = "ks"
     seed: int = 1
     workers: int = 2
@@ -52,9 +52,9 @@ class SearchSettings:
     def __post_init__(self) -> None:
         for name, least in (("best", 1), ("fresh_seeds", 1), ("resamples", 20), ("seed", 0), ("workers", 0)):
             require_field(self, name, is_whole(getattr(self, name), least), f"a whole number of {least} or more")
-        for name in ("session_seconds", "block_seconds"):
-            value = getattr(self, name)
-            require_field(self, name, is_number(value) and value > 0, "above zero")
+        require_field(self, "session_seconds", _is_length(self.session_seconds), "seconds above zero")
+        good = self.block_seconds is None or _is_length(self.block_seconds)
+        require_field(self, "block_seconds", good, "seconds above zero, or null")
         require_field(self, "warmup_seconds", is_number(self.warmup_seconds) and self.warmup_seconds >= 0, "0 or more")
         require_field(self, "eligibility", self.eligibility in RULES, f"one of {', '.join(RULES)}")
         require_field(self, "recovery_points", is_whole(self.recovery_points, 1), "a whole number of 1 or more")
@@ -71,3 +71,7 @@ class SearchSettings:
         share = self.recovery_points / self.points
         start, around = max(1, round(share * self.start)), round(share * self.around)
         return Budget(self.recovery_points, start, around, self.seeds, self.minutes)
+
+
+def _is_length(value: object) -> bool:
+    return is_number(value) and float(value) > 0  # type: ignore[arg-type]

@@ -103,8 +103,8 @@ class Simulator:
         """Return the tape of one session."""
         market = self.market.with_values(parameters)
         step = market.spec.step_seconds
-        lengths = {"session_steps": math.ceil(seconds / step), "warmup_steps": math.ceil(self.warmup_seconds / step)}
-        spec = replace(market.spec, **lengths)
+        steps, warmup = math.ceil(seconds / step), math.ceil(self.warmup_seconds / step)
+        spec = replace(market.spec, session_steps=steps, warmup_steps=warmup)
         environment = EnvironmentSpec(spec, market.groups(), {"clock": Clock()}, Quotes(), {"profit": Profit()})
         batch = BatchMarket(environment, 1)
         batch.reset([seed])

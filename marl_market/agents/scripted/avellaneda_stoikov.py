@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from marl_market.agents.scripted.quoting import quote_both_sides
+from marl_market.agents.scripted.quoting import limit_lots, quote_within
 from marl_market.env.trading import DECIDED, MarketSpec, Traits, trader
 
 
@@ -18,7 +18,7 @@ def quote(public, seat, params):  # type: ignore[no-untyped-def]
     inventory = seat.account.position / size
     reservation = public.reference_ticks - params.value[3] * inventory * risk * left
     half_spread = 0.5 * (risk * left + decay_part)
-    quote_both_sides(public, seat, reservation - half_spread, reservation + half_spread, size, size, 1, 0.0)
+    quote_within(public, seat, reservation - half_spread, reservation + half_spread, size, params.value[4])
     return DECIDED
 
 
@@ -37,6 +37,8 @@ class AvellanedaStoikov:
         decay: k, decay of the fill probability with distance, per price scale.
         size: quantity of each quote, in size scales of the market.
         skews: whether the reservation price depends on the position; false is the symmetric strategy of the paper.
+        position_limit: largest position, long or short, that its quotes may build, in size scales of the market; None
+            has no limit.
     """
 
     trader = quote
@@ -45,6 +47,7 @@ class AvellanedaStoikov:
     decay: float = 2.0
     size: float = 1.0
     skews: bool = True
+    position_limit: float | None = None
 
     def __post_init__(self) -> None:
         for name in ("risk_aversion", "decay", "size"):
@@ -52,9 +55,10 @@ class AvellanedaStoikov:
                 raise ValueError(f"avellaneda_stoikov.{name} is {getattr(self, name)}; it must be above zero")
 
     def parameters(self, spec: MarketSpec, seats: int) -> Sequence[float]:
-        """Return gamma sigma^2 of a session and (2 / gamma) ln(1 + gamma / k) in ticks, the size in lots, the skew."""
+        """Return gamma sigma^2 of a session and (2 / gamma) ln(1 + gamma / k) in ticks, size, skew and limit."""
         spread = spec.price_scale_ticks
         variance = (spec.flow.volatility_ticks / spread) ** 2 * spec.session_steps * spec.step_seconds
         liquidity = 2.0 / self.risk_aversion * math.log1p(self.risk_aversion / self.decay)
         size = spec.lots(self.size)
-        return (self.risk_aversion * variance * spread, liquidity * spread, size, self.skews)
+        limit = limit_lots(self.position_limit, spec, "avellaneda_stoikov.position_limit")
+        return (self.risk_aversion * variance * spread, liquidity * spread, size, self.skews, limit)

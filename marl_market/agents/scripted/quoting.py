@@ -6,7 +6,10 @@ import math
 
 import numpy as np
 
-from marl_market.env.trading import HIGHEST_PRICE, cancel_all, compiled, lowest_bit, submit_limit
+from marl_market.env.trading import HIGHEST_PRICE, MarketSpec, cancel_all, compiled, lowest_bit, require, submit_limit
+
+NO_LIMIT = 2.0**53
+"""Position in lots that no seat reaches."""
 
 
 @compiled
@@ -50,3 +53,16 @@ def quote_both_sides(public, seat, bid, ask, bid_lots, ask_lots, levels, spacing
             submit_limit(seat, 1, math.floor(bid - i * spacing), np.int64(bid_lots))
         if ask_lots > 0:
             submit_limit(seat, -1, math.ceil(ask + i * spacing), np.int64(ask_lots))
+
+
+@compiled
+def quote_within(public, seat, bid, ask, size, limit):  # type: ignore[no-untyped-def]
+    """Quote one bid and one ask of `size` lots, less where the position limit in lots leaves room for less."""
+    position = seat.account.position
+    quote_both_sides(public, seat, bid, ask, min(size, limit - position), min(size, limit + position), 1, 0.0)
+
+
+def limit_lots(position_limit: float | None, spec: MarketSpec, field: str) -> float:
+    """Return a position limit of so many size scales in lots, `NO_LIMIT` for None; raises ValueError naming `field`."""
+    require(position_limit is None or position_limit > 0, field, position_limit, "above zero, or null")
+    return NO_LIMIT if position_limit is None else spec.lots(position_limit)

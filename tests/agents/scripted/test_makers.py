@@ -9,6 +9,7 @@ import pytest
 from scipy.linalg import expm
 
 from marl_market.agents.scripted.adaptive_pov import AdaptivePOV
+from marl_market.agents.scripted.avellaneda_stoikov import AvellanedaStoikov
 from marl_market.agents.scripted.fixed_spread import FixedSpread
 from marl_market.agents.scripted.glft import GLFT
 from marl_market.agents.scripted.glosten_milgrom_maker import GlostenMilgromMaker
@@ -22,6 +23,21 @@ def test_fixed_spread_does_not_heed_its_position() -> None:
     maker = TraderSeat(FixedSpread(spread=2.0, size=0.5))
     for position in (0, 50, -50):
         assert maker.orders(public_record(), position) == [(LIMIT, 1, 996, 3), (LIMIT, -1, 1004, 3)]
+
+
+@pytest.mark.parametrize("maker", [FixedSpread, InventorySkew, AvellanedaStoikov])
+def test_a_position_limit_shrinks_the_quote_that_would_pass_it(maker: Any) -> None:
+    def quantities(position: int, limit: float | None = 1.5) -> dict[int, int]:
+        sent = TraderSeat(maker(size=1.0, position_limit=limit)).orders(public_record(), position)
+        return {side: lots for _, side, _, lots in sent}
+
+    assert quantities(0) == {1: 6, -1: 6}
+    assert quantities(5) == {1: 4, -1: 6}, "nine lots are the limit"
+    assert quantities(-9) == {1: 6}
+    assert quantities(12) == {-1: 6}
+    assert quantities(1000, None) == {1: 6, -1: 6}
+    with pytest.raises(ValueError, match=r"position_limit is 0\.0; it must be above zero"):
+        quantities(0, 0.0)
 
 
 def test_a_ladder_has_evenly_spaced_levels_of_one_size() -> None:

@@ -25,11 +25,17 @@ def fee(account, notional, quantity_lots, parts_per_billion, per_lot, per_lot_bi
 
     So the fees of an account are those of all its fills together, rounded down once. The absolute `notional` is split
     before it is multiplied, so that no product exceeds 64 bits. Without `rebates`, no fee is below zero.
+
+    Venues charge by the lot or by the notional: a branch on what is zero spares the divisions of the other.
     """
-    whole = np.int64(np.uint64(notional) // np.uint64(BILLION))
-    rest = notional - whole * BILLION
-    units = quantity_lots * per_lot + whole * parts_per_billion
-    billionths = rest * parts_per_billion + quantity_lots * per_lot_billionths
+    units = quantity_lots * per_lot
+    billionths = quantity_lots * per_lot_billionths
+    if parts_per_billion != 0:
+        whole = np.int64(np.uint64(notional) // np.uint64(BILLION))
+        units += whole * parts_per_billion
+        billionths += (notional - whole * BILLION) * parts_per_billion
+    if billionths == 0:
+        return units if rebates or units > 0 else np.int64(0)
     if not rebates and units + billions(billionths) < 0:
         return np.int64(0)
     return units + carry(account, billionths)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numba
 import numpy as np
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from marl_market.env.actions.validation import NO_CHOICES, action_error, checked_action
 from marl_market.env.environment import EnvironmentSpec
+from marl_market.env.interface.recorder import Recorder
 from marl_market.env.population.lineup import LineUp, agents_of_lineup, distinct, members_of
 from marl_market.env.step.balances import Balances, balances_of, conservation_errors_of
 from marl_market.env.step.context import address
@@ -46,21 +47,13 @@ from marl_market.env.step.parameters import (
 )
 from marl_market.env.step.replays import ReplayResults
 from marl_market.env.step.session_state import SessionState
-from marl_market.env.step.setup import (
-    draw_participation,
-    external_seats,
-    num_choices_of_seats,
-    write_privileges,
-)
+from marl_market.env.step.setup import draw_participation, external_seats, num_choices_of_seats, write_privileges
 from marl_market.env.step.state import transfer_markets
 from marl_market.exchange.connections import Connections
 from marl_market.exchange.exclusive import exclusive, in_use_error
 from marl_market.exchange.state import LOAD, MEASURE, SAVE
 from marl_market.market.spec import MarketSpec
 from marl_market.market.validation import require
-
-if TYPE_CHECKING:
-    from marl_market.env.recording.tape import TapeRecorder
 
 
 class BatchMarket:
@@ -331,14 +324,11 @@ class BatchMarket:
         return self._results if self._steps_left > 0 else self._results._replace(truncated=True)
 
     @exclusive
-    def play(
-        self, steps: int, action: NDArray[np.float32] | None = None, recorders: Sequence[TapeRecorder] = ()
-    ) -> Step:
+    def play(self, steps: int, action: NDArray[np.float32] | None = None, recorders: Sequence[Recorder] = ()) -> Step:
         """Step `steps` times with the same `action`, in one compiled call; return the results of the last step.
 
-        It does as `step` and, of each recorder, `record` do, but for an exception, after which the session is over.
-
-        The `action` may be None where no seat is external. `recorders` are open ones of this batch; a compiled call
+        It does as `step` and, of each recorder, `record` do, but for an exception, after which the session is over. The
+        `action` may be None where no seat is external. `recorders` are open ones of this batch; a compiled call
         ends where they have no room for one more step. Raises ValueError for more steps than are left of the session.
         """
         left = self._steps_left

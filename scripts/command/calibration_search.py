@@ -14,7 +14,6 @@ from omegaconf import DictConfig
 
 if TYPE_CHECKING:
     from marl_market.calibration.reactive_market import ReactiveMarket
-
     from marl_market.calibration.readers.recorder import Recording
     from marl_market.calibration.search.outcome import Outcome
     from marl_market.calibration.search.settings import SearchSettings

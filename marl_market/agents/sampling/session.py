@@ -12,7 +12,7 @@ from marl_market.agents.rollout import Flags, Floats
 from marl_market.agents.sampling.group_actor import GroupActor
 from marl_market.env.actions.validation import ActionError
 from marl_market.env.batch_market import BatchMarket
-from marl_market.env.recording.recorder import Recorder
+from marl_market.env.interface.recorder import Recorder
 from marl_market.env.step.faults import NonFiniteError, group_of, place_of_seat, policy_of
 from marl_market.env.step.outputs import Step
 

@@ -12,7 +12,7 @@ from marl_market.market.validation import require
 
 
 class CommandRecorder:
-    """Record the commands of a session of one market, see `marl_market.env.recording.recorder`."""
+    """Record the commands of a session of one market, see `marl_market.env.interface.recorder`."""
 
     def __init__(self, batch: BatchMarket, market: int = 0) -> None:
         """Record market number `market` of `batch`, from its present state on unless opened again.

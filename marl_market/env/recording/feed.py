@@ -17,7 +17,7 @@ SESSION_START_NS = 946_684_800 * NANOSECONDS_PER_SECOND
 
 
 class FeedRecorder:
-    """Record the feed of a session of one market, see `marl_market.env.recording.recorder`.
+    """Record the feed of a session of one market, see `marl_market.env.interface.recorder`.
 
     A step's fills bear the time of their commands, its update the time of its end, as in a `TapeRecorder`'s tape.
 

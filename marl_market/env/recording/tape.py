@@ -12,7 +12,7 @@ from marl_market.market.tape import FLOW, QUOTE, TRADE, Tape
 
 
 class TapeRecorder:
-    """Record the tape of a session of one market, see `marl_market.env.recording.recorder`.
+    """Record the tape of a session of one market, see `marl_market.env.interface.recorder`.
 
     `BatchMarket.play` records many steps at once; the tape is the same.
     """

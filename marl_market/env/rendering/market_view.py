@@ -48,7 +48,7 @@ class Balance:
 
 
 class MarketView:
-    """Record the history of one market of a batch for rendering, see `marl_market.env.recording.recorder`.
+    """Record the history of one market of a batch for rendering, see `marl_market.env.interface.recorder`.
 
     Attributes:
         name: of the market.

@@ -8,9 +8,9 @@ import pytest
 from numpy.typing import NDArray
 
 from marl_market.env.batch_market import BatchMarket
+from marl_market.env.interface.recorder import Recorder
 from marl_market.env.recording.commands import CommandRecorder
 from marl_market.env.recording.feed import FeedRecorder
-from marl_market.env.recording.recorder import Recorder
 from marl_market.env.recording.tape import TapeRecorder
 from marl_market.env.rendering.market_view import MarketView
 from marl_market.exchange.command_stream import event_digest

@@ -151,5 +151,5 @@ def test_credit_of_several_instruments_is_set_before_a_session() -> None:
 def test_markets_and_values_that_are_not_there_are_named() -> None:
     with pytest.raises(ValueError, match=r"markets is \[2\]; it must be some of 0 to 1"):
         batch_of().set_spec([2], SPEC)
-    with pytest.raises(ValueError, match=r"population.noise has 1025 parameters, at most 1024"):
-        batch_of().set_params("noise", [0], [0.0] * 1025)
+    with pytest.raises(ValueError, match=r"population.noise has 4097 parameters, at most 4096"):
+        batch_of().set_params("noise", [0], [0.0] * 4097)

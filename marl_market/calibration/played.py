@@ -183,7 +183,7 @@ def _remedy(reason: Reason, spec: MarketSpec, recording: Recording) -> str:
         return f"a coarser lot, such as calibration.lot_size={lot:f}; the largest recorded order is {largest:.6g} units"
     if reason in (Reason.TOO_MANY_ORDERS, Reason.TOO_MANY_COMMANDS):
         longest = SEATS * MOST_ORDERS_A_STEP / flow.limit_rate
-        if spec.step_seconds > longest:
+        if spec.clock.step_seconds > longest:
             return f"a shorter step, such as session.step_seconds={_rounded_down(longest)}"
         return (
             "a part of the data (start, end) whose cancels and market orders keep up with its limit orders: they are "

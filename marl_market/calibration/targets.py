@@ -41,6 +41,7 @@ def market_spec(
     step_seconds: float = 1.0,
     session_steps: int = 200,
     warmup_steps: int = 100,
+    substeps: int = 1,
 ) -> MarketSpec:
     """Return the spec of the recorded market, for sessions of the given length.
 
@@ -65,6 +66,7 @@ def market_spec(
         currency=recording.currency,
         cash_unit=unit,
         step_ns=round(step_seconds * NANOSECONDS_PER_SECOND),
+        substeps=substeps,
         session_steps=session_steps,
         warmup_steps=warmup_steps,
         provenance=recording.provenance,

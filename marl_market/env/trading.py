@@ -14,6 +14,13 @@ a whole one.
   HIGHEST_PRICE, quantities in lots. `send_after` sends the one written last some time after the decision.
 - *Timing*: `sleep` and `sleep_until` postpone the seat's next decision.
 - *Random numbers* of the seat's own stream: `uniform`, `below`, `exponential`, `normal`, `poisson`, `quantile`.
+- *Steps* of a scripted trader are ticks of the market's clock: `public.step`, `public.session_steps`, lifetimes, sleeps
+  and the spec that `parameters` gets all count them, and a rate a second is one a step times `spec.step_seconds`. So a
+  trader never knows of `MarketSpec.substeps`; seats that observe decide in the first of a step's ticks.
+- *Messages*: `public.step_trades` and `step_lots` count the trades of the last step. With the privilege "events",
+  `public.step_limit_orders`, `step_cancels` and `step_market_orders` count its messages, [0] of buyers and [1] of
+  sellers, and `public.event` keeps the last PUBLIC_EVENTS single events, trades among them: event number i is at
+  i % PUBLIC_EVENTS, and `public.event_count` less what it was at the last decision are new.
 - *Records*: up to PUBLIC_LEVELS levels and PUBLIC_EVENTS events (of a PublicKind) are public, a seat has SEAT_ORDERS
   order slots (`lowest_bit` iterates over `seat.live`), and PARAM_VALUES parameters fit. Quotes more than WIDEST_SPREAD
   price scales apart tell no price.

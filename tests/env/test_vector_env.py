@@ -19,7 +19,7 @@ from marl_market.env.actions.market_discrete import MarketDiscrete
 from marl_market.env.actions.order_by_order import OrderByOrder
 from marl_market.env.actions.order_mixed import OrderMixed
 from marl_market.env.actions.quotes import Quotes
-from marl_market.env.batch_market import ActionError
+from marl_market.env.actions.validation import ActionError
 from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.observations.account import Account
 from marl_market.env.observations.clock import Clock

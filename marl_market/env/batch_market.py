@@ -161,10 +161,7 @@ class BatchMarket:
 
     @exclusive
     def set_state(self, state: SessionState) -> None:
-        """Continue from a state of a batch of the same environment and as many markets.
-
-        Raises ValueError, before anything is changed, for a state of other sizes or another number of markets.
-        """
+        """Continue from a state of a batch of equal sizes; raises ValueError for another before anything is changed."""
         if state.layout != self._memory.layout or len(state) != self.markets.size:
             raise ValueError(
                 f"state is of {len(state)} markets with sizes {state.layout}; it must be of {self.markets.size} "
@@ -299,9 +296,9 @@ class BatchMarket:
 
         Values beyond a seat's own action are not read. A choice of a discrete action is a whole number from 0 on.
         Raises ActionError for another shape, a type that is not float32, a value that is not finite or no such choice
-        (nothing is changed then), RuntimeError when the session is over, and the exception of a trader or another
-        function in the step: the markets are then as it left them. Raises NonFiniteError where an observation, a reward
-        or the action of a compiled policy is not finite: the session is then over.
+        (nothing is changed then), RuntimeError when the session is over, the exception of a trader or another function
+        in the step (the markets are then as it left them), and NonFiniteError where an observation, a reward or the
+        action of a compiled policy is not finite (the session is then over).
         """
         if not self.in_use.acquire(False):  # not by `exclusive`, whose wrapper costs a tenth of a step of one market
             raise in_use_error(self, "step")
@@ -316,7 +313,8 @@ class BatchMarket:
         action = checked_action(action, self._action_shape)
         num_choices = NO_CHOICES if self.num_choices is None else self.num_choices
         memory = self._memory
-        memory.logs.clear()
+        if memory.logs.used:
+            memory.logs.clear()
         fault = run(self.threads, step_serial, step_parallel, memory.markets, memory.context, action, num_choices)
         if fault:
             self._raise_fault(fault, action)

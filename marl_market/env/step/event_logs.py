@@ -31,12 +31,17 @@ EVENT_LOG = np.dtype(
 
 
 class EventLogs:
-    """The logs of a batch, some of its markets have one; `events` are those since the last `clear`."""
+    """The logs of a batch, some of its markets have one; `events` are those since the last `clear`.
+
+    Attributes:
+        used: whether a market has one.
+    """
 
     def __init__(self, markets: int, most_events: int) -> None:
         """Let no market have a log; a step makes `most_events` at most."""
         self._rows = np.zeros(markets, EVENT_LOG)
         self._most = most_events
+        self.used = False
         self._memory: dict[int, NDArray[np.void]] = {}
 
     def empty_copy(self) -> Self:
@@ -52,12 +57,12 @@ class EventLogs:
         """Let a market have a log, unless it has one."""
         if market not in self._memory:
             self._memory[market] = np.empty(self._most + SPARE_EVENTS, EVENT)
+            self.used = True
             self._rows[market] = (address(self._memory[market]), 0, SPARE_EVENTS)
 
     def clear(self) -> None:
         """Begin every log anew."""
-        if self._memory:
-            self._rows["count"] = 0
+        self._rows["count"] = 0
 
     def events(self, market: int) -> NDArray[np.void]:
         """Return a view of a market's log; raises RuntimeError for a market without one."""

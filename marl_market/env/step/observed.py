@@ -26,12 +26,8 @@ def step_public(market):  # type: ignore[no-untyped-def]
 
 @inlined
 def observed_public(market, seat_index):  # type: ignore[no-untyped-def]
-    """Return the public record of the last step as late as the market data of a seat."""
-    if market.history_steps == 0:
-        return step_public(market)
-    if market.substeps == 1:
-        return visible_public(market, seat_index)
-    return late_record(market, seat_index)
+    """Return the public record of the last step as a seat observes it."""
+    return late_public(market, seat_index) if market.history_steps > 0 else step_public(market)
 
 
 @inlined
@@ -89,6 +85,12 @@ def late_record(market, seat_index):  # type: ignore[no-untyped-def]
         add_sums(record, history[(newest - i) % market.history_steps])
     complete(record, history[(newest - market.substeps) % market.history_steps], market)
     return record
+
+
+@inlined
+def late_public(market, seat_index):  # type: ignore[no-untyped-def]
+    """Return the public record of the last step as late as the market data of a seat."""
+    return visible_public(market, seat_index) if market.substeps == 1 else late_record(market, seat_index)
 
 
 @compiled

@@ -42,7 +42,7 @@ from marl_market.env.step.faults import (
     write_fault,
 )
 from marl_market.env.step.fundamental import update_fundamental
-from marl_market.env.step.observed import begin_tick, end_tick, observed_public, step_public
+from marl_market.env.step.observed import begin_tick, end_tick, late_public, step_public
 from marl_market.env.step.replay import note_divergence, send_until
 from marl_market.env.timing.wakeups import gets_observation, is_active, wake_seats
 from marl_market.exchange.compiled import compiled, inlined
@@ -212,8 +212,9 @@ def encode_observations(first, instrument_index, market_index, context):  # type
         seat = market.seat[i]
         if seat.agent.observes == 0 or not gets_observation(market.public, seat):
             continue
-        visible = observed_public(market, i)
+        visible = public
         if late:
+            visible = late_public(market, i)
             observe_elsewhere(market, i, True)
         target = observation_address(first, i, market_index, context) + 4 * instrument_index * size
         count = parts.size
@@ -325,13 +326,14 @@ def write_reward_fault(first, context, place):  # type: ignore[no-untyped-def]
 
 def step_market(first, market_index, context):  # type: ignore[no-untyped-def]
     """Stage: step a market, whose first instrument is `first`."""
+    several = first.substeps > 1
     for tick in range(first.substeps):
-        if first.substeps > 1:
+        if several:
             begin_tick(first, tick)
         trade(first, market_index, context)
         if context.logs != 0:
             log_events(first, market_index, context)
-        if first.substeps > 1:
+        if several:
             end_tick(first)
     check_excess(first, context)
     if context.tape != 0:
@@ -347,7 +349,7 @@ def step_market(first, market_index, context):  # type: ignore[no-untyped-def]
         if before == 1:
             for k in range(first.instrument_count):
                 market = instrument(first, k)
-                public = step_public(market)
+                public = market.observed[0] if several else market.public
                 seat = market.seat[i]
                 params = params_of(context, seat)
                 for j in range(rewards.size):

@@ -254,7 +254,7 @@ class BatchMarket:
     ) -> None:
         """Set params.value of a group's seats in some markets, from the next step or reset on.
 
-        `values` are what `Agent.parameters` returns. They stay until they, the spec or the line-up are set anew.
+        `values` are what `Agent.parameters` returns for `spec.clock`; they stay until they, spec or line-up are set anew.
         """
         rows = self._separate_rows(group, self._market_indices(markets), instrument)
         write_values(group, values, self.params, rows)

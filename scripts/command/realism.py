@@ -60,14 +60,18 @@ def _assessments(config: DictConfig, key: str, real: Tape, other: Tape | None) -
         from marl_market.evaluation.realism.assessment import assess
 
         compared = _read(config, "tape") if key == "tape" else _real(config, "data")
-        return {f"{_name(config[key])} against {_name(config.against)}": assess(compared, real, other)}
+        return {
+            f"{_name(config[key])} against {_name(config.against)}": assess(
+                compared, real, other, bool(config.signature)
+            )
+        }
     from marl_market.evaluation.realism.populations import assess_populations
     from marl_market.market.seeding import Stream, derive_keys
     from marl_market.saved_policies import load_populations
 
     seeds = derive_keys(int(config.seed), Stream.EVALUATION, count=int(config.sessions)).tolist()
     populations = load_populations(str(config.run), list(config.allow_targets))
-    return assess_populations(populations, seeds, real, other)
+    return assess_populations(populations, seeds, real, other, signature=bool(config.signature))
 
 
 def _real(config: DictConfig, key: str) -> Tape:

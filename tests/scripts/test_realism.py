@@ -54,7 +54,7 @@ def test_a_tape_is_put_beside_real_data_and_written(tmp_path: Path, compare: Cal
     lines = compare(**paths, json=str(tmp_path / "rows.jsonl"), draw=str(tmp_path / "page.html"))
     assert lines[0] == "simulated.npz against real.npz"
     assert lines[1].split() == ["fact", "market", "data", "distance", "interval", "floor"]
-    assert "floor: other real data" in lines
+    assert "floor: other real data, next.npz" in lines
     rows = [json.loads(line) for line in (tmp_path / "rows.jsonl").read_text().splitlines()]
     assert {"fact", "distance", "value", "low", "high", "floor"} <= set.intersection(*(set(row) for row in rows))
     pooled = {(row["fact"], row["distance"]) for row in rows if row["distance"].startswith("mean_")}

@@ -153,8 +153,7 @@ def test_an_unknown_suite_raises_with_the_known_ones(capsys: pytest.CaptureFixtu
         module("benchmark").main(["engine"])
     assert (
         "there is no suite 'engine'; choose from exchange, env, sampler, workers, learners, evolution, crowd, kernels, "
-        "realism"
-        in capsys.readouterr().err
+        "realism" in capsys.readouterr().err
     )
 
 

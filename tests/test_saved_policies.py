@@ -12,13 +12,18 @@ from omegaconf import OmegaConf
 
 from marl_market.configs import conf_folder, environment_of
 from marl_market.evaluation.match import play_match, with_policies
+from marl_market.evaluation.realism.populations import assess_populations
+from marl_market.market.seeding import Stream, derive_keys
+from marl_market.market.tape_file import load_tape, save_tape
 from marl_market.market.validation import ConfigError
+from marl_market.reporting.run_folder import REPORT_FILE, load_run
 from marl_market.reporting.sinks.local import LocalSink
-from marl_market.saved_policies import load_policy
+from marl_market.saved_policies import load_policy, load_populations
 from marl_market.training.checkpoint import CHECKPOINT_FILE, CheckpointError, load_checkpoint, save_checkpoint
 from marl_market.training.settings import Training
 from marl_market.training.trainer import Trainer
 from tests.conftest import one_torch_thread
+from tests.evaluation.realism.test_assessment import market
 
 __all__ = ["one_torch_thread"]
 
@@ -38,7 +43,8 @@ def run(
         config = compose("config", [*OVERRIDES, *lstm])
     (folder / "config.yaml").write_text(OmegaConf.to_yaml(config, resolve=True))
     sizes: dict[str, int] = {"iterations": 2, "markets": 4, "threads": 1, "evaluation_seeds": 2}
-    trainer = Trainer(environment_of(folder), Training(**sizes), 1, folder)
+    save_tape(folder / "real.npz", market(1, seconds=60))
+    trainer = Trainer(environment_of(folder), Training(**sizes, reference=str(folder / "real.npz")), 1, folder)
     trainer.run("saved", LocalSink(folder))
     return folder, trainer
 
@@ -53,6 +59,19 @@ def test_policies_of_learners_and_of_historical_policies_play_as_in_their_run(ru
     environment = trainer._environment
     rewards = [play_match(with_policies(environment, each), [1, 2]).reward for each in (found, expected)]
     np.testing.assert_array_equal(*rewards)
+
+
+def test_a_saved_run_is_as_far_from_real_data_as_its_report_says(run: tuple[Path, Trainer]) -> None:
+    folder, _ = run
+    reported = load_run(folder).realism
+    assert reported is not None
+    assert list(reported) == ["background alone", "before training", "after training"]
+    assert "How real is the market?" in (folder / REPORT_FILE).read_text()
+    seeds = derive_keys(1, Stream.EVALUATION, count=2).tolist()
+    found = assess_populations(load_populations(folder), seeds, load_tape(folder / "real.npz"))
+    for name, assessment in reported.items():
+        assert [row.to_json() for row in found[name].rows] == [row.to_json() for row in assessment.rows]
+    assert found["background alone"].rows != found["after training"].rows
 
 
 def test_an_unknown_group_a_strange_target_and_another_network_are_named(

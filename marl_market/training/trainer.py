@@ -77,6 +77,7 @@ class Trainer:
         self._opponents = initial_opponents(self._environment, seed)
         self._opponents.update(0, self._learners)
         self._validation = Validation(self._environment, training, list(self._learners))
+        self._first_opponents = self._opponents.policies()
         self._sampling = self._open_sampling()
         self._identity = identity_of(environment, training, seed)
         self._is_resumed = False
@@ -365,8 +366,8 @@ class Trainer:
         save_tape(self._folder / TAPE_FILE, tape)
         if self._training.reference is not None:
             compare_with_real_data(
-                self._folder, self._training.reference, self._environment, self._untrained, self.policies(), seeds,
-                self._training.threads,
+                self._folder, self._training.reference, self._environment,
+                {**self._first_opponents, **self._untrained}, self.policies(), seeds, self._training.threads,
             )  # fmt: skip
         return evaluation
 

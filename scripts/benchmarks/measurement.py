@@ -35,7 +35,7 @@ class Figure:
 
     def line(self) -> str:
         """Return the figure for a reader: name, value, unit and conditions, in columns."""
-        digits = 0 if self.value >= 1000 else 2
+        digits = 0 if self.value >= 1000 else 2 if self.value >= 1 else 4
         conditions = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in self.conditions.items())
         return f"{self.name:{NAME_WIDTH}} {self.value:>14,.{digits}f} {self.unit:<14} {conditions}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,8 @@ def compare(config: DictConfig) -> None:
         _save(Path(str(config.save)), real)
     if given:
         found = _assessments(config, given[0], real, other)
+        if other is not None:
+            found = {name: replace(each, floor=f"{each.floor}, {_name(config.floor)}") for name, each in found.items()}
         for name, assessment in found.items():
             print(to_text(name, assessment), flush=True)
         _write(config, found)
@@ -60,14 +63,20 @@ def _assessments(config: DictConfig, key: str, real: Tape, other: Tape | None) -
         from marl_market.evaluation.realism.assessment import assess
 
         compared = _read(config, "tape") if key == "tape" else _real(config, "data")
-        return {f"{_name(config[key])} against {_name(config.against)}": assess(compared, real, other)}
+        return {
+            f"{_name(config[key])} against {_name(config.against)}": assess(
+                compared, real, other, bool(config.signature)
+            )
+        }
+    from marl_market.agents.rllib.learners.process import prepare_process
     from marl_market.evaluation.realism.populations import assess_populations
     from marl_market.market.seeding import Stream, derive_keys
     from marl_market.saved_policies import load_populations
 
+    prepare_process()
     seeds = derive_keys(int(config.seed), Stream.EVALUATION, count=int(config.sessions)).tolist()
     populations = load_populations(str(config.run), list(config.allow_targets))
-    return assess_populations(populations, seeds, real, other)
+    return assess_populations(populations, seeds, real, other, signature=bool(config.signature))
 
 
 def _real(config: DictConfig, key: str) -> Tape:

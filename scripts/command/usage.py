@@ -148,6 +148,7 @@ Examples
         "start, end": "use the real data between them only: time of day, such as 09:30, or ISO date and time",
         "product": "the product, stock or instrument, where a file of real data has several",
         "sessions, seed": "sessions of a run that are played, and their seed",
+        "signature": "true to measure the expected signature score too: pip install marl_market[signature]",
         "json": "file that gets one JSON object a line: fact, distance, value, low, high, floor",
         "draw": "file that gets a page of the table and of the distributions over each other, .html",
         "save": "file that gets the real data as a tape",

@@ -93,6 +93,7 @@ UNITS = {
         "kernels.cached_start_seconds": "seconds",
         "kernels.cached_start_import_seconds": "seconds",
     },
+    "realism": {"realism.seconds_per_hour_of_data": "seconds"},
 }
 OPTIONAL = {  # where there are two cores, and where bourse or evotorch is installed
     "evolution.speedup_over_evotorch",
@@ -118,6 +119,7 @@ def module(name: str) -> ModuleType:
     "suite",
     [
         "env",
+        "realism",
         *(
             pytest.param(name, marks=pytest.mark.slow)
             for name in ("exchange", "sampler", "evolution", "crowd", "kernels")
@@ -150,8 +152,8 @@ def test_an_unknown_suite_raises_with_the_known_ones(capsys: pytest.CaptureFixtu
     with pytest.raises(SystemExit):
         module("benchmark").main(["engine"])
     assert (
-        "there is no suite 'engine'; choose from exchange, env, sampler, workers, learners, evolution, crowd, kernels"
-        in capsys.readouterr().err
+        "there is no suite 'engine'; choose from exchange, env, sampler, workers, learners, evolution, crowd, kernels, "
+        "realism" in capsys.readouterr().err
     )
 
 
@@ -161,6 +163,7 @@ def test_a_line_shows_name_value_unit_and_conditions_in_columns() -> None:
     small = figure("a.much_longer_name", 1.234, "ns", {"best_of": 5}).line()
     assert large.split() == ["a.rate", "1,234,568", "messages/s", "best", "of", "5"]
     assert small.split() == ["a.much_longer_name", "1.23", "ns", "best", "of", "5"]
+    assert figure("a.share", 0.0655, "distance", {}).line().split()[1] == "0.0655"
     assert large.index("messages/s") == small.index("ns")
 
 

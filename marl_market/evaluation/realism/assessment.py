@@ -17,6 +17,7 @@ from marl_market.evaluation.realism.intervals import Interval
 from marl_market.evaluation.realism.predictive import predictive_error
 from marl_market.evaluation.realism.score import Score, score, values
 from marl_market.evaluation.realism.shapes import Shape, shape_of
+from marl_market.evaluation.realism.signature import expected_signature_score
 from marl_market.market.tape import Tape
 
 KINDS = ("l1", "ks")
@@ -30,7 +31,7 @@ class Row:
     Attributes:
         fact: name of the stylized fact, or of the set that a mean is over.
         distance: l1 or ks of a fact, mean_l1 or mean_ks of a set, difference of a number (simulated - real), mae of
-            the predictive error.
+            the predictive error, signature_score of paths.
         value: the distance.
         low: lower end of its interval at `intervals.CONFIDENCE`.
         high: upper end.
@@ -83,8 +84,15 @@ class Assessment:
         return cls(tuple(Row(**row) for row in found["rows"]), found["floor"], tuple(found["missing"]), shapes)
 
 
-def assess(simulated: Tape, real: Tape, other: Tape | None = None) -> Assessment:
-    """Return the assessment of a simulated tape against a real one; `other` real data make the floor, see `floor`."""
+def assess(simulated: Tape, real: Tape, other: Tape | None = None, signature: bool = False) -> Assessment:
+    """Return the assessment of a simulated tape against a real one.
+
+    Args:
+        simulated: the one tape.
+        real: the other.
+        other: real data that make the floor; None for blocks of `real`, see `floor`.
+        signature: whether the expected signature score is measured too, which needs pysiglib and some seconds.
+    """
     floor = floor_of(real, other)
     ours, theirs = score(simulated, real), score(floor.one, floor.other)
     resamples = {
@@ -92,7 +100,11 @@ def assess(simulated: Tape, real: Tape, other: Tape | None = None) -> Assessment
     }
     rows = [*_distances(ours, theirs, resamples), *_means(ours, theirs, resamples), *_numbers(simulated, real, floor)]
     shapes = {name: shape_of(values(simulated, name)[0], values(real, name)[0]) for name in ours.l1 if name in SAMPLES}
-    return Assessment((*rows, _predictive(simulated, real, floor)), floor.kind, ours.missing, shapes)
+    rows.append(_predictive(simulated, real, floor))
+    if signature:
+        value, least = expected_signature_score(simulated, real), expected_signature_score(floor.one, floor.other)
+        rows.append(Row("paths", "signature_score", value, math.nan, math.nan, least))
+    return Assessment(tuple(rows), floor.kind, ours.missing, shapes)
 
 
 def _distances(ours: Score, theirs: Score, resamples: Mapping[str, np.ndarray[Any, Any]]) -> list[Row]:

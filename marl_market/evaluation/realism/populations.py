@@ -36,6 +36,7 @@ def assess_populations(
     real: Tape,
     other: Tape | None = None,
     threads: int = 1,
+    signature: bool = False,
 ) -> dict[str, Assessment]:
     """Return the assessment of each population against real data; all play the same seeds."""
-    return {name: assess(played(each, seeds, threads), real, other) for name, each in populations.items()}
+    return {name: assess(played(each, seeds, threads), real, other, signature) for name, each in populations.items()}

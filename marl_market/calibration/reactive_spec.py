@@ -41,8 +41,7 @@ def in_lots(flow: ReactiveFlow, ratio: float) -> ReactiveFlow:
         return flow
     return replace(
         flow,
-        near_size_lots=_coarser(flow.near_size_lots, ratio),
-        behind_size_lots=_coarser(flow.behind_size_lots, ratio),
+        limit_size_lots=tuple(_coarser(row, ratio) for row in flow.limit_size_lots),
         depth_edges=tuple(edge / ratio for edge in flow.depth_edges),
         market_size_lots=tuple(_coarser(row, ratio) for row in flow.market_size_lots),
     )

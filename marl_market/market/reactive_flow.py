@@ -27,6 +27,8 @@ ATOMS = 128
 """Equally likely sizes of a distribution of sizes."""
 DEPTHS = 4
 """States of the quantity at the best price that a market order meets, rising."""
+SIZE_CLASSES = 2
+"""Classes of the size of a limit order: below the median, or not."""
 AGES, PLACES = 9, 6
 DELAYS = 33
 """Quantiles of a delay below `FLEETING_SECONDS`, as logarithms."""
@@ -39,20 +41,21 @@ SHAPES = {
     "regime_edges": (REGIMES - 1,),
     "spread_edges": (SPREADS - 1,),
     "offset_ticks": (REGIMES, SPREADS, KNOTS),
-    "near_size_lots": (ATOMS,),
-    "behind_size_lots": (ATOMS,),
+    "limit_size_lots": (PLACES, ATOMS),
     "depth_edges": (DEPTHS - 1,),
     "market_size_lots": (DEPTHS, ATOMS),
+    "size_edges": (SIZE_CLASSES - 1,),
     "age_edges": (AGES - 1,),
     "place_edges": (PLACES - 1,),
-    "fleeting": (SPREADS, PLACES),
+    "fleeting": (SIZE_CLASSES, SPREADS, PLACES),
     "fleeting_life": (DELAYS,),
     "reaction": (DELAYS,),
-    "cancel_hazard": (SPREADS, AGES, PLACES),
+    "cancel_hazard": (SIZE_CLASSES, SPREADS, AGES, PLACES),
     "activity": (SLOTS,),
     "taking": (SPREADS,),
 }
 RISING = (
+    "size_edges",
     "regime_edges",
     "spread_edges",
     "depth_edges",
@@ -63,8 +66,7 @@ RISING = (
     "reaction",
 )
 ABOVE_ZERO = (
-    "near_size_lots",
-    "behind_size_lots",
+    "limit_size_lots",
     "market_size_lots",
     "activity",
     "taking",
@@ -89,16 +91,16 @@ class ReactiveFlow:
         spread_edges: edges of the states of the spread, in ticks.
         offset_ticks: quantiles of the distance of a limit order from the best price of the opposite side, by state of
             volatility and of the spread.
-        near_size_lots: equally likely sizes of a limit order at or ahead of the best price of its side.
-        behind_size_lots: those of one behind it.
+        limit_size_lots: equally likely sizes of a limit order, by its distance behind the best price of its side.
         depth_edges: edges of the states of the quantity at the best price that a market order meets.
         market_size_lots: equally likely sizes of a market order, by that state.
+        size_edges: edges of the classes of the size of a limit order, in lots: programs of their own use odd sizes.
         age_edges: edges of the states of an order's age, in seconds.
         place_edges: edges of the states of its distance behind the best price of its side, in ticks.
-        cancel_hazard: cancels of an open order in a second of activity, by state of the spread, age and distance; a
-            second of activity is the time in which the messages of a mean second come.
-        fleeting: share of limit orders that are canceled within `FLEETING_SECONDS`, by state of the spread and distance
-            behind the best price.
+        cancel_hazard: cancels of an open order in a second of activity, by class of size, state of the spread, age
+            and distance; a second of activity is the time in which the messages of a mean second come.
+        fleeting: share of limit orders that are canceled within `FLEETING_SECONDS`, by class of size, state of the
+            spread and distance behind the best price.
         fleeting_life: quantiles of their lives, in seconds, evenly spaced as `offset_ticks`.
         reaction: those of the time between two messages that is shorter than `FLEETING_SECONDS`, likewise.
         activity: rate of limit orders in each tenth of the session, relative to its mean.
@@ -109,14 +111,14 @@ class ReactiveFlow:
     regime_edges: Sequence[float]
     spread_edges: Sequence[float]
     offset_ticks: Sequence[Sequence[Sequence[float]]]
-    near_size_lots: Sequence[float]
-    behind_size_lots: Sequence[float]
+    limit_size_lots: Sequence[Sequence[float]]
     depth_edges: Sequence[float]
     market_size_lots: Sequence[Sequence[float]]
+    size_edges: Sequence[float]
     age_edges: Sequence[float]
     place_edges: Sequence[float]
-    cancel_hazard: Sequence[Sequence[Sequence[float]]]
-    fleeting: Sequence[Sequence[float]]
+    cancel_hazard: Sequence[Sequence[Sequence[Sequence[float]]]]
+    fleeting: Sequence[Sequence[Sequence[float]]]
     fleeting_life: Sequence[float]
     reaction: Sequence[float]
     activity: Sequence[float]

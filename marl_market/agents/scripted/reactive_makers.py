@@ -40,18 +40,21 @@ from marl_market.env.trading import (
     uniform,
 )
 from marl_market.market.free_parameter import free
-from marl_market.market.reactive_flow import AGES, ATOMS, KNOTS, PLACES, REGIMES, SPREADS
+from marl_market.market.reactive_flow import AGES, ATOMS, KNOTS, PLACES, REGIMES, SIZE_CLASSES, SPREADS
 
 SHARE, SECONDS, FOLLOWING, FLEEING, REACH, CANCELING, JOINING, FARTHEST = range(STATE_PARAMETERS, STATE_PARAMETERS + 8)
 SPREAD_EDGES = STATE_PARAMETERS + 8
-AGE_EDGES = SPREAD_EDGES + SPREADS - 1
+SIZE_EDGES = SPREAD_EDGES + SPREADS - 1
+AGE_EDGES = SIZE_EDGES + SIZE_CLASSES - 1
 PLACE_EDGES = AGE_EDGES + AGES - 1
 SIZES = PLACE_EDGES + PLACES - 1
-OFFSETS = SIZES + 2 * ATOMS
+OFFSETS = SIZES + PLACES * ATOMS
 HAZARDS = OFFSETS + REGIMES * SPREADS * KNOTS
-FLEETING = HAZARDS + SPREADS * AGES * PLACES
-LIVES = FLEETING + SPREADS * PLACES
+FLEETING = HAZARDS + SIZE_CLASSES * SPREADS * AGES * PLACES
+LIVES = FLEETING + SIZE_CLASSES * SPREADS * PLACES
 TIMES_ACTIVE = 2.0
+FARTHEST_SCALES = 4.0
+"""Distance of the value from the mid price, in price scales, beyond which quotes do not move farther."""
 EMPTY_SIDE_ORDERS = 1.0
 ROOM = SEAT_ORDERS - 3
 """Open orders of a seat from which on it cancels the farthest: those on their way still have room."""
@@ -84,10 +87,12 @@ def make_liquidity(public, seat, params):  # type: ignore[no-untyped-def]
         if uniform(seat) < table[JOINING]:
             price = joined_price(public, side, price)
         behind = side * ((bid if side > 0 else ask) - price) + 0.5  # a price is rounded to a tick
-        submit_limit(seat, side, price, table[SIZES + ATOMS * (behind >= 1.0) + int(uniform(seat) * ATOMS)])
-        sent_ns = send_in_chain(seat, memory, table)
         place = state_of(behind, table, PLACE_EDGES, PLACES - 1)
-        if uniform(seat) < table[FLEETING + spread * PLACES + place]:
+        lots = table[SIZES + place * ATOMS + int(uniform(seat) * ATOMS)]
+        submit_limit(seat, side, price, lots)
+        sent_ns = send_in_chain(seat, memory, table)
+        size = state_of(lots, table, SIZE_EDGES, SIZE_CLASSES - 1)
+        if uniform(seat) < table[FLEETING + (size * SPREADS + spread) * PLACES + place]:
             cancel_newest(seat)
             send_after(seat, sent_ns + drawn_ns(seat, table, LIVES))
     return DECIDED
@@ -110,7 +115,8 @@ def cancel_orders(public, seat, table, memory, due, value, bid, ask, spread):  #
             farthest, excess = behind, order.order_id
         age = state_of((public.time_ns - order.time_ns) * 1e-9, table, AGE_EDGES, AGES - 1)
         place = state_of(behind, table, PLACE_EDGES, PLACES - 1)
-        hazard = table[CANCELING] * table[HAZARDS + (spread * AGES + age) * PLACES + place]
+        size = state_of(float(order.total_lots), table, SIZE_EDGES, SIZE_CLASSES - 1)
+        hazard = table[CANCELING] * table[HAZARDS + ((size * SPREADS + spread) * AGES + age) * PLACES + place]
         threat = side * (order.price_ticks - value) + table[REACH]
         hazard += table[FLEEING] * max(threat, 0.0)
         if uniform(seat) < -math.expm1(-hazard * seconds):
@@ -145,7 +151,7 @@ class ReactiveMakers:
     Does: on the clock of `activity`, submits limit orders at distances from the opposite best price drawn from the
         market's tables by state of recent volatility and of the spread, moved towards the value of `belief`, with the
         sizes of their place; some join the next price at which others wait. Cancels each open order at the market's
-        hazard by spread, age and distance, and sooner the nearer the value comes to it.
+        hazard by size, spread, age and distance, and sooner the nearer the value comes to it.
 
     All seats of a group together are one flow at the market's calibrated rate. Adverse selection is avoided by
     cancels, as in Biais, Martimort and Rochet's and Foucault's (1999) limit-order traders, not by a wider quote.
@@ -182,16 +188,9 @@ class ReactiveMakers:
         flow, scale = conditional_flow(spec.flow), spec.price_scale_ticks
         share, seconds = self.share / seats, seats / (self.share * spec.flow.limit_rate)
         own = (share, seconds, self.following, self.fleeing / scale, self.reach * scale, self.canceling, self.joining)
-        edges = (*flow.spread_edges, *flow.age_edges, *flow.place_edges)
-        tables = [flow.table(name).ravel() for name in ("offset_ticks", "cancel_hazard", "fleeting")]
-        sizes = (*flow.near_size_lots, *flow.behind_size_lots)
+        edges = (*flow.spread_edges, *flow.size_edges, *flow.age_edges, *flow.place_edges)
+        names = ("limit_size_lots", "offset_ticks", "cancel_hazard", "fleeting")
+        tables = np.concatenate([flow.table(name).ravel() for name in names])
+        lives = map(log_nanoseconds, flow.fleeting_life)
         state = state_parameters(spec, self.belief, self.activity)
-        return (
-            *state,
-            *own,
-            4.0 * scale,
-            *edges,
-            *sizes,
-            *np.concatenate(tables),
-            *map(log_nanoseconds, flow.fleeting_life),
-        )
+        return (*state, *own, FARTHEST_SCALES * scale, *edges, *tables, *lives)

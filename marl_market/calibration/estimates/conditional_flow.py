@@ -33,21 +33,20 @@ def conditional_flow(tape: Tape, flow: OrderFlow) -> ReactiveFlow:
             f"{SHORTEST_SECONDS:g} or more, and a session of more than a second"
         )
     states, spreads = VolatilityStates(quotes), spread_edges(quotes)
-    near, behind = limit_sizes(tape, quotes)
     depths, market = market_sizes(tape, quotes)
     hazards = cancel_hazards(tape, quotes, spreads) or _one_hazard(flow)
     return ReactiveFlow(
         regime_edges=_rounded(states.edges),
         spread_edges=spreads,
         offset_ticks=_rounded(offset_tables(tape, quotes, states, spreads)),
-        near_size_lots=near.tolist(),
-        behind_size_lots=behind.tolist(),
+        limit_size_lots=limit_sizes(tape, quotes, hazards.place_edges).tolist(),
         depth_edges=depths,
         market_size_lots=market.tolist(),
+        size_edges=hazards.size_edges,
         age_edges=_rounded(hazards.age_edges),
         place_edges=hazards.place_edges,
         cancel_hazard=_rounded(hazards.hazard),
-        fleeting=_rounded(fleeting_shares(tape, quotes, spreads, hazards.place_edges)),
+        fleeting=_rounded(fleeting_shares(tape, quotes, spreads, hazards)),
         fleeting_life=_rounded(fleeting_lives(tape)),
         reaction=_rounded(reaction_times(tape)),
         activity=_rounded(activity_profile(tape, quotes)),
@@ -58,7 +57,9 @@ def conditional_flow(tape: Tape, flow: OrderFlow) -> ReactiveFlow:
 
 def _one_hazard(flow: OrderFlow) -> CancelHazards:
     tables = unconditional_flow(flow)
-    return CancelHazards(list(tables.age_edges), list(tables.place_edges), tables.table("cancel_hazard"))
+    return CancelHazards(
+        list(tables.age_edges), list(tables.place_edges), list(tables.size_edges), tables.table("cancel_hazard")
+    )
 
 
 def _rounded(table: object) -> list:  # type: ignore[type-arg]

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marl_market.calibration.estimates.quote_series import QuoteSeries, edges_of, inside, state_of
-from marl_market.market.reactive_flow import ATOMS, DEPTHS
+from marl_market.market.reactive_flow import ATOMS, DEPTHS, PLACES
 from marl_market.market.tape import FlowKind, Tape
 
 FEWEST = 50
@@ -18,14 +18,12 @@ def atoms(sample: NDArray[np.integer]) -> NDArray[np.float64]:
     return np.quantile(sample, chances, method="inverted_cdf").astype(np.float64)
 
 
-def limit_sizes(tape: Tape, quotes: QuoteSeries) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return sizes of limit orders at or ahead of the best price of their side, and of those behind it, in lots."""
+def limit_sizes(tape: Tape, quotes: QuoteSeries, place_edges: list[float]) -> NDArray[np.float64]:
+    """Return sizes of limit orders by their distance behind the best price of their side (PLACES, ATOMS), in lots."""
     limits = inside(tape.flow[tape.flow["kind"] == FlowKind.LIMIT], quotes.sessions)
     best = quotes.best(limits["side"], quotes.before(limits["time_ns"]))
-    behind = limits["side"] * (best - limits["price_ticks"]) > 0
-    lots = limits["quantity_lots"]
-    near, far = (lots[behind == each] if (behind == each).sum() >= FEWEST else lots for each in (False, True))
-    return atoms(near), atoms(far)
+    place = state_of(place_edges, limits["side"] * (best - limits["price_ticks"]))
+    return _atoms_by_state(limits["quantity_lots"], place, PLACES)
 
 
 def market_sizes(tape: Tape, quotes: QuoteSeries) -> tuple[list[float], NDArray[np.float64]]:
@@ -33,6 +31,10 @@ def market_sizes(tape: Tape, quotes: QuoteSeries) -> tuple[list[float], NDArray[
     orders = inside(tape.flow[tape.flow["kind"] == FlowKind.MARKET], quotes.sessions)
     met, lots = quotes.opposite_lots(orders["side"], quotes.before(orders["time_ns"])), orders["quantity_lots"]
     edges = edges_of(met, np.arange(1, DEPTHS) / DEPTHS)
-    state = state_of(edges, met)
-    samples = [lots[state == each] for each in range(DEPTHS)]
-    return edges, np.array([atoms(sample if len(sample) >= FEWEST else lots) for sample in samples])
+    return edges, _atoms_by_state(lots, state_of(edges, met), DEPTHS)
+
+
+def _atoms_by_state(lots: NDArray[np.integer], state: NDArray[np.int64], states: int) -> NDArray[np.float64]:
+    """Return sizes by state; those of all orders in a state of fewer than `FEWEST`."""
+    samples = [lots[state == each] for each in range(states)]
+    return np.array([atoms(sample if len(sample) >= FEWEST else lots) for sample in samples])

@@ -7,14 +7,14 @@ import pytest
 
 from marl_market.agents.scripted.reactive_makers import FLEETING, HAZARDS, ReactiveMakers, joined_price
 from marl_market.exchange.commands import NEWEST_ORDER
-from marl_market.market.reactive_flow import AGES, ATOMS, DELAYS, KNOTS, PLACES, REGIMES, SPREADS
+from marl_market.market.reactive_flow import AGES, ATOMS, DELAYS, KNOTS, PLACES, REGIMES, SIZE_CLASSES, SPREADS
 from marl_market.market.validation import ConfigError
 from tests.agents.scripted.reactive_seat import ReactiveSeat, spec_with
 from tests.agents.scripted.trader_seat import CANCEL, LIMIT, quoted
 from tests.builders import public_record, show_levels
 
 STILL: dict[str, Any] = {"following": 0.0, "fleeing": 0.0, "joining": 0.0, "canceling": 1.0}
-NO_CANCELS = np.zeros((SPREADS, AGES, PLACES))
+NO_CANCELS = np.zeros((SIZE_CLASSES, SPREADS, AGES, PLACES))
 
 
 def offsets_by_state() -> np.ndarray:
@@ -58,11 +58,11 @@ def test_quotes_move_towards_the_value() -> None:
 
 
 def test_sizes_are_those_of_their_place() -> None:
-    near, behind = np.full(ATOMS, 7.0), np.full(ATOMS, 3.0)
-    behind[: ATOMS // 4] = 50.0
+    sizes = np.full((PLACES, ATOMS), 3.0)
+    sizes[0], sizes[1:, : ATOMS // 4] = 7.0, 50.0
     offsets = np.ones((REGIMES, SPREADS, KNOTS))
     offsets[..., KNOTS // 2 :] = 9.0
-    spec = spec_with(near_size_lots=near, behind_size_lots=behind, offset_ticks=offsets, cancel_hazard=NO_CANCELS)
+    spec = spec_with(limit_size_lots=sizes, offset_ticks=offsets, cancel_hazard=NO_CANCELS)
     maker = ReactiveSeat(ReactiveMakers(**STILL), spec)
     maker.see(value=1002.0, due=2.0)
     orders = maker.all_orders(quoted(1000, 1004), 1500)
@@ -93,8 +93,8 @@ def share_canceled(maker: ReactiveSeat, public: Any, times: int) -> dict[int, fl
 
 
 def test_an_order_is_canceled_at_the_hazard_of_its_age_and_place() -> None:
-    hazards = np.zeros((SPREADS, AGES, PLACES))
-    hazards[:, 0, 0], hazards[:, 0, 2], hazards[:, 3, 0] = 0.4, 1.6, 0.8
+    hazards = np.zeros((SIZE_CLASSES, SPREADS, AGES, PLACES))
+    hazards[..., 0, 0], hazards[..., 0, 2], hazards[..., 3, 0] = 0.4, 1.6, 0.8
     spec = spec_with(
         age_edges=(1, 2, 3, 4, 5, 6, 7, 8), place_edges=(1, 5, 9, 13, 17), cancel_hazard=hazards,
         spread_edges=(2, 4, 6, 8, 10, 12, 14),
@@ -111,6 +111,18 @@ def test_an_order_is_canceled_at_the_hazard_of_its_age_and_place() -> None:
     assert 53 not in found
 
 
+def test_hazards_differ_by_the_size_of_the_order() -> None:
+    hazards = np.zeros((SIZE_CLASSES, SPREADS, AGES, PLACES))
+    hazards[0] = 2.0
+    maker = ReactiveSeat(ReactiveMakers(**STILL), spec_with(cancel_hazard=hazards, size_edges=(10,)))
+    maker.see(value=1002.0, due=4.0)
+    for slot, lots in enumerate((9, 10)):
+        maker.rest(slot, 1, 1000, lots, order_id=50 + slot)
+        maker.seat["order"][slot]["total_lots"] = lots
+    found = share_canceled(maker, quoted(1000, 1004), 1000)
+    assert found == {50: pytest.approx(1 - np.exp(-1.0), abs=0.05)}
+
+
 def test_an_order_that_the_value_threatens_flees() -> None:
     maker = ReactiveSeat(ReactiveMakers(**{**STILL, "fleeing": 4.0, "reach": 0.5}), spec_with(cancel_hazard=NO_CANCELS))
     for slot, (side, price) in enumerate(((1, 1000), (1, 995), (-1, 1004))):
@@ -122,8 +134,8 @@ def test_an_order_that_the_value_threatens_flees() -> None:
 
 
 def test_a_fleeting_order_is_sent_with_its_own_cancel() -> None:
-    shares = np.zeros((SPREADS, PLACES))
-    shares[:, 1] = 1.0  # of orders one to four ticks behind the best price
+    shares = np.zeros((SIZE_CLASSES, SPREADS, PLACES))
+    shares[..., 1] = 1.0  # of orders one to four ticks behind the best price
     spec = spec_with(
         fleeting=shares, fleeting_life=np.full(DELAYS, 0.003), place_edges=(1, 5, 9, 13, 17), cancel_hazard=NO_CANCELS,
         offset_ticks=np.full((REGIMES, SPREADS, KNOTS), 6.0),
@@ -161,7 +173,7 @@ def test_an_empty_side_is_filled_at_once() -> None:
 
 
 def test_hazards_are_equal_in_every_state_where_nothing_was_estimated() -> None:
-    assert ReactiveMakers().parameters(spec_with(), 4)[HAZARDS:FLEETING] == pytest.approx([4.0 / 250.0] * 432)
+    assert ReactiveMakers().parameters(spec_with(), 4)[HAZARDS:FLEETING] == pytest.approx([4.0 / 250.0] * 864)
 
 
 def test_a_field_that_is_impossible_is_named() -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from marl_market.calibration.estimates.cancel_hazards import cancel_hazards
+from marl_market.calibration.estimates.cancel_hazards import CancelHazards, cancel_hazards
 from marl_market.calibration.estimates.conditional_flow import conditional_flow
 from marl_market.calibration.estimates.day_profile import activity_profile, volatility_profile
 from marl_market.calibration.estimates.fleeting_orders import fleeting_lives, fleeting_shares, reaction_times
@@ -22,6 +22,7 @@ from marl_market.market.reactive_flow import (
     LOW,
     PLACES,
     REGIMES,
+    SIZE_CLASSES,
     SLOTS,
     SPREADS,
 )
@@ -47,8 +48,8 @@ def test_sizes_by_place() -> None:
     near = flow(LIMIT, seconds, price=np.where(seconds % 2, 1000, 1001), lots=7)
     behind = flow(LIMIT, seconds, side=-1, price=1006, lots=30)
     recorded = tape(STILL, near, behind)
-    at_best, farther = limit_sizes(recorded, QuoteSeries(recorded))
-    assert (set(at_best.tolist()), set(farther.tolist())) == ({7.0}, {30.0})
+    sizes = limit_sizes(recorded, QuoteSeries(recorded), [1.0, 3.0, 9.0, 9.0, 9.0])
+    assert [set(sizes[place].tolist()) for place in (0, 1, 2)] == [{7.0}, {30.0}, {7.0, 30.0}], "none: those of all"
 
 
 def test_market_sizes_by_the_quantity_they_meet() -> None:
@@ -111,13 +112,27 @@ def test_cancel_hazards_are_recovered_from_lives() -> None:
     recorded = tape(STILL, flow(LIMIT, begin), gone, orders=orders, seconds=seconds)
     found = cancel_hazards(recorded, QuoteSeries(recorded), [10.0] * (SPREADS - 1))
     assert found is not None
-    assert found.hazard.shape == (SPREADS, AGES, PLACES)
+    assert found.hazard.shape == (SIZE_CLASSES, SPREADS, AGES, PLACES)
     state = state_of([10.0] * (SPREADS - 1), np.array([4]))[0]
     ages = state_of(found.age_edges, np.array([0.1, 1.6]))
     places = state_of(found.place_edges, np.array([0, 10]))
     for i in range(2):
         for j in range(2):
-            assert found.hazard[state, ages[i], places[j]] == pytest.approx(KNOWN[i, j], rel=0.12)
+            assert found.hazard[-1, state, ages[i], places[j]] == pytest.approx(KNOWN[i, j], rel=0.12)
+
+
+def test_cancel_hazards_by_class_of_size() -> None:
+    random, seconds = np.random.default_rng(4), 3000.0
+    begin = np.sort(random.uniform(0, seconds, 30_000))
+    large = random.random(30_000) < 0.6
+    end = begin + 0.01 + random.exponential(np.where(large, 5.0, 1.0))
+    orders = lives(begin, end, price=1000, close=seconds)
+    orders["quantity_lots"] = np.where(large, 100, 40)
+    recorded = tape(STILL, flow(LIMIT, begin), flow(CANCEL, end[end < seconds]), orders=orders, seconds=seconds)
+    found = cancel_hazards(recorded, QuoteSeries(recorded), [10.0] * (SPREADS - 1))
+    assert found is not None
+    assert found.size_edges == [100.0]
+    assert found.hazard[:, 0, 2, 0] == pytest.approx([1.0, 0.2], rel=0.15)
 
 
 def test_hazards_are_counted_on_the_clock_of_messages() -> None:
@@ -134,7 +149,7 @@ def test_hazards_are_counted_on_the_clock_of_messages() -> None:
     )
     found = cancel_hazards(recorded, QuoteSeries(recorded), [10.0] * (SPREADS - 1))
     assert found is not None
-    assert found.hazard[0, 1, 0] == pytest.approx(KNOWN[0, 0], rel=0.12)
+    assert found.hazard[-1, 0, 1, 0] == pytest.approx(KNOWN[0, 0], rel=0.12)
 
 
 def test_without_lives_of_orders_there_is_one_rate() -> None:
@@ -156,9 +171,10 @@ def test_fleeting_orders_by_place_and_how_long_they_live() -> None:
     end = begin + np.where(flashed, np.where(np.arange(8000) % 16 == 0, 0.002, 0.004), 5.0)
     orders = lives(begin, end, price=np.where(near, 1000, 990), close=4000.0)
     recorded = tape(STILL, flow(LIMIT, begin), orders=orders, seconds=4000.0)
-    shares = fleeting_shares(recorded, QuoteSeries(recorded), [10.0] * (SPREADS - 1), [1.0] * (PLACES - 1))
-    assert shares[0, 0] == pytest.approx(0.25, abs=0.01)
-    assert shares[0, -1] == pytest.approx(0.0, abs=0.01)
+    states = CancelHazards([1.0] * (AGES - 1), [1.0] * (PLACES - 1), [1.0], np.zeros(0))
+    shares = fleeting_shares(recorded, QuoteSeries(recorded), [10.0] * (SPREADS - 1), states)
+    assert shares[-1, 0, 0] == pytest.approx(0.25, abs=0.01)
+    assert shares[-1, 0, -1] == pytest.approx(0.0, abs=0.01)
     found = fleeting_lives(recorded)
     assert found[[0, -1]] == pytest.approx([0.002, 0.004], rel=1e-3)
 

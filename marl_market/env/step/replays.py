@@ -31,8 +31,8 @@ class ReplayResults:
 
     Attributes:
         tally: (markets,) TALLY records, see `marl_market.env.step.replay`.
-        divergence_ticks: (steps, markets) mid price less the recorded one behind each step, in ticks; NaN where one of
-            the two has no quote on a side.
+        divergence_ticks: (ticks of the market's clock, markets) mid price less the recorded one behind each of them, in
+            price ticks; NaN where one of the two has no quote on a side.
     """
 
     tally: NDArray[np.void]

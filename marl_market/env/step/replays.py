@@ -96,8 +96,9 @@ class Replays:
 
     @property
     def layout(self) -> tuple[tuple[int, int], ...]:
-        """Return the numbers of messages and places of each market that replays."""
-        return tuple(zip(self._records["count"].tolist(), self._records["places"].tolist(), strict=True))
+        """Return the numbers of messages and places: those of all markets, or of each where they differ."""
+        sizes = tuple(zip(self._records["count"].tolist(), self._records["places"].tolist(), strict=True))
+        return sizes if len(set(sizes)) > 1 else sizes[:1]
 
     def copy(self) -> Self:
         """Return a copy with records and arrays of its own; the messages are shared."""

@@ -216,6 +216,9 @@ def test_a_copy_a_pickle_and_a_state_go_on_alike() -> None:
     batch.reset([8, 9])
     batch.set_state(state)
     assert finished(batch) == expected
+    many = BatchMarket(batch.environment, 3)
+    many.set_state(state.take([1, 1, 0]))
+    assert finished(many)[:2] == (expected[1], expected[1])
 
 
 def test_other_markets_of_a_batch_may_play_without_the_recording() -> None:

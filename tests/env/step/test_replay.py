@@ -100,6 +100,13 @@ def test_the_length_of_a_step_changes_nothing_but_when_it_is_looked_at(tenths: i
     assert trades == TRADES
 
 
+def test_ticks_of_the_clock_change_nothing_but_how_often_the_divergence_is_kept() -> None:
+    batch, books, tally = play(substeps=4)
+    assert books == RECORDED_BOOKS
+    assert differing(tally) == {}
+    assert divergence(batch) == [0.0] * 4 * SECONDS
+
+
 def test_a_better_own_order_is_hit_instead_and_what_it_displaces_is_counted() -> None:
     batch, books, tally = play(own(0, 1, 1000.0, 4))
     assert differing(tally) == {"diverted_lots": 4, "displaced_lots": 4, "reproduced_fills": 2}

@@ -103,7 +103,7 @@ class ReplayImpact:
         sessions: number of sessions.
         statistics: by the name of each of `REPLAY_MEASURES` its mean, and the ends of its interval over sessions with
             `_low` and `_high`.
-        steps: steps of the session at which the divergence is kept.
+        steps: steps of the market's clock, from 1 on, behind which the divergence is kept.
         divergence_ticks: mean over sessions of the mid price less the recorded one behind each of them, in ticks; None
             where no session has both.
     """

@@ -323,7 +323,7 @@ def test_every_presence_lets_seats_come_and_conserves_everything(participation: 
     assert [error.any() for error in batch.conservation_errors()] == [False, False]
 
 
-@pytest.mark.parametrize("population", choices("population"))
+@pytest.mark.parametrize("population", complete("population"))
 def test_every_population_composes_and_plays(population: str) -> None:
     with initialize_config_dir(str(CONF), version_base="1.3"):
         config = compose("config", [f"population={population}", "market.session_steps=20", "market.warmup_steps=20"])

@@ -31,8 +31,8 @@ class ReplayResults:
 
     Attributes:
         tally: (markets,) TALLY records, see `marl_market.env.step.replay`.
-        divergence_ticks: (steps, markets) mid price less the recorded one behind each step, in ticks; NaN where one of
-            the two has no quote on a side.
+        divergence_ticks: (ticks of the market's clock, markets) mid price less the recorded one behind each of them, in
+            price ticks; NaN where one of the two has no quote on a side.
     """
 
     tally: NDArray[np.void]
@@ -96,8 +96,9 @@ class Replays:
 
     @property
     def layout(self) -> tuple[tuple[int, int], ...]:
-        """Return the numbers of messages and places of each market that replays."""
-        return tuple(zip(self._records["count"].tolist(), self._records["places"].tolist(), strict=True))
+        """Return the numbers of messages and places: those of all markets, or of each where they differ."""
+        sizes = tuple(zip(self._records["count"].tolist(), self._records["places"].tolist(), strict=True))
+        return sizes if len(set(sizes)) > 1 else sizes[:1]
 
     def copy(self) -> Self:
         """Return a copy with records and arrays of its own; the messages are shared."""

@@ -29,6 +29,7 @@ from tests.replays import (
 )
 
 TAPE = tape_of(small_log())
+TRADES = [(seconds(1.5), 999, -1, 4), (seconds(4.5), 1001, 1, 7), (seconds(4.5), 1002, 1, 1)]
 RECORDED_BOOKS = [
     ([(999, 10)], [(1001, 10), (1002, 10)]),
     ([(999, 15)], [(1001, 10), (1002, 10)]),
@@ -96,7 +97,14 @@ def test_the_length_of_a_step_changes_nothing_but_when_it_is_looked_at(tenths: i
         recorder.record()
     assert levels_of(batch) == RECORDED_BOOKS[-1]
     trades = [tuple(row) for row in recorder.tape().trades.tolist()]
-    assert trades == [(seconds(1.5), 999, -1, 4), (seconds(4.5), 1001, 1, 7), (seconds(4.5), 1002, 1, 1)]
+    assert trades == TRADES
+
+
+def test_ticks_of_the_clock_change_nothing_but_how_often_the_divergence_is_kept() -> None:
+    batch, books, tally = play(substeps=4)
+    assert books == RECORDED_BOOKS
+    assert differing(tally) == {}
+    assert divergence(batch) == [0.0] * 4 * SECONDS
 
 
 def test_a_better_own_order_is_hit_instead_and_what_it_displaces_is_counted() -> None:
@@ -192,6 +200,18 @@ def finished(batch: BatchMarket) -> tuple[Any, ...]:
             return levels_of(batch, 0), levels_of(batch, 1), results.tally.tobytes(), results.divergence_ticks.tobytes()
 
 
+def test_whole_sessions_in_one_call_are_the_same() -> None:
+    batch = BatchMarket(replaying(TAPE), 1)
+    batch.reset([7])
+    recorder = TapeRecorder(batch)
+    recorder.open()
+    batch.play(SECONDS, recorders=[recorder])
+    tape = recorder.tape()
+    assert levels_of(batch) == RECORDED_BOOKS[-1]
+    assert [tuple(row) for row in tape.trades.tolist()] == TRADES
+    assert tape.quotes["time_ns"].tolist() == [seconds(time) for time in (0, 0.5, 1.5, 2.5, 3.5, 4.2, 4.5, 4.5)]
+
+
 def test_a_copy_a_pickle_and_a_state_go_on_alike() -> None:
     batch = BatchMarket(replaying(TAPE, own(0, 1, 1000.0, 4), start=None, session_steps=4), 2)
     batch.reset([3, 4])
@@ -203,6 +223,9 @@ def test_a_copy_a_pickle_and_a_state_go_on_alike() -> None:
     batch.reset([8, 9])
     batch.set_state(state)
     assert finished(batch) == expected
+    many = BatchMarket(batch.environment, 3)
+    many.set_state(state.take([1, 1, 0]))
+    assert finished(many)[:2] == (expected[1], expected[1])
 
 
 def test_other_markets_of_a_batch_may_play_without_the_recording() -> None:

@@ -31,7 +31,7 @@ class TapeExpert:
         require(isinstance(self.tape, str) and bool(self.tape), "expert.tape", self.tape, "the path of a tape file")
 
     def rollouts(self, environment: EnvironmentSpec, group: str) -> list[Rollout]:
-        """Return a rollout of one row for each session of the tape, with the extra column "loss_mask".
+        """Return a rollout of one row for each session of the tape, with the extra column "loss_mask", without rewards.
 
         Raises ValueError for a tape that is shorter than two sessions: one is held out.
         """

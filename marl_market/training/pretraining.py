@@ -14,6 +14,7 @@ from marl_market.agents.imitation.behavior_cloning import (
     failure_of_clone,
 )
 from marl_market.agents.imitation.expert import ExpertPolicy
+from marl_market.agents.imitation.tape_expert import TapeExpert
 from marl_market.agents.interfaces import EpisodeActor
 from marl_market.agents.rollout import Rollout
 from marl_market.agents.sampling.sampler import Sampler
@@ -34,7 +35,8 @@ def pretrain(
     """Pretrain the learner of every `BehaviorCloning` group, or of those among `names`; return metrics by group name.
 
     `actors` are all learners and opponents of the run. The experts of all groups play the same sessions of `markets`
-    markets, against the other agents as they are. `expert_reward` is the expert's mean return per seat.
+    markets, against the other agents as they are. `expert_reward` is the expert's mean return per seat; a recorded
+    market has none.
     """
     agents = {
         group.name: group.agent
@@ -43,7 +45,12 @@ def pretrain(
     }
     if not agents:
         return {}
-    demonstrations, returns = sample_demonstrations(environment, agents, actors, markets, threads, seed)
+    recorded = {name: agent.expert for name, agent in agents.items() if isinstance(agent.expert, TapeExpert)}
+    demonstrations = {name: expert.rollouts(environment, name) for name, expert in recorded.items()}
+    returns: dict[str, list[float]] = {}
+    if played := {name: agent for name, agent in agents.items() if name not in recorded}:
+        sampled, returns = sample_demonstrations(environment, played, actors, markets, threads, seed)
+        demonstrations |= sampled
     metrics = {}
     for name, agent in agents.items():
         learner = actors[name]
@@ -52,7 +59,9 @@ def pretrain(
         fitted = learner.pretrain(demonstrations[name], agent.config)
         if failure := failure_of_clone(fitted):
             _logger.warning("population.%s: %s", name, failure)
-        metrics[name] = {**fitted, "expert_reward": sum(returns[name]) / len(returns[name])}
+        metrics[name] = fitted
+        if name in returns:
+            metrics[name]["expert_reward"] = sum(returns[name]) / len(returns[name])
     return metrics
 
 
@@ -66,7 +75,7 @@ def sample_demonstrations(
 ) -> tuple[dict[str, list[Rollout]], dict[str, list[float]]]:
     """Return the rollouts of the experts of `agents` and their mean returns, one per session, by group name."""
     controlled = with_experts(environment, agents)
-    experts = {name: ExpertPolicy(controlled, name, agent.expert) for name, agent in agents.items()}
+    experts = {name: ExpertPolicy(controlled, name, agent.scripted_expert) for name, agent in agents.items()}
     sampler = Sampler(BatchMarket(controlled, markets, threads), {**actors, **experts}, seed, pairs=False)
     rollouts: dict[str, list[Rollout]] = {name: [] for name in agents}
     returns: dict[str, list[float]] = {name: [] for name in agents}
@@ -83,7 +92,7 @@ def sample_demonstrations(
 def with_experts(environment: EnvironmentSpec, agents: Mapping[str, BehaviorCloning]) -> EnvironmentSpec:
     """Return the environment in which the experts of `agents` play their groups."""
     groups = [
-        replace(group, agent=ExpertControlled(agents[group.name].expert)) if group.name in agents else group
+        replace(group, agent=ExpertControlled(agents[group.name].scripted_expert)) if group.name in agents else group
         for group in environment.groups
     ]
     return replace(environment, groups=groups)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, runtime_checkable
 
+from marl_market.agents.imitation.tape_expert import TapeExpert
 from marl_market.agents.interfaces import Learner, LearningAgent
 from marl_market.agents.rollout import Rollout
 from marl_market.env.environment import EnvironmentSpec
@@ -73,8 +74,9 @@ class BehaviorCloning:
 
     Attributes:
         agent: the agent that learns.
-        expert: any scripted trader.
-        sessions: sessions of the expert in every market; the last is held out.
+        expert: any scripted trader, or a recorded market.
+        sessions: sessions of a scripted trader in every market; the last is held out. A recorded market has those of
+            its tape.
         gradient_steps: most gradient steps of the fit to all other sessions.
         patience: gradient steps without a lower held-out loss after which the fit ends.
         minibatch_size: actions of one gradient step.
@@ -82,7 +84,7 @@ class BehaviorCloning:
     """
 
     agent: LearningAgent
-    expert: Agent
+    expert: Agent | TapeExpert
     sessions: int = 4
     gradient_steps: int = 3000
     patience: int = 1000
@@ -92,8 +94,9 @@ class BehaviorCloning:
     def __post_init__(self) -> None:
         name = "population agent"
         require(isinstance(self.agent, LearningAgent), f"{name}.agent", self.agent, "one that learns")
-        rule = not self.expert.traits.observes and not isinstance(self.expert, LearningAgent)
-        require(rule, f"{name}.expert", self.expert, "a scripted trader")
+        expert = self.expert
+        known = isinstance(expert, TapeExpert) or not (expert.traits.observes or isinstance(expert, LearningAgent))
+        require(known, f"{name}.expert", expert, "a scripted trader or a TapeExpert")
         require(is_whole(self.sessions, 2), f"{name}.sessions", self.sessions, "2 or more: one is held out")
         for field in ("gradient_steps", "patience", "minibatch_size"):
             value = getattr(self, field)
@@ -110,6 +113,13 @@ class BehaviorCloning:
     def traits(self) -> Traits:
         """Return the traits of the agent that learns."""
         return self.agent.traits
+
+    @property
+    def scripted_expert(self) -> Agent:
+        """Return the expert that plays; raises TypeError for a recorded market, which does not."""
+        if isinstance(self.expert, TapeExpert):
+            raise TypeError(f"{self.expert} plays in no market")
+        return self.expert
 
     @property
     def config(self) -> BCConfig:

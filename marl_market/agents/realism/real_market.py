@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from marl_market.agents.realism.sampled_tape import sampled_sessions
 from marl_market.agents.realism.window_statistics import Windows
 from marl_market.agents.rllib.learners.schedule import FORM, is_schedule
+from marl_market.env.recording.sampled_tape import sampled_sessions
 from marl_market.market.spec import MarketSpec
 from marl_market.market.tape_file import load_tape
 from marl_market.market.validation import is_whole, require
@@ -22,7 +22,8 @@ def real_windows(path: str, spec: MarketSpec, windows: int) -> Windows:
     length = spec.session_steps // windows
     name = "session_reward.windows"
     require(length >= SHORTEST_WINDOW, name, windows, f"at most {spec.session_steps // SHORTEST_WINDOW} here")
-    sessions = [rows for rows in sampled_sessions(load_tape(Path(path)), spec) if len(rows) > length]
+    found = [session.rows for session in sampled_sessions(load_tape(Path(path)), spec)]
+    sessions = [rows for rows in found if len(rows) > length]
     seconds = f"{length * spec.step_seconds:.4g} seconds"
     require(bool(sessions), "session_reward.tape", path, f"a tape with a session of more than {seconds}, one window")
     return Windows.join([Windows.of(rows, (len(rows) - 1) // length) for rows in sessions])

@@ -1,6 +1,5 @@
 """Tapes of markets without a learner, as files and as rows."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -52,9 +51,3 @@ def alike() -> NDArray[np.void]:
 def different() -> NDArray[np.void]:
     """Return a session with a tenth of the order flow."""
     return played(2, share=0.1)[1]
-
-
-@pytest.fixture(scope="session")
-def session() -> Callable[..., Any]:
-    """Return the function that plays a session."""
-    return played

@@ -27,7 +27,8 @@ def clone_actor_critic(
     """Fit a policy to the expert's actions, and its critic to their returns: the discounted rewards up to the close.
 
     Without the critic the first advantages would be noise, and undo the clone. Where the close truncates, the critic is
-    fitted twice, the second time with its own values of the observations at the close.
+    fitted twice, the second time with its own values of the observations at the close. It stays as it is where the
+    demonstrations have no rewards, as those of a recorded market.
     """
     encoder, head = actor_of(module)
 
@@ -40,6 +41,8 @@ def clone_actor_critic(
         return ((value - batch["returns"]) ** 2).mean()
 
     metrics = fit_policy(forward, [*encoder.parameters(), *head.parameters()], choices, rollouts, config, seed)
+    if not any(rollout.reward.any() for rollout in rollouts):
+        return metrics
     critic = [parameter for network in critic_of(module) for parameter in network.parameters()]
     for closing_value in (_no_value, values_of)[: 1 if rollouts[0].close_terminates else 2]:
         dataset, held_out = (

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from marl_market.agents.realism.sampled_tape import sampled_sessions
+from marl_market.env.recording.sampled_tape import sampled_sessions
 from marl_market.market.tape import FLOW, QUOTE, TRADE, Side, Tape
+from tests.agents.realism.conftest import played
 from tests.builders import market_spec
 
 SECOND = 1_000_000_000
@@ -27,7 +28,8 @@ def tape(**changes: Any) -> Tape:
 
 
 def test_a_step_has_its_trades_and_the_quote_at_its_end() -> None:
-    (rows,) = sampled_sessions(tape(), SPEC)
+    ((start_ns, rows),) = sampled_sessions(tape(), SPEC)
+    assert start_ns == SECOND
     # the first second has one side only; steps 1 .. 4 remain
     assert rows.shape == (4, 1)
     row = rows[:, 0]
@@ -43,13 +45,13 @@ def test_a_step_has_its_trades_and_the_quote_at_its_end() -> None:
 
 def test_a_side_without_quotes_keeps_the_reference_price() -> None:
     emptied = replace(tape(), quotes=np.append(tape().quotes, np.array([(4 * SECOND, 0, 101, 0, 6)], QUOTE)))
-    (rows,) = sampled_sessions(emptied, SPEC)
+    ((_, rows),) = sampled_sessions(emptied, SPEC)
     assert rows["reference_ticks"][:, 0].tolist() == [100.5, 99.5, 99.5, 99.5]
     assert rows["bid_quantity_lots"][:, 0].tolist() == [5, 4, 0, 0]
 
 
 def test_ticks_and_lots_are_those_of_the_market() -> None:
-    (rows,) = sampled_sessions(replace(tape(), tick_size=0.02, lot_size=3.0), SPEC)
+    ((_, rows),) = sampled_sessions(replace(tape(), tick_size=0.02, lot_size=3.0), SPEC)
     assert rows["bid_price_ticks"][0, 0] == 198
     assert rows["ask_quantity_lots"][0, 0] == 21
     assert rows["bought_lots"][:, 0].tolist() == [6, 9, 0, 0]
@@ -58,13 +60,13 @@ def test_ticks_and_lots_are_those_of_the_market() -> None:
 def test_sessions_stay_apart_and_an_empty_one_is_left_out() -> None:
     sessions = np.array([[0, SECOND], [SECOND, 2 * SECOND], [2 * SECOND, 5 * SECOND]])
     found = sampled_sessions(replace(tape(), sessions=sessions), SPEC)
-    assert [len(rows) for rows in found] == [1, 3]
+    assert [len(each.rows) for each in found] == [1, 3]
 
 
 @pytest.mark.parametrize("seed", [3, 4])
-def test_the_rows_of_a_recorded_market_are_its_own(session: Any, seed: int) -> None:
-    recorded, own = session(seed)
-    (rows,) = sampled_sessions(recorded, SPEC)
+def test_the_rows_of_a_recorded_market_are_its_own(seed: int) -> None:
+    recorded, own = played(seed)
+    ((_, rows),) = sampled_sessions(recorded, SPEC)
     count = len(rows)
     assert count > 0.9 * len(own)
     for name in rows.dtype.names:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,24 +12,36 @@ from marl_market.market.spec import MarketSpec
 from marl_market.market.tape import Side, Tape
 
 
-def sampled_sessions(tape: Tape, spec: MarketSpec) -> list[NDArray[np.void]]:
-    """Return the TAPE_ROW records (steps, 1) of each session of a tape, in the steps and in ticks and lots of `spec`.
+class Sampled(NamedTuple):
+    """A session of a tape in steps.
+
+    Attributes:
+        start_ns: time at which the first step begins.
+        rows: TAPE_ROW records (steps, 1).
+    """
+
+    start_ns: int
+    rows: NDArray[np.void]
+
+
+def sampled_sessions(tape: Tape, spec: MarketSpec) -> list[Sampled]:
+    """Return each session of a tape in the steps and in ticks and lots of `spec`.
 
     A step holds the trades in it, and the quote at its end. Steps before the first quote with both sides are left out.
     """
     sessions = [_session(tape, spec, int(start), int(end)) for start, end in tape.sessions.tolist()]
-    return [rows for rows in sessions if len(rows)]
+    return [session for session in sessions if len(session.rows)]
 
 
-def _session(tape: Tape, spec: MarketSpec, start_ns: int, end_ns: int) -> NDArray[np.void]:
-    """Return the records of the whole steps from `start_ns` to `end_ns`."""
+def _session(tape: Tape, spec: MarketSpec, start_ns: int, end_ns: int) -> Sampled:
+    """Return the whole steps from `start_ns` to `end_ns`."""
     edges = np.arange(start_ns, end_ns + 1, spec.step_ns)
     first = np.searchsorted(tape.quotes["time_ns"], start_ns)
     quotes = tape.quotes[first:]
     quoted = np.searchsorted(quotes["time_ns"], edges[1:], side="right") - 1
     rows = np.zeros(len(edges) - 1, TAPE_ROW)[quoted >= 0]
     if not len(rows):
-        return rows[:, None]
+        return Sampled(start_ns, rows[:, None])
     quote, edges = quotes[quoted[quoted >= 0]], edges[np.append(quoted >= 0, True)]
     ticks, lots = tape.tick_size / spec.tick_size, tape.lot_size / spec.lot_size
     for side in ("bid", "ask"):
@@ -38,7 +52,8 @@ def _session(tape: Tape, spec: MarketSpec, start_ns: int, end_ns: int) -> NDArra
     newest = np.maximum.accumulate(np.where(both, np.arange(len(rows)), -1))
     rows["reference_ticks"] = middle[np.maximum(newest, 0)]
     _add_trades(rows, tape, edges, ticks, lots)
-    return rows[newest >= 0][:, None]
+    begin = int((newest < 0).sum())
+    return Sampled(int(edges[begin]), rows[begin:][:, None])
 
 
 def _add_trades(rows: NDArray[np.void], tape: Tape, edges: NDArray[np.int64], ticks: float, lots: float) -> None:

@@ -45,8 +45,16 @@ class EventLogs:
         self._memory: dict[int, NDArray[np.void]] = {}
 
     def empty_copy(self) -> Self:
-        """Return logs of as many markets, of which none has one."""
-        return type(self)(self._rows.size, self._most)
+        """Return empty logs of the same markets."""
+        copied = type(self)(self._rows.size, self._most)
+        for market in self._memory:
+            copied.add(market)
+        return copied
+
+    @property
+    def markets(self) -> tuple[int, ...]:
+        """Return the markets that have a log."""
+        return tuple(self._memory)
 
     @property
     def address(self) -> int:

@@ -1,4 +1,4 @@
-"""Logs of all events of some markets in a call of the step, for those who record them.
+"""Logs of all events of some markets in a call of the step, for recorders.
 
 A market keeps only the events of the last tick of its clock. A log has room for those of a whole step, however many
 there are, most of it memory that is never touched, and tells when it might not have it any more.

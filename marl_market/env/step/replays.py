@@ -96,7 +96,9 @@ class Replays:
 
     @property
     def layout(self) -> tuple[tuple[int, int], ...]:
-        """Return the numbers of messages and places of each market that replays."""
+        """Return the numbers of messages and places of each market; none where no market replays."""
+        if not self.any:
+            return ()
         return tuple(zip(self._records["count"].tolist(), self._records["places"].tolist(), strict=True))
 
     def copy(self) -> Self:

@@ -198,8 +198,8 @@ class BatchMarket:
         built = self.environment, self.markets.size, self.threads, self.tape.size > 0
         # Rows apart from those of the line-up are of markets whose parameters were set.
         rows = self.instruments["seat"]["agent"]["params_row"].copy()
-        params = self._memory.shared_params()
-        return _restore, (type(self), built, self._agents, params, rows, self.get_state())
+        params, logged = self._memory.shared_params(), self._memory.logs.markets
+        return _restore, (type(self), built, self._agents, params, rows, self.get_state(), logged)
 
     @exclusive
     def set_lineup(self, lineup: LineUp) -> None:
@@ -254,7 +254,7 @@ class BatchMarket:
     ) -> None:
         """Set params.value of a group's seats in some markets, from the next step or reset on.
 
-        `values` are what `Agent.parameters` returns for `spec.clock`; they stay until they, spec or line-up are set anew.
+        `values` are what `Agent.parameters` returns for `spec.clock`; they stay until they, spec or line-up are set.
         """
         rows = self._separate_rows(group, self._market_indices(markets), instrument)
         write_values(group, values, self.params, rows)
@@ -384,12 +384,15 @@ def _restore(
     params: NDArray[np.void],
     params_row: NDArray[np.int32],
     state: SessionState,
+    logged: Sequence[int],
 ) -> BatchMarket:
     """Return a pickled batch of `kind`: built anew, since addresses of another process mean nothing here."""
     batch = kind(*built)
     names = [group.name for group in batch.environment.groups]
     batch.set_lineup([dict(zip(names, row, strict=True)) for row in agents])
     batch.set_state(state)
+    for market in logged:
+        batch.keep_events(market)
     batch._memory.set_params(params)
     batch.instruments["seat"]["agent"]["params_row"] = params_row
     return batch

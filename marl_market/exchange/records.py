@@ -380,7 +380,7 @@ def market_dtype(capacity: str, agent: np.dtype[np.void] = NO_AGENT) -> np.dtype
             ("path_shift", np.float64),  # ticks by which seats of `moves_fundamental` have moved it
             ("path_published", np.int64),  # whether it is the public reference price and mark
             ("event_count", np.int64),
-            ("substeps", np.int64),  # ticks in a step of those who observe, see `marl_market.env.step.observed`
+            ("substeps", np.int64),  # ticks in a step of seats that observe, see `marl_market.env.step.observed`
             ("tick", np.int64),  # of them, the one that is played
             ("seat_count", np.int64),
             ("instrument_count", np.int64),  # of its market

@@ -14,6 +14,7 @@ from marl_market.agents.sampling.session_rewards import SessionRewards
 from marl_market.agents.saved_state import require_alike, require_taken_over
 from marl_market.reporting.run_folder import CONFIG_FILE
 from marl_market.training.checkpoint import CHECKPOINT_FILE, CheckpointError, load_checkpoint
+from marl_market.training.validation import Validation
 
 MAX_DIFFERENCES = 4
 OF_THE_COMMAND = ("resume", "allow_targets")
@@ -99,8 +100,9 @@ def restore(
     learners: Mapping[str, Learner],
     opponents: Opponents,
     session_rewards: SessionRewards,
+    validation: Validation,
 ) -> dict[str, Any]:
-    """Set learners, opponents and session rewards to the checkpoint in `folder`, and return it.
+    """Set all parts of a run to the checkpoint in `folder`, and return it.
 
     Raises CheckpointError if it is missing, broken, of another run, further than `iterations`, or does not fit.
     """
@@ -122,10 +124,12 @@ def restore(
         _continue(opponents, state["opponents"], "opponents")
     with _fitting(path, "session_rewards"):
         _continue(session_rewards, state["session_rewards"], "session_rewards")
+    with _fitting(path, "validation"):
+        _continue(validation, state["validation"], "validation")
     return state
 
 
-def _continue(part: Learner | Opponents | SessionRewards, saved: dict[str, Any], name: str) -> None:
+def _continue(part: Learner | Opponents | SessionRewards | Validation, saved: dict[str, Any], name: str) -> None:
     """Set the state of a part of a run; raises ValueError where it is another one afterwards."""
     require_alike(saved, part.get_state(), name)
     part.set_state(saved)

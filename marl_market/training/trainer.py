@@ -99,11 +99,11 @@ class Trainer:
             self._learners,
             self._opponents,
             self._session_rewards,
+            self._validation,
         )
         self._done, self._seconds = state["done"], state["seconds"]
         self._saved = self._done
         self._init_from = dict(state["init_from"])
-        self._validation.set_state(state["validation"])
         self._is_resumed = True
 
     def run(self, title: str, sink: Sink) -> Path:

@@ -1,4 +1,4 @@
-"""Logs of all events of some markets in a call of the step, for those who record them.
+"""Logs of all events of some markets in a call of the step, for recorders.
 
 A market keeps only the events of the last tick of its clock. A log has room for those of a whole step, however many
 there are, most of it memory that is never touched, and tells when it might not have it any more.
@@ -45,8 +45,16 @@ class EventLogs:
         self._memory: dict[int, NDArray[np.void]] = {}
 
     def empty_copy(self) -> Self:
-        """Return logs of as many markets, of which none has one."""
-        return type(self)(self._rows.size, self._most)
+        """Return empty logs of the same markets."""
+        copied = type(self)(self._rows.size, self._most)
+        for market in self._memory:
+            copied.add(market)
+        return copied
+
+    @property
+    def markets(self) -> tuple[int, ...]:
+        """Return the markets that have a log."""
+        return tuple(self._memory)
 
     @property
     def address(self) -> int:

@@ -33,7 +33,7 @@ class BatchMemory:
         markets: those of the first instrument.
         connections: see `marl_market.exchange.latency`; None without latency.
         tape: (session steps, markets) TAPE_ROW records; of size 0 without a tape.
-        logs: of events, see `keep_events`; a copy has none.
+        logs: of events, see `keep_events`; those of a copy are empty.
         outputs: what a step writes.
         context: the one STEP_CONTEXT.
         parts: PART rows of the observation.
@@ -134,7 +134,7 @@ class BatchMemory:
         outputs = self.outputs.address
         copy_markets(self.instruments, source.instruments, self.context, source.context, outputs, self._addresses)
         self.logs = source.logs.empty_copy()
-        self.context["logs"] = 0
+        self.context["logs"] = self.logs.address if self.logs.used else 0
         self.replays = source.replays.copy()
         self.context["replays"] = self.replays.address
         if self.tape.size:

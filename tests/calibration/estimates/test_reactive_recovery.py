@@ -16,7 +16,7 @@ from marl_market.market.reactive_flow import AGES, ATOMS, DEPTHS, KNOTS, PLACES,
 from marl_market.market.tape import Tape
 from tests.agents.scripted.reactive_seat import spec_with
 
-SECONDS = 1500.0
+SECONDS = 600.0
 HAZARD, FLEETING, FOLLOWING = 0.4, 0.3, 0.45
 
 

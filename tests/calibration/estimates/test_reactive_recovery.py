@@ -16,7 +16,7 @@ from marl_market.market.reactive_flow import AGES, ATOMS, DEPTHS, KNOTS, PLACES,
 from marl_market.market.tape import Tape
 from tests.agents.scripted.reactive_seat import spec_with
 
-SECONDS = 600.0
+SECONDS = 400.0
 HAZARD, FLEETING, FOLLOWING = 0.4, 0.3, 0.45
 
 
@@ -55,8 +55,8 @@ def test_what_orders_depend_on_is_recovered() -> None:
     rates = market().spec.flow
     assert flow.limit_rate == pytest.approx(rates.limit_rate, rel=0.25)
     near = found.table("limit_size_lots")[0]
-    assert set(near.tolist()) == {20.0, 50.0}
-    assert (near == 20.0).mean() == pytest.approx(0.25, abs=0.03)
+    assert (near == 20.0).mean() == pytest.approx(0.25, abs=0.05)
+    assert np.isin(near, (20.0, 50.0)).mean() > 0.9, "others have traded a part before they rest"
     assert set(found.table("limit_size_lots")[-1].tolist()) == {50.0}
     assert found.table("market_size_lots").max() == 9.0
     assert found.following == pytest.approx(FOLLOWING, abs=0.08)

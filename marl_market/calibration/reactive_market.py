@@ -41,8 +41,8 @@ class ReactiveMarket:
     activity: Activity = field(default_factory=Activity)
     makers: ReactiveMakers = field(default_factory=ReactiveMakers)
     takers: ReactiveTakers = field(default_factory=ReactiveTakers)
-    maker_seats: int = 32
-    taker_seats: int = 6
+    maker_seats: int = 24
+    taker_seats: int = 5
     latency: Latency = REACTIONS
 
     @property

@@ -13,11 +13,13 @@ from marl_market.agents.scripted.belief import Belief, believed_value
 from marl_market.agents.scripted.free_fields import require_free
 from marl_market.agents.scripted.reactive_state import (
     DUE_ORDERS,
+    STATE_MEMORY,
     STATE_PARAMETERS,
     send_in_chain,
     state_parameters,
     update_state,
 )
+from marl_market.agents.scripted.steady_rate import keep_mean, steady_chance
 from marl_market.agents.scripted.unconditional_flow import conditional_flow
 from marl_market.agents.scripted.volatility_regime import state_of
 from marl_market.env.trading import (
@@ -35,14 +37,15 @@ from marl_market.env.trading import (
 from marl_market.market.free_parameter import free
 from marl_market.market.reactive_flow import ATOMS, DEPTHS, SPREADS
 
-RATE, SECONDS, SELECTIVITY, DIRECTION, EXPONENT, REPEATING, BUNCHING, IMPATIENCE, SLIPPAGE = range(
-    STATE_PARAMETERS, STATE_PARAMETERS + 9
+RATE, SECONDS, SELECTIVITY, DIRECTION, EXPONENT, REPEATING, BUNCHING, IMPATIENCE, SLIPPAGE, TURN = range(
+    STATE_PARAMETERS, STATE_PARAMETERS + 10
 )
-SPREAD_EDGES = STATE_PARAMETERS + 9
+SPREAD_EDGES = STATE_PARAMETERS + 10
 TAKING = SPREAD_EDGES + SPREADS - 1
 DEPTH_EDGES = TAKING + SPREADS
 SIZES = DEPTH_EDGES + DEPTHS - 1
 SIDE, LEFT = 0, 1
+LONG_RUN = STATE_MEMORY
 IMMEDIATE = int(TimeInForce.IMMEDIATE_OR_CANCEL)
 MOST_EAGER = 4.0
 LONGEST = 10_000.0
@@ -65,9 +68,12 @@ def take_liquidity(public, seat, params):  # type: ignore[no-untyped-def]
     eagerness *= table[TAKING + spread]
     active = table[SECONDS] * state[DUE_ORDERS]
     seconds = table[BUNCHING] * active + (1.0 - table[BUNCHING]) * public.step_seconds
-    if uniform(seat) < -math.expm1(-table[RATE] * eagerness * seconds):
+    per_second = eagerness * seconds / public.step_seconds
+    mean_count = table[RATE] * public.step_seconds
+    if uniform(seat) < steady_chance(state, LONG_RUN, per_second, mean_count):
         memory[LEFT] -= 1.0
         send_orders(public, seat, table, side)
+    keep_mean(state, LONG_RUN, seat.command_count, mean_count, table[TURN])
     return DECIDED
 
 
@@ -114,10 +120,10 @@ class ReactiveTakers:
 
     Sees: the fundamental value, the public book, the trades of the last step, the time of day.
     Does: works one parent order after another: a number of orders of power-law tail (Lillo, Mike and Farmer 2005) of
-        one side, the likelier the one to which the value lies. Sends its next order at a rate that grows
-        exponentially with the gain of the price against the value and falls with the spread as in the data, partly on
-        the clock of `activity`; immediate or cancel, as large as orders are that meet the quantity at the best price;
-        and often another right behind it.
+        one side, the likelier the one to which the value lies. Sends its next order at a rate whose mean is that of
+        the market; it grows exponentially with the gain of the price against the value and falls with the spread as
+        in the data, and runs partly on the clock of `activity`. Orders are immediate or cancel, as large as those
+        that meet the quantity at the best price, and often another follows right behind.
 
     Why a taker looks at prices: half of the adverse selection of a real market comes from orders that wait for quotes
     that are late (see `marl_market.agents.scripted.belief`).
@@ -126,12 +132,12 @@ class ReactiveTakers:
         share: fraction of the market's calibrated flow of market orders made by the whole group.
         belief: value that its orders refer to.
         activity: clock of its orders.
-        rate: orders a second of a price equal to the value, relative to the market's calibrated rate.
+        rate: orders sent, relative to the market's calibrated rate: some find nothing any more.
         selectivity: growth of the logarithm of the rate for each price scale of gain.
         direction: growth of the log odds to buy for each price scale of the value above the reference price.
         exponent: of the power law of the number of orders of a parent order, P(n orders or more) = n ** -exponent.
         bunching: share of its time that runs with the activity; the rest runs evenly.
-        impatience: relative rate of orders that do not look at the price.
+        impatience: relative rate of orders that do not look at the price; 1 is the rate of others at the value.
         slippage: how reluctant an order is to go on to the next price: it does so with probability exp(-slippage times
             their distance in price scales).
         caution: power of the relative rate at which the market's orders come in a state of the spread; 0: the spread
@@ -144,14 +150,14 @@ class ReactiveTakers:
     share: float = 1.0
     belief: Belief = field(default_factory=Belief)
     activity: Activity = field(default_factory=Activity)
-    rate: float = free(2.36, 0.1, 20.0, "log")
-    selectivity: float = free(6.8, 0.3, 40.0, "log")
-    direction: float = free(3.1, 0.05, 40.0, "log")
-    exponent: float = free(1.57, 1.05, 4.0, "log")
-    bunching: float = free(0.52, 0.02, 0.98, "logit")
-    impatience: float = free(0.038, 0.001, 1.0, "log")
-    slippage: float = free(2.0, 0.05, 40.0, "log")
-    caution: float = free(0.5, 0.01, 2.0, "log")
+    rate: float = free(1.25, 0.5, 4.0, "log")
+    selectivity: float = free(7.5, 0.3, 40.0, "log")
+    direction: float = free(2.2, 0.05, 40.0, "log")
+    exponent: float = free(1.6, 1.05, 4.0, "log")
+    bunching: float = free(0.48, 0.02, 0.98, "logit")
+    impatience: float = free(0.029, 0.001, 1.0, "log")
+    slippage: float = free(3.0, 0.05, 40.0, "log")
+    caution: float = free(0.87, 0.01, 2.0, "log")
 
     def __post_init__(self) -> None:
         require_free(self, "reactive_takers")
@@ -159,9 +165,16 @@ class ReactiveTakers:
     def parameters(self, spec: MarketSpec, seats: int) -> Sequence[float]:
         """Return those of the state, the seat's rate, seconds of activity an order, own constants, and the tables."""
         flow, scale = conditional_flow(spec.flow), spec.price_scale_ticks
-        rate = self.rate * (1.0 - flow.following) * self.share * spec.flow.market_rate / seats
+        rate = self.rate * self.share * spec.flow.market_rate / seats
         constants = (self.selectivity / scale, self.direction / scale, self.exponent, flow.following, self.bunching)
-        own = (rate, 1.0 / spec.flow.limit_rate, *constants, self.impatience, self.slippage / scale)
+        own = (
+            rate,
+            1.0 / spec.flow.limit_rate,
+            *constants,
+            self.impatience,
+            self.slippage / scale,
+            spec.step_seconds / seats,
+        )
         state = state_parameters(spec, self.belief, self.activity)
         taking = flow.table("taking") ** self.caution
         return (*state, *own, *flow.spread_edges, *taking, *flow.depth_edges, *flow.table("market_size_lots").ravel())

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from marl_market.agents.scripted.belief import BEGUN, SIGNAL
-from marl_market.agents.scripted.reactive_state import DUE_ORDERS, VOLATILITY_STATE
+from marl_market.agents.scripted.reactive_state import DUE_ORDERS, STATE_MEMORY, VOLATILITY_STATE
+from marl_market.agents.scripted.steady_rate import ELAPSED, LEVEL
 from marl_market.agents.scripted.unconditional_flow import unconditional_flow
 from marl_market.market.spec import MarketSpec
 from tests.agents.scripted.trader_seat import SPEC, TraderSeat
@@ -31,6 +32,7 @@ class ReactiveSeat(TraderSeat):
     def see(self, value: float = 1000.0, due: float = 1.0, regime: int = 0) -> None:
         """Set the state of the group."""
         memory = self.seat["agent"]["group_memory"]
+        memory[STATE_MEMORY + LEVEL], memory[STATE_MEMORY + ELAPSED] = 1.0, 1e9  # of the takers
         memory[SIGNAL], memory[BEGUN], memory[DUE_ORDERS], memory[VOLATILITY_STATE] = value, 1.0, due, regime
 
     def all_orders(self, public: Any, steps: int) -> np.ndarray:

@@ -1,9 +1,9 @@
 """The objective near an estimate: a quadratic form, and the covariance of the estimate.
 
-The moments are linear there, m(u) = m + G (u - estimate), but m and G are a regression's and have errors, dm and dG. They
-would make a parameter that changes nothing look known. Derivatives are therefore shrunk by their variance (nonnegative
-garrote, Breiman 1995), what the errors still add to the information is taken off, and what they add to the gradient is
-part of its variance:
+The moments are linear there, m(u) = m + G (u - estimate), but m and G are a regression's and have errors, dm and dG.
+They would make a parameter that changes nothing look known. Derivatives are therefore shrunk by their variance
+(nonnegative garrote, Breiman 1995), what the errors still add to the information is taken off, and what they add to the
+gradient is part of its variance:
 
     B = G'W G - c E[dG'W dG], kept positive semidefinite            information, c = NOISE_LEFT
     M = G'W (Omega + E[dm dm']) W G + E[dG'W g g'W dG]              variance of half the gradient, g = m - m_emp

@@ -65,10 +65,10 @@ class Budget:
 class Proposals:
     """Asks for one generation of points of the unit cube after the other.
 
-    The first is the start and a scrambled Sobol sequence (Owen 1998) in a box about it. The next are drawn by CMA-ES (Hansen 2016) within
-    the cube, which begins at the best point so far, and once it has converged begins there again with twice the
-    population (Auger and Hansen 2005). The last are drawn from the normal distribution of the estimate, which is
-    found anew for each of them: wide where the moments tell a parameter badly.
+    The first is the start and a scrambled Sobol sequence (Owen 1998) in a box about it. The next are drawn by CMA-ES
+    (Hansen 2016) within the cube, which begins at the best point so far, and once it has converged begins there again
+    with twice the population (Auger and Hansen 2005). The last are drawn about the least point of a surrogate, which is
+    fitted anew for each of them: wide where the moments tell a parameter badly.
     """
 
     def __init__(

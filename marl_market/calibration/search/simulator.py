@@ -22,7 +22,7 @@ from marl_market.market.validation import did_you_mean, require
 PART_SECONDS = 120.0
 """Time that is played before the market is looked at."""
 MOST_EVENTS = 20
-"""Events for each message of the market's calibrated rates, with more of which its traders excite each other for ever."""
+"""Events for each message of the calibrated rates, beyond which traders excite each other without an end."""
 FEWEST_EVENTS = 10_000
 
 

@@ -100,8 +100,12 @@ def search(asked: Request, spec: MarketSpec, command: str) -> ReactiveMarket:
     data, settings = asked.data, asked.settings
     origin = f"{data.provenance.sha256} {data.sessions.tolist()}"
     material = tape_material(ReactiveMarket(spec), data, asked.held_out, settings, origin)
-    with evaluator(settings.workers, settings.address) as played:
-        outcome = calibrate(material, settings, played, asked.folder, _progress)
+    try:
+        with evaluator(settings.workers, settings.address) as played:
+            outcome = calibrate(material, settings, played, asked.folder, _progress)
+    except KeyboardInterrupt as interrupt:
+        at = console.short_path(asked.folder)
+        raise console.RunError(f"interrupted before the search had points enough; resume={at} goes on") from interrupt
     provenance = _provenance(data, asked.held_out, command)
     write_summary(outcome, provenance, asked.folder)
     report = write_report(outcome, spec.name, provenance, asked.folder)

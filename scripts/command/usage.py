@@ -78,14 +78,15 @@ CALIBRATE = Usage(
     """Calibrate a market to real data: python scripts/calibrate.py calibration=FORMAT path=FILE name=NAME [KEY=VALUE]
 
 Prints what was read, plays the market for a minute, prints the data and the played market beside each other, and writes
-the market, unless it cannot hold its own flow. Data of some minutes or more are then searched for what only emerges from
-the traders together: after a check on simulated data with known parameters; Ctrl-C ends the search and keeps its best.
+the market, unless it cannot hold its own flow. In data of some minutes or more what only emerges from the traders
+together is searched for, after a check on simulated data with known parameters; Ctrl-C ends the search and keeps its
+best point.
 
 Examples
   python scripts/calibrate.py calibration=lobster path=<message file> name=my_market
   python scripts/calibrate.py calibration=coinbase calibration.product=BTC-USD path=FILE name=b session.step_seconds=0.2
   python scripts/calibrate.py calibration=lobster 'path=data/AAPL_*_message_*.csv.gz' name=aapl start=10:00 end=15:30
-  python scripts/calibrate.py calibration=lobster path=<first day> held_out=<next day> name=my_market session.substeps=100
+  python scripts/calibrate.py calibration=lobster path=<a day> held_out=<the next day> name=m session.substeps=100
   python scripts/calibrate.py calibration=lobster path=FILE name=my_market search=none    direct estimates alone
   python scripts/train.py market=my_market                                 train in it""",
     {

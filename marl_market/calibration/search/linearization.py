@@ -73,7 +73,8 @@ def linearization(target: Target, surrogate: Surrogate, estimate: Point, simulat
     inverse: Matrix = np.linalg.inv(steps.T @ steps + prior).astype(np.float64)
     variance = inverse @ (middle + prior) @ inverse
     apparent: Matrix = np.linalg.inv(information + prior).astype(np.float64)
-    return Linearization(estimate, np.linalg.solve(steps.T, slopes.T @ gap), steps, apparent, inverse, variance)
+    at_estimate: Vector = np.linalg.solve(steps.T, slopes.T @ gap).astype(np.float64)
+    return Linearization(estimate, at_estimate, steps, apparent, inverse, variance)
 
 
 def _shrunk(slopes: Matrix, variance: Matrix) -> Matrix:

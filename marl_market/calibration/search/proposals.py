@@ -21,7 +21,7 @@ from marl_market.calibration.search.trial import Trial, ranked
 from marl_market.market.seeding import Stream, generator
 from marl_market.market.validation import is_number, is_whole, require
 
-START_WIDTH = 0.5
+START_WIDTH = 0.4
 """Width of the box about the start in which the first points are drawn."""
 STEP = 0.15
 """First standard deviation of CMA-ES, in units of the cube."""
@@ -30,8 +30,8 @@ WORST = 1e12
 DESCENTS = 8
 """Best trials from which the surrogate's minimum is sought."""
 WIDTH = 3.0
-"""Spread of the points about the estimate, in apparent standard deviations of it: beyond the noise, near enough for a
-quadratic."""
+"""Spread of the points about the estimate in apparent standard deviations of it, those of the sessions included: beyond
+the noise, and near enough for a quadratic."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,8 @@ class Proposals:
         estimate = surrogate.minimum(self._target, [self._space.to_unit(each.parameters) for each in best[:DESCENTS]])
         near = linearization(self._target, surrogate, estimate, self._seconds)
         random = np.random.default_rng(self._seed(1000 + len(trials)))
-        steps = random.multivariate_normal(np.zeros(size), WIDTH**2 * near.apparent, max(size, 8), method="eigh")
+        spread = WIDTH**2 * (1.0 + self._target.seconds / self._seconds) * near.apparent
+        steps = random.multivariate_normal(np.zeros(size), spread, max(size, 8), method="eigh")
         return [estimate, *(_reflected(estimate + each) for each in steps)]
 
     def _seed(self, index: int) -> int:

@@ -19,7 +19,7 @@ from marl_market.calibration.search.search import Progress, Search
 from marl_market.calibration.search.trial import TrialFile
 from marl_market.market.seeding import Stream, derive_keys, generator
 
-DISTANCE = 0.2
+DISTANCE = 0.1
 """Largest distance of a known value from the start of the search, as a part of the bounds on its scale."""
 MARGIN = 0.1
 """Least distance of a known value from its bounds, likewise."""

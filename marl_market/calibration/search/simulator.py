@@ -21,7 +21,7 @@ from marl_market.market.validation import did_you_mean, require
 
 PART_SECONDS = 120.0
 """Time that is played before the market is looked at."""
-MOST_EVENTS = 20
+MOST_EVENTS = 10
 """Events for each message of the calibrated rates, beyond which traders excite each other without an end."""
 FEWEST_EVENTS = 10_000
 

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
-from benchmarks import crowd, env, evolution, exchange, kernels, learners, realism, sampler, workers
+from benchmarks import calibration, crowd, env, evolution, exchange, kernels, learners, realism, sampler, workers
 from benchmarks.measurement import machine
 
-MEASURED = (exchange, env, sampler, workers, learners, evolution, crowd, kernels, realism)
+MEASURED = (exchange, env, sampler, workers, learners, evolution, crowd, kernels, realism, calibration)
 SUITES = {suite.__name__.rpartition(".")[2]: suite for suite in MEASURED}
 
 

@@ -12,7 +12,7 @@ from command import arguments, console, usage
 from command.calibration import calibrate
 from omegaconf import DictConfig
 
-TEXTS = ("path", "name", "folder", "start", "end")
+TEXTS = ("path", "name", "folder", "population_folder", "results", "resume", "held_out", "start", "end")
 """Keys whose values are taken as typed."""
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import hydra
 from command import console
+from command.calibration_search import request, search
 from command.request import key_of
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
@@ -22,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FILE_NAME = r"[A-Za-z0-9_][A-Za-z0-9_.-]*"
 READER_KEYS = ("start", "end", "longest_silence", "strict")
 """Keys of the config that are set in the reader."""
-NOT_KEPT = ("folder", "overwrite")
+NOT_KEPT = ("folder", "population_folder", "results", "resume", "overwrite")
 """Keys that say nothing about what a market is."""
 
 
@@ -34,14 +35,17 @@ def calibrate(config: DictConfig) -> None:
     """
     require_values(config)
     target = require_free(config)
-    from marl_market.calibration.export import write_market
+    from marl_market.calibration.export import write_market, write_population
     from marl_market.calibration.played import compare, fault, play
     from marl_market.calibration.reactive_spec import reactive_spec
     from marl_market.calibration.targets import market_spec
 
     path = [str(each) for each in config.path] if OmegaConf.is_list(config.path) else str(config.path)
-    recording = reader_of(config).read(path)
+    reader = reader_of(config)
+    recording = reader.read(path)
     print(recording.summary.to_text(), flush=True)
+    asked = request(config, recording, reader.read)
+    recording = asked.data if asked else recording
     spec = market_spec(recording, str(config.name), **config.session)
     try:
         spec = reactive_spec(spec, recording)
@@ -57,7 +61,13 @@ def calibrate(config: DictConfig) -> None:
                 "(allow_failed_check=true writes it as it is)"
             )
         print(f"warning: the market {config.name} cannot hold its own flow: {found}")
-    write_market(spec, target.parent, command_of(path))
+    command = command_of(path)
+    if asked and spec.flow.reactive:
+        market = search(asked, spec, command)
+        spec = market.spec
+        population = write_population(market.groups(), ROOT / str(config.population_folder), spec.name, command)
+        print(f"wrote {console.short_path(population)}")
+    write_market(spec, target.parent, command)
     if target.parent == ROOT / "conf" / "market":
         print(f"next: python scripts/train.py market={config.name} population=reactive_ppo")
     print(f"wrote {console.short_path(target)}")
@@ -126,6 +136,8 @@ def command_of(path: str | list[str]) -> str:
         key = key_of(override)
         if key == "path":
             kept.append(f"path={names}")
+        elif key == "held_out":
+            kept.append(f"held_out={Path(override.partition('=')[2]).name}")
         elif key not in NOT_KEPT:
             kept.append(override)
     return " ".join(("python scripts/calibrate.py", *map(shlex.quote, kept)))

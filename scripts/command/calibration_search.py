@@ -17,9 +17,12 @@ if TYPE_CHECKING:
     from marl_market.calibration.readers.recorder import Recording
     from marl_market.calibration.search.outcome import Outcome
     from marl_market.calibration.search.settings import SearchSettings
+    from marl_market.market.spec import MarketSpec
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTHING = "none"
+COARSEST_TICK = 0.1
+"""Seconds of a tick of the market's clock, above which a note says what it costs."""
 
 
 @dataclass(frozen=True)
@@ -80,25 +83,35 @@ def results_of(config: DictConfig) -> Path:
     return folder
 
 
-def search(asked: Request, market: ReactiveMarket, name: str, command: str) -> ReactiveMarket:
+def search(asked: Request, spec: MarketSpec, command: str) -> ReactiveMarket:
     """Return the market at the best point of the search, after its report is written."""
+    from marl_market.calibration.reactive_market import ReactiveMarket
     from marl_market.calibration.search.evaluation import evaluator
     from marl_market.calibration.search.outcome import calibrate
     from marl_market.calibration.search.report import write_report
     from marl_market.calibration.search.summary import write_summary
     from marl_market.calibration.search.tape_material import tape_material
 
+    if spec.step_seconds / spec.substeps > COARSEST_TICK:
+        print(
+            f"note: the clock of the market ticks every {spec.step_seconds / spec.substeps:g} s, and what happens "
+            "within a tick cannot be matched; a finer one is session.substeps=100"
+        )
     data, settings = asked.data, asked.settings
     origin = f"{data.provenance.sha256} {data.sessions.tolist()}"
-    material = tape_material(market, data, asked.held_out, settings, origin)
-    with evaluator(settings.workers, settings.address) as played:
-        outcome = calibrate(material, settings, played, asked.folder, _progress)
+    material = tape_material(ReactiveMarket(spec), data, asked.held_out, settings, origin)
+    try:
+        with evaluator(settings.workers, settings.address) as played:
+            outcome = calibrate(material, settings, played, asked.folder, _progress)
+    except KeyboardInterrupt as interrupt:
+        at = console.short_path(asked.folder)
+        raise console.RunError(f"interrupted before the search had points enough; resume={at} goes on") from interrupt
     provenance = _provenance(data, asked.held_out, command)
     write_summary(outcome, provenance, asked.folder)
-    report = write_report(outcome, name, provenance, asked.folder)
+    report = write_report(outcome, spec.name, provenance, asked.folder)
     print(_text(outcome), flush=True)
     print(f"wrote {console.short_path(report)}")
-    return market.with_values(outcome.estimate.parameters)
+    return ReactiveMarket(spec).with_values(outcome.estimate.parameters)
 
 
 def _progress(name: str, points: int) -> Any:

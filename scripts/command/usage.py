@@ -78,18 +78,30 @@ CALIBRATE = Usage(
     """Calibrate a market to real data: python scripts/calibrate.py calibration=FORMAT path=FILE name=NAME [KEY=VALUE]
 
 Prints what was read, plays the market for a minute, prints the data and the played market beside each other, and writes
-the market, unless it cannot hold its own flow.
+the market, unless it cannot hold its own flow. In data of some minutes or more what only emerges from the traders
+together is searched for, after a check on simulated data with known parameters; Ctrl-C ends the search and keeps its
+best point.
 
 Examples
   python scripts/calibrate.py calibration=lobster path=<message file> name=my_market
   python scripts/calibrate.py calibration=coinbase calibration.product=BTC-USD path=FILE name=b session.step_seconds=0.2
   python scripts/calibrate.py calibration=lobster 'path=data/AAPL_*_message_*.csv.gz' name=aapl start=10:00 end=15:30
+  python scripts/calibrate.py calibration=lobster path=<a day> held_out=<the next day> name=m session.substeps=100
+  python scripts/calibrate.py calibration=lobster path=FILE name=my_market search=none    direct estimates alone
   python scripts/train.py market=my_market                                 train in it""",
-    {"calibration": "format of the data"},
+    {
+        "calibration": "format of the data",
+        "search": "a search over what only emerges, after the direct estimates, of some minutes; or none",
+    },
     {
         "path": "the data: a file, a pattern in quotes, or several: path=[a.csv,b.csv]; plain, gz, xz or zst",
         "name": "of the market; the config is written to <folder>/<name>.yaml",
         "folder": "of the config",
+        "population_folder": "of the traders that a search finds; their config has the name of the market",
+        "held_out": "file that a search does not see; null for the last third of the data, none for nothing",
+        "results": "folder of the trials, summary and report of a search",
+        "resume": "folder of a search to go on with",
+        "search.points": "points that are played; search.seeds sessions each, search.minutes at most",
         "overwrite": "true to replace a market of this name",
         "allow_failed_check": "true to write a market that cannot hold its own flow when it is played",
         "start, end": "use the data between them only: time of day, such as 09:30, or ISO date and time",

@@ -73,6 +73,7 @@ def test_the_script_writes_one_market_and_leaves_nothing_else(tmp_path: Path) ->
     )
     assert result.returncode == 0, result.stderr
     assert "messages.csv: 5 lobster messages" in result.stdout
+    assert "no search: the data have 0 blocks of 30 s; a search needs 8 or more" in result.stdout
     assert result.stdout.endswith("wrote toy.yaml\n")
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["data", "messages.csv", "toy.yaml"]
     text = (tmp_path / "toy.yaml").read_text()
@@ -119,7 +120,7 @@ def test_every_calibrated_market_instantiates_under_its_own_name(path: Path) -> 
 def test_a_committed_market_is_what_its_data_says(
     tmp_path: Path, data: Callable[[str], Path], name: str, source: str, overrides: list[str]
 ) -> None:
-    result = calibrate(tmp_path, *overrides, f"path={data(source)}", f"name={name}")
+    result = calibrate(tmp_path, *overrides, f"path={data(source)}", f"name={name}", "search=none")
     assert result.returncode == 0, result.stderr
     committed = ROOT / "conf" / "market" / f"{name}.yaml"
     assert (tmp_path / f"{name}.yaml").read_text() == committed.read_text()

@@ -1,12 +1,13 @@
 """The objective near an estimate: a quadratic form, and the covariance of the estimate.
 
-The moments are linear there, m(u) = m + G (u - estimate), but G is a regression's and has errors of its own, of
-covariance E between parameters and R between moments. They would make a parameter that changes nothing look known, so
-that their expected part is taken off the information, and their part in the gradient is added to its variance:
+The moments are linear there, m(u) = m + G (u - estimate), but m and G are a regression's and have errors, dm and dG.
+They would make a parameter that changes nothing look known. Derivatives are therefore shrunk by their variance
+(nonnegative garrote, Breiman 1995), what the errors still add to the information is taken off, and what they add to the
+gradient is part of its variance:
 
-    B = G'W G - E tr(W R),  kept positive semidefinite          information
-    M = G'W Omega W G + E (g'W R W g),  g = m - m_emp           variance of half the gradient
-    V = A^-1 (M + P) A^-1,  A = B + P                           covariance of the estimate
+    B = G'W G - c E[dG'W dG], kept positive semidefinite            information, c = NOISE_LEFT
+    M = G'W (Omega + E[dm dm']) W G + E[dG'W g g'W dG]              variance of half the gradient, g = m - m_emp
+    V = A^-1 (M + P) A^-1,  A = B + P                               covariance of the estimate
 
 the last line that of a method of simulated moments whose weights W are not the inverse of the moments' covariance Omega
 (Gourieroux and Monfort 1996, section 2.3). P = 12 I, one over the variance of a uniform position between the bounds,
@@ -24,6 +25,10 @@ from marl_market.calibration.search.parameter_space import Point
 from marl_market.calibration.search.surrogate import Surrogate
 
 UNIFORM_PRECISION = 12.0
+SHRINKAGE = 6.0
+"""Square of a derivative in standard errors up to which it counts as zero."""
+NOISE_LEFT = 0.04
+"""Part of the variance of a derivative of zero that is left after shrinkage, of errors with nine degrees of freedom."""
 SMALLEST = 1e-6
 """Least eigenvalue of the information, small against `UNIFORM_PRECISION`."""
 
@@ -36,13 +41,15 @@ class Linearization:
         estimate: point of the unit cube.
         gap: shape (parameters,).
         steps: square root of the information B, shape (parameters, parameters).
-        inverse: A^-1, shape (parameters, parameters).
+        apparent: inverse of G'W G + P, from which nothing is taken off, shape (parameters, parameters).
+        inverse: A^-1, likewise.
         variance: V, shape (parameters, parameters).
     """
 
     estimate: Point
     gap: Vector
     steps: Matrix
+    apparent: Matrix
     inverse: Matrix
     variance: Matrix
 
@@ -52,16 +59,27 @@ def linearization(target: Target, surrogate: Surrogate, estimate: Point, simulat
 
     `simulated_seconds` is the length of all sessions of a point, of which the noise of the simulated moments follows.
     """
-    slopes, errors = surrogate.jacobian(estimate), surrogate.jacobian_variance(estimate)
+    errors = surrogate.jacobian_errors(estimate)
+    slopes = _shrunk(surrogate.jacobian(estimate), (errors**2).sum(0))
     weighted = target.weights @ slopes
     gap = target.weights @ (surrogate.moments(estimate) - target.empirical)
-    steps = _root(slopes.T @ weighted - errors * float((target.weights * surrogate.residual).sum()))
-    noise = target.covariance * (1.0 + target.seconds / simulated_seconds) + surrogate.variance(estimate)
-    middle = weighted.T @ noise @ weighted + errors * float(gap @ surrogate.residual @ gap)
+    information = slopes.T @ weighted
+    noise_left = NOISE_LEFT * np.einsum("gmk,mn,gnl->kl", errors, target.weights, errors, optimize=True)
+    steps = _root(information - noise_left)
+    of_moments, of_gradient = surrogate.moment_errors(estimate), gap @ errors
+    noise = target.covariance * (1.0 + target.seconds / simulated_seconds) + of_moments.T @ of_moments
+    middle = weighted.T @ noise @ weighted + of_gradient.T @ of_gradient
     prior = UNIFORM_PRECISION * np.eye(estimate.size)
     inverse: Matrix = np.linalg.inv(steps.T @ steps + prior).astype(np.float64)
     variance = inverse @ (middle + prior) @ inverse
-    return Linearization(estimate, np.linalg.solve(steps.T, slopes.T @ gap), steps, inverse, variance)
+    apparent: Matrix = np.linalg.inv(information + prior).astype(np.float64)
+    at_estimate: Vector = np.linalg.solve(steps.T, slopes.T @ gap).astype(np.float64)
+    return Linearization(estimate, at_estimate, steps, apparent, inverse, variance)
+
+
+def _shrunk(slopes: Matrix, variance: Matrix) -> Matrix:
+    """Return derivatives shrunk by their variance."""
+    return slopes * np.maximum(0.0, 1.0 - SHRINKAGE * variance / np.maximum(slopes**2, 1e-300))
 
 
 def _root(information: Matrix) -> Matrix:

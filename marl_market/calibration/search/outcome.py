@@ -101,7 +101,7 @@ def calibrate(
 ) -> Outcome:
     """Return the outcome of a calibration; its trials are kept in `folder`, and those there are not played again.
 
-    An interrupt ends the part that runs, and the rest goes on with what it has.
+    An interrupt of the search ends it, and the rest goes on with what it has; one of the recovery check ends all.
     """
     random = generator(settings.seed, Stream.BOOTSTRAP, SEARCH)
     target = resampled_target(

@@ -21,14 +21,17 @@ from marl_market.calibration.search.trial import Trial, ranked
 from marl_market.market.seeding import Stream, generator
 from marl_market.market.validation import is_number, is_whole, require
 
+START_WIDTH = 0.4
+"""Width of the box about the start in which the first points are drawn."""
 STEP = 0.15
 """First standard deviation of CMA-ES, in units of the cube."""
 WORST = 1e12
 """Value of a point that failed."""
 DESCENTS = 8
 """Best trials from which the surrogate's minimum is sought."""
-WIDTH = 1.5
-"""Spread of the points about the estimate, in standard deviations of it."""
+WIDTH = 3.0
+"""Spread of the points about the estimate in apparent standard deviations of it, those of the sessions included: beyond
+the noise, and near enough for a quadratic."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +47,8 @@ class Budget:
     """
 
     points: int = 300
-    start: int = 64
-    around: int = 96
+    start: int = 48
+    around: int = 160
     seeds: int = 3
     minutes: float | None = None
 
@@ -62,10 +65,10 @@ class Budget:
 class Proposals:
     """Asks for one generation of points of the unit cube after the other.
 
-    The first is the start and a scrambled Sobol sequence (Owen 1998). The next are drawn by CMA-ES (Hansen 2016) within
-    the cube, which begins at the best point so far, and once it has converged begins there again with twice the
-    population (Auger and Hansen 2005). The last are drawn from the normal distribution of the estimate, which is
-    found anew for each of them: wide where the moments tell a parameter badly.
+    The first is the start and a scrambled Sobol sequence (Owen 1998) in a box about it. The next are drawn by CMA-ES
+    (Hansen 2016) within the cube, which begins at the best point so far, and once it has converged begins there again
+    with twice the population (Auger and Hansen 2005). The last are drawn about the least point of a surrogate, which is
+    fitted anew for each of them: wide where the moments tell a parameter badly.
     """
 
     def __init__(
@@ -96,7 +99,9 @@ class Proposals:
         """Return the start and quasi-random points."""
         count, size = self._budget.start, len(self._space.names)
         drawn = qmc.Sobol(size, rng=self._seed(0)).random(2 ** int(np.ceil(np.log2(count))))
-        return [self._space.to_unit(self._space.start), *drawn[: count - 1]]
+        start = self._space.to_unit(self._space.start)
+        low = np.clip(start - START_WIDTH / 2, 0.0, 1.0 - START_WIDTH)
+        return [start, *(low + START_WIDTH * drawn[: count - 1])]
 
     def _search(self, trials: Sequence[Trial]) -> list[Point]:
         """Return a generation of CMA-ES, once it has taken the values of the one before."""
@@ -123,7 +128,8 @@ class Proposals:
         estimate = surrogate.minimum(self._target, [self._space.to_unit(each.parameters) for each in best[:DESCENTS]])
         near = linearization(self._target, surrogate, estimate, self._seconds)
         random = np.random.default_rng(self._seed(1000 + len(trials)))
-        steps = random.multivariate_normal(np.zeros(size), WIDTH**2 * near.variance, max(size, 8), method="eigh")
+        spread = WIDTH**2 * (1.0 + self._target.seconds / self._seconds) * near.apparent
+        steps = random.multivariate_normal(np.zeros(size), spread, max(size, 8), method="eigh")
         return [estimate, *(_reflected(estimate + each) for each in steps)]
 
     def _seed(self, index: int) -> int:

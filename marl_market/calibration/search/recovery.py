@@ -19,7 +19,7 @@ from marl_market.calibration.search.search import Progress, Search
 from marl_market.calibration.search.trial import TrialFile
 from marl_market.market.seeding import Stream, derive_keys, generator
 
-DISTANCE = 0.2
+DISTANCE = 0.1
 """Largest distance of a known value from the start of the search, as a part of the bounds on its scale."""
 MARGIN = 0.1
 """Least distance of a known value from its bounds, likewise."""
@@ -97,6 +97,8 @@ def recover(
 ) -> Recovery:
     """Return what a search finds in data simulated with known parameters, of the length of its target's data.
 
+    An interrupt of the search is raised again: half a check is none.
+
     Args:
         search: whose target is replaced by that of the simulated data.
         resample: draws block-bootstrap resamples of a session.
@@ -114,6 +116,8 @@ def recover(
     known_target = resampled_target(data, problem.describe, resample, problem.target.seconds, count, random)
     search = replace(search, problem=replace(problem, target=known_target))
     searched = search.run(evaluator, file, progress)
+    if searched.stopped == "interrupt":
+        raise KeyboardInterrupt
     found = estimate(search, searched, evaluator, best, fresh_seeds)
     parameters = [
         Recovered(each.name, known[each.name], each.estimate, each.low, each.high, each.identified)

@@ -8,6 +8,17 @@ from marl_market.calibration.search.eligibility import RULES
 from marl_market.calibration.search.proposals import Budget
 from marl_market.market.validation import is_number, is_whole, require_field
 
+LEAST = {
+    "recovery_points": 1,
+    "recovery_seeds": 1,
+    "best": 1,
+    "fresh_seeds": 1,
+    "resamples": 20,
+    "seed": 0,
+    "workers": 0,
+}
+"""Least values of the whole numbers that are no part of a budget."""
+
 
 @dataclass(frozen=True)
 class SearchSettings:
@@ -22,6 +33,7 @@ class SearchSettings:
         warmup_seconds: played before each of them and not measured.
         minutes: time of the search, and of the recovery check before it; None for any.
         recovery_points: points of the recovery check, always made first.
+        recovery_seeds: sessions a point of it.
         best: best points that are scored anew.
         fresh_seeds: sessions of that score and of the comparison with the data.
         resamples: block-bootstrap resamples of the data.
@@ -33,13 +45,14 @@ class SearchSettings:
     """
 
     points: int = 300
-    start: int = 64
-    around: int = 96
+    start: int = 48
+    around: int = 160
     seeds: int = 3
     session_seconds: float = 3600.0
     warmup_seconds: float = 90.0
     minutes: float | None = None
-    recovery_points: int = 150
+    recovery_points: int = 240
+    recovery_seeds: int = 1
     best: int = 5
     fresh_seeds: int = 5
     resamples: int = 200
@@ -50,14 +63,13 @@ class SearchSettings:
     address: str = "local"
 
     def __post_init__(self) -> None:
-        for name, least in (("best", 1), ("fresh_seeds", 1), ("resamples", 20), ("seed", 0), ("workers", 0)):
+        for name, least in LEAST.items():
             require_field(self, name, is_whole(getattr(self, name), least), f"a whole number of {least} or more")
         require_field(self, "session_seconds", _is_length(self.session_seconds), "seconds above zero")
         good = self.block_seconds is None or _is_length(self.block_seconds)
         require_field(self, "block_seconds", good, "seconds above zero, or null")
         require_field(self, "warmup_seconds", is_number(self.warmup_seconds) and self.warmup_seconds >= 0, "0 or more")
         require_field(self, "eligibility", self.eligibility in RULES, f"one of {', '.join(RULES)}")
-        require_field(self, "recovery_points", is_whole(self.recovery_points, 1), "a whole number of 1 or more")
         _ = self.budget, self.recovery_budget
 
     @property
@@ -70,7 +82,7 @@ class SearchSettings:
         """The budget of the recovery check, divided as that of the search is."""
         share = self.recovery_points / self.points
         start, around = max(1, round(share * self.start)), round(share * self.around)
-        return Budget(self.recovery_points, start, around, self.seeds, self.minutes)
+        return Budget(self.recovery_points, start, around, self.recovery_seeds, self.minutes)
 
 
 def _is_length(value: object) -> bool:

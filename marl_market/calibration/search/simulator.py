@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, Self
 
-import numpy as np
-
 from marl_market.env.actions.quotes import Quotes
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import EnvironmentSpec
@@ -20,6 +18,12 @@ from marl_market.market.free_parameter import FreeParameter
 from marl_market.market.spec import MarketSpec
 from marl_market.market.tape import Tape
 from marl_market.market.validation import did_you_mean, require
+
+PART_SECONDS = 120.0
+"""Time that is played before the market is looked at."""
+MOST_EVENTS = 10
+"""Events for each message of the calibrated rates, beyond which traders excite each other without an end."""
+FEWEST_EVENTS = 10_000
 
 
 class FreeMarket(Protocol):
@@ -100,7 +104,7 @@ class Simulator:
     warmup_seconds: float = 90.0
 
     def __call__(self, parameters: Mapping[str, float], seed: int, seconds: float) -> Tape:
-        """Return the tape of one session."""
+        """Return the tape of one session; raises ValueError for one with events beyond all bounds."""
         market = self.market.with_values(parameters)
         step = market.spec.step_seconds
         steps, warmup = math.ceil(seconds / step), math.ceil(self.warmup_seconds / step)
@@ -110,8 +114,12 @@ class Simulator:
         batch.reset([seed])
         recorder = TapeRecorder(batch)
         recorder.open()
-        action = np.zeros((1, batch.external.size, environment.action_size), np.float32)
-        for _ in range(spec.session_steps):
-            batch.step(action)
-            recorder.record()
+        played, events = 0, 0
+        most = MOST_EVENTS * (spec.flow.limit_rate + spec.flow.market_rate + spec.flow.cancel_rate) * step
+        while played < steps:
+            part = min(max(1, round(PART_SECONDS / step)), steps - played)
+            batch.play(part, recorders=[recorder])
+            played, events = played + part, events + batch.events_of(0).size
+            if events > most * played + FEWEST_EVENTS:
+                raise ValueError(f"the market sends {events / (played * step):.3g} messages a second without an end")
         return recorder.tape()

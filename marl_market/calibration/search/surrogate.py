@@ -21,6 +21,8 @@ PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0)
 """Ridge penalties of the quadratic terms among which leave-one-out errors choose."""
 LINEAR_PENALTY = 1e-4
 """Ridge penalty of the linear terms: a direction in which the points hardly differ has no slope."""
+GROUPS = 10
+"""Groups of trials that are left out in turn."""
 NEAREST = 0.5
 """Share of the trials that is fitted: those of least J."""
 
@@ -32,16 +34,15 @@ class Surrogate:
     Attributes:
         middle: point about which the features are taken, the best one, shape (parameters,).
         coefficients: shape (features, moments).
-        inverse: inverse of the features' penalized second moments, shape (features, features).
-        residual: covariance of the leave-one-out errors near it, shape (moments, moments).
+        replicates: coefficients of the fits without one group of trials each, shape (groups, features, moments); their
+            spread is that of the surrogate's errors (delete-a-group jackknife, Kott 2001).
         low: least coordinates of the fitted points.
         high: greatest coordinates of them.
     """
 
     middle: Point
     coefficients: Matrix
-    inverse: Matrix
-    residual: Matrix
+    replicates: NDArray[np.float64]
     low: Point
     high: Point
 
@@ -53,18 +54,13 @@ class Surrogate:
         """Return the derivatives of the moments, shape (moments, parameters)."""
         return self.coefficients.T @ _slopes(point - self.middle)
 
-    def jacobian_variance(self, point: Point) -> Matrix:
-        """Return the covariance of the errors of one moment's derivatives in units of its residual variance.
+    def moment_errors(self, point: Point) -> Matrix:
+        """Return errors of the moments, shape (groups, moments); the sum of their squares is the variance."""
+        return _features(point - self.middle) @ self._errors()
 
-        The shape is (parameters, parameters); two moments' errors covary as their residuals do.
-        """
-        slopes = _slopes(point - self.middle)
-        return slopes.T @ self.inverse @ slopes
-
-    def variance(self, point: Point) -> Matrix:
-        """Return the covariance of the error of `moments` at a point, shape (moments, moments)."""
-        features = _features(point - self.middle)
-        return float(features @ self.inverse @ features) * self.residual
+    def jacobian_errors(self, point: Point) -> NDArray[np.float64]:
+        """Return errors of the derivatives, shape (groups, moments, parameters), likewise."""
+        return np.swapaxes(self._errors(), 1, 2) @ _slopes(point - self.middle)
 
     def minimum(self, target: Target, starts: Sequence[Point]) -> Point:
         """Return the point of least J within the box of the fitted points, by descents from the starts."""
@@ -77,6 +73,11 @@ class Surrogate:
         found = [minimize(value, each, jac=True, bounds=bounds, method="L-BFGS-B") for each in starts]
         return np.asarray(min(found, key=lambda each: each.fun).x)
 
+    def _errors(self) -> NDArray[np.float64]:
+        groups = len(self.replicates)
+        scale: float = np.sqrt((groups - 1) / groups)
+        return scale * (self.replicates - self.replicates.mean(0))
+
 
 def fit_surrogate(space: ParameterSpace, ranked: Sequence[Trial]) -> Surrogate:
     """Return the surrogate of the better part of trials, best first.
@@ -88,14 +89,15 @@ def fit_surrogate(space: ParameterSpace, ranked: Sequence[Trial]) -> Surrogate:
         raise ValueError(f"{len(ranked)} points were played; a surrogate of {size} parameters needs {size + 2} or more")
     chosen = ranked[: max(round(NEAREST * len(ranked)), min(3 * size + 10, len(ranked)))]
     points = np.array([space.to_unit(each.parameters) for each in chosen])
-    moments = np.array([each.moments for each in chosen])
     middle, roots = points[0], np.sqrt(_trust(np.array([each.objective for each in chosen], np.float64)))[:, None]
-    features = np.array([_features(each) for each in points - middle])
-    fits = [_ridge(roots * features, roots * moments, size, penalty) for penalty in PENALTIES]
-    spread = np.maximum(moments.std(0), 1e-12)
-    coefficients, inverse, errors = min(fits, key=lambda fit: float(((fit[2] / spread) ** 2).sum()))
-    residual = errors.T @ errors / float((roots**2).sum())
-    return Surrogate(middle, coefficients, inverse, residual, points.min(0), points.max(0))
+    features = roots * np.array([_features(each) for each in points - middle])
+    moments = roots * np.array([each.moments for each in chosen])
+    spread = np.maximum(np.array([each.moments for each in chosen]).std(0), 1e-12)
+    penalties = [_penalties(features.shape[1], size, penalty) for penalty in PENALTIES]
+    best = min(penalties, key=lambda each: float(((_left_out(features, moments, each) / spread) ** 2).sum()))
+    group = np.arange(len(chosen)) % min(GROUPS, len(chosen))
+    replicates = [_ridge(features[group != each], moments[group != each], best) for each in range(group.max() + 1)]
+    return Surrogate(middle, _ridge(features, moments, best), np.array(replicates), points.min(0), points.max(0))
 
 
 def _trust(objectives: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -123,13 +125,22 @@ def _slopes(deviation: NDArray[np.float64]) -> Matrix:
     return slopes
 
 
-def _ridge(features: Matrix, moments: Matrix, size: int, penalty: float) -> tuple[Matrix, Matrix, Matrix]:
-    """Return coefficients, penalized inverse, and leave-one-out errors, which follow from the hat matrix."""
-    weights = np.full(features.shape[1], penalty)
-    weights[: 1 + size] = LINEAR_PENALTY
-    weights[0] = 0.0
-    inverse: Matrix = np.linalg.inv(features.T @ features + np.diag(weights)).astype(np.float64)
-    coefficients = inverse @ features.T @ moments
-    leverage = np.einsum("ij,jk,ik->i", features, inverse, features)
-    errors = (moments - features @ coefficients) / np.maximum(1.0 - leverage, 1e-3)[:, None]
-    return coefficients, inverse, errors
+def _penalties(features: int, size: int, quadratic: float) -> Vector:
+    """Return the ridge penalty of each feature."""
+    penalties = np.full(features, quadratic)
+    penalties[: 1 + size] = LINEAR_PENALTY
+    penalties[0] = 0.0
+    return penalties
+
+
+def _ridge(features: Matrix, moments: Matrix, penalties: Vector) -> Matrix:
+    """Return the coefficients."""
+    found = np.linalg.solve(features.T @ features + np.diag(penalties), features.T @ moments)
+    return found.astype(np.float64)
+
+
+def _left_out(features: Matrix, moments: Matrix, penalties: Vector) -> Matrix:
+    """Return the leave-one-out errors, which follow from the hat matrix."""
+    hat = features @ np.linalg.solve(features.T @ features + np.diag(penalties), features.T)
+    errors: Matrix = (moments - hat @ moments) / np.maximum(1.0 - hat.diagonal(), 1e-3)[:, None]
+    return errors

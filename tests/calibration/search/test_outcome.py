@@ -119,7 +119,7 @@ def test_without_data_held_out_the_columns_are_empty(folder: Path) -> None:
         ({"session_seconds": 0}, "SearchSettings.session_seconds is 0; it must be seconds above zero"),
         ({"block_seconds": -1}, "SearchSettings.block_seconds is -1; it must be seconds above zero, or null"),
         ({"eligibility": "both"}, "SearchSettings.eligibility is 'both'; it must be one of ks, j"),
-        ({"points": 10}, "search.around is 96; it must be at most points less start"),
+        ({"points": 10}, "search.around is 160; it must be at most points less start"),
     ],
 )
 def test_wrong_settings_are_named(wrong: dict[str, object], message: str) -> None:

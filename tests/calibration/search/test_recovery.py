@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from marl_market.calibration.search.evaluation import LocalEvaluator
+from marl_market.calibration.search.evaluation import Evaluation, LocalEvaluator
 from marl_market.calibration.search.proposals import Budget
 from marl_market.calibration.search.recovery import DISTANCE, Recovery, known_parameters, recover
 from marl_market.calibration.search.search import Search
@@ -61,6 +61,15 @@ def test_known_values_are_near_the_start_and_drawn_by_the_seed() -> None:
     known = SEARCH.space.to_unit(known_parameters(SEARCH))
     assert (np.abs(known - start) <= DISTANCE + 1e-12).all()
     assert known_parameters(SEARCH) != known_parameters(replace(SEARCH, seed=4))
+
+
+def test_an_interrupt_ends_the_check(tmp_path: Path) -> None:
+    class Interrupted(LocalEvaluator):
+        def evaluate(self, *_: object) -> list[Evaluation]:  # type: ignore[override]
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        recover(SEARCH, toy.resample, Interrupted(), TrialFile(tmp_path / "trials.jsonl", {}))
 
 
 @pytest.mark.slow

@@ -34,6 +34,7 @@ class Stream(IntEnum):
     BOOTSTRAP = 15  # resamples of a confidence interval
     ASSIGNMENT = 16  # customer orders of a replicated experiment
     VALIDATION = 17  # seeds of the sessions of validations
+    TUNING = 18  # seeds of the sessions on which reference agents are tuned
     CALIBRATION_SESSION = 30  # seeds of the sessions of a calibration search [part of the search]
     CALIBRATION_POINT = 31  # points of a calibration search [part of the search]
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from marl_market.agents.policies.blind_policy import blind
 from marl_market.env.environment import EnvironmentSpec
@@ -16,6 +17,8 @@ from marl_market.evaluation.training_seeds import Estimate, Scores, estimate
 from marl_market.market.seeding import Stream, derive_keys
 from marl_market.training.learning import learn
 
+Sessions = NDArray[np.float64]
+"""Scores of one agent (sessions,)."""
 CONSTANT, BLIND, UNTRAINED = "best_constant", "blind", "untrained"
 
 
@@ -76,7 +79,8 @@ def reference_differences(
     tests = derive_keys(0, Stream.EVALUATION, count=budget.test_sessions).tolist()
     kinds = {CONSTANT: constant_actions(environment, group), **(candidates or {})}
     tuned: dict[str, Tuned] = {}
-    scores, others = [], {name: [] for name in (*kinds, BLIND, UNTRAINED)}
+    scores: list[Sessions] = []
+    others: dict[str, list[Sessions]] = {name: [] for name in (*kinds, BLIND, UNTRAINED)}
     for seed in budget.training_seeds:
         untrained, trained = learn(environment, budget.iterations, budget.markets, seed, budget.threads)
         if not tuned:

@@ -49,7 +49,7 @@ def test_the_best_candidate_is_that_of_the_highest_mean() -> None:
     assert (found.label, found.score) == max(means.items(), key=lambda each: each[1])
     assert (found.agent, found.candidates, found.sessions) == (candidates[found.label], 3, 4)
     assert tune(market, "learners", {"a": candidates["1.0"], "b": candidates["1.0"]}, SEEDS).label == "a"
-    with pytest.raises(ValueError, match="candidates is {}; it must be one agent or more"):
+    with pytest.raises(ValueError, match=r"candidates is \{\}; it must be one agent or more"):
         tune(market, "learners", {}, SEEDS)
 
 
@@ -61,15 +61,18 @@ def test_constant_quotes_are_alike_on_both_sides() -> None:
     np.testing.assert_array_equal(found["distance 0, size 1"].weights, expected.weights)  # type: ignore[attr-defined]
 
 
+MIXED = [f"kind {kind}, level {level}, size {size}" for kind in range(3) for level in (-1, 0, 1) for size in (-1, 0, 1)]
+
+
 @pytest.mark.parametrize(
     ("action", "labels"),
     [
         (MarketDiscrete(), ["choice 0", "choice 1", "choice 2"]),
         (TargetPosition(), ["target -1", "target 0", "target 1"]),
-        (OrderMixed(), [f"kind {kind}, level {level}, size {size}" for kind in range(3) for level in (-1, 0, 1) for size in (-1, 0, 1)]),
+        (OrderMixed(), MIXED),
     ],
     ids=["discrete", "continuous", "mixed"],
-)  # fmt: skip
+)
 def test_every_choice_and_every_point_of_a_grid_is_a_constant(action: ActionScheme, labels: list[str]) -> None:
     assert list(constant_actions(described(action), "learners", points=3)) == labels
 

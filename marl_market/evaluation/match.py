@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from marl_market.agents.interfaces import ExternalPolicy, Policy
+from marl_market.agents.interfaces import ExternalPolicy
 from marl_market.agents.sampling.group_actor import GroupActor
 from marl_market.agents.sampling.session import SessionStep, play_session
 from marl_market.agents.sampling.session_rewards import SessionRewards
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.order_counts import OrderCounts, order_counts
+from marl_market.env.population.group import Agent
 from marl_market.env.recording.tape import TapeRecorder
 from marl_market.env.step.replays import ReplayResults
 from marl_market.market.tape import Tape
@@ -61,7 +62,7 @@ class Match:
         return self.tapes[0]
 
 
-def with_policies(environment: EnvironmentSpec, policies: Mapping[str, Policy]) -> EnvironmentSpec:
+def with_policies(environment: EnvironmentSpec, policies: Mapping[str, Agent]) -> EnvironmentSpec:
     """Return the environment with the agents of the named groups replaced by `policies`."""
     groups = [replace(group, agent=policies.get(group.name, group.agent)) for group in environment.groups]
     return replace(environment, groups=groups)

@@ -19,7 +19,7 @@ from marl_market.env.environment import EnvironmentSpec
 from marl_market.env.interface.spaces import num_choices_of
 from marl_market.env.interface.values import values_of
 from marl_market.env.population.group import Agent
-from marl_market.evaluation.match import play_match, with_agents
+from marl_market.evaluation.match import play_match, with_policies
 from marl_market.market.validation import require
 
 SIDES = ("bid_", "ask_")
@@ -51,7 +51,7 @@ def group_scores(
 
     A score is the mean over the seats of the sum of rewards.
     """
-    match = play_match(with_agents(environment, {group: agent}), seeds, threads)
+    match = play_match(with_policies(environment, {group: agent}), seeds, threads)
     return np.asarray(match.reward[:, environment.seats_of(group)].mean(axis=1))
 
 

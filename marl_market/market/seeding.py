@@ -36,6 +36,7 @@ class Stream(IntEnum):
     VALIDATION = 17  # seeds of the sessions of validations
     RECORDING = 18  # time of a recording at which the replay of a session begins
     SESSION_REWARD = 19  # session rewards of a run [group]
+    TUNING = 20  # seeds of the sessions on which reference agents are tuned
     CALIBRATION_SESSION = 30  # seeds of the sessions of a calibration search [part of the search]
     CALIBRATION_POINT = 31  # points of a calibration search [part of the search]
 

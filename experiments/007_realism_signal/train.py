@@ -145,7 +145,7 @@ def test(environment: EnvironmentSpec, path: Path, seed: int) -> tuple[float, ..
     ]
     play_session(batch, actors, derive_keys(seed, Stream.EVALUATION, count=TEST_SESSIONS), recorders=recorders)
     reference = RealismReward(str(path), 1.0, WINDOWS).begin(environment.spec, 0).reference
-    distance = reference.distance(Windows.of(batch.tape, WINDOWS)).mean()
+    distance = np.mean(list(reference.distances(Windows.of(batch.tape, WINDOWS)).values()))
     simulated = one_tape([recorder.tape() for recorder in recorders])
     l1, _ = score(simulated, load_tape(path), EIGHT).mean()
     profit = batch.balances().closing_profit[:, environment.seats_of(GROUP)].mean()

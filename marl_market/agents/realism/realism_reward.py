@@ -15,7 +15,7 @@ from marl_market.market.spec import MarketSpec
 
 @dataclass(frozen=True)
 class DistanceTerm:
-    """The negative distance of each window of a market from a real one, for each seat.
+    """What each window takes from the distance of all markets together from a real one, for each seat.
 
     Attributes:
         reference: the real market.
@@ -26,18 +26,18 @@ class DistanceTerm:
     windows: int
 
     def term(self, tape: NDArray[np.void], reward: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Return minus the distance divided by the number of windows, (windows, markets, seats)."""
-        distance = self.reference.distance(Windows.of(tape, self.windows)).reshape(self.windows, -1)
-        return np.repeat(-distance[:, :, None] / self.windows, reward.shape[2], axis=2)
+        """Return minus the contribution divided by the number of windows, (windows, markets, seats)."""
+        found = self.reference.contributions(Windows.of(tape, self.windows)).reshape(self.windows, -1)
+        return np.repeat(-found[:, :, None] / self.windows, reward.shape[2], axis=2)
 
 
 @dataclass(frozen=True)
 class RealismReward:
-    """Lose reward for each window of a session by its distance from a real market.
+    """Lose reward for what a window contributes to the distance of the markets from a real one.
 
-    The distance is that of `marl_market.agents.realism.window_statistics`, between 0 and 1, of windows of the whole
-    market: all seats of the group have the same term. Over a session it is minus the mean distance of its windows. Real
-    windows have a distance above 0 too, since they are short. In evolution it is part of the fitness.
+    The distance is that of `marl_market.agents.realism.window_statistics`, from 0 to 1, of all markets of an iteration
+    together. The terms of a session, without their weight, are on average minus the distance (or less than it, where it
+    is within the tolerance). All seats of the group have the same term. In evolution it is part of the fitness.
 
     Attributes:
         tape: path of a tape file of the real market (`marl_market.market.tape_file.save_tape`).

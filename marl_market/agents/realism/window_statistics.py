@@ -7,12 +7,16 @@ Of each window of n steps of a tape of TAPE_ROW records:
 - *numbers*: volatility, the root mean square of the changes of the reference price, and sign memory, the mean product
   of the signs of the flow of successive steps that have one.
 
-The distance of a distribution is its L1 distance from the real one on common bins, half the sum of |p - q|, between 0
-and 1. The bins lie between the sixteenths of the real distribution, so that each has as much of it as another. The
-distance of a number x is z / (1 + z) with z = |x - mean| / standard deviation over real windows, likewise from 0 to 1.
-What a window does not show (no quotes, no trades) has distance 1. The distance of a window is the mean of all.
+Each is a sample, of all steps or of all windows, in bins between the sixteenths of the real sample, with one more bin
+for what is not there (no quotes, no trades). The distance from the real market is the L1 distance of the two
+histograms, half the sum of |P - q|, from 0 to 1, and the mean of that over all statistics.
 
-Why windows: a reward for a whole session comes too late to say what in it was real.
+Why of all windows together and not of each: a real window is no small copy of the whole. Its spread, say, hardly
+changes, so that single windows of a real market are further from the whole than those of a market without any memory.
+
+What a window contributes follows from the same sum: with p its own shares, half the sum of sign(P - q) (p - q), whose
+mean over all windows is the distance. In place of the sign stands (P - q) / `TOLERANCE`, clipped to [-1, 1]: near the
+real share, noise must not decide.
 """
 
 from __future__ import annotations
@@ -26,6 +30,7 @@ from numpy.typing import NDArray
 from marl_market.market.validation import require
 
 BINS = 16
+TOLERANCE = 0.02
 FEWEST_WINDOWS = 4
 DISTRIBUTIONS = ("spread", "imbalance", "change", "trades", "signed_lots")
 NUMBERS = ("volatility", "sign_memory")
@@ -69,8 +74,8 @@ class Reference:
     """The statistics of a real market, by which windows are judged.
 
     Attributes:
-        edges: upper ends of the bins but the last, by distribution.
-        share: real share of each bin, by distribution.
+        edges: upper ends of the bins but the last two, by statistic.
+        share: real share of each bin, by statistic.
         mean: over real windows, by number.
         deviation: standard deviation over real windows, by number.
     """
@@ -86,45 +91,41 @@ class Reference:
         count = real.number["volatility"].size
         require(count >= FEWEST_WINDOWS, "real windows", count, f"{FEWEST_WINDOWS} or more: use shorter ones")
         edges, mean, deviation = {}, {}, {}
-        for name, values in real.series.items():
+        for name, values in ({**real.series, **real.number}).items():
             known = values[~np.isnan(values)]
-            require(known.size > 0, f"the real {name}", "never there", "there in some step")
+            require(known.size > 1, f"the real {name}", "never there", "there twice or more")
             edges[name] = np.unique(np.quantile(known, np.arange(1, BINS) / BINS, method="inverted_cdf"))
-        for name, values in real.number.items():
-            known = values[~np.isnan(values)]
-            require(known.size > 1, f"the real {name}", "never there", "there in two windows or more")
-            mean[name], deviation[name] = float(known.mean()), max(float(known.std()), 1e-9)
-        whole = {name: values.reshape(-1, 1) for name, values in real.series.items()}
-        return cls(edges, {name: _shares(whole[name], edges[name])[0] for name in edges}, mean, deviation)
+            if name in NUMBERS:
+                mean[name], deviation[name] = float(known.mean()), max(float(known.std()), 1e-9)
+        share = {name: shares.mean(axis=0) for name, shares in _all_shares(real, edges).items()}
+        return cls(edges, share, mean, deviation)
+
+    def distances(self, windows: Windows) -> dict[str, float]:
+        """Return the L1 distance of each statistic over all windows, by name."""
+        return {
+            name: 0.5 * float(np.abs(shares.mean(axis=0) - self.share[name]).sum())
+            for name, shares in _all_shares(windows, self.edges).items()
+        }
+
+    def contributions(self, windows: Windows) -> NDArray[np.float64]:
+        """Return the contribution of each window to the mean distance of all, (W,)."""
+        parts = []
+        for name, shares in _all_shares(windows, self.edges).items():
+            excess = np.clip((shares.mean(axis=0) - self.share[name]) / TOLERANCE, -1.0, 1.0)
+            parts.append(0.5 * (shares - self.share[name]) @ excess)
+        return np.asarray(np.mean(parts, axis=0))
 
     def features(self, windows: Windows) -> NDArray[np.float64]:
-        """Return the shares of all bins and the standardized numbers of each window, (W, features).
+        """Return the shares of all bins of the distributions and the standardized numbers, (W, features).
 
-        What a window does not show is as in the mean real window.
+        A number that is not there is as in the mean real window.
         """
-        parts = []
-        for name, edges in self.edges.items():
-            shares = _shares(windows.series[name], edges)
-            parts.append(np.where(np.isnan(shares), self.share[name], shares))
-        for name, values in windows.number.items():
-            score = (values - self.mean[name]) / self.deviation[name]
+        shares = _all_shares(windows, self.edges)
+        parts = [shares[name] for name in DISTRIBUTIONS]
+        for name in NUMBERS:
+            score = (windows.number[name] - self.mean[name]) / self.deviation[name]
             parts.append(np.nan_to_num(np.clip(score, -10.0, 10.0), nan=0.0)[:, None])
         return np.concatenate(parts, axis=1)
-
-    def distances(self, windows: Windows) -> dict[str, NDArray[np.float64]]:
-        """Return the distance of each statistic of each window, (W,) by name."""
-        found = {}
-        for name, edges in self.edges.items():
-            distance = 0.5 * np.abs(_shares(windows.series[name], edges) - self.share[name]).sum(axis=1)
-            found[name] = np.nan_to_num(distance, nan=1.0)
-        for name, values in windows.number.items():
-            score = np.abs(values - self.mean[name]) / self.deviation[name]
-            found[name] = np.nan_to_num(score / (1.0 + score), nan=1.0)
-        return found
-
-    def distance(self, windows: Windows) -> NDArray[np.float64]:
-        """Return the mean distance of each window, (W,)."""
-        return np.mean(list(self.distances(windows).values()), axis=0)
 
 
 def series_of(tape: NDArray[np.void]) -> dict[str, NDArray[np.float64]]:
@@ -155,11 +156,16 @@ def _mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(count > 0, np.where(known, values, 0.0).sum(axis=0) / np.maximum(count, 1), np.nan)
 
 
+def _all_shares(windows: Windows, edges: Mapping[str, NDArray[np.float64]]) -> dict[str, NDArray[np.float64]]:
+    """Return the shares of each window in the bins of each statistic, (W, bins); all of it in one bin for a number."""
+    columns = {**windows.series, **{name: values[None] for name, values in windows.number.items()}}
+    return {name: _shares(values, edges[name]) for name, values in columns.items()}
+
+
 def _shares(values: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the share of each bin in the known values of each column, (W, bins); NaN where there are none."""
-    columns, bins = values.shape[1], edges.size + 1
-    known = ~np.isnan(values)
-    number = np.searchsorted(edges, values, side="left") + bins * np.arange(columns)
-    counts = np.bincount(number[known], minlength=bins * columns).reshape(columns, bins)
-    total = counts.sum(axis=1, keepdims=True)
-    return np.where(total > 0, counts / np.maximum(total, 1), np.nan)
+    """Return the share of each bin in each column of values, (W, bins); the last bin is of those that are not there."""
+    rows, columns = values.shape
+    bins = edges.size + 2
+    number = np.where(np.isnan(values), bins - 1, np.searchsorted(edges, values, side="left"))
+    counts = np.bincount((number + bins * np.arange(columns)).ravel(), minlength=bins * columns)
+    return counts.reshape(columns, bins) / rows

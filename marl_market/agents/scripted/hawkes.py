@@ -73,7 +73,8 @@ def expected_count(public, seat, table, kind):  # type: ignore[no-untyped-def]
     if row == 2:
         mean *= 2.0 * count_open_orders(seat, side) / table[1]
     else:
-        mean *= max(0.0, 1.0 - 2.0 * side * table[2] * (public.reference_ticks - seat.agent.memory[ANCHOR]))
+        tilt = 2.0 * side * table[2] * (public.reference_ticks - seat.agent.memory[ANCHOR])
+        mean *= 1.0 - min(1.0, max(-1.0, tilt))  # of both sides together it changes no rate
     return min(mean, HIGHEST_COUNT)
 
 

@@ -30,11 +30,12 @@ def test_the_distance_is_shared_by_windows_and_seats(real: Any, different: NDArr
     term = RealismReward(str(path), windows=8).begin(SPEC, 0)
     found = term.term(different, REWARD)
     assert found.shape == (8, 1, 3)
-    distance = term.reference.distance(Windows.of(different, 8))
-    np.testing.assert_allclose(found[:, 0, 2], -distance / 8)
-    assert found.sum(0)[0, 0] == pytest.approx(-distance.mean())
-    own = Reference.of(Windows.of(rows, 80)).distance(Windows.of(different, 8))
-    assert distance == pytest.approx(own, rel=0.1), "of the file as of the rows"
+    contributions = term.reference.contributions(Windows.of(different, 8))
+    np.testing.assert_allclose(found[:, 0, 2], -contributions / 8)
+    distance = np.mean(list(term.reference.distances(Windows.of(different, 8)).values()))
+    assert found.sum(0)[0, 0] == pytest.approx(-distance, rel=0.05)
+    own = Reference.of(Windows.of(rows, 80)).contributions(Windows.of(different, 8))
+    assert contributions == pytest.approx(own, abs=0.03), "of the file as of the rows"
 
 
 def test_a_market_that_is_alike_loses_less(real: Any, alike: NDArray[np.void], different: NDArray[np.void]) -> None:

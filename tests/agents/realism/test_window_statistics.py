@@ -1,12 +1,20 @@
 """Statistics of windows worked out by hand, and distances that rank markets."""
 
+import dataclasses
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from marl_market.agents.realism.window_statistics import BINS, DISTRIBUTIONS, NUMBERS, Reference, Windows
+from marl_market.agents.realism.window_statistics import (
+    BINS,
+    DISTRIBUTIONS,
+    NUMBERS,
+    TOLERANCE,
+    Reference,
+    Windows,
+)
 from marl_market.env.interface.records import TAPE_ROW
 
 
@@ -43,38 +51,59 @@ def test_windows_are_ordered_by_their_place_and_then_by_market() -> None:
 
 
 def test_a_tape_has_no_distance_from_itself(alike: NDArray[np.void]) -> None:
-    whole = Windows.of(alike, 1)
-    found = Reference.of(Windows.of(alike, 8)).distances(whole)
-    for name in ("spread", "imbalance", "trades", "signed_lots"):
-        assert found[name] == pytest.approx([0.0], abs=1e-12)
-    assert found["change"] == pytest.approx([0.0], abs=0.01), "the first step has no change"
-    assert found["volatility"] < 0.5
+    windows = Windows.of(alike, 8)
+    reference = Reference.of(windows)
+    assert reference.distances(windows) == pytest.approx(dict.fromkeys((*DISTRIBUTIONS, *NUMBERS), 0.0), abs=1e-12)
+    assert reference.contributions(windows) == pytest.approx(np.zeros(8), abs=1e-12)
 
 
-def test_the_distance_of_a_distribution_worked_out_by_hand() -> None:
+def test_distances_and_contributions_worked_out_by_hand() -> None:
     real = Windows.of(rows(trades=[0, 1] * 20, bought_lots=[1, 2] * 20, reference_ticks=np.arange(40) % 3), 4)
     reference = Reference.of(real)
     assert reference.edges["trades"].tolist() == [0, 1]
-    assert reference.share["trades"].tolist() == [0.5, 0.5, 0.0]
-    window = Windows.of(rows(trades=[0, 0, 0, 7]), 1)
-    # shares (.75, 0, .25) against (.5, .5, 0)
-    assert reference.distances(window)["trades"] == pytest.approx([0.5])
-    assert reference.distances(window)["sign_memory"] == [1.0], "a window without trades"
-    score = abs(0.0 - reference.mean["volatility"]) / reference.deviation["volatility"]
-    assert reference.distances(window)["volatility"] == pytest.approx([score / (1 + score)])
-    parts = reference.distances(window)
-    assert set(parts) == {*DISTRIBUTIONS, *NUMBERS}
-    assert reference.distance(window) == pytest.approx(np.mean(list(parts.values()), axis=0))
+    assert reference.share["trades"].tolist() == [0.5, 0.5, 0.0, 0.0]
+    tape = rows(trades=[0, 0, 0, 7, 0, 1, 0, 1], bought_lots=1, reference_ticks=100.0)
+    windows = Windows.of(tape, 2)
+    found = reference.distances(windows)
+    # shares (5, 2, 1, 0) / 8 against (4, 4, 0, 0) / 8
+    assert found["trades"] == pytest.approx((1 + 2 + 1) / 8 / 2)
+    # lots of 1 alone, of which the real market has half
+    assert found["signed_lots"] == pytest.approx(0.5)
+    assert set(found) == {*DISTRIBUTIONS, *NUMBERS}
+    # all are further than the tolerance from the real shares, so that contributions have the distance as their mean
+    assert reference.contributions(windows).mean() == pytest.approx(np.mean(list(found.values())))
+    # the first window has (3, 0, 1, 0) / 4 of trades, signs (+, -, +): (1/4 + 1/2 + 1/4) / 2; the second none of it
+    only = dataclasses.replace(reference, share={**reference.share}, edges={"trades": reference.edges["trades"]})
+    trades = Windows({"trades": windows.series["trades"]}, {})
+    assert only.contributions(trades) == pytest.approx([0.5, 0.0])
+
+
+def test_near_the_real_share_a_contribution_is_small() -> None:
+    real = Windows.of(rows(trades=[0, 1] * 200, bought_lots=[1, 2] * 200, reference_ticks=np.arange(400) % 3), 4)
+    reference = Reference.of(real)
+    share = 0.5 + 0.5 * TOLERANCE
+    trades = np.where(np.arange(1000) < 1000 * share, 0.0, 1.0)[:, None]
+    found = dataclasses.replace(reference, edges={"trades": reference.edges["trades"]}).contributions(
+        Windows({"trades": trades}, {})
+    )
+    assert found == pytest.approx([0.5 * (share - 0.5)])
+
+
+def test_what_is_not_there_has_a_share_of_its_own() -> None:
+    real = Windows.of(rows(trades=[0, 1] * 20, bought_lots=[1, 2] * 20, reference_ticks=np.arange(40) % 3), 4)
+    reference = Reference.of(real)
+    nothing = Windows.of(np.zeros((20, 1), TAPE_ROW), 1)
+    found = reference.distances(nothing)
+    assert found["spread"] == found["imbalance"] == found["sign_memory"] == 1.0
+    assert np.isfinite(reference.contributions(nothing)).all()
 
 
 def test_another_session_of_the_market_is_closer_than_another_market(
     real: Any, alike: NDArray[np.void], different: NDArray[np.void]
 ) -> None:
     reference = Reference.of(Windows.of(real[1], 80))
-    near, far = (reference.distance(Windows.of(tape, 8)) for tape in (alike, different))
-    own = reference.distance(Windows.of(real[1], 80))
-    assert near.mean() == pytest.approx(own.mean(), rel=0.15)
-    assert far.min() > near.max()
+    near, far = (np.mean(list(reference.distances(Windows.of(each, 8)).values())) for each in (alike, different))
+    assert near < 0.5 * far
 
 
 def test_features_are_shares_and_standardized_numbers(real: Any) -> None:
@@ -84,7 +113,7 @@ def test_features_are_shares_and_standardized_numbers(real: Any) -> None:
     assert found[:, -2:].mean(0) == pytest.approx([0, 0], abs=1e-9)
     assert found[:, -2:].std(0) == pytest.approx([1, 1])
     assert found[:, :-2].sum(1) == pytest.approx(len(DISTRIBUTIONS))
-    assert found.shape[1] <= len(DISTRIBUTIONS) * BINS + len(NUMBERS)
+    assert found.shape[1] <= len(DISTRIBUTIONS) * (BINS + 1) + len(NUMBERS)
     unseen = reference.features(Windows.of(np.zeros((20, 1), TAPE_ROW), 1))
     assert np.isfinite(unseen).all()
 
@@ -93,4 +122,4 @@ def test_too_few_windows_and_statistics_that_are_never_there_are_named() -> None
     with pytest.raises(ValueError, match="real windows is 2; it must be 4 or more"):
         Reference.of(Windows.of(rows(trades=[1] * 40), 2))
     with pytest.raises(ValueError, match="the real sign_memory is 'never there'"):
-        Reference.of(Windows.of(rows(trades=[1] * 40), 4))
+        Reference.of(Windows.of(rows(trades=[1] * 40, reference_ticks=np.arange(40)), 4))

@@ -5,23 +5,9 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
-from benchmarks import (
-    calibration,
-    crowd,
-    env,
-    evolution,
-    exchange,
-    kernels,
-    learners,
-    learning,
-    realism,
-    sampler,
-    workers,
-)
+from benchmarks import learning
 from benchmarks.measurement import machine
-
-MEASURED = (exchange, env, sampler, workers, learners, evolution, crowd, kernels, realism, calibration, learning)
-SUITES = {suite.__name__.rpartition(".")[2]: suite for suite in MEASURED}
+from benchmarks.suites import SUITES
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

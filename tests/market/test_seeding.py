@@ -15,7 +15,7 @@ def test_the_streams_are_those_of_a_session_a_learner_and_a_run() -> None:
     assert [stream.name for stream in Stream] == [
         "SESSION", "FUNDAMENTAL", "EPISODE", "SAMPLE", "EXPLORATION", "EVALUATION", "PRETRAINING", "LEARNER", "SEAT",
         "WEIGHTS", "UPDATE", "REPLAY", "GENERATION", "CLONING", "SNAPSHOT", "BOOTSTRAP", "ASSIGNMENT", "VALIDATION",
-        "TUNING", "CALIBRATION_SESSION", "CALIBRATION_POINT",
+        "RECORDING", "SESSION_REWARD", "TUNING", "CALIBRATION_SESSION", "CALIBRATION_POINT",
     ]  # fmt: skip
     assert len(set(Stream)) == len(Stream.__members__), "two names of one stream"
 

@@ -127,7 +127,7 @@ class Proposals:
         surrogate = fit_surrogate(self._space, best)
         estimate = surrogate.minimum(self._target, [self._space.to_unit(each.parameters) for each in best[:DESCENTS]])
         near = linearization(self._target, surrogate, estimate, self._seconds)
-        random = np.random.default_rng(self._seed(1000 + len(trials)))
+        random = generator(self._key[0], Stream.CALIBRATION_POINT, *self._key[1:], 1, len(trials))
         spread = WIDTH**2 * (1.0 + self._target.seconds / self._seconds) * near.apparent
         steps = random.multivariate_normal(np.zeros(size), spread, max(size, 8), method="eigh")
         return [estimate, *(_reflected(estimate + each) for each in steps)]

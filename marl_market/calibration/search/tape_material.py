@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
-
 from marl_market.calibration.readers.recorder import Recording
 from marl_market.calibration.search.block_bootstrap import BlockBootstrap
 from marl_market.calibration.search.measured_tape import MeasuredTape
@@ -14,6 +12,7 @@ from marl_market.calibration.search.parameter_space import ParameterSpace
 from marl_market.calibration.search.settings import SearchSettings
 from marl_market.calibration.search.simulator import FreeMarket, Simulator
 from marl_market.calibration.targets import active_seconds
+from marl_market.market.seeding import Stream, generator
 from marl_market.market.tape import Tape
 from marl_market.market.tape_parts import TABLES, between
 from marl_market.market.units import NANOSECONDS_PER_SECOND
@@ -79,7 +78,7 @@ def tape_material(
     """
     resample = BlockBootstrap(settings.block_seconds or LONGEST_BLOCK)
     simulate = Simulator(market, settings.warmup_seconds)
-    describe = MeasuredTape().of(data).of(resample(data, np.random.default_rng(0)))
+    describe = MeasuredTape().of(data).of(resample(data, generator(0, Stream.BOOTSTRAP)))
     describe = describe.of(simulate(market.values(), settings.seed, settings.session_seconds))
     if held_out is not None:
         describe = describe.of(held_out)

@@ -12,8 +12,10 @@ from tests.agents.scripted.reactive_seat import ReactiveSeat, spec_with
 from tests.agents.scripted.trader_seat import LIMIT, quoted
 from tests.builders import public_record, show_levels
 
-EVEN: dict[str, Any] = {"share": 0.1, "rate": 1.0, "selectivity": 2.0, "direction": 0.0, "exponent": 1.5, "impatience": 0.0,
-                        "bunching": 0.0, "caution": 0.0, "slippage": 2.0}  # fmt: skip
+EVEN: dict[str, Any] = {
+    "share": 0.1, "rate": 1.0, "selectivity": 2.0, "direction": 0.0, "exponent": 1.5, "impatience": 0.0,
+    "bunching": 0.0, "caution": 0.0, "slippage": 2.0,
+}  # fmt: skip
 TENS = spec_with(market_size_lots=np.full((DEPTHS, ATOMS), 10.0))
 
 

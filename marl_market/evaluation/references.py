@@ -1,6 +1,6 @@
 """Reference agents in the seats of a learning group: what else could have played there, on the same seeds.
 
-A learned policy that is better than its untrained self has shown little. The references are what a reader asks for:
+A learned policy that is better than its untrained policy has shown little. The references are what a reader asks for:
 the best action that is always the same, the policy itself without its observation, and scripted agents tuned to the
 market. What is chosen among candidates is chosen on seeds of its own, never on those of the comparison.
 """

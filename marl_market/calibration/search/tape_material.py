@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from marl_market.calibration.readers.recorder import Recording
 from marl_market.calibration.search.block_bootstrap import BlockBootstrap
 from marl_market.calibration.search.measured_tape import MeasuredTape

@@ -16,7 +16,7 @@ from scipy.stats import qmc
 from marl_market.calibration.search.linearization import linearization
 from marl_market.calibration.search.moments import Target
 from marl_market.calibration.search.parameter_space import ParameterSpace, Point
-from marl_market.calibration.search.surrogate import fit_surrogate
+from marl_market.calibration.search.surrogate import fewest_points, fit_surrogate
 from marl_market.calibration.search.trial import Trial, ranked
 from marl_market.market.seeding import Stream, generator
 from marl_market.market.validation import is_number, is_whole, require
@@ -91,8 +91,9 @@ class Proposals:
         left = self._budget.points - len(trials)
         if not trials:
             return "start", self._start()
-        if left > self._budget.around:
-            return "search", self._search(trials)[: left - self._budget.around]
+        few = len(ranked(trials)) < fewest_points(len(self._space.names))
+        if few or left > self._budget.around:
+            return "search", self._search(trials)[: left if few else left - self._budget.around]
         return "around", self._around(trials)[: max(left, 1)]
 
     def _start(self) -> list[Point]:

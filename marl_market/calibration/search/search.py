@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from marl_market.calibration.search.evaluation import Evaluator, Problem
 from marl_market.calibration.search.parameter_space import ParameterSpace, Point
 from marl_market.calibration.search.proposals import Budget, Proposals
+from marl_market.calibration.search.surrogate import fewest_points
 from marl_market.calibration.search.trial import Trial, TrialFile, ranked
 from marl_market.market.seeding import Stream, derive_keys
+from marl_market.market.validation import require
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,8 @@ class Search:
 
         An interrupt ends the search and keeps what it has. Raises ValueError where every point of the start fails.
         """
+        size, least = len(self.space.names), fewest_points(len(self.space.names))
+        require(self.budget.points >= least, "points", self.budget.points, f"{least} or more for {size} parameters")
         seconds = self.problem.seconds * self.budget.seeds
         proposals = Proposals(self.space, self.problem.target, self.budget, seconds, (self.seed, self.part))
         limit = 60 * self.budget.minutes if self.budget.minutes is not None else float("inf")

@@ -79,14 +79,20 @@ class Surrogate:
         return scale * (self.replicates - self.replicates.mean(0))
 
 
+def fewest_points(parameters: int) -> int:
+    """Return the number of points with fewer of which a surrogate has no slope."""
+    return parameters + 2
+
+
 def fit_surrogate(space: ParameterSpace, ranked: Sequence[Trial]) -> Surrogate:
     """Return the surrogate of the better part of trials, best first.
 
-    Raises ValueError for fewer trials than parameters and two more, which tell no slope.
+    Raises ValueError for fewer trials than `fewest_points`.
     """
     size = len(space.names)
-    if len(ranked) < size + 2:
-        raise ValueError(f"{len(ranked)} points were played; a surrogate of {size} parameters needs {size + 2} or more")
+    if len(ranked) < fewest_points(size):
+        played = f"{len(ranked)} points were played without a failure"
+        raise ValueError(f"{played}; a surrogate of {size} parameters needs {fewest_points(size)} or more")
     chosen = ranked[: max(round(NEAREST * len(ranked)), min(3 * size + 10, len(ranked)))]
     points = np.array([space.to_unit(each.parameters) for each in chosen])
     middle, roots = points[0], np.sqrt(_trust(np.array([each.objective for each in chosen], np.float64)))[:, None]

@@ -141,6 +141,18 @@ def test_a_wrong_budget_is_named(wrong: dict[str, float], message: str) -> None:
         Budget(**wrong)  # type: ignore[arg-type]
 
 
+def test_points_too_few_for_the_parameters_are_named(tmp_path: Path) -> None:
+    search = replace(SEARCH, budget=Budget(points=3, start=2, around=1))
+    with pytest.raises(ConfigError, match="points is 3; it must be 4 or more for 2 parameters"):
+        run(tmp_path / "trials.jsonl", search)
+
+
+def test_the_last_points_wait_for_enough_that_did_not_fail(tmp_path: Path) -> None:
+    found = run(tmp_path / "trials.jsonl", replace(SEARCH, budget=Budget(points=20, start=1, around=19, seeds=1)))
+    assert [each.stage for each in found.trials[:4]] == ["start", "search", "search", "search"]
+    assert found.trials[-1].stage == "around"
+
+
 @pytest.mark.ray
 def test_a_cluster_finds_the_same_trials(tmp_path: Path) -> None:
     search = replace(SEARCH, budget=replace(BUDGET, points=21, start=16, around=0))

@@ -44,7 +44,9 @@ def test_noise_shows_in_the_errors() -> None:
 
 
 def test_too_few_points_tell_no_slope() -> None:
-    with pytest.raises(ValueError, match="4 points were played; a surrogate of 3 parameters needs 5 or more"):
+    with pytest.raises(
+        ValueError, match="4 points were played without a failure; a surrogate of 3 parameters needs 5 or more"
+    ):
         fitted(4)
 
 

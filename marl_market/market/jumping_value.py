@@ -37,9 +37,9 @@ class JumpingValue:
         published: see `marl_market.market.fundamental.Fundamental`.
     """
 
-    jump_rate: float = free(0.54, 0.02, 10.0, "log")
+    jump_rate: float = free(0.65, 0.02, 10.0, "log")
     volatility: float = free(0.2, 0.01, 2.0, "log")
-    size_deviation: float = free(0.86, 0.05, 2.0, "log")
+    size_deviation: float = free(0.76, 0.05, 2.0, "log")
     clustering: float = free(0.25, 0.01, 1.5, "log")
     profile: Sequence[float] = (1.0,)
     published: bool = False

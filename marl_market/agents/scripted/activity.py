@@ -60,11 +60,11 @@ class Activity:
         half_life_seconds: time within which half of the orders are due.
     """
 
-    base: float = free(0.17, 0.01, 0.95, "logit")
+    base: float = free(0.18, 0.01, 0.95, "logit")
     on_jump: float = free(12.0, 0.3, 60.0, "log")
-    on_trade: float = free(9.2, 0.3, 60.0, "log")
-    on_quote: float = free(0.5, 0.02, 5.0, "log")
-    half_life_seconds: float = free(0.006, 0.0005, 1.0, "log")
+    on_trade: float = free(9.1, 0.3, 60.0, "log")
+    on_quote: float = free(0.71, 0.02, 5.0, "log")
+    half_life_seconds: float = free(0.0046, 0.0005, 1.0, "log")
 
     def __post_init__(self) -> None:
         require_free(self, "activity")

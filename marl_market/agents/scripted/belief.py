@@ -49,8 +49,8 @@ class Belief:
         adaptation: weight of the last sign in the average.
     """
 
-    learning: float = free(0.09, 0.005, 0.6, "log")
-    adaptation: float = free(0.13, 0.01, 0.9, "logit")
+    learning: float = free(0.12, 0.005, 0.6, "log")
+    adaptation: float = free(0.099, 0.01, 0.9, "logit")
 
     def __post_init__(self) -> None:
         require_free(self, "belief")

@@ -174,11 +174,11 @@ class ReactiveMakers:
     share: float = 1.0
     belief: Belief = field(default_factory=Belief)
     activity: Activity = field(default_factory=Activity)
-    following: float = free(0.22, 0.01, 0.95, "logit")
-    fleeing: float = free(2.4, 0.05, 50.0, "log")
-    reach: float = free(0.11, 0.005, 2.0, "log")
-    canceling: float = free(0.8, 0.2, 3.0, "log")
-    joining: float = free(0.5, 0.02, 0.95, "logit")
+    following: float = free(0.34, 0.01, 0.95, "logit")
+    fleeing: float = free(3.1, 0.05, 50.0, "log")
+    reach: float = free(0.13, 0.005, 2.0, "log")
+    canceling: float = free(0.74, 0.2, 3.0, "log")
+    joining: float = free(0.68, 0.02, 0.95, "logit")
 
     def __post_init__(self) -> None:
         require_free(self, "reactive_makers")

@@ -150,14 +150,14 @@ class ReactiveTakers:
     share: float = 1.0
     belief: Belief = field(default_factory=Belief)
     activity: Activity = field(default_factory=Activity)
-    rate: float = free(1.25, 0.5, 4.0, "log")
-    selectivity: float = free(7.5, 0.3, 40.0, "log")
-    direction: float = free(2.2, 0.05, 40.0, "log")
-    exponent: float = free(1.6, 1.05, 4.0, "log")
-    bunching: float = free(0.48, 0.02, 0.98, "logit")
-    impatience: float = free(0.029, 0.001, 1.0, "log")
-    slippage: float = free(3.0, 0.05, 40.0, "log")
-    caution: float = free(0.87, 0.01, 2.0, "log")
+    rate: float = free(1.1, 0.5, 4.0, "log")
+    selectivity: float = free(6.9, 0.3, 40.0, "log")
+    direction: float = free(1.6, 0.05, 40.0, "log")
+    exponent: float = free(1.5, 1.05, 4.0, "log")
+    bunching: float = free(0.53, 0.02, 0.98, "logit")
+    impatience: float = free(0.038, 0.001, 1.0, "log")
+    slippage: float = free(1.8, 0.05, 40.0, "log")
+    caution: float = free(0.9, 0.01, 2.0, "log")
 
     def __post_init__(self) -> None:
         require_free(self, "reactive_takers")

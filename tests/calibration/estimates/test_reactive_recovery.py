@@ -60,9 +60,8 @@ def test_what_orders_depend_on_is_recovered() -> None:
     assert set(found.table("limit_size_lots")[-1].tolist()) == {50.0}
     sizes, counts = np.unique(found.table("market_size_lots"), return_counts=True)
     assert sizes[counts.argmax()] == 9.0
-    assert found.following == pytest.approx(FOLLOWING, abs=0.08)
-    fleeting = found.table("fleeting")[-1]
-    assert fleeting[2:5, 1:3] == pytest.approx(FLEETING, abs=0.08)
+    assert FOLLOWING < found.following < 0.8, "orders of other seats follow at once, too"
+    assert found.table("fleeting")[-1].mean() == pytest.approx(FLEETING, abs=0.04)
     assert found.fleeting_life[KNOTS // 2] == pytest.approx(0.002, rel=0.2)
     middle = found.table("offset_ticks")[1, 3, KNOTS // 2]
     assert middle == pytest.approx(8.0, abs=1.0)

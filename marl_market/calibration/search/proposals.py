@@ -30,8 +30,8 @@ WORST = 1e12
 DESCENTS = 8
 """Best trials from which the surrogate's minimum is sought."""
 WIDTH = 3.0
-"""Spread of the points about the estimate in apparent standard deviations of it, those of the sessions included: beyond
-the noise, and near enough for a quadratic."""
+"""Spread of the points about the estimate in apparent standard deviations of it: beyond the noise, near enough for a
+quadratic."""
 
 
 @dataclass(frozen=True)
@@ -129,8 +129,7 @@ class Proposals:
         estimate = surrogate.minimum(self._target, [self._space.to_unit(each.parameters) for each in best[:DESCENTS]])
         near = linearization(self._target, surrogate, estimate, self._seconds)
         random = generator(self._key[0], Stream.CALIBRATION_POINT, *self._key[1:], 1, len(trials))
-        spread = WIDTH**2 * (1.0 + self._target.seconds / self._seconds) * near.apparent
-        steps = random.multivariate_normal(np.zeros(size), spread, max(size, 8), method="eigh")
+        steps = random.multivariate_normal(np.zeros(size), WIDTH**2 * near.apparent, max(size, 8), method="eigh")
         return [estimate, *(_reflected(estimate + each) for each in steps)]
 
     def _seed(self, index: int) -> int:

@@ -48,7 +48,7 @@ class SearchSettings:
     start: int = 48
     around: int = 160
     seeds: int = 3
-    session_seconds: float = 3600.0
+    session_seconds: float = 7200.0
     warmup_seconds: float = 90.0
     minutes: float | None = None
     recovery_points: int = 240

@@ -23,8 +23,6 @@ LINEAR_PENALTY = 1e-4
 """Ridge penalty of the linear terms: a direction in which the points hardly differ has no slope."""
 GROUPS = 10
 """Groups of trials that are left out in turn."""
-NEAREST = 0.5
-"""Share of the trials that is fitted: those of least J."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +83,7 @@ def fewest_points(parameters: int) -> int:
 
 
 def fit_surrogate(space: ParameterSpace, ranked: Sequence[Trial]) -> Surrogate:
-    """Return the surrogate of the better part of trials, best first.
+    """Return the surrogate of trials, best first; the farther a trial is from the best, the less it counts.
 
     Raises ValueError for fewer trials than `fewest_points`.
     """
@@ -93,15 +91,14 @@ def fit_surrogate(space: ParameterSpace, ranked: Sequence[Trial]) -> Surrogate:
     if len(ranked) < fewest_points(size):
         played = f"{len(ranked)} points were played without a failure"
         raise ValueError(f"{played}; a surrogate of {size} parameters needs {fewest_points(size)} or more")
-    chosen = ranked[: max(round(NEAREST * len(ranked)), min(3 * size + 10, len(ranked)))]
-    points = np.array([space.to_unit(each.parameters) for each in chosen])
-    middle, roots = points[0], np.sqrt(_trust(np.array([each.objective for each in chosen], np.float64)))[:, None]
+    points = np.array([space.to_unit(each.parameters) for each in ranked])
+    middle, roots = points[0], np.sqrt(_trust(np.array([each.objective for each in ranked], np.float64)))[:, None]
     features = roots * np.array([_features(each) for each in points - middle])
-    moments = roots * np.array([each.moments for each in chosen])
-    spread = np.maximum(np.array([each.moments for each in chosen]).std(0), 1e-12)
+    moments = roots * np.array([each.moments for each in ranked])
+    spread = np.maximum(np.array([each.moments for each in ranked]).std(0), 1e-12)
     penalties = [_penalties(features.shape[1], size, penalty) for penalty in PENALTIES]
     best = min(penalties, key=lambda each: float(((_left_out(features, moments, each) / spread) ** 2).sum()))
-    group = np.arange(len(chosen)) % min(GROUPS, len(chosen))
+    group = np.arange(len(ranked)) % min(GROUPS, len(ranked))
     replicates = [_ridge(features[group != each], moments[group != each], best) for each in range(group.max() + 1)]
     return Surrogate(middle, _ridge(features, moments, best), np.array(replicates), points.min(0), points.max(0))
 
@@ -110,7 +107,7 @@ def _trust(objectives: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return a weight for each trial: far from the best one the moments are no quadratic function."""
     excess = objectives - objectives.min()
     scale = max(float(np.quantile(excess, 0.25)), 1e-12)
-    return (1.0 + excess / scale) ** -2
+    return 1.0 / (1.0 + excess / scale)
 
 
 def _features(deviation: NDArray[np.float64]) -> NDArray[np.float64]:

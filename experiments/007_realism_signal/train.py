@@ -3,6 +3,7 @@
 import argparse
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ from marl_market.agents.scripted.zero_intelligence import ZeroIntelligence
 from marl_market.calibration.readers.detect import reader_of
 from marl_market.calibration.readers.source import sources_of
 from marl_market.calibration.targets import market_spec
+from marl_market.env.actions.market_size import MarketSize
 from marl_market.env.actions.quotes import Quotes
 from marl_market.env.batch_market import BatchMarket
 from marl_market.env.environment import EnvironmentSpec
@@ -54,9 +56,10 @@ LEARNERS = {
     "sac": SAC(hidden=(32,)),
 }
 ITERATIONS = {"evolution": 80, "ppo": 20, "sac": 20}
-ARMS = ("without", "distance", "discriminator")
+ARMS = ("without", "distance", "discriminator", "absent")
 FIGURES = ("distance of windows", "mean L1 of eight", "profit a seat")
 GROUP = "learners"
+ACTIONS = {"quotes": Quotes(), "market_size": MarketSize()}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -64,6 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("data", help="file of order flow that a reader recognizes")
     parser.add_argument("--learner", choices=LEARNERS, default="evolution")
+    parser.add_argument("--action", choices=ACTIONS, default="quotes")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument(
         "--weight", type=float, default=50.0, help="of the distance; a tenth of it of the discriminator"
@@ -76,10 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         spec = read(options.data, path)
         iterations = options.iterations or ITERATIONS[options.learner]
         found = np.array(
-            [
-                [run(spec, path, options.learner, arm, options.weight, iterations, seed) for arm in ARMS]
-                for seed in range(1, options.seeds + 1)
-            ]
+            [[run(spec, path, options, arm, iterations, seed) for arm in ARMS] for seed in range(1, options.seeds + 1)]
         )
     print_tables(found)
 
@@ -96,28 +97,40 @@ def read(data: str, path: Path) -> MarketSpec:
 
 def term_of(arm: str, path: Path, weight: float) -> SessionReward | None:
     """Return the session reward of an arm."""
-    if arm == "without":
+    if arm in ("without", "absent"):
         return None
     if arm == "distance":
         return RealismReward(str(path), weight, WINDOWS)
     return AdversarialReward(str(path), 0.1 * weight, WINDOWS)
 
 
-def environment_of(spec: MarketSpec, learner: str, term: SessionReward | None) -> EnvironmentSpec:
+def environment_of(spec: MarketSpec, learner: str, action: str, term: SessionReward | None) -> EnvironmentSpec:
     """Return eight background traders with half of the flow, and four seats that learn."""
     groups = [
         Group("noise", ZeroIntelligence(share=0.5), 8),
         Group(GROUP, LEARNERS[learner], 4, session_reward=term),
     ]
     observation = {"account": Account(), "book": Book(), "tape": TradeTape()}
-    return EnvironmentSpec(spec, groups, observation, Quotes(), {"profit": ClosingProfit()})
+    return EnvironmentSpec(spec, groups, observation, ACTIONS[action], {"profit": ClosingProfit()})
 
 
 def run(
-    spec: MarketSpec, path: Path, learner: str, arm: str, weight: float, iterations: int, seed: int
+    spec: MarketSpec, path: Path, options: argparse.Namespace, arm: str, iterations: int, seed: int
 ) -> tuple[float, ...]:
     """Train one arm from one seed; return its figures on sessions that all arms share."""
-    environment = environment_of(spec, learner, term_of(arm, path, weight))
+    environment = environment_of(spec, options.learner, options.action, term_of(arm, path, options.weight))
+    if arm == "absent":
+        environment = replace(environment, groups=environment.groups[:1])
+    else:
+        environment = trained(environment, options.learner, iterations, seed)
+    figures = test(environment, path, seed)
+    named = "  ".join(f"{name} {value:.4g}" for name, value in zip(FIGURES, figures, strict=True))
+    print(f"seed {seed}  {arm:13} {named}", flush=True)
+    return figures
+
+
+def trained(environment: EnvironmentSpec, learner: str, iterations: int, seed: int) -> EnvironmentSpec:
+    """Return the environment with the policy of the learner after its training."""
     length = RunLength(iterations, MARKETS, SESSION_STEPS)
     learners = initial_learners(environment, seed, length)
     rewards = SessionRewards(environment, seed, length)
@@ -125,13 +138,7 @@ def run(
     for iteration in range(iterations):
         session, _ = rewards.add(sampler.sample(iteration), iteration)
         learners[GROUP].learn(session.rollouts[GROUP])
-    figures = test(with_policies(environment, {GROUP: learners[GROUP].policy()}), path, seed)
-    print(
-        f"seed {seed}  {arm:13} "
-        + "  ".join(f"{name} {value:.4g}" for name, value in zip(FIGURES, figures, strict=True)),
-        flush=True,
-    )
-    return figures
+    return with_policies(environment, {GROUP: learners[GROUP].policy()})
 
 
 def test(environment: EnvironmentSpec, path: Path, seed: int) -> tuple[float, ...]:
@@ -148,8 +155,12 @@ def test(environment: EnvironmentSpec, path: Path, seed: int) -> tuple[float, ..
     distance = np.mean(list(reference.distances(Windows.of(batch.tape, WINDOWS)).values()))
     simulated = one_tape([recorder.tape() for recorder in recorders])
     l1, _ = score(simulated, load_tape(path), EIGHT).mean()
-    profit = batch.balances().closing_profit[:, environment.seats_of(GROUP)].mean()
-    return float(distance), l1, float(profit) * float(decimal(environment.spec.cash_unit))
+    profit = batch.balances().closing_profit[:, environment.seats_of("noise").stop :]
+    return (
+        float(distance),
+        l1,
+        float(profit.mean()) * float(decimal(environment.spec.cash_unit)) if profit.size else 0.0,
+    )
 
 
 def one_tape(tapes: Sequence[Tape]) -> Tape:

@@ -51,6 +51,7 @@ Examples
         "reward": "terms of the reward, a list: reward=[closing_profit,inventory]",
         "timing": "when an agent decides",
         "participation": "when the seats of a group come and leave: +participation@population.<group>.participation=",
+        "session_reward": "rewards of whole sessions: +session_reward@population.<group>.session_reward=<option>",
         "latency": "delays: +latency@market.latency=<option> or +latency@population.<group>.latency=<option>",
         "fundamental": "a hidden value that prices follow: +fundamental@market.fundamental=<option>",
         "auxiliary": "what a learner also predicts: see agent ppo_auxiliary",

@@ -27,7 +27,8 @@ class Sampled(NamedTuple):
 def sampled_sessions(tape: Tape, spec: MarketSpec) -> list[Sampled]:
     """Return each session of a tape in the steps and in ticks and lots of `spec`.
 
-    A step holds the trades in it, and the quote at its end. Steps before the first quote with both sides are left out.
+    A step holds the trades from its beginning to before its end, and the quote just before its end. Steps before the
+    first quote with both sides are left out.
     """
     sessions = [_session(tape, spec, int(start), int(end)) for start, end in tape.sessions.tolist()]
     return [session for session in sessions if len(session.rows)]
@@ -38,7 +39,7 @@ def _session(tape: Tape, spec: MarketSpec, start_ns: int, end_ns: int) -> Sample
     edges = np.arange(start_ns, end_ns + 1, spec.step_ns)
     first = np.searchsorted(tape.quotes["time_ns"], start_ns)
     quotes = tape.quotes[first:]
-    quoted = np.searchsorted(quotes["time_ns"], edges[1:], side="right") - 1
+    quoted = np.searchsorted(quotes["time_ns"], edges[1:]) - 1
     rows = np.zeros(len(edges) - 1, TAPE_ROW)[quoted >= 0]
     if not len(rows):
         return Sampled(start_ns, rows[:, None])

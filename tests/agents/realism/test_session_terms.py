@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hydra import compose, initialize_config_dir
+from hydra.utils import instantiate
 from numpy.typing import NDArray
 
 from marl_market.agents.realism.adversarial_reward import AdversarialReward
@@ -128,6 +130,19 @@ def test_a_tape_or_windows_that_are_too_short_are_named(real: Any, tmp_path: Pat
     save_tape(tmp_path / "short.npz", short)
     with pytest.raises(ValueError, match="a tape with a session of more than 100 seconds, one window"):
         RealismReward(str(tmp_path / "short.npz")).begin(SPEC, 0)
+
+
+@pytest.mark.parametrize("name", ["realism", "adversarial"])
+@pytest.mark.parametrize("group", ["ppo", "evolution"])
+def test_it_is_chosen_by_its_name(name: str, group: str, real: Any) -> None:
+    key = f"population.{group}.session_reward"
+    with initialize_config_dir(str(Path(__file__).parents[3] / "conf"), version_base="1.3"):
+        config = compose("config", ["experiment=quickstart", f"+session_reward@{key}={name}", f"{key}.tape={real[0]}"])
+    chosen = instantiate(config.population[group].session_reward, _convert_="all")
+    kind = {"realism": RealismReward, "adversarial": AdversarialReward}[name]
+    assert chosen == kind(str(real[0])), "conf holds the defaults"
+    config.population[group].session_reward.weight = [[0, 0.0], [0.5, 20.0]]
+    assert instantiate(config.population[group].session_reward, _convert_="all").weight == [[0, 0.0], [0.5, 20.0]]
 
 
 LEARNING = ("ppo", "evolution", "sac")

@@ -106,8 +106,8 @@ def test_an_empty_book_fills_and_gets_no_market_order() -> None:
         ({"cancel": ((0.0, 0.2, 0.4, -0.1),) * 3}, "queue_reactive.cancel is"),
         ({"width": 0.0}, "queue_reactive.width is 0.0"),
         (
-            dict.fromkeys(("limit", "cancel", "market"), ((0.1,) * 200,) * 3),
-            "queue_reactive.limit is '200 sizes'; it must be at most",
+            dict.fromkeys(("limit", "cancel", "market"), ((0.1,) * 2000,) * 3),
+            "queue_reactive.limit is '2000 sizes'; it must be at most",
         ),
     ],
 )

@@ -27,16 +27,16 @@ def tape(**changes: Any) -> Tape:
     return Tape(0.01, 1.0, **fields, sessions=np.array([[0, 5 * SECOND]]), **changes)
 
 
-def test_a_step_has_its_trades_and_the_quote_at_its_end() -> None:
+def test_a_step_has_its_trades_and_the_quote_before_its_end() -> None:
     ((start_ns, rows),) = sampled_sessions(tape(), SPEC)
     assert start_ns == SECOND
     # the first second has one side only; steps 1 .. 4 remain
     assert rows.shape == (4, 1)
     row = rows[:, 0]
-    assert row["bid_price_ticks"].tolist() == [99, 98, 98, 98]
-    assert row["ask_price_ticks"].tolist() == [102, 101, 101, 101]
-    assert row["ask_quantity_lots"].tolist() == [7, 6, 6, 6]
-    assert row["reference_ticks"].tolist() == [100.5, 99.5, 99.5, 99.5]
+    assert row["bid_price_ticks"].tolist() == [99, 99, 98, 98]
+    assert row["ask_price_ticks"].tolist() == [102, 102, 101, 101]
+    assert row["ask_quantity_lots"].tolist() == [7, 7, 6, 6]
+    assert row["reference_ticks"].tolist() == [100.5, 100.5, 99.5, 99.5]
     assert row["trades"].tolist() == [1, 2, 0, 1]
     assert row["bought_lots"].tolist() == [2, 3, 0, 0]
     assert row["sold_lots"].tolist() == [0, 4, 0, 0]
@@ -46,8 +46,8 @@ def test_a_step_has_its_trades_and_the_quote_at_its_end() -> None:
 def test_a_side_without_quotes_keeps_the_reference_price() -> None:
     emptied = replace(tape(), quotes=np.append(tape().quotes, np.array([(4 * SECOND, 0, 101, 0, 6)], QUOTE)))
     ((_, rows),) = sampled_sessions(emptied, SPEC)
-    assert rows["reference_ticks"][:, 0].tolist() == [100.5, 99.5, 99.5, 99.5]
-    assert rows["bid_quantity_lots"][:, 0].tolist() == [5, 4, 0, 0]
+    assert rows["reference_ticks"][:, 0].tolist() == [100.5, 100.5, 99.5, 99.5]
+    assert rows["bid_quantity_lots"][:, 0].tolist() == [5, 5, 4, 0]
 
 
 def test_ticks_and_lots_are_those_of_the_market() -> None:
@@ -60,7 +60,7 @@ def test_ticks_and_lots_are_those_of_the_market() -> None:
 def test_sessions_stay_apart_and_an_empty_one_is_left_out() -> None:
     sessions = np.array([[0, SECOND], [SECOND, 2 * SECOND], [2 * SECOND, 5 * SECOND]])
     found = sampled_sessions(replace(tape(), sessions=sessions), SPEC)
-    assert [len(each.rows) for each in found] == [1, 3]
+    assert [len(each.rows) for each in found] == [1, 2]
 
 
 @pytest.mark.parametrize("seed", [3, 4])

@@ -23,8 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.error(f"there is no suite {name!r}; choose from {', '.join(SUITES)}")
     suites = {name: SUITES[name] for name in options.suite or SUITES}
     if options.list:
-        for name, suite in suites.items():
-            print(f"{name:10} {str(suite.__doc__).splitlines()[0]}")
+        print(*(f"{name:10} {str(suite.__doc__).splitlines()[0]}" for name, suite in suites.items()), sep="\n")
         return
     print(", ".join(f"{key.replace('_', ' ')} {value}" for key, value in machine().items()))
     with options.json.open("w") if options.json else nullcontext() as lines:

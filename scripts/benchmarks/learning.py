@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,14 +18,16 @@ from marl_market.training.threads import automatic_threads
 
 CONFIG = Path(__file__).resolve().parents[2] / "conf"
 EXPERIMENT, GROUP = "looking_pays", "learner"
-AGENTS = {
-    "ppo": ("ppo", Budget(iterations=100)),
-    "sac": ("sac", Budget(iterations=60, markets=16)),
-    "evolution": ("evolution_strategy", Budget(iterations=150)),
+LINEAR = {"hidden": "[]", "strategy.sigma": 0.1, "strategy.learning_rate": 0.02}
+"""Changes of an evolution strategy: fewer weights that need longer steps; a network of 16 units learned less."""
+AGENTS: dict[str, tuple[str, Mapping[str, object], Budget]] = {
+    "ppo": ("ppo", {}, Budget(iterations=100)),
+    "sac": ("sac", {}, Budget(iterations=60, markets=16)),
+    "evolution": ("evolution_strategy", LINEAR, Budget(iterations=300)),
 }
-"""Config and budget of each kind of learner."""
+"""Config, changes of it and budget of each kind of learner."""
 QUICK = Budget((1, 2), iterations=1, markets=2, tuning_sessions=2, test_sessions=2)
-SHORT = ("market.session_steps=4", "market.warmup_steps=4", f"population.{GROUP}.agent.hidden=[4]")
+SHORT = ("market.session_steps=4", "market.warmup_steps=4")
 
 
 def measure(quick: bool, overrides: Sequence[str] = ()) -> Iterator[Figure]:
@@ -35,8 +37,8 @@ def measure(quick: bool, overrides: Sequence[str] = ()) -> Iterator[Figure]:
     short and too few to mean anything.
     """
     prepare_process(torch_threads=1)
-    for name, (agent, budget) in AGENTS.items():
-        config = composed((f"agent@population.{GROUP}.agent={agent}", *(SHORT if quick else ()), *overrides))
+    for name, (_, _, budget) in AGENTS.items():
+        config = composed(name, (*(SHORT if quick else ()), *overrides))
         chosen = QUICK if quick else with_overrides(budget, config, overrides)
         found = reference_differences(environment_of(config), GROUP, chosen)
         conditions = {
@@ -53,10 +55,13 @@ def measure(quick: bool, overrides: Sequence[str] = ()) -> Iterator[Figure]:
             yield from figures(f"learning.over_{reference}.{name}", estimates[reference], conditions)
 
 
-def composed(overrides: Sequence[str]) -> DictConfig:
-    """Return the config of the experiment with `overrides`."""
+def composed(learner: str, overrides: Sequence[str]) -> DictConfig:
+    """Return the config of the experiment with one of `AGENTS` and `overrides`."""
+    agent, changes, _ = AGENTS[learner]
+    chosen = [f"experiment={EXPERIMENT}", f"agent@population.{GROUP}.agent={agent}"]
+    changed = [f"population.{GROUP}.agent.{name}={value}" for name, value in changes.items()]
     with hydra.initialize_config_dir(str(CONFIG), version_base="1.3"):
-        return hydra.compose("config", [f"experiment={EXPERIMENT}", *overrides])
+        return hydra.compose("config", [*chosen, *changed, *overrides])
 
 
 def with_overrides(budget: Budget, config: DictConfig, overrides: Sequence[str]) -> Budget:

@@ -28,7 +28,7 @@ LENGTH = 1000
 
 @pytest.fixture(scope="module")
 def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a tape in whose every second six lots are bought after a heavier bid, and sold after a heavier ask."""
+    """Return a tape in which six lots are bought in the second after a heavier bid, and sold after a heavier ask."""
     random = np.random.default_rng(0)
     heavy = random.random(LENGTH) < 0.5
     quotes, flow = np.zeros(LENGTH, QUOTE), np.zeros(LENGTH, FLOW)
@@ -36,7 +36,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     quotes["bid_price_ticks"], quotes["ask_price_ticks"] = 999, 1001
     quotes["bid_quantity_lots"] = np.where(heavy, 20, 4)
     quotes["ask_quantity_lots"] = np.where(heavy, 4, 20)
-    flow["time_ns"], flow["kind"], flow["quantity_lots"] = quotes["time_ns"] + 5, FlowKind.MARKET, 6
+    flow["time_ns"], flow["kind"], flow["quantity_lots"] = quotes["time_ns"] + 3 * SECOND // 2, FlowKind.MARKET, 6
     flow["side"] = np.where(heavy, Side.BUY, Side.SELL)
     flow["price_ticks"] = np.where(heavy, 1001, 999)
     file = tmp_path_factory.mktemp("real") / "tape.npz"

@@ -28,7 +28,9 @@ DAYS = (
     "TSLA_2015-01-30_34200000_57600000_message_10.csv.gz",
 )
 START, END, SECONDS = "09:30", "12:00", 9000
-MARKET, POPULATION, SESSIONS = "tsla_2015_01_29", "reactive", 3
+MARKET, POPULATION, SESSIONS = "tsla_2015_01_29", "reactive", 5
+TICK_NS = 10_000_000
+"""Of the market's clock: within a coarser one no message follows another by less than a step."""
 NEXT_DAY = "realism.tsla_next_day"
 
 
@@ -65,9 +67,11 @@ def next_day(paths: Sequence[Path]) -> Iterator[Figure]:
     if not ((ROOT / f"conf/market/{MARKET}.yaml").exists() and (ROOT / f"conf/population/{POPULATION}.yaml").exists()):
         return
     with hydra.initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        environment = environment_of(hydra.compose("config", [f"market={MARKET}", f"population={POPULATION}"]))
-        steps = SECONDS * NANOSECONDS_PER_SECOND // environment.spec.step_ns
-        overrides = [f"market={MARKET}", f"population={POPULATION}", f"market.session_steps={steps}"]
+        overrides = [f"market={MARKET}", f"population={POPULATION}"]
+        spec = environment_of(hydra.compose("config", overrides)).spec
+        steps = SECONDS * NANOSECONDS_PER_SECOND // spec.step_ns
+        substeps = spec.step_ns // TICK_NS
+        overrides += [f"market.session_steps={steps}", f"market.substeps={substeps}"]
         environment = environment_of(hydra.compose("config", overrides))
     seeds = derive_keys(1, Stream.EVALUATION, count=SESSIONS).tolist()
     played(environment, seeds[:1])  # compiles
@@ -75,7 +79,7 @@ def next_day(paths: Sequence[Path]) -> Iterator[Figure]:
     for seed in seeds:
         found.append(played(environment, [seed]))
     spent = time.perf_counter() - began
-    conditions |= {"market": MARKET, "population": POPULATION, "sessions": SESSIONS}
+    conditions |= {"market": MARKET, "population": POPULATION, "sessions": SESSIONS, "tick_seconds": TICK_NS / 1e9}
     yield Figure("realism.simulated_seconds_per_second", SESSIONS * SECONDS / spent, "s/s", conditions)
     means = np.mean([score(tape, second, EIGHT).mean(EIGHT) for tape in found], axis=0)
     for kind, value in zip(kinds, means.tolist(), strict=True):

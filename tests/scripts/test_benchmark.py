@@ -94,6 +94,7 @@ UNITS = {
         "kernels.cached_start_import_seconds": "seconds",
     },
     "realism": {"realism.seconds_per_hour_of_data": "seconds"},
+    "calibration": {"calibration.seconds_for_300_points_x_3_seeds": "seconds"},
     "learning": {
         f"learning.over_{reference}.{learner}.{end}": "reward"
         for reference in ("best_constant", "blind")
@@ -159,7 +160,7 @@ def test_an_unknown_suite_raises_with_the_known_ones(capsys: pytest.CaptureFixtu
         module("benchmark").main(["engine"])
     assert (
         "there is no suite 'engine'; choose from exchange, env, sampler, workers, learners, evolution, crowd, kernels, "
-        "realism" in capsys.readouterr().err
+        "realism, calibration, learning" in capsys.readouterr().err
     )
 
 

@@ -66,7 +66,7 @@ def test_a_run_leaves_its_folder_and_says_where_the_report_is(train: Callable[..
     folder = Path("runs/small")
     assert sorted(path.name for path in folder.iterdir()) == [
         "checkpoint.npz", "choices.yaml", "config.yaml", "evaluation.json", "metadata.json", "metrics.jsonl",
-        "metrics.parquet", "report.html", "tape.npz",
+        "metrics.parquet", "report.html", "scores.parquet", "tape.npz",
     ]  # fmt: skip
     config = yaml.safe_load((folder / "config.yaml").read_text())
     assert (config["seed"], config["training"]["iterations"], config["reporting"]["wandb"]) == (3, 2, "disabled")

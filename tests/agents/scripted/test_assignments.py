@@ -231,7 +231,7 @@ def test_the_shaver_opens_an_empty_side_at_its_stub(assignments: Assignments, pr
         ({"side": "both"}, "assignments.side is 'both'; it must be one of buy, sell, either"),
         ({"limits": ((1.0,), (1.0, 2.0)), "side": "buy"}, "assignments.limits"),
         ({"limits": ((1.0,),)}, "assignments.side is 'either'; it must be buy or sell where limits are given"),
-        ({"limits": ((1.0,) * 2000,), "side": "buy"}, "assignments.limits is '2000 prices'; it must be at most 1004"),
+        ({"limits": ((1.0,) * 5000,), "side": "buy"}, "assignments.limits is '5000 prices'; it must be at most 4076"),
         ({"width": 0.0}, "assignments.width is 0.0; it must be above zero"),
         (
             {"interval_seconds": 1.0, "round_seconds": 30.0},

@@ -55,7 +55,7 @@ def test_an_experiment_is_a_market_in_which_all_groups_that_learn_are_agents(
     env = marl_market.make("quickstart", market=SHORT, fixed_agents=True)
     assert isinstance(env, MarketEnv)
     assert env.fixed_agents
-    assert env.possible_agents == ["ppo_0", "evolution_0"]
+    assert env.possible_agents == ["ppo_0", "ppo_1", "evolution_0", "evolution_1"]
     assert env.batch.environment.spec.session_steps == 6
     first, _ = env.reset(seed=1)
     again, _ = marl_market.make("quickstart", market=SHORT).reset(seed=1)
@@ -66,7 +66,7 @@ def test_an_experiment_is_a_market_in_which_all_groups_that_learn_are_agents(
 def test_one_group_is_a_focal_env_and_the_others_play_what_they_begin_with() -> None:
     env = marl_market.make("quickstart", group="ppo", market=SHORT)
     assert isinstance(env, FocalEnv)
-    assert (env.group, env.num_envs) == ("ppo", 32), "as many markets as the experiment has"
+    assert (env.group, env.num_envs) == ("ppo", 2 * 32), "as many markets as the experiment has"
     agents = {group.name: group.agent for group in env.batch.environment.groups}
     assert isinstance(agents["ppo"], External)
     assert isinstance(agents["evolution"], CompiledPolicy)
@@ -76,9 +76,9 @@ def test_one_group_is_a_focal_env_and_the_others_play_what_they_begin_with() -> 
         {group.name: group.agent for group in twin.batch.environment.groups}["evolution"].weights,
     )
     env.reset(seed=1)
-    assert env.step(env.action_space.sample())[1].shape == (32,)
+    assert env.step(env.action_space.sample())[1].shape == (64,)
     other = marl_market.make("quickstart", group="evolution", markets=3, market=SHORT, opponents={"ppo": FixedSpread()})
-    assert (other.group, other.num_envs) == ("evolution", 3)
+    assert (other.group, other.num_envs) == ("evolution", 6)
     assert isinstance(other.batch.environment.groups[3].agent, FixedSpread)
 
 
@@ -91,13 +91,13 @@ def test_overrides_are_choices_and_values() -> None:
         observation=["clock", "book"],
         timing="chosen_delay",
         action="market_discrete",
-        population={"ppo": {"count": 2}},
+        population={"ppo": {"count": 1}},
         **{"reward.closing_profit.weight": 2.5},
     )
     described = env.batch.environment
     assert list(described.observation) == ["clock", "book"]
     assert described.timing == ChosenDelay()
-    assert env.num_envs == 2 * 2
+    assert env.num_envs == 2
     assert described.reward["closing_profit"].weight == 2.5
     assert env.single_action_space.nvec.tolist() == [3, 5]
 
@@ -143,10 +143,10 @@ def test_the_config_of_a_run_is_an_environment(kind: str, tmp_path: Path) -> Non
         "config": OmegaConf.load(path),
     }[kind]
     env = marl_market.from_config(given, market={"session_steps": 5})
-    assert env.possible_agents == ["ppo_0", "evolution_0"]
+    assert env.possible_agents == ["ppo_0", "ppo_1", "evolution_0", "evolution_1"]
     assert env.batch.environment.spec.session_steps == 5
     assert yaml.safe_load(path.read_text())["market"]["session_steps"] == 6
-    assert marl_market.from_config(given, group="ppo", markets=2).num_envs == 2
+    assert marl_market.from_config(given, group="ppo", markets=2).num_envs == 4
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,11 @@ CASES: dict[str, tuple[str, str, int, dict[str, Any]]] = {
     "cma_es_quotes": ("cma_es", "quotes", 60, {}),
 }
 """Agent, action, iterations and what differs from the agent's yaml."""
+RANGES: dict[str, dict[str, Any]] = {
+    "quotes": {"farthest": 1.5, "largest": 2.0},
+    "limit_grid": {"levels": [-0.5, 0.25, 0.5, 1.0, 2.0]},
+}
+"""Ranges whose middle hardly trades, so that an untrained policy has much to learn."""
 
 
 def load(group: str, name: str, changes: dict[str, Any] | None = None) -> Any:
@@ -48,7 +53,7 @@ def market(agent: str, action: str, changes: dict[str, Any]) -> EnvironmentSpec:
     groups = [
         Group("noise", load("agent", "zero_intelligence"), 8),
         Group("maker", load("agent", "avellaneda_stoikov"), 1),
-        Group("focal", load("agent", agent, changes), 2, action=load("action", action)),
+        Group("focal", load("agent", agent, changes), 2, action=load("action", action, RANGES.get(action))),
     ]
     return EnvironmentSpec(spec, groups, observation, load("action", "quotes"), load("reward", "profit"))
 

@@ -17,6 +17,8 @@ from marl_market.evaluation.match import Match, play_match, with_policies
 
 CONF = Path(__file__).parents[2] / "conf"
 GENERATIONS, MARKETS, SESSIONS = 20, 32, 64
+LARGE_STEPS = {"strategy": {"sigma": 0.1, "learning_rate": 0.05}}
+"""Of the search, so that a few generations find what there is to win."""
 OBSERVATION = ("book", "tape", "account", "clock")
 
 
@@ -37,10 +39,10 @@ def evolved(reward: str, position_limit: float) -> Match:
         Group("noise", load("agent", "zero_intelligence"), 8),
         Group("makers", load("agent", "avellaneda_stoikov"), 2),
         Group("momentum", load("agent", "momentum"), 2),
-        Group("focal", load("agent", "evolution_strategy"), 2),
+        Group("focal", load("agent", "evolution_strategy", LARGE_STEPS), 2),
     ]
     market = load("market", "aapl_2012_06_21")
-    action = load("action", "quotes", {"position_limit": position_limit})
+    action = load("action", "quotes", {"position_limit": position_limit, "farthest": 1.5, "largest": 2.0})
     observation = {name: load("observation", name)[name] for name in OBSERVATION}
     described = EnvironmentSpec(market, groups, observation, action, load("reward", reward))
     learner = groups[-1].agent.learner(described, "focal", 1)

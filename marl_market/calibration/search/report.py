@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
-
-import jinja2
 
 from marl_market.calibration.search import figures
 from marl_market.calibration.search.outcome import Outcome
 from marl_market.calibration.search.summary import summary
 from marl_market.market.whole_file import replace_file
 from marl_market.reporting.report import text
+from marl_market.reporting.report.page_templates import render
 
 REPORT_FILE = "report.html"
 
 
 def write_report(outcome: Outcome, title: str, provenance: Mapping[str, Any], folder: Path) -> Path:
     """Write `report.html` into a folder and return its path; the page needs no other file and no connection."""
-    page = files("marl_market.calibration.search") / "page" / "calibration.html"
-    style = files("marl_market.reporting.report") / "page" / "report.css"
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
-    environment.globals.update(number=_number)
     space, profiles = outcome.material.space, outcome.estimate.identifiability.profiles
-    html = environment.from_string(page.read_text(encoding="utf-8")).render(
-        style=style.read_text(encoding="utf-8"),
+    html = render(
+        "calibration.html",
+        "marl_market.calibration.search",
+        number=_number,
         title=title,
         result=summary(outcome),
         provenance=provenance,

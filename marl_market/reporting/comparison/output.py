@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from importlib.resources import files
 from pathlib import Path
 
-import jinja2
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import EngFormatter, MaxNLocator
@@ -27,6 +25,7 @@ from marl_market.reporting.comparison.comparison import (
 )
 from marl_market.reporting.comparison.variants import Variant
 from marl_market.reporting.report import text
+from marl_market.reporting.report.page_templates import render
 from marl_market.reporting.report.svg import INK, MUTED, draw
 
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c6d31", "#656d76")
@@ -114,12 +113,10 @@ def _escaped(name: str) -> str:
 def to_html(variants: Sequence[Variant], rows: Sequence[Row], improvements: Sequence[Improvement]) -> str:
     """Return one page that needs no other file."""
     colors = {variant.name: COLORS[index % len(COLORS)] for index, variant in enumerate(variants)}
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
-    environment.globals.update(number=text.number)
-    source = files("marl_market.reporting.comparison") / "page" / "comparison.html"
-    style = files("marl_market.reporting.report") / "page" / "report.css"
-    return environment.from_string(source.read_text(encoding="utf-8")).render(
-        style=style.read_text(encoding="utf-8"),
+    return render(
+        "comparison.html",
+        "marl_market.reporting.comparison",
+        title="comparison of runs",
         note=interval_note(variants),
         variants=[(each.name, colors[each.name], [run.seed for run in each.runs]) for each in variants],
         rows=[{name: ("none" if value is None else value) for name, value in row.to_dict().items()} for row in rows],

@@ -13,10 +13,13 @@ from marl_market.reporting.report import text
 PACKAGE = "marl_market.reporting.report"
 
 
-def render(template: str, **values: Any) -> str:
-    """Return the page of a template in `page/`, with its style in it and `values` under their names."""
+def render(template: str, package: str = PACKAGE, **values: Any) -> str:
+    """Return the page of a template in the `page/` of a package, with its style in it and `values` under their names.
+
+    It may extend and import the templates of this package.
+    """
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader(PACKAGE, "page"),
+        loader=jinja2.ChoiceLoader([jinja2.PackageLoader(each, "page") for each in dict.fromkeys((package, PACKAGE))]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -17,7 +15,7 @@ from matplotlib.axes import Axes
 from marl_market.league.payoff_table import CONFIDENCE, RESAMPLES, PayoffTable
 from marl_market.league.ratings import Ratings
 from marl_market.market.whole_file import replace_file
-from marl_market.reporting.report import text
+from marl_market.reporting.report.page_templates import render
 from marl_market.reporting.report.svg import BLUE, INK, draw
 
 WIDTH = 640
@@ -136,12 +134,10 @@ def write_files(folder: Path, result: TournamentResult) -> Path:
 
 def to_html(result: TournamentResult) -> str:
     """Return one page that needs no other file."""
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
-    environment.globals.update(number=text.number)
-    source = files("marl_market.reporting.tournament") / "page" / "tournament.html"
-    style = files("marl_market.reporting.report") / "page" / "report.css"
-    return environment.from_string(source.read_text(encoding="utf-8")).render(
-        style=style.read_text(encoding="utf-8"),
+    return render(
+        "tournament.html",
+        "marl_market.reporting.tournament",
+        title="tournament",
         note=note(result),
         metadata=result.metadata,
         board=leaderboard(result).to_dict("records"),

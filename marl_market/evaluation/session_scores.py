@@ -11,7 +11,6 @@ from marl_market.evaluation.match import Match
 
 SCORES = ("reward", "pnl", "closing_pnl")
 """Scores of a group in a session, means over its seats: reward in reward units, the others in currency."""
-POLICIES = ("trained", "untrained")
 COLUMNS = ("group", "policy", "seed", *SCORES)
 
 

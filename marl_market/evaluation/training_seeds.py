@@ -11,7 +11,7 @@ training run of its own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -125,16 +125,14 @@ def performance_profile(scores: Scores, thresholds: NDArray[np.float64]) -> NDAr
 
 
 def curve_interval(
-    curves: NDArray[np.float64],
-    aggregate: Callable[[NDArray[np.float64]], NDArray[np.float64]] = interquartile_mean,
-    confidence: float = CONFIDENCE,
+    curves: NDArray[np.float64], confidence: float = CONFIDENCE
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return the aggregate over training seeds of curves (seeds, points), and both ends of its interval (points,)."""
+    """Return the IQM over training seeds of curves (seeds, points), and both ends of its interval (points,)."""
     seeds = len(curves)
-    middle = aggregate(curves.T)
+    middle = interquartile_mean(curves.T)
     if seeds < 2:
         return middle, np.full_like(middle, np.nan), np.full_like(middle, np.nan)
     chosen = generator(0, Stream.BOOTSTRAP).integers(seeds, size=(RESAMPLES // 4, seeds))
-    drawn = aggregate(np.moveaxis(curves[chosen], 1, -1))
+    drawn = interquartile_mean(np.moveaxis(curves[chosen], 1, -1))
     low, high = np.quantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2], axis=0)
     return middle, low, high

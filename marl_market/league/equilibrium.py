@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -132,7 +131,3 @@ def normalized(weights: ArrayLike) -> Mixture:
     """Return weights divided by their sum, those below zero as zero."""
     positive = np.maximum(np.asarray(weights, np.float64), 0.0)
     return np.asarray(positive / positive.sum())
-
-
-MetaStrategy = Callable[[SymmetricGame], Mixture]
-"""Mixture of the strategies of an empirical game."""

@@ -15,7 +15,7 @@ from typing import Any
 from marl_market.agents.interfaces import Policy
 from marl_market.agents.scripted.inactive import Inactive
 from marl_market.env.environment import EnvironmentSpec
-from marl_market.evaluation.match import play_match
+from marl_market.evaluation.match import play_match, with_policies
 from marl_market.market.seeding import Stream, derive_keys
 from marl_market.training.settings import Training
 
@@ -74,10 +74,7 @@ class Validation:
         metrics: dict[str, float] = {}
         rewards = []
         for name, environment in self._environments.items():
-            groups = [
-                replace(each, agent=policies[name] if each.name == name else each.agent) for each in environment.groups
-            ]
-            match = play_match(replace(environment, groups=groups), self._seeds, self._threads)
+            match = play_match(with_policies(environment, {name: policies[name]}), self._seeds, self._threads)
             seats = match.environment.seats_of(name)
             rewards.append(float(match.reward[:, seats].mean()))
             metrics[f"validation/{name}/reward"] = rewards[-1]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+from marl_market.market.growing_file import append_line, whole_lines
 
 
 @dataclass(frozen=True)
@@ -56,10 +57,9 @@ class TrialFile:
         Raises ValueError where the file holds the trials of another search, with what differs.
         """
         self._path = path
-        lines = _whole_lines(path)
+        lines = whole_lines(path)
         if not lines:
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(b"")
             self._append(search)
         else:
             _require_same(path, json.loads(lines[0]), json.loads(json.dumps(search)))
@@ -71,21 +71,7 @@ class TrialFile:
         self.trials.append(trial)
 
     def _append(self, held: Mapping[str, Any]) -> None:
-        with self._path.open("ab") as file:
-            file.write(json.dumps(held).encode() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-
-
-def _whole_lines(path: Path) -> list[bytes]:
-    """Return the lines of a file after dropping a last one without its end; none where the file is missing."""
-    if not path.exists():
-        return []
-    content = path.read_bytes()
-    whole = content.rfind(b"\n") + 1
-    if whole < len(content):
-        os.truncate(path, whole)
-    return content[:whole].splitlines()
+        append_line(self._path, json.dumps(held), synced=True)
 
 
 def _require_same(path: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:

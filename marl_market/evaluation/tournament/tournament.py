@@ -17,6 +17,7 @@ from marl_market.env.population.group import Agent, Group
 from marl_market.evaluation.match import Match, play_match
 from marl_market.league.game import profiles
 from marl_market.league.payoff_table import PayoffTable
+from marl_market.market.growing_file import append_line, whole_lines
 from marl_market.market.validation import require
 
 PROFILES_FILE = "profiles.jsonl"
@@ -129,7 +130,7 @@ def play_tournament(
         show(done, len(counts))
         if tuple(profile) not in results:
             result = {"identity": identity, **tournament.play(profile, threads)}
-            _append(path, json.dumps(result) + "\n")
+            append_line(path, json.dumps(result), synced=True)
             results[tuple(profile)] = result
     show(len(counts), len(counts))
     payoffs = np.full((*counts.shape, len(tournament.seeds)), np.nan)
@@ -142,13 +143,7 @@ def play_tournament(
 
 def _read(path: Path, identity: str) -> Iterator[dict[str, Any]]:
     """Yield the results of a file; half a line, left by a kill, is removed."""
-    if not path.is_file():
-        return
-    content = path.read_bytes()
-    whole = content[: content.rfind(b"\n") + 1]
-    if whole != content:
-        path.write_bytes(whole)
-    for number, line in enumerate(whole.splitlines(), start=1):
+    for number, line in enumerate(whole_lines(path), start=1):
         try:
             result = json.loads(line)
             own = result["identity"] == identity
@@ -157,9 +152,3 @@ def _read(path: Path, identity: str) -> Iterator[dict[str, Any]]:
         if not own:
             raise TournamentError(f"{path} holds the results of another tournament; choose another folder")
         yield result
-
-
-def _append(path: Path, line: str) -> None:
-    with path.open("a", encoding="utf-8") as file:
-        file.write(line)
-        file.flush()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import io
 import json
-import os
 from collections.abc import Mapping
 from numbers import Real
 from pathlib import Path
 
 from marl_market.evaluation.results import Evaluation
+from marl_market.market.growing_file import append_line, whole_lines
 from marl_market.market.whole_file import replace_file
 from marl_market.reporting.run_folder import METRICS_FILE, TABLE_FILE, read_metrics, write_evaluation
 from marl_market.reporting.sinks.sink import Sink
@@ -29,8 +29,7 @@ class LocalSink(Sink):
         self._path = folder / METRICS_FILE
         self._path.touch()
         self._written = set(read_metrics(self._path)["step"])
-        with self._path.open("r+b") as file:
-            file.truncate(file.read().rfind(b"\n") + 1)
+        whole_lines(self._path)
 
     def log(self, metrics: Mapping[str, float], step: int) -> None:
         """Append one row unless `step` is already written; raises ValueError naming a metric that is no number."""
@@ -41,18 +40,8 @@ class LocalSink(Sink):
             if name == "step" or not isinstance(value, Real):
                 raise ValueError(f"metric {name!r} is {value!r}; a metric is a number under a name other than 'step'")
             row[name] = float(value)
-        self._append(json.dumps(row) + "\n")
+        append_line(self._path, json.dumps(row))
         self._written.add(step)
-
-    def _append(self, line: str) -> None:
-        """Add a line to the file, or, on a full disk, nothing of it."""
-        size = self._path.stat().st_size
-        try:
-            with self._path.open("a", encoding="utf-8") as file:
-                file.write(line)
-        except OSError:
-            os.truncate(self._path, size)
-            raise
 
     def finish(self, evaluation: Evaluation | None, report: Path | None) -> None:
         """Write `metrics.parquet` and, given an evaluation, `evaluation.json`; the report is already a file."""

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
+from matplotlib.axis import Axis
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
 from marl_market.calibration.search.description import Description
@@ -54,6 +55,7 @@ def convergence(name: str, trials: Sequence[Trial]) -> str:
         panel.set_xlabel("point")
         panel.set_ylabel("J")
         panel.set_yscale("log")
+        _label_plainly(panel.yaxis)
         panel.scatter(index, values, s=8, color=MUTED, alpha=0.6, linewidths=0, label="point")
         panel.step(index, np.minimum.accumulate(values), where="post", color=BLUE, label="least so far")
         panel.legend(fontsize=11)
@@ -72,6 +74,7 @@ def profile(name: str, shown: Profile, parameter: FreeParameter) -> str:
         panel.set_ylabel("least J")
         if parameter.transform == "log":
             panel.set_xscale("log")
+            _label_plainly(panel.xaxis)
         panel.plot(shown.values, np.minimum(shown.objective, highest), color=BLUE)
         panel.axhline(shown.threshold, color=MUTED, linewidth=1, linestyle="--")
         panel.axvspan(shown.low, shown.high, color=BLUE, alpha=0.12, linewidth=0)
@@ -80,6 +83,12 @@ def profile(name: str, shown: Profile, parameter: FreeParameter) -> str:
         panel.grid(axis="x", visible=False)
 
     return draw(name, f"Profile of the objective over {shown.name}", PANEL_WIDTH, 200, (1.0,), paint)
+
+
+def _label_plainly(axis: Axis) -> None:
+    """Label the decades of a logarithmic axis: its own labels are formulas, which the pages do not parse."""
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def _edges(data: NDArray[np.float64], low: float, high: float) -> NDArray[np.float64]:

@@ -100,6 +100,7 @@ def test_the_report_is_one_page_that_needs_no_other_file(outcome: Outcome, tmp_p
     page = write_report(outcome, "toy <market>", {"data": "toy"}, tmp_path).read_text()
     assert "toy &lt;market&gt;" in page
     assert outcome.recovery.sentence() in page
+    assert "mathdefault" not in page, "a label is a formula that the page does not parse"
     assert page.count("<svg") == 1 + 1 + 2  # the sample, the search, two profiles
     assert not re.findall(r'(?:src|href)="(?!#)', page)
     ids = re.findall(r' id="([^"]+)"', page)

@@ -39,6 +39,7 @@ def busy_messages() -> str:
     return "\n".join(lines)
 
 
+TESLA = "lobster/TSLA_2015-01-29_34200000_43200000_replay_message_0.csv.gz"
 AAPL = "lobster/AAPL_2012-06-21_34200000_37800000_message_50.csv.gz"
 BITCOIN = "coinbase/coinbase_BTC-USD_ETH-USD_2026-07-07_60s.ndjson.gz"
 
@@ -110,6 +111,7 @@ def test_every_calibrated_market_instantiates_under_its_own_name(path: Path) -> 
     ("name", "source", "overrides"),
     [
         ("aapl_2012_06_21", AAPL, ["calibration=lobster"]),
+        ("tsla_2015_01_29", TESLA, ["calibration=lobster"]),
         (
             "btc_usd_2026_07_07",
             BITCOIN,
